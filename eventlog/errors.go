@@ -1,0 +1,28 @@
+package eventlog
+
+import "errors"
+
+// Errors of Append. Every Result.Err wraps exactly one of them.
+var (
+	// ErrInvalid: the entry can never be appended as it is (nothing written).
+	ErrInvalid = errors.New("entry is not valid")
+	// ErrConflict: something lies in the scope after LastSeq (nothing written).
+	ErrConflict = errors.New("log has moved on")
+	// ErrFull: there is no room (nothing written). Try again later.
+	ErrFull = errors.New("log is full")
+	// ErrUnknown: the entry is written or it is not. The log takes no more
+	// appends; reopen it and look.
+	ErrUnknown = errors.New("outcome of the append is unknown")
+)
+
+// Errors of reading.
+var (
+	// ErrNotFound: there is no such event, or it never had a payload.
+	ErrNotFound = errors.New("not in the log")
+	// ErrErased: the payload was erased; its hash remains.
+	ErrErased = errors.New("payload was erased")
+	// ErrDamaged: what was read does not fit its hash, or a seq is missing.
+	ErrDamaged = errors.New("log is damaged")
+	// ErrClosed: the log was closed.
+	ErrClosed = errors.New("log is closed")
+)

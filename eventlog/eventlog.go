@@ -1,0 +1,131 @@
+// Package eventlog is the contract of a log: what any engine that keeps
+// Daybook's events promises, and the values that pass through it.
+//
+// A log is a sequence of immutable events numbered 1, 2, 3 … without gaps.
+// The contract knows bytes and seqs; what an event means is decided elsewhere.
+// It holds no engine: package sqlitelog is the default one, and every engine
+// passes the suite of package eventlogtest.
+package eventlog
+
+import "context"
+
+// HashSize is the length in bytes of every hash in the log (SHA-256).
+const HashSize = 32
+
+// Hash is one link of the chain, or the salted hash of a payload.
+type Hash = [HashSize]byte
+
+// Event is one immutable entry.
+//
+// The caller of Append sets At, Stream, Version, Type, V, Actor, Data and, where
+// there is one, Payload. The log sets Seq, Hash, PayloadHash and Salt. After Append
+// an event is never changed by anyone; readers may share it.
+type Event struct {
+	Seq     int64  // position in the log, from 1, without gaps
+	At      int64  // microseconds since the Unix epoch, UTC; never goes down
+	Stream  string // what the event is about: "task:01J…", "server:01J…"
+	Version int64  // position in its stream, from 1
+	Type    string // stable name in the past tense: "task.started"
+	V       int    // schema version of Type, from 1
+	Actor   string // who caused it: "system:scheduler", "anonymous"
+	Data    []byte // canonical JSON object: what every replay needs
+
+	// Payload is free text or user content: one JSON value, kept apart from the
+	// event, nil when there is none. Read does not fill it; see Log.Payload.
+	Payload []byte
+
+	HasPayload  bool // a payload belongs to this event (it may have been erased since)
+	PayloadHash Hash // SHA-256(salt ‖ body); zero when HasPayload is false
+	Hash        Hash // the chain: covers every field above and the hash before
+}
+
+// Expect guards an entry: it is appended only if nothing lies in Scope after
+// LastSeq. The zero value expects nothing.
+//
+// An engine may be conservative and refuse when anything at all lies after LastSeq.
+// Entries of one call are taken as decided in order, each knowing those before
+// it, so Expect speaks of what lay in the log before the call.
+type Expect struct {
+	Scope   string // a stream ("task:01J…") or a queue ("queue:default"); "" guards nothing
+	LastSeq int64
+}
+
+// Entry is the unit of atomicity: all of its events are appended, or none.
+// Events is never empty and each event's fields are filled in place.
+type Entry struct {
+	Events []*Event
+	Expect Expect
+	// Reserve lets the entry use the disk space that is kept back for ends of work
+	// (completions, cancels) when the disk is nearly full.
+	Reserve bool
+}
+
+// Result is what became of one entry: the seqs of its first and last event, or
+// an error that wraps ErrConflict, ErrFull, ErrUnknown or ErrInvalid.
+type Result struct {
+	First, Last int64
+	Err         error
+}
+
+// Head is the last event of the log.
+type Head struct {
+	Seq  int64 // 0 for an empty log
+	Hash Hash  // for an empty log: the first previous hash
+	At   int64 // microseconds; 0 for an empty log
+}
+
+// Filter narrows Read. The zero value takes everything. Each non-empty list means
+// "any of"; the lists are combined with "and".
+type Filter struct {
+	Streams []string
+	Types   []string
+	Actors  []string
+}
+
+// Page is one answer of Read.
+type Page struct {
+	Events []*Event // in log order, at most limit
+	// Scanned is the last seq that was looked at; the next call goes on from here.
+	// It is at most Head and may be past the last event when a filter is set.
+	Scanned int64
+	Head    int64 // the log's head when the page was made
+}
+
+// Log is an append-only sequence of events. All methods may be called from any
+// goroutine; Append is meant for one at a time and serialises others.
+type Log interface {
+	// ID is the log's own identity, a ULID that never changes.
+	ID() string
+
+	// Append appends the entries in order with one sync and returns one Result
+	// each, in order. It returns when all that it reports as appended is on disk.
+	// ctx is looked at before anything is written and never after.
+	Append(ctx context.Context, entries []Entry) []Result
+
+	// Read returns events with seq > after in log order. It looks at no more than
+	// a bounded number of events a call, so a page may be empty before the head
+	// is reached: go on from Page.Scanned. limit is 1 … 10,000.
+	Read(ctx context.Context, after int64, f Filter, limit int) (Page, error)
+
+	// Scan calls fn for every event with seq > after, in log order, up to the head at
+	// the time of the call, having checked that no seq is missing and that each hash
+	// follows from the one before (the first one read is checked against the stored
+	// hash of its predecessor). The event and what it points to are only valid during
+	// the call of fn. It is the fast way to read everything: replay and verification
+	// use it. Errors: ErrDamaged with the seq, fn's own, ctx's.
+	Scan(ctx context.Context, after int64, fn func(*Event) error) error
+
+	// Events returns the events with these seqs, in the order asked for, at most
+	// 10,000 of them. ErrNotFound when one is beyond the head.
+	Events(ctx context.Context, seqs []int64) ([]*Event, error)
+
+	// Payload returns the body that belongs to event seq, checked against its hash.
+	// Errors: ErrNotFound (no such event, or it has no payload), ErrErased, ErrDamaged.
+	Payload(ctx context.Context, seq int64) ([]byte, error)
+
+	// Head returns the last event that was acknowledged.
+	Head() Head
+
+	// Follow returns a follower whose first event is after+1.
+	Follow(after int64) *Follower
+}

@@ -1,0 +1,89 @@
+package eventlog
+
+import (
+	"container/list"
+	"context"
+	"sync"
+)
+
+// Payloads is a cache of recent payload bodies in front of a log, bounded in bytes.
+// The bodies are shared: nobody changes them.
+type Payloads struct {
+	log   Log
+	limit int
+
+	mu     sync.Mutex
+	bytes  int                     // guarded by mu
+	bySeq  map[int64]*list.Element // guarded by mu
+	recent *list.List              // guarded by mu; front = newest use; of payloadEntry
+}
+
+type payloadEntry struct {
+	seq  int64
+	body []byte
+}
+
+// entryCost is what an entry costs beside its body, in bytes.
+const entryCost = 160
+
+// NewPayloads returns a cache of at most limit bytes in front of log.
+func NewPayloads(log Log, limit int) *Payloads {
+	return &Payloads{log: log, limit: limit, bySeq: make(map[int64]*list.Element), recent: list.New()}
+}
+
+// Put remembers the body of event seq.
+func (p *Payloads) Put(seq int64, body []byte) {
+	cost := len(body) + entryCost
+	if cost > p.limit/8 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.bySeq[seq]; ok {
+		return
+	}
+	p.bySeq[seq] = p.recent.PushFront(payloadEntry{seq, body})
+	p.bytes += cost
+	for p.bytes > p.limit {
+		p.drop(p.recent.Back())
+	}
+}
+
+// Get returns the body of event seq, from the cache or from the log.
+func (p *Payloads) Get(ctx context.Context, seq int64) ([]byte, error) {
+	p.mu.Lock()
+	if at, ok := p.bySeq[seq]; ok {
+		p.recent.MoveToFront(at)
+		p.mu.Unlock()
+		return at.Value.(payloadEntry).body, nil
+	}
+	p.mu.Unlock()
+	body, err := p.log.Payload(ctx, seq)
+	if err == nil {
+		p.Put(seq, body)
+	}
+	return body, err
+}
+
+// Forget drops the body of event seq, because it was erased.
+func (p *Payloads) Forget(seq int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if at, ok := p.bySeq[seq]; ok {
+		p.drop(at)
+	}
+}
+
+// Bytes is what the cache holds now, its own bookkeeping included.
+func (p *Payloads) Bytes() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bytes
+}
+
+// drop removes an entry; mu is held.
+func (p *Payloads) drop(at *list.Element) {
+	e := p.recent.Remove(at).(payloadEntry)
+	delete(p.bySeq, e.seq)
+	p.bytes -= len(e.body) + entryCost
+}

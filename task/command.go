@@ -1,0 +1,144 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Command is something asked of a task. Decide answers it.
+type Command interface{ isCommand() }
+
+// Submit makes a task. Its state before is the zero Task.
+type Submit struct {
+	ID             ulid.ULID // given by the decider; not part of the request
+	Type           string    // 1…64 of [A-Za-z0-9._-]
+	Queue          string    // the same; "" = "default"
+	Priority       int       // −100 … 100
+	RunAt          Micros    // 0 = at once
+	MaxAttempts    int       // 1 … 1000; 0 = 3
+	Backoff        *Backoff  // nil = DefaultBackoff
+	Timeout        Micros    // 0 = none, else 1 ms … 30 days
+	Tags           []string  // at most 20, each 1 … 64 characters
+	IdempotencyKey string    // "" = none, at most 255 bytes
+	RequestHash    [32]byte  // of the canonical request; needed with a key
+	Files          []string  // ids of files that Parameters name
+	Parameters     []byte    // canonical JSON object with defaults in it
+}
+
+// Start gives the task to an attempt: a local one (Boot) or a remote one (Worker,
+// LeaseSeconds, TokenHash).
+type Start struct {
+	Boot         ulid.ULID
+	Worker       string
+	LeaseSeconds int
+	TokenHash    [32]byte
+}
+
+// Progress is an attempt's word on how far it is.
+type Progress struct {
+	Fence   int64
+	Percent float64 // 0 … 100; never goes down within an attempt
+	Message string  // "" = none
+}
+
+// Succeed ends the attempt with a result.
+type Succeed struct {
+	Fence  int64
+	Result []byte // one JSON value; nil = none
+	Files  []string
+}
+
+// Fail ends the attempt with an error. Unless Code is CodePermanent another attempt
+// follows while there are any left.
+type Fail struct {
+	Fence int64
+	Code  Code
+	Error string
+	Seed  uint64 // 64 random bits for the jitter of the backoff
+}
+
+// Cancel calls the task off: at once when it is pending, by request when it runs.
+type Cancel struct{ Reason string }
+
+// Stop ends a running attempt that was asked to stop.
+type Stop struct{ Fence int64 }
+
+// Expire ends an attempt whose worker is gone.
+type Expire struct{ Fence int64 }
+
+// Release gives the task back; the attempt does not count.
+type Release struct{ Fence int64 }
+
+// Retry sends a failed or cancelled task round again.
+type Retry struct{ Reason string }
+
+// Snooze moves the due time of a pending task.
+type Snooze struct{ Until Micros }
+
+// Reprioritise changes the priority of a task that has not ended.
+type Reprioritise struct{ Priority int }
+
+// Erase forgets the payloads of an ended task; the facts and the chain stay.
+type Erase struct{}
+
+func (Submit) isCommand()       {}
+func (Start) isCommand()        {}
+func (Progress) isCommand()     {}
+func (Succeed) isCommand()      {}
+func (Fail) isCommand()         {}
+func (Cancel) isCommand()       {}
+func (Stop) isCommand()         {}
+func (Expire) isCommand()       {}
+func (Release) isCommand()      {}
+func (Retry) isCommand()        {}
+func (Snooze) isCommand()       {}
+func (Reprioritise) isCommand() {}
+func (Erase) isCommand()        {}
+
+// Refusals of Decide. Every refusal is a *Refusal that wraps one of them.
+var (
+	ErrInvalid     = errors.New("command is not valid")             // see Refusal.Fields
+	ErrExists      = errors.New("task exists already")              // submit twice with one id
+	ErrNotFound    = errors.New("no such task")                     // anything but submit on the zero state
+	ErrNotPending  = errors.New("task is not waiting")              // start, snooze
+	ErrEnded       = errors.New("task has already ended")           // cancel, reprioritise
+	ErrNotEnded    = errors.New("task has not ended")               // retry, erase
+	ErrSucceeded   = errors.New("task has succeeded")               // retry
+	ErrStopping    = errors.New("task is being cancelled")          // any write of the attempt but Stop
+	ErrNotStopping = errors.New("task was not asked to stop")       // stop
+	ErrStale       = errors.New("attempt no longer holds the task") // an older fence
+	ErrKeyReused   = errors.New("idempotency key was used for another request")
+)
+
+// FieldError says what is wrong with one field of a command.
+type FieldError struct {
+	Pointer string // JSON pointer into the request: "/priority"
+	Detail  string // "must be between -100 and 100"
+}
+
+// Refusal is a command that the state of the task does not allow. Nothing changed.
+type Refusal struct {
+	Kind   error        // one of the refusals above
+	Status Status       // of the task when it was refused
+	Detail string       // what to do about it; may be empty
+	Fields []FieldError // with ErrInvalid
+}
+
+func (r *Refusal) Error() string {
+	text := r.Kind.Error()
+	if r.Status != None && r.Kind != ErrInvalid {
+		text += " (it is " + r.Status.String() + ")"
+	}
+	if r.Detail != "" {
+		text += ": " + r.Detail
+	}
+	for _, f := range r.Fields {
+		text += fmt.Sprintf("; %s %s", f.Pointer, f.Detail)
+	}
+	return text
+}
+
+// Unwrap gives the kind to errors.Is.
+func (r *Refusal) Unwrap() error { return r.Kind }

@@ -1,0 +1,34 @@
+package task
+
+import "github.com/oklog/ulid/v2"
+
+// Data is the facts of an event: the fields that its type has, the others zero.
+// Which type has which is the table in codec.go. Fields at zero are not written.
+type Data struct {
+	// task.submitted
+	TaskType       string
+	Queue          string
+	Priority       int    // −100 … 100, higher first; also task.reprioritised
+	RunAt          Micros // not before; 0 = at once; also task.snoozed
+	MaxAttempts    int    // from 1
+	Backoff        Backoff
+	Timeout        Micros // span an attempt may run; 0 = no limit
+	Tags           []string
+	IdempotencyKey string
+	RequestHash    [32]byte // SHA-256 of the canonical request, before defaults; set with a key
+	Files          []string // ids of the files the parameters (or the result) name
+
+	// task.started
+	Attempt      int       // attempts that cost something, this one included, from 1
+	Boot         ulid.ULID // local: the server process that runs it
+	Worker       string    // remote: who holds it
+	LeaseSeconds int       // remote: how long without a heartbeat
+	TokenHash    [32]byte  // remote: SHA-256 of the lease token
+
+	// Every write of an attempt: the version of its task.started.
+	Fence int64
+
+	Progress int    // task.progressed: hundredths of a percent, 0 … 10,000
+	RetryAt  Micros // task.attempt_failed
+	Code     Code   // task.attempt_failed, task.failed
+}

@@ -1,0 +1,280 @@
+package task
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"unicode/utf8"
+)
+
+// ErrorWorkerDied is the error text of a task whose last attempt lost its worker.
+const ErrorWorkerDied = "its worker died while it ran"
+
+// Decide says which events follow from a command in a state, without changing the
+// state. now is clamped so that it never goes below the latest event's time. A
+// command that the state does not allow gives a *Refusal; events may come with it
+// (task.late_result_refused), and then they are to be appended all the same.
+//
+// The events carry type, version and facts; the caller sets Actor.
+func Decide(t *Task, command Command, now Micros) ([]Event, error) {
+	d := decision{task: t, now: now}
+	if _, submitting := command.(Submit); !submitting && t.Status == None {
+		return nil, &Refusal{Kind: ErrNotFound}
+	}
+	var err error
+	switch c := command.(type) {
+	case Submit:
+		err = d.submit(c)
+	case Start:
+		err = d.start(c)
+	case Progress:
+		err = d.progress(c)
+	case Succeed:
+		err = d.succeed(c)
+	case Fail:
+		err = d.fail(c)
+	case Cancel:
+		err = d.cancel(c)
+	case Stop:
+		err = d.stop(c)
+	case Expire:
+		err = d.expire(c)
+	case Release:
+		err = d.release(c)
+	case Retry:
+		err = d.retry(c)
+	case Snooze:
+		err = d.snooze(c)
+	case Reprioritise:
+		err = d.reprioritise(c)
+	case Erase:
+		err = d.erase()
+	}
+	return d.events, err
+}
+
+type decision struct {
+	task   *Task
+	now    Micros
+	events []Event
+}
+
+func (d *decision) add(t EventType, data Data, payload []byte) {
+	d.events = append(d.events, Event{
+		Type: t, Version: d.task.Version + int64(len(d.events)) + 1, At: d.now,
+		Data: data, Payload: payload, HasPayload: payload != nil,
+	})
+}
+
+func (d *decision) refuse(kind error, detail string) error {
+	return &Refusal{Kind: kind, Status: d.task.Status, Detail: detail}
+}
+
+func (d *decision) submit(c Submit) error {
+	if d.task.Status != None {
+		return d.refuse(ErrExists, "")
+	}
+	c.Normalise()
+	if bad := c.Validate(); bad != nil {
+		return &Refusal{Kind: ErrInvalid, Fields: bad}
+	}
+	if c.Parameters == nil {
+		c.Parameters = []byte("{}")
+	}
+	d.add(EventSubmitted, Data{
+		TaskType: c.Type, Queue: c.Queue, Priority: c.Priority, RunAt: c.RunAt,
+		MaxAttempts: c.MaxAttempts, Backoff: *c.Backoff, Timeout: c.Timeout, Tags: c.Tags,
+		IdempotencyKey: c.IdempotencyKey, RequestHash: c.RequestHash, Files: c.Files,
+	}, c.Parameters)
+	return nil
+}
+
+func (d *decision) start(c Start) error {
+	t := d.task
+	if t.Status != Pending {
+		return d.refuse(ErrNotPending, "")
+	}
+	d.add(EventStarted, Data{
+		Attempt: t.Attempt + 1, Boot: c.Boot, Worker: c.Worker, LeaseSeconds: c.LeaseSeconds, TokenHash: c.TokenHash,
+	}, nil)
+	return nil
+}
+
+// holds checks that the attempt with that fence may write. The first refusal of a
+// fence that once held the task is itself an event.
+func (d *decision) holds(fence int64) error {
+	t := d.task
+	switch {
+	case t.Status == Running && fence == t.Fence:
+		if t.CancelRequested {
+			return d.refuse(ErrStopping, "stop the attempt; nothing of it is kept")
+		}
+		return nil
+	case 0 < fence && fence <= t.LastFence && fence > t.RefusedFence:
+		d.add(EventLateResultRefused, Data{Fence: fence}, nil)
+	}
+	return d.refuse(ErrStale, "stop the attempt; another one holds the task or it has ended")
+}
+
+func (d *decision) progress(c Progress) error {
+	t := d.task
+	if t.Status != Running || c.Fence != t.Fence {
+		return d.refuse(ErrStale, "stop the attempt; another one holds the task or it has ended")
+	}
+	if t.CancelRequested {
+		return d.refuse(ErrStopping, "stop the attempt; nothing of it is kept")
+	}
+	d.add(EventProgressed, Data{Fence: c.Fence, Progress: max(t.Progress, hundredths(c.Percent))}, textPayload("message", c.Message))
+	return nil
+}
+
+func hundredths(percent float64) int {
+	if math.IsNaN(percent) {
+		return 0
+	}
+	return int(math.Round(min(max(percent, 0), 100) * 100))
+}
+
+func (d *decision) succeed(c Succeed) error {
+	if err := d.holds(c.Fence); err != nil {
+		return err
+	}
+	d.add(EventSucceeded, Data{Fence: c.Fence, Files: c.Files}, c.Result)
+	return nil
+}
+
+func (d *decision) fail(c Fail) error {
+	if err := d.holds(c.Fence); err != nil {
+		return err
+	}
+	t := d.task
+	if c.Error == "" {
+		c.Error = "the handler gave no reason"
+	}
+	payload := textPayload("error", c.Error)
+	data := Data{Fence: c.Fence, Attempt: t.Attempt, Code: c.Code}
+	if c.Code == CodePermanent || t.AttemptsLeft() <= 0 {
+		d.add(EventFailed, data, payload)
+		return nil
+	}
+	data.RetryAt = d.now + t.Backoff.Delay(t.Attempt-t.AttemptBase, c.Seed)
+	d.add(EventAttemptFailed, data, payload)
+	return nil
+}
+
+func (d *decision) cancel(c Cancel) error {
+	t := d.task
+	switch {
+	case t.Status == Pending:
+		d.add(EventCancelled, Data{}, textPayload("reason", c.Reason))
+	case t.Status == Running && !t.CancelRequested:
+		d.add(EventCancelRequested, Data{}, textPayload("reason", c.Reason))
+	case t.Status == Running: // asked before: the same answer again, and no event
+	default:
+		return d.refuse(ErrEnded, "only a pending or running task can be cancelled")
+	}
+	return nil
+}
+
+func (d *decision) stop(c Stop) error {
+	t := d.task
+	if t.Status != Running || c.Fence != t.Fence {
+		return d.refuse(ErrStale, "")
+	}
+	if !t.CancelRequested {
+		return d.refuse(ErrNotStopping, "")
+	}
+	d.add(EventCancelled, Data{Fence: c.Fence}, nil)
+	return nil
+}
+
+func (d *decision) expire(c Expire) error {
+	t := d.task
+	if t.Status != Running || c.Fence != t.Fence {
+		return d.refuse(ErrStale, "")
+	}
+	d.add(EventLeaseExpired, Data{Fence: c.Fence, Attempt: t.Attempt}, nil)
+	switch {
+	case t.CancelRequested:
+		d.add(EventCancelled, Data{}, nil)
+	case t.AttemptsLeft() <= 0:
+		d.add(EventFailed, Data{Attempt: t.Attempt, Code: CodeWorkerDied}, textPayload("error", ErrorWorkerDied))
+	}
+	return nil
+}
+
+func (d *decision) release(c Release) error {
+	if err := d.holds(c.Fence); err != nil {
+		return err
+	}
+	d.add(EventReleased, Data{Fence: c.Fence}, nil)
+	return nil
+}
+
+func (d *decision) retry(c Retry) error {
+	switch d.task.Status {
+	case Failed, Cancelled:
+		d.add(EventRetried, Data{}, textPayload("reason", c.Reason))
+		return nil
+	case Success:
+		return d.refuse(ErrSucceeded, "only a failed or cancelled task can be retried; submit a new one")
+	}
+	return d.refuse(ErrNotEnded, "only a failed or cancelled task can be retried; wait for it, or cancel it first")
+}
+
+func (d *decision) snooze(c Snooze) error {
+	if d.task.Status != Pending {
+		return d.refuse(ErrNotPending, "only a pending task can be snoozed")
+	}
+	if c.Until <= 0 || c.Until > maxMoment {
+		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{"/until", "must be between 1970 and 9999"}}}
+	}
+	d.add(EventSnoozed, Data{RunAt: c.Until}, nil)
+	return nil
+}
+
+func (d *decision) reprioritise(c Reprioritise) error {
+	t := d.task
+	switch {
+	case c.Priority < -MaxPriority || c.Priority > MaxPriority:
+		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{"/priority", "must be between -100 and 100"}}}
+	case t.Status.Ended():
+		return d.refuse(ErrEnded, "its priority matters no more")
+	case c.Priority != t.Priority:
+		d.add(EventReprioritised, Data{Priority: c.Priority}, nil)
+	}
+	return nil
+}
+
+func (d *decision) erase() error {
+	switch {
+	case !d.task.Status.Ended():
+		return d.refuse(ErrNotEnded, "cancel it first, or wait for it")
+	case !d.task.Erased:
+		d.add(EventErased, Data{}, nil)
+	}
+	return nil
+}
+
+// textPayload is {"key":"text"}, or nil for an empty text. Text is made valid UTF-8
+// and cut to 16 KiB.
+func textPayload(key, text string) []byte {
+	if text == "" {
+		return nil
+	}
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) > maxErrorTextBytes {
+		cut := maxErrorTextBytes
+		for !utf8.RuneStart(text[cut]) {
+			cut--
+		}
+		text = text[:cut] + "…"
+	}
+	quoted, _ := json.Marshal(text) // a string always marshals
+	payload := make([]byte, 0, len(key)+len(quoted)+5)
+	payload = append(payload, `{"`...)
+	payload = append(payload, key...)
+	payload = append(payload, `":`...)
+	payload = append(payload, quoted...)
+	return append(payload, '}')
+}

@@ -1,0 +1,183 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Task is the state of one task: the fold of its events. The zero value is the
+// state before task.submitted. Free text and user content are not in it; the …Seq
+// fields say which event's payload holds them.
+type Task struct {
+	ID       ulid.ULID
+	Type     string
+	Queue    string
+	Status   Status
+	Priority int
+	Tags     []string // shared between copies, never changed in place
+
+	CreatedAt   Micros
+	StartedAt   Micros // of the latest attempt; 0 before the first
+	CompletedAt Micros // 0 until it has ended
+	RunAt       Micros // as asked for at submission or by a snooze; 0 = at once
+	DueAt       Micros // a pending task may start from here on
+	Retrying    bool   // pending, and DueAt is the end of a backoff
+
+	Attempt     int // attempts that cost something; never resets
+	AttemptBase int // Attempt when the task was last sent round by a person
+	MaxAttempts int
+	Backoff     Backoff
+	Timeout     Micros
+
+	Fence           int64 // version of the task.started that holds it; 0 unless running
+	LastFence       int64 // the latest Fence ever given
+	RefusedFence    int64 // the highest fence whose late result was refused
+	CancelRequested bool  // running, and asked to stop
+	Boot            ulid.ULID
+	Worker          string
+	LeaseSeconds    int
+
+	Progress int  // hundredths of a percent
+	Code     Code // of the latest failure; CodeNone after success or a retry
+	Erased   bool
+
+	IdempotencyKey string
+	RequestHash    [32]byte
+
+	Version   int64 // number of the task's own events
+	LastSeq   int64 // log position of the latest
+	SubmitSeq int64 // of task.submitted; its payload is the parameters
+
+	MessageSeq int64 // payload {"message":…}; 0 = none
+	ResultSeq  int64 // payload is the result; 0 = none
+	ErrorSeq   int64 // payload {"error":…}; 0 = none
+}
+
+// Name is the task's id as clients see it.
+func (t *Task) Name() string { return t.ID.String() }
+
+// Stream is the task's stream in the log: "task:01J…".
+func (t *Task) Stream() string { return StreamOf(t.ID) }
+
+// AttemptsLeft is how many more attempts the task may have.
+func (t *Task) AttemptsLeft() int { return t.MaxAttempts - (t.Attempt - t.AttemptBase) }
+
+// Running as a remote attempt needs heartbeats; a local one ends with its process.
+func (t *Task) Remote() bool { return t.Status == Running && t.LeaseSeconds > 0 }
+
+const streamPrefix = "task:"
+
+// StreamOf is the stream of the task with that id.
+func StreamOf(id ulid.ULID) string {
+	var b [len(streamPrefix) + ulid.EncodedSize]byte
+	copy(b[:], streamPrefix)
+	_ = id.MarshalTextTo(b[len(streamPrefix):]) // the buffer has the right size
+	return string(b[:])
+}
+
+// ParseStream returns the id in a task's stream; false for any other stream.
+func ParseStream(stream string) (ulid.ULID, bool) {
+	if len(stream) != len(streamPrefix)+ulid.EncodedSize || stream[:len(streamPrefix)] != streamPrefix {
+		return ulid.ULID{}, false
+	}
+	return ParseID(stream[len(streamPrefix):])
+}
+
+// ParseID returns the id of that name; false unless it is a ULID as Daybook writes it.
+func ParseID(name string) (ulid.ULID, bool) {
+	id, err := ulid.ParseStrict(name)
+	return id, err == nil && id.String() == name
+}
+
+// ErrIllegal is wrapped by Apply's error for an event that cannot follow in the state.
+var ErrIllegal = errors.New("event cannot follow")
+
+// Apply folds one event into the task. An event that cannot follow leaves the task as
+// it was and gives an error that wraps ErrIllegal: the log, or the fold, is wrong.
+func Apply(t *Task, id ulid.ULID, e *Event) error {
+	to := next[t.Status][e.Type]
+	if to == None {
+		return fmt.Errorf("%w: %s while %s", ErrIllegal, e.Type, t.Status)
+	}
+	if e.Version != t.Version+1 {
+		return fmt.Errorf("%w: version %d after %d", ErrIllegal, e.Version, t.Version)
+	}
+	d := &e.Data
+	if held(e.Type) && d.Fence != t.Fence {
+		return fmt.Errorf("%w: %s with fence %d while %d holds the task", ErrIllegal, e.Type, d.Fence, t.Fence)
+	}
+	if t.Status == Running && to != Running {
+		t.Fence, t.CancelRequested, t.Boot, t.Worker, t.LeaseSeconds = 0, false, ulid.ULID{}, "", 0
+	}
+	t.Status = to
+	t.Version, t.LastSeq = e.Version, e.Seq
+	if to.Ended() && e.Type != EventLateResultRefused && e.Type != EventErased {
+		t.CompletedAt = e.At
+	}
+	fold[e.Type](t, id, e, d)
+	return nil
+}
+
+// held tells whether an event of the type may only come from the attempt that holds
+// the task.
+func held(e EventType) bool {
+	switch e {
+	case EventProgressed, EventSucceeded, EventAttemptFailed, EventLeaseExpired, EventReleased:
+		return true
+	}
+	return false
+}
+
+// fold is what each type changes beyond status, version and completion.
+var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
+	EventSubmitted: func(t *Task, id ulid.ULID, e *Event, d *Data) {
+		t.ID, t.Type, t.Queue, t.Priority, t.Tags = id, d.TaskType, d.Queue, d.Priority, d.Tags
+		t.CreatedAt, t.RunAt, t.DueAt = e.At, d.RunAt, max(e.At, d.RunAt)
+		t.MaxAttempts, t.Backoff, t.Timeout = d.MaxAttempts, d.Backoff, d.Timeout
+		t.IdempotencyKey, t.RequestHash = d.IdempotencyKey, d.RequestHash
+		t.SubmitSeq = e.Seq
+	},
+	EventStarted: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
+		t.StartedAt, t.Retrying = e.At, false
+		t.Attempt, t.Fence, t.LastFence = d.Attempt, e.Version, e.Version
+		t.Boot, t.Worker, t.LeaseSeconds = d.Boot, d.Worker, d.LeaseSeconds
+		t.Progress, t.MessageSeq = 0, 0
+	},
+	EventProgressed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
+		t.Progress = d.Progress
+		if e.HasPayload {
+			t.MessageSeq = e.Seq
+		}
+	},
+	EventSucceeded: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
+		t.Progress, t.Code, t.ErrorSeq = 10_000, CodeNone, 0
+		if e.HasPayload {
+			t.ResultSeq = e.Seq
+		}
+	},
+	EventAttemptFailed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
+		t.DueAt, t.Retrying, t.Code, t.ErrorSeq = d.RetryAt, true, d.Code, e.Seq
+	},
+	EventFailed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
+		t.Code, t.ErrorSeq = d.Code, e.Seq
+	},
+	EventCancelRequested: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.CancelRequested = true },
+	EventCancelled:       func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Retrying = false },
+	EventLeaseExpired:    func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Code = CodeWorkerDied },
+	EventReleased:        func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Attempt-- },
+	EventRetried: func(t *Task, _ ulid.ULID, e *Event, _ *Data) {
+		t.AttemptBase, t.DueAt, t.RunAt, t.Retrying = t.Attempt, e.At, 0, false
+		t.StartedAt, t.CompletedAt, t.Progress = 0, 0, 0
+		t.MessageSeq, t.ResultSeq, t.ErrorSeq, t.Code = 0, 0, 0, CodeNone
+	},
+	EventSnoozed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
+		t.RunAt, t.DueAt, t.Retrying = d.RunAt, max(e.At, d.RunAt), false
+	},
+	EventReprioritised: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.Priority = d.Priority },
+	EventLateResultRefused: func(t *Task, _ ulid.ULID, _ *Event, d *Data) {
+		t.RefusedFence = max(t.RefusedFence, d.Fence)
+	},
+	EventErased: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Erased = true },
+}

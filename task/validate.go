@@ -1,0 +1,87 @@
+package task
+
+import (
+	"fmt"
+	"regexp"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of a submit. MaxParameters is in bytes of canonical JSON.
+const (
+	MaxPriority       = 100
+	MaxMaxAttempts    = 1000
+	DefaultAttempts   = 3
+	MaxTags           = 20
+	MaxTagLength      = 64
+	MaxKeyLength      = 255
+	MaxParameters     = 256 << 10
+	MaxTimeout        = 30 * 24 * 3600 * Second
+	MaxBackoffBase    = 24 * 3600 * Second
+	MaxBackoffMax     = 7 * 24 * 3600 * Second
+	maxMoment         = Micros(253402300799_999_999) // the end of the year 9999
+	DefaultQueue      = "default"
+	maxErrorTextBytes = 16 << 10
+)
+
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// ValidName tells whether s can name a type or a queue.
+func ValidName(s string) bool { return namePattern.MatchString(s) }
+
+// Normalise fills in what was left out.
+func (s *Submit) Normalise() {
+	if s.Queue == "" {
+		s.Queue = DefaultQueue
+	}
+	if s.MaxAttempts == 0 {
+		s.MaxAttempts = DefaultAttempts
+	}
+	if s.Backoff == nil {
+		b := DefaultBackoff
+		s.Backoff = &b
+	}
+}
+
+// Validate lists what is wrong with a normalised submit, by the fields of the request.
+func (s *Submit) Validate() []FieldError {
+	var bad []FieldError
+	check := func(ok bool, pointer, detail string) {
+		if !ok {
+			bad = append(bad, FieldError{pointer, detail})
+		}
+	}
+	check(ValidName(s.Type), "/task_type", "must be 1 to 64 of A-Z a-z 0-9 . _ -")
+	check(ValidName(s.Queue), "/queue", "must be 1 to 64 of A-Z a-z 0-9 . _ -")
+	check(-MaxPriority <= s.Priority && s.Priority <= MaxPriority, "/priority", "must be between -100 and 100")
+	check(0 <= s.RunAt && s.RunAt <= maxMoment, "/run_at", "must be between 1970 and 9999")
+	check(1 <= s.MaxAttempts && s.MaxAttempts <= MaxMaxAttempts, "/max_attempts", "must be between 1 and 1000")
+	check(s.Timeout == 0 || Second/1000 <= s.Timeout && s.Timeout <= MaxTimeout,
+		"/timeout_seconds", "must be between 0.001 and 2592000")
+	if b := s.Backoff; b != nil {
+		check(b.Kind < backoffKindCount, "/backoff/kind", "must be exponential, linear or constant")
+		check(0 <= b.Base && b.Base <= MaxBackoffBase, "/backoff/base_seconds", "must be between 0 and 86400")
+		check(b.Base <= b.Max && b.Max <= MaxBackoffMax, "/backoff/max_seconds", "must be between base_seconds and 604800")
+	}
+	check(len(s.Tags) <= MaxTags, "/tags", "must have at most 20 items")
+	for i, tag := range s.Tags {
+		check(validText(tag, MaxTagLength), fmt.Sprintf("/tags/%d", i), "must be 1 to 64 printable characters")
+	}
+	check(s.IdempotencyKey == "" || validText(s.IdempotencyKey, MaxKeyLength) && len(s.IdempotencyKey) <= MaxKeyLength,
+		"/idempotency_key", "must be 1 to 255 bytes of printable characters")
+	check(len(s.Parameters) <= MaxParameters, "/parameters", "must be at most 262144 bytes")
+	return bad
+}
+
+// validText tells whether s is 1 … most printable characters, spaces among them.
+func validText(s string, most int) bool {
+	if s == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > most {
+		return false
+	}
+	for _, c := range s {
+		if !unicode.IsPrint(c) {
+			return false
+		}
+	}
+	return true
+}
