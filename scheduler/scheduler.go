@@ -9,7 +9,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"daybook/eventlog"
@@ -62,6 +64,14 @@ type Options struct {
 	Concurrency int           // attempts at the same time, 1 … 10,000; 0 = 8
 	Grace       time.Duration // for handlers at a stop; 0 = 20 s
 	Logger      *slog.Logger  // nil = slog.Default()
+	Version     string        // of the program, for server.started
+	// AcceptedLoss, if not nil, is written down as server.loss_accepted before all else.
+	AcceptedLoss *Loss
+}
+
+// Loss is a part of the history that was acknowledged and is gone.
+type Loss struct {
+	From, To int64 // the seqs that are missing, both included
 }
 
 // Submitted is the answer to one submit.
@@ -70,22 +80,67 @@ type Submitted struct {
 	Replayed bool      // the key was used before for the same request
 }
 
-// Scheduler runs tasks.
-type Scheduler struct{}
+// Scheduler takes commands and runs tasks. Its methods may be called from any goroutine.
+type Scheduler struct {
+	o    Options
+	boot ulid.ULID // of this life of the server
+
+	commands chan *request
+	reports  chan report
+	stopped  chan struct{} // closed when the loop answers no more
+	waiters  waiters
+
+	running  atomic.Int64 // attempts that hold a slot
+	draining atomic.Bool
+	full     atomic.Bool
+	failed   atomic.Bool
+
+	loop loop // owned by the goroutine in Run
+}
+
+// commandQueue is how many commands may wait to be decided.
+const commandQueue = 16_384
 
 // New returns a scheduler that does nothing until Run.
-func New(o Options) (*Scheduler, error) { panic("todo") }
-
-// Run runs until ctx ends, then stops in order: no more dispatch, handlers get Grace,
-// what is left is released. A nil error means a stop in order; an error that wraps
-// eventlog.ErrUnknown means that the log must be reopened.
-func (s *Scheduler) Run(ctx context.Context) error { panic("todo") }
+func New(o Options) (*Scheduler, error) {
+	if o.Log == nil || o.Views == nil || o.Payloads == nil || o.Runner == nil {
+		return nil, errors.New("scheduler: Log, Views, Payloads and Runner must be set")
+	}
+	if o.Concurrency == 0 {
+		o.Concurrency = 8
+	}
+	if o.Concurrency < 1 || o.Concurrency > 10_000 {
+		return nil, fmt.Errorf("scheduler: concurrency is %d: it must be between 1 and 10,000", o.Concurrency)
+	}
+	if o.Grace == 0 {
+		o.Grace = 20 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	s := &Scheduler{
+		o:        o,
+		commands: make(chan *request, commandQueue),
+		reports:  make(chan report, o.Concurrency),
+		stopped:  make(chan struct{}),
+	}
+	s.loop.init(s)
+	return s, nil
+}
 
 // Submit appends the tasks in one commit, all or none, and returns them in order. A
-// refused one refuses all: *BatchError says which. Fields ID is ignored.
+// refused one refuses all: *BatchError says which. Their field ID is ignored.
 // ctx ends the waiting, not the command.
 func (s *Scheduler) Submit(ctx context.Context, actor string, submits []task.Submit) ([]Submitted, error) {
-	panic("todo")
+	for i := range submits {
+		if !s.o.Runner.Knows(submits[i].Type) {
+			return nil, &BatchError{i, &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{
+				{Pointer: "/task_type", Detail: "must be a known task type"},
+			}}}
+		}
+	}
+	answer, err := s.ask(ctx, &request{actor: actor, submits: submits})
+	return answer.submitted, err
 }
 
 // BatchError is the refusal of one submit of several.
@@ -99,37 +154,87 @@ func (e *BatchError) Error() string { return e.Err.Error() }
 // Unwrap gives the refusal to errors.Is.
 func (e *BatchError) Unwrap() error { return e.Err }
 
-// Do carries out Cancel, Retry, Snooze, Reprioritise or Erase on a task and returns it as it
-// then stands. Errors: *task.Refusal, and those above.
+// Do carries out Cancel, Retry, Snooze, Reprioritise or Erase on a task and returns it
+// as it then stands. Errors: *task.Refusal, and those above. ctx ends the waiting, not
+// the command.
 func (s *Scheduler) Do(ctx context.Context, actor string, id ulid.ULID, command task.Command) (task.Task, error) {
-	panic("todo")
+	switch command.(type) {
+	case task.Cancel, task.Retry, task.Snooze, task.Reprioritise, task.Erase:
+	default:
+		return task.Task{}, fmt.Errorf("scheduler: %T is not a command that can be asked for", command)
+	}
+	answer, err := s.ask(ctx, &request{actor: actor, id: id, command: command})
+	return answer.task, err
 }
 
-// WaitEnded returns when the task has ended or ctx has, with the task as it then stands.
-func (s *Scheduler) WaitEnded(ctx context.Context, id ulid.ULID) (task.Task, error) { panic("todo") }
-
-// State is how the scheduler is.
-type State struct {
-	Running  int  // attempts that hold a slot
-	Slots    int  // how many there are
-	Draining bool // it is stopping: nothing is dispatched
-	Full     bool // the log has no room: nothing is dispatched or taken
-	Failed   bool // the log must be reopened: nothing works any more
-	Commands int  // that wait to be decided
+// request is one command from outside on its way through the loop: submits, or command
+// on the task id.
+type request struct {
+	actor   string
+	submits []task.Submit
+	id      ulid.ULID
+	command task.Command
+	done    chan answer
 }
 
-// State returns how the scheduler is now.
-func (s *Scheduler) State() State { panic("todo") }
-
-// Waiting says why a pending task is not running.
-type Waiting struct {
-	Reason  string      // run_at, backoff, capacity, draining, log_full
-	Until   task.Micros // run_at, backoff: when that ends; else 0
-	Attempt int         // backoff: attempts so far
-	Running int         // capacity: attempts that hold a slot
-	Slots   int         // capacity: how many there are
+type answer struct {
+	submitted []Submitted
+	task      task.Task
+	err       error
 }
 
-// WaitingFor returns why the task waits, nil unless it is pending. It is derived from
-// the task, the state and the clock, and never stored.
-func (s *Scheduler) WaitingFor(t *task.Task) *Waiting { panic("todo") }
+// patience is how long a command waits for a place in the queue.
+const patience = 5 * time.Second
+
+func (s *Scheduler) ask(ctx context.Context, r *request) (answer, error) {
+	r.done = make(chan answer, 1)
+	if err := s.enqueue(ctx, r); err != nil {
+		return answer{}, err
+	}
+	select {
+	case a := <-r.done:
+		return a, a.err
+	case <-ctx.Done():
+		return answer{}, ctx.Err()
+	case <-s.stopped:
+		select {
+		case a := <-r.done:
+			return a, a.err
+		default:
+			return answer{}, s.stopError()
+		}
+	}
+}
+
+func (s *Scheduler) enqueue(ctx context.Context, r *request) error {
+	select {
+	case <-s.stopped:
+		return s.stopError()
+	default:
+	}
+	select {
+	case s.commands <- r:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case s.commands <- r:
+		return nil
+	case <-timer.C:
+		return ErrBusy
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.stopped:
+		return s.stopError()
+	}
+}
+
+// stopError is what a command gets that the loop never answered.
+func (s *Scheduler) stopError() error {
+	if s.failed.Load() {
+		return fmt.Errorf("%w: the server has stopped taking writes", eventlog.ErrUnknown)
+	}
+	return ErrStopped
+}

@@ -1,0 +1,132 @@
+package scheduler
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// State is how the scheduler is.
+type State struct {
+	Running  int  // attempts that hold a slot
+	Slots    int  // how many there are
+	Draining bool // it is stopping: nothing is dispatched
+	Full     bool // the log has no room: nothing is dispatched or taken
+	Failed   bool // the log must be reopened: nothing works any more
+	Commands int  // that wait to be decided
+}
+
+// State returns how the scheduler is now.
+func (s *Scheduler) State() State {
+	return State{
+		Running:  int(s.running.Load()),
+		Slots:    s.o.Concurrency,
+		Draining: s.draining.Load(),
+		Full:     s.full.Load(),
+		Failed:   s.failed.Load(),
+		Commands: len(s.commands),
+	}
+}
+
+// Waiting says why a pending task is not running.
+type Waiting struct {
+	Reason  string      // run_at, backoff, capacity, draining, log_full
+	Until   task.Micros // run_at, backoff: when that ends; else 0
+	Attempt int         // backoff: attempts so far
+	Running int         // capacity: attempts that hold a slot
+	Slots   int         // capacity: how many there are
+}
+
+// WaitingFor returns why the task waits, nil unless it is pending. It is derived from
+// the task, the state and the clock, and never stored.
+func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
+	if t.Status != task.Pending {
+		return nil
+	}
+	if t.DueAt > task.MicrosOf(time.Now()) {
+		if t.Retrying {
+			return &Waiting{Reason: "backoff", Until: t.DueAt, Attempt: t.Attempt}
+		}
+		return &Waiting{Reason: "run_at", Until: t.DueAt}
+	}
+	switch {
+	case s.draining.Load():
+		return &Waiting{Reason: "draining"}
+	case s.full.Load():
+		return &Waiting{Reason: "log_full"}
+	}
+	return &Waiting{Reason: "capacity", Running: int(s.running.Load()), Slots: s.o.Concurrency}
+}
+
+// WaitEnded returns when the task has ended or ctx has, with the task as it then stands.
+// Errors: projection.ErrNotFound, ErrStopped.
+func (s *Scheduler) WaitEnded(ctx context.Context, id ulid.ULID) (task.Task, error) {
+	ended := s.waiters.add(id)
+	defer s.waiters.remove(id, ended)
+	t, _, err := s.o.Views.Get(ctx, id)
+	if err != nil || t.Status.Ended() {
+		return t, err
+	}
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		ctx = context.WithoutCancel(ctx)
+	case <-s.stopped:
+		return t, s.stopError()
+	}
+	t, _, err = s.o.Views.Get(ctx, id)
+	return t, err
+}
+
+// waiters are those who wait for a task to end.
+type waiters struct {
+	mu   sync.Mutex
+	byID map[ulid.ULID][]chan struct{} // guarded by mu
+}
+
+func (w *waiters) add(id ulid.ULID) chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.byID == nil {
+		w.byID = make(map[ulid.ULID][]chan struct{})
+	}
+	ch := make(chan struct{})
+	w.byID[id] = append(w.byID[id], ch)
+	return ch
+}
+
+func (w *waiters) remove(id ulid.ULID, ch chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := w.byID[id]
+	for i, c := range list {
+		if c == ch {
+			list = append(list[:i:i], list[i+1:]...)
+			break
+		}
+	}
+	if len(list) == 0 {
+		delete(w.byID, id)
+		return
+	}
+	w.byID[id] = list
+}
+
+// wake tells those who wait for one of the ids, which have ended.
+func (w *waiters) wake(ids []ulid.ULID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.byID) == 0 {
+		return
+	}
+	for _, id := range ids {
+		for _, ch := range w.byID[id] {
+			close(ch)
+		}
+		delete(w.byID, id)
+	}
+}
