@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"time"
+
+	"daybook"
+)
+
+type serveCmd struct {
+	Addr        string        `default:"127.0.0.1:8000" placeholder:"HOST:PORT" help:"Address to listen on (${default})."`
+	Data        string        `default:"./daybook-data" placeholder:"DIR" help:"Folder of the log and the files; made if it is not there (${default})."`
+	Concurrency int           `default:"8" help:"Tasks that run at the same time, 1 to 10,000 (${default})."`
+	Grace       time.Duration `default:"20s" help:"Time that running tasks get to end when the server is stopped (${default})."`
+	MaxFile     byteSize      `default:"2GiB" help:"Largest file that can be uploaded (${default})."`
+	Insecure    bool          `help:"Allow an address that other machines can reach. Anyone who reaches it can then read and submit everything."`
+	AcceptLoss  bool          `help:"Go on with a log that has lost acknowledged events, and write that down in it."`
+	Quiet       bool          `short:"q" help:"Log only warnings and errors."`
+	LogFormat   string        `enum:"text,json" default:"text" help:"Format of the server's own log on standard error: text or json (${default})."`
+}
+
+func (serveCmd) Help() string {
+	return `All that happens is kept in one folder. The server can be killed at any moment: started again, it has lost
+nothing that it acknowledged. Ctrl-C, or SIGTERM, stops it in order: nothing new is started, what runs gets the time
+of --grace and is then put back into the queue. A second Ctrl-C ends it at once.
+
+Examples:
+
+    daybook serve
+    daybook serve --addr 127.0.0.1:9000 --data /var/lib/daybook --concurrency 32
+    DAYBOOK_ADDR=127.0.0.1:9000 daybook serve --quiet --log-format json`
+}
+
+// AfterApply checks what the flags' types do not.
+func (c *serveCmd) AfterApply() error {
+	switch {
+	case c.Concurrency < 1 || c.Concurrency > 10_000:
+		return fmt.Errorf("--concurrency must be 1 to 10,000, not %d", c.Concurrency)
+	case c.Grace < 0:
+		return fmt.Errorf("--grace must not be negative")
+	case c.MaxFile < 1:
+		return fmt.Errorf("--max-file must be at least one byte")
+	}
+	return nil
+}
+
+func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
+	if err := c.checkAddr(ctx); err != nil {
+		return err
+	}
+	tuneMemory()
+	logger := c.logger(s)
+	bar := newRebuildBar(s)
+	server, err := openServer(ctx, serverOptions{
+		Addr:   c.Addr,
+		Logger: logger,
+		Daybook: daybook.Options{
+			Data:        c.Data,
+			Concurrency: c.Concurrency,
+			Grace:       c.Grace,
+			MaxFile:     int64(c.MaxFile),
+			AnyHost:     c.Insecure,
+			AcceptLoss:  c.AcceptLoss,
+			Logger:      logger,
+			Rebuilding:  bar.Set,
+		},
+	})
+	bar.Done()
+	if err != nil {
+		return err
+	}
+	c.greet(s, server.URL())
+	err = server.Run(ctx)
+	return errors.Join(err, server.Close())
+}
+
+// checkAddr refuses an address beyond loopback unless --insecure is given: there is
+// no login yet, so whoever reaches the server may do everything.
+func (c *serveCmd) checkAddr(ctx context.Context) error {
+	host, _, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return misuse("--addr %s: it must be HOST:PORT, such as 127.0.0.1:8000", c.Addr)
+	}
+	if c.Insecure || isLoopback(ctx, host) {
+		return nil
+	}
+	return misuse("--addr %s can be reached from other machines, and anyone there could read and submit everything;\n"+
+		"use a loopback address such as 127.0.0.1:8000, or add --insecure if the network itself keeps strangers out", c.Addr)
+}
+
+// isLoopback tells whether all that host stands for is this machine alone.
+func isLoopback(ctx context.Context, host string) bool {
+	if host == "" {
+		return false
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		return ip.IsLoopback()
+	}
+	addrs, err := net.DefaultResolver.LookupIPAddr(ctx, host)
+	if err != nil || len(addrs) == 0 {
+		return false
+	}
+	for _, addr := range addrs {
+		if !addr.IP.IsLoopback() {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *serveCmd) logger(s *stdio) *slog.Logger {
+	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if c.Quiet {
+		o.Level = slog.LevelWarn
+	}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(s.err, o))
+	}
+	return slog.New(slog.NewTextHandler(s.err, o))
+}
+
+// greet says where the page is. Scripts may read the address from the first line.
+func (c *serveCmd) greet(s *stdio, url string) {
+	if !s.outTerminal {
+		fmt.Fprintf(s.out, "Daybook %s serves %s\n", daybook.Version, url)
+		return
+	}
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		data = c.Data
+	}
+	fmt.Fprintf(s.out, "\n  %s %s\n\n", s.bold("Daybook"), s.dim(daybook.Version))
+	fmt.Fprintf(s.out, "  %s %s\n", s.dim("page"), s.link(url+"/"))
+	fmt.Fprintf(s.out, "  %s %s\n", s.dim("api "), s.link(url+"/docs"))
+	fmt.Fprintf(s.out, "  %s %s\n\n", s.dim("data"), data)
+	fmt.Fprintf(s.out, "  %s\n\n", s.dim("Ctrl-C stops it in order."))
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"daybook"
+)
+
+// Limits of the HTTP server against clients that are slow on purpose. There is no
+// limit on writing an answer: event streams have deadlines of their own.
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+	shutdownTimeout   = 5 * time.Second
+)
+
+type serverOptions struct {
+	Addr    string
+	Logger  *slog.Logger
+	Daybook daybook.Options
+}
+
+// server is one Daybook that listens: open it, run it, close it.
+type server struct {
+	logger   *slog.Logger
+	daybook  *daybook.Daybook
+	listener net.Listener
+	http     *http.Server
+}
+
+// openServer opens the queue and its address. The queue comes first: a second server
+// on the same folder shall hear that the folder is taken, not that the port is.
+func openServer(ctx context.Context, o serverOptions) (*server, error) {
+	d, err := daybook.Open(ctx, o.Daybook)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Addr)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen on %s: %w", o.Addr, err), d.Close())
+	}
+	return &server{
+		logger:   o.Logger,
+		daybook:  d,
+		listener: listener,
+		http: &http.Server{
+			Handler:           d.Handler(),
+			ReadHeaderTimeout: readHeaderTimeout,
+			IdleTimeout:       idleTimeout,
+			MaxHeaderBytes:    maxHeaderBytes,
+			ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
+		},
+	}, nil
+}
+
+// URL is where the server listens.
+func (m *server) URL() string { return "http://" + m.listener.Addr().String() }
+
+// Run runs tasks and answers requests until ctx ends, then stops in order: tasks get
+// their grace while reads and streams go on, then streams end, then connections. An
+// error means that it stopped by itself; after it nothing is served any more either.
+func (m *server) Run(ctx context.Context) error {
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	queue := make(chan error, 1)
+	go func() { queue <- m.daybook.Run(running) }()
+	web := make(chan error, 1)
+	go func() { web <- m.http.Serve(m.listener) }()
+
+	var queueErr, webErr error
+	select {
+	case queueErr = <-queue:
+		if queueErr == nil && ctx.Err() == nil {
+			queueErr = errors.New("scheduler stopped by itself")
+		}
+		webErr = m.shutdown(web)
+	case webErr = <-web: // it never ends by itself without an error
+		stop()
+		queueErr = <-queue
+		m.daybook.StopStreams()
+		_ = m.http.Close()
+	}
+	if queueErr != nil {
+		m.logger.Error("queue has stopped", "err", queueErr)
+	}
+	return errors.Join(queueErr, webErr)
+}
+
+// shutdown ends the streams, lets requests finish, and waits for Serve to return.
+func (m *server) shutdown(web <-chan error) error {
+	m.daybook.StopStreams()
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	if err := m.http.Shutdown(ctx); err != nil {
+		m.logger.Warn("connections were cut off", "err", err)
+		_ = m.http.Close()
+	}
+	if err := <-web; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Close closes the log. Call it after Run has returned.
+func (m *server) Close() error { return m.daybook.Close() }
