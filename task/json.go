@@ -1,5 +1,14 @@
 package task
 
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
 // JSONError says where a JSON text is wrong and how.
 type JSONError struct {
 	Pointer string // RFC 6901, "" = the whole document
@@ -13,4 +22,343 @@ func (e *JSONError) Error() string { return e.Pointer + ": " + e.Detail }
 // Refused with a *JSONError: syntax errors, duplicate keys, invalid UTF-8, NUL (also
 // as \u0000), lone surrogates, nesting deeper than maxDepth. One pass, no
 // allocation beyond dst for plain input.
-func CanonicalJSON(dst, src []byte, maxDepth int) ([]byte, error) { panic("todo") }
+//
+// A value that is no array or object has depth 0, [] has depth 1. The stack grows with
+// maxDepth, never with src. When src is refused dst is returned as it was.
+func CanonicalJSON(dst, src []byte, maxDepth int) ([]byte, error) {
+	c := canonical{src: src, dst: dst}
+	err := c.document(maxDepth)
+	if err != nil {
+		return dst, err
+	}
+	return c.dst, nil
+}
+
+// canonical is the state of one pass. src[from:at] has been checked but not yet copied.
+type canonical struct {
+	src  []byte
+	dst  []byte
+	from int
+	at   int
+}
+
+func (c *canonical) document(maxDepth int) *JSONError {
+	c.space()
+	if c.at == len(c.src) {
+		return &JSONError{Detail: "must be a JSON value; it is empty"}
+	}
+	if err := c.value(maxDepth); err != nil {
+		return err
+	}
+	c.space()
+	if c.at < len(c.src) {
+		return c.unexpected("after the value")
+	}
+	c.dst = append(c.dst, c.src[c.from:c.at]...)
+	return nil
+}
+
+// value reads one value; depth is how many levels may still be opened.
+func (c *canonical) value(depth int) *JSONError {
+	if c.at == len(c.src) {
+		return c.unexpected("where a value should be")
+	}
+	switch b := c.src[c.at]; {
+	case b == '{' || b == '[':
+		if depth <= 0 {
+			return &JSONError{Detail: "is nested too deep"}
+		}
+		if b == '{' {
+			return c.object(depth - 1)
+		}
+		return c.array(depth - 1)
+	case b == '"':
+		_, err := c.text()
+		return err
+	case b == '-' || '0' <= b && b <= '9':
+		return c.number()
+	case b == 't':
+		return c.literal("true")
+	case b == 'f':
+		return c.literal("false")
+	case b == 'n':
+		return c.literal("null")
+	}
+	return c.unexpected("where a value should be")
+}
+
+func (c *canonical) object(depth int) *JSONError {
+	c.at++
+	if c.space(); c.skip('}') {
+		return nil
+	}
+	var seen keySet
+	for {
+		if c.space(); c.at == len(c.src) || c.src[c.at] != '"' {
+			return c.unexpected("where a key should be")
+		}
+		start := c.at
+		escaped, err := c.text()
+		if err != nil {
+			return err
+		}
+		key := c.src[start+1 : c.at-1]
+		if escaped {
+			key = unescape(c.src[start:c.at])
+		}
+		if !seen.add(key) {
+			return (&JSONError{Detail: "duplicate key"}).below(string(key))
+		}
+		if c.space(); !c.skip(':') {
+			return c.unexpected("where ':' should be").below(string(key))
+		}
+		c.space()
+		if err := c.value(depth); err != nil {
+			return err.below(string(key))
+		}
+		if c.space(); c.skip('}') {
+			return nil
+		}
+		if !c.skip(',') {
+			return c.unexpected("where ',' or '}' should be")
+		}
+	}
+}
+
+func (c *canonical) array(depth int) *JSONError {
+	c.at++
+	if c.space(); c.skip(']') {
+		return nil
+	}
+	for i := 0; ; i++ {
+		c.space()
+		if err := c.value(depth); err != nil {
+			return err.below(strconv.Itoa(i))
+		}
+		if c.space(); c.skip(']') {
+			return nil
+		}
+		if !c.skip(',') {
+			return c.unexpected("where ',' or ']' should be")
+		}
+	}
+}
+
+// space drops insignificant space: what lies before it is copied.
+func (c *canonical) space() {
+	if c.at == len(c.src) || c.src[c.at] > ' ' {
+		return
+	}
+	start := c.at
+	for c.at < len(c.src) {
+		if b := c.src[c.at]; b != ' ' && b != '\n' && b != '\t' && b != '\r' {
+			break
+		}
+		c.at++
+	}
+	if c.at > start {
+		c.dst = append(c.dst, c.src[c.from:start]...)
+		c.from = c.at
+	}
+}
+
+func (c *canonical) skip(b byte) bool {
+	if c.at == len(c.src) || c.src[c.at] != b {
+		return false
+	}
+	c.at++
+	return true
+}
+
+func (c *canonical) literal(word string) *JSONError {
+	if !bytes.HasPrefix(c.src[c.at:], []byte(word)) {
+		return c.unexpected("where a value should be")
+	}
+	c.at += len(word)
+	return nil
+}
+
+// number reads what RFC 8259 section 6 allows.
+func (c *canonical) number() *JSONError {
+	c.skip('-')
+	if !c.skip('0') && !c.digits() {
+		return c.unexpected("in a number")
+	}
+	if c.skip('.') && !c.digits() {
+		return c.unexpected("in a number")
+	}
+	if c.skip('e') || c.skip('E') {
+		if !c.skip('+') {
+			c.skip('-')
+		}
+		if !c.digits() {
+			return c.unexpected("in a number")
+		}
+	}
+	return nil
+}
+
+// digits reads one digit or more.
+func (c *canonical) digits() bool {
+	start, i := c.at, c.at
+	for i < len(c.src) && '0' <= c.src[i] && c.src[i] <= '9' {
+		i++
+	}
+	c.at = i
+	return i > start
+}
+
+// textByte tells which bytes of a string need no second look.
+var textByte = func() (plain [256]bool) {
+	for b := 0x20; b < utf8.RuneSelf; b++ {
+		plain[b] = b != '"' && b != '\\'
+	}
+	return plain
+}()
+
+// text reads a string and tells whether it has escapes.
+func (c *canonical) text() (escaped bool, err *JSONError) {
+	c.at++
+	for {
+		i := c.at
+		for i < len(c.src) && textByte[c.src[i]] {
+			i++
+		}
+		c.at = i
+		if c.at == len(c.src) {
+			return escaped, c.unexpected("in a string")
+		}
+		switch b := c.src[c.at]; {
+		case b == '"':
+			c.at++
+			return escaped, nil
+		case b == '\\':
+			escaped = true
+			if err := c.escape(); err != nil {
+				return escaped, err
+			}
+		case b == 0:
+			return escaped, &JSONError{Detail: "must not contain NUL"}
+		case b < 0x20:
+			return escaped, c.unexpected("in a string")
+		default:
+			r, size := utf8.DecodeRune(c.src[c.at:])
+			if r == utf8.RuneError && size == 1 {
+				return escaped, &JSONError{Detail: "must be valid UTF-8"}
+			}
+			c.at += size
+		}
+	}
+}
+
+// escape reads what follows a backslash, surrogate pairs whole.
+func (c *canonical) escape() *JSONError {
+	c.at++
+	if c.at == len(c.src) {
+		return c.unexpected("in a string")
+	}
+	switch c.src[c.at] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		c.at++
+		return nil
+	case 'u':
+	default:
+		return c.unexpected("after a backslash")
+	}
+	r, ok := hex4(c.src[c.at+1:])
+	switch {
+	case !ok:
+		return c.unexpected("after a backslash")
+	case r == 0:
+		return &JSONError{Detail: "must not contain NUL"}
+	case 0xD800 <= r && r < 0xDC00:
+		if c.at+7 > len(c.src) || c.src[c.at+5] != '\\' || c.src[c.at+6] != 'u' {
+			return &JSONError{Detail: "must not contain a lone surrogate"}
+		}
+		if low, ok := hex4(c.src[c.at+7:]); !ok || low < 0xDC00 || low > 0xDFFF {
+			return &JSONError{Detail: "must not contain a lone surrogate"}
+		}
+		c.at += 6
+	case 0xDC00 <= r && r <= 0xDFFF:
+		return &JSONError{Detail: "must not contain a lone surrogate"}
+	}
+	c.at += 5
+	return nil
+}
+
+func hex4(b []byte) (r rune, ok bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	for _, d := range b[:4] {
+		switch {
+		case '0' <= d && d <= '9':
+			d -= '0'
+		case 'a' <= d && d <= 'f':
+			d -= 'a' - 10
+		case 'A' <= d && d <= 'F':
+			d -= 'A' - 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(d)
+	}
+	return r, true
+}
+
+func unescape(quoted []byte) []byte {
+	var s string
+	_ = json.Unmarshal(quoted, &s) // its syntax was checked
+	return []byte(s)
+}
+
+func (c *canonical) unexpected(where string) *JSONError {
+	what := "end of text"
+	if c.at < len(c.src) {
+		r, _ := utf8.DecodeRune(c.src[c.at:])
+		what = strconv.QuoteRune(r)
+	}
+	return &JSONError{Detail: fmt.Sprintf("must be JSON: unexpected %s at byte %d, %s", what, c.at, where)}
+}
+
+var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
+
+// below moves the error under a key of the value that holds it.
+func (e *JSONError) below(key string) *JSONError {
+	e.Pointer = "/" + pointerEscaper.Replace(key) + e.Pointer
+	return e
+}
+
+// keySet holds the keys of one object: few are compared one by one, many go to a map.
+type keySet struct {
+	few  [12][]byte
+	n    int
+	many map[string]struct{}
+}
+
+// add tells whether the key is new.
+func (s *keySet) add(key []byte) bool {
+	if s.many != nil {
+		if _, ok := s.many[string(key)]; ok {
+			return false
+		}
+		s.many[string(key)] = struct{}{}
+		return true
+	}
+	for _, other := range s.few[:s.n] {
+		if bytes.Equal(other, key) {
+			return false
+		}
+	}
+	if s.n < len(s.few) {
+		s.few[s.n] = key
+		s.n++
+		return true
+	}
+	s.many = make(map[string]struct{}, 4*len(s.few))
+	for _, other := range s.few {
+		s.many[string(other)] = struct{}{}
+	}
+	s.many[string(key)] = struct{}{}
+	return true
+}
