@@ -1,0 +1,248 @@
+package daybook_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// house is the table of ARCHITECTURE.md: what each room may import. The standard
+// library is open to all. tests is what a room's own tests may import beside that.
+var house = map[string]struct{ code, tests []string }{
+	"daybook/cmd/daybook": {
+		code:  []string{"daybook", "daybook/client", kong, xterm},
+		tests: []string{chromedp, cdproto, testscript, goleak, cmp},
+	},
+	"daybook": {
+		code: []string{"daybook/api", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/files",
+			"daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/ui"},
+		tests: []string{"daybook", "daybook/client", goleak, cmp},
+	},
+	"daybook/api": {
+		code: []string{"daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/task", "daybook/files",
+			mux, sse, ulid, prometheus},
+		tests: []string{"daybook/api", "daybook/handler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", openapi, goleak, cmp},
+	},
+	"daybook/scheduler": {
+		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/task", ulid},
+		tests: []string{"daybook/scheduler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
+	},
+	"daybook/projection": {
+		code:  []string{"daybook/eventlog", "daybook/task", ulid, btree, sqlite},
+		tests: []string{"daybook/projection", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
+	},
+	"daybook/handler": {
+		code:  []string{"daybook/task", "daybook/files", jsonschema, ximage, xtext, tdigest, hyperloglog, mail, smtp, sasl},
+		tests: []string{"daybook/handler", goleak, cmp, rapid},
+	},
+	"daybook/files": {
+		tests: []string{"daybook/files", goleak, cmp},
+	},
+	"daybook/eventlog": {
+		tests: []string{"daybook/eventlog", goleak, cmp},
+	},
+	"daybook/eventlog/sqlitelog": {
+		code:  []string{"daybook/eventlog", sqlite, ulid, xsys},
+		tests: []string{"daybook/eventlog/sqlitelog", "daybook/eventlog/eventlogtest", goleak, cmp, rapid},
+	},
+	"daybook/eventlog/eventlogtest": {
+		code:  []string{"daybook/eventlog", cmp, rapid},
+		tests: []string{"daybook/eventlog/eventlogtest", goleak},
+	},
+	"daybook/task": {
+		code:  []string{ulid},
+		tests: []string{"daybook/task", goleak, cmp, rapid},
+	},
+	"daybook/client": {
+		code:  []string{sse},
+		tests: []string{"daybook", "daybook/client", goleak, cmp},
+	},
+	"daybook/ui": {
+		tests: []string{"daybook/ui", goleak, cmp},
+	},
+}
+
+// Libraries, by the path below which all of their packages lie.
+const (
+	btree       = "github.com/tidwall/btree"
+	cdproto     = "github.com/chromedp/cdproto"
+	chromedp    = "github.com/chromedp/chromedp"
+	cmp         = "github.com/google/go-cmp"
+	goleak      = "go.uber.org/goleak"
+	hyperloglog = "github.com/axiomhq/hyperloglog"
+	jsonschema  = "github.com/santhosh-tekuri/jsonschema/v6"
+	kong        = "github.com/alecthomas/kong"
+	mail        = "github.com/wneessen/go-mail"
+	mux         = "github.com/gorilla/mux"
+	openapi     = "github.com/getkin/kin-openapi"
+	prometheus  = "github.com/prometheus/client_golang"
+	rapid       = "pgregory.net/rapid"
+	sasl        = "github.com/emersion/go-sasl"
+	smtp        = "github.com/emersion/go-smtp"
+	sqlite      = "github.com/mattn/go-sqlite3"
+	sse         = "github.com/r3labs/sse/v2"
+	tdigest     = "github.com/caio/go-tdigest/v4"
+	testscript  = "github.com/rogpeppe/go-internal"
+	ulid        = "github.com/oklog/ulid/v2"
+	ximage      = "golang.org/x/image"
+	xsys        = "golang.org/x/sys"
+	xterm       = "golang.org/x/term"
+	xtext       = "golang.org/x/text"
+)
+
+// room is one package as the go command sees it.
+type room struct {
+	ImportPath                         string
+	Dir                                string
+	Imports, TestImports, XTestImports []string
+	GoFiles, CgoFiles, IgnoredGoFiles  []string
+	TestGoFiles, XTestGoFiles          []string
+}
+
+func rooms(t *testing.T) []room {
+	t.Helper()
+	var stderr bytes.Buffer
+	list := exec.Command("go", "list", "-json", "./...")
+	list.Stderr = &stderr
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	var all []room
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var r room
+		if err := decoder.Decode(&r); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+}
+
+func TestEveryRoomImportsOnlyWhatItsArrowsAllow(t *testing.T) {
+	for _, r := range rooms(t) {
+		may, ok := house[r.ImportPath]
+		if !ok {
+			t.Errorf("%s is not a room of the house: give it its arrows here and in ARCHITECTURE.md", r.ImportPath)
+			continue
+		}
+		for _, path := range r.Imports {
+			if !allowed(path, may.code) {
+				t.Errorf("%s must not import %s", r.ImportPath, path)
+			}
+		}
+		for _, path := range slices.Concat(r.TestImports, r.XTestImports) {
+			if !allowed(path, may.code) && !allowed(path, may.tests) {
+				t.Errorf("tests of %s must not import %s", r.ImportPath, path)
+			}
+		}
+	}
+}
+
+// allowed tells whether a package may be imported: always from the standard library,
+// a room of the house by its own name, a library with all that lies below it.
+func allowed(path string, may []string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	if first != "daybook" && !strings.Contains(first, ".") {
+		return true
+	}
+	return slices.ContainsFunc(may, func(m string) bool {
+		return path == m || first != "daybook" && strings.HasPrefix(path, m+"/")
+	})
+}
+
+func TestTheTableNamesNoRoomThatIsNotThere(t *testing.T) {
+	there := map[string]bool{}
+	for _, r := range rooms(t) {
+		there[r.ImportPath] = true
+	}
+	for path := range house {
+		if !there[path] {
+			t.Errorf("the table has %s, the tree does not", path)
+		}
+	}
+}
+
+func TestOnlyTheCommandEndsTheProcessOrReadsTheEnvironment(t *testing.T) {
+	banned := map[string]bool{
+		"os.Exit": true, "os.Getenv": true, "os.LookupEnv": true, "os.Environ": true,
+		"os.Setenv": true, "syscall.Exit": true, "syscall.Getenv": true,
+		"log.Fatal": true, "log.Fatalf": true, "log.Fatalln": true,
+	}
+	for _, r := range rooms(t) {
+		if r.ImportPath == "daybook/cmd/daybook" {
+			continue
+		}
+		for _, name := range slices.Concat(r.GoFiles, r.CgoFiles, r.IgnoredGoFiles) {
+			for _, call := range selectors(t, filepath.Join(r.Dir, name)) {
+				if banned[call.name] {
+					t.Errorf("%s: %s belongs in cmd/daybook", call.at, call.name)
+				}
+			}
+		}
+	}
+}
+
+type selector struct {
+	name string // "os.Exit", by the package's own name and not the file's for it
+	at   token.Position
+}
+
+// selectors lists what a file takes from the packages it imports.
+func selectors(t *testing.T, path string) (all []selector) {
+	t.Helper()
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, path, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	imported := map[string]string{}
+	for _, spec := range file.Imports {
+		path := strings.Trim(spec.Path.Value, `"`)
+		name := path[strings.LastIndexByte(path, '/')+1:]
+		if spec.Name != nil {
+			imported[spec.Name.Name] = name
+		} else {
+			imported[name] = name
+		}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := s.X.(*ast.Ident); ok && imported[x.Name] != "" {
+				all = append(all, selector{imported[x.Name] + "." + s.Sel.Name, set.Position(s.Pos())})
+			}
+		}
+		return true
+	})
+	return all
+}
+
+func TestNoFileIsTooLongToRead(t *testing.T) {
+	const most = 400 // lines; a reason to go beyond it stands here
+	reasons := map[string]string{
+		"daybook/task/codec.go": "both directions of the codec of all events lie side by side",
+	}
+	for _, r := range rooms(t) {
+		for _, name := range r.GoFiles {
+			path := filepath.Join(r.Dir, name)
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := bytes.Count(data, []byte("\n")); n > most && reasons[r.ImportPath+"/"+name] == "" {
+				t.Errorf("%s has %d lines, more than %d", path, n, most)
+			}
+		}
+	}
+}
