@@ -187,10 +187,9 @@ func (l *loop) fail(t *turn, err error) error {
 }
 
 func (l *loop) noteFull(results []eventlog.Result) {
-	full, tried := false, false
+	full := false
 	for _, r := range results {
 		full = full || errors.Is(r.Err, eventlog.ErrFull)
-		tried = true
 	}
 	switch {
 	case full:
@@ -198,8 +197,8 @@ func (l *loop) noteFull(results []eventlog.Result) {
 			l.s.o.Logger.Error("log is full: no new work is taken until there is room", "retry", fullProbe)
 		}
 		l.fullTill = time.Now().Add(fullProbe)
-	case tried && l.s.full.Load() && !l.full():
+	case l.s.full.Load() && !l.full(): // believed until an append says otherwise
 		l.s.full.Store(false)
-		l.s.o.Logger.Info("log has room again")
+		l.s.o.Logger.Info("log may have room again")
 	}
 }

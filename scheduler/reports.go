@@ -72,7 +72,7 @@ func (l *loop) settle(t *turn, r report) {
 		e.add(a.id, decided)
 	}
 	if len(e.events) == 0 {
-		delete(l.holders, a.id)
+		l.letGo(a)
 		return
 	}
 	e.close(func(err error) {
@@ -80,10 +80,15 @@ func (l *loop) settle(t *turn, r report) {
 			l.hold(r)
 			return
 		}
-		if l.holders[a.id] == a {
-			delete(l.holders, a.id)
-		}
+		l.letGo(a)
 	})
+}
+
+// letGo forgets that the attempt holds its task, if it still does.
+func (l *loop) letGo(a *attempt) {
+	if l.holders[a.id] == a {
+		delete(l.holders, a.id)
+	}
 }
 
 // hold keeps an outcome that found no room; it holds a slot until it is written.
