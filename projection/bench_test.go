@@ -1,0 +1,88 @@
+package projection
+
+import (
+	"testing"
+
+	"daybook/eventlog"
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// flow is the events of n tasks, in batches that submit some, start them, and end them.
+func flow(n, batch int) (changes [][]Change, raw []*eventlog.Event) {
+	boot := idOf(noon, 0)
+	var seq int64
+	now := noon
+	keep := func(list []Change, id ulid.ULID, e task.Event) []Change {
+		seq++
+		e.Seq, e.At = seq, now
+		raw = append(raw, &eventlog.Event{
+			Seq: seq, At: int64(now), Stream: task.StreamOf(id), Version: e.Version, Type: e.Type.String(), V: 1,
+			Actor: "system:scheduler", Data: task.AppendData(nil, e.Type, &e.Data), HasPayload: e.HasPayload,
+		})
+		return append(list, Change{id, &e})
+	}
+	for first := 0; first < n; first += batch {
+		var submits, starts, ends []Change
+		for i := first; i < min(first+batch, n); i++ {
+			id := idOf(now, uint64(i))
+			submits = keep(submits, id, task.Event{Type: task.EventSubmitted, Version: 1, HasPayload: true, Data: task.Data{
+				TaskType: "SLEEP", Queue: "default", MaxAttempts: 3, Backoff: task.DefaultBackoff}})
+		}
+		now += 1000
+		for _, c := range submits {
+			starts = keep(starts, c.ID, task.Event{Type: task.EventStarted, Version: 2, Data: task.Data{Attempt: 1, Boot: boot}})
+		}
+		now += 1000
+		for _, c := range submits {
+			ends = keep(ends, c.ID, task.Event{Type: task.EventSucceeded, Version: 3, HasPayload: true, Data: task.Data{Fence: 2}})
+		}
+		changes = append(changes, submits, starts, ends)
+	}
+	return changes, raw
+}
+
+// BenchmarkApplyChanges folds submitted, started, succeeded, each in a batch of its own.
+func BenchmarkApplyChanges(b *testing.B) {
+	changes, raw := flow(300_000, 500)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		v := New()
+		for _, batch := range changes {
+			if err := v.ApplyChanges(batch); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	perEvent(b, len(raw))
+}
+
+// BenchmarkFold decodes and folds as a rebuild does, without a log to read.
+func BenchmarkFold(b *testing.B) {
+	_, raw := flow(300_000, 500)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		v := New()
+		var e task.Event
+		for _, event := range raw {
+			id, err := v.decoder.decode(&e, event)
+			if err == nil {
+				_, err = v.fold(id, &e)
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		for number := range v.table.size {
+			v.index(v.table.at(number))
+		}
+	}
+	perEvent(b, len(raw))
+}
+
+func perEvent(b *testing.B, events int) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*events), "ns/event")
+}

@@ -1,0 +1,44 @@
+package projection
+
+import (
+	"slices"
+
+	"daybook/task"
+)
+
+// recentSize is how many events Changes can look back.
+const recentSize = 1 << 16
+
+// recent says which task each of the latest events was of; nil = of none.
+type recent struct {
+	records [recentSize]*record
+}
+
+func (r *recent) add(seq int64, rec *record) { r.records[seq%recentSize] = rec }
+func (r *recent) at(seq int64) *record       { return r.records[seq%recentSize] }
+
+// Changes says which tasks changed after a seq: the rows as they are now, each once,
+// the latest change last, at most limit, and the seq they show. truncated means that
+// more changed, or that the seq is too far back to know: the reader must fetch its
+// list again. A seq beyond the views gives no rows.
+func (v *Views) Changes(after int64, limit int) (rows []task.Task, seq int64, truncated bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	seq = v.Seq()
+	if seq-after > recentSize {
+		return nil, seq, true
+	}
+	for s := seq; s > max(after, 0); s-- {
+		rec := v.recent.at(s)
+		if rec == nil || rec.task.LastSeq != s {
+			continue // of no task, or met already at its latest event
+		}
+		if len(rows) == limit {
+			truncated = true
+			break
+		}
+		rows = append(rows, rec.task)
+	}
+	slices.Reverse(rows)
+	return rows, seq, truncated
+}

@@ -1,0 +1,59 @@
+package projection
+
+import (
+	"fmt"
+
+	"daybook/eventlog"
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// others lists the events that are not of a task, with the schema version this
+// program knows. They move the seq and nothing else.
+var others = map[string]int{
+	"server.started":       1,
+	"server.stopped":       1,
+	"server.loss_accepted": 1,
+}
+
+// decoder turns events of the log into events of the domain. For one goroutine.
+type decoder struct {
+	data task.Decoder
+}
+
+// decode fills e, keeping nothing of raw, and returns the id of the task, which is
+// zero (as is e.Type) for an event that is not of a task. Errors name the seq and wrap
+// task.ErrData, task.ErrIllegal or ErrNewer.
+func (d *decoder) decode(e *task.Event, raw *eventlog.Event) (ulid.ULID, error) {
+	e.Seq, e.At, e.Version = raw.Seq, task.Micros(raw.At), raw.Version
+	e.HasPayload, e.Payload, e.Actor = raw.HasPayload, nil, ""
+	kind, ok := task.ParseEventType(raw.Type)
+	if !ok {
+		e.Type = 0
+		return ulid.ULID{}, checkOther(raw)
+	}
+	e.Type = kind
+	if raw.V != kind.SchemaVersion() {
+		return ulid.ULID{}, newer(raw)
+	}
+	id, ok := task.ParseStream(raw.Stream)
+	if !ok {
+		return ulid.ULID{}, fmt.Errorf("read event %d: %w: %s in stream %q", raw.Seq, task.ErrIllegal, raw.Type, raw.Stream)
+	}
+	if err := d.data.Decode(&e.Data, kind, raw.V, raw.Data); err != nil {
+		return ulid.ULID{}, fmt.Errorf("read event %d: %w", raw.Seq, err)
+	}
+	return id, nil
+}
+
+func checkOther(raw *eventlog.Event) error {
+	if v, ok := others[raw.Type]; !ok || raw.V != v {
+		return newer(raw)
+	}
+	return nil
+}
+
+func newer(raw *eventlog.Event) error {
+	return fmt.Errorf("read event %d: type %q in version %d is unknown: %w", raw.Seq, raw.Type, raw.V, ErrNewer)
+}

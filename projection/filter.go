@@ -1,0 +1,93 @@
+package projection
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// filter is a Query made ready for a scan.
+type filter struct {
+	facets []bool // which to take, by facet; nil = all
+	total  int64  // tasks in those facets
+
+	tags       []string
+	byID       bool // first … last bounds the id
+	first      ulid.ULID
+	last       ulid.ULID
+	impossible bool // no id has that prefix
+}
+
+// newFilter makes a filter on the groups there are. A task that is submitted later may
+// be of a new one: it lies outside the scan.
+func newFilter(q Query, c *counts) filter {
+	f := filter{tags: q.Tags}
+	if len(q.Statuses)+len(q.Types)+len(q.Queues) > 0 {
+		f.facets = make([]bool, len(c.n))
+	}
+	for i, n := range c.n {
+		name, status := c.names[uint32(i)/statusSpan], task.Status(uint32(i)%statusSpan)
+		if anyOf(q.Statuses, status) && anyOf(q.Types, name.taskType) && anyOf(q.Queues, name.queue) {
+			f.total += n
+			if f.facets != nil {
+				f.facets[i] = true
+			}
+		}
+	}
+	if q.IDPrefix != "" {
+		var ok bool
+		f.byID = true
+		f.first, f.last, ok = prefixBounds(q.IDPrefix)
+		f.impossible = !ok
+	}
+	return f
+}
+
+func anyOf[T comparable](list []T, x T) bool { return len(list) == 0 || slices.Contains(list, x) }
+
+// prefixBounds returns the first and the last id whose name begins with prefix; false
+// if none does.
+func prefixBounds(prefix string) (first, last ulid.ULID, ok bool) {
+	open := ulid.EncodedSize - len(prefix)
+	if open < 0 {
+		return first, last, false
+	}
+	first, ok = task.ParseID(prefix + strings.Repeat("0", open))
+	if !ok {
+		return first, last, false
+	}
+	last, ok = task.ParseID(prefix + strings.Repeat("Z", open))
+	return first, last, ok
+}
+
+// plain tells that total is the number of matches.
+func (f *filter) plain() bool { return len(f.tags) == 0 && !f.byID }
+
+// everything tells that every task matches.
+func (f *filter) everything() bool { return f.plain() && f.facets == nil }
+
+// matchesNothing tells that no task can match.
+func (f *filter) matchesNothing() bool { return f.total == 0 || f.impossible }
+
+// facet tells whether tasks of the facet can match.
+func (f *filter) facet(facet uint32) bool { return f.facets == nil || f.facets[facet] }
+
+// rest tells whether the task matches in all that is not in its facet.
+func (f *filter) rest(t *task.Task) bool {
+	if f.byID && (bytes.Compare(t.ID[:], f.first[:]) < 0 || bytes.Compare(t.ID[:], f.last[:]) > 0) {
+		return false
+	}
+	if len(f.tags) == 0 {
+		return true
+	}
+	for _, tag := range t.Tags {
+		if slices.Contains(f.tags, tag) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,172 @@
+package projection
+
+import (
+	"iter"
+	"sync/atomic"
+
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/tidwall/btree"
+)
+
+// place is which index of order a task lies in.
+type place uint8
+
+const (
+	nowhere   place = iota // it has ended
+	inReady                // pending, and may start
+	inWaiting              // pending, and not yet due
+	inRunning              // running
+)
+
+// dueKey orders tasks: by rank (the priority, turned round), then due, then seq.
+type dueKey struct {
+	rank int64
+	due  task.Micros
+	seq  int64
+	rec  *record
+}
+
+func (a dueKey) less(b dueKey) bool {
+	if a.rank != b.rank {
+		return a.rank < b.rank
+	}
+	if a.due != b.due {
+		return a.due < b.due
+	}
+	return a.seq < b.seq
+}
+
+// order says which tasks are ready, which are waiting for their time and which run.
+type order struct {
+	ready   *btree.BTreeG[dueKey] // by priority, due, seq
+	waiting *btree.BTreeG[dueKey] // by due, seq: every rank is 0
+	running []*record             // in no order
+
+	readyCount atomic.Int64 // for readers
+}
+
+func newOrder() order {
+	options := btree.Options{NoLocks: true}
+	return order{
+		ready:   btree.NewBTreeGOptions(dueKey.less, options),
+		waiting: btree.NewBTreeGOptions(dueKey.less, options),
+	}
+}
+
+// put moves the record to where its task now belongs.
+func (o *order) put(rec *record) {
+	to, key := rec.belongs()
+	if to == rec.place && key == rec.key {
+		return
+	}
+	o.remove(rec)
+	rec.place, rec.key = to, key
+	switch to {
+	case inReady:
+		o.ready.Load(key) // quick when it comes last, as most do
+	case inWaiting:
+		o.waiting.Load(key)
+	case inRunning:
+		rec.slot = int32(len(o.running))
+		o.running = append(o.running, rec)
+	}
+}
+
+// belongs returns the place of a task and its key there. A task that was found to be
+// due stays ready, whatever its priority becomes, until its due time changes.
+func (rec *record) belongs() (place, dueKey) {
+	t := &rec.task
+	switch t.Status {
+	case task.Running:
+		return inRunning, dueKey{}
+	case task.Pending:
+		if rec.due || rec.place == inReady && rec.key.due == t.DueAt {
+			return inReady, dueKey{-int64(t.Priority), t.DueAt, t.SubmitSeq, rec}
+		}
+		return inWaiting, dueKey{0, t.DueAt, t.SubmitSeq, rec}
+	}
+	return nowhere, dueKey{}
+}
+
+func (o *order) remove(rec *record) {
+	switch rec.place {
+	case inReady:
+		o.ready.Delete(rec.key)
+	case inWaiting:
+		o.waiting.Delete(rec.key)
+	case inRunning:
+		last := len(o.running) - 1
+		moved := o.running[last]
+		o.running[rec.slot], moved.slot = moved, rec.slot
+		o.running[last] = nil
+		o.running = o.running[:last]
+	}
+	rec.place, rec.key = nowhere, dueKey{}
+}
+
+// settle tells readers what changed.
+func (o *order) settle() { o.readyCount.Store(int64(o.ready.Len())) }
+
+// ReadyCount is how many tasks are ready. Anyone may ask.
+func (v *Views) ReadyCount() int { return int(v.order.readyCount.Load()) }
+
+// What follows is for the one goroutine that writes.
+
+// Peek returns the task itself, nil if there is none. Not to be changed or kept.
+func (v *Views) Peek(id ulid.ULID) *task.Task {
+	rec := v.table.find(id)
+	if rec == nil {
+		return nil
+	}
+	return &rec.task
+}
+
+// ByKey returns the task submitted with that idempotency key, nil if there is none.
+func (v *Views) ByKey(key string) *task.Task {
+	number, ok := v.keys[key]
+	if !ok {
+		return nil
+	}
+	return &v.table.at(number).task
+}
+
+// Promote makes ready the pending tasks that are due by now.
+func (v *Views) Promote(now task.Micros) {
+	o := &v.order
+	for {
+		key, ok := o.waiting.Min()
+		if !ok || key.due > now {
+			break
+		}
+		key.rec.due = true
+		o.put(key.rec)
+	}
+	o.settle()
+}
+
+// NextDue is when the next pending task that is not ready becomes due; 0 = none.
+func (v *Views) NextDue() task.Micros {
+	key, _ := v.order.waiting.Min()
+	return key.due
+}
+
+// Ready goes through the ready tasks: higher priority first, then due earlier, then
+// submitted earlier. Nothing may be applied while it runs.
+func (v *Views) Ready() iter.Seq[*task.Task] {
+	return func(yield func(*task.Task) bool) {
+		v.order.ready.Scan(func(key dueKey) bool { return yield(&key.rec.task) })
+	}
+}
+
+// Running goes through the running tasks in no order.
+func (v *Views) Running() iter.Seq[*task.Task] {
+	return func(yield func(*task.Task) bool) {
+		for _, rec := range v.order.running {
+			if !yield(&rec.task) {
+				return
+			}
+		}
+	}
+}
