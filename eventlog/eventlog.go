@@ -7,7 +7,10 @@
 // passes the suite of package eventlogtest.
 package eventlog
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // HashSize is the length in bytes of every hash in the log (SHA-256).
 const HashSize = 32
@@ -18,7 +21,7 @@ type Hash = [HashSize]byte
 // Event is one immutable entry.
 //
 // The caller of Append sets At, Stream, Version, Type, V, Actor, Data and, where
-// there is one, Payload. The log sets Seq, Hash, PayloadHash and Salt. After Append
+// there is one, Payload. The log sets Seq, HasPayload, PayloadHash and Hash. After Append
 // an event is never changed by anyone; readers may share it.
 type Event struct {
 	Seq     int64  // position in the log, from 1, without gaps
@@ -37,6 +40,8 @@ type Event struct {
 	HasPayload  bool // a payload belongs to this event (it may have been erased since)
 	PayloadHash Hash // SHA-256(salt ‖ body); zero when HasPayload is false
 	Hash        Hash // the chain: covers every field above and the hash before
+
+	json atomic.Pointer[[]byte] // made by JSON, at most a few times
 }
 
 // Expect guards an entry: it is appended only if nothing lies in Scope after
