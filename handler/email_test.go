@@ -1,0 +1,295 @@
+package handler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// simulate runs one attempt of EMAIL_SIMULATION with these parameters over the defaults.
+func simulate(t testing.TB, ctx context.Context, params map[string]any, report func(float64, string)) (emailResult, error) {
+	t.Helper()
+	if report == nil {
+		report = func(float64, string) {}
+	}
+	h := NewEmailSimulation()
+	result, err := h.Run(ctx, Call{TaskID: "01JDAYBOOK", Attempt: 1, Parameters: withDefaults(t, h, params), Report: report})
+	if err != nil {
+		return emailResult{}, err
+	}
+	checkResult(t, h, result)
+	return result.(emailResult), nil
+}
+
+// withDefaults is the parameters of a call as the registry prepares them.
+func withDefaults(t testing.TB, h Handler, params map[string]any) json.RawMessage {
+	t.Helper()
+	all := map[string]any{}
+	if err := json.Unmarshal(h.Spec().Defaults, &all); err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(all, params)
+	text, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate(t, h.Spec().ParametersSchema, text); err != nil {
+		t.Fatalf("parameters: %v", err)
+	}
+	return text
+}
+
+// checkResult fails the test if the result is not as its schema says.
+func checkResult(t testing.TB, h Handler, result any) {
+	t.Helper()
+	text, err := json.Marshal(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate(t, h.Spec().ResultSchema, text); err != nil {
+		t.Fatalf("result: %v", err)
+	}
+}
+
+func validate(t testing.TB, schema, document []byte) error {
+	t.Helper()
+	s, err := jsonschema.UnmarshalJSON(strings.NewReader(string(schema)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("mem:schema", s); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile("mem:schema")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := jsonschema.UnmarshalJSON(strings.NewReader(string(document)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled.Validate(d)
+}
+
+// checkDefaults fails the test if Defaults and the defaults of the schema differ.
+func checkDefaults(t *testing.T, h Handler) {
+	t.Helper()
+	var schema struct {
+		Properties map[string]map[string]any `json:"properties"`
+	}
+	if err := json.Unmarshal(h.Spec().ParametersSchema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{}
+	for name, property := range schema.Properties {
+		if value, ok := property["default"]; ok {
+			want[name] = value
+		}
+		for _, key := range []string{"title", "description", "examples"} {
+			if property[key] == nil {
+				t.Errorf("parameter %s has no %s", name, key)
+			}
+		}
+	}
+	got := map[string]any{}
+	if err := json.Unmarshal(h.Spec().Defaults, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("defaults of the schema (-) and of the spec (+):\n%s", diff)
+	}
+}
+
+func TestDefaultsOfEmailSimulationAreThoseOfItsSchema(t *testing.T) {
+	checkDefaults(t, NewEmailSimulation())
+}
+
+func TestEveryInventedRecipientGetsAMessage(t *testing.T) {
+	var percents []float64
+	result, err := simulate(t, t.Context(), map[string]any{"recipient_count": 40, "delay_per_email": 0},
+		func(percent float64, _ string) { percents = append(percents, percent) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.TotalEmails != 40 || result.SentEmails != 40 || result.FailedEmails != 0 || len(result.Recipients) != 40 {
+		t.Errorf("got %+v", result)
+	}
+	if len(percents) != 40 || percents[0] != 2.5 || percents[39] != 100 {
+		t.Errorf("progress %v", percents)
+	}
+}
+
+func TestARefusedOrMalformedAddressIsAFailedRecipient(t *testing.T) {
+	result, err := simulate(t, t.Context(), map[string]any{"delay_per_email": 0, "recipients": []string{
+		"ada@example.com", "hard-bounce@example.com", "Refused Person <refused@example.org>", "full@example.net",
+		"no address", "two@example.com, three@example.com", "evil@example.com\r\nBcc: all@example.com",
+		"\"quoted one\"@example.com", "jürgen@münchen.example", "x@somewhere.else", "Zoë Ünal <zoe@example.com>",
+		strings.Repeat("a", 250) + "@example.com",
+	}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range result.Recipients {
+		line := r.Status
+		if r.Error != nil {
+			line += ": " + *r.Error
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"sent",
+		"failed: 550 5.1.1 No such mailbox here",
+		"failed: 550 5.7.1 Delivery refused by the recipient",
+		"failed: 452 4.2.2 Mailbox is full",
+		"failed: not an e-mail address", "failed: not an e-mail address", "failed: not an e-mail address",
+		"sent", "sent", "sent", "sent",
+		"failed: not an e-mail address: longer than 254 bytes",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("recipients (-want +got):\n%s", diff)
+	}
+	if result.SentEmails != 5 || result.FailedEmails != 7 {
+		t.Errorf("%d sent, %d failed", result.SentEmails, result.FailedEmails)
+	}
+}
+
+func TestATemplateOrSenderThatCannotBeUsedIsPermanent(t *testing.T) {
+	tests := map[string]struct {
+		params map[string]any
+		want   string
+	}{
+		"unclosed action":    {map[string]any{"subject": "Hello {{.Name"}, "template of the subject:1: unclosed action"},
+		"unknown field":      {map[string]any{"body": "{{.Password}}"}, "can't evaluate field Password"},
+		"unknown function":   {map[string]any{"body": "{{exec}}"}, `function "exec" not defined`},
+		"fails for one":      {map[string]any{"body": "{{slice .Name 0 12}}"}, "template of the body:1:2: executing"},
+		"function of text":   {map[string]any{"body": `{{printf "%99999d" 1}}`}, "the function printf is not allowed"},
+		"in a pipeline":      {map[string]any{"body": `{{if (len (.Name | html))}}{{end}}`}, "the function html is not allowed"},
+		"loop":               {map[string]any{"body": "{{if .Name}}{{range 1000000000}}x{{end}}{{end}}"}, "range is not allowed"},
+		"loop in an else":    {map[string]any{"body": "{{with .Name}}{{else}}{{range 9}}x{{end}}{{end}}"}, "range is not allowed"},
+		"recursive template": {map[string]any{"body": `{{define "a"}}{{template "a"}}{{end}}{{template "a"}}`}, "define and block"},
+		"calls itself":       {map[string]any{"body": `{{template "body"}}`}, "is not allowed"},
+		"too long":           {map[string]any{"body": strings.Repeat("{{.Email}}", 6000)}, "body: more than 65536 bytes of text"},
+		"sender":             {map[string]any{"from": "nobody"}, "from: not an e-mail address"},
+		"injecting sender":   {map[string]any{"from": "a@example.com\r\nBcc: b@example.com"}, "from: not an e-mail address"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := simulate(t, t.Context(), test.params, nil)
+			if err == nil || !IsPermanent(err) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want a permanent error with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestAnEmptyBodyIsSent(t *testing.T) {
+	result, err := simulate(t, t.Context(), map[string]any{"body": "", "recipient_count": 1}, nil)
+	if err != nil || result.SentEmails != 1 {
+		t.Errorf("got %+v, %v", result, err)
+	}
+}
+
+func TestWholeNumbersMayBeWrittenWithAFraction(t *testing.T) {
+	h := NewEmailSimulation()
+	params := strings.Replace(string(h.Spec().Defaults), `"recipient_count":5`, `"recipient_count":3.0`, 1)
+	result, err := h.Run(t.Context(), Call{Parameters: json.RawMessage(params), Report: func(float64, string) {}})
+	if err != nil || result.(emailResult).TotalEmails != 3 {
+		t.Errorf("got %+v, %v", result, err)
+	}
+}
+
+func TestTheDelayLiesBetweenMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var at []time.Duration
+		_, err := simulate(t, t.Context(), map[string]any{"recipient_count": 4, "delay_per_email": 40},
+			func(float64, string) { at = append(at, time.Since(start)) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []time.Duration{0, 40 * time.Second, 80 * time.Second, 120 * time.Second}
+		if diff := cmp.Diff(want, at); diff != "" {
+			t.Errorf("moments (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestCancelEndsTheDelayAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		defer cancel()
+		start, sent := time.Now(), 0
+		_, err := simulate(t, ctx, map[string]any{"recipient_count": 5, "delay_per_email": 60},
+			func(float64, string) { sent++ })
+		if !errors.Is(err, context.DeadlineExceeded) || IsPermanent(err) {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(start); took != 90*time.Second || sent != 2 {
+			t.Errorf("%d messages in %v", sent, took)
+		}
+	})
+}
+
+func TestTheWorstListOfRecipientsHasAResultBelow16MiB(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes many messages")
+	}
+	var addresses []string
+	for size := 0; size < 256<<10; size += len(addresses[len(addresses)-1]) + 3 {
+		addresses = append(addresses, fmt.Sprintf("<%d", len(addresses)))
+	}
+	result, err := simulate(t, t.Context(), map[string]any{"recipients": addresses, "delay_per_email": 0}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(result)
+	if err != nil || len(text) > 16<<20 {
+		t.Errorf("%d bytes for %d recipients, %v", len(text), len(addresses), err)
+	}
+}
+
+func TestInventedRecipientsDiffer(t *testing.T) {
+	seen := map[string]bool{}
+	for i := range 100_000 {
+		r := inventedRecipient(i)
+		if seen[r.Email] {
+			t.Fatalf("%s comes up twice, at %d", r.Email, i)
+		}
+		seen[r.Email] = true
+		if err := (&mailSession{}).Rcpt(r.Email, nil); err != nil {
+			t.Fatalf("%s: %v", r.Email, err)
+		}
+	}
+}
+
+func TestANameIsMadeOfTheLocalPart(t *testing.T) {
+	for address, want := range map[string]string{
+		"ada.lovelace@example.com": "Ada Lovelace", "alan+lists@example.com": "Alan",
+		"grace_b-hopper@example.com": "Grace B Hopper", "élan@example.com": "Élan",
+	} {
+		if got := nameFrom(address); got != want {
+			t.Errorf("%s: %q, want %q", address, got, want)
+		}
+	}
+}
+
+func BenchmarkEmailSimulation(b *testing.B) {
+	const messages = 2000
+	for b.Loop() {
+		if _, err := simulate(b, b.Context(), map[string]any{"recipient_count": messages, "delay_per_email": 0}, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*messages/b.Elapsed().Seconds(), "messages/s")
+}
