@@ -292,16 +292,21 @@ func (r *reader) take(token string) bool {
 	return true
 }
 
+// takeKey goes past the key of f if it comes next.
 func (r *reader) takeKey(f field, first bool) bool {
-	rest := r.rest
-	if !first && !r.take(",") {
+	rest, key := r.rest, keys[f]
+	if !first {
+		if len(rest) == 0 || rest[0] != ',' {
+			return false
+		}
+		rest = rest[1:]
+	}
+	// The first letter alone tells most keys apart.
+	if len(rest) < len(key) || rest[1] != key[1] || string(rest[:len(key)]) != key {
 		return false
 	}
-	if r.take(keys[f]) {
-		return true
-	}
-	r.rest = rest
-	return false
+	r.rest = rest[len(key):]
+	return true
 }
 
 // value reads one value that the writer would have written: never one at zero.
@@ -341,10 +346,11 @@ func (r *reader) value(f field, p any) bool {
 		return err == nil && *p != [32]byte{}
 	case *ulid.ULID:
 		s, ok := r.text()
-		if !ok || p.UnmarshalText(s) != nil {
+		if !ok {
 			return false
 		}
-		return *p != ulid.ULID{} && p.String() == string(s)
+		*p, ok = parseID(s)
+		return ok && *p != ulid.ULID{}
 	case *Code:
 		s, ok := r.text()
 		if !ok {

@@ -85,12 +85,6 @@ func ParseStream(stream string) (ulid.ULID, bool) {
 	return ParseID(stream[len(streamPrefix):])
 }
 
-// ParseID returns the id of that name; false unless it is a ULID as Daybook writes it.
-func ParseID(name string) (ulid.ULID, bool) {
-	id, err := ulid.ParseStrict(name)
-	return id, err == nil && id.String() == name
-}
-
 // ErrIllegal is wrapped by Apply's error for an event that cannot follow in the state.
 var ErrIllegal = errors.New("event cannot follow")
 
