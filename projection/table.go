@@ -63,13 +63,14 @@ func (t *table) find(id ulid.ULID) *record {
 	return t.at(number)
 }
 
-// next returns the record that add will make part of the table.
+// next returns the record that add will make part of the table. It is empty: nothing
+// is left of one that was never added, because Apply changes nothing when it refuses.
 func (t *table) next() *record {
 	if t.size%slabSize == 0 && int(t.size/slabSize) == len(t.slabs) {
 		t.slabs = append(t.slabs, new(slab))
 	}
 	rec := t.at(t.size)
-	*rec = record{number: t.size}
+	rec.number = t.size
 	return rec
 }
 
