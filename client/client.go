@@ -1,0 +1,132 @@
+// Package client talks to a Daybook server over HTTP: submit tasks, wait for them,
+// follow the log.
+//
+// A call is made once: nothing is repeated behind the caller's back, because a submit
+// without an idempotency key may not be. Streams are different: they have a position,
+// so they come back by themselves for as long as the caller's context lives.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// DefaultURL is where a server listens unless it is told otherwise.
+const DefaultURL = "http://127.0.0.1:8000"
+
+// maxAnswer is the most bytes of an answer that are read into memory.
+const maxAnswer = 256 << 20
+
+// Client talks to one server. Safe for concurrent use.
+type Client struct {
+	base    *url.URL
+	http    *http.Client
+	streams *http.Client // the same without a time limit
+
+	// Reconnecting, if not nil, is called when a stream was cut, before it is opened
+	// again. To be set before the first call.
+	Reconnecting func(err error)
+}
+
+// New returns a client of the server at base, such as "http://127.0.0.1:8000"; "" is
+// DefaultURL. A nil httpClient is http.DefaultClient. Nothing is sent yet.
+func New(base string, httpClient *http.Client) (*Client, error) {
+	if base == "" {
+		base = DefaultURL
+	}
+	u, err := url.Parse(base)
+	if err != nil {
+		return nil, fmt.Errorf("parse the server's address: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("%q is not the address of a server, such as %s", base, DefaultURL)
+	}
+	if httpClient == nil {
+		httpClient = http.DefaultClient
+	}
+	u.Path, u.RawQuery, u.Fragment = strings.TrimRight(u.Path, "/"), "", ""
+	streams := *httpClient
+	streams.Timeout = 0
+	return &Client{base: u, http: httpClient, streams: &streams}, nil
+}
+
+// URL is the server's address, without a slash at its end.
+func (c *Client) URL() string { return c.base.String() }
+
+// call is one request.
+type call struct {
+	method string
+	path   string // below the base, escaped
+	query  url.Values
+	header http.Header
+	body   any // nil, io.Reader, or what is marshalled to JSON
+}
+
+func (c *Client) url(path string, query url.Values) string {
+	u := c.base.String() + path
+	if len(query) > 0 {
+		u += "?" + query.Encode()
+	}
+	return u
+}
+
+// open sends the call and returns a 2xx answer, whose body the caller closes. Any other
+// answer is an error that wraps a *Problem.
+func (c *Client) open(ctx context.Context, k call) (*http.Response, error) {
+	var body io.Reader
+	contentType := ""
+	switch b := k.body.(type) {
+	case nil:
+	case io.Reader:
+		body = b
+	default:
+		encoded, err := json.Marshal(b)
+		if err != nil {
+			return nil, fmt.Errorf("encode the request: %w", err)
+		}
+		body, contentType = bytes.NewReader(encoded), "application/json"
+	}
+	req, err := http.NewRequestWithContext(ctx, k.method, c.url(k.path, k.query), body)
+	if err != nil {
+		return nil, err
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	for name, values := range k.header {
+		req.Header[name] = values
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 != 2 {
+		return nil, problemOf(resp)
+	}
+	return resp, nil
+}
+
+// do sends the call and decodes the answer into out, unless out is nil.
+func (c *Client) do(ctx context.Context, k call, out any) (http.Header, error) {
+	resp, err := c.open(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer to %s %s: %w", k.method, k.path, err)
+	}
+	if out != nil {
+		if err := json.Unmarshal(data, out); err != nil {
+			return nil, fmt.Errorf("decode the answer to %s %s: %w", k.method, k.path, err)
+		}
+	}
+	return resp.Header, nil
+}

@@ -1,0 +1,123 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Event is one entry of the log.
+type Event struct {
+	Seq         int64           `json:"seq"` // from 1, without gaps
+	At          time.Time       `json:"at"`
+	Stream      string          `json:"stream"` // "task:01J…"
+	Version     int64           `json:"version"`
+	Type        string          `json:"type"` // "task.started"
+	V           int             `json:"v"`
+	Actor       string          `json:"actor"`
+	Data        json.RawMessage `json:"data"`
+	PayloadHash *string         `json:"payload_hash"` // nil when the event has no payload
+	Hash        string          `json:"hash"`
+	Payload     json.RawMessage `json:"payload,omitempty"` // only when it was asked for
+
+	// Raw is the event as it was received.
+	Raw json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON decodes the event and keeps the text.
+func (e *Event) UnmarshalJSON(data []byte) error {
+	type plain Event
+	if err := json.Unmarshal(data, (*plain)(e)); err != nil {
+		return err
+	}
+	e.Raw = append(json.RawMessage(nil), data...)
+	return nil
+}
+
+// LogQuery says which events of the log to read. Lists mean "any of".
+type LogQuery struct {
+	After   int64 // events with a larger seq
+	Limit   int   // at most so many; 0 = all
+	Streams []string
+	Types   []string
+	Actors  []string
+	Payload bool // with the payloads
+}
+
+func (q *LogQuery) values() url.Values {
+	v := url.Values{}
+	for name, values := range map[string][]string{"stream": q.Streams, "type": q.Types, "actor": q.Actors} {
+		if len(values) > 0 {
+			v[name] = values
+		}
+	}
+	if q.Payload {
+		v.Set("payload", "1")
+	}
+	return v
+}
+
+// maxLine is the most bytes of an event with its payload: a result has at most 16 MiB.
+const maxLine = 64 << 20
+
+// Log goes through the events that are in the log now, in order. It ends after the first
+// error.
+func (c *Client) Log(ctx context.Context, q LogQuery) iter.Seq2[Event, error] {
+	values := q.values()
+	values.Set("after", strconv.FormatInt(q.After, 10))
+	return func(yield func(Event, error) bool) {
+		resp, err := c.open(ctx, call{
+			method: http.MethodGet, path: "/api/log", query: values,
+			header: http.Header{"Accept": {"application/x-ndjson"}},
+		})
+		if err != nil {
+			yield(Event{}, err)
+			return
+		}
+		defer resp.Body.Close()
+		lines := bufio.NewScanner(resp.Body)
+		lines.Buffer(nil, maxLine)
+		for n := 0; (q.Limit == 0 || n < q.Limit) && lines.Scan(); n++ {
+			var e Event
+			if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+				yield(Event{}, fmt.Errorf("decode an event of the log: %w", err))
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(Event{}, fmt.Errorf("read the log: %w", err))
+		}
+	}
+}
+
+// History returns all events of one task, oldest first, with their payloads if asked for.
+func (c *Client) History(ctx context.Context, id string, payload bool) (events []Event, err error) {
+	q := LogQuery{Payload: payload}
+	_, err = c.do(ctx, call{method: http.MethodGet, path: taskPath(id) + "/events", query: q.values()}, &events)
+	return events, err
+}
+
+// Verification is the server's proof that nothing in the log was changed. Its fields are
+// the server's; see the API's description.
+type Verification = json.RawMessage
+
+// Verify has the server read its whole log and recompute the chain, which may take a while.
+func (c *Client) Verify(ctx context.Context) (Verification, error) {
+	resp, err := c.open(ctx, call{method: http.MethodGet, path: "/api/log/verify"})
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	return data, err
+}

@@ -1,0 +1,78 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Problem is a refusal by the server, as RFC 9457 has it.
+type Problem struct {
+	Type       string        `json:"type"` // names the kind of problem, such as "…/outcome-unknown"
+	Title      string        `json:"title"`
+	Status     int           `json:"status"`
+	Detail     string        `json:"detail"`
+	Instance   string        `json:"instance"`
+	Errors     []FieldError  `json:"errors"`
+	RetryAfter time.Duration `json:"-"` // 0 = the server does not say
+}
+
+// FieldError says what is wrong with one value of a request.
+type FieldError struct {
+	Pointer string `json:"pointer"` // JSON pointer: "/parameters/rows"
+	Detail  string `json:"detail"`
+}
+
+// Error is the refusal on one line for a person.
+func (p *Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.Detail)
+	if p.Detail == "" {
+		b.WriteString(p.Title)
+	}
+	for i, e := range p.Errors {
+		b.WriteString([]string{": ", "; "}[min(i, 1)])
+		if e.Pointer != "" {
+			b.WriteString(e.Pointer + " ")
+		}
+		b.WriteString(e.Detail)
+	}
+	fmt.Fprintf(&b, " (%d)", p.Status)
+	return b.String()
+}
+
+// StatusOf is the HTTP status of the *Problem in err, 0 if there is none.
+func StatusOf(err error) int {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p.Status
+	}
+	return 0
+}
+
+// maxProblem is the most bytes of a refusal that are read.
+const maxProblem = 1 << 20
+
+// problemOf reads a refusal and closes its body.
+func problemOf(resp *http.Response) error {
+	defer resp.Body.Close()
+	p := &Problem{Status: resp.StatusCode, Title: http.StatusText(resp.StatusCode)}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxProblem))
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err == nil && kind == "application/problem+json" {
+		if json.Unmarshal(body, p) != nil || p.Title == "" {
+			p.Title = http.StatusText(resp.StatusCode)
+		}
+	}
+	p.Status = resp.StatusCode
+	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s >= 0 {
+		p.RetryAfter = time.Duration(s) * time.Second
+	}
+	return p
+}

@@ -1,0 +1,115 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Status is where a task stands.
+type Status string
+
+// The statuses of a task.
+const (
+	Pending   Status = "PENDING"
+	Running   Status = "RUNNING"
+	Success   Status = "SUCCESS"
+	Failed    Status = "FAILED"
+	Cancelled Status = "CANCELLED"
+)
+
+// Ended tells whether nothing more happens to the task by itself.
+func (s Status) Ended() bool { return s == Success || s == Failed || s == Cancelled }
+
+// Task is a task as the server tells of it.
+type Task struct {
+	ID              string          `json:"id"`
+	TaskType        string          `json:"task_type"`
+	Status          Status          `json:"status"`
+	CreatedAt       time.Time       `json:"created_at"`
+	StartedAt       *time.Time      `json:"started_at"`
+	CompletedAt     *time.Time      `json:"completed_at"`
+	Progress        float64         `json:"progress"` // 0 … 100
+	ProgressMessage *string         `json:"progress_message"`
+	Parameters      json.RawMessage `json:"parameters"`  // absent in summaries
+	ResultData      json.RawMessage `json:"result_data"` // null until there is one
+	ResultTruncated bool            `json:"result_truncated,omitempty"`
+	ErrorMessage    *string         `json:"error_message"`
+	Queue           string          `json:"queue"`
+	Priority        int             `json:"priority"`
+	RunAt           *time.Time      `json:"run_at"`
+	WaitingFor      *WaitingFor     `json:"waiting_for"` // nil unless pending
+	Attempt         int             `json:"attempt"`
+	MaxAttempts     int             `json:"max_attempts"`
+	TimeoutSeconds  *float64        `json:"timeout_seconds"`
+	Tags            []string        `json:"tags"`
+	IdempotencyKey  *string         `json:"idempotency_key"`
+	Worker          *string         `json:"worker"`
+	Version         int64           `json:"version"`  // number of the task's own events
+	LastSeq         int64           `json:"last_seq"` // log position of the latest of them
+
+	// Raw is the task as it was received, with the fields this client does not know.
+	Raw json.RawMessage `json:"-"`
+}
+
+// WaitingFor says why a pending task is not running.
+type WaitingFor struct {
+	Reason string `json:"reason"` // "run_at", "backoff", "capacity", …
+	// Raw is the whole object: beside the reason, what holds the task.
+	Raw json.RawMessage `json:"-"`
+}
+
+// UnmarshalJSON decodes the task and keeps the text.
+func (t *Task) UnmarshalJSON(data []byte) error {
+	type plain Task
+	if err := json.Unmarshal(data, (*plain)(t)); err != nil {
+		return err
+	}
+	t.Raw = append(json.RawMessage(nil), data...)
+	return nil
+}
+
+// UnmarshalJSON decodes the reason and keeps the text.
+func (w *WaitingFor) UnmarshalJSON(data []byte) error {
+	type plain WaitingFor
+	if err := json.Unmarshal(data, (*plain)(w)); err != nil {
+		return err
+	}
+	w.Raw = append(json.RawMessage(nil), data...)
+	return nil
+}
+
+// Submit is what a new task shall be. TaskType must be set; the zero value of every other
+// field leaves the choice to the server.
+type Submit struct {
+	TaskType       string     `json:"task_type"`
+	Parameters     any        `json:"parameters,omitempty"` // marshals to a JSON object
+	Queue          string     `json:"queue,omitempty"`
+	Priority       int        `json:"priority,omitempty"` // -100 … 100, higher first
+	RunAt          *time.Time `json:"run_at,omitempty"`
+	DelaySeconds   float64    `json:"delay_seconds,omitempty"`
+	MaxAttempts    int        `json:"max_attempts,omitempty"`
+	Backoff        *Backoff   `json:"backoff,omitempty"`
+	TimeoutSeconds float64    `json:"timeout_seconds,omitempty"`
+	Tags           []string   `json:"tags,omitempty"`
+	// IdempotencyKey makes the submit safe to repeat: the same key with the same
+	// body gives the first task.
+	IdempotencyKey string `json:"idempotency_key,omitempty"`
+}
+
+// Backoff says how long a failed task waits before its next attempt.
+type Backoff struct {
+	Kind        string   `json:"kind,omitempty"` // "exponential", "linear" or "constant"
+	BaseSeconds *float64 `json:"base_seconds,omitempty"`
+	MaxSeconds  *float64 `json:"max_seconds,omitempty"`
+	Jitter      *bool    `json:"jitter,omitempty"`
+}
+
+// TaskType describes what a server can run.
+type TaskType struct {
+	Name             string          `json:"name"`
+	Title            string          `json:"title"`
+	Description      string          `json:"description"`
+	ParametersSchema json.RawMessage `json:"parameters_schema"`
+	ResultSchema     json.RawMessage `json:"result_schema"`
+	Defaults         json.RawMessage `json:"defaults"`
+}

@@ -1,0 +1,203 @@
+package client
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Submitted is the answer to one submit.
+type Submitted struct {
+	Task
+	Replayed bool // the idempotency key was used before, for the same request
+}
+
+// Submit submits one task. When it returns without an error, the task is on the
+// server's disk. Errors: a *Problem with 400 for a type or parameters that are not
+// right, 409 for a key that was used for something else.
+func (c *Client) Submit(ctx context.Context, s Submit) (Submitted, error) {
+	return c.submit(ctx, s, 0)
+}
+
+// SubmitAndWait submits one task and waits until it has ended.
+func (c *Client) SubmitAndWait(ctx context.Context, s Submit) (Submitted, error) {
+	const most = 20 // seconds that one request is held open
+	done, err := c.submit(ctx, s, most)
+	if err != nil || done.Status.Ended() {
+		return done, err
+	}
+	done.Task, err = c.Wait(ctx, done.ID)
+	return done, err
+}
+
+func (c *Client) submit(ctx context.Context, s Submit, wait int) (out Submitted, err error) {
+	k := call{method: http.MethodPost, path: "/api/tasks/submit", body: s}
+	if wait > 0 {
+		k.header = http.Header{"Prefer": {"wait=" + strconv.Itoa(wait)}}
+	}
+	header, err := c.do(ctx, k, &out.Task)
+	out.Replayed = header.Get("Idempotent-Replayed") == "true"
+	return out, err
+}
+
+// SubmitBatch submits up to 1,000 tasks in one commit, all or none, and returns them in
+// order.
+func (c *Client) SubmitBatch(ctx context.Context, batch []Submit) (tasks []Task, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/api/tasks/batch", body: batch}, &tasks)
+	return tasks, err
+}
+
+// Get returns the task with all that belongs to it. A *Problem with 404 when there is none.
+func (c *Client) Get(ctx context.Context, id string) (t Task, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: taskPath(id)}, &t)
+	return t, err
+}
+
+// Cancellation is the answer to a cancel.
+type Cancellation struct {
+	Message string `json:"message"`
+	TaskID  string `json:"task_id"`
+	Status  Status `json:"status"` // as it stands: a running task may take a second to end
+}
+
+// Cancel calls a pending or running task off. A *Problem with 400 when it has ended.
+func (c *Client) Cancel(ctx context.Context, id string) (answer Cancellation, err error) {
+	_, err = c.do(ctx, call{method: http.MethodDelete, path: taskPath(id)}, &answer)
+	return answer, err
+}
+
+// Retry sends a failed or cancelled task round again. A *Problem with 400 when it is
+// neither.
+func (c *Client) Retry(ctx context.Context, id string) (t Task, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: taskPath(id) + "/retry"}, &t)
+	return t, err
+}
+
+// TaskTypes lists what the server can run.
+func (c *Client) TaskTypes(ctx context.Context) (types []TaskType, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/task-types"}, &types)
+	return types, err
+}
+
+func taskPath(id string) string { return "/api/tasks/" + url.PathEscape(id) }
+
+// Filter says which tasks to list. Lists mean "any of"; the zero value means all.
+type Filter struct {
+	Statuses      []Status
+	TaskTypes     []string
+	Queues        []string
+	Tags          []string
+	Search        string // id prefix, or text in parameters, result or error
+	CreatedAfter  time.Time
+	CreatedBefore time.Time
+	Limit         int  // tasks a page, at most 1000; 0 = 100
+	Summary       bool // without parameters and results
+}
+
+func (f *Filter) query() url.Values {
+	q := url.Values{}
+	for _, s := range f.Statuses {
+		q.Add("status", string(s))
+	}
+	for name, values := range map[string][]string{"task_type": f.TaskTypes, "queue": f.Queues, "tag": f.Tags} {
+		if len(values) > 0 {
+			q[name] = values
+		}
+	}
+	if f.Search != "" {
+		q.Set("q", f.Search)
+	}
+	for name, at := range map[string]time.Time{"created_after": f.CreatedAfter, "created_before": f.CreatedBefore} {
+		if !at.IsZero() {
+			q.Set(name, at.UTC().Format("2006-01-02T15:04:05.000000Z"))
+		}
+	}
+	if f.Limit > 0 {
+		q.Set("limit", strconv.Itoa(f.Limit))
+	}
+	if f.Summary {
+		q.Set("fields", "summary")
+	}
+	return q
+}
+
+// Page is one page of a list, newest first.
+type Page struct {
+	Tasks      []Task
+	Total      int64 // tasks that match in all
+	TotalExact bool  // false: counting stopped, there are at least that many
+	Cut        bool  // a text search ran out of time before it had seen everything
+	Seq        int64 // the log position the page shows
+	next       string
+}
+
+// More tells whether another page follows.
+func (p *Page) More() bool { return p.next != "" }
+
+// ListPage returns the first page.
+func (c *Client) ListPage(ctx context.Context, f Filter) (Page, error) {
+	return c.page(ctx, call{method: http.MethodGet, path: "/api/tasks/", query: f.query()})
+}
+
+// NextPage returns the page after p, which must have More.
+func (c *Client) NextPage(ctx context.Context, p Page) (Page, error) {
+	next, err := c.base.Parse(p.next)
+	if err != nil {
+		return Page{}, err
+	}
+	// The address is the server's own, which may lie behind a proxy: only its query counts.
+	return c.page(ctx, call{method: http.MethodGet, path: "/api/tasks/", query: next.Query()})
+}
+
+func (c *Client) page(ctx context.Context, k call) (p Page, err error) {
+	header, err := c.do(ctx, k, &p.Tasks)
+	if err != nil {
+		return Page{}, err
+	}
+	p.Total, _ = strconv.ParseInt(header.Get("X-Total-Count"), 10, 64)
+	p.TotalExact = header.Get("X-Total-Count-Relation") != "gte"
+	p.Cut = header.Get("X-Search-Truncated") == "true"
+	p.Seq, _ = strconv.ParseInt(header.Get("X-Log-Seq"), 10, 64)
+	p.next = nextLink(header.Values("Link"))
+	return p, nil
+}
+
+// List goes through all tasks that match, newest first, a page at a time. It ends after
+// the first error.
+func (c *Client) List(ctx context.Context, f Filter) iter.Seq2[Task, error] {
+	return func(yield func(Task, error) bool) {
+		page, err := c.ListPage(ctx, f)
+		for {
+			if err != nil {
+				yield(Task{}, err)
+				return
+			}
+			for _, t := range page.Tasks {
+				if !yield(t, nil) {
+					return
+				}
+			}
+			if !page.More() {
+				return
+			}
+			page, err = c.NextPage(ctx, page)
+		}
+	}
+}
+
+// nextLink is the address with rel="next" in Link headers (RFC 8288), "" if there is none.
+func nextLink(headers []string) string {
+	for _, header := range headers {
+		for _, link := range strings.Split(header, ",") {
+			address, parameters, _ := strings.Cut(strings.TrimSpace(link), ">")
+			if strings.HasPrefix(address, "<") && strings.Contains(parameters, `rel="next"`) {
+				return address[1:]
+			}
+		}
+	}
+	return ""
+}

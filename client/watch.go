@@ -1,0 +1,79 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+)
+
+// Wait waits until the task has ended and returns it.
+func (c *Client) Wait(ctx context.Context, id string) (Task, error) {
+	var last Task
+	for t, err := range c.Watch(ctx, id) {
+		if err != nil {
+			return last, err
+		}
+		last = t
+	}
+	return last, nil
+}
+
+// Watch goes through the states of one task as it changes, the present one first, the one
+// in which it has ended last. States that follow each other fast may be left out. It ends
+// after the first error: a *Problem with 404 when there is no such task, ctx's, ErrReset.
+func (c *Client) Watch(ctx context.Context, id string) iter.Seq2[Task, error] {
+	return func(yield func(Task, error) bool) {
+		t, err := c.Get(ctx, id)
+		if err != nil {
+			yield(Task{}, err)
+			return
+		}
+		if !yield(t, nil) || t.Status.Ended() {
+			return
+		}
+		q := FollowQuery{After: t.LastSeq, Streams: []string{"task:" + t.ID}}
+		for e, err := range c.Follow(ctx, q) {
+			if err == nil && e.Seq <= t.LastSeq {
+				continue // the state we have is newer than this event
+			}
+			if err == nil {
+				t, err = c.Get(ctx, id)
+			}
+			if err != nil {
+				yield(Task{}, err)
+				return
+			}
+			if !yield(t, nil) || t.Status.Ended() {
+				return
+			}
+		}
+	}
+}
+
+// Update is what changed on a server since the one before.
+type Update struct {
+	Seq  int64  `json:"seq"`
+	Rows []Task `json:"rows"` // the tasks that changed, as they now are
+	// Truncated means that more changed than Rows has: list what you show again.
+	Truncated bool            `json:"truncated"`
+	Counts    json.RawMessage `json:"counts"`
+}
+
+// WatchAll goes through what changes on the server after a position (Page.Seq of the list
+// that is shown, or Head), for ever. It comes back by itself when the connection is cut.
+// It ends when ctx does, or after an error that coming back cannot mend.
+func (c *Client) WatchAll(ctx context.Context, after int64) iter.Seq2[Update, error] {
+	return func(yield func(Update, error) bool) {
+		s := &stream{client: c, path: "/api/stream", after: after}
+		err := s.run(ctx, func(m message) bool {
+			var u Update
+			if json.Unmarshal(m.data, &u) != nil || u.Seq == 0 || u.Rows == nil {
+				return true
+			}
+			return yield(u, nil)
+		})
+		if err != nil {
+			yield(Update{}, err)
+		}
+	}
+}
