@@ -64,6 +64,14 @@ func processStdio() *stdio {
 // cli is the whole command line.
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Start the server: queue, API and page."`
+	Submit  submitCmd  `cmd:"" help:"Submit a task."`
+	Tasks   tasksCmd   `cmd:"" help:"List tasks."`
+	Task    taskCmd    `cmd:"" help:"Show one task and its history."`
+	Watch   watchCmd   `cmd:"" help:"Show changes live."`
+	Cancel  cancelCmd  `cmd:"" help:"Call tasks off."`
+	Retry   retryCmd   `cmd:"" help:"Send failed or cancelled tasks round again."`
+	Log     logCmd     `cmd:"" help:"Print the log, or follow it."`
+	Verify  verifyCmd  `cmd:"" help:"Prove that nothing in the log was changed."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -161,4 +169,3 @@ func (s *stdio) misuse(err error) int {
 	}
 	return exitUsage
 }
-

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"daybook/client"
+)
+
+// boardRows is how many tasks the live list shows.
+const boardRows = 20
+
+// board is the live list of the newest tasks on a terminal.
+type board struct {
+	s      *stdio
+	server *client.Client
+	rows   []client.Task // newest first
+}
+
+func newBoard(s *stdio, server *client.Client) *board { return &board{s: s, server: server} }
+
+// run shows the list and keeps it true until ctx ends.
+func (b *board) run(ctx context.Context) error {
+	seq, err := b.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(b.s.out, "\x1b[?1049h\x1b[?25l") // a screen of its own, without a cursor
+	defer fmt.Fprint(b.s.out, "\x1b[?25h\x1b[?1049l")
+	b.draw()
+	fetched := time.Now()
+	for update, err := range b.server.WatchAll(ctx, seq) {
+		if err != nil {
+			return err
+		}
+		if update.Truncated && time.Since(fetched) > time.Second {
+			if _, err := b.fetch(ctx); err != nil {
+				return err
+			}
+			fetched = time.Now()
+		}
+		b.merge(update.Rows)
+		b.draw()
+	}
+	return nil
+}
+
+// fetch takes the newest tasks from the server.
+func (b *board) fetch(ctx context.Context) (seq int64, err error) {
+	page, err := b.server.ListPage(ctx, client.Filter{Limit: boardRows, Summary: true})
+	if err != nil {
+		return 0, err
+	}
+	b.rows = page.Tasks
+	return page.Seq, nil
+}
+
+// merge puts changed rows in their places; a row that is older than the one shown is
+// left out.
+func (b *board) merge(changed []client.Task) {
+	for _, t := range changed {
+		at := slices.IndexFunc(b.rows, func(have client.Task) bool { return have.ID == t.ID })
+		switch {
+		case at < 0:
+			b.rows = append(b.rows, t)
+		case b.rows[at].Version < t.Version:
+			b.rows[at] = t
+		}
+	}
+	slices.SortFunc(b.rows, func(x, y client.Task) int { return strings.Compare(y.ID, x.ID) })
+	b.rows = b.rows[:min(len(b.rows), boardRows)]
+}
+
+func (b *board) draw() {
+	var screen strings.Builder
+	screen.WriteString("\x1b[H")
+	fmt.Fprintf(&screen, "%s  %s\x1b[K\n\x1b[K\n", b.s.bold("Daybook"), b.s.dim(b.server.URL()+"   Ctrl-C ends"))
+	now := time.Now()
+	for i := range b.rows {
+		screen.WriteString(b.s.row(&b.rows[i], now) + "\x1b[K\n")
+	}
+	screen.WriteString("\x1b[J")
+	fmt.Fprint(b.s.out, screen.String())
+}

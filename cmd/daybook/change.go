@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"daybook/client"
+)
+
+type cancelCmd struct {
+	remote
+	ID []string `arg:"" help:"The tasks to call off."`
+}
+
+func (cancelCmd) Help() string {
+	return `A task that waits is cancelled at once; one that runs is told to stop, and has ended a second later.
+
+Example:
+
+    daybook cancel 01KA0M5Z7Q8G4S2B6D9XEJ3V1T`
+}
+
+func (c *cancelCmd) Run(ctx context.Context, s *stdio) error {
+	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
+		return forEach(c.ID, func(id string) error {
+			answer, err := server.Cancel(ctx, id)
+			if err != nil {
+				return err
+			}
+			if c.JSON {
+				return json.NewEncoder(s.out).Encode(answer)
+			}
+			_, err = fmt.Fprintf(s.out, "%s\t%s\t%s\n", answer.TaskID, answer.Status, answer.Message)
+			return err
+		})
+	})
+}
+
+type retryCmd struct {
+	remote
+	ID []string `arg:"" help:"The tasks to send round again."`
+}
+
+func (retryCmd) Help() string {
+	return `Sends a failed or cancelled task round again. It keeps its id and its history.
+
+Example:
+
+    daybook retry 01KA0M5Z7Q8G4S2B6D9XEJ3V1T`
+}
+
+func (c *retryCmd) Run(ctx context.Context, s *stdio) error {
+	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
+		return forEach(c.ID, func(id string) error {
+			t, err := server.Retry(ctx, id)
+			if err != nil {
+				return err
+			}
+			if c.JSON {
+				return printJSON(s.out, t.Raw)
+			}
+			_, err = fmt.Fprintln(s.out, plainRow(&t))
+			return err
+		})
+	})
+}
+
+// forEach does something with every id, also after one of them has failed.
+func forEach(ids []string, do func(id string) error) error {
+	var errs []error
+	for _, id := range ids {
+		if err := do(id); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", id, err))
+		}
+	}
+	return errors.Join(errs...)
+}

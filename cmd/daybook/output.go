@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"daybook/client"
+)
+
+// printJSON prints one JSON value on one line.
+func printJSON(w io.Writer, value json.RawMessage) error {
+	var line bytes.Buffer
+	if err := json.Compact(&line, value); err != nil {
+		return err
+	}
+	line.WriteByte('\n')
+	_, err := w.Write(line.Bytes())
+	return err
+}
+
+// pretty is a JSON value over several lines.
+func pretty(value json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Indent(&b, value, "", "  ") != nil {
+		return string(value)
+	}
+	return b.String()
+}
+
+func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }
+
+// safe takes out of text from elsewhere what a terminal would obey.
+func (s *stdio) safe(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && unicode.IsControl(r) {
+			return '�'
+		}
+		return r
+	}, text)
+}
+
+// plainRow is a task on one line for a pipe: id, status, percent, type, and a note, with
+// tabs between them.
+func plainRow(t *client.Task) string {
+	return fmt.Sprintf("%s\t%s\t%.0f\t%s\t%s", t.ID, t.Status, t.Progress, t.TaskType, note(t))
+}
+
+// note says in a few words, on one line, what is to be known of a task beside its status.
+func note(t *client.Task) string {
+	switch {
+	case t.ErrorMessage != nil && t.Status != client.Running:
+		return oneLine(*t.ErrorMessage)
+	case t.WaitingFor != nil:
+		return "waits: " + waits(t.WaitingFor)
+	case t.Status == client.Running && t.ProgressMessage != nil:
+		return oneLine(*t.ProgressMessage)
+	}
+	return ""
+}
+
+// waits says why a task waits.
+func waits(w *client.WaitingFor) string {
+	var detail struct {
+		Until          *time.Time
+		Attempt        int
+		Running, Slots int
+	}
+	_ = json.Unmarshal(w.Raw, &detail) // what is not there stays zero
+	switch {
+	case w.Reason == "run_at" && detail.Until != nil:
+		return "until " + clock(*detail.Until)
+	case w.Reason == "backoff" && detail.Until != nil:
+		return fmt.Sprintf("attempt %d failed, next at %s", detail.Attempt, clock(*detail.Until))
+	case w.Reason == "capacity" && detail.Slots > 0:
+		return fmt.Sprintf("all %d slots are busy", detail.Slots)
+	}
+	return strings.ReplaceAll(w.Reason, "_", " ")
+}
+
+// oneLine is text on one line, without anything a terminal would obey.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }), " ")
+}
+
+// clock is a moment in local time: only the time of day when that is today.
+func clock(at time.Time) string {
+	at = at.Local()
+	if time.Since(at).Abs() < 12*time.Hour {
+		return at.Format("15:04:05")
+	}
+	return at.Format("2006-01-02 15:04:05")
+}
+
+// span is a duration for people: "340 ms", "12.5 s", "3 m 20 s".
+func span(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Hour:
+		return fmt.Sprintf("%d m %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d h %02d m", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// status is a status by word, shape and colour.
+func (s *stdio) status(status client.Status) string {
+	shape := map[client.Status][2]string{
+		client.Pending:   {"○", "2"},
+		client.Running:   {"◐", "36"},
+		client.Success:   {"●", "32"},
+		client.Failed:    {"✕", "31"},
+		client.Cancelled: {"⊘", "33"},
+	}[status]
+	return s.paint(shape[1], fmt.Sprintf("%s %-9s", shape[0], status))
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"daybook/client"
+)
+
+// remote is what all commands share that talk to a server.
+type remote struct {
+	Server string `default:"http://127.0.0.1:8000" placeholder:"URL" help:"The server to talk to (${default})."`
+	JSON   bool   `help:"Print JSON, for scripts."`
+}
+
+// connect returns a client of the server. Nothing is sent yet.
+func (r *remote) connect(s *stdio) (*client.Client, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
+	c, err := client.New(r.Server, &http.Client{Transport: transport})
+	if err != nil {
+		return nil, misuse("--server: %w", err)
+	}
+	told := false
+	c.Reconnecting = func(error) {
+		if !told {
+			told = true
+			fmt.Fprintf(s.err, "%s the connection was cut; trying again until it is back\n", s.paintErr("33", "daybook:"))
+		}
+	}
+	return c, nil
+}
+
+// explain says what a newcomer may not see in an error: that no server is there.
+func (r *remote) explain(err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("nobody listens on %s: is \"daybook serve\" running there? (--server names another address)", r.Server)
+	}
+	return err
+}
+
+// with connects, runs what a command does, and explains its error.
+func (r *remote) with(ctx context.Context, s *stdio, do func(context.Context, *client.Client) error) error {
+	c, err := r.connect(s)
+	if err != nil {
+		return err
+	}
+	err = do(ctx, c)
+	switch {
+	case err != nil && errors.Is(ctx.Err(), context.Canceled):
+		return errSilent // Ctrl-C
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, os.ErrClosed):
+		return errSilent // the reader of our output has had enough
+	}
+	return r.explain(err)
+}

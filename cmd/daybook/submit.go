@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"daybook/client"
+)
+
+type submitCmd struct {
+	remote
+	Type        string        `arg:"" help:"Task type, such as SLEEP or DATA_PROCESSING."`
+	Param       []string      `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter; may be repeated. The value is taken as JSON if it is JSON, else as text; @PATH stands for the content of a file."`
+	Parameters  string        `placeholder:"JSON" help:"All parameters as one JSON object."`
+	File        []string      `short:"f" sep:"none" placeholder:"PATH" help:"Upload a file and hand it to the task; may be repeated where the type takes several."`
+	Wait        bool          `short:"w" help:"Wait until the task has ended and show how it went. Exit code 1 unless it succeeded."`
+	Queue       string        `help:"Queue to submit to."`
+	Priority    int           `help:"-100 to 100; higher runs first."`
+	Delay       time.Duration `help:"Do not start before this much time has passed, such as 90s or 2h."`
+	RunAt       time.Time     `placeholder:"TIME" help:"Do not start before this time, such as 2027-01-31T08:00:00Z."`
+	MaxAttempts int           `placeholder:"N" help:"Attempts before the task has failed."`
+	Timeout     time.Duration `help:"End an attempt that runs longer than this."`
+	Tag         []string      `help:"A tag to find the task by; may be repeated."`
+	Key         string        `help:"Idempotency key: submitting the same again with the same key gives the first task."`
+}
+
+func (submitCmd) Help() string {
+	return `Prints the id of the new task. When it does, the task is on the server's disk.
+
+Examples:
+
+    daybook submit SLEEP -p seconds=3 --wait
+    daybook submit DATA_PROCESSING --file sales.csv --wait
+    daybook submit IMAGE_PROCESSING -f a.jpg -f b.png -p operation=thumbnail
+    daybook submit EMAIL_SIMULATION -p 'recipients=["ann@example.com"]' -p subject=Hello
+    ID=$(daybook submit SLEEP --delay 10m --key nightly-2027-01-31)`
+}
+
+// AfterApply checks what the flags' types do not.
+func (c *submitCmd) AfterApply() error {
+	if c.Delay != 0 && !c.RunAt.IsZero() {
+		return fmt.Errorf("--delay and --run-at cannot be used together")
+	}
+	return nil
+}
+
+func (c *submitCmd) Run(ctx context.Context, s *stdio) error {
+	params, err := parameters(c.Parameters, c.Param)
+	if err != nil {
+		return err
+	}
+	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
+		if len(c.File) > 0 {
+			if err := upload(ctx, s, server, c.Type, c.File, params); err != nil {
+				return err
+			}
+		}
+		done, err := server.Submit(ctx, c.submit(params))
+		if err != nil {
+			return err
+		}
+		if c.Wait {
+			return showUntilEnded(ctx, s, server, done.ID, c.JSON)
+		}
+		switch {
+		case c.JSON:
+			return printJSON(s.out, done.Raw)
+		case s.outTerminal && done.Replayed:
+			_, err = fmt.Fprintf(s.out, "%s  %s\n", done.ID, s.dim("submitted before with this key; it is "+string(done.Status)))
+		case s.outTerminal:
+			_, err = fmt.Fprintf(s.out, "%s  %s\n", done.ID, s.dim("daybook watch "+done.ID))
+		default:
+			_, err = fmt.Fprintln(s.out, done.ID)
+		}
+		return err
+	})
+}
+
+func (c *submitCmd) submit(params any) client.Submit {
+	submit := client.Submit{
+		TaskType:       c.Type,
+		Parameters:     params,
+		Queue:          c.Queue,
+		Priority:       c.Priority,
+		DelaySeconds:   c.Delay.Seconds(),
+		MaxAttempts:    c.MaxAttempts,
+		TimeoutSeconds: c.Timeout.Seconds(),
+		Tags:           c.Tag,
+		IdempotencyKey: c.Key,
+	}
+	if !c.RunAt.IsZero() {
+		submit.RunAt = &c.RunAt
+	}
+	return submit
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"daybook/client"
+)
+
+type taskCmd struct {
+	remote
+	ID string `arg:"" help:"The task."`
+}
+
+func (taskCmd) Help() string {
+	return `Shows a task with its parameters, its result and all that ever happened to it. With --json: an object
+with "task" and "events".
+
+Examples:
+
+    daybook task 01KA0M5Z7Q8G4S2B6D9XEJ3V1T
+    daybook task 01KA0M5Z7Q8G4S2B6D9XEJ3V1T --json | jq .task.result_data`
+}
+
+func (c *taskCmd) Run(ctx context.Context, s *stdio) error {
+	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
+		t, err := server.Get(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		events, err := server.History(ctx, c.ID, true)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			raw := make([]json.RawMessage, len(events))
+			for i := range events {
+				raw[i] = events[i].Raw
+			}
+			return json.NewEncoder(s.out).Encode(map[string]any{"task": t.Raw, "events": raw})
+		}
+		printTask(s, &t)
+		fmt.Fprintf(s.out, "\n%s\n", s.dim("history"))
+		for i := range events {
+			fmt.Fprintln(s.out, indent(eventLine(s, &events[i])))
+		}
+		return nil
+	})
+}
+
+// printTask prints all that is known of a task.
+func printTask(s *stdio, t *client.Task) {
+	line := func(label, value string) {
+		if value != "" {
+			fmt.Fprintf(s.out, "%s %s\n", s.dim(fmt.Sprintf("%-10s", label)), value)
+		}
+	}
+	line("id", t.ID)
+	line("type", t.TaskType)
+	line("status", strings.TrimSpace(s.status(t.Status)))
+	if t.Status == client.Running {
+		line("progress", fmt.Sprintf("%.0f %%", t.Progress))
+	}
+	line("", note(t))
+	line("queue", fmt.Sprintf("%s, priority %d", t.Queue, t.Priority))
+	line("attempt", fmt.Sprintf("%d of %d", t.Attempt, t.MaxAttempts))
+	line("tags", s.safe(strings.Join(t.Tags, ", ")))
+	line("created", clock(t.CreatedAt))
+	if t.StartedAt != nil {
+		line("started", clock(*t.StartedAt))
+	}
+	if t.CompletedAt != nil {
+		took := ""
+		if t.StartedAt != nil {
+			took = ", after " + span(t.CompletedAt.Sub(*t.StartedAt))
+		}
+		line("ended", clock(*t.CompletedAt)+took)
+	}
+	printValue(s, "parameters", t.Parameters)
+	printValue(s, "result", t.ResultData)
+}
+
+func printValue(s *stdio, label string, value json.RawMessage) {
+	if !isNull(value) && string(value) != "{}" {
+		fmt.Fprintf(s.out, "\n%s\n%s\n", s.dim(label), indent(s.safe(pretty(value))))
+	}
+}
+
+// eventLine is one event for people.
+func eventLine(s *stdio, e *client.Event) string {
+	line := fmt.Sprintf("%s  %8d  %-26s %s", e.At.Local().Format(time.TimeOnly+".000"), e.Seq, e.Type, s.dim(e.Actor))
+	if detail := facts(e); detail != "" {
+		line += "  " + s.dim(cut(detail, max(40, s.width()-len(line)+2)))
+	}
+	return line
+}
+
+// facts is what an event says beyond its type, on one line.
+func facts(e *client.Event) string {
+	var parts []string
+	if !isNull(e.Data) && string(e.Data) != "{}" {
+		parts = append(parts, string(e.Data))
+	}
+	if !isNull(e.Payload) {
+		parts = append(parts, string(e.Payload))
+	}
+	return oneLine(strings.Join(parts, " "))
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"daybook/client"
+)
+
+type tasksCmd struct {
+	remote
+	Status        []string  `placeholder:"STATUS" help:"Only with this status: pending, running, success, failed, cancelled; may be repeated."`
+	Type          []string  `placeholder:"TYPE" help:"Only of this type; may be repeated."`
+	Queue         []string  `help:"Only in this queue; may be repeated."`
+	Tag           []string  `help:"Only with this tag; may be repeated."`
+	Search        string    `short:"s" placeholder:"TEXT" help:"Only with this text in parameters, result or error, or with an id that begins so."`
+	CreatedAfter  time.Time `placeholder:"TIME" help:"Only those submitted after this time, such as 2027-01-31T08:00:00Z."`
+	CreatedBefore time.Time `placeholder:"TIME" help:"Only those submitted before this time."`
+	Limit         int       `short:"n" default:"20" help:"At most so many; 0 for all (${default})."`
+}
+
+func (tasksCmd) Help() string {
+	return `Lists tasks, newest first.
+
+Examples:
+
+    daybook tasks
+    daybook tasks --status failed --type DATA_PROCESSING
+    daybook tasks --search example.com --limit 0 --json`
+}
+
+// AfterApply checks what the flags' types do not.
+func (c *tasksCmd) AfterApply() error {
+	known := []client.Status{client.Pending, client.Running, client.Success, client.Failed, client.Cancelled}
+	for _, name := range c.Status {
+		if !containsFold(known, name) {
+			return fmt.Errorf("--status %s: it must be one of pending, running, success, failed, cancelled", name)
+		}
+	}
+	if c.Limit < 0 {
+		return fmt.Errorf("--limit must not be negative")
+	}
+	return nil
+}
+
+func containsFold(known []client.Status, name string) bool {
+	for _, k := range known {
+		if strings.EqualFold(string(k), name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *tasksCmd) filter() client.Filter {
+	f := client.Filter{
+		TaskTypes: c.Type, Queues: c.Queue, Tags: c.Tag, Search: c.Search,
+		CreatedAfter: c.CreatedAfter, CreatedBefore: c.CreatedBefore,
+		Summary: !c.JSON, Limit: 1000,
+	}
+	for _, name := range c.Status {
+		f.Statuses = append(f.Statuses, client.Status(strings.ToUpper(name)))
+	}
+	if c.Limit > 0 {
+		f.Limit = min(c.Limit, f.Limit)
+	}
+	return f
+}
+
+func (c *tasksCmd) Run(ctx context.Context, s *stdio) error {
+	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
+		page, err := server.ListPage(ctx, c.filter())
+		if err != nil {
+			return err
+		}
+		list := newTaskList(s, c.JSON)
+		for shown := 0; ; {
+			for i := range page.Tasks {
+				if c.Limit > 0 && shown == c.Limit {
+					return list.end(&page, shown)
+				}
+				if err := list.add(&page.Tasks[i]); err != nil {
+					return err
+				}
+				shown++
+			}
+			if !page.More() || c.Limit > 0 && shown >= c.Limit {
+				return list.end(&page, shown)
+			}
+			if page, err = server.NextPage(ctx, page); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+// taskList prints tasks one by one: an aligned table on a terminal, lines with tabs on a
+// pipe, an array in JSON.
+type taskList struct {
+	s      *stdio
+	asJSON bool
+	n      int
+}
+
+func newTaskList(s *stdio, asJSON bool) *taskList { return &taskList{s: s, asJSON: asJSON} }
+
+func (l *taskList) add(t *client.Task) (err error) {
+	defer func() { l.n++ }()
+	switch {
+	case l.asJSON:
+		_, err = io.WriteString(l.s.out, map[bool]string{true: "[", false: ","}[l.n == 0]+"\n")
+		if err == nil {
+			_, err = l.s.out.Write(t.Raw)
+		}
+	case l.s.outTerminal:
+		if l.n == 0 {
+			fmt.Fprintln(l.s.out, l.s.dim(fmt.Sprintf("%-26s  %-11s  %-18s  %4s  %-8s", "ID", "STATUS", "TYPE", "%", "AGE")))
+		}
+		_, err = fmt.Fprintln(l.s.out, l.s.row(t, time.Now()))
+	default:
+		_, err = fmt.Fprintln(l.s.out, plainRow(t))
+	}
+	return err
+}
+
+// end closes the list and says what it left out.
+func (l *taskList) end(page *client.Page, shown int) (err error) {
+	switch {
+	case l.asJSON:
+		_, err = io.WriteString(l.s.out, map[bool]string{true: "[]\n", false: "\n]\n"}[l.n == 0])
+	case !l.s.outTerminal:
+	case page.Total == 0:
+		_, err = fmt.Fprintln(l.s.out, l.s.dim("No tasks."))
+	case int64(shown) < page.Total:
+		more := map[bool]string{true: "", false: " or more"}[page.TotalExact]
+		_, err = fmt.Fprintln(l.s.out, l.s.dim(fmt.Sprintf("%d of %s%s; --limit 0 shows all", shown, grouped(page.Total), more)))
+	}
+	if page.Cut {
+		fmt.Fprintln(l.s.err, "daybook: the search ran out of time before it had looked at everything")
+	}
+	return err
+}
+
+// row is a task on one line of a terminal, cut to its width.
+func (s *stdio) row(t *client.Task, now time.Time) string {
+	percent := ""
+	if t.Status == client.Running {
+		percent = fmt.Sprintf("%.0f", t.Progress)
+	}
+	const taken = 26 + 2 + 11 + 2 + 18 + 2 + 4 + 2 + 8 + 2
+	return fmt.Sprintf("%s  %s  %-18s  %4s  %-8s  %s", t.ID, s.status(t.Status), cut(t.TaskType, 18), percent,
+		age(now.Sub(t.CreatedAt)), s.dim(cut(note(t), s.width()-taken)))
+}
+
+// age is how long ago something was, in one unit.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(max(d, 0).Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d m", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d d", int(d.Hours()/24))
+}
+
+// cut is text cut to n columns.
+func cut(text string, n int) string {
+	runes := []rune(text)
+	if len(runes) <= n {
+		return text
+	}
+	if n < 1 {
+		return ""
+	}
+	return string(runes[:n-1]) + "…"
+}
