@@ -50,33 +50,3 @@ func IsPermanent(err error) bool {
 	var p interface{ Permanent() bool }
 	return errors.As(err, &p) && p.Permanent()
 }
-
-// Registry is the set of known types.
-type Registry struct{}
-
-// NewRegistry returns a registry with these handlers. Errors: a name that is not
-// valid or there twice, a schema that does not compile.
-func NewRegistry(handlers ...Handler) (*Registry, error) { panic("todo") }
-
-// Specs lists the types by name.
-func (r *Registry) Specs() []task.TypeSpec { panic("todo") }
-
-// Knows tells whether the type is registered.
-func (r *Registry) Knows(name string) bool { panic("todo") }
-
-// Prepare checks parameters (strict canonical JSON, see task.CanonicalJSON) against the
-// type's schema, appends its defaults for what was left out, and lists the files that
-// they name (values whose schema says "format":"daybook-file"). fields is what is wrong,
-// with pointers below /parameters. ErrUnknownType.
-func (r *Registry) Prepare(name string, parameters []byte) (prepared []byte, fileIDs []string, fields []task.FieldError, err error) {
-	panic("todo")
-}
-
-// ErrUnknownType: no handler of that name.
-var ErrUnknownType = errors.New("unknown task type")
-
-// Run runs one attempt of the type and returns its result as JSON and the ids of the files
-// the result names.
-func (r *Registry) Run(ctx context.Context, name string, call Call) (result []byte, fileIDs []string, err error) {
-	panic("todo")
-}

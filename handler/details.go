@@ -1,0 +1,189 @@
+package handler
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	"daybook/task"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+// fieldErrors says in plain English what is wrong, each at its place.
+func fieldErrors(err error) []task.FieldError {
+	var v *jsonschema.ValidationError
+	if !errors.As(err, &v) {
+		return []task.FieldError{{Pointer: "/parameters", Detail: "must fit the schema of the type"}}
+	}
+	return tidy(collectErrors(nil, v))
+}
+
+func collectErrors(list []task.FieldError, e *jsonschema.ValidationError) []task.FieldError {
+	at := func(detail string, more ...string) {
+		pointer := pointerTo(append(slices.Clone(e.InstanceLocation), more...))
+		list = append(list, task.FieldError{Pointer: pointer, Detail: detail})
+	}
+	switch k := e.ErrorKind.(type) {
+	case *kind.Required:
+		for _, name := range k.Missing {
+			at("is required", name)
+		}
+	case *kind.DependentRequired:
+		for _, name := range k.Missing {
+			at("is required with "+k.Prop, name)
+		}
+	case *kind.AdditionalProperties:
+		for _, name := range k.Properties {
+			at("unknown field", name)
+		}
+	case *kind.OneOf, *kind.AnyOf:
+		if detail := alternatives(e); detail != "" {
+			at(detail)
+			break
+		}
+		for _, cause := range e.Causes {
+			list = collectErrors(list, cause)
+		}
+	default:
+		if len(e.Causes) == 0 {
+			at(detailOf(e.ErrorKind))
+		}
+		for _, cause := range e.Causes {
+			list = collectErrors(list, cause)
+		}
+	}
+	return list
+}
+
+// alternatives joins the details of the ways that were all missed, when they are about
+// one place: "must be a string or null".
+func alternatives(e *jsonschema.ValidationError) string {
+	if len(e.Causes) == 0 {
+		return "must fit exactly one of the forms that the schema gives"
+	}
+	var details []string
+	for _, cause := range e.Causes {
+		if len(cause.Causes) > 0 || len(cause.InstanceLocation) != len(e.InstanceLocation) {
+			return ""
+		}
+		switch cause.ErrorKind.(type) {
+		case *kind.Required, *kind.AdditionalProperties, *kind.DependentRequired:
+			return ""
+		}
+		detail := detailOf(cause.ErrorKind)
+		if len(details) > 0 {
+			detail = strings.TrimPrefix(detail, "must be ")
+		}
+		details = append(details, detail)
+	}
+	return strings.Join(details, " or ")
+}
+
+var english = message.NewPrinter(language.English)
+
+func detailOf(k jsonschema.ErrorKind) string {
+	switch k := k.(type) {
+	case *kind.Type:
+		return "must be " + typeNames(k.Want)
+	case *kind.Enum:
+		return "must be one of " + valueList(k.Want)
+	case *kind.Const:
+		return "must be " + valueText(k.Want)
+	case *kind.Minimum:
+		return "must be at least " + ratText(k.Want)
+	case *kind.Maximum:
+		return "must be at most " + ratText(k.Want)
+	case *kind.ExclusiveMinimum:
+		return "must be more than " + ratText(k.Want)
+	case *kind.ExclusiveMaximum:
+		return "must be less than " + ratText(k.Want)
+	case *kind.MultipleOf:
+		return "must be a multiple of " + ratText(k.Want)
+	case *kind.MinLength:
+		if k.Want == 1 {
+			return "must not be empty"
+		}
+		return fmt.Sprintf("must have at least %d characters", k.Want)
+	case *kind.MaxLength:
+		return "must have at most " + count(k.Want, "character")
+	case *kind.Pattern:
+		return "must match the pattern " + k.Want
+	case *kind.MinItems:
+		return "must have at least " + count(k.Want, "item")
+	case *kind.MaxItems:
+		return "must have at most " + count(k.Want, "item")
+	case *kind.MinProperties:
+		return "must have at least " + count(k.Want, "field")
+	case *kind.MaxProperties:
+		return "must have at most " + count(k.Want, "field")
+	case *kind.UniqueItems:
+		return fmt.Sprintf("must not repeat: items %d and %d are equal", k.Duplicates[0], k.Duplicates[1])
+	case *kind.Format:
+		return formatDetail(k)
+	case *kind.FalseSchema, *kind.Not:
+		return "must not be given like this"
+	}
+	return k.LocalizedString(english)
+}
+
+func formatDetail(k *kind.Format) string {
+	switch k.Want {
+	case fileFormat:
+		return "must be the id of a file, 64 lower-case hex digits"
+	case "email":
+		return "must be an e-mail address"
+	case "uri":
+		return "must be a URL"
+	case "date-time":
+		return "must be a time like 2026-11-24T12:00:00Z"
+	}
+	return "must be a valid " + k.Want
+}
+
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
+}
+
+func typeNames(types []string) string {
+	names := map[string]string{
+		"number": "a number", "integer": "an integer", "string": "a string", "boolean": "true or false",
+		"object": "an object", "array": "an array", "null": "null",
+	}
+	var list []string
+	for _, t := range types {
+		list = append(list, names[t])
+	}
+	return strings.Join(list, " or ")
+}
+
+func valueList(values []any) string {
+	var list []string
+	for _, v := range values {
+		list = append(list, valueText(v))
+	}
+	return strings.Join(list, ", ")
+}
+
+func valueText(v any) string {
+	text, _ := json.Marshal(v) // it came from JSON
+	return string(text)
+}
+
+func ratText(r *big.Rat) string {
+	if r.IsInt() {
+		return r.Num().String()
+	}
+	f, _ := r.Float64()
+	return strconv.FormatFloat(f, 'f', -1, 64)
+}

@@ -1,0 +1,106 @@
+package handler
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"daybook/task"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+const (
+	maxDepth       = 32  // of parameters
+	maxNumber      = 400 // characters of a number, and the size of its exponent
+	maxFieldErrors = 50  // that one answer lists
+)
+
+// prepare is the way of all parameters: none, those that the quick check knows to be
+// right, and the rest.
+func (t *registered) prepare(parameters []byte) ([]byte, []string, []task.FieldError) {
+	if len(parameters) == 0 {
+		parameters = []byte("{}")
+	}
+	if t.empty != nil && string(parameters) == "{}" {
+		return t.empty, nil, nil
+	}
+	if t.quick != nil {
+		if seen, ok := t.quick.accepts(parameters); ok {
+			prepared := t.appendDefaults(parameters, func(i int) bool { return seen&t.quick.defaults[i] == 0 })
+			return prepared, nil, nil
+		}
+	}
+	return t.check(parameters)
+}
+
+// check validates by the schema itself.
+func (t *registered) check(parameters []byte) ([]byte, []string, []task.FieldError) {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(parameters))
+	if err != nil {
+		return nil, nil, []task.FieldError{{Pointer: "/parameters", Detail: "must be a JSON value"}}
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return nil, nil, []task.FieldError{{Pointer: "/parameters", Detail: "must be an object"}}
+	}
+	// The schema's rules work with exact fractions, which such numbers would blow up.
+	if bad := hugeNumbers(nil, nil, value); bad != nil {
+		return nil, nil, tidy(bad)
+	}
+	if err := t.schema.Validate(value); err != nil {
+		return nil, nil, fieldErrors(err)
+	}
+	prepared := t.appendDefaults(parameters, func(i int) bool {
+		_, given := object[t.defaults[i].name]
+		return !given
+	})
+	return prepared, t.parameterFiles.collect(nil, value), nil
+}
+
+// hugeNumbers lists the numbers that are out of the range of float64.
+func hugeNumbers(bad []task.FieldError, location []string, value any) []task.FieldError {
+	switch v := value.(type) {
+	case json.Number:
+		if isHuge(string(v)) {
+			bad = append(bad, task.FieldError{Pointer: pointerTo(location), Detail: "must be a number of at most 400 digits, within ±1e308"})
+		}
+	case []any:
+		for i, item := range v {
+			bad = hugeNumbers(bad, append(location, strconv.Itoa(i)), item)
+		}
+	case map[string]any:
+		for key, item := range v {
+			bad = hugeNumbers(bad, append(location, key), item)
+		}
+	}
+	return bad
+}
+
+func isHuge(number string) bool {
+	if len(number) > maxNumber {
+		return true
+	}
+	if i := strings.IndexAny(number, "eE"); i >= 0 {
+		exponent, err := strconv.Atoi(number[i+1:])
+		if err != nil || exponent > maxNumber || exponent < -maxNumber {
+			return true
+		}
+	}
+	_, err := strconv.ParseFloat(number, 64)
+	return err != nil
+}
+
+// tidy sorts field errors by pointer, drops repeats and keeps the list short.
+func tidy(list []task.FieldError) []task.FieldError {
+	slices.SortFunc(list, func(a, b task.FieldError) int {
+		if c := strings.Compare(a.Pointer, b.Pointer); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Detail, b.Detail)
+	})
+	list = slices.Compact(list)
+	return list[:min(len(list), maxFieldErrors)]
+}

@@ -1,0 +1,216 @@
+package handler
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"daybook/files"
+	"daybook/task"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// fileFormat is the schema format of a value that is the id of a file.
+const fileFormat = "daybook-file"
+
+// registered is one type with all that is worked out of its schemas.
+type registered struct {
+	handler Handler
+	spec    task.TypeSpec
+
+	schema   *jsonschema.Schema // of the parameters
+	defaults []member           // what is appended
+	empty    []byte             // what {} becomes; nil when {} is refused
+	quick    *quick             // nil when the schema is beyond it
+
+	parameterFiles *fileWalk
+	resultFiles    *fileWalk
+}
+
+// member is one key of an object with its value, as JSON text.
+type member struct {
+	name  string
+	key   []byte // quoted, with its colon
+	value []byte
+}
+
+func register(h Handler) (*registered, error) {
+	t := &registered{handler: h, spec: h.Spec()}
+	if !task.ValidName(t.spec.Name) {
+		return nil, fmt.Errorf("register task type %q: a name is 1 to 64 of A-Z a-z 0-9 . _ -", t.spec.Name)
+	}
+	if err := t.compile(); err != nil {
+		return nil, fmt.Errorf("register task type %s: %w", t.spec.Name, err)
+	}
+	if prepared, _, bad := t.check([]byte("{}")); bad == nil {
+		t.empty = slices.Clip(prepared)
+	}
+	return t, nil
+}
+
+func (t *registered) compile() error {
+	if len(t.spec.ParametersSchema) == 0 {
+		t.spec.ParametersSchema = json.RawMessage(`{"type":"object","additionalProperties":false}`)
+	}
+	if len(t.spec.ResultSchema) == 0 {
+		t.spec.ResultSchema = json.RawMessage(`{}`)
+	}
+	const parameters, result = "daybook:///parameters.json", "daybook:///result.json"
+	compiler := newCompiler()
+	parametersDocument, err := addSchema(compiler, parameters, t.spec.ParametersSchema)
+	if err != nil {
+		return fmt.Errorf("read the schema of its parameters: %w", err)
+	}
+	resultDocument, err := addSchema(compiler, result, t.spec.ResultSchema)
+	if err != nil {
+		return fmt.Errorf("read the schema of its result: %w", err)
+	}
+	if t.schema, err = compiler.Compile(parameters); err != nil {
+		return fmt.Errorf("compile the schema of its parameters: %w", err)
+	}
+	if _, err = compiler.Compile(result); err != nil {
+		return fmt.Errorf("compile the schema of its result: %w", err)
+	}
+	t.parameterFiles = walkOf(parametersDocument)
+	t.resultFiles = walkOf(resultDocument)
+	if err := t.readDefaults(parametersDocument); err != nil {
+		return err
+	}
+	t.quick = quickOf(parametersDocument, t.defaults)
+	return nil
+}
+
+// newCompiler returns a compiler that loads nothing from disk or network.
+func newCompiler() *jsonschema.Compiler {
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.UseLoader(jsonschema.SchemeURLLoader{})
+	c.AssertFormat()
+	c.RegisterFormat(&jsonschema.Format{Name: fileFormat, Validate: func(v any) error {
+		if s, ok := v.(string); ok && !files.ValidID(s) {
+			return errors.New("must be 64 lower-case hex digits")
+		}
+		return nil
+	}})
+	return c
+}
+
+func addSchema(c *jsonschema.Compiler, url string, text json.RawMessage) (map[string]any, error) {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	document, ok := value.(map[string]any)
+	if !ok {
+		return nil, errors.New("it is not an object")
+	}
+	return document, c.AddResource(url, value)
+}
+
+// readDefaults takes the defaults that the spec gives, or else those that the schema
+// gives for each property. A default of null is the same as leaving the key out.
+func (t *registered) readDefaults(document map[string]any) error {
+	if len(t.spec.Defaults) == 0 {
+		t.spec.Defaults = schemaDefaults(document)
+	}
+	canonical, err := task.CanonicalJSON(nil, t.spec.Defaults, maxDepth)
+	if err != nil {
+		return fmt.Errorf("read its defaults: %w", err)
+	}
+	t.defaults, err = membersOf(canonical)
+	if err != nil {
+		return fmt.Errorf("read its defaults: %w", err)
+	}
+	for _, d := range t.defaults {
+		property := t.schema.Properties[d.name]
+		if property == nil {
+			return fmt.Errorf("read its defaults: %q is not in the schema", d.name)
+		}
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(d.value))
+		if err == nil {
+			err = property.Validate(value)
+		}
+		if err != nil {
+			return fmt.Errorf("check the default of %q: %w", d.name, err)
+		}
+	}
+	return nil
+}
+
+func schemaDefaults(document map[string]any) json.RawMessage {
+	defaults := map[string]any{}
+	properties, _ := document["properties"].(map[string]any)
+	for name, property := range properties {
+		property, _ := property.(map[string]any)
+		if value := property["default"]; value != nil {
+			defaults[name] = value
+		}
+	}
+	text, _ := json.Marshal(defaults) // it came from JSON
+	return text
+}
+
+// membersOf splits a canonical object into its members, in order.
+func membersOf(object []byte) (list []member, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return nil, errors.New("they are not an object")
+	}
+	for decoder.More() {
+		key, err := decoder.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil, err
+		}
+		name := key.(string)
+		quoted, _ := json.Marshal(name)
+		list = append(list, member{name, append(quoted, ':'), value})
+	}
+	return list, nil
+}
+
+// appendDefaults appends the defaults that missing says to a canonical object.
+func (t *registered) appendDefaults(object []byte, missing func(i int) bool) []byte {
+	size := 0
+	for i, d := range t.defaults {
+		if missing(i) {
+			size += len(d.key) + len(d.value) + 1
+		}
+	}
+	if size == 0 {
+		return object
+	}
+	out := make([]byte, 0, len(object)+size)
+	out = append(out, object[:len(object)-1]...)
+	for i, d := range t.defaults {
+		if !missing(i) {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(out, d.key...)
+		out = append(out, d.value...)
+	}
+	return append(out, '}')
+}
+
+// pointerTo is the RFC 6901 pointer of a place below /parameters.
+func pointerTo(location []string) string {
+	var b strings.Builder
+	b.WriteString("/parameters")
+	for _, token := range location {
+		b.WriteByte('/')
+		b.WriteString(pointerEscaper.Replace(token))
+	}
+	return b.String()
+}
+
+var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")

@@ -1,0 +1,106 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"daybook/task"
+)
+
+// ErrUnknownType: no handler of that name.
+var ErrUnknownType = errors.New("unknown task type")
+
+// MaxTypes is the most types that a registry takes.
+const MaxTypes = 1000
+
+// Registry is the set of known types. Safe for concurrent use.
+type Registry struct {
+	adding sync.Mutex
+	types  atomic.Pointer[map[string]*registered] // the map itself is never changed
+}
+
+// NewRegistry returns a registry with these handlers. Errors: a name that is not
+// valid or there twice, a schema that does not compile.
+func NewRegistry(handlers ...Handler) (*Registry, error) {
+	r := &Registry{}
+	r.types.Store(&map[string]*registered{})
+	for _, h := range handlers {
+		if err := r.Add(h); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// Add adds one more type. Errors: those of NewRegistry.
+func (r *Registry) Add(h Handler) error {
+	r.adding.Lock()
+	defer r.adding.Unlock()
+	known := *r.types.Load()
+	t, err := register(h)
+	switch {
+	case err != nil:
+		return err
+	case known[t.spec.Name] != nil:
+		return fmt.Errorf("register task type %s: there is one of that name already", t.spec.Name)
+	case len(known) >= MaxTypes:
+		return fmt.Errorf("register task type %s: there are %d types already", t.spec.Name, MaxTypes)
+	}
+	more := make(map[string]*registered, len(known)+1)
+	for name, other := range known {
+		more[name] = other
+	}
+	more[t.spec.Name] = t
+	r.types.Store(&more)
+	return nil
+}
+
+// Specs lists the types by name.
+func (r *Registry) Specs() []task.TypeSpec {
+	specs := make([]task.TypeSpec, 0, len(*r.types.Load()))
+	for _, t := range *r.types.Load() {
+		specs = append(specs, t.spec)
+	}
+	slices.SortFunc(specs, func(a, b task.TypeSpec) int { return strings.Compare(a.Name, b.Name) })
+	return specs
+}
+
+// Knows tells whether the type is registered.
+func (r *Registry) Knows(name string) bool { return (*r.types.Load())[name] != nil }
+
+// Prepare checks parameters (strict canonical JSON, see task.CanonicalJSON) against the
+// type's schema, appends its defaults for what was left out, and lists the files that
+// they name (values whose schema says "format":"daybook-file"). fields is what is wrong,
+// with pointers below /parameters. ErrUnknownType.
+//
+// Only keys of the parameters themselves get defaults, not those of objects within. No
+// parameters at all are taken as {}. What is returned is shared: nobody changes it.
+func (r *Registry) Prepare(name string, parameters []byte) (prepared []byte, fileIDs []string, fields []task.FieldError, err error) {
+	t := (*r.types.Load())[name]
+	if t == nil {
+		return nil, nil, nil, ErrUnknownType
+	}
+	prepared, fileIDs, fields = t.prepare(parameters)
+	return prepared, fileIDs, fields, nil
+}
+
+// Run runs one attempt of the type and returns its result as JSON and the ids of the files
+// the result names: what its method Files() []string says, or else the values whose
+// result schema says "format":"daybook-file". A result that is no JSON or is larger than
+// MaxResult is a permanent error. ErrUnknownType.
+func (r *Registry) Run(ctx context.Context, name string, call Call) (result []byte, fileIDs []string, err error) {
+	t := (*r.types.Load())[name]
+	if t == nil {
+		return nil, nil, ErrUnknownType
+	}
+	value, err := t.handler.Run(ctx, call)
+	if err != nil {
+		return nil, nil, err
+	}
+	return t.encode(value)
+}

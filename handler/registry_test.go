@@ -1,0 +1,288 @@
+package handler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"daybook/task"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// fixed is a type whose Run gives what the test says.
+type fixed struct {
+	spec   task.TypeSpec
+	result any
+	err    error
+}
+
+func (f fixed) Spec() task.TypeSpec                    { return f.spec }
+func (f fixed) Run(context.Context, Call) (any, error) { return f.result, f.err }
+
+var (
+	idA = strings.Repeat("a", 64)
+	idB = strings.Repeat("b", 64)
+	idC = strings.Repeat("c", 64)
+)
+
+const sampleSchema = `{
+  "type":"object","additionalProperties":false,"required":["n"],
+  "properties":{
+    "n":{"type":"integer","minimum":1,"maximum":10},
+    "rate":{"type":"number","exclusiveMinimum":0,"multipleOf":0.5,"default":1.5},
+    "kind":{"type":"string","enum":["a","b"],"default":"a"},
+    "on":{"type":"boolean"},
+    "word":{"type":"string","minLength":1,"maxLength":3,"pattern":"^(x|$)"},
+    "mail":{"type":"array","items":{"type":"string","format":"email"},"minItems":1,"maxItems":2,"uniqueItems":true},
+    "file":{"type":"string","format":"daybook-file"},
+    "files":{"type":"array","items":{"$ref":"#/$defs/file"}},
+    "mixed":{"anyOf":[{"type":"string"},{"type":"null"}]},
+    "deep":{"type":"object","additionalProperties":{"type":"object","properties":{"f/~":{"type":"string","format":"daybook-file"}}}},
+    "free":true
+  },
+  "$defs":{"file":{"type":"string","format":"daybook-file"}}
+}`
+
+func sample(t *testing.T) *Registry {
+	t.Helper()
+	r, err := NewRegistry(fixed{spec: task.TypeSpec{Name: "SAMPLE", ParametersSchema: json.RawMessage(sampleSchema)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestWhatIsWrongIsSaidAtItsPlaceInPlainEnglish(t *testing.T) {
+	r := sample(t)
+	tests := []struct{ parameters, pointer, detail string }{
+		{``, "/n", "is required"},
+		{`{}`, "/n", "is required"},
+		{`[]`, "", "must be an object"},
+		{`null`, "", "must be an object"},
+		{`{"n":0}`, "/n", "must be at least 1"},
+		{`{"n":11}`, "/n", "must be at most 10"},
+		{`{"n":1.5}`, "/n", "must be an integer"},
+		{`{"n":"1"}`, "/n", "must be an integer"},
+		{`{"n":null}`, "/n", "must be an integer"},
+		{`{"n":1e999999999}`, "/n", "must be a number of at most 400 digits, within ±1e308"},
+		{`{"n":-1e999}`, "/n", "must be a number of at most 400 digits, within ±1e308"},
+		{`{"n":1e-999999}`, "/n", "must be a number of at most 400 digits, within ±1e308"},
+		{`{"n":1,"free":[{"a":` + strings.Repeat("9", 401) + `}]}`, "/free/0/a", "must be a number of at most 400 digits, within ±1e308"},
+		{`{"n":1,"rate":0}`, "/rate", "must be more than 0"},
+		{`{"n":1,"rate":0.7}`, "/rate", "must be a multiple of 0.5"},
+		{`{"n":1,"kind":"c"}`, "/kind", `must be one of "a", "b"`},
+		{`{"n":1,"on":1}`, "/on", "must be true or false"},
+		{`{"n":1,"word":""}`, "/word", "must not be empty"},
+		{`{"n":1,"word":"xyzz"}`, "/word", "must have at most 3 characters"},
+		{`{"n":1,"word":"y"}`, "/word", "must match the pattern ^(x|$)"},
+		{`{"n":1,"mail":[]}`, "/mail", "must have at least 1 item"},
+		{`{"n":1,"mail":["a@b.c","a@b.c"]}`, "/mail", "must not repeat: items 0 and 1 are equal"},
+		{`{"n":1,"mail":["a@b.c","b@b.c","c@b.c"]}`, "/mail", "must have at most 2 items"},
+		{`{"n":1,"mail":["a@b.c","nobody"]}`, "/mail/1", "must be an e-mail address"},
+		{`{"n":1,"file":"abc"}`, "/file", "must be the id of a file, 64 lower-case hex digits"},
+		{`{"n":1,"file":"` + strings.ToUpper(idA) + `"}`, "/file", "must be the id of a file, 64 lower-case hex digits"},
+		{`{"n":1,"files":["` + idA + `","x"]}`, "/files/1", "must be the id of a file, 64 lower-case hex digits"},
+		{`{"n":1,"mixed":5}`, "/mixed", "must be a string or null"},
+		{`{"n":1,"what/~":5}`, "/what~1~0", "unknown field"},
+		{`{"n":1,"deep":{"k":{"f/~":"x"}}}`, "/deep/k/f~1~0", "must be the id of a file, 64 lower-case hex digits"},
+	}
+	for _, test := range tests {
+		prepared, ids, fields, err := r.Prepare("SAMPLE", []byte(test.parameters))
+		want := []task.FieldError{{Pointer: "/parameters" + test.pointer, Detail: test.detail}}
+		if diff := cmp.Diff(want, fields); diff != "" || err != nil || prepared != nil || ids != nil {
+			t.Errorf("Prepare(%.80s) = %s, %v, %v (-want +got):\n%s", test.parameters, prepared, ids, err, diff)
+		}
+	}
+}
+
+func TestAllThatIsWrongIsListedInOrderUpToALimit(t *testing.T) {
+	r := sample(t)
+	_, _, fields, _ := r.Prepare("SAMPLE", []byte(`{"zz":1,"kind":"c","n":0,"aa":2}`))
+	var pointers []string
+	for _, f := range fields {
+		pointers = append(pointers, f.Pointer)
+	}
+	want := []string{"/parameters/aa", "/parameters/kind", "/parameters/n", "/parameters/zz"}
+	if diff := cmp.Diff(want, pointers); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var many strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&many, `,"x%d":1`, i)
+	}
+	_, _, fields, _ = r.Prepare("SAMPLE", []byte(`{"n":1`+many.String()+`}`))
+	if len(fields) != maxFieldErrors {
+		t.Errorf("%d field errors", len(fields))
+	}
+}
+
+func TestDefaultsAreAppendedAndFilesListed(t *testing.T) {
+	r := sample(t)
+	tests := []struct {
+		parameters, prepared string
+		ids                  []string
+	}{
+		{`{"n":1}`, `{"n":1,"kind":"a","rate":1.5}`, nil},
+		{`{"n":1.0,"kind":"b"}`, `{"n":1.0,"kind":"b","rate":1.5}`, nil},
+		{`{"rate":2.50,"kind":"\u0061","n":10}`, `{"rate":2.50,"kind":"\u0061","n":10}`, nil},
+		{`{"n":1,"kind":"a","rate":1,"file":"` + idA + `","files":["` + idB + `","` + idA + `"],"deep":{"x":{"f/~":"` + idC + `"}},"free":"` + strings.Repeat("d", 64) + `"}`,
+			"", []string{idC, idA, idB}},
+	}
+	for _, test := range tests {
+		prepared, ids, fields, err := r.Prepare("SAMPLE", []byte(test.parameters))
+		if test.prepared == "" {
+			test.prepared = test.parameters
+		}
+		if err != nil || fields != nil || string(prepared) != test.prepared {
+			t.Errorf("Prepare(%s) = %s, %v, %v; want %s", test.parameters, prepared, fields, err, test.prepared)
+		}
+		if diff := cmp.Diff(test.ids, ids); diff != "" {
+			t.Errorf("Prepare(%s): files (-want +got):\n%s", test.parameters, diff)
+		}
+	}
+}
+
+func TestTypesThatCannotBeRegisteredAreRefused(t *testing.T) {
+	spec := func(name, schema, defaults string) fixed {
+		return fixed{spec: task.TypeSpec{Name: name, ParametersSchema: json.RawMessage(schema), Defaults: json.RawMessage(defaults)}}
+	}
+	tests := map[string][]Handler{
+		"a name is 1 to 64":       {spec("no spaces", `{}`, ``)},
+		"already":                 {spec("A", `{}`, ``), spec("A", `{}`, ``)},
+		"compile the schema":      {spec("A", `{"type":"nothing"}`, ``)},
+		"read the schema":         {spec("A", `{`, ``)},
+		"not an object":           {spec("A", `[]`, ``)},
+		"default of \"n\"":        {spec("A", `{"properties":{"n":{"type":"integer","default":"x"}}}`, ``)},
+		"is not in the schema":    {spec("A", `{"properties":{}}`, `{"n":1}`)},
+		"they are not an object":  {spec("A", `{"properties":{}}`, `[1]`)},
+		"compile the schema of i": {spec("A", `{"$ref":"file:///etc/passwd"}`, ``)},
+	}
+	for want, handlers := range tests {
+		if _, err := NewRegistry(handlers...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("NewRegistry = %v; want %q", err, want)
+		}
+	}
+}
+
+func TestTheRegistryKnowsAndListsItsTypes(t *testing.T) {
+	r, err := NewRegistry(fixed{spec: task.TypeSpec{Name: "B"}}, fixed{spec: task.TypeSpec{Name: "A"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Knows("A") || r.Knows("C") {
+		t.Error("Knows is wrong")
+	}
+	if specs := r.Specs(); len(specs) != 2 || specs[0].Name != "A" || specs[1].Name != "B" {
+		t.Errorf("Specs = %+v", specs)
+	}
+	if _, _, _, err := r.Prepare("C", []byte("{}")); !errors.Is(err, ErrUnknownType) {
+		t.Errorf("Prepare: %v", err)
+	}
+	if _, _, err := r.Run(context.Background(), "C", Call{}); !errors.Is(err, ErrUnknownType) {
+		t.Errorf("Run: %v", err)
+	}
+	if _, _, fields, _ := r.Prepare("A", []byte(`{"x":1}`)); len(fields) != 1 {
+		t.Errorf("a type without schema took a parameter: %v", fields)
+	}
+	if err := r.Add(fixed{spec: task.TypeSpec{Name: "C"}}); err != nil || !r.Knows("C") {
+		t.Errorf("Add: %v", err)
+	}
+}
+
+type withFiles struct{ ID string }
+
+func (w withFiles) Files() []string { return []string{w.ID, w.ID} }
+
+func TestResultsBecomeJSONWithTheirFiles(t *testing.T) {
+	resultSchema := `{"properties":{"images":{"type":"array","items":{"properties":{"file":{"format":"daybook-file"}}}}}}`
+	broken := errors.New("broken")
+	tests := []struct {
+		name      string
+		result    any
+		err       error
+		want      string
+		ids       []string
+		wantErr   string
+		permanent bool
+	}{
+		{name: "nothing"},
+		{name: "an error", err: broken, wantErr: "broken"},
+		{name: "raw", result: json.RawMessage(`{"a": 1.0}`), want: `{"a": 1.0}`},
+		{name: "raw but broken", result: json.RawMessage(`{`), wantErr: "not valid", permanent: true},
+		{name: "text is not escaped", result: map[string]string{"a": "<b>&"}, want: `{"a":"<b>&"}`},
+		{name: "no JSON", result: math.NaN(), wantErr: "unsupported value", permanent: true},
+		{name: "too large", result: strings.Repeat("x", MaxResult), wantErr: "the most is 16777216", permanent: true},
+		{name: "largest", result: strings.Repeat("x", MaxResult-2), want: `"` + strings.Repeat("x", MaxResult-2) + `"`},
+		{name: "files by schema", result: map[string]any{"images": []any{map[string]any{"file": idB}, map[string]any{"file": idA}, map[string]any{"error": "x"}}},
+			want: `{"images":[{"file":"` + idB + `"},{"file":"` + idA + `"},{"error":"x"}]}`, ids: []string{idB, idA}},
+		{name: "files by method", result: withFiles{idA}, want: `{"ID":"` + idA + `"}`, ids: []string{idA}},
+		{name: "no id", result: withFiles{"x"}, wantErr: `"x", which is no id of a file`, permanent: true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r, err := NewRegistry(fixed{task.TypeSpec{Name: "A", ResultSchema: json.RawMessage(resultSchema)}, test.result, test.err})
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, ids, err := r.Run(context.Background(), "A", Call{})
+			if test.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), test.wantErr) || IsPermanent(err) != test.permanent {
+					t.Errorf("error %v, permanent %v", err, IsPermanent(err))
+				}
+				return
+			}
+			if err != nil || string(result) != test.want || cmp.Diff(test.ids, ids) != "" {
+				t.Errorf("Run = %.100s, %v, %v; want %.100s, %v", result, ids, err, test.want, test.ids)
+			}
+		})
+	}
+}
+
+// FuzzQuickCheck holds the quick check against the schema: what the one accepts the
+// other must accept, with the same defaults.
+func FuzzQuickCheck(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"seconds":0}`, `{"seconds":1.5,"fail_rate":0.25}`, `{"seconds":86400.1}`, `{"result":{"a":[1,"x",null,true,{}]}}`,
+		`{"seconds":-1}`, `{"fail_rate":1e0}`, `{"result":"é"}`, `{"what":1}`, `{"seconds":-0}`, `{"seconds":00}`, `{"result":[[]],"seconds":2}`,
+	} {
+		f.Add(seed)
+	}
+	t := builtins(f)
+	sleep := (*t.types.Load())["SLEEP"]
+	f.Fuzz(func(t *testing.T, text string) {
+		canonical, err := task.CanonicalJSON(nil, []byte(text), maxDepth)
+		if err != nil {
+			return
+		}
+		seen, ok := sleep.quick.accepts(canonical)
+		if !ok {
+			return
+		}
+		quick := sleep.appendDefaults(canonical, func(i int) bool { return seen&sleep.quick.defaults[i] == 0 })
+		slow, _, bad := sleep.check(canonical)
+		if bad != nil || string(quick) != string(slow) {
+			t.Fatalf("%s: quick %s, by the schema %s, %v", canonical, quick, slow, bad)
+		}
+	})
+}
+
+func BenchmarkPrepare(b *testing.B) {
+	r := builtins(b)
+	for name, parameters := range map[string]string{
+		"empty": `{}`, "one number": `{"seconds":0.5}`, "by the schema": `{"seconds":5e-1}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, fields, err := r.Prepare("SLEEP", []byte(parameters)); fields != nil || err != nil {
+					b.Fatal(fields, err)
+				}
+			}
+		})
+	}
+}

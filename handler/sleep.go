@@ -1,0 +1,88 @@
+package handler
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"daybook/task"
+)
+
+// Sleep is the type SLEEP: it waits, then gives the result it was told to give.
+type Sleep struct {
+	random func() float64
+}
+
+// NewSleep returns the type. random draws from 0 up to but not 1, for fail_rate.
+func NewSleep(random func() float64) *Sleep { return &Sleep{random} }
+
+// sleepNothing is what {} is prepared to: the whole task costs a comparison.
+const sleepNothing = `{"fail_rate":0,"seconds":0}`
+
+// sleepTick is the time between two reports.
+const sleepTick = 250 * time.Millisecond
+
+type sleepParameters struct {
+	Seconds  float64         `json:"seconds"`
+	FailRate float64         `json:"fail_rate"`
+	Result   json.RawMessage `json:"result"`
+}
+
+// Spec describes the type.
+func (s *Sleep) Spec() task.TypeSpec {
+	return task.TypeSpec{
+		Name:             "SLEEP",
+		Title:            "Sleep",
+		Description:      "Waits, then succeeds or fails. For trying things and for load.",
+		ParametersSchema: schemaOf("sleep.parameters"),
+		ResultSchema:     schemaOf("sleep.result"),
+	}
+}
+
+// Run waits. Its error is ctx's, or the failure that fail_rate asked for.
+func (s *Sleep) Run(ctx context.Context, call Call) (any, error) {
+	if string(call.Parameters) == sleepNothing {
+		return nil, ctx.Err()
+	}
+	var p sleepParameters
+	if err := json.Unmarshal(call.Parameters, &p); err != nil {
+		return nil, Permanent(fmt.Errorf("read the parameters: %w", err))
+	}
+	if err := sleep(ctx, p.Seconds, call.Report); err != nil {
+		return nil, err
+	}
+	if p.FailRate > 0 && s.random() < p.FailRate {
+		return nil, fmt.Errorf("failed on purpose: fail_rate is %v", p.FailRate)
+	}
+	if p.Result == nil || string(p.Result) == "null" {
+		return nil, nil
+	}
+	return p.Result, nil
+}
+
+// sleep waits that many seconds and reports at most four times a second.
+func sleep(ctx context.Context, seconds float64, report func(float64, string)) error {
+	whole := time.Duration(seconds * float64(time.Second))
+	if whole <= 0 {
+		return ctx.Err()
+	}
+	start := time.Now()
+	end := time.NewTimer(whole)
+	defer end.Stop()
+	tick := time.NewTicker(sleepTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-end.C:
+			return nil
+		case <-tick.C:
+			slept := time.Since(start)
+			if slept < whole {
+				report(100*float64(slept)/float64(whole), fmt.Sprintf("%.0f of %.0f s", slept.Seconds(), whole.Seconds()))
+			}
+		}
+	}
+}

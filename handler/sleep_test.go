@@ -1,0 +1,91 @@
+package handler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func never() float64 { return 0.999 }
+
+func TestSleepTakesExactlyItsSecondsAndReportsFourTimesASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var percents []float64
+		call := Call{
+			Parameters: json.RawMessage(`{"seconds":2,"fail_rate":0,"result":{"a":1}}`),
+			Report:     func(percent float64, _ string) { percents = append(percents, percent) },
+		}
+		result, err := NewSleep(never).Run(context.Background(), call)
+		if err != nil || string(result.(json.RawMessage)) != `{"a":1}` {
+			t.Errorf("result %s, %v", result, err)
+		}
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("took %v", took)
+		}
+		if len(percents) != 7 || percents[0] != 12.5 || percents[6] != 87.5 {
+			t.Errorf("reports: %v", percents)
+		}
+	})
+}
+
+func TestSleepEndsAtOnceWhenCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		call := Call{Parameters: json.RawMessage(`{"seconds":86400}`), Report: func(float64, string) {}}
+		if _, err := NewSleep(never).Run(ctx, call); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		if took := time.Since(start); took != 3*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+func TestSleepFailsAsOftenAsItsFailRateSays(t *testing.T) {
+	tests := []struct {
+		rate  string
+		draw  float64
+		fails bool
+	}{
+		{"0", 0, false}, {"0.5", 0.49, true}, {"0.5", 0.5, false}, {"1", 0.999, true},
+	}
+	for _, test := range tests {
+		s := NewSleep(func() float64 { return test.draw })
+		_, err := s.Run(context.Background(), Call{Parameters: json.RawMessage(`{"fail_rate":` + test.rate + `}`)})
+		if (err != nil) != test.fails || IsPermanent(err) {
+			t.Errorf("fail_rate %s, draw %v: %v", test.rate, test.draw, err)
+		}
+	}
+}
+
+func TestSleepOfNothingAllocatesNothing(t *testing.T) {
+	r := builtins(t)
+	prepared, _, _, err := r.Prepare("SLEEP", []byte("{}"))
+	if err != nil || string(prepared) != sleepNothing {
+		t.Fatalf("Prepare({}) = %s, %v", prepared, err)
+	}
+	call := Call{Parameters: prepared}
+	n := testing.AllocsPerRun(100, func() {
+		if result, _, err := r.Run(t.Context(), "SLEEP", call); result != nil || err != nil {
+			t.Errorf("Run = %s, %v", result, err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func builtins(t testing.TB) *Registry {
+	t.Helper()
+	r, err := NewRegistry(Builtin(Options{Random: never})...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
