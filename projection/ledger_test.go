@@ -12,22 +12,29 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// ledger decides commands on views and keeps what follows, as the scheduler does: one
-// clock, one sequence, ids in order. It is both a writer of views and of raw events.
+// logID is the identity of every log that a ledger writes.
+const logID = "01KAV3NC000000000000000000"
+
+// ledger decides commands and keeps what follows, as the scheduler does: one clock, one
+// sequence, ids in order, several commands to a batch. It feeds views live and keeps the
+// raw events. What it knows of the tasks is its own, so that views can be compared.
 type ledger struct {
 	tb     testing.TB
 	views  *Views
 	now    task.Micros
 	events []*eventlog.Event
-	ids    uint64
+	tasks  map[ulid.ULID]*task.Task
+	order  []ulid.ULID // of submission
 	boot   ulid.ULID
+	open   bool     // a batch is being collected
+	batch  []Change // not yet applied
 }
 
 // noon is 2026-11-24T12:00:00Z.
 const noon = task.Micros(1_795_521_600_000_000)
 
 func newLedger(tb testing.TB) *ledger {
-	return &ledger{tb: tb, views: New(), now: noon, boot: idOf(noon, 0)}
+	return &ledger{tb: tb, views: New(), now: noon, boot: idOf(noon, 0), tasks: make(map[ulid.ULID]*task.Task)}
 }
 
 // idOf makes an id from a time and a number, which stands for the entropy.
@@ -45,12 +52,12 @@ func (l *ledger) after(span task.Micros) { l.now += span }
 // submit makes a task; it must be allowed.
 func (l *ledger) submit(c task.Submit) ulid.ULID {
 	l.tb.Helper()
-	l.ids++
-	c.ID = idOf(l.now, l.ids)
+	c.ID = idOf(l.now, uint64(len(l.order)+1))
 	if c.Type == "" {
 		c.Type = "SLEEP"
 	}
 	l.do("anonymous", c.ID, c)
+	l.order = append(l.order, c.ID)
 	return c.ID
 }
 
@@ -58,7 +65,7 @@ func (l *ledger) submit(c task.Submit) ulid.ULID {
 func (l *ledger) start(id ulid.ULID) int64 {
 	l.tb.Helper()
 	l.do("system:scheduler", id, task.Start{Boot: l.boot})
-	return l.views.Peek(id).Fence
+	return l.tasks[id].Fence
 }
 
 // do carries out a command that must be allowed.
@@ -72,42 +79,72 @@ func (l *ledger) do(actor string, id ulid.ULID, command task.Command) {
 // try carries out a command and returns the refusal. Events that come with it are kept.
 func (l *ledger) try(actor string, id ulid.ULID, command task.Command) error {
 	l.tb.Helper()
-	state := l.views.Peek(id)
+	state := l.tasks[id]
 	if state == nil {
 		state = new(task.Task)
+		l.tasks[id] = state
 	}
 	events, refusal := task.Decide(state, command, l.now)
-	changes := make([]Change, len(events))
 	for i := range events {
 		events[i].Actor = actor
-		changes[i] = Change{ID: id, Event: l.keep(task.StreamOf(id), &events[i])}
+		l.batch = append(l.batch, Change{ID: id, Event: l.keep(task.StreamOf(id), &events[i])})
+		if err := task.Apply(state, id, &events[i]); err != nil {
+			l.tb.Fatal(err)
+		}
 	}
-	if err := l.views.ApplyChanges(changes); err != nil {
-		l.tb.Fatal(err)
+	if !l.open {
+		l.commit()
 	}
 	return refusal
 }
 
+// commit applies the batch.
+func (l *ledger) commit() {
+	l.tb.Helper()
+	if err := l.views.ApplyChanges(l.batch); err != nil {
+		l.tb.Fatal(err)
+	}
+	l.batch, l.open = nil, false
+}
+
 // keep appends the event to the log and returns it with its seq.
 func (l *ledger) keep(stream string, e *task.Event) *task.Event {
-	e.Seq = int64(len(l.events)) + 1
-	l.events = append(l.events, &eventlog.Event{
-		Seq: e.Seq, At: int64(e.At), Stream: stream, Version: e.Version, Type: e.Type.String(),
+	l.append(&eventlog.Event{
+		At: int64(e.At), Stream: stream, Version: e.Version, Type: e.Type.String(),
 		V: e.Type.SchemaVersion(), Actor: e.Actor, Data: task.AppendData(nil, e.Type, &e.Data),
 		Payload: e.Payload, HasPayload: e.HasPayload,
 	})
+	e.Seq = int64(len(l.events))
 	return e
 }
 
+// append gives the raw event its place in the log, its salted hash and its link. The
+// salt is made from the seq, so that a story always gives the same bytes.
+func (l *ledger) append(raw *eventlog.Event) {
+	raw.Seq = int64(len(l.events)) + 1
+	if raw.HasPayload {
+		salt := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(raw.Seq)))
+		raw.PayloadHash = eventlog.PayloadHash(salt[:16], raw.Payload)
+	}
+	previous := eventlog.FirstHash(logID)
+	if raw.Seq > 1 {
+		previous = l.events[raw.Seq-2].Hash
+	}
+	raw.Hash = eventlog.Chain(previous, raw)
+	l.events = append(l.events, raw)
+}
+
 // other appends an event that is not of a task.
-func (l *ledger) other(stream, kind string, version int64) {
+func (l *ledger) other(kind string, version int64, data string) {
 	l.tb.Helper()
-	e := &task.Event{Version: version, At: l.now, Actor: "system:server"}
-	l.keep(stream, e)
-	raw := l.events[len(l.events)-1]
-	raw.Type, raw.V, raw.Data = kind, 1, []byte(`{}`)
-	if err := l.views.ApplyChanges([]Change{{Event: e}}); err != nil {
-		l.tb.Fatal(err)
+	raw := &eventlog.Event{
+		At: int64(l.now), Stream: "server:" + l.boot.String(), Version: version, Type: kind, V: 1,
+		Actor: "system:server", Data: []byte(data),
+	}
+	l.append(raw)
+	l.batch = append(l.batch, Change{Event: &task.Event{Seq: raw.Seq, At: l.now}})
+	if !l.open {
+		l.commit()
 	}
 }
 

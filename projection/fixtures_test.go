@@ -1,0 +1,234 @@
+package projection
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"daybook/eventlog"
+	"daybook/task"
+)
+
+// fixtures lists the folders with a file events.jsonl.
+func fixtures(t testing.TB) []string {
+	t.Helper()
+	var names []string
+	for _, pattern := range []string{"testdata/*/events.jsonl", "testdata/*/*/events.jsonl"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range found {
+			names = append(names, strings.TrimPrefix(filepath.Dir(path), "testdata/"))
+		}
+	}
+	if len(names) == 0 {
+		t.Fatal("no fixtures")
+	}
+	return names
+}
+
+func readLines(t testing.TB, name string) [][]byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name, "events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines [][]byte
+	scanner := bufio.NewScanner(bytes.NewReader(text))
+	for scanner.Scan() {
+		lines = append(lines, bytes.Clone(scanner.Bytes()))
+	}
+	return lines
+}
+
+func readEvents(t testing.TB, name string) []*eventlog.Event {
+	t.Helper()
+	var events []*eventlog.Event
+	for _, line := range readLines(t, name) {
+		e, err := eventlog.ParseJSON(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+// apply folds the events in one batch.
+func apply(t testing.TB, v *Views, events []*eventlog.Event) *Views {
+	t.Helper()
+	if err := v.Apply(events); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// eachFixture runs check for every fixture; now is a second after its last event.
+func eachFixture(t *testing.T, check func(t *testing.T, name string, events []*eventlog.Event, now task.Micros)) {
+	for _, name := range fixtures(t) {
+		t.Run(name, func(t *testing.T) {
+			events := readEvents(t, name)
+			check(t, name, events, task.Micros(events[len(events)-1].At)+task.Second)
+		})
+	}
+}
+
+func TestAStoryStillGivesItsEvents(t *testing.T) {
+	for _, s := range stories {
+		t.Run(s.name, func(t *testing.T) {
+			l := newLedger(t)
+			s.tell(l)
+			golden(t, filepath.Join("testdata", s.name, "events.jsonl"), linesOf(l.events))
+		})
+	}
+}
+
+func linesOf(events []*eventlog.Event) []byte {
+	var lines []byte
+	for _, e := range events {
+		lines = append(eventlog.AppendJSON(lines, e, e.Payload), '\n')
+	}
+	return lines
+}
+
+func TestAFixtureGivesItsGoldenViews(t *testing.T) {
+	eachFixture(t, func(t *testing.T, name string, events []*eventlog.Event, now task.Micros) {
+		v := apply(t, New(), events)
+		v.Promote(now)
+		golden(t, filepath.Join("testdata", name, "tasks.golden.json"), tasksGolden(t, v))
+		golden(t, filepath.Join("testdata", name, "stats.golden.json"), statsGolden(t, v, now))
+	})
+}
+
+func TestALineReadAndWrittenIsTheSame(t *testing.T) {
+	for _, name := range fixtures(t) {
+		for i, e := range readEvents(t, name) {
+			if want, got := string(readLines(t, name)[i]), string(eventlog.AppendJSON(nil, e, e.Payload)); got != want {
+				t.Errorf("%s: got %s, want %s", name, got, want)
+			}
+		}
+	}
+}
+
+func TestDataDecodedAndEncodedIsTheSame(t *testing.T) {
+	eachFixture(t, func(t *testing.T, _ string, events []*eventlog.Event, _ task.Micros) {
+		var dec task.Decoder
+		for _, e := range events {
+			kind, ok := task.ParseEventType(e.Type)
+			if !ok {
+				continue
+			}
+			var d task.Data
+			if err := dec.Decode(&d, kind, e.V, e.Data); err != nil {
+				t.Fatal(err)
+			}
+			if got := task.AppendData(nil, kind, &d); !bytes.Equal(got, e.Data) {
+				t.Errorf("event %d: got %s, want %s", e.Seq, got, e.Data)
+			}
+		}
+	})
+}
+
+func TestEveryPrefixAndItsTailGiveTheWhole(t *testing.T) {
+	eachFixture(t, func(t *testing.T, _ string, events []*eventlog.Event, now task.Micros) {
+		whole := apply(t, New(), events)
+		for k := range events {
+			v := apply(t, New(), events[:k])
+			snapshotOf(t, v, task.Micros(events[k].At)) // looking changes nothing
+			sameViews(t, "prefix and tail", whole, apply(t, v, events[k:]), now)
+		}
+	})
+}
+
+func TestAPrefixDeliveredTwiceChangesNothing(t *testing.T) {
+	eachFixture(t, func(t *testing.T, _ string, events []*eventlog.Event, now task.Micros) {
+		whole := apply(t, New(), events)
+		for k := range events {
+			v := apply(t, New(), events[:k+1])
+			apply(t, v, events[:k])
+			apply(t, v, events[:k+1])
+			sameViews(t, "prefix twice", whole, apply(t, v, events), now)
+		}
+	})
+}
+
+func TestEveryEventOfAFixtureWasLegal(t *testing.T) {
+	legal := make(map[task.Transition]bool)
+	for _, tr := range task.Transitions() {
+		legal[tr] = true
+	}
+	eachFixture(t, func(t *testing.T, _ string, events []*eventlog.Event, _ task.Micros) {
+		v, previous := New(), eventlog.FirstHash(logID)
+		for i, e := range events {
+			if want := eventlog.Chain(previous, e); e.Hash != want {
+				t.Fatalf("event %d: hash %x, want %x", e.Seq, e.Hash, want)
+			}
+			previous = e.Hash
+			id, ofTask := task.ParseStream(e.Stream)
+			from := statusOf(v, id)
+			apply(t, v, events[i:i+1])
+			kind, _ := task.ParseEventType(e.Type)
+			if to := statusOf(v, id); ofTask && !legal[task.Transition{From: from, Type: kind, To: to}] {
+				t.Errorf("event %d: %s leads from %s to %s", e.Seq, e.Type, from, to)
+			}
+		}
+	})
+}
+
+// compat holds the checksum of every compatibility fixture. Add a folder for a newer
+// format; never change one that is here.
+var compat = map[string]string{
+	"compat/v1": "a9ae722c5809726134bbe54d67f53ad5badea498a4df14913c6acecc8334021a",
+}
+
+func TestTheEventsOfOldLogsAreNeverEdited(t *testing.T) {
+	for name, want := range compat {
+		text, err := os.ReadFile(filepath.Join("testdata", name, "events.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(text)
+		if got := hex.EncodeToString(sum[:]); got != want {
+			t.Errorf("testdata/%s/events.jsonl was edited (%s). It stands for the logs that people have: "+
+				"restore it, and make the code read it as it is", name, got)
+		}
+	}
+}
+
+func TestTheFirstCompatibilityFixtureHasEveryTypeAndField(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, e := range readEvents(t, "compat/v1") {
+		kind, ok := task.ParseEventType(e.Type)
+		if !ok {
+			seen[e.Type] = true
+			continue
+		}
+		for _, field := range task.FieldNames(kind) {
+			if bytes.Contains(e.Data, []byte(`"`+field+`":`)) {
+				seen[e.Type+" "+field] = true
+			}
+		}
+		seen[e.Type] = true
+	}
+	for _, kind := range task.EventTypes() {
+		if !seen[kind.String()] {
+			t.Errorf("no %s", kind)
+		}
+		for _, field := range task.FieldNames(kind) {
+			if !seen[kind.String()+" "+field] {
+				t.Errorf("no %s with %s", kind, field)
+			}
+		}
+	}
+	for kind := range others {
+		if !seen[kind] {
+			t.Errorf("no %s", kind)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package projection
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"daybook/task"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/oklog/ulid/v2"
+)
+
+// snapshot is all that two folds of one log must have in common.
+type snapshot struct {
+	Seq                     int64
+	Tasks                   []task.Task
+	Histories               [][]int64
+	Counts                  []Count
+	Ready, Waiting, Running []string
+	NextDue                 task.Micros
+	ReadyCount              int
+	Keys                    []string
+	Windows                 [][]Window
+	Changed                 []string
+}
+
+// snapshotOf looks at the views after all that is due by now was promoted.
+func snapshotOf(t testing.TB, v *Views, now task.Micros) snapshot {
+	t.Helper()
+	v.Promote(now)
+	s := snapshot{Seq: v.Seq(), NextDue: v.NextDue(), ReadyCount: v.ReadyCount()}
+	for number := range v.table.size {
+		r := v.table.at(number).task
+		seqs, err := v.History(t.Context(), r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Tasks, s.Histories = append(s.Tasks, r), append(s.Histories, seqs)
+	}
+	s.Counts, _ = v.Counts()
+	s.Ready, s.Waiting, s.Running = orderOf(v)
+	for key := range v.keys {
+		s.Keys = append(s.Keys, fmt.Sprintf("%s = %s", key, v.ByKey(key).Name()))
+	}
+	slices.Sort(s.Keys)
+	for _, at := range []task.Micros{now, now + 59*task.Second, now + 301*task.Second, now + 3500*task.Second} {
+		windows, _ := v.Windows(at)
+		s.Windows = append(s.Windows, windows)
+	}
+	rows, _, truncated := v.Changes(max(0, v.Seq()-50), 20)
+	for _, r := range rows {
+		s.Changed = append(s.Changed, r.Name())
+	}
+	s.Changed = append(s.Changed, fmt.Sprint(truncated))
+	return s
+}
+
+func orderOf(v *Views) (ready, waiting, running []string) {
+	for r := range v.Ready() {
+		ready = append(ready, r.Name())
+	}
+	v.order.waiting.Scan(func(key dueKey) bool {
+		waiting = append(waiting, key.rec.task.Name())
+		return true
+	})
+	for r := range v.Running() {
+		running = append(running, r.Name())
+	}
+	slices.Sort(running)
+	return ready, waiting, running
+}
+
+func sameViews(t testing.TB, what string, want, got *Views, now task.Micros) {
+	t.Helper()
+	if diff := cmp.Diff(snapshotOf(t, want, now), snapshotOf(t, got, now)); diff != "" {
+		t.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// statusOf is None for a task that there is not.
+func statusOf(v *Views, id ulid.ULID) task.Status {
+	if r := v.Peek(id); r != nil {
+		return r.Status
+	}
+	return task.None
+}
