@@ -1,18 +1,29 @@
 // Package api speaks HTTP and server-sent events: it decodes requests, calls the
 // scheduler and the views, and encodes what they answer. The one table from error to
 // status is in problem.go.
+//
+// A request passes ServeHTTP (host and origin are checked, panics become problems), the
+// router (routes.go) and one endpoint. An endpoint either writes its answer or returns an
+// error, never both.
 package api
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"daybook/eventlog"
 	"daybook/files"
 	"daybook/projection"
 	"daybook/scheduler"
 	"daybook/task"
+
+	"github.com/gorilla/mux"
+	"github.com/r3labs/sse/v2"
 )
 
 // Types is what the API needs to know of task types.
@@ -26,7 +37,7 @@ type Types interface {
 	Prepare(name string, parameters []byte) (prepared []byte, fileIDs []string, fields []task.FieldError, err error)
 }
 
-// Options configure the API. All but the last five must be set.
+// Options configure the API. All but the last four must be set.
 type Options struct {
 	Log       eventlog.Log
 	Views     *projection.Views
@@ -34,7 +45,7 @@ type Options struct {
 	Scheduler *scheduler.Scheduler
 	Types     Types
 	Files     *files.Store
-	Page      fs.FS // the dashboard's files, index.html at its root
+	Page      fs.FS // the dashboard's files, index.html at its root; read once, by New
 
 	MaxFile int64        // most bytes of an upload; 0 = 2 GiB
 	AnyHost bool         // answer to any Host header; false = loopback names only
@@ -42,14 +53,82 @@ type Options struct {
 	Logger  *slog.Logger // nil = slog.Default()
 }
 
+const defaultMaxFile = 2 << 30
+
+// check lists what is missing.
+func (o *Options) check() error {
+	switch {
+	case o.Log == nil:
+		return errors.New("api: no log")
+	case o.Views == nil:
+		return errors.New("api: no views")
+	case o.Payloads == nil:
+		return errors.New("api: no payloads")
+	case o.Scheduler == nil:
+		return errors.New("api: no scheduler")
+	case o.Types == nil:
+		return errors.New("api: no types")
+	case o.Files == nil:
+		return errors.New("api: no file store")
+	case o.Page == nil:
+		return errors.New("api: no page")
+	}
+	return nil
+}
+
 // API is the HTTP handler of everything: REST, server-sent events, page, metrics.
-type API struct{}
+type API struct {
+	Options
+	router  *mux.Router
+	origins *http.CrossOriginProtection
+	metrics *metrics
+	streams *sse.Server       // one private stream a connection; see stream.go
+	screens screens           // shared messages of /api/stream
+	proof   proof             // last answer of /api/log/verify
+	specs   []byte            // answer of /api/task-types
+	names   map[string]string // names of types, so that a submit need not copy its own
 
-// New returns the handler.
-func New(o Options) (*API, error) { panic("todo") }
+	// patience of streams: how long one write may take.
+	writeTime time.Duration
 
-// ServeHTTP answers one request.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { panic("todo") }
+	// stopping ends when StopStreams is called; long answers end with it.
+	stopping context.Context
+	stop     context.CancelFunc
+}
+
+// New returns the handler. Errors: an option that is missing, a page without index.html.
+func New(o Options) (*API, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if o.MaxFile <= 0 {
+		o.MaxFile = defaultMaxFile
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	a := &API{Options: o, origins: http.NewCrossOriginProtection(), streams: newStreams()}
+	a.stopping, a.stop = context.WithCancel(context.Background())
+	a.proof.turn = make(chan struct{}, 1)
+	a.writeTime = streamWriteTime
+	a.names = make(map[string]string)
+	for _, spec := range o.Types.Specs() {
+		a.names[spec.Name] = spec.Name
+	}
+	a.specs = encodeSpecs(o.Types.Specs())
+	a.metrics = newMetrics(a)
+	a.router = mux.NewRouter().SkipClean(true)
+	if err := a.routes(); err != nil {
+		a.stop()
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	return a, nil
+}
 
 // StopStreams ends all server-sent event streams and long polls, so that http.Server.Shutdown can return.
-func (a *API) StopStreams() { panic("todo") }
+func (a *API) StopStreams() {
+	a.stop()
+}
+
+// actor is who acts as long as nobody signs in.
+const actor = "anonymous"

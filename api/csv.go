@@ -1,0 +1,87 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"strconv"
+	"strings"
+
+	"daybook/task"
+)
+
+var csvColumns = []string{"id", "task_type", "status", "created_at", "started_at", "completed_at", "progress",
+	"progress_message", "parameters", "result_data", "error_message", "queue", "priority", "run_at", "attempt",
+	"max_attempts", "timeout_seconds", "tags", "idempotency_key", "worker", "version", "last_seq"}
+
+// writeCSV writes the tasks as RFC 4180, with a header. Summaries lack two columns.
+func (a *API) writeCSV(ctx context.Context, out *long, as shape, tasks []task.Task) error {
+	var text bytes.Buffer
+	w := csv.NewWriter(&text)
+	w.UseCRLF = true
+	write := func(record []string) error {
+		if as == summary {
+			record = append(record[:8:8], record[10:]...)
+		}
+		_ = w.Write(record) // a buffer takes all
+		w.Flush()
+		out.b = append(out.b, text.Bytes()...)
+		text.Reset()
+		return out.room()
+	}
+	if err := write(csvColumns); err != nil {
+		return err
+	}
+	for i := range tasks {
+		one, err := a.rowOf(ctx, &tasks[i], as)
+		if err != nil {
+			return err
+		}
+		if err := write(csvRecord(&one)); err != nil {
+			return err
+		}
+	}
+	return out.end()
+}
+
+func csvRecord(r *row) []string {
+	t := r.task
+	return []string{
+		t.Name(), harmless(t.Type), t.Status.String(), csvMoment(t.CreatedAt), csvMoment(t.StartedAt), csvMoment(t.CompletedAt),
+		string(appendHundredths(nil, t.Progress)), csvText(r.message), harmless(string(r.parameters)), harmless(string(r.result)),
+		csvText(r.failure), harmless(t.Queue), strconv.Itoa(t.Priority), csvMoment(t.RunAt), strconv.Itoa(t.Attempt),
+		strconv.Itoa(t.MaxAttempts), csvSpan(t.Timeout), harmless(strings.Join(t.Tags, ",")), harmless(t.IdempotencyKey),
+		harmless(t.Worker), itoa(t.Version), itoa(t.LastSeq),
+	}
+}
+
+// harmless keeps a spreadsheet from running a cell as a formula: such a cell gets an
+// apostrophe in front (OWASP, "CSV Injection").
+func harmless(cell string) string {
+	if cell != "" && strings.IndexByte("=+-@\t\r\n", cell[0]) >= 0 {
+		return "'" + cell
+	}
+	return cell
+}
+
+// csvText is the text of a JSON string.
+func csvText(quoted []byte) string {
+	if len(quoted) < 2 || quoted[0] != '"' {
+		return ""
+	}
+	return harmless(unquote(quoted))
+}
+
+func csvMoment(at task.Micros) string {
+	if at == 0 {
+		return ""
+	}
+	return string(at.AppendRFC3339(nil))
+}
+
+func csvSpan(span task.Micros) string {
+	if span == 0 {
+		return ""
+	}
+	return string(appendSpan(nil, span))
+}

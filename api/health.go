@@ -1,0 +1,38 @@
+package api
+
+import "net/http"
+
+// health answers GET /api/health, as the clients of old expect it.
+func (a *API) health(p *reply, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	p.shows(a.Views.Seq())
+	return p.send(typeJSON, []byte(`{"status":"healthy","message":"Daybook is running"}`))
+}
+
+var typeText = []string{"text/plain; charset=utf-8"}
+
+// alive answers GET /healthz: the process answers.
+func (a *API) alive(p *reply, _ *http.Request) error {
+	p.Header()["Cache-Control"] = noStore
+	return p.send(typeText, []byte("ok\n"))
+}
+
+// ready answers GET /readyz: the server takes writes.
+func (a *API) ready(p *reply, _ *http.Request) error {
+	state := a.Scheduler.State()
+	unready := func(kind, detail string) error {
+		return &problem{Status: http.StatusServiceUnavailable, Kind: kind, RetryAfter: 5, Detail: detail}
+	}
+	switch {
+	case state.Failed:
+		return unready("outcome-unknown", "The log must be reopened: restart the server.")
+	case state.Draining:
+		return unready("stopping", "The server is stopping and takes no more work.")
+	case state.Full:
+		return unready("log-full", "The disk is full. Make room; the server goes on by itself. Reading works.")
+	}
+	p.Header()["Cache-Control"] = noStore
+	return p.send(typeText, []byte("ready\n"))
+}

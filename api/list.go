@@ -1,0 +1,258 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"sort"
+	"strings"
+
+	"daybook/projection"
+	"daybook/task"
+)
+
+// Bounds of a list's page.
+const (
+	defaultLimit = 100
+	mostLimit    = 1000
+	mostFilters  = 100 // values of one filter
+)
+
+// filterKeys are the query keys that say which tasks match; a cursor is bound to them.
+var filterKeys = []string{"status", "task_type", "queue", "tag", "q", "created_after", "created_before"}
+
+// listing is one list request.
+type listing struct {
+	filter projection.Query
+	text   string // q
+	as     shape
+	format format
+	mark   [8]byte // of the filters
+	seen   int64   // matches on the pages before, when a text is looked for
+}
+
+// found is one page of a listing.
+type found struct {
+	tasks     []task.Task
+	seq       int64
+	next      int64 // 0 = the last page
+	total     int64
+	exact     bool
+	truncated bool // the search stopped before the end
+}
+
+// list answers GET /api/tasks/.
+func (a *API) list(p *reply, r *http.Request) error {
+	l, q, err := listingOf(r)
+	if err != nil {
+		return err
+	}
+	page, err := a.page1(r.Context(), l)
+	if err != nil {
+		return err
+	}
+	page.headers(p, l, q)
+	out := p.long(contentTypes[l.format])
+	defer out.close()
+	return a.writeTasks(r.Context(), out, l, page.tasks)
+}
+
+// page1 finds one page: by filter alone, by id, or by text.
+func (a *API) page1(ctx context.Context, l *listing) (found, error) {
+	if l.text == "" {
+		return a.plain(ctx, l.filter)
+	}
+	if prefix, ok := idPrefix(l.text); ok {
+		byID := l.filter
+		byID.IDPrefix = prefix
+		page, err := a.plain(ctx, byID)
+		if err != nil || page.total > 0 {
+			return page, err
+		}
+	}
+	return a.search(ctx, l)
+}
+
+func (a *API) plain(ctx context.Context, filter projection.Query) (found, error) {
+	page, err := a.Views.List(ctx, filter)
+	if err != nil {
+		return found{}, err
+	}
+	return found{tasks: page.Tasks, seq: page.Seq, next: page.Next, total: page.Total, exact: page.Exact}, nil
+}
+
+// idPrefix tells whether text looks like the beginning of an id, and how that is written.
+func idPrefix(text string) (string, bool) {
+	const least, most = 4, 26
+	upper := strings.ToUpper(text)
+	if len(upper) < least || len(upper) > most || upper[0] > '7' {
+		return "", false
+	}
+	for i := 0; i < len(upper); i++ {
+		if strings.IndexByte("0123456789ABCDEFGHJKMNPQRSTVWXYZ", upper[i]) < 0 {
+			return "", false
+		}
+	}
+	return upper, true
+}
+
+func (f *found) headers(p *reply, l *listing, q *query) {
+	p.shows(f.seq)
+	h := p.Header()
+	h["X-Total-Count"] = []string{itoa(f.total)}
+	if !f.exact {
+		h["X-Total-Count-Relation"] = []string{"gte"}
+	}
+	if f.truncated {
+		h["X-Search-Truncated"] = []string{"true"}
+	}
+	if f.next > 0 {
+		next := url.Values{}
+		for key, list := range q.values {
+			next[key] = list
+		}
+		next.Set("cursor", l.cursor(f.next, f.total))
+		h["Link"] = []string{"</api/tasks/?" + next.Encode() + `>; rel="next"`}
+	}
+	h["Vary"] = []string{"Accept"}
+}
+
+// listingOf reads the request.
+func listingOf(r *http.Request) (*listing, *query, error) {
+	q, err := queryOf(r, "status*", "task_type*", "queue*", "tag*", "q", "created_after", "created_before", "limit",
+		"cursor", "fields", "format")
+	if err != nil {
+		return nil, nil, err
+	}
+	l := &listing{as: listed, mark: markOf(q), text: q.text("q")}
+	l.filter = filterOf(q)
+	if utf8Length(l.text) > 200 {
+		q.wrong("q", "must be at most 200 characters")
+	}
+	l.filter.Limit = int(q.integer("limit", defaultLimit, 1, mostLimit))
+	if q.choice("fields", "summary", "all") == "summary" {
+		l.as = summary
+	}
+	l.format = formatOf(r, q, asJSON, asNDJSON, asCSV)
+	l.readCursor(q)
+	return l, q, q.err()
+}
+
+// filterOf reads the filters that the views answer.
+func filterOf(q *query) projection.Query {
+	f := projection.Query{
+		Types:         q.names("task_type"),
+		Queues:        q.names("queue"),
+		Tags:          q.list("tag"),
+		CreatedAfter:  q.moment("created_after"),
+		CreatedBefore: q.moment("created_before"),
+	}
+	for _, name := range q.list("status") {
+		status, ok := task.ParseStatus(name)
+		if !ok {
+			q.wrong("status", "must be PENDING, RUNNING, SUCCESS, FAILED or CANCELLED")
+			break
+		}
+		f.Statuses = append(f.Statuses, status)
+	}
+	for _, key := range []string{"status", "task_type", "queue", "tag"} {
+		if len(q.values[key]) > mostFilters {
+			q.wrong(key, "must be given at most "+itoa(mostFilters)+" times")
+		}
+	}
+	return f
+}
+
+// names is the values of key, which must be names of types or queues.
+func (q *query) names(key string) []string {
+	list := q.list(key)
+	for _, name := range list {
+		if !task.ValidName(name) {
+			q.wrong(key, "must be 1 to 64 of A-Z a-z 0-9 . _ -")
+			break
+		}
+	}
+	return list
+}
+
+func utf8Length(s string) int { return len([]rune(s)) }
+
+// markOf is a short hash of the filters, the same for the same filters in any order.
+func markOf(q *query) (mark [8]byte) {
+	h := sha256.New()
+	for _, key := range filterKeys {
+		list := slices.Clone(q.list(key))
+		sort.Strings(list)
+		for _, value := range list {
+			fmt.Fprintf(h, "%s=%d:%s\n", key, len(value), value)
+		}
+	}
+	copy(mark[:], h.Sum(nil))
+	return mark
+}
+
+// cursor is where the next page begins, for these filters alone.
+func (l *listing) cursor(before, seen int64) string {
+	b := append([]byte(nil), l.mark[:]...)
+	b = binary.AppendUvarint(b, uint64(before))
+	b = binary.AppendUvarint(b, uint64(seen))
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func (l *listing) readCursor(q *query) {
+	text := q.text("cursor")
+	if text == "" {
+		return
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) < len(l.mark)+2 {
+		q.wrong("cursor", "is not a cursor of this server; take it from the Link header of the page before")
+		return
+	}
+	if [8]byte(b[:8]) != l.mark {
+		q.wrong("cursor", "belongs to other filters; begin again without it")
+		return
+	}
+	before, n := binary.Uvarint(b[8:])
+	seen, m := binary.Uvarint(b[8+max(n, 0):])
+	if n <= 0 || m <= 0 || 8+n+m != len(b) || before == 0 || before > 1<<62 || seen > 1<<62 {
+		q.wrong("cursor", "is not a cursor of this server; take it from the Link header of the page before")
+		return
+	}
+	l.filter.Before, l.seen = int64(before), int64(seen)
+}
+
+// writeTasks writes the page in the format that was asked for.
+func (a *API) writeTasks(ctx context.Context, out *long, l *listing, tasks []task.Task) error {
+	if l.format == asCSV {
+		return a.writeCSV(ctx, out, l.as, tasks)
+	}
+	if l.format == asJSON {
+		out.b = append(out.b, '[')
+	}
+	for i := range tasks {
+		one, err := a.rowOf(ctx, &tasks[i], l.as)
+		if err != nil {
+			return err
+		}
+		if i > 0 && l.format == asJSON {
+			out.b = append(out.b, ',')
+		}
+		out.b = appendRow(out.b, &one, l.as)
+		if l.format == asNDJSON {
+			out.b = append(out.b, '\n')
+		}
+		if err := out.room(); err != nil {
+			return err
+		}
+	}
+	if l.format == asJSON {
+		out.b = append(out.b, ']')
+	}
+	return out.end()
+}

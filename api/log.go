@@ -1,0 +1,258 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"daybook/eventlog"
+	"daybook/projection"
+	"daybook/task"
+)
+
+const (
+	mostEvents = 1000 // of one answer of /api/log
+	eventPage  = 500  // events read at a time
+)
+
+// reading is one request for events.
+type reading struct {
+	after   int64
+	limit   int // 0 = all there are
+	filter  eventlog.Filter
+	payload bool
+	format  format
+}
+
+// readLog answers GET /api/log.
+func (a *API) readLog(p *reply, r *http.Request) error {
+	q, err := queryOf(r, "after", "limit", "stream*", "type*", "actor*", "payload", "format")
+	if err != nil {
+		return err
+	}
+	want := reading{
+		after:   q.integer("after", 0, 0, 1<<62),
+		limit:   int(q.integer("limit", 0, 1, mostEvents)),
+		filter:  eventFilter(q),
+		payload: q.flag("payload"),
+		format:  formatOf(r, q, asJSON, asNDJSON),
+	}
+	want.filter.Actors = q.list("actor")
+	if err := q.err(); err != nil {
+		return err
+	}
+	if want.format == asJSON && want.limit == 0 {
+		want.limit = defaultLimit
+	}
+	head := a.Log.Head().Seq
+	p.shows(head)
+	p.Header()["Vary"] = []string{"Accept"}
+	out := p.long(contentTypes[want.format])
+	defer out.close()
+	ctx, cancel := a.waiting(r)
+	defer cancel()
+	return a.writeLog(ctx, out, &want, head, q)
+}
+
+// eventFilter reads the filters by stream and type.
+func eventFilter(q *query) eventlog.Filter {
+	f := eventlog.Filter{Streams: q.list("stream"), Types: q.list("type")}
+	for _, name := range f.Types {
+		if _, known := task.ParseEventType(name); strings.HasPrefix(name, "task.") && !known {
+			q.wrong("type", "is not a type of event; docs/events.md lists them")
+		}
+	}
+	for _, name := range f.Streams {
+		if kind, rest, ok := strings.Cut(name, ":"); !ok || kind == "" || rest == "" || len(name) > 256 {
+			q.wrong("stream", "must be a stream like task:01J… or queue:default")
+		}
+	}
+	for _, key := range []string{"stream", "type", "actor"} {
+		if len(q.values[key]) > mostFilters {
+			q.wrong(key, "must be given at most "+itoa(mostFilters)+" times")
+		}
+	}
+	return f
+}
+
+// writeLog writes events up to the head there was, or up to the limit.
+func (a *API) writeLog(ctx context.Context, out *long, want *reading, head int64, q *query) error {
+	w := eventWriter{api: a, out: out, want: want}
+	source := a.eventSource(ctx, want)
+	for after := want.after; after < head; {
+		if want.limit > 0 && w.n == want.limit {
+			w.next(q)
+			break
+		}
+		limit := eventPage
+		if want.limit > 0 {
+			limit = min(limit, want.limit-w.n)
+		}
+		events, scanned, err := source(after, limit)
+		if err != nil {
+			return err
+		}
+		after = max(scanned, after+1)
+		for _, e := range events {
+			if e.Seq > head {
+				break
+			}
+			if err := w.write(ctx, e); err != nil {
+				return err
+			}
+		}
+		if len(events) > 0 && want.limit == 0 && out.out != nil {
+			if err := out.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return w.end()
+}
+
+// eventSource reads the log by seq, or, for the streams of tasks alone, by where the
+// views know their events to lie.
+func (a *API) eventSource(ctx context.Context, want *reading) func(after int64, limit int) ([]*eventlog.Event, int64, error) {
+	seqs, err := a.taskSeqs(ctx, want.filter.Streams)
+	if err != nil || len(want.filter.Streams) == 0 {
+		return func(after int64, limit int) ([]*eventlog.Event, int64, error) {
+			page, err := a.Log.Read(ctx, after, want.filter, limit)
+			return page.Events, page.Scanned, err
+		}
+	}
+	return func(after int64, limit int) ([]*eventlog.Event, int64, error) {
+		from, _ := slices.BinarySearch(seqs, after+1)
+		some := seqs[from:min(len(seqs), from+limit)]
+		if len(some) == 0 {
+			return nil, 1 << 62, nil
+		}
+		events, err := a.Log.Events(ctx, some)
+		return slices.DeleteFunc(events, func(e *eventlog.Event) bool { return !takes(&want.filter, e) }), some[len(some)-1], err
+	}
+}
+
+// takes tells whether the type and the actor of e are wanted.
+func takes(f *eventlog.Filter, e *eventlog.Event) bool {
+	return (len(f.Types) == 0 || slices.Contains(f.Types, e.Type)) &&
+		(len(f.Actors) == 0 || slices.Contains(f.Actors, e.Actor))
+}
+
+var errOtherStream = errors.New("a stream that is not of a task")
+
+// taskSeqs is where the events of these streams lie, if all of them are of tasks.
+func (a *API) taskSeqs(ctx context.Context, streams []string) ([]int64, error) {
+	var all []int64
+	for _, stream := range streams {
+		id, ok := task.ParseStream(stream)
+		if !ok {
+			return nil, errOtherStream
+		}
+		seqs, err := a.Views.History(ctx, id)
+		if err != nil && !errors.Is(err, projection.ErrNotFound) {
+			return nil, err
+		}
+		all = append(all, seqs...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// history answers GET /api/tasks/{id}/events.
+func (a *API) history(p *reply, r *http.Request) error {
+	q, err := queryOf(r, "payload", "format")
+	if err != nil {
+		return err
+	}
+	want := reading{payload: q.flag("payload"), format: formatOf(r, q, asJSON, asNDJSON)}
+	if err := q.err(); err != nil {
+		return err
+	}
+	id, err := idOf(p)
+	if err != nil {
+		return err
+	}
+	ctx := r.Context()
+	seq := a.Views.Seq()
+	seqs, err := a.Views.History(ctx, id)
+	if err != nil {
+		return err
+	}
+	p.shows(max(seq, seqs[len(seqs)-1]))
+	p.Header()["Vary"] = []string{"Accept"}
+	out := p.long(contentTypes[want.format])
+	defer out.close()
+	w := eventWriter{api: a, out: out, want: &want}
+	for some := range slices.Chunk(seqs, eventPage) {
+		events, err := a.Log.Events(ctx, some)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if err := w.write(ctx, e); err != nil {
+				return err
+			}
+		}
+	}
+	return w.end()
+}
+
+// eventWriter writes events as an array or one a line.
+type eventWriter struct {
+	api  *API
+	out  *long
+	want *reading
+	n    int   // events written
+	last int64 // seq of the latest
+}
+
+func (w *eventWriter) write(ctx context.Context, e *eventlog.Event) error {
+	if w.want.format == asJSON {
+		w.out.b = append(w.out.b, "[,"[min(w.n, 1)])
+	}
+	if err := w.event(ctx, e); err != nil {
+		return err
+	}
+	if w.want.format == asNDJSON {
+		w.out.b = append(w.out.b, '\n')
+	}
+	w.n, w.last = w.n+1, e.Seq
+	return w.out.room()
+}
+
+func (w *eventWriter) event(ctx context.Context, e *eventlog.Event) error {
+	if !w.want.payload || !e.HasPayload {
+		w.out.b = append(w.out.b, e.JSON()...)
+		return nil
+	}
+	body, err := w.api.Log.Payload(ctx, e.Seq)
+	if err != nil && !errors.Is(err, eventlog.ErrErased) {
+		return err
+	}
+	w.out.b = eventlog.AppendJSON(w.out.b, e, body)
+	return nil
+}
+
+// next says where the next page begins.
+func (w *eventWriter) next(q *query) {
+	next := url.Values{}
+	for key, list := range q.values {
+		next[key] = list
+	}
+	next.Set("after", itoa(w.last))
+	if w.out.out == nil { // else the header is gone; the client knows the last seq
+		w.out.p.Header()["Link"] = []string{"</api/log?" + next.Encode() + `>; rel="next"`}
+	}
+}
+
+func (w *eventWriter) end() error {
+	if w.want.format == asJSON {
+		if w.n == 0 {
+			w.out.b = append(w.out.b, '[')
+		}
+		w.out.b = append(w.out.b, ']')
+	}
+	return w.out.end()
+}

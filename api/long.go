@@ -1,0 +1,126 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// long is an answer of unknown length. A short one is sent whole, with its length; a
+// longer one is written as it grows, so that it never lies in memory at once.
+type long struct {
+	p      *reply
+	kind   []string // Content-Type
+	b      []byte   // what is not yet written
+	shared *[]byte
+	out    *rolling // nil until something was written
+}
+
+// gather is how much of an answer gathers before it is written, in bytes.
+const gather = 256 << 10
+
+func (p *reply) long(contentType string) *long {
+	shared := borrow()
+	return &long{p: p, kind: []string{contentType}, b: *shared, shared: shared}
+}
+
+// room writes what has gathered when that is much. Call it after each item.
+func (l *long) room() error {
+	if len(l.b) < gather {
+		return nil
+	}
+	return l.flush()
+}
+
+// flush writes what has gathered.
+func (l *long) flush() error {
+	if l.out == nil {
+		l.p.Header()["Content-Type"] = l.kind
+		l.out = &rolling{ResponseWriter: l.p, control: http.NewResponseController(l.p.ResponseWriter)}
+		_ = l.out.control.SetReadDeadline(time.Time{}) // the server's is for the request
+	}
+	_, err := l.out.Write(l.b)
+	l.b = l.b[:0]
+	if err != nil {
+		panic(http.ErrAbortHandler) // the client is gone or takes nothing
+	}
+	return nil
+}
+
+// end writes the rest.
+func (l *long) end() error {
+	if l.out == nil {
+		return l.p.send(l.kind, l.b)
+	}
+	return l.flush()
+}
+
+// close gives back what end leaves; to be deferred.
+func (l *long) close() {
+	if l.out != nil {
+		_ = l.out.control.SetWriteDeadline(time.Time{}) // it would outlive the request
+	}
+	*l.shared = l.b
+	giveBack(l.shared)
+}
+
+// format is how a list is written.
+type format string
+
+const (
+	asJSON   format = "json"
+	asNDJSON format = "ndjson"
+	asCSV    format = "csv"
+)
+
+var contentTypes = map[format]string{
+	asJSON:   "application/json",
+	asNDJSON: "application/x-ndjson",
+	asCSV:    "text/csv; charset=utf-8; header=present",
+}
+
+// mediaTypes are the names of the formats in Accept.
+var mediaTypes = map[string]format{
+	"application/json": asJSON, "application/x-ndjson": asNDJSON, "application/ndjson": asNDJSON, "text/csv": asCSV,
+	"*/*": asJSON, "application/*": asJSON,
+}
+
+// formatOf reads ?format= and Accept. The best that is offered counts; when nothing of
+// what the client accepts is offered it gets JSON.
+func formatOf(r *http.Request, q *query, offered ...format) format {
+	names := make([]string, len(offered))
+	for i, f := range offered {
+		names[i] = string(f)
+	}
+	if chosen := q.choice("format", names...); chosen != "" {
+		return format(chosen)
+	}
+	best, weight := asJSON, 0.0
+	for _, part := range strings.Split(strings.Join(r.Header["Accept"], ","), ",") {
+		name, rest, _ := strings.Cut(strings.TrimSpace(part), ";")
+		f, known := mediaTypes[strings.ToLower(strings.TrimSpace(name))]
+		if known && slices.Contains(offered, f) {
+			if w := quality(rest); w > weight {
+				best, weight = f, w
+			}
+		}
+	}
+	return best
+}
+
+// quality is the q of an Accept item, 1 when it has none.
+func quality(parameters string) float64 {
+	for _, one := range strings.Split(parameters, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(one), "=")
+		if strings.EqualFold(name, "q") {
+			w, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				return 0
+			}
+			return w
+		}
+	}
+	return 1
+}

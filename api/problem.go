@@ -1,0 +1,199 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"daybook/eventlog"
+	"daybook/files"
+	"daybook/projection"
+	"daybook/scheduler"
+	"daybook/task"
+)
+
+// problem is an error as clients see it: RFC 9457. Its type is a link into the page of
+// problems, /docs#KIND.
+type problem struct {
+	Status     int
+	Kind       string // "invalid", "not-found": stable, for programs
+	Detail     string // for people: what is wrong and what to do next
+	Fields     []task.FieldError
+	RetryAfter int      // seconds; 0 = no header
+	Allow      []string // with 405
+}
+
+func (p *problem) Error() string { return p.Kind + ": " + p.Detail }
+
+// Kinds that are used in more than one place.
+const (
+	kindInvalid  = "invalid"
+	kindNotFound = "not-found"
+	kindInternal = "internal"
+)
+
+const internalDetail = "Something went wrong in the server; its log says what. Nothing was acknowledged."
+
+// invalid is a 400 about one field. The pointer is a JSON pointer into the body, or
+// ?name for a query key, or the name of a header.
+func invalid(pointer, detail string) *problem {
+	return invalids([]task.FieldError{{Pointer: pointer, Detail: detail}})
+}
+
+func invalids(fields []task.FieldError) *problem {
+	return &problem{Status: http.StatusBadRequest, Kind: kindInvalid, Fields: fields,
+		Detail: "The request is not valid. See errors, correct it and send it again."}
+}
+
+func notFound(detail string) *problem {
+	return &problem{Status: http.StatusNotFound, Kind: kindNotFound, Detail: detail}
+}
+
+var errNoTask = notFound("There is no task with that id. GET /api/tasks/ lists those there are.")
+
+// answers is the one table from error to problem. The first match counts.
+var answers = []struct {
+	err     error
+	problem problem
+}{
+	{task.ErrNotFound, *errNoTask},
+	{projection.ErrNotFound, *errNoTask},
+	{eventlog.ErrNotFound, problem{Status: 404, Kind: kindNotFound, Detail: "The log has no such event."}},
+	{files.ErrNotFound, problem{Status: 404, Kind: kindNotFound, Detail: "There is no file with that id. Upload it with POST /api/files."}},
+	{files.ErrTooLarge, problem{Status: 413, Kind: "too-large", Detail: "The file is larger than this server takes. Send a smaller one, or raise the limit of the server."}},
+	{files.ErrFull, problem{Status: 503, Kind: "disk-full", RetryAfter: 30, Detail: "There is no room for the file. Try again when the disk has room."}},
+	{task.ErrKeyReused, problem{Status: 409, Kind: "key-reused", Detail: "The idempotency key was used for another request. Use a new key, or send the same request."}},
+	{task.ErrStale, problem{Status: 409, Kind: "stale-attempt", Detail: "The attempt no longer holds the task. Stop it."}},
+	{task.ErrStopping, problem{Status: 409, Kind: "being-cancelled", Detail: "The task is being cancelled. Stop the attempt."}},
+	{task.ErrEnded, problem{Status: 400, Kind: "already-ended", Detail: "The task has already ended. Only a pending or running task can be cancelled."}},
+	{task.ErrSucceeded, problem{Status: 400, Kind: "not-retryable", Detail: "The task has succeeded. Only a failed or cancelled task can be retried; submit a new one."}},
+	{task.ErrNotEnded, problem{Status: 400, Kind: "not-retryable", Detail: "The task has not ended. Only a failed or cancelled task can be retried; wait for it, or cancel it first."}},
+	{task.ErrNotPending, problem{Status: 400, Kind: "not-pending", Detail: "The task is not waiting any more."}},
+	{task.ErrExists, problem{Status: 409, Kind: "exists", Detail: "The task exists already."}},
+	{scheduler.ErrBusy, problem{Status: 503, Kind: "busy", RetryAfter: 1, Detail: "Too many commands are waiting. Nothing happened; try again in a moment."}},
+	{scheduler.ErrStopped, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Nothing happened; try again when it is back."}},
+	{eventlog.ErrFull, problem{Status: 503, Kind: "log-full", RetryAfter: 30, Detail: "The disk is full, so nothing can be written. Nothing happened; make room and try again. Reading goes on."}},
+	{eventlog.ErrUnknown, problem{Status: 503, Kind: "outcome-unknown", RetryAfter: 5, Detail: "The disk gave no clear answer: it happened, or it did not. Look before you try again, or try again with the same idempotency key."}},
+	{eventlog.ErrClosed, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Try again when it is back."}},
+	{context.Canceled, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The request ended before its answer. A command that was sent stands."}},
+	{context.DeadlineExceeded, problem{Status: 503, Kind: "too-slow", RetryAfter: 5, Detail: "The answer took too long. Ask for less, or try again."}},
+}
+
+// kinds lists every kind of problem, for the reference and its test.
+func kinds() []string {
+	all := []string{kindInvalid, "method-not-allowed", "too-large", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal}
+	for i := range answers {
+		all = append(all, answers[i].problem.Kind)
+	}
+	return all
+}
+
+// refuse answers an error. One that nobody foresaw is logged and told to no client.
+func (a *API) refuse(p *reply, r *http.Request, err error) {
+	if p.status != 0 {
+		a.Logger.Error("answer was cut", "method", r.Method, "path", r.URL.Path, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	a.writeProblem(p, r, a.problemOf(r, err))
+}
+
+// problemOf looks the error up in the table.
+func (a *API) problemOf(r *http.Request, err error) problem {
+	var known *problem
+	if errors.As(err, &known) {
+		return *known
+	}
+	at := batchPrefix(err)
+	var refusal *task.Refusal
+	if errors.As(err, &refusal) && len(refusal.Fields) > 0 {
+		return *invalids(under(at, refusal.Fields))
+	}
+	var bad *task.JSONError
+	if errors.As(err, &bad) {
+		return *invalid(bad.Pointer, bad.Detail)
+	}
+	for i := range answers {
+		if errors.Is(err, answers[i].err) {
+			found := answers[i].problem
+			if at != "" {
+				found.Fields = []task.FieldError{{Pointer: at, Detail: found.Detail}}
+			}
+			return found
+		}
+	}
+	a.Logger.Error("request went wrong", "method", r.Method, "path", r.URL.Path, "error", err)
+	return problem{Status: http.StatusInternalServerError, Kind: kindInternal, Detail: internalDetail}
+}
+
+// batchPrefix is the pointer of the item of a batch that err is about, "" for no batch.
+func batchPrefix(err error) string {
+	var batch *scheduler.BatchError
+	if !errors.As(err, &batch) {
+		return ""
+	}
+	return "/" + strconv.Itoa(batch.Index)
+}
+
+// under puts pointers below a prefix.
+func under(prefix string, fields []task.FieldError) []task.FieldError {
+	if prefix == "" {
+		return fields
+	}
+	moved := make([]task.FieldError, len(fields))
+	for i, f := range fields {
+		moved[i] = task.FieldError{Pointer: prefix + f.Pointer, Detail: f.Detail}
+	}
+	return moved
+}
+
+type problemJSON struct {
+	Type     string      `json:"type"`
+	Title    string      `json:"title"`
+	Status   int         `json:"status"`
+	Detail   string      `json:"detail"`
+	Instance string      `json:"instance"`
+	Errors   []fieldJSON `json:"errors,omitempty"`
+}
+
+type fieldJSON struct {
+	Pointer string `json:"pointer"`
+	Detail  string `json:"detail"`
+}
+
+// mostErrors is how many errors one problem lists.
+const mostErrors = 100
+
+func (a *API) writeProblem(p *reply, r *http.Request, what problem) {
+	body := problemJSON{Type: "/docs#" + what.Kind, Title: http.StatusText(what.Status), Status: what.Status,
+		Detail: what.Detail, Instance: r.URL.Path}
+	for i, f := range what.Fields {
+		if i == mostErrors {
+			break
+		}
+		body.Errors = append(body.Errors, fieldJSON(f))
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(body) // strings and numbers always encode
+	h := p.Header()
+	for _, stale := range []string{"Etag", "Link", "X-Total-Count", "X-Total-Count-Relation", "Content-Disposition", "Accept-Ranges"} {
+		delete(h, stale)
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(text.Len()))
+	h.Set("Cache-Control", "no-store")
+	if what.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(what.RetryAfter))
+	}
+	for _, method := range what.Allow {
+		h.Add("Allow", method)
+	}
+	p.WriteHeader(what.Status)
+	_, _ = p.Write(text.Bytes()) // a client that is gone needs no answer
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,83 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// endpoint answers a request, or returns the error that the request is refused with.
+type endpoint func(a *API, p *reply, r *http.Request) error
+
+// methods is what one path can do. GET answers HEAD too.
+type methods map[string]endpoint
+
+// route is one path of the API.
+type route struct {
+	path  string
+	allow []string // for 405 and OPTIONS
+	other methods
+	times *timing // how long its answers took
+}
+
+// ServeHTTP is there because the router wants it; ServeHTTP of API calls answer itself.
+func (*route) ServeHTTP(http.ResponseWriter, *http.Request) {}
+
+// routes registers every path. The busy ones come first: the router tries them in order.
+func (a *API) routes() error {
+	a.handle("/api/tasks/submit", methods{"POST": (*API).submit})
+	a.handle("/api/tasks/batch", methods{"POST": (*API).submitBatch})
+	a.handle("/api/tasks", methods{"GET": (*API).list})
+	a.handle("/api/tasks/{id}", methods{"GET": (*API).get, "DELETE": (*API).cancel})
+	a.handle("/api/tasks/{id}/retry", methods{"POST": (*API).retry})
+	a.handle("/api/tasks/{id}/events", methods{"GET": (*API).history})
+	a.handle("/api/stream", methods{"GET": (*API).screenStream})
+	a.handle("/api/stats", methods{"GET": (*API).stats})
+	a.handle("/api/health", methods{"GET": (*API).health})
+	a.handle("/api/task-types", methods{"GET": (*API).taskTypes})
+	a.handle("/api/files", methods{"POST": (*API).upload})
+	a.handle("/api/files/{id}", methods{"GET": (*API).download})
+	a.handle("/api/log", methods{"GET": (*API).readLog})
+	a.handle("/api/log/stream", methods{"GET": (*API).logStream})
+	a.handle("/api/log/verify", methods{"GET": (*API).verify})
+	a.handle("/healthz", methods{"GET": (*API).alive})
+	a.handle("/readyz", methods{"GET": (*API).ready})
+	a.handle("/metrics", methods{"GET": (*API).scrape})
+	a.handle("/openapi.json", methods{"GET": asset("application/json", openAPI)})
+	a.docs()
+	return a.page()
+}
+
+func (a *API) handle(path string, m methods) {
+	at := &route{path: path, other: m, times: a.metrics.timing(path)}
+	for method := range m {
+		at.allow = append(at.allow, method)
+		if method == http.MethodGet {
+			at.allow = append(at.allow, http.MethodHead)
+		}
+	}
+	at.allow = append(at.allow, http.MethodOptions)
+	slices.Sort(at.allow)
+	a.router.Handle(path, at)
+}
+
+// answer picks the endpoint of the method.
+func (at *route) answer(a *API, p *reply, r *http.Request) error {
+	if at.path == "" {
+		return notFound("There is nothing here. GET /docs shows what this server answers to.")
+	}
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if do, ok := at.other[method]; ok {
+		return do(a, p, r)
+	}
+	if method == http.MethodOptions {
+		p.Header().Set("Allow", strings.Join(at.allow, ", "))
+		p.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return &problem{Status: http.StatusMethodNotAllowed, Kind: "method-not-allowed", Allow: []string{strings.Join(at.allow, ", ")},
+		Detail: "This path takes " + strings.Join(at.allow, ", ") + "."}
+}

@@ -1,0 +1,226 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strconv"
+
+	"daybook/eventlog"
+	"daybook/scheduler"
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// row is a task as clients see it: its state, the texts that go with it, and why it
+// waits. A text that is nil is null.
+type row struct {
+	task    *task.Task
+	waiting *scheduler.Waiting
+
+	parameters []byte // JSON
+	result     []byte // JSON
+	message    []byte // a JSON string
+	failure    []byte // a JSON string
+	cut        bool   // the result is there but too large for a list
+}
+
+// shape is how much of a task is shown.
+type shape uint8
+
+const (
+	whole   shape = iota // all of it
+	listed               // a result over 64 KiB is left out
+	summary              // no parameters and no result
+)
+
+// maxListedResult is the largest result that a list shows, in bytes.
+const maxListedResult = 64 << 10
+
+// rowOf gathers what belongs to the row of t.
+func (a *API) rowOf(ctx context.Context, t *task.Task, as shape) (row, error) {
+	r := row{task: t, waiting: a.Scheduler.WaitingFor(t)}
+	var err error
+	if as != summary {
+		if r.parameters, err = a.payload(ctx, t.SubmitSeq); err != nil {
+			return r, err
+		}
+		if r.result, err = a.payload(ctx, t.ResultSeq); err != nil {
+			return r, err
+		}
+		if as == listed && len(r.result) > maxListedResult {
+			r.result, r.cut = nil, true
+		}
+	}
+	if r.message, err = a.payload(ctx, t.MessageSeq); err != nil {
+		return r, err
+	}
+	if r.failure, err = a.payload(ctx, t.ErrorSeq); err != nil {
+		return r, err
+	}
+	r.message, r.failure = textIn(r.message, `{"message":`), textIn(r.failure, `{"error":`)
+	return r, nil
+}
+
+// payload returns the payload of event seq; nil for seq 0 and for one that was erased.
+func (a *API) payload(ctx context.Context, seq int64) ([]byte, error) {
+	if seq == 0 {
+		return nil, nil
+	}
+	body, err := a.Payloads.Get(ctx, seq)
+	if errors.Is(err, eventlog.ErrErased) || errors.Is(err, eventlog.ErrNotFound) {
+		return nil, nil
+	}
+	return body, err
+}
+
+// textIn returns the JSON string in a payload of one member, nil when it is not so.
+func textIn(payload []byte, prefix string) []byte {
+	inner, ok := bytes.CutPrefix(payload, []byte(prefix))
+	if !ok || len(inner) == 0 {
+		return nil
+	}
+	return inner[:len(inner)-1]
+}
+
+// appendRow appends the row as a JSON object, fields in the order of the reference.
+func appendRow(dst []byte, r *row, as shape) []byte {
+	t := r.task
+	dst = append(dst, `{"id":"`...)
+	dst = appendID(dst, t.ID)
+	dst = append(dst, `","task_type":`...)
+	dst = appendText(dst, t.Type)
+	dst = append(dst, `,"status":"`...)
+	dst = append(dst, t.Status.String()...)
+	dst = append(dst, `","created_at":`...)
+	dst = appendMoment(dst, t.CreatedAt)
+	dst = append(dst, `,"started_at":`...)
+	dst = appendMoment(dst, t.StartedAt)
+	dst = append(dst, `,"completed_at":`...)
+	dst = appendMoment(dst, t.CompletedAt)
+	dst = append(dst, `,"progress":`...)
+	dst = appendHundredths(dst, t.Progress)
+	dst = append(dst, `,"progress_message":`...)
+	dst = appendRaw(dst, r.message)
+	if as != summary {
+		dst = append(dst, `,"parameters":`...)
+		dst = appendRaw(dst, r.parameters)
+		dst = append(dst, `,"result_data":`...)
+		dst = appendRaw(dst, r.result)
+		if r.cut {
+			dst = append(dst, `,"result_truncated":true`...)
+		}
+	}
+	dst = append(dst, `,"error_message":`...)
+	dst = appendRaw(dst, r.failure)
+	dst = append(dst, `,"queue":`...)
+	dst = appendText(dst, t.Queue)
+	dst = append(dst, `,"priority":`...)
+	dst = strconv.AppendInt(dst, int64(t.Priority), 10)
+	dst = append(dst, `,"run_at":`...)
+	dst = appendMoment(dst, t.RunAt)
+	dst = append(dst, `,"waiting_for":`...)
+	dst = appendWaiting(dst, r.waiting)
+	dst = append(dst, `,"attempt":`...)
+	dst = strconv.AppendInt(dst, int64(t.Attempt), 10)
+	dst = append(dst, `,"max_attempts":`...)
+	dst = strconv.AppendInt(dst, int64(t.MaxAttempts), 10)
+	dst = append(dst, `,"timeout_seconds":`...)
+	dst = appendSpan(dst, t.Timeout)
+	dst = append(dst, `,"tags":`...)
+	dst = appendTexts(dst, t.Tags)
+	dst = append(dst, `,"idempotency_key":`...)
+	dst = appendOptional(dst, t.IdempotencyKey)
+	dst = append(dst, `,"worker":`...)
+	dst = appendOptional(dst, t.Worker)
+	dst = append(dst, `,"version":`...)
+	dst = strconv.AppendInt(dst, t.Version, 10)
+	dst = append(dst, `,"last_seq":`...)
+	dst = strconv.AppendInt(dst, t.LastSeq, 10)
+	return append(dst, '}')
+}
+
+func appendID(dst []byte, id ulid.ULID) []byte {
+	var name [ulid.EncodedSize]byte
+	_ = id.MarshalTextTo(name[:]) // the buffer has the right size
+	return append(dst, name[:]...)
+}
+
+func appendRaw(dst, value []byte) []byte {
+	if len(value) == 0 {
+		return append(dst, "null"...)
+	}
+	return append(dst, value...)
+}
+
+func appendOptional(dst []byte, s string) []byte {
+	if s == "" {
+		return append(dst, "null"...)
+	}
+	return appendText(dst, s)
+}
+
+func appendTexts(dst []byte, list []string) []byte {
+	dst = append(dst, '[')
+	for i, s := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendText(dst, s)
+	}
+	return append(dst, ']')
+}
+
+// appendMoment appends a time in quotes, null for none.
+func appendMoment(dst []byte, at task.Micros) []byte {
+	if at == 0 {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, '"')
+	dst = at.AppendRFC3339(dst)
+	return append(dst, '"')
+}
+
+// appendSpan appends a span as seconds, null for none.
+func appendSpan(dst []byte, span task.Micros) []byte {
+	if span == 0 {
+		return append(dst, "null"...)
+	}
+	return strconv.AppendFloat(dst, float64(span)/float64(task.Second), 'f', -1, 64)
+}
+
+// appendHundredths appends hundredths of a percent as percent: 3312 is 33.12.
+func appendHundredths(dst []byte, n int) []byte {
+	dst = strconv.AppendInt(dst, int64(n/100), 10)
+	if rest := n % 100; rest != 0 {
+		dst = append(dst, '.', byte('0'+rest/10))
+		if rest%10 != 0 {
+			dst = append(dst, byte('0'+rest%10))
+		}
+	}
+	return dst
+}
+
+func appendWaiting(dst []byte, w *scheduler.Waiting) []byte {
+	if w == nil {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, `{"reason":`...)
+	dst = appendText(dst, w.Reason)
+	if w.Until != 0 {
+		dst = append(dst, `,"until":`...)
+		dst = appendMoment(dst, w.Until)
+	}
+	if w.Attempt != 0 {
+		dst = append(dst, `,"attempt":`...)
+		dst = strconv.AppendInt(dst, int64(w.Attempt), 10)
+	}
+	if w.Slots != 0 {
+		dst = append(dst, `,"running":`...)
+		dst = strconv.AppendInt(dst, int64(w.Running), 10)
+		dst = append(dst, `,"slots":`...)
+		dst = strconv.AppendInt(dst, int64(w.Slots), 10)
+	}
+	return append(dst, '}')
+}

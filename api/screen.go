@@ -1,0 +1,86 @@
+package api
+
+import (
+	"strconv"
+	"sync"
+	"time"
+)
+
+// screens keeps the latest messages of /api/stream by the seq they begin after, so that
+// clients which stand at the same seq share one encoding.
+type screens struct {
+	mu     sync.Mutex
+	recent [screenMemory]*screen // guarded by mu
+	at     int                   // guarded by mu; where the next goes
+}
+
+const (
+	screenMemory = 16                     // messages kept
+	screenFresh  = 250 * time.Millisecond // how long one may be shared
+	screenRows   = 200                    // rows in a message
+)
+
+// screen is one message: what changed after from, up to seq.
+type screen struct {
+	from int64
+	made time.Time // when its making began
+	once sync.Once
+	seq  int64
+	data []byte
+	err  error
+}
+
+// since returns the message of what changed after from. Only the first who asks makes it.
+func (s *screens) since(a *API, from int64) (*screen, error) {
+	m := s.slot(from)
+	m.once.Do(func() { m.seq, m.data, m.err = a.encodeScreen(from) })
+	return m, m.err
+}
+
+// slot finds the message that begins after from, or makes room for it.
+func (s *screens) slot(from int64) *screen {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.recent {
+		if m != nil && m.from == from && now.Sub(m.made) < screenFresh {
+			return m
+		}
+	}
+	m := &screen{from: from, made: now}
+	s.recent[s.at] = m
+	s.at = (s.at + 1) % len(s.recent)
+	return m
+}
+
+// encodeScreen makes {"seq","rows","truncated","counts","state"}. The rows are in summary
+// form, as they stand at seq.
+func (a *API) encodeScreen(after int64) (int64, []byte, error) {
+	rows, seq, truncated := a.Views.Changes(after, screenRows)
+	b := append(make([]byte, 0, 512+512*len(rows)), `{"seq":`...)
+	b = strconv.AppendInt(b, seq, 10)
+	b = append(b, `,"rows":[`...)
+	for i := range rows {
+		one, err := a.rowOf(a.stopping, &rows[i], summary)
+		if err != nil {
+			return 0, nil, err
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendRow(b, &one, summary)
+	}
+	b = append(b, `],"truncated":`...)
+	b = strconv.AppendBool(b, truncated)
+	b = append(b, a.screenState()...)
+	return seq, append(b, '}'), nil
+}
+
+// screenState is ,"counts":[…],"state":{…}: what a screen shows beside the rows.
+func (a *API) screenState() []byte {
+	counts, _ := a.Views.Counts()
+	b := append([]byte(nil), `,"counts":`...)
+	b = appendCounts(b, counts)
+	b = append(b, `,"state":`...)
+	return a.appendState(b)
+}

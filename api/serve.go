@@ -1,0 +1,198 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/mux"
+)
+
+// ServeHTTP answers one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header()["X-Content-Type-Options"] = nosniff
+	p := reply{ResponseWriter: w}
+	defer a.recover(&p, r)
+	if err := a.guard(r); err != nil {
+		a.refuse(&p, r, err)
+		return
+	}
+	at := a.find(r, &p)
+	start := time.Now()
+	if err := at.answer(a, &p, r); err != nil {
+		a.refuse(&p, r, err)
+	}
+	at.times.observe(p.status, time.Since(start))
+}
+
+// Header values are shared: assigning one costs no allocation.
+var (
+	nosniff  = []string{"nosniff"}
+	typeJSON = []string{"application/json"}
+	noStore  = []string{"no-store"}
+)
+
+// find returns the route of r. A path with a slash at its end is the path without.
+func (a *API) find(r *http.Request, p *reply) *route {
+	if path := r.URL.Path; len(path) > 1 && strings.HasSuffix(path, "/") {
+		clean, u := *r, *r.URL
+		u.Path = path[:len(path)-1]
+		clean.URL = &u
+		r = &clean
+	}
+	var match mux.RouteMatch
+	if a.router.Match(r, &match) && match.MatchErr == nil {
+		p.id = match.Vars["id"]
+		return match.Handler.(*route)
+	}
+	return a.metrics.unknown
+}
+
+// recover turns a panic into a problem: the stack goes to the server's log, never to
+// the client.
+func (a *API) recover(p *reply, r *http.Request) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler { //nolint:errorlint // the server compares so too
+		panic(cause)
+	}
+	a.Logger.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", cause, "stack", string(debug.Stack()))
+	if p.status != 0 {
+		panic(http.ErrAbortHandler) // a cut answer must not look whole
+	}
+	a.writeProblem(p, r, problem{Status: http.StatusInternalServerError, Kind: kindInternal, Detail: internalDetail})
+}
+
+// reply is the ResponseWriter of one request. It knows what was answered.
+type reply struct {
+	http.ResponseWriter
+	status int    // 0 until the header is written
+	id     string // {id} of the path
+}
+
+// Unwrap gives http.ResponseController the connection.
+func (p *reply) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+// WriteHeader remembers the status.
+func (p *reply) WriteHeader(status int) {
+	if p.status == 0 {
+		p.status = status
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
+func (p *reply) Write(b []byte) (int, error) {
+	if p.status == 0 {
+		p.status = http.StatusOK
+	}
+	return p.ResponseWriter.Write(b)
+}
+
+// send answers 200 with one body of known length.
+func (p *reply) send(contentType []string, body []byte) error {
+	h := p.Header()
+	h["Content-Type"] = contentType
+	h["Content-Length"] = []string{itoa(int64(len(body)))}
+	if len(body) > largeAnswer {
+		return p.slowly(func(w io.Writer) error {
+			_, err := w.Write(body)
+			return err
+		})
+	}
+	_, _ = p.Write(body) // a client that is gone needs no answer
+	return nil
+}
+
+const (
+	// largeAnswer is what a socket may not take at once, in bytes.
+	largeAnswer = 64 << 10
+	// patience is how long a client may take nothing of its answer, or give nothing of
+	// its body.
+	patience = 30 * time.Second
+)
+
+// slowly lets fn write a long answer: the client may take its time, but must take
+// something every 30 s. An error of writing ends the connection and is nobody's fault.
+func (p *reply) slowly(fn func(io.Writer) error) error {
+	w := rolling{ResponseWriter: p, control: http.NewResponseController(p.ResponseWriter)}
+	_ = w.control.SetReadDeadline(time.Time{}) // the server's is for the request
+	defer func() { _ = w.control.SetWriteDeadline(time.Time{}) }()
+	err := fn(w)
+	if err != nil && p.status != 0 {
+		panic(http.ErrAbortHandler) // the answer is cut; it must not look whole
+	}
+	return err
+}
+
+// rolling sets a new write deadline before each write.
+type rolling struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+// writeChunk is how much may be written within one deadline, in bytes.
+const writeChunk = 1 << 20
+
+func (w rolling) Write(b []byte) (int, error) {
+	var done int
+	for {
+		_ = w.control.SetWriteDeadline(time.Now().Add(patience))
+		n, err := w.ResponseWriter.Write(b[done:min(len(b), done+writeChunk)])
+		done += n
+		if err != nil || done == len(b) {
+			return done, err
+		}
+	}
+}
+
+// ReadFrom lets files go by sendfile, a chunk at a time.
+func (w rolling) ReadFrom(r io.Reader) (int64, error) {
+	under := w.ResponseWriter
+	if p, ok := under.(*reply); ok {
+		if p.status == 0 {
+			p.WriteHeader(http.StatusOK)
+		}
+		under = p.ResponseWriter
+	}
+	var done int64
+	for {
+		_ = w.control.SetWriteDeadline(time.Now().Add(patience))
+		n, err := io.CopyN(under, r, writeChunk)
+		done += n
+		if errors.Is(err, io.EOF) {
+			return done, nil
+		}
+		if err != nil {
+			return done, err
+		}
+	}
+}
+
+// waiting returns a context that ends with the request, or when the server stops.
+func (a *API) waiting(r *http.Request) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(r.Context())
+	stop := context.AfterFunc(a.stopping, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// buffers are byte slices that live for one request.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
+
+// keepBuffer is the largest buffer that goes back to the pool, in bytes.
+const keepBuffer = 1 << 20
+
+func borrow() *[]byte { return buffers.Get().(*[]byte) }
+
+func giveBack(b *[]byte) {
+	if cap(*b) <= keepBuffer {
+		*b = (*b)[:0]
+		buffers.Put(b)
+	}
+}

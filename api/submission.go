@@ -1,0 +1,367 @@
+package api
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"math"
+	"strconv"
+	"time"
+
+	"daybook/task"
+)
+
+// maxDelay bounds delay_seconds: a hundred years.
+const maxDelay = 100 * 365.25 * 86400
+
+// submission reads one submit out of its canonical JSON.
+type submission struct {
+	api  *API
+	now  task.Micros // what delay_seconds counts from
+	into *task.Submit
+	bad  []task.FieldError
+}
+
+// parse reads a canonical body. headerKey is the Idempotency-Key of the request, "" = none.
+// It returns what is wrong, with pointers from the submit itself.
+func (s *submission) parse(body []byte, headerKey string) []task.FieldError {
+	m, ok := membersOf(body)
+	if !ok {
+		return []task.FieldError{{Pointer: "", Detail: "must be a JSON object"}}
+	}
+	s.into.IdempotencyKey = headerKey
+	var parameters []byte
+	var delayed bool
+	for {
+		key, value, ok := m.next()
+		if !ok {
+			break
+		}
+		if string(key) == "parameters" {
+			parameters = value
+		} else if !isNull(value) {
+			delayed = delayed || string(key) == "delay_seconds"
+			s.field(key, value, delayed, headerKey)
+		} else if !knownField(key) {
+			s.unknown(key)
+		}
+	}
+	s.parameters(parameters)
+	if s.into.IdempotencyKey != "" {
+		s.into.RequestHash = requestHash(body)
+	}
+	if s.bad != nil {
+		s.rest()
+	}
+	return s.bad
+}
+
+// knownField tells whether a submit has the field.
+func knownField(key []byte) bool {
+	switch string(key) {
+	case "task_type", "parameters", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "backoff",
+		"timeout_seconds", "tags", "idempotency_key":
+		return true
+	}
+	return false
+}
+
+// field reads one field that is not null.
+func (s *submission) field(key, value []byte, delayed bool, headerKey string) {
+	t := s.into
+	switch string(key) {
+	case "task_type":
+		t.Type = s.name("/task_type", value)
+	case "queue":
+		t.Queue = s.name("/queue", value)
+	case "priority":
+		t.Priority = int(s.integer("/priority", value, -task.MaxPriority, task.MaxPriority))
+	case "run_at":
+		if delayed {
+			s.wrong("/run_at", "must not be given together with delay_seconds")
+			return
+		}
+		t.RunAt = s.moment("/run_at", value)
+	case "delay_seconds":
+		if t.RunAt != 0 {
+			s.wrong("/delay_seconds", "must not be given together with run_at")
+			return
+		}
+		if delay := s.seconds("/delay_seconds", value, 0, maxDelay); delay > 0 {
+			t.RunAt = s.now + delay
+		}
+	case "max_attempts":
+		t.MaxAttempts = int(s.integer("/max_attempts", value, 1, task.MaxMaxAttempts))
+	case "backoff":
+		t.Backoff = s.backoff(value)
+	case "timeout_seconds":
+		t.Timeout = s.seconds("/timeout_seconds", value, 0.001, task.MaxTimeout.Duration().Seconds())
+	case "tags":
+		t.Tags = s.texts("/tags", value)
+	case "idempotency_key":
+		s.key(value, headerKey)
+	default:
+		s.unknown(key)
+	}
+}
+
+func (s *submission) key(value []byte, headerKey string) {
+	key := s.text("/idempotency_key", value)
+	switch {
+	case key == "":
+		s.wrong("/idempotency_key", "must be 1 to 255 bytes of printable characters")
+	case headerKey != "" && headerKey != key:
+		s.wrong("/idempotency_key", "differs from the header Idempotency-Key; send one of them")
+	default:
+		s.into.IdempotencyKey = key
+	}
+}
+
+// parameters checks and keeps them; they outlive the request's buffer.
+func (s *submission) parameters(value []byte) {
+	t := s.into
+	if t.Type == "" {
+		if !s.has("/task_type") {
+			s.wrong("/task_type", "is required")
+		}
+		return
+	}
+	if !s.api.Types.Knows(t.Type) {
+		s.wrong("/task_type", "is not a type this server knows; GET /api/task-types lists them")
+		return
+	}
+	if value == nil || isNull(value) {
+		value = []byte("{}")
+	}
+	if value[0] != '{' {
+		s.wrong("/parameters", "must be an object")
+		return
+	}
+	if len(value) > task.MaxParameters {
+		s.wrong("/parameters", "must be at most 262144 bytes")
+		return
+	}
+	prepared, fileIDs, bad, err := s.api.Types.Prepare(t.Type, bytes.Clone(value))
+	if err != nil {
+		s.api.Logger.Error("parameters could not be checked", "type", t.Type, "error", err)
+		s.wrong("/parameters", "could not be checked")
+		return
+	}
+	s.bad = append(s.bad, parameterErrors(bad)...)
+	t.Parameters, t.Files = prepared, fileIDs
+	for _, id := range fileIDs {
+		if _, err := s.api.Files.Stat(id); err != nil {
+			at, _ := pointerTo(value, id)
+			s.wrong("/parameters"+at, "there is no file with that id; upload it first with POST /api/files")
+		}
+	}
+}
+
+// parameterErrors puts pointers below /parameters, where they are not yet.
+func parameterErrors(fields []task.FieldError) []task.FieldError {
+	const prefix = "/parameters"
+	for i, f := range fields {
+		if len(f.Pointer) < len(prefix) || f.Pointer[:len(prefix)] != prefix {
+			fields[i].Pointer = prefix + f.Pointer
+		}
+	}
+	return fields
+}
+
+// rest adds what the domain finds wrong, so that the client hears all of it at once.
+func (s *submission) rest() {
+	whole := *s.into
+	whole.Normalise()
+	for _, f := range whole.Validate() {
+		if !s.has(f.Pointer) {
+			s.bad = append(s.bad, f)
+		}
+	}
+}
+
+func (s *submission) has(pointer string) bool {
+	for _, f := range s.bad {
+		if f.Pointer == pointer {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *submission) wrong(pointer, detail string) {
+	s.bad = append(s.bad, task.FieldError{Pointer: pointer, Detail: detail})
+}
+
+func (s *submission) unknown(key []byte) {
+	s.wrong("/"+escapePointer(string(key)), "is not a field of this request")
+}
+
+// requestHash is SHA-256 of what the client asked for: its own fields, keys in order,
+// without the key itself, before any default.
+func requestHash(body []byte) [32]byte {
+	buffer := borrow()
+	defer giveBack(buffer)
+	*buffer = appendSorted(*buffer, body, "idempotency_key")
+	return sha256.Sum256(*buffer)
+}
+
+func isNull(value []byte) bool { return value[0] == 'n' }
+
+// text reads a string; what is not one is an error and "".
+func (s *submission) text(pointer string, value []byte) string {
+	if value[0] != '"' {
+		s.wrong(pointer, "must be a string")
+		return ""
+	}
+	return unquote(value)
+}
+
+// name reads the name of a type or a queue. Known ones cost no allocation.
+func (s *submission) name(pointer string, value []byte) string {
+	if value[0] == '"' {
+		if known, ok := s.api.names[string(value[1:len(value)-1])]; ok {
+			return known
+		}
+	}
+	text := s.text(pointer, value)
+	if value[0] == '"' && !task.ValidName(text) {
+		s.wrong(pointer, "must be 1 to 64 of A-Z a-z 0-9 . _ -")
+		return ""
+	}
+	return text
+}
+
+// integer reads a whole number from least to most.
+func (s *submission) integer(pointer string, value []byte, least, most int64) int64 {
+	if !isNumber(value) {
+		s.wrong(pointer, "must be a whole number")
+		return 0
+	}
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil { // 3.0 and 1e2 are whole numbers too
+		f, bad := strconv.ParseFloat(string(value), 64)
+		if bad == nil && f != math.Trunc(f) {
+			s.wrong(pointer, "must be a whole number")
+			return 0
+		}
+		n = int64(max(min(f, 1e15), -1e15))
+	}
+	if n < least || n > most {
+		s.wrong(pointer, "must be between "+itoa(least)+" and "+itoa(most))
+		return 0
+	}
+	return n
+}
+
+// seconds reads a span from least to most seconds.
+func (s *submission) seconds(pointer string, value []byte, least, most float64) task.Micros {
+	if !isNumber(value) {
+		s.wrong(pointer, "must be a number of seconds")
+		return 0
+	}
+	f, err := strconv.ParseFloat(string(value), 64)
+	if err != nil || f < least || f > most {
+		s.wrong(pointer, "must be between "+number(least)+" and "+number(most))
+		return 0
+	}
+	return task.Micros(math.Round(f * float64(task.Second)))
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+func isNumber(value []byte) bool {
+	return value[0] == '-' || '0' <= value[0] && value[0] <= '9'
+}
+
+// moment reads an RFC 3339 time.
+func (s *submission) moment(pointer string, value []byte) task.Micros {
+	if value[0] == '"' {
+		if at, ok := parseTime(unquote(value)); ok {
+			return at
+		}
+	}
+	s.wrong(pointer, "must be a time like 2026-11-24T12:00:00Z, between 1970 and 9999")
+	return 0
+}
+
+// parseTime reads an RFC 3339 time from 1970 to 9999.
+func parseTime(text string) (task.Micros, bool) {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || at.Year() > 9999 || at.UnixMicro() <= 0 {
+		return 0, false
+	}
+	return task.MicrosOf(at), true
+}
+
+// texts reads a list of strings.
+func (s *submission) texts(pointer string, value []byte) []string {
+	it, ok := itemsOf(value)
+	if !ok {
+		s.wrong(pointer, "must be a list of strings")
+		return nil
+	}
+	var list []string
+	for i := 0; ; i++ {
+		item, ok := it.next()
+		if !ok {
+			return list
+		}
+		if i == task.MaxTags {
+			s.wrong(pointer, "must have at most "+itoa(task.MaxTags)+" items")
+			return list
+		}
+		list = append(list, s.text(pointer+"/"+itoa(int64(i)), item))
+	}
+}
+
+// backoff reads {"kind","base_seconds","max_seconds","jitter"}, each optional.
+func (s *submission) backoff(value []byte) *task.Backoff {
+	m, ok := membersOf(value)
+	if !ok {
+		s.wrong("/backoff", "must be an object")
+		return nil
+	}
+	b := task.DefaultBackoff
+	for {
+		key, value, ok := m.next()
+		if !ok {
+			break
+		}
+		if !isNull(value) || !knownBackoff(key) {
+			s.backoffField(&b, key, value)
+		}
+	}
+	b.Max = max(b.Max, min(b.Base, task.DefaultBackoff.Max))
+	return &b
+}
+
+func knownBackoff(key []byte) bool {
+	switch string(key) {
+	case "kind", "base_seconds", "max_seconds", "jitter":
+		return true
+	}
+	return false
+}
+
+func (s *submission) backoffField(b *task.Backoff, key, value []byte) {
+	switch string(key) {
+	case "kind":
+		var known bool
+		if value[0] == '"' {
+			b.Kind, known = task.ParseBackoffKind(unquote(value))
+		}
+		if !known {
+			s.wrong("/backoff/kind", "must be exponential, linear or constant")
+		}
+	case "base_seconds":
+		b.Base = s.seconds("/backoff/base_seconds", value, 0, task.MaxBackoffBase.Duration().Seconds())
+	case "max_seconds":
+		b.Max = s.seconds("/backoff/max_seconds", value, 0, task.MaxBackoffMax.Duration().Seconds())
+	case "jitter":
+		if value[0] != 't' && value[0] != 'f' {
+			s.wrong("/backoff/jitter", "must be true or false")
+		}
+		b.NoJitter = value[0] == 'f'
+	default:
+		s.wrong("/backoff/"+escapePointer(string(key)), "is not a field of this request")
+	}
+}

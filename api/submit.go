@@ -1,0 +1,307 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"daybook/scheduler"
+	"daybook/task"
+)
+
+// submit answers POST /api/tasks/submit.
+func (a *API) submit(p *reply, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	if err := wantJSON(r); err != nil {
+		return err
+	}
+	key, err := keyOf(r)
+	if err != nil {
+		return err
+	}
+	wait, err := preferredWait(r)
+	if err != nil {
+		return err
+	}
+	one := make([]task.Submit, 1)
+	if err := a.readSubmit(r, key, &one[0]); err != nil {
+		return err
+	}
+	done, err := a.Scheduler.Submit(r.Context(), actor, one)
+	if err != nil {
+		return single(err)
+	}
+	if wait > 0 {
+		if err := a.waitEnded(r, &done[0].Task, wait); err != nil {
+			return err
+		}
+		p.Header().Set("Preference-Applied", "wait="+strconv.Itoa(wait))
+	}
+	return a.sendSubmitted(p, r, &one[0], &done[0], wait > 0)
+}
+
+// readSubmit reads one submit from the body of r. What is kept of it does not lie in a
+// shared buffer.
+func (a *API) readSubmit(r *http.Request, key string, into *task.Submit) error {
+	raw, canonical := borrow(), borrow()
+	defer giveBack(raw)
+	defer giveBack(canonical)
+	if err := readBody(r, raw, maxSubmit); err != nil {
+		return err
+	}
+	if len(*raw) == 0 {
+		return invalid("", "a JSON body is needed")
+	}
+	text, err := task.CanonicalJSON((*canonical)[:0], *raw, maxDepth+1)
+	if err != nil {
+		return err
+	}
+	*canonical = text
+	s := submission{api: a, now: task.MicrosOf(time.Now()), into: into}
+	if bad := s.parse(text, key); bad != nil {
+		return invalids(bad)
+	}
+	return nil
+}
+
+// single takes the index from the refusal of a batch of one.
+func single(err error) error {
+	if batch, ok := err.(*scheduler.BatchError); ok { //nolint:errorlint // made by Submit itself
+		return batch.Err
+	}
+	return err
+}
+
+// sendSubmitted answers with the task. A new one needs no look at the log: its
+// parameters are at hand and it has nothing else.
+func (a *API) sendSubmitted(p *reply, r *http.Request, asked *task.Submit, done *scheduler.Submitted, fresh bool) error {
+	one := row{task: &done.Task, parameters: asked.Parameters}
+	if done.Replayed || fresh {
+		var err error
+		if one, err = a.rowOf(r.Context(), &done.Task, whole); err != nil {
+			return err
+		}
+	} else {
+		one.waiting = a.Scheduler.WaitingFor(&done.Task)
+	}
+	h := p.Header()
+	if done.Replayed {
+		h["Idempotent-Replayed"] = []string{"true"}
+	}
+	h["Location"] = []string{"/api/tasks/" + done.Task.Name()}
+	buffer := borrow()
+	defer giveBack(buffer)
+	*buffer = appendRow(*buffer, &one, whole)
+	return p.send(typeJSON, *buffer)
+}
+
+// noQuery refuses any query key.
+func noQuery(r *http.Request) error {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	q, err := queryOf(r)
+	if err != nil {
+		return err
+	}
+	for i := range q.bad {
+		q.bad[i].Detail = "is not a parameter of this call; it takes none"
+	}
+	return q.err()
+}
+
+// keyOf is the Idempotency-Key of r, "" for none.
+func keyOf(r *http.Request) (string, error) {
+	list, ok := r.Header["Idempotency-Key"]
+	if !ok {
+		return "", nil
+	}
+	if len(list) > 1 || list[0] == "" || len(list[0]) > task.MaxKeyLength || !cleanText(list[0]) {
+		return "", invalid("Idempotency-Key", "must be given once, 1 to 255 bytes of printable characters")
+	}
+	return list[0], nil
+}
+
+// maxWait is the longest Prefer: wait, in seconds.
+const maxWait = 60
+
+// preferredWait reads Prefer: wait=N (RFC 7240), 0 for none. Other preferences are
+// ignored, as the RFC wants it.
+func preferredWait(r *http.Request) (int, error) {
+	for _, line := range r.Header["Prefer"] {
+		for _, one := range strings.FieldsFunc(line, func(c rune) bool { return c == ',' || c == ';' }) {
+			name, value, _ := strings.Cut(strings.TrimSpace(one), "=")
+			if !strings.EqualFold(name, "wait") {
+				continue
+			}
+			n, err := strconv.Atoi(strings.Trim(value, `"`))
+			if err != nil || n < 0 {
+				return 0, invalid("Prefer", "wait must be a whole number of seconds, at most 60")
+			}
+			return min(n, maxWait), nil
+		}
+	}
+	return 0, nil
+}
+
+// waitEnded waits until the task ends, at most so many seconds, and puts it as it stands.
+func (a *API) waitEnded(r *http.Request, t *task.Task, seconds int) error {
+	ctx, cancel := a.waiting(r)
+	defer cancel()
+	ctx, cancel = context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
+	defer cancel()
+	now, err := a.Scheduler.WaitEnded(ctx, t.ID)
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
+	if now.Status != task.None {
+		*t = now
+	}
+	return nil
+}
+
+// submitBatch answers POST /api/tasks/batch: all of the submits, or none.
+func (a *API) submitBatch(p *reply, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	if err := wantJSON(r, "application/x-ndjson"); err != nil {
+		return err
+	}
+	raw, canonical := borrow(), borrow()
+	defer giveBack(raw)
+	defer giveBack(canonical)
+	if err := readBody(r, raw, maxBatch); err != nil {
+		return err
+	}
+	parts, err := batchItems(r, *raw, canonical)
+	if err != nil {
+		return err
+	}
+	submits, err := a.parseBatch(parts)
+	if err != nil {
+		return err
+	}
+	done, err := a.Scheduler.Submit(r.Context(), actor, submits)
+	if err != nil {
+		return err
+	}
+	return a.sendBatch(p, r, submits, done)
+}
+
+// batchItems returns the canonical JSON of each submit; they lie in canonical.
+func batchItems(r *http.Request, raw []byte, canonical *[]byte) ([][]byte, error) {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, invalid("", "a body is needed: an array of submits, or one submit a line")
+	}
+	var parts [][]byte
+	var err error
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-ndjson") {
+		parts, err = lines(raw, canonical)
+	} else {
+		parts, err = arrayItems(raw, canonical)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(parts) == 0 || len(parts) > maxBatchSize {
+		return nil, invalid("", "must hold 1 to "+itoa(maxBatchSize)+" submits")
+	}
+	for i, part := range parts {
+		if len(part) > maxSubmit {
+			return nil, invalid("/"+itoa(int64(i)), "must be at most "+itoa(maxSubmit)+" bytes")
+		}
+	}
+	return parts, nil
+}
+
+func arrayItems(raw []byte, canonical *[]byte) ([][]byte, error) {
+	text, err := task.CanonicalJSON((*canonical)[:0], raw, maxDepth+2)
+	if err != nil {
+		return nil, err
+	}
+	*canonical = text
+	it, ok := itemsOf(text)
+	if !ok {
+		return nil, invalid("", "must be an array of submits")
+	}
+	var parts [][]byte
+	for {
+		part, ok := it.next()
+		if !ok {
+			return parts, nil
+		}
+		parts = append(parts, part)
+	}
+}
+
+// lines reads one submit a line; empty lines are skipped and not counted.
+func lines(raw []byte, canonical *[]byte) ([][]byte, error) {
+	b := slices.Grow((*canonical)[:0], len(raw)) // canonical JSON is never longer: parts stay where they are
+	var parts [][]byte
+	for line := range bytes.Lines(raw) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		start := len(b)
+		var err error
+		if b, err = task.CanonicalJSON(b, line, maxDepth+1); err != nil {
+			if bad, ok := err.(*task.JSONError); ok { //nolint:errorlint // its contract
+				return nil, invalid("/"+itoa(int64(len(parts)))+bad.Pointer, bad.Detail)
+			}
+			return nil, err
+		}
+		parts = append(parts, b[start:len(b):len(b)])
+	}
+	*canonical = b
+	return parts, nil
+}
+
+// parseBatch reads every submit and lists what is wrong with all of them.
+func (a *API) parseBatch(parts [][]byte) ([]task.Submit, error) {
+	submits := make([]task.Submit, len(parts))
+	now := task.MicrosOf(time.Now())
+	var bad []task.FieldError
+	for i, part := range parts {
+		s := submission{api: a, now: now, into: &submits[i]}
+		if wrong := s.parse(part, ""); wrong != nil {
+			bad = append(bad, under("/"+itoa(int64(i)), wrong)...)
+			if len(bad) >= mostErrors {
+				break
+			}
+		}
+	}
+	if bad != nil {
+		return nil, invalids(bad)
+	}
+	return submits, nil
+}
+
+func (a *API) sendBatch(p *reply, r *http.Request, submits []task.Submit, done []scheduler.Submitted) error {
+	buffer := borrow()
+	defer giveBack(buffer)
+	b := append(*buffer, '[')
+	for i := range done {
+		one := row{task: &done[i].Task, parameters: submits[i].Parameters}
+		if done[i].Replayed {
+			var err error
+			if one, err = a.rowOf(r.Context(), &done[i].Task, listed); err != nil {
+				return err
+			}
+		} else {
+			one.waiting = a.Scheduler.WaitingFor(&done[i].Task)
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendRow(b, &one, whole)
+	}
+	*buffer = append(b, ']')
+	return p.send(typeJSON, *buffer)
+}

@@ -1,0 +1,112 @@
+package api
+
+import (
+	"net/http"
+
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// get answers GET /api/tasks/{id}.
+func (a *API) get(p *reply, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	id, err := idOf(p)
+	if err != nil {
+		return err
+	}
+	wait, err := preferredWait(r)
+	if err != nil {
+		return err
+	}
+	t, seq, err := a.Views.Get(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if wait > 0 && !t.Status.Ended() {
+		if err := a.waitEnded(r, &t, wait); err != nil {
+			return err
+		}
+		seq = max(seq, a.Views.Seq(), t.LastSeq)
+		p.Header().Set("Preference-Applied", "wait="+itoa(int64(wait)))
+	}
+	return a.sendTask(p, r, &t, seq)
+}
+
+// cancel answers DELETE /api/tasks/{id}.
+func (a *API) cancel(p *reply, r *http.Request) error {
+	id, err := commandID(p, r)
+	if err != nil {
+		return err
+	}
+	t, err := a.Scheduler.Do(r.Context(), actor, id, task.Cancel{})
+	if err != nil {
+		return err
+	}
+	message := "Task cancelled"
+	if !t.Status.Ended() {
+		message = "Cancellation requested; the task stops within a second"
+	}
+	b := append([]byte(nil), `{"message":`...)
+	b = appendText(b, message)
+	b = append(b, `,"task_id":"`...)
+	b = appendID(b, t.ID)
+	b = append(b, `","status":"`...)
+	b = append(b, t.Status.String()...)
+	return p.send(typeJSON, append(b, `"}`...))
+}
+
+// retry answers POST /api/tasks/{id}/retry.
+func (a *API) retry(p *reply, r *http.Request) error {
+	id, err := commandID(p, r)
+	if err != nil {
+		return err
+	}
+	t, err := a.Scheduler.Do(r.Context(), actor, id, task.Retry{})
+	if err != nil {
+		return err
+	}
+	return a.sendTask(p, r, &t, t.LastSeq)
+}
+
+// sendTask answers with all of one task, as seq shows it.
+func (a *API) sendTask(p *reply, r *http.Request, t *task.Task, seq int64) error {
+	one, err := a.rowOf(r.Context(), t, whole)
+	if err != nil {
+		return err
+	}
+	p.shows(seq)
+	buffer := borrow()
+	defer giveBack(buffer)
+	*buffer = appendRow(*buffer, &one, whole)
+	return p.send(typeJSON, *buffer)
+}
+
+// shows sets the headers of every read: the seq it shows, and that it goes stale at once.
+func (p *reply) shows(seq int64) {
+	h := p.Header()
+	h["X-Log-Seq"] = []string{itoa(seq)}
+	h["Cache-Control"] = noStore
+}
+
+// idOf is the task id of the path; a malformed one names no task.
+func idOf(p *reply) (ulid.ULID, error) {
+	id, ok := task.ParseID(p.id)
+	if !ok {
+		return id, errNoTask
+	}
+	return id, nil
+}
+
+// commandID checks a request that is a path and nothing else.
+func commandID(p *reply, r *http.Request) (ulid.ULID, error) {
+	if err := noQuery(r); err != nil {
+		return ulid.ULID{}, err
+	}
+	if err := noBody(r); err != nil {
+		return ulid.ULID{}, err
+	}
+	return idOf(p)
+}
