@@ -1,0 +1,71 @@
+# make prints what there is to do.
+
+GO         ?= go
+NODE       ?= node
+TYPESCRIPT := 7.0.2
+FUZZTIME   ?= 20s
+DATA       ?= ./daybook-data
+
+# On a machine that only has Go and a C compiler, what needs more is left out with a
+# word. Where CI is set nothing is left out: what is missing fails.
+need = command -v $(1) >/dev/null || { \
+	if [ -n "$$CI" ]; then echo "$(1) is missing: $(2) cannot run" >&2; exit 1; fi; \
+	echo "$(1) is not here: $(2) left out"; exit 0; }
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## Print this
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Start the server on http://127.0.0.1:8000
+	$(GO) run ./cmd/daybook serve --data $(DATA)
+
+.PHONY: build
+build: ## Build bin/daybook
+	$(GO) build -trimpath -o bin/daybook ./cmd/daybook
+
+.PHONY: test
+test: test-go test-page ## Run all quick tests
+
+.PHONY: test-go
+test-go:
+	$(GO) vet ./...
+	$(GO) test -race -shuffle=on ./...
+
+.PHONY: test-page
+test-page:
+	@$(call need,$(NODE),the test of the page's modules); cd ui && $(NODE) --test test/*.test.js
+
+.PHONY: check
+check: ## Check format, vet, staticcheck and the page's types
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "gofmt -w these:" $$unformatted >&2; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@$(call need,npx,the check of the page's types); npx --yes --package typescript@$(TYPESCRIPT) tsc --project ui
+
+.PHONY: e2e
+e2e: ## Drive the page in a real Chromium
+	$(GO) test -count=1 -run '^TestPage' ./cmd/daybook
+
+.PHONY: crash
+crash: ## Kill the server 50 times under load (about a minute)
+	$(GO) test -count=1 -run '^TestNothingAcknowledgedIsLost' ./cmd/daybook -v -kills=50
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz test for FUZZTIME (20s) each
+	@for package in $$($(GO) list ./...); do \
+		for fuzz in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$fuzz"; \
+			$(GO) test -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin
