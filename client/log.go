@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -72,6 +71,9 @@ const maxLine = 64 << 20
 func (c *Client) Log(ctx context.Context, q LogQuery) iter.Seq2[Event, error] {
 	values := q.values()
 	values.Set("after", strconv.FormatInt(q.After, 10))
+	if 0 < q.Limit && q.Limit <= 1000 { // the server knows no larger one
+		values.Set("limit", strconv.Itoa(q.Limit))
+	}
 	return func(yield func(Event, error) bool) {
 		resp, err := c.open(ctx, call{
 			method: http.MethodGet, path: "/api/log", query: values,
@@ -107,17 +109,33 @@ func (c *Client) History(ctx context.Context, id string, payload bool) (events [
 	return events, err
 }
 
-// Verification is the server's proof that nothing in the log was changed. Its fields are
-// the server's; see the API's description.
-type Verification = json.RawMessage
+// Verification says whether the log is as it was written.
+type Verification struct {
+	OK         bool      `json:"ok"`
+	LogID      string    `json:"log_id"`
+	Events     int64     `json:"events"`   // the last event that is as it should be
+	Hash       string    `json:"hash"`     // of that event: it stands for all before it
+	Payloads   int64     `json:"payloads"` // that fit their hash
+	Erased     int64     `json:"erased"`
+	VerifiedAt time.Time `json:"verified_at"`
+	Detail     *string   `json:"detail"` // what is wrong; nil when nothing is
+	// Raw is the answer as it was received.
+	Raw json.RawMessage `json:"-"`
+}
 
-// Verify has the server read its whole log and recompute the chain, which may take a while.
-func (c *Client) Verify(ctx context.Context) (Verification, error) {
-	resp, err := c.open(ctx, call{method: http.MethodGet, path: "/api/log/verify"})
-	if err != nil {
-		return nil, err
+// UnmarshalJSON decodes the verification and keeps the text.
+func (v *Verification) UnmarshalJSON(data []byte) error {
+	type plain Verification
+	if err := json.Unmarshal(data, (*plain)(v)); err != nil {
+		return err
 	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	return data, err
+	v.Raw = append(json.RawMessage(nil), data...)
+	return nil
+}
+
+// Verify has the server read its whole log and recompute the chain, which may take a
+// while. A log that is damaged is no error: see Verification.OK.
+func (c *Client) Verify(ctx context.Context) (v Verification, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/log/verify"}, &v)
+	return v, err
 }

@@ -41,7 +41,7 @@ func (c *logCmd) AfterApply() error {
 }
 
 func (c *logCmd) Run(ctx context.Context, s *stdio) error {
-	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
+	return endless(ctx, c.Follow, c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
 		n := 0
 		for e, err := range c.events(ctx, server) {
 			if err == nil && c.Payload && c.Follow && e.PayloadHash != nil {
@@ -58,7 +58,7 @@ func (c *logCmd) Run(ctx context.Context, s *stdio) error {
 			}
 		}
 		return nil
-	})
+	}))
 }
 
 func (c *logCmd) events(ctx context.Context, server *client.Client) iter.Seq2[client.Event, error] {

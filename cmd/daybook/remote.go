@@ -60,3 +60,11 @@ func (r *remote) with(ctx context.Context, s *stdio, do func(context.Context, *c
 	}
 	return r.explain(err)
 }
+
+// endless makes Ctrl-C the end in order of a command that has no other.
+func endless(ctx context.Context, isSo bool, err error) error {
+	if isSo && ctx.Err() != nil && errors.Is(err, errSilent) {
+		return nil
+	}
+	return err
+}

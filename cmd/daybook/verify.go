@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
 
 	"daybook/client"
 )
@@ -28,10 +27,27 @@ func (c *verifyCmd) Run(ctx context.Context, s *stdio) error {
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return printJSON(s.out, proof)
-		}
-		_, err = fmt.Fprintln(s.out, strings.TrimSpace(string(json.RawMessage(proof))))
-		return err
+		return c.print(s, &proof)
 	})
+}
+
+// print says what was found. A damaged log is an error.
+func (c *verifyCmd) print(s *stdio, proof *client.Verification) error {
+	var err error
+	switch {
+	case c.JSON:
+		err = printJSON(s.out, proof.Raw)
+	case proof.OK:
+		_, err = fmt.Fprintf(s.out, "ok: %s events and %s payloads are as they were written\nlog  %s\nhead %s\n",
+			grouped(proof.Events), grouped(proof.Payloads), proof.LogID, proof.Hash)
+	}
+	switch {
+	case err != nil || proof.OK:
+		return err
+	case c.JSON:
+		return errSilent
+	case proof.Detail == nil:
+		return errors.New("the log is damaged")
+	}
+	return fmt.Errorf("the log is damaged: %s", *proof.Detail)
 }

@@ -25,7 +25,7 @@ Examples:
 }
 
 func (c *watchCmd) Run(ctx context.Context, s *stdio) error {
-	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
+	return endless(ctx, c.ID == "", c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
 		if c.ID != "" {
 			return showUntilEnded(ctx, s, server, c.ID, c.JSON)
 		}
@@ -33,7 +33,7 @@ func (c *watchCmd) Run(ctx context.Context, s *stdio) error {
 			return newBoard(s, server).run(ctx)
 		}
 		return c.lines(ctx, s, server)
-	})
+	}))
 }
 
 // lines prints a line for every row that changes.
