@@ -1,20 +1,46 @@
 // Package daybook is a task queue that writes everything down, ready to be embedded
 // in a Go program: open it, register what it shall run, run it, serve its page.
+//
+// Tasks run at least once. A handler that is interrupted, by a crash of the process for
+// one, runs again.
 package daybook
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"path/filepath"
+	"sync"
 	"time"
 
+	"daybook/api"
+	"daybook/eventlog"
+	"daybook/eventlog/sqlitelog"
+	"daybook/files"
 	"daybook/handler"
+	"daybook/projection"
+	"daybook/scheduler"
+	"daybook/task"
+	"daybook/ui"
+
+	"github.com/oklog/ulid/v2"
 )
+
+// Version of the program.
+const Version = "0.1.0"
+
+// maxDepth is how deep parameters may nest.
+const maxDepth = 32
+
+// payloadCache is how many bytes of recent payloads are kept in memory.
+const payloadCache = 64 << 20
 
 // Options configure a Daybook. The zero value works.
 type Options struct {
-	Data        string        // folder of log and files; "" = "daybook-data"
-	Concurrency int           // attempts at the same time; 0 = 8
+	Data        string        // folder of log and files, made if absent; "" = "daybook-data"
+	Concurrency int           // attempts at the same time, 1 … 10,000; 0 = 8
 	Grace       time.Duration // for handlers at a stop; 0 = 20 s
 	MaxFile     int64         // most bytes of an upload; 0 = 2 GiB
 	AnyHost     bool          // answer to any Host header; false = loopback names only
@@ -25,27 +51,183 @@ type Options struct {
 	Rebuilding func(done, head int64)
 }
 
-// Version of the program.
-const Version = "0.1.0"
-
 // Daybook is one open queue.
-type Daybook struct{}
+type Daybook struct {
+	o        Options
+	log      *sqlitelog.Log
+	views    *projection.Views
+	payloads *eventlog.Payloads
+	files    *files.Store
+	registry *handler.Registry
 
-// Open opens or makes the queue in o.Data and rebuilds its views. The built-in task types
-// are registered. Close it after Run has returned.
-func Open(ctx context.Context, o Options) (*Daybook, error) { panic("todo") }
+	wire      sync.Once // guards the two below
+	scheduler *scheduler.Scheduler
+	api       *api.API
+	wireErr   error
+}
+
+// Open opens or makes the queue in o.Data and rebuilds its views. The built-in task
+// types are registered. Close it after Run has returned. Errors: a folder that another
+// process holds, a log that is damaged, shorter than what was acknowledged or written
+// by a newer Daybook; each says what to do.
+func Open(ctx context.Context, o Options) (*Daybook, error) {
+	if o.Data == "" {
+		o.Data = "daybook-data"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	registry, err := handler.NewRegistry(handler.Builtin(handler.Options{})...)
+	if err != nil {
+		return nil, err
+	}
+	d := &Daybook{o: o, registry: registry}
+	if d.log, err = sqlitelog.Open(ctx, sqlitelog.Options{Dir: o.Data, AcceptLoss: o.AcceptLoss, Logger: o.Logger}); err != nil {
+		return nil, err
+	}
+	if d.views, err = projection.Rebuild(ctx, d.log, o.Rebuilding); err != nil {
+		return nil, errors.Join(fmt.Errorf("rebuild the views: %w", err), d.log.Close())
+	}
+	if d.files, err = files.Open(filepath.Join(o.Data, "files")); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the files: %w", err), d.log.Close())
+	}
+	d.payloads = eventlog.NewPayloads(d.log, payloadCache)
+	return d, nil
+}
 
 // Register adds a task type. To be called before Run and Handler.
-func (d *Daybook) Register(h handler.Handler) error { panic("todo") }
+func (d *Daybook) Register(h handler.Handler) error {
+	return d.registry.Add(h)
+}
 
-// Run runs tasks until ctx ends, then stops in order. See scheduler.Scheduler.Run.
-func (d *Daybook) Run(ctx context.Context) error { panic("todo") }
+// Submit makes tasks from inside the program, all in one commit or none, as POST
+// /api/tasks/batch does: parameters are checked by the schema of the type, which also
+// gives the defaults. Errors: *scheduler.BatchError with a *task.Refusal, and those of
+// scheduler.Scheduler.Submit. It returns while Run runs.
+func (d *Daybook) Submit(ctx context.Context, submits ...task.Submit) ([]scheduler.Submitted, error) {
+	if err := d.connect(); err != nil {
+		return nil, err
+	}
+	for i := range submits {
+		if err := d.prepare(&submits[i]); err != nil {
+			return nil, &scheduler.BatchError{Index: i, Err: err}
+		}
+	}
+	return d.scheduler.Submit(ctx, "system:program", submits)
+}
 
-// Handler answers the REST API, the event streams and the page.
-func (d *Daybook) Handler() http.Handler { panic("todo") }
+// prepare makes the parameters canonical and complete.
+func (d *Daybook) prepare(s *task.Submit) error {
+	if len(s.Parameters) == 0 {
+		s.Parameters = []byte("{}")
+	}
+	canonical, err := task.CanonicalJSON(nil, s.Parameters, maxDepth)
+	if err != nil {
+		return &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/parameters", Detail: err.Error()}}}
+	}
+	prepared, fileIDs, bad, err := d.registry.Prepare(s.Type, canonical)
+	switch {
+	case err != nil:
+		return &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/task_type", Detail: "must be a known task type"}}}
+	case bad != nil:
+		return &task.Refusal{Kind: task.ErrInvalid, Fields: bad}
+	}
+	s.Parameters, s.Files = prepared, fileIDs
+	return nil
+}
+
+// Wait returns when the task has ended or ctx has, with the task as it then stands and
+// its result as JSON, nil if it has none. Errors: projection.ErrNotFound, scheduler.ErrStopped.
+func (d *Daybook) Wait(ctx context.Context, id ulid.ULID) (task.Task, []byte, error) {
+	if err := d.connect(); err != nil {
+		return task.Task{}, nil, err
+	}
+	t, err := d.scheduler.WaitEnded(ctx, id)
+	if err != nil || t.ResultSeq == 0 {
+		return t, nil, err
+	}
+	result, err := d.payloads.Get(context.WithoutCancel(ctx), t.ResultSeq)
+	return t, result, err
+}
+
+// Views are the tasks as they are now, for reading.
+func (d *Daybook) Views() *projection.Views { return d.views }
+
+// Run runs tasks until ctx ends, then stops in order: nothing new is started, handlers
+// get Grace, what is left is given back at no cost. An error means that the queue must
+// be closed and opened again.
+func (d *Daybook) Run(ctx context.Context) error {
+	if err := d.connect(); err != nil {
+		return err
+	}
+	return d.scheduler.Run(ctx)
+}
+
+// Handler answers the REST API, the event streams and the page. Writes are answered
+// while Run runs.
+func (d *Daybook) Handler() http.Handler {
+	if err := d.connect(); err != nil {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "Daybook is not configured well; see the server's log", http.StatusInternalServerError)
+		})
+	}
+	return d.api
+}
 
 // StopStreams ends all event streams, so that http.Server.Shutdown can return.
-func (d *Daybook) StopStreams() { panic("todo") }
+func (d *Daybook) StopStreams() {
+	if d.connect() == nil {
+		d.api.StopStreams()
+	}
+}
 
-// Close closes the log. Call it after Run has returned.
-func (d *Daybook) Close() error { panic("todo") }
+// Close closes the log and the files. Call it after Run has returned.
+func (d *Daybook) Close() error {
+	return errors.Join(d.files.Close(), d.log.Close())
+}
+
+// connect makes the scheduler and the API once, when all types are registered.
+func (d *Daybook) connect() error {
+	d.wire.Do(func() {
+		if d.wireErr = d.makeScheduler(); d.wireErr != nil {
+			return
+		}
+		d.api, d.wireErr = api.New(api.Options{
+			Log: d.log, Views: d.views, Payloads: d.payloads, Scheduler: d.scheduler,
+			Types: d.registry, Files: d.files, Page: ui.Files(),
+			MaxFile: d.o.MaxFile, AnyHost: d.o.AnyHost, Version: Version, Logger: d.o.Logger,
+		})
+		if d.wireErr != nil {
+			d.o.Logger.Error("wire the API", "error", d.wireErr)
+		}
+	})
+	return d.wireErr
+}
+
+func (d *Daybook) makeScheduler() (err error) {
+	var loss *scheduler.Loss
+	if l := d.log.Loss(); l != nil {
+		loss = &scheduler.Loss{First: l.First, Last: l.Last, Head: l.Head}
+	}
+	d.scheduler, err = scheduler.New(scheduler.Options{
+		Log: d.log, Views: d.views, Payloads: d.payloads, Runner: runner{d.registry, d.files},
+		Concurrency: d.o.Concurrency, Grace: d.o.Grace, Logger: d.o.Logger,
+		Version: Version, AcceptedLoss: loss,
+	})
+	return err
+}
+
+// runner lets the scheduler run what the registry holds.
+type runner struct {
+	registry *handler.Registry
+	files    *files.Store
+}
+
+func (r runner) Knows(taskType string) bool { return r.registry.Knows(taskType) }
+
+func (r runner) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome, error) {
+	result, fileIDs, err := r.registry.Run(ctx, a.Task.Type, handler.Call{
+		TaskID: a.Task.Name(), Attempt: a.Task.Attempt, Parameters: a.Parameters, Files: r.files, Report: a.Report,
+	})
+	return scheduler.Outcome{Result: result, Files: fileIDs}, err
+}

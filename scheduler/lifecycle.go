@@ -22,7 +22,7 @@ func (l *loop) start() error {
 	t := l.newTurn()
 	e := t.begin(ActorScheduler, true)
 	if loss := l.s.o.AcceptedLoss; loss != nil {
-		e.addServer("server.loss_accepted", fmt.Appendf(nil, `{"from":%d,"to":%d}`, loss.From, loss.To))
+		e.addServer("server.loss_accepted", fmt.Appendf(nil, `{"first":%d,"last":%d,"head":%d}`, loss.First, loss.Last, loss.Head))
 	}
 	e.addServer("server.started", fmt.Appendf(nil, `{"version":%s}`, strconv.Quote(l.s.o.Version)))
 	e.close(func(error) {})

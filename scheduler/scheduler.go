@@ -71,7 +71,8 @@ type Options struct {
 
 // Loss is a part of the history that was acknowledged and is gone.
 type Loss struct {
-	From, To int64 // the seqs that are missing, both included
+	First, Last int64 // the seqs that are missing, both included; 0 when that cannot be known
+	Head        int64 // where the log ended when it was accepted
 }
 
 // Submitted is the answer to one submit.

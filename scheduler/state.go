@@ -41,8 +41,9 @@ type Waiting struct {
 	Slots   int         // capacity: how many there are
 }
 
-// WaitingFor returns why the task waits, nil unless it is pending. It is derived from
-// the task, the state and the clock, and never stored.
+// WaitingFor returns why the task waits, nil unless it is pending and also when nothing
+// holds it: it is about to start. It is derived from the task, the state and the clock,
+// and never stored.
 func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 	if t.Status != task.Pending {
 		return nil
@@ -59,7 +60,10 @@ func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 	case s.full.Load():
 		return &Waiting{Reason: "log_full"}
 	}
-	return &Waiting{Reason: "capacity", Running: int(s.running.Load()), Slots: s.o.Concurrency}
+	if running := int(s.running.Load()); running >= s.o.Concurrency {
+		return &Waiting{Reason: "capacity", Running: running, Slots: s.o.Concurrency}
+	}
+	return nil
 }
 
 // WaitEnded returns when the task has ended or ctx has, with the task as it then stands.

@@ -1,0 +1,192 @@
+package daybook_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"daybook"
+	"daybook/eventlog/sqlitelog"
+	"daybook/handler"
+	"daybook/projection"
+	"daybook/task"
+)
+
+// The benchmarks of this file run Daybook in this process.
+
+// probe is a task type for measuring: each run calls hit.
+type probe struct{ hit func() }
+
+func (probe) Spec() task.TypeSpec {
+	schema := json.RawMessage(`{"type":"object","additionalProperties":false}`)
+	return task.TypeSpec{Name: "PROBE", Title: "Probe", ParametersSchema: schema, ResultSchema: json.RawMessage(`{}`), Defaults: json.RawMessage(`{}`)}
+}
+
+func (p probe) Run(context.Context, handler.Call) (any, error) {
+	p.hit()
+	return nil, nil
+}
+
+// runDaybook runs a Daybook with the probe until the benchmark ends.
+func runDaybook(b *testing.B, dir string, concurrency int, hit func()) *daybook.Daybook {
+	b.Helper()
+	d, err := daybook.Open(b.Context(), daybook.Options{Data: dir, Concurrency: concurrency, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := d.Register(probe{hit}); err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx) }()
+	b.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
+		if err := d.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return d
+}
+
+// BenchmarkDrain runs a backlog that was submitted before by batches; the clock runs
+// from the opening of the gate to the last result on disk.
+func BenchmarkDrain(b *testing.B) {
+	const slots = 64
+	gate := make(chan struct{})
+	d := runDaybook(b, b.TempDir(), slots, func() { <-gate })
+	for left := b.N; left > 0; left -= 1000 {
+		submits := make([]task.Submit, min(left, 1000))
+		for i := range submits {
+			submits[i] = task.Submit{Type: "PROBE", Parameters: []byte("{}")}
+		}
+		if _, err := d.Submit(b.Context(), submits...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	last := d.Views()
+	b.ResetTimer()
+	close(gate)
+	for {
+		changed := last.Changed()
+		if succeeded(last) >= int64(b.N) {
+			break
+		}
+		<-changed
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
+}
+
+func succeeded(v *projection.Views) (n int64) {
+	counts, _ := v.Counts()
+	for _, c := range counts {
+		if c.Status == task.Success {
+			n += c.N
+		}
+	}
+	return n
+}
+
+// BenchmarkPickUp measures, on an idle queue, the time from the sending of a submit over
+// loopback to the start of its handler.
+func BenchmarkPickUp(b *testing.B) {
+	started := make(chan time.Time, 1)
+	d := runDaybook(b, b.TempDir(), 8, func() { started <- time.Now() })
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := &http.Server{Handler: d.Handler()}
+	go server.Serve(listener)
+	b.Cleanup(func() { server.Close() })
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	post := request("/api/tasks/submit", `{"task_type":"PROBE","parameters":{}}`)
+	answer := make([]byte, 64<<10)
+	var latencies []time.Duration
+	for b.Loop() {
+		sent := time.Now()
+		if _, err := conn.Write(post); err != nil {
+			b.Fatal(err)
+		}
+		latencies = append(latencies, (<-started).Sub(sent))
+		if _, err := conn.Read(answer); err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(time.Millisecond) // let the queue be idle again
+	}
+	slices.Sort(latencies)
+	reportLatency(b, latencies)
+}
+
+// BenchmarkRebuild folds a log of finished tasks, three events each. One operation is
+// one event.
+func BenchmarkRebuild(b *testing.B) {
+	dir := b.TempDir()
+	writeTasks(b, dir, max(b.N/3, 1))
+	log, err := sqlitelog.Open(b.Context(), sqlitelog.Options{Dir: dir})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer log.Close()
+	events := log.Head().Seq
+	b.ResetTimer()
+	if _, err := projection.Rebuild(b.Context(), log, nil); err != nil {
+		b.Fatal(err)
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+}
+
+// writeTasks leaves a data folder in which n tasks have run.
+func writeTasks(b *testing.B, dir string, n int) {
+	b.Helper()
+	var ran atomic.Int64
+	d, err := daybook.Open(b.Context(), daybook.Options{Data: dir, Concurrency: 256, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := d.Register(probe{func() { ran.Add(1) }}); err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx) }()
+	for left := n; left > 0; left -= 1000 {
+		submits := make([]task.Submit, min(left, 1000))
+		for i := range submits {
+			submits[i] = task.Submit{Type: "PROBE", Parameters: []byte("{}")}
+		}
+		if _, err := d.Submit(b.Context(), submits...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for {
+		changed := d.Views().Changed()
+		if succeeded(d.Views()) >= int64(n) {
+			break
+		}
+		<-changed
+	}
+	cancel()
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		b.Fatal(err)
+	}
+}

@@ -1,0 +1,167 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"daybook/eventlog"
+	"daybook/eventlog/eventlogtest"
+	"daybook/projection"
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bench is a scheduler under test, in a synctest bubble, over a log in memory.
+type bench struct {
+	t      *testing.T
+	log    eventlog.Log
+	s      *Scheduler
+	cancel context.CancelFunc
+	done   chan error
+
+	mu   sync.Mutex
+	runs []string // "type#n started" in order; guarded by mu
+	does map[string]func(ctx context.Context, a Attempt) (Outcome, error)
+}
+
+// open starts a scheduler over the log as a new process would.
+func open(t *testing.T, log eventlog.Log, o Options) *bench {
+	t.Helper()
+	views, err := projection.Rebuild(t.Context(), log, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t: t, log: log, does: map[string]func(context.Context, Attempt) (Outcome, error){}}
+	o.Log, o.Views, o.Payloads, o.Runner = log, views, eventlog.NewPayloads(log, 1<<20), b
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if b.s, err = New(o); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b.cancel, b.done = cancel, make(chan error, 1)
+	go func() { b.done <- b.s.Run(ctx) }()
+	synctest.Wait()
+	return b
+}
+
+// stop ends the scheduler in order and returns what Run returned.
+func (b *bench) stop() error {
+	b.cancel()
+	return <-b.done
+}
+
+func (b *bench) Knows(name string) bool { return name != "UNKNOWN" }
+
+// Run does what the test has set for the type: see does; else it succeeds at once.
+func (b *bench) Run(ctx context.Context, a Attempt) (Outcome, error) {
+	b.mu.Lock()
+	b.runs = append(b.runs, fmt.Sprintf("%s#%d", a.Task.Type, a.Task.Attempt))
+	do := b.does[a.Task.Type]
+	b.mu.Unlock()
+	if do == nil {
+		return Outcome{Result: []byte(`"done"`)}, nil
+	}
+	return do(ctx, a)
+}
+
+func (b *bench) ran() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Join(b.runs, " ")
+}
+
+func (b *bench) submit(c task.Submit) task.Task {
+	b.t.Helper()
+	got, err := b.s.Submit(b.t.Context(), "anonymous", []task.Submit{c})
+	if err != nil {
+		b.t.Fatalf("submit: %v", err)
+	}
+	return got[0].Task
+}
+
+func (b *bench) get(id ulid.ULID) task.Task {
+	b.t.Helper()
+	synctest.Wait()
+	t, _, err := b.s.o.Views.Get(b.t.Context(), id)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return t
+}
+
+func (b *bench) want(id ulid.ULID, status task.Status) task.Task {
+	b.t.Helper()
+	got := b.get(id)
+	if got.Status != status {
+		b.t.Fatalf("task is %s, want %s; its history: %s", got.Status, status, b.history(id))
+	}
+	return got
+}
+
+// history is the types of the task's events, without their prefix.
+func (b *bench) history(id ulid.ULID) string {
+	b.t.Helper()
+	synctest.Wait()
+	page, err := b.log.Read(b.t.Context(), 0, eventlog.Filter{Streams: []string{task.StreamOf(id)}}, 10_000)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var names []string
+	for _, e := range page.Events {
+		names = append(names, strings.TrimPrefix(e.Type, "task."))
+	}
+	return strings.Join(names, " ")
+}
+
+func (b *bench) wantHistory(id ulid.ULID, want string) {
+	b.t.Helper()
+	if got := b.history(id); got != want {
+		b.t.Errorf("history:\n got %s\nwant %s", got, want)
+	}
+}
+
+// errorText is the text of the task's latest error.
+func (b *bench) errorText(id ulid.ULID) string {
+	b.t.Helper()
+	body, err := b.log.Payload(b.t.Context(), b.get(id).ErrorSeq)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(body)
+}
+
+// until blocks until ctx ends, as a polite handler does.
+func until(ctx context.Context, _ Attempt) (Outcome, error) {
+	<-ctx.Done()
+	return Outcome{}, ctx.Err()
+}
+
+func failing(text string) func(context.Context, Attempt) (Outcome, error) {
+	return func(context.Context, Attempt) (Outcome, error) { return Outcome{}, errors.New(text) }
+}
+
+type permanentError struct{ error }
+
+func (permanentError) Permanent() bool { return true }
+
+// bubble runs the test in a synctest bubble with an empty log.
+func bubble(t *testing.T, test func(t *testing.T, log *eventlogtest.Memory)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, eventlogtest.NewMemory()) })
+}
+
+var _ = time.Second
