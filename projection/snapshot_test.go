@@ -1,15 +1,22 @@
 package projection
 
 import (
+	"context"
 	"fmt"
 	"slices"
-	"testing"
 
 	"daybook/task"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/oklog/ulid/v2"
 )
+
+// failer is what a test and a rapid check have in common.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
 
 // snapshot is all that two folds of one log must have in common.
 type snapshot struct {
@@ -26,13 +33,13 @@ type snapshot struct {
 }
 
 // snapshotOf looks at the views after all that is due by now was promoted.
-func snapshotOf(t testing.TB, v *Views, now task.Micros) snapshot {
+func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 	t.Helper()
 	v.Promote(now)
 	s := snapshot{Seq: v.Seq(), NextDue: v.NextDue(), ReadyCount: v.ReadyCount()}
 	for number := range v.table.size {
 		r := v.table.at(number).task
-		seqs, err := v.History(t.Context(), r.ID)
+		seqs, err := v.History(context.Background(), r.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,9 +78,9 @@ func orderOf(v *Views) (ready, waiting, running []string) {
 	return ready, waiting, running
 }
 
-func sameViews(t testing.TB, what string, want, got *Views, now task.Micros) {
+func sameViews(t failer, what string, want, got *Views, now task.Micros) {
 	t.Helper()
-	if diff := cmp.Diff(snapshotOf(t, want, now), snapshotOf(t, got, now)); diff != "" {
+	if diff := diffOf(snapshotOf(t, want, now), snapshotOf(t, got, now)); diff != "" {
 		t.Fatalf("%s (-want +got):\n%s", what, diff)
 	}
 }
@@ -85,3 +92,6 @@ func statusOf(v *Views, id ulid.ULID) task.Status {
 	}
 	return task.None
 }
+
+// diffOf says how got differs from want; "" = not at all.
+func diffOf(want, got any) string { return cmp.Diff(want, got) }
