@@ -1,0 +1,195 @@
+package sqlitelog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"daybook/eventlog"
+
+	sqlite3 "github.com/mattn/go-sqlite3"
+)
+
+// roomToOpen is how much must be free before a log that could only be read is opened for
+// writing again.
+const roomToOpen = 1 << 20
+
+// Append appends the entries in one transaction with one sync. See eventlog.Log. After
+// Close and after a failure every result wraps eventlog.ErrUnknown.
+func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.Result {
+	results := make([]eventlog.Result, len(entries))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.ready(ctx); err != nil {
+		for i := range results {
+			results[i].Err = err
+		}
+		return results
+	}
+	full := l.options.MinFree > 0 && freeBytes(l.dir) < l.options.MinFree
+	for {
+		l.admit(entries, results, full)
+		if len(l.batch) == 0 {
+			return results
+		}
+		err := l.commit()
+		if err == nil {
+			return results
+		}
+		l.takeBack(err, results)
+		if full || !isFull(err) || !reserved(entries) {
+			return results
+		}
+		full = true // what may use the reserve tries once more without the rest
+	}
+}
+
+// ready tells whether anything can be appended at all.
+func (l *Log) ready(ctx context.Context) error {
+	if l.closed {
+		return fmt.Errorf("%w: %w", eventlog.ErrUnknown, eventlog.ErrClosed)
+	}
+	if err := l.Failed(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if l.writer == nil {
+		return l.reopen()
+	}
+	return nil
+}
+
+// reopen opens a log for writing that could only be read, once there is room.
+func (l *Log) reopen() error {
+	if l.offline {
+		return fmt.Errorf("%w: it was opened for reading only", eventlog.ErrFull)
+	}
+	if time.Since(l.tried) < time.Second || freeBytes(l.dir) < roomToOpen {
+		return eventlog.ErrFull
+	}
+	l.tried = time.Now()
+	head := l.Head()
+	if err := errors.Join(l.pool.pause(), l.view.remove()); err != nil {
+		return l.fail(err)
+	}
+	l.view = view{}
+	err := l.openForWriting(found{id: l.id, base: l.base, head: head})
+	if err == nil {
+		l.readOnly.Store(false)
+		return nil
+	}
+	if !isFull(err) {
+		return l.fail(err)
+	}
+	if again := l.openForReading(found{id: l.id, base: l.base, head: head}); again != nil {
+		return l.fail(again)
+	}
+	return fmt.Errorf("%w: %w", eventlog.ErrFull, err)
+}
+
+// admit decides entry by entry what goes into the batch, and numbers it. Entries that
+// have a result already are left out.
+func (l *Log) admit(entries []eventlog.Entry, results []eventlog.Result, full bool) {
+	head := l.Head()
+	seq, at := head.Seq, head.At
+	l.batch = l.batch[:0]
+	for i := range entries {
+		e, r := &entries[i], &results[i]
+		if r.Err != nil && !(full && e.Reserve && errors.Is(r.Err, eventlog.ErrFull)) {
+			continue
+		}
+		*r = eventlog.Result{}
+		if e.Expect.Scope != "" && head.Seq > e.Expect.LastSeq {
+			r.Err = fmt.Errorf("%w: %s is guarded after %d, the head is %d", eventlog.ErrConflict, e.Expect.Scope, e.Expect.LastSeq, head.Seq)
+			continue
+		}
+		if full && !e.Reserve {
+			r.Err = eventlog.ErrFull
+			continue
+		}
+		if r.Err = check(e, at); r.Err != nil {
+			continue
+		}
+		r.First = seq + 1
+		for _, event := range e.Events {
+			seq++
+			event.Seq = seq
+			event.HasPayload = event.Payload != nil
+			l.batch = append(l.batch, event)
+		}
+		at = e.Events[len(e.Events)-1].At
+		r.Last = seq
+	}
+}
+
+// commit writes the batch, then the witness, and then lets readers see it.
+func (l *Log) commit() error {
+	hash, err := l.writer.write(l.Head().Hash, l.batch)
+	if err != nil {
+		return err
+	}
+	last := l.batch[len(l.batch)-1]
+	if err := l.writer.foldIfLong(); err != nil {
+		return doubt{fmt.Errorf("fold the WAL: %w", err)}
+	}
+	if err := l.sidecar.write(witness{l.id, last.Seq, hash}); err != nil {
+		return doubt{fmt.Errorf("write %s: %w", sidecarName, err)}
+	}
+	l.loss.Store(nil)
+	l.ring.add(l.batch)
+	l.head.Store(&eventlog.Head{Seq: last.Seq, Hash: hash, At: last.At})
+	l.signal.Raise()
+	return nil
+}
+
+// takeBack gives the entries of the batch their error.
+func (l *Log) takeBack(err error, results []eventlog.Result) {
+	if isFull(err) {
+		err = fmt.Errorf("%w: %w", eventlog.ErrFull, err)
+	} else {
+		err = l.fail(err)
+	}
+	for _, e := range l.batch {
+		e.Seq, e.Hash, e.PayloadHash, e.HasPayload = 0, eventlog.Hash{}, eventlog.Hash{}, false
+	}
+	for i := range results {
+		if results[i].Err == nil {
+			results[i] = eventlog.Result{Err: err}
+		}
+	}
+}
+
+// fail stops the log: nobody knows what is on disk.
+func (l *Log) fail(err error) error {
+	err = fmt.Errorf("%w: %w", eventlog.ErrUnknown, err)
+	if l.failed.CompareAndSwap(nil, &err) {
+		l.logger.Error("the log takes no more appends", "dir", l.dir, "error", err)
+	}
+	return l.Failed()
+}
+
+func reserved(entries []eventlog.Entry) bool {
+	for i := range entries {
+		if entries[i].Reserve {
+			return true
+		}
+	}
+	return false
+}
+
+// doubt is an error after which nobody knows, whatever SQLite says of it.
+type doubt struct{ error }
+
+func (d doubt) Unwrap() error { return d.error }
+
+// isFull tells whether err says that there is no room and nothing was written.
+func isFull(err error) bool {
+	if _, ok := errors.AsType[doubt](err); ok {
+		return false
+	}
+	_, primary := code(err)
+	return primary == sqlite3.ErrFull
+}

@@ -1,0 +1,14 @@
+// Package sqlitelog keeps a log in one SQLite file: the default engine.
+//
+// What Append reports as appended is on disk: WAL with synchronous=FULL, one sync a call.
+// A witness beside the log, two slots in daybook.head, says how far the log was
+// acknowledged; a log that is shorter than its witness, or tells another history, is not
+// opened (see Options.AcceptLoss). One process owns a log at a time, by a lock on
+// daybook.lock.
+//
+// Doubt stops the writer: after any error of the disk the log takes no more appends and
+// must be reopened (see Log.Failed). A full disk is not doubt: it refuses and heals.
+//
+// The package has no opinion on what an event means, and starts no goroutine that
+// outlives a call.
+package sqlitelog

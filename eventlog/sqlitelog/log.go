@@ -1,0 +1,255 @@
+package sqlitelog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"daybook/eventlog"
+)
+
+// Log is one open log. It implements eventlog.Log.
+type Log struct {
+	dir     string
+	id      string
+	base    eventlog.Head
+	options Options
+	logger  *slog.Logger
+	lock    *lock
+	pool    *pool
+	ring    *ring
+	signal  eventlog.Signal
+	loss    atomic.Pointer[Loss]
+
+	head   atomic.Pointer[eventlog.Head] // written with mu held
+	failed atomic.Pointer[error]
+
+	mu      sync.Mutex // held by Append, ErasePayload and Close
+	writer  *writer    // guarded by mu; nil while the log can only be read
+	sidecar *sidecar   // guarded by mu
+	view    view       // guarded by mu; what a log that can only be read is read through
+	tried   time.Time  // guarded by mu; when a writer was last asked for
+	batch   []*eventlog.Event
+	closed  bool // guarded by mu
+
+	readOnly atomic.Bool
+	offline  bool // opened by OpenReadOnly: there will be no writer
+}
+
+var _ eventlog.Log = (*Log)(nil)
+
+// Open opens the log in o.Dir, or makes one. Errors: ErrLocked, ErrForeign, a *LossError
+// (unless o.AcceptLoss), eventlog.ErrDamaged; after any of them every byte of the log and
+// beside it is as it was. A full disk is no error as long as there is a log to read: see
+// ReadOnly. ctx is looked at before anything is done.
+func Open(ctx context.Context, o Options) (*Log, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := checkVersion(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	held, err := takeLock(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	l := newLog(o, held)
+	if err := l.start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open log: %w", err), held.release())
+	}
+	return l, nil
+}
+
+func newLog(o Options, held *lock) *Log {
+	return &Log{
+		dir: o.Dir, options: o, logger: o.Logger, lock: held, pool: newPool(), ring: newRing(o.RingEvents, o.RingBytes),
+	}
+}
+
+// start looks at the log without changing it, and only then opens it for writing.
+func (l *Log) start() error {
+	if err := removeLooks(l.dir); err != nil {
+		return err
+	}
+	f, w, slot, loss, err := l.inspect()
+	if err != nil {
+		return err
+	}
+	if loss != nil && !l.options.AcceptLoss {
+		return &LossError{Dir: l.dir, Loss: *loss}
+	}
+	l.loss.Store(loss)
+	if loss != nil || w == (witness{}) {
+		l.sidecar = &sidecar{dir: l.dir}
+	} else if l.sidecar, err = openSidecar(l.dir, slot); err != nil {
+		return err
+	}
+	if err = l.openForWriting(f); err == nil {
+		return nil
+	}
+	if !isFull(err) || f.empty {
+		return errors.Join(err, l.sidecar.close())
+	}
+	l.logger.Warn("disk is full: the log can only be read", "dir", l.dir, "error", err)
+	if err := l.openForReading(f); err != nil {
+		return errors.Join(err, l.sidecar.close())
+	}
+	return nil
+}
+
+// inspect compares the log with its witness; slot is where the witness was found.
+func (l *Log) inspect() (f found, w witness, slot int, loss *Loss, err error) {
+	w, slot, witnessErr := readWitness(l.dir)
+	v, err := look(l.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		f = found{empty: true}
+		loss, err = compare(nil, f, w, witnessErr)
+		return f, w, slot, loss, err
+	}
+	if err != nil {
+		return f, w, slot, nil, err
+	}
+	defer func() { err = errors.Join(err, v.remove()) }()
+	c, err := v.open()
+	if err != nil {
+		return f, w, slot, nil, damage(err)
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	if f, err = find(c); err != nil {
+		return f, w, slot, nil, err
+	}
+	loss, err = compare(c, f, w, witnessErr)
+	return f, w, slot, loss, err
+}
+
+// openForWriting makes the log if it is new and opens its writer and readers. What was
+// found must still be there.
+func (l *Log) openForWriting(f found) error {
+	path := filepath.Join(l.dir, logName)
+	w, err := openWriter(path, f.empty)
+	if err != nil {
+		return err
+	}
+	now, err := find(w.c)
+	if err == nil && !f.empty && now != f {
+		err = fmt.Errorf("%w: it changed while it was being opened", eventlog.ErrDamaged)
+	}
+	if err == nil {
+		err = l.pool.open(func() (*conn, error) { return connect(path, "mode=ro&_query_only=1") })
+	}
+	if err == nil && l.sidecar.file == nil && l.loss.Load() == nil {
+		err = l.sidecar.replace(witness{now.id, now.head.Seq, now.head.Hash})
+	}
+	if err != nil {
+		return errors.Join(err, l.pool.close(), w.close())
+	}
+	l.writer = w
+	l.setFound(now)
+	return nil
+}
+
+func (l *Log) openForReading(f found) error {
+	v, err := look(l.dir)
+	if err != nil {
+		return err
+	}
+	if err := l.pool.open(v.open); err != nil {
+		return errors.Join(err, v.remove())
+	}
+	l.view = v
+	l.readOnly.Store(true)
+	l.setFound(f)
+	return nil
+}
+
+func (l *Log) setFound(f found) {
+	l.id, l.base = f.id, f.base
+	l.head.Store(&f.head)
+}
+
+// ID is the log's own identity.
+func (l *Log) ID() string { return l.id }
+
+// Head returns the last event that was acknowledged.
+func (l *Log) Head() eventlog.Head { return *l.head.Load() }
+
+// Follow returns a follower whose first event is after+1.
+func (l *Log) Follow(after int64) *eventlog.Follower {
+	return eventlog.NewFollower(l, &l.signal, after)
+}
+
+// Loss says what was lost, nil when nothing was. It is known from the start on and stays
+// until the first append has rewritten the witness.
+func (l *Log) Loss() *Loss { return l.loss.Load() }
+
+// ReadOnly tells that the log can only be read, because there was no room to open it for
+// writing. The first append that finds room again ends that.
+func (l *Log) ReadOnly() bool { return l.readOnly.Load() }
+
+// Failed returns the error after which the log takes no more appends, nil while it does.
+func (l *Log) Failed() error {
+	if err := l.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// WALSize is the size of the write-ahead log on disk in bytes.
+func (l *Log) WALSize() int64 { return fileSize(filepath.Join(l.dir, logName+"-wal")) }
+
+// Size is the size of the log on disk in bytes, its write-ahead log included.
+func (l *Log) Size() int64 { return fileSize(filepath.Join(l.dir, logName)) + l.WALSize() }
+
+// Ring says how many recent events are kept in memory and how many bytes they are.
+func (l *Log) Ring() (events int, bytes int64) { return l.ring.size() }
+
+func fileSize(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Close waits for what is going on, closes the files and gives back the lock. A log that
+// has failed is left on disk as it is.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	var errs []error
+	if l.writer != nil && l.Failed() != nil {
+		// The last connection to close folds the WAL into the database and deletes it,
+		// unless it can only read.
+		errs = append(errs, l.writer.close(), l.pool.close())
+	} else {
+		errs = append(errs, l.pool.close())
+		if l.writer != nil {
+			errs = append(errs, l.writer.foldAndClose())
+		}
+	}
+	if l.sidecar != nil {
+		errs = append(errs, l.sidecar.close())
+	}
+	errs = append(errs, l.view.remove(), l.lock.release())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close log: %w", err)
+	}
+	return nil
+}

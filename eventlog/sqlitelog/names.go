@@ -1,0 +1,9 @@
+package sqlitelog
+
+// Names in the folder of a log.
+const (
+	logName     = "log-00000000000000000001.db" // the number is the first seq it may hold
+	sidecarName = "daybook.head"
+	lockName    = "daybook.lock"
+	lookPrefix  = "daybook.look-" // folders that a start makes to look at the log; see view
+)

@@ -1,0 +1,120 @@
+package sqlitelog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"daybook/eventlog"
+)
+
+// readers is how many connections read at the same time.
+const readers = 4
+
+// reader is one connection that reads, with its statements.
+type reader struct {
+	c                                        *conn
+	page, filtered, one, payload, hash, scan *stmt
+}
+
+// columns of an event as decode takes them; data as a BLOB spares a copy.
+const columns = "seq, at, stream, version, type, v, actor, CAST(data AS BLOB), payload_hash, hash"
+
+const (
+	pageSQL = "SELECT " + columns + " FROM events WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3"
+	// Each list is a JSON array or NULL, which takes everything.
+	filteredSQL = "SELECT " + columns + ` FROM events WHERE seq > ?1 AND seq <= ?2
+		AND (?4 IS NULL OR stream IN (SELECT value FROM json_each(?4)))
+		AND (?5 IS NULL OR type IN (SELECT value FROM json_each(?5)))
+		AND (?6 IS NULL OR actor IN (SELECT value FROM json_each(?6)))
+		ORDER BY seq LIMIT ?3`
+	oneSQL     = "SELECT " + columns + " FROM events WHERE seq = ?1"
+	payloadSQL = `SELECT e.payload_hash, p.salt, p.body
+		FROM events e LEFT JOIN payloads p ON p.seq = e.seq WHERE e.seq = ?1`
+	hashSQL = "SELECT hash FROM events WHERE seq = ?1"
+)
+
+func newReader(c *conn) (*reader, error) {
+	r := &reader{c: c}
+	for _, p := range []struct {
+		to  **stmt
+		sql string
+	}{
+		{&r.page, pageSQL}, {&r.filtered, filteredSQL}, {&r.one, oneSQL},
+		{&r.payload, payloadSQL}, {&r.hash, hashSQL}, {&r.scan, scanSQL},
+	} {
+		s, err := c.prepare(p.sql)
+		if err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+		*p.to = s
+	}
+	return r, nil
+}
+
+// pool lends readers. Whoever has one gives it back after a short page.
+type pool struct {
+	idle   chan *reader
+	closed chan struct{}
+	once   sync.Once
+	count  int // readers that exist; changed only by open, pause and close, which are not concurrent
+}
+
+func newPool() *pool {
+	return &pool{idle: make(chan *reader, readers), closed: make(chan struct{})}
+}
+
+// open fills the pool.
+func (p *pool) open(connect func() (*conn, error)) error {
+	for range readers {
+		c, err := connect()
+		if err != nil {
+			return errors.Join(fmt.Errorf("open a reading connection: %w", err), p.pause())
+		}
+		r, err := newReader(c)
+		if err != nil {
+			return errors.Join(fmt.Errorf("open a reading connection: %w", err), p.pause())
+		}
+		p.idle <- r
+		p.count++
+	}
+	return nil
+}
+
+// pause waits for all readers and closes them; open fills the pool again.
+func (p *pool) pause() error {
+	var errs []error
+	for ; p.count > 0; p.count-- {
+		r := <-p.idle
+		errs = append(errs, r.c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// close ends the pool: take answers ErrClosed from now on.
+func (p *pool) close() error {
+	p.once.Do(func() { close(p.closed) })
+	return p.pause()
+}
+
+func (p *pool) take(ctx context.Context) (*reader, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case <-p.closed:
+		return nil, eventlog.ErrClosed
+	default:
+	}
+	select {
+	case r := <-p.idle:
+		return r, nil
+	case <-p.closed:
+		return nil, eventlog.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pool) give(r *reader) { p.idle <- r }

@@ -1,0 +1,45 @@
+package sqlitelog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"daybook/eventlog"
+)
+
+// OpenReadOnly opens the log in dir to be looked at while no server has it. It changes
+// no byte of it. A log that has lost events is opened too: see Loss. Append answers
+// ErrFull. Errors: ErrLocked, ErrForeign, eventlog.ErrDamaged, os.ErrNotExist.
+func OpenReadOnly(ctx context.Context, dir string) (*Log, error) {
+	o, err := Options{Dir: dir}.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(ctx.Err(), checkVersion()); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(dir, logName)); err != nil {
+		return nil, fmt.Errorf("open log: there is none in %s: %w", dir, os.ErrNotExist)
+	}
+	held, err := shareLock(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	l := newLog(o, held)
+	l.offline = true
+	f, _, _, loss, err := l.inspect()
+	if err == nil && f.empty {
+		err = fmt.Errorf("%w: it is empty", eventlog.ErrDamaged)
+	}
+	if err == nil {
+		err = l.openForReading(f)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open log: %w", err), held.release())
+	}
+	l.loss.Store(loss)
+	return l, nil
+}

@@ -1,0 +1,73 @@
+package sqlitelog
+
+import (
+	"database/sql/driver"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"daybook/eventlog"
+
+	sqlite3 "github.com/mattn/go-sqlite3"
+)
+
+//go:embed schema.sql
+var schemaSQL string
+
+const (
+	applicationID = 0x4442_4b31 // "DBK1"
+	schemaVersion = 1
+)
+
+// ErrForeign: the file is no log of Daybook, or one of a newer Daybook.
+var ErrForeign = errors.New("not a log that this version can open")
+
+// checkSchema says whose file it is and whether it can be read.
+func checkSchema(c *conn) error {
+	app, err := c.number("PRAGMA application_id")
+	if err != nil {
+		return damage(err)
+	}
+	if app != applicationID {
+		return fmt.Errorf("%w: %s is not a Daybook log", ErrForeign, logName)
+	}
+	version, err := c.number("PRAGMA user_version")
+	if err != nil {
+		return damage(err)
+	}
+	if version != schemaVersion {
+		return fmt.Errorf("%w: %s has schema %d and was written by a newer Daybook; this one knows %d",
+			ErrForeign, logName, version, schemaVersion)
+	}
+	return nil
+}
+
+// create makes the tables of a new log, all or none.
+func create(c *conn, now time.Time) error {
+	id := newULID(now)
+	base := eventlog.FirstHash(id)
+	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	err := c.exec(schemaSQL)
+	if err == nil {
+		_, err = c.Exec("INSERT INTO meta VALUES (?, ?, ?, 0, ?)", []driver.Value{int64(schemaVersion), id, now.UnixMicro(), base[:]})
+	}
+	if err == nil {
+		err = c.exec(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, schemaVersion))
+	}
+	if err != nil {
+		return errors.Join(err, c.exec("ROLLBACK"))
+	}
+	return c.exec("COMMIT")
+}
+
+// damage marks errors which say that the file is not what it was.
+func damage(err error) error {
+	switch _, primary := code(err); primary {
+	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
+		return fmt.Errorf("%w: %w", eventlog.ErrDamaged, err)
+	}
+	return err
+}

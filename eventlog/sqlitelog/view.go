@@ -1,0 +1,167 @@
+package sqlitelog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"daybook/eventlog"
+)
+
+// view is a way to read a log without changing a byte of it or beside it.
+//
+// Opening a WAL database, even with mode=ro, makes or rewrites its -shm file, and
+// opening it for writing may cut a damaged WAL and delete it at the end. So SQLite is shown
+// a hard link to the database and a copy of the WAL, in a folder of their own. A
+// database without WAL is whole in itself and is read where it lies.
+type view struct {
+	path  string
+	query string
+	temp  string // folder to be removed; "" = none
+}
+
+// look prepares a view of the log in dir. os.ErrNotExist: there is no log.
+func look(dir string) (view, error) {
+	path := filepath.Join(dir, logName)
+	if _, err := os.Stat(path); err != nil {
+		return view{}, err
+	}
+	wal, err := os.Stat(path + "-wal")
+	if errors.Is(err, os.ErrNotExist) || err == nil && wal.Size() == 0 {
+		return view{path: path, query: "mode=ro&immutable=1"}, nil
+	}
+	if err != nil {
+		return view{}, err
+	}
+	v, err := lookAside(dir, path)
+	if err == nil {
+		return v, nil
+	}
+	// No hard links here, or no room for the copy: read in place. With readonly_shm
+	// SQLite keeps the index of the WAL in memory.
+	query := "mode=ro"
+	if _, err := os.Stat(path + "-shm"); err == nil {
+		query += "&readonly_shm=1"
+	}
+	return view{path: path, query: query}, nil
+}
+
+func lookAside(dir, path string) (view, error) {
+	temp, err := os.MkdirTemp(dir, lookPrefix)
+	if err != nil {
+		return view{}, err
+	}
+	v := view{path: filepath.Join(temp, logName), query: "mode=ro", temp: temp}
+	err = os.Link(path, v.path)
+	if err == nil {
+		err = copyFile(v.path+"-wal", path+"-wal")
+	}
+	if err != nil {
+		return view{}, errors.Join(err, v.remove())
+	}
+	return v, nil
+}
+
+func copyFile(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+func (v view) open() (*conn, error) { return connect(v.path, v.query) }
+
+// remove takes away what the view made. Its connections are closed before.
+func (v view) remove() error {
+	if v.temp == "" {
+		return nil
+	}
+	return os.RemoveAll(v.temp)
+}
+
+// removeLooks takes away what a start that was killed left behind.
+func removeLooks(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, lookPrefix+"*"))
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
+}
+
+// found is what a look at a log shows.
+type found struct {
+	empty bool // no log was made yet: no file, or one without tables
+	id    string
+	base  eventlog.Head
+	head  eventlog.Head
+}
+
+// find reads identity and head through c.
+func find(c *conn) (found, error) {
+	tables, err := c.number("SELECT count(*) FROM sqlite_schema")
+	if err != nil {
+		return found{}, damage(err)
+	}
+	if tables == 0 {
+		return found{empty: true}, nil
+	}
+	if err := checkSchema(c); err != nil {
+		return found{}, err
+	}
+	var f found
+	row, err := c.row(3, "SELECT log_id, base_seq, base_hash FROM meta")
+	if err != nil {
+		return found{}, fmt.Errorf("read meta: %w", damage(err))
+	}
+	id, ok1 := row[0].(string)
+	seq, ok2 := row[1].(int64)
+	hash, ok3 := row[2].([]byte)
+	if !ok1 || !ok2 || !ok3 || len(id) != ulidSize || len(hash) != eventlog.HashSize {
+		return found{}, fmt.Errorf("read meta: %w", eventlog.ErrDamaged)
+	}
+	f.id, f.base = id, eventlog.Head{Seq: seq, Hash: eventlog.Hash(hash)}
+	f.head, err = readHead(c, f.base)
+	return f, err
+}
+
+func readHead(c *conn, base eventlog.Head) (eventlog.Head, error) {
+	row, err := c.row(3, "SELECT seq, hash, at FROM events ORDER BY seq DESC LIMIT 1")
+	if errors.Is(err, io.EOF) {
+		return base, nil
+	}
+	if err != nil {
+		return eventlog.Head{}, fmt.Errorf("read head: %w", damage(err))
+	}
+	seq, ok1 := row[0].(int64)
+	hash, ok2 := row[1].([]byte)
+	at, ok3 := row[2].(int64)
+	if !ok1 || !ok2 || !ok3 || len(hash) != eventlog.HashSize {
+		return eventlog.Head{}, fmt.Errorf("read head: %w", eventlog.ErrDamaged)
+	}
+	return eventlog.Head{Seq: seq, Hash: eventlog.Hash(hash), At: at}, nil
+}
+
+// hashAt returns the stored hash of event seq, or that of the base.
+func hashAt(c *conn, base eventlog.Head, seq int64) (eventlog.Hash, error) {
+	if seq == base.Seq {
+		return base.Hash, nil
+	}
+	row, err := c.row(1, "SELECT hash FROM events WHERE seq = ?", seq)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return eventlog.Hash{}, damage(err)
+	}
+	hash, ok := row[0].([]byte)
+	if err != nil || !ok || len(hash) != eventlog.HashSize {
+		return eventlog.Hash{}, fmt.Errorf("%w: event %d is missing", eventlog.ErrDamaged, seq)
+	}
+	return eventlog.Hash(hash), nil
+}
