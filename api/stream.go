@@ -263,14 +263,14 @@ func message(kind string, seq int64, data []byte) *sse.Event {
 	return &sse.Event{ID: strconv.AppendInt(nil, seq, 10), Event: []byte(kind), Data: data}
 }
 
-// hello says where the stream begins: {"seq","log_id"} and what extra adds. A client
+// announce says where the stream begins: {"seq","log_id"} and what extra adds. A client
 // that came from elsewhere is told to begin again.
-func (c *connection) hello(open opening, extra []byte) bool {
+func (c *connection) announce(open opening, extra []byte) bool {
 	data := append([]byte(nil), `{"seq":`...)
 	data = strconv.AppendInt(data, open.after, 10)
 	data = append(data, `,"log_id":`...)
 	data = appendText(data, c.api.Log.ID())
-	begin := message("hello", open.after, append(append(data[:len(data):len(data)], extra...), '}'))
+	begin := message("open", open.after, append(append(data[:len(data):len(data)], extra...), '}'))
 	begin.Retry = []byte(retryHint)
 	if open.reset == "" {
 		return c.publish(begin)
@@ -290,7 +290,7 @@ func (c *connection) alive(seq int64, extra []byte) bool {
 
 // followLog publishes every event after the opening, a message each, in order.
 func (c *connection) followLog(open opening) {
-	if !c.hello(open, nil) {
+	if !c.announce(open, nil) {
 		return
 	}
 	follower := c.api.Log.Follow(open.after)
@@ -341,7 +341,7 @@ func (c *connection) next(f *eventlog.Follower, filter eventlog.Filter, until ti
 // followViews publishes what changed since the opening, the first change at once, then
 // at most every 25 ms.
 func (c *connection) followViews(open opening) {
-	if !c.hello(open, c.api.screenState()) {
+	if !c.announce(open, c.api.screenState()) {
 		return
 	}
 	after := open.after

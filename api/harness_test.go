@@ -1,0 +1,281 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"daybook/eventlog"
+	"daybook/eventlog/eventlogtest"
+	"daybook/files"
+	"daybook/projection"
+	"daybook/scheduler"
+	"daybook/task"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// kit is the types of the tests, and what runs them. ECHO gives its parameters back, FAIL
+// fails for good, HOLD reports half and waits until it is let go or called off.
+type kit struct {
+	mu   sync.Mutex
+	held map[string]chan struct{} // by id; guarded by mu
+}
+
+var kitSpecs = []task.TypeSpec{
+	{Name: "ECHO", Title: "Echo", Description: "Gives its parameters back.", ParametersSchema: json.RawMessage(`{"type":"object"}`)},
+	{Name: "FAIL", Title: "Fail", Description: "Fails."},
+	{Name: "HOLD", Title: "Hold", Description: "Waits."},
+}
+
+func (k *kit) Specs() []task.TypeSpec { return kitSpecs }
+
+func (k *kit) Knows(name string) bool {
+	for _, s := range kitSpecs {
+		if s.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Prepare wants "n" to be a number, takes "file" for a file's id and adds "made":true.
+func (k *kit) Prepare(_ string, parameters []byte) ([]byte, []string, []task.FieldError, error) {
+	var p struct {
+		N    any
+		File string
+	}
+	_ = json.Unmarshal(parameters, &p)
+	if _, ok := p.N.(float64); p.N != nil && !ok {
+		return nil, nil, []task.FieldError{{Pointer: "/parameters/n", Detail: "must be a number"}}, nil
+	}
+	var ids []string
+	if p.File != "" {
+		ids = []string{p.File}
+	}
+	prepared := append(parameters[:len(parameters)-1:len(parameters)-1], `,"made":true}`...)
+	if len(parameters) == 2 {
+		prepared = []byte(`{"made":true}`)
+	}
+	return prepared, ids, nil, nil
+}
+
+func (k *kit) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome, error) {
+	switch a.Task.Type {
+	case "FAIL":
+		return scheduler.Outcome{}, permanentError{errors.New(`it "broke"`)}
+	case "HOLD":
+		a.Report(50, "half way")
+		select {
+		case <-k.gate(a.Task.Name()):
+		case <-ctx.Done():
+			return scheduler.Outcome{}, context.Cause(ctx)
+		}
+	}
+	return scheduler.Outcome{Result: a.Parameters}, nil
+}
+
+type permanentError struct{ error }
+
+func (permanentError) Permanent() bool { return true }
+
+func (k *kit) gate(id string) chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.held == nil {
+		k.held = make(map[string]chan struct{})
+	}
+	if k.held[id] == nil {
+		k.held[id] = make(chan struct{})
+	}
+	return k.held[id]
+}
+
+// letGo ends the HOLD task.
+func (k *kit) letGo(id string) { close(k.gate(id)) }
+
+// house is everything behind one server.
+type house struct {
+	*testing.T
+	*kit
+	api    *API
+	server *httptest.Server
+	log    eventlog.Log
+	views  *projection.Views
+	logged *logged
+}
+
+// logged is what the server logs.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+var testPage = fstest.MapFS{
+	"index.html":    {Data: []byte("<!doctype html><title>Daybook</title>")},
+	"app/main.js":   {Data: []byte("export {}\n")},
+	"README.hidden": {Data: []byte("not served")},
+}
+
+// open starts a server over a log; nil = one in memory.
+func open(t *testing.T, log eventlog.Log, change ...func(*Options)) *house {
+	t.Helper()
+	h := &house{T: t, kit: &kit{}, log: log, logged: &logged{}}
+	if log == nil {
+		h.log = eventlogtest.NewMemory()
+	}
+	logger := slog.New(slog.NewTextHandler(h.logged, nil))
+	var err error
+	if h.views, err = projection.Rebuild(t.Context(), h.log, nil); err != nil {
+		t.Fatal(err)
+	}
+	payloads := eventlog.NewPayloads(h.log, 1<<20)
+	s, err := scheduler.New(scheduler.Options{Log: h.log, Views: h.views, Payloads: payloads, Runner: h.kit,
+		Concurrency: 2, Grace: time.Second, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := files.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Log: h.log, Views: h.views, Payloads: payloads, Scheduler: s, Types: h.kit, Files: store, Page: testPage,
+		MaxFile: 1 << 20, Version: "test", Logger: logger}
+	for _, f := range change {
+		f(&o)
+	}
+	if h.api, err = New(o); err != nil {
+		t.Fatal(err)
+	}
+	h.server = httptest.NewServer(h.api)
+	ctx, stop := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		h.api.StopStreams()
+		h.server.CloseClientConnections()
+		h.server.Close()
+		http.DefaultClient.CloseIdleConnections()
+		stop()
+		<-ran
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// answer is what a request came back with.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// do sends a request. headers are "Name: value".
+func (h *house) do(method, path, body string, headers ...string) answer {
+	h.Helper()
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	r, err := http.NewRequestWithContext(h.Context(), method, h.server.URL+path, reader)
+	if err != nil {
+		h.Fatal(err)
+	}
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		if name == "Host" {
+			r.Host = value
+		}
+		r.Header.Add(name, value)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		h.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(text)}
+}
+
+// want sends a request and fails unless it is answered 200.
+func (h *house) want(method, path, body string, headers ...string) answer {
+	h.Helper()
+	a := h.do(method, path, body, headers...)
+	if a.status != http.StatusOK {
+		h.Fatalf("%s %s: %d %s", method, path, a.status, a.body)
+	}
+	return a
+}
+
+// object decodes the body.
+func (a answer) object(t testing.TB) map[string]any {
+	t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
+		t.Fatalf("%v in %q", err, a.body)
+	}
+	return v
+}
+
+func (a answer) list(t testing.TB) []map[string]any {
+	t.Helper()
+	var v []map[string]any
+	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
+		t.Fatalf("%v in %q", err, a.body)
+	}
+	return v
+}
+
+// submit submits a task and returns its id.
+func (h *house) submit(body string) string {
+	h.Helper()
+	return h.want("POST", "/api/tasks/submit", body).object(h)["id"].(string)
+}
+
+// until waits until the task has the status.
+func (h *house) until(id string, status string) map[string]any {
+	h.Helper()
+	ctx, cancel := context.WithTimeout(h.Context(), 10*time.Second)
+	defer cancel()
+	for {
+		changed := h.views.Changed()
+		t := h.want("GET", "/api/tasks/"+id, "").object(h)
+		if t["status"] == status {
+			return t
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			h.Fatalf("%s is %v, not %s", id, t["status"], status)
+		}
+	}
+}
