@@ -108,7 +108,7 @@ func (k *kit) letGo(id string) { close(k.gate(id)) }
 
 // house is everything behind one server.
 type house struct {
-	*testing.T
+	testing.TB
 	*kit
 	api    *API
 	server *httptest.Server
@@ -142,9 +142,9 @@ var testPage = fstest.MapFS{
 }
 
 // open starts a server over a log; nil = one in memory.
-func open(t *testing.T, log eventlog.Log, change ...func(*Options)) *house {
+func open(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 	t.Helper()
-	h := &house{T: t, kit: &kit{}, log: log, logged: &logged{}}
+	h := &house{TB: t, kit: &kit{}, log: log, logged: &logged{}}
 	if log == nil {
 		h.log = eventlogtest.NewMemory()
 	}
