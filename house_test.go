@@ -25,7 +25,7 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook": {
 		code: []string{"daybook/api", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/files",
-			"daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/ui"},
+			"daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/ui", ulid},
 		tests: []string{"daybook", "daybook/client", goleak, cmp},
 	},
 	"daybook/api": {

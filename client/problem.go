@@ -29,13 +29,18 @@ type FieldError struct {
 	Detail  string `json:"detail"`
 }
 
-// Error is the refusal on one line for a person.
+// Error is the refusal on one line for a person. Where single values are to blame, they
+// take the place of advice that was written for programs.
 func (p *Problem) Error() string {
-	var b strings.Builder
-	b.WriteString(p.Detail)
-	if p.Detail == "" {
-		b.WriteString(p.Title)
+	text := p.Detail
+	if text == "" {
+		text = p.Title
 	}
+	if len(p.Errors) > 0 {
+		text, _, _ = strings.Cut(text, ". ")
+	}
+	var b strings.Builder
+	b.WriteString(strings.TrimSuffix(text, "."))
 	for i, e := range p.Errors {
 		b.WriteString([]string{": ", "; "}[min(i, 1)])
 		if e.Pointer != "" {

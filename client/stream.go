@@ -28,7 +28,7 @@ const (
 	// The pause before a stream is opened again doubles from shortest to longest, and
 	// up to half of it is left to chance.
 	shortestPause = 100 * time.Millisecond
-	longestPause  = 5 * time.Second
+	longestPause  = 2 * time.Second
 )
 
 // Head, as a position to start from, stands for the head of the log at that moment.

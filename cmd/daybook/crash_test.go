@@ -177,7 +177,10 @@ func (l *loader) submitWithKey(ctx context.Context) error {
 			}
 			continue // and once more, to see that it is the same task
 		}
-		if status := client.StatusOf(err); ctx.Err() != nil || status != 0 && status != 503 {
+		if ctx.Err() != nil {
+			return err
+		}
+		if status := client.StatusOf(err); status != 0 && status != 503 {
 			l.oracle.object("submit with a key: %v", err)
 			return err
 		}

@@ -62,6 +62,16 @@ func (p *process) ready(patience time.Duration) error {
 	}
 }
 
+// ended tells whether the server has ended.
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // stop sends a signal, waits for the end and returns the exit code; -1 = by the signal.
 func (p *process) stop(signal syscall.Signal, patience time.Duration) (code int, err error) {
 	if err := p.cmd.Process.Signal(signal); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
@@ -20,12 +21,13 @@ const patience = time.Minute
 // TestScripts runs the command as a person would. Beside testscript's own commands there
 // are:
 //
-//	serve [FLAG…]          starts a server on ./data, sets DAYBOOK_SERVER
-//	stop TERM|INT|KILL [N] sends the signal; with N, the exit code must be N
+//	serve [FLAG…]          starts a server on ./data, sets DAYBOOK_SERVER and ADDR
+//	signal TERM|INT|KILL [N] sends it to the server; with N, the exit code must be N
 //	stderr-of-serve TEXT   what the latest server said must have the text in it
 //	exits N COMMAND…       runs a command that must end with exit code N
 //	capture NAME           sets NAME to the last command's standard output
-//	flip FILE              changes one bit in the middle of a file
+//	flip FILE TEXT         changes one bit of the first TEXT in a file
+//	cut FILE               drops the second half of a file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -33,14 +35,16 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Values[servers{}] = &servers{}
+			env.Setenv("LOG", "log-00000000000000000001.db")
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve":           scriptServe,
-			"stop":            scriptStop,
+			"signal":          scriptSignal,
 			"capture":         scriptCapture,
 			"exits":           scriptExits,
 			"flip":            scriptFlip,
+			"cut":             scriptCut,
 			"stderr-of-serve": scriptServeStderr,
 		},
 	})
@@ -60,8 +64,9 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 		_ = p.cmd.Process.Kill()
 		<-p.done
 	})
-	serversOf(ts).latest = p
-	err = p.ready(patience)
+	if err = p.ready(patience); err == nil || serversOf(ts).latest == nil || serversOf(ts).latest.ended() {
+		serversOf(ts).latest = p
+	}
 	if neg {
 		if err == nil {
 			ts.Fatalf("the server started; it should have refused")
@@ -71,12 +76,13 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(err)
 	ts.Setenv("DAYBOOK_SERVER", p.url)
+	ts.Setenv("ADDR", strings.TrimPrefix(p.url, "http://"))
 }
 
-func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
+func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
 	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL}
 	if neg || len(args) < 1 || signals[args[0]] == 0 {
-		ts.Fatalf("usage: stop TERM|INT|KILL [exit code]")
+		ts.Fatalf("usage: signal TERM|INT|KILL [exit code]")
 	}
 	p := serversOf(ts).latest
 	code, err := p.stop(signals[args[0]], patience)
@@ -115,11 +121,23 @@ func scriptCapture(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func scriptFlip(ts *testscript.TestScript, _ bool, args []string) {
-	for _, name := range args {
-		path := ts.MkAbs(name)
-		content, err := os.ReadFile(path)
-		ts.Check(err)
-		content[len(content)/2] ^= 1
-		ts.Check(os.WriteFile(path, content, 0o600))
+	path := ts.MkAbs(args[0])
+	content, err := os.ReadFile(path)
+	ts.Check(err)
+	at := bytes.Index(content, []byte(args[1]))
+	if at < 0 {
+		ts.Fatalf("%s does not have %q", args[0], args[1])
 	}
+	content[at] ^= 1
+	ts.Check(os.WriteFile(path, content, 0o600))
+}
+
+func scriptCut(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	info, err := os.Stat(path)
+	ts.Check(err)
+	if info.Size() == 0 {
+		ts.Fatalf("%s is empty", args[0])
+	}
+	ts.Check(os.Truncate(path, info.Size()/2))
 }

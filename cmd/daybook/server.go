@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"daybook"
@@ -44,7 +45,10 @@ func openServer(ctx context.Context, o serverOptions) (*server, error) {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Addr)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("listen on %s: %w", o.Addr, err), d.Close())
+		if errors.Is(err, syscall.EADDRINUSE) {
+			err = fmt.Errorf("another program listens on %s; --addr takes another address", o.Addr)
+		}
+		return nil, errors.Join(err, d.Close())
 	}
 	return &server{
 		logger:   o.Logger,
