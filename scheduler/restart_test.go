@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,9 +21,45 @@ var (
 // crash leaves the scheduler as a killed process would: nothing more reaches the log.
 func (b *bench) crash() *eventlogtest.Memory {
 	b.t.Helper()
-	copied := b.log.(*eventlogtest.Memory).Clone()
+	synctest.Wait()
 	b.t.Cleanup(func() { b.stop() })
+	copied := eventlogtest.NewMemory()
+	page, err := b.log.Read(b.t.Context(), 0, eventlog.Filter{}, 10_000)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, e := range page.Events {
+		again := &eventlog.Event{At: e.At, Stream: e.Stream, Version: e.Version, Type: e.Type, V: e.V, Actor: e.Actor, Data: e.Data}
+		if e.HasPayload {
+			if again.Payload, err = b.log.Payload(b.t.Context(), e.Seq); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+		if r := copied.Append(b.t.Context(), []eventlog.Entry{{Events: []*eventlog.Event{again}}}); r[0].Err != nil {
+			b.t.Fatal(r[0].Err)
+		}
+	}
 	return copied
+}
+
+// fullLog has no room while full is set; what may use the reserve finds some while
+// reserve is set.
+type fullLog struct {
+	eventlog.Log
+	full, reserve atomic.Bool
+}
+
+func (f *fullLog) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.Result {
+	results := make([]eventlog.Result, len(entries))
+	for i, e := range entries {
+		if f.full.Load() && !(e.Reserve && f.reserve.Load()) {
+			results[i].Err = eventlog.ErrFull
+			continue
+		}
+		e.Expect = eventlog.Expect{} // one call has become several
+		results[i] = f.Log.Append(ctx, []eventlog.Entry{e})[0]
+	}
+	return results
 }
 
 func TestWhatRanWhenTheProcessDiedCountsAndRunsAgainAtOnce(t *testing.T) {
@@ -65,6 +102,7 @@ func TestACancelThatWasAskedForBeforeTheCrashIsKept(t *testing.T) {
 		defer again.stop()
 		again.want(id, task.Cancelled)
 		again.wantHistory(id, "submitted started cancel_requested lease_expired cancelled")
+		time.Sleep(time.Minute) // the deaf handler of the old process ends
 	})
 }
 
@@ -114,7 +152,7 @@ func TestAnUnknownOutcomeStopsTheSchedulerAndTellsEverybody(t *testing.T) {
 	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
 		failing := eventlogtest.NewFailing(log)
 		b := open(t, failing, Options{})
-		failing.FailNext(eventlog.ErrUnknown, true)
+		failing.FailAppend(1, eventlogtest.AfterWriting, eventlog.ErrUnknown)
 		_, err := b.s.Submit(t.Context(), "a", []task.Submit{{Type: "T"}})
 		if !errors.Is(err, eventlog.ErrUnknown) {
 			t.Errorf("submit: %v", err)
@@ -134,15 +172,15 @@ func TestAnUnknownOutcomeStopsTheSchedulerAndTellsEverybody(t *testing.T) {
 
 func TestAFullLogRefusesNewWorkKeepsResultsAndHeals(t *testing.T) {
 	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
-		failing := eventlogtest.NewFailing(log)
-		b := open(t, failing, Options{Concurrency: 1})
+		full := &fullLog{Log: log}
+		b := open(t, full, Options{Concurrency: 1})
 		defer b.stop()
 		gate := make(chan struct{})
 		b.does["GATE"] = func(context.Context, Attempt) (Outcome, error) { <-gate; return Outcome{Result: []byte("1")}, nil }
 		id := b.submit(task.Submit{Type: "GATE"}).ID
 		b.want(id, task.Running)
 
-		failing.SetFull(true)
+		full.full.Store(true)
 		if _, err := b.s.Submit(t.Context(), "a", []task.Submit{{Type: "T"}}); !errors.Is(err, eventlog.ErrFull) {
 			t.Fatalf("submit: %v", err)
 		}
@@ -154,7 +192,7 @@ func TestAFullLogRefusesNewWorkKeepsResultsAndHeals(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		b.want(id, task.Running)
 
-		failing.SetFull(false)
+		full.full.Store(false)
 		time.Sleep(2 * time.Second)
 		b.want(id, task.Success)
 		b.wantHistory(id, "submitted started succeeded")
@@ -163,5 +201,54 @@ func TestAFullLogRefusesNewWorkKeepsResultsAndHeals(t *testing.T) {
 		if b.s.State().Full {
 			t.Error("the state still says that the log is full")
 		}
+	})
+}
+
+func TestAFullLogStillTakesTheEndsOfWork(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		full := &fullLog{Log: log}
+		b := open(t, full, Options{Concurrency: 2})
+		defer b.stop()
+		gate := make(chan struct{})
+		b.does["GATE"] = func(context.Context, Attempt) (Outcome, error) { <-gate; return Outcome{}, nil }
+		running, waiting := b.submit(task.Submit{Type: "GATE"}).ID, b.submit(task.Submit{Type: "T", RunAt: task.MicrosOf(time.Now().Add(time.Hour))}).ID
+		full.full.Store(true)
+		full.reserve.Store(true)
+		if _, err := b.s.Submit(t.Context(), "a", []task.Submit{{Type: "T"}}); !errors.Is(err, eventlog.ErrFull) {
+			t.Fatalf("submit: %v", err)
+		}
+		close(gate)
+		b.want(running, task.Success)
+		if got, err := b.s.Do(t.Context(), "a", waiting, task.Cancel{}); err != nil || got.Status != task.Cancelled {
+			t.Errorf("cancel: %s, %v", got.Status, err)
+		}
+	})
+}
+
+func TestACancelOfATaskThatFoundNoRoomDoesNotOutliveIt(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		full := &fullLog{Log: log}
+		b := open(t, full, Options{Concurrency: 1})
+		defer b.stop()
+		gate := make(chan struct{})
+		b.does["T"] = func(context.Context, Attempt) (Outcome, error) { <-gate; return Outcome{}, nil }
+		b.submit(task.Submit{Type: "T"})
+		// A snooze that finds no room and a cancel on top of it, decided in one round.
+		id := b.submit(task.Submit{Type: "T"}).ID
+		full.full.Store(true)
+		full.reserve.Store(true)
+		turn := b.s.loop.newTurn()
+		snooze := &request{actor: "a", id: id, command: task.Snooze{Until: turn.now + task.Second}, done: make(chan answer, 1)}
+		cancel := &request{actor: "a", id: id, command: task.Cancel{}, done: make(chan answer, 1)}
+		b.s.loop.do(turn, snooze)
+		b.s.loop.do(turn, cancel)
+		if err := b.s.loop.commit(turn); err != nil {
+			t.Fatal(err)
+		}
+		if a := <-cancel.done; !errors.Is(a.err, eventlog.ErrFull) {
+			t.Errorf("cancel: %+v", a)
+		}
+		b.wantHistory(id, "submitted")
+		close(gate)
 	})
 }

@@ -184,6 +184,29 @@ func TestReadyTasksStartByPriorityThenDueThenSubmission(t *testing.T) {
 	})
 }
 
+func TestTheTasksOfARoundAreMergedWithThoseThatWaitInTheReadyOrder(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		b := open(t, log, Options{Concurrency: 1})
+		defer b.stop()
+		gate := make(chan struct{})
+		b.does["GATE"] = func(context.Context, Attempt) (Outcome, error) { <-gate; return Outcome{}, nil }
+		b.submit(task.Submit{Type: "GATE"})
+		b.submit(task.Submit{Type: "WAITS", Priority: 1})
+		synctest.Wait()
+		l := &b.s.loop
+		turn := l.newTurn()
+		l.submit(turn, &request{submits: []task.Submit{{Type: "LOW"}, {Type: "HIGH", Priority: 2}, {Type: "LOW2"}}, done: make(chan answer, 1)})
+		var got []string
+		for _, state := range l.ready(turn, 3) {
+			got = append(got, state.Type)
+		}
+		if diff := cmp.Diff([]string{"HIGH", "WAITS", "LOW"}, got); diff != "" {
+			t.Error(diff)
+		}
+		close(gate)
+	})
+}
+
 func TestADelayedTaskStartsAtItsTime(t *testing.T) {
 	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
 		b := open(t, log, Options{})
@@ -293,7 +316,6 @@ func TestWaitEndedReturnsWhenTheTaskEnds(t *testing.T) {
 		if got, err = b.s.WaitEnded(ctx, id); err != nil || got.Status != task.Running {
 			t.Errorf("when patience ends: %s, %v", got.Status, err)
 		}
-		b.does["T"] = nil
 		time.Sleep(10 * time.Second)
 	})
 }
