@@ -2,7 +2,6 @@ package task
 
 import (
 	"fmt"
-	"regexp"
 	"unicode"
 	"unicode/utf8"
 )
@@ -24,10 +23,17 @@ const (
 	maxErrorTextBytes = 16 << 10
 )
 
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
-// ValidName tells whether s can name a type or a queue.
-func ValidName(s string) bool { return namePattern.MatchString(s) }
+// ValidName tells whether s can name a type or a queue: 1 to 64 of A-Z a-z 0-9 . _ -
+func ValidName(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && !('0' <= c && c <= '9') && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return 1 <= len(s) && len(s) <= 64
+}
 
 // Normalise fills in what was left out.
 func (s *Submit) Normalise() {
