@@ -219,12 +219,13 @@ func checkChanges(t failer, l *ledger) {
 		const limit = 5
 		cut := want[max(0, len(want)-limit):]
 		rows, seq, truncated := l.views.Changes(after, limit)
-		var got []*task.Task
-		for i := range rows {
-			got = append(got, &rows[i])
+		if len(rows) != len(cut) || truncated != (len(want) > limit) || seq != int64(len(l.events)) {
+			t.Fatalf("after %d: %d rows at %d, truncated %v; want %d of %d", after, len(rows), seq, truncated, len(cut), len(want))
 		}
-		if diff := diffOf(cut, got); diff != "" || truncated != (len(want) > limit) || seq != int64(len(l.events)) {
-			t.Fatalf("changes after %d: truncated %v of %d\n%s", after, truncated, len(want), diff)
+		for i, r := range cut {
+			if rows[i].ID != r.ID || rows[i].LastSeq != r.LastSeq {
+				t.Fatalf("after %d: row %d is %s at %d, want %s at %d", after, i, rows[i].ID, rows[i].LastSeq, r.ID, r.LastSeq)
+			}
 		}
 	}
 }
