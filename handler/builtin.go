@@ -21,5 +21,7 @@ func Builtin(o Options) []Handler {
 	o = o.withDefaults()
 	return []Handler{
 		NewSleep(o.Random),
+		NewEmailSimulation(),
+		NewImage(nil),
 	}
 }

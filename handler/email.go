@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,13 +14,6 @@ import (
 	"github.com/wneessen/go-mail"
 
 	"daybook/task"
-)
-
-var (
-	//go:embed email_parameters.json
-	emailParametersSchema json.RawMessage
-	//go:embed email_result.json
-	emailResultSchema json.RawMessage
 )
 
 // EmailSimulation renders messages from templates and delivers each in a real SMTP conversation
@@ -38,12 +30,8 @@ func (EmailSimulation) Spec() task.TypeSpec {
 		Title: "E-mail simulation",
 		Description: "Writes a message to each recipient from templates and delivers it over SMTP to a server " +
 			"inside Daybook, which checks it and forgets it: nothing is sent to anyone.",
-		ParametersSchema: emailParametersSchema,
-		ResultSchema:     emailResultSchema,
-		Defaults: json.RawMessage(`{"recipient_count":5,"delay_per_email":0.2,` +
-			`"subject":"Hello {{.Name}}",` +
-			`"body":"Dear {{.Name}},\n\nthis is message number {{.Index}}, written for {{.Email}}.\n\nYours,\nDaybook\n",` +
-			`"from":"Daybook <daybook@example.com>"}`),
+		ParametersSchema: schemaOf("email.parameters"),
+		ResultSchema:     schemaOf("email.result"),
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"daybook/task"
 )
 
 // simulate runs one attempt of EMAIL_SIMULATION with these parameters over the defaults.
@@ -33,19 +34,23 @@ func simulate(t testing.TB, ctx context.Context, params map[string]any, report f
 // withDefaults is the parameters of a call as the registry prepares them.
 func withDefaults(t testing.TB, h Handler, params map[string]any) json.RawMessage {
 	t.Helper()
-	all := map[string]any{}
-	if err := json.Unmarshal(h.Spec().Defaults, &all); err != nil {
-		t.Fatal(err)
-	}
-	maps.Copy(all, params)
-	text, err := json.Marshal(all)
+	text, err := json.Marshal(params)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := validate(t, h.Spec().ParametersSchema, text); err != nil {
-		t.Fatalf("parameters: %v", err)
+	registry, err := NewRegistry(h)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return text
+	canonical, err := task.CanonicalJSON(nil, text, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepared, _, fields, err := registry.Prepare(h.Spec().Name, canonical)
+	if err != nil || len(fields) > 0 {
+		t.Fatalf("prepare: %v %v", fields, err)
+	}
+	return prepared
 }
 
 // checkResult fails the test if the result is not as its schema says.
@@ -81,8 +86,8 @@ func validate(t testing.TB, schema, document []byte) error {
 	return compiled.Validate(d)
 }
 
-// checkDefaults fails the test if Defaults and the defaults of the schema differ.
-func checkDefaults(t *testing.T, h Handler) {
+// checkDescribed fails the test if a parameter has no title, description or examples.
+func checkDescribed(t *testing.T, h Handler) {
 	t.Helper()
 	var schema struct {
 		Properties map[string]map[string]any `json:"properties"`
@@ -90,28 +95,21 @@ func checkDefaults(t *testing.T, h Handler) {
 	if err := json.Unmarshal(h.Spec().ParametersSchema, &schema); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{}
 	for name, property := range schema.Properties {
-		if value, ok := property["default"]; ok {
-			want[name] = value
-		}
 		for _, key := range []string{"title", "description", "examples"} {
 			if property[key] == nil {
 				t.Errorf("parameter %s has no %s", name, key)
 			}
 		}
-	}
-	got := map[string]any{}
-	if err := json.Unmarshal(h.Spec().Defaults, &got); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("defaults of the schema (-) and of the spec (+):\n%s", diff)
+		examples, _ := property["examples"].([]any)
+		for _, example := range examples {
+			withDefaults(t, h, map[string]any{name: example})
+		}
 	}
 }
 
-func TestDefaultsOfEmailSimulationAreThoseOfItsSchema(t *testing.T) {
-	checkDefaults(t, NewEmailSimulation())
+func TestEveryParameterOfEmailSimulationIsDescribed(t *testing.T) {
+	checkDescribed(t, NewEmailSimulation())
 }
 
 func TestEveryInventedRecipientGetsAMessage(t *testing.T) {
@@ -202,8 +200,8 @@ func TestAnEmptyBodyIsSent(t *testing.T) {
 
 func TestWholeNumbersMayBeWrittenWithAFraction(t *testing.T) {
 	h := NewEmailSimulation()
-	params := strings.Replace(string(h.Spec().Defaults), `"recipient_count":5`, `"recipient_count":3.0`, 1)
-	result, err := h.Run(t.Context(), Call{Parameters: json.RawMessage(params), Report: func(float64, string) {}})
+	params := withDefaults(t, h, map[string]any{"recipient_count": json.RawMessage("3.0"), "delay_per_email": 0})
+	result, err := h.Run(t.Context(), Call{Parameters: params, Report: func(float64, string) {}})
 	if err != nil || result.(emailResult).TotalEmails != 3 {
 		t.Errorf("got %+v, %v", result, err)
 	}
