@@ -1,0 +1,239 @@
+// Calls to the server. Every refusal is a Problem, whatever went wrong.
+
+import { formatFilters } from "./filters.js";
+
+/** @import { FieldError, FileInfo, Filters, LogEvent, Page, Row, Task, TaskType } from "./types.js" */
+
+/** A refusal, as RFC 9457 has it; status 0 when no answer came. */
+export class Problem extends Error {
+  /**
+   * @param {number} status
+   * @param {string} title
+   * @param {string} detail
+   * @param {FieldError[]} [errors]
+   */
+  constructor(status, title, detail, errors = []) {
+    super(detail || title);
+    this.status = status;
+    this.title = title;
+    this.detail = detail;
+    this.errors = errors;
+  }
+}
+
+/** How far the server's clock is ahead of this one, in milliseconds. */
+let skew = 0;
+
+/** The server's time, in milliseconds. */
+export function serverNow() {
+  return Date.now() + skew;
+}
+
+/** @param {string | null} date of an answer, to the second */
+function learnClock(date) {
+  const t = date ? Date.parse(date) : NaN;
+  if (Number.isNaN(t)) return;
+  const ahead = t + 500 - Date.now();
+  skew = Math.abs(ahead) > 2000 ? ahead : 0;
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [init]
+ */
+async function call(path, init) {
+  let res;
+  try {
+    res = await fetch(path, { headers: { Accept: "application/json" }, ...init });
+  } catch (err) {
+    if (err instanceof DOMException && err.name === "AbortError") throw err;
+    throw new Problem(0, "No answer", "The server did not answer. Is it running?");
+  }
+  learnClock(res.headers.get("Date"));
+  if (!res.ok) throw await problemOf(res);
+  return res;
+}
+
+/** @param {Response} res */
+async function problemOf(res) {
+  const body = await res.json().catch(() => null);
+  return problemFrom(res.status, body);
+}
+
+/**
+ * @param {number} status
+ * @param {any} body
+ */
+export function problemFrom(status, body) {
+  const title = typeof body?.title === "string" ? body.title : `The server answered ${status}`;
+  const detail = typeof body?.detail === "string" ? body.detail : "";
+  const errors = Array.isArray(body?.errors) ? body.errors.filter((/** @type {any} */ e) => typeof e?.pointer === "string") : [];
+  return new Problem(status, title, detail, errors);
+}
+
+/**
+ * The address of the list's first page.
+ * @param {Filters} filters
+ * @param {number} limit
+ */
+function listPath(filters, limit) {
+  const query = formatFilters(filters);
+  return `/api/tasks/?fields=summary&limit=${limit}${query ? `&${query}` : ""}`;
+}
+
+/**
+ * @param {Filters} filters
+ * @param {number} limit
+ * @param {AbortSignal} [signal]
+ */
+export function listTasks(filters, limit, signal) {
+  return page(listPath(filters, limit), signal);
+}
+
+/**
+ * The tasks made at or before a time, for a tail that was let go.
+ * @param {Filters} filters
+ * @param {number} limit
+ * @param {string} at the creation time of the last one that is there
+ */
+export function listOlder(filters, limit, at) {
+  return page(`${listPath(filters, limit)}&created_before=${encodeURIComponent(justAfter(at))}`);
+}
+
+/**
+ * One microsecond later.
+ * @param {string} at
+ */
+export function justAfter(at) {
+  const m = /^(.*\.\d{6})Z$/.exec(at);
+  if (!m) return new Date(Date.parse(at) + 1).toISOString();
+  const micros = Number(at.slice(-7, -1)) + 1;
+  if (micros < 1_000_000) return `${at.slice(0, -7)}${String(micros).padStart(6, "0")}Z`;
+  return new Date(Math.floor(Date.parse(at) / 1000) * 1000 + 1000).toISOString();
+}
+
+/**
+ * One page of the list, at an address of the server's own.
+ * @param {string} path
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Page>}
+ */
+export async function page(path, signal) {
+  const res = await call(path, signal ? { signal, headers: { Accept: "application/json" } } : undefined);
+  /** @type {Row[]} */
+  const rows = await res.json();
+  const total = Number(res.headers.get("X-Total-Count") ?? rows.length);
+  return {
+    rows,
+    seq: Number(res.headers.get("X-Log-Seq") ?? 0),
+    total,
+    totalExact: res.headers.get("X-Total-Count-Relation") !== "gte",
+    searchTruncated: res.headers.get("X-Search-Truncated") === "true",
+    next: nextLink(res.headers.get("Link")),
+  };
+}
+
+/**
+ * The path of rel="next" in a Link header; null if there is none.
+ * @param {string | null} header
+ */
+export function nextLink(header) {
+  if (!header) return null;
+  for (const part of header.split(/,(?=\s*<)/)) {
+    const m = /<([^>]*)>(.*)/s.exec(part);
+    if (!m || !/;\s*rel="?next"?/.test(m[2])) continue;
+    const url = new URL(m[1], "http://page/api/tasks/");
+    return url.pathname + url.search;
+  }
+  return null;
+}
+
+/**
+ * @param {string} id
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Task>}
+ */
+export async function getTask(id, signal) {
+  const res = await call(`/api/tasks/${encodeURIComponent(id)}`, { signal, headers: { Accept: "application/json" } });
+  return res.json();
+}
+
+/**
+ * @param {string} id
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<LogEvent[]>}
+ */
+export async function getEvents(id, signal) {
+  const path = `/api/tasks/${encodeURIComponent(id)}/events?payload=1`;
+  const res = await call(path, { signal, headers: { Accept: "application/json" } });
+  return res.json();
+}
+
+/** @returns {Promise<TaskType[]>} */
+export async function getTaskTypes() {
+  return (await call("/api/task-types")).json();
+}
+
+/** @returns {Promise<any>} */
+export async function getStats() {
+  return (await call("/api/stats")).json();
+}
+
+/**
+ * @param {Record<string, any>} body
+ * @returns {Promise<Task>}
+ */
+export async function submit(body) {
+  const res = await call("/api/tasks/submit", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: JSON.stringify(body),
+  });
+  return res.json();
+}
+
+/**
+ * @param {string} id
+ * @returns {Promise<{ message: string, task_id: string, status: string }>}
+ */
+export async function cancel(id) {
+  return (await call(`/api/tasks/${encodeURIComponent(id)}`, { method: "DELETE" })).json();
+}
+
+/**
+ * @param {string} id
+ * @returns {Promise<Task>}
+ */
+export async function retry(id) {
+  return (await call(`/api/tasks/${encodeURIComponent(id)}/retry`, { method: "POST" })).json();
+}
+
+/**
+ * Sends a file up. fetch cannot tell how far an upload is, so this is the older call.
+ * @param {File} file
+ * @param {(fraction: number) => void} progress
+ * @param {AbortSignal} signal
+ * @returns {Promise<FileInfo>}
+ */
+export function upload(file, progress, signal) {
+  return new Promise((resolve, reject) => {
+    const xhr = new XMLHttpRequest();
+    xhr.open("POST", `/api/files?name=${encodeURIComponent(file.name)}`);
+    xhr.setRequestHeader("Content-Type", file.type || "application/octet-stream");
+    xhr.responseType = "json";
+    xhr.upload.onprogress = (e) => progress(e.total > 0 ? e.loaded / e.total : 0);
+    xhr.onload = () => {
+      if (xhr.status >= 200 && xhr.status < 300) resolve(xhr.response);
+      else reject(problemFrom(xhr.status, xhr.response));
+    };
+    xhr.onerror = () => reject(new Problem(0, "No answer", "The upload broke off."));
+    xhr.onabort = () => reject(new DOMException("aborted", "AbortError"));
+    signal.addEventListener("abort", () => xhr.abort());
+    xhr.send(file);
+  });
+}
+
+/** @param {string} id */
+export function fileUrl(id) {
+  return `/api/files/${encodeURIComponent(id)}`;
+}

@@ -1,0 +1,134 @@
+// The events of a task in words that a person understands. Pure.
+
+import { absolute, percent } from "./format.js";
+
+/** @import { LogEvent } from "./types.js" */
+
+/** @typedef {"good" | "bad" | "warn" | "active" | "quiet"} Tone */
+
+/** @typedef {{ title: string, text: string, tone: Tone }} Words */
+
+/** @type {Record<string, string>} */
+const CODES = {
+  error: "",
+  permanent: "No retry would help.",
+  timeout: "It ran longer than its time limit.",
+  panic: "The handler crashed; the stack is in the server's log.",
+  worker_died: "Its worker died while it ran.",
+};
+
+/** @type {Record<string, (e: LogEvent) => Words>} */
+const WORDS = {
+  "task.submitted": (e) => words("Submitted", submittedText(e.data), "quiet"),
+  "task.started": (e) => {
+    const d = e.data;
+    const where = d.worker ? `Held by worker ${d.worker}, with a lease of ${d.lease_seconds} s` : "";
+    return words(`Attempt ${d.attempt ?? 1} started`, where, "active");
+  },
+  "task.progressed": (e) => words(percent((e.data.progress ?? 0) / 100), messageOf(e), "quiet"),
+  "task.succeeded": () => words("Succeeded", "", "good"),
+  "task.attempt_failed": (e) =>
+    words(
+      `Attempt ${e.data.attempt ?? ""} failed`.replace("  ", " "),
+      join(errorOf(e), CODES[e.data.code] ?? "", e.data.retry_at ? `Tries again at ${absolute(e.data.retry_at)}.` : ""),
+      "warn",
+    ),
+  "task.failed": (e) => words("Failed", join(errorOf(e), CODES[e.data.code] ?? ""), "bad"),
+  "task.cancel_requested": (e) => words("Cancel requested", reasonOf(e), "warn"),
+  "task.cancelled": (e) => words("Cancelled", reasonOf(e), "quiet"),
+  "task.lease_expired": (e) =>
+    words(`Attempt ${e.data.attempt ?? ""} was lost`.replace("  ", " "), "Its worker died while it ran; the attempt counts.", "warn"),
+  "task.released": () => words("Given back", "The server stopped in order; the attempt does not count.", "quiet"),
+  "task.retried": (e) => words("Sent round again", reasonOf(e), "active"),
+  "task.snoozed": (e) => words("Put off", e.data.run_at ? `Until ${absolute(e.data.run_at)}` : "", "quiet"),
+  "task.reprioritised": (e) => words(`Priority set to ${e.data.priority ?? 0}`, "", "quiet"),
+  "task.late_result_refused": () => words("A late result was refused", "The attempt no longer held the task.", "warn"),
+  "task.erased": () => words("Content erased", "The facts remain; parameters, result and texts are gone.", "quiet"),
+};
+
+/**
+ * @param {LogEvent} e
+ * @returns {Words}
+ */
+export function eventWords(e) {
+  return WORDS[e.type]?.(e) ?? words(e.type, "", "quiet");
+}
+
+/**
+ * @param {string} title
+ * @param {string} text
+ * @param {Tone} tone
+ * @returns {Words}
+ */
+function words(title, text, tone) {
+  return { title, text, tone };
+}
+
+/** @param {Record<string, any>} d */
+function submittedText(d) {
+  const parts = [];
+  if (d.queue) parts.push(`to queue ${d.queue}`);
+  if (d.priority) parts.push(`priority ${d.priority}`);
+  if (d.run_at) parts.push(`not before ${absolute(d.run_at)}`);
+  const line = parts.join(", ");
+  return line === "" ? "" : line.charAt(0).toUpperCase() + line.slice(1);
+}
+
+/** @param {...string} parts */
+function join(...parts) {
+  return parts.filter(Boolean).join("\n");
+}
+
+/** @param {LogEvent} e */
+function errorOf(e) {
+  return textOf(e.payload, ["error", "error_message", "message"]);
+}
+
+/** @param {LogEvent} e */
+function messageOf(e) {
+  return textOf(e.payload, ["message", "progress_message"]);
+}
+
+/** @param {LogEvent} e */
+function reasonOf(e) {
+  return textOf(e.payload, ["reason", "message"]);
+}
+
+/**
+ * @param {any} payload
+ * @param {string[]} keys
+ */
+function textOf(payload, keys) {
+  if (typeof payload === "string") return payload;
+  for (const key of keys) if (typeof payload?.[key] === "string") return payload[key];
+  return "";
+}
+
+/** Who did it, where that says something. @param {string} actor */
+export function actorWords(actor) {
+  if (actor === "system:scheduler" || actor === "anonymous") return "";
+  return `by ${actor.replace(/^(token|worker):/, "")}`;
+}
+
+/** @typedef {{ key: string, last: LogEvent, first: LogEvent, count: number }} Entry */
+
+/**
+ * Events as the timeline shows them: reports of progress in a row are one entry, which
+ * says the latest.
+ * @param {LogEvent[]} events oldest first
+ * @returns {Entry[]}
+ */
+export function timelineOf(events) {
+  /** @type {Entry[]} */
+  const out = [];
+  for (const e of events) {
+    const top = out[out.length - 1];
+    if (e.type === "task.progressed" && top?.last.type === "task.progressed") {
+      top.last = e;
+      top.count++;
+    } else {
+      out.push({ key: String(e.seq), first: e, last: e, count: 1 });
+    }
+  }
+  return out;
+}

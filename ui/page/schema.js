@@ -1,0 +1,235 @@
+// A form's fields from a JSON Schema, and the parameters from what was typed. Pure.
+
+import { humanize } from "./format.js";
+
+/** @import { FieldError } from "./types.js" */
+
+/** @typedef {"integer" | "number" | "boolean" | "enum" | "string" | "text" | "lines" | "file" | "files" | "json"} Kind */
+
+/**
+ * @typedef {{
+ *   name: string,
+ *   kind: Kind,
+ *   label: string,
+ *   hint: string,
+ *   required: boolean,
+ *   default: any,
+ *   options: string[],
+ *   min: number | null,
+ *   max: number | null,
+ *   maxItems: number | null,
+ *   placeholder: string,
+ * }} Field
+ */
+
+/** What a field holds: text as typed, a tick, or ids of files. @typedef {string | boolean | string[]} Value */
+
+const FILE = "daybook-file";
+
+/**
+ * The fields of an object's schema, in the order it names them.
+ * @param {any} schema
+ * @param {Record<string, any>} [defaults]
+ * @returns {Field[]}
+ */
+export function fieldsOf(schema, defaults = {}) {
+  const required = new Set(Array.isArray(schema?.required) ? schema.required : []);
+  return Object.entries(schema?.properties ?? {}).map(([name, raw]) => {
+    const p = resolve(raw, schema);
+    const kind = kindOf(p, schema);
+    const fallback = name in defaults ? defaults[name] : p.default;
+    return {
+      name,
+      kind,
+      label: typeof p.title === "string" ? p.title : humanize(name),
+      hint: typeof p.description === "string" ? p.description : "",
+      required: required.has(name),
+      default: fallback,
+      options: kind === "enum" ? p.enum.map(String) : [],
+      min: bound(p.minimum, p.exclusiveMinimum),
+      max: bound(p.maximum, p.exclusiveMaximum),
+      maxItems: typeof p.maxItems === "number" ? p.maxItems : null,
+      placeholder: placeholderOf(fallback, p),
+    };
+  });
+}
+
+/**
+ * @param {any} p
+ * @param {any} root
+ * @returns {any}
+ */
+function resolve(p, root) {
+  if (typeof p?.$ref !== "string") return p ?? {};
+  const parts = p.$ref.replace(/^#\/?/, "").split("/").filter(Boolean);
+  let at = root;
+  for (const part of parts) at = at?.[part.replace(/~1/g, "/").replace(/~0/g, "~")];
+  return { ...(at ?? {}), ...p };
+}
+
+/**
+ * @param {any} p
+ * @param {any} root
+ * @returns {Kind}
+ */
+function kindOf(p, root) {
+  const type = Array.isArray(p.type) ? p.type.find((/** @type {string} */ t) => t !== "null") : p.type;
+  if (p.format === FILE) return "file";
+  if (Array.isArray(p.enum) && type !== "array") return "enum";
+  switch (type) {
+    case "integer":
+    case "number":
+    case "boolean":
+      return type;
+    case "array": {
+      const items = resolve(p.items, root);
+      if (items.format === FILE) return "files";
+      return items.type === "string" ? "lines" : "json";
+    }
+    case "string":
+      return isLong(p) ? "text" : "string";
+    default:
+      return "json";
+  }
+}
+
+/**
+ * Whether a string wants more than one line.
+ * @param {any} p
+ */
+function isLong(p) {
+  return (p.maxLength ?? 0) > 4000 || String(p.default ?? "").includes("\n");
+}
+
+/**
+ * @param {unknown} limit
+ * @param {unknown} exclusive
+ */
+function bound(limit, exclusive) {
+  if (typeof limit === "number") return limit;
+  return typeof exclusive === "number" ? exclusive : null;
+}
+
+/**
+ * @param {any} fallback
+ * @param {any} p
+ */
+function placeholderOf(fallback, p) {
+  if (fallback !== undefined && fallback !== null && typeof fallback !== "object" && fallback !== "") return String(fallback);
+  const example = Array.isArray(p.examples) ? p.examples[0] : undefined;
+  if (example === undefined) return "";
+  return typeof example === "string" ? example : JSON.stringify(example);
+}
+
+/**
+ * The parameters that the values stand for, and what is wrong with them. A field left
+ * empty is left out: the server knows its default.
+ * @param {Field[]} fields
+ * @param {Record<string, Value>} values
+ * @returns {{ parameters: Record<string, any>, errors: FieldError[] }}
+ */
+export function parametersOf(fields, values) {
+  /** @type {Record<string, any>} */
+  const parameters = {};
+  /** @type {FieldError[]} */
+  const errors = [];
+  for (const f of fields) {
+    const { value, error } = read(f, values[f.name]);
+    if (error) errors.push({ pointer: `/parameters/${escape(f.name)}`, detail: error });
+    else if (value !== undefined) parameters[f.name] = value;
+    else if (f.required) errors.push({ pointer: `/parameters/${escape(f.name)}`, detail: "is needed" });
+  }
+  return { parameters, errors };
+}
+
+/**
+ * @param {Field} f
+ * @param {Value | undefined} raw
+ * @returns {{ value?: any, error?: string }}
+ */
+function read(f, raw) {
+  if (raw === undefined || raw === "") return {};
+  switch (f.kind) {
+    case "integer":
+    case "number":
+      return readNumber(f, String(raw));
+    case "boolean":
+      return raw === f.default || (raw === false && f.default === undefined) ? {} : { value: raw };
+    case "lines":
+      return readLines(f, String(raw));
+    case "file":
+      return Array.isArray(raw) && raw.length > 0 ? { value: raw[0] } : {};
+    case "files":
+      return Array.isArray(raw) && raw.length > 0 ? { value: raw } : {};
+    case "json":
+      return readJSON(String(raw));
+    default:
+      return { value: raw };
+  }
+}
+
+/**
+ * @param {Field} f
+ * @param {string} raw
+ */
+function readNumber(f, raw) {
+  const n = Number(raw.trim());
+  if (raw.trim() === "" || !Number.isFinite(n)) return { error: "must be a number" };
+  if (f.kind === "integer" && !Number.isInteger(n)) return { error: "must be a whole number" };
+  if (f.min !== null && n < f.min) return { error: `must be at least ${f.min}` };
+  if (f.max !== null && n > f.max) return { error: `must be at most ${f.max}` };
+  return { value: n };
+}
+
+/**
+ * @param {Field} f
+ * @param {string} raw
+ */
+function readLines(f, raw) {
+  const lines = raw.split(/\r?\n/).map((l) => l.trim()).filter(Boolean);
+  if (f.maxItems !== null && lines.length > f.maxItems) return { error: `must be at most ${f.maxItems} lines` };
+  return lines.length > 0 ? { value: lines } : {};
+}
+
+/** @param {string} raw */
+function readJSON(raw) {
+  try {
+    return { value: JSON.parse(raw) };
+  } catch {
+    return { error: "must be JSON" };
+  }
+}
+
+/** @param {string} name */
+function escape(name) {
+  return name.replace(/~/g, "~0").replace(/\//g, "~1");
+}
+
+/**
+ * The field that a pointer speaks of: "/parameters/files/0" is of "/parameters/files".
+ * @param {string} pointer
+ * @param {Iterable<string>} known pointers of the form's fields
+ * @returns {string | null}
+ */
+export function fieldOf(pointer, known) {
+  let best = null;
+  for (const k of known) {
+    if ((pointer === k || pointer.startsWith(`${k}/`)) && (best === null || k.length > best.length)) best = k;
+  }
+  return best;
+}
+
+/**
+ * The type that takes such a file best; null if none does.
+ * @template {{ name: string, parameters_schema: any }} T
+ * @param {T[]} types
+ * @param {{ name: string, type: string }} file
+ * @returns {T | null}
+ */
+export function typeForFile(types, file) {
+  const picture = file.type.startsWith("image/") || /\.(png|jpe?g|gif|bmp|tiff?|webp)$/i.test(file.name);
+  const wanted = picture ? "files" : "file";
+  const preferred = picture ? "IMAGE_PROCESSING" : "DATA_PROCESSING";
+  const able = types.filter((t) => fieldsOf(t.parameters_schema).some((f) => f.kind === wanted));
+  return able.find((t) => t.name === preferred) ?? able[0] ?? null;
+}

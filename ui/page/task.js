@@ -1,0 +1,115 @@
+// What a row says, in words. Pure: now comes in.
+
+import { countdown, integer, span, time } from "./format.js";
+
+/** @import { Row, SchedulerState, Status } from "./types.js" */
+
+/** @type {Record<string, string>} */
+export const STATUS_WORDS = {
+  PENDING: "Pending",
+  RUNNING: "Running",
+  SUCCESS: "Success",
+  FAILED: "Failed",
+  CANCELLED: "Cancelled",
+};
+
+/** @param {Status} status */
+export function ended(status) {
+  return status === "SUCCESS" || status === "FAILED" || status === "CANCELLED";
+}
+
+/** @param {Row} row */
+export function canCancel(row) {
+  return row.status === "PENDING" || row.status === "RUNNING";
+}
+
+/** @param {Row} row */
+export function canRetry(row) {
+  return row.status === "FAILED" || row.status === "CANCELLED";
+}
+
+/**
+ * How long the latest attempt has run, or ran, in milliseconds; null before the first.
+ * @param {Row} row
+ * @param {number} now
+ */
+export function duration(row, now) {
+  const from = time(row.started_at);
+  if (from === null) return null;
+  const to = time(row.completed_at);
+  if (to !== null) return Math.max(0, to - from);
+  return row.status === "RUNNING" ? Math.max(0, now - from) : null;
+}
+
+/**
+ * Why a pending task does not run, as a sentence without its full stop; "" when it is
+ * not pending.
+ * @param {Row} row
+ * @param {SchedulerState | null} state as the stream last told it
+ * @param {number} now
+ */
+export function waitingSentence(row, state, now) {
+  if (row.status !== "PENDING") return "";
+  const w = row.waiting_for;
+  if (state?.draining || w?.reason === "draining") return "Waits: the server is stopping and starts nothing new";
+  if (state?.full || w?.reason === "log_full") return "Waits: the disk is full, and goes on when there is room";
+  const until = time(w?.until);
+  if (w && until !== null && until > now) {
+    if (w.reason === "backoff") {
+      return `Tries again in ${countdown(until - now)} (attempt ${w.attempt ?? row.attempt} of ${row.max_attempts} failed)`;
+    }
+    return `Starts in ${countdown(until - now)}`;
+  }
+  return slotSentence(state, w?.reason === "capacity" ? w : null, w?.reason);
+}
+
+/**
+ * @param {SchedulerState | null} state
+ * @param {{ running?: number, slots?: number } | null} told
+ * @param {string | undefined} reason
+ */
+function slotSentence(state, told, reason) {
+  const slots = state?.slots ?? told?.slots;
+  if (reason && !["capacity", "backoff", "run_at"].includes(reason)) return `Waits: ${reason.replace(/_/g, " ")}`;
+  if (slots === undefined) return "Waits for a free slot";
+  const running = state?.running ?? told?.running ?? slots;
+  if (running < slots) return "Starts now";
+  return slots === 1 ? "Waits for a free slot: the only one is busy" : `Waits for a free slot: all ${integer(slots)} are busy`;
+}
+
+/**
+ * The shortest true thing about where a task stands: for its line in the list.
+ * @param {Row} row
+ * @param {SchedulerState | null} state
+ * @param {number} now
+ */
+export function headline(row, state, now) {
+  switch (row.status) {
+    case "PENDING":
+      return waitingSentence(row, state, now);
+    case "FAILED":
+      return row.error_message ?? "Failed";
+    case "RUNNING":
+      return row.progress_message ?? "";
+    case "CANCELLED":
+      return row.progress > 0 ? `Stopped at ${Math.floor(row.progress)} %` : "Never started";
+    default:
+      return row.progress_message ?? "";
+  }
+}
+
+/**
+ * @param {Row} row
+ */
+export function attemptWords(row) {
+  return `${row.attempt}/${row.max_attempts}`;
+}
+
+/**
+ * @param {Row} row
+ * @param {number} now
+ */
+export function durationWords(row, now) {
+  const d = duration(row, now);
+  return d === null ? "–" : span(d);
+}

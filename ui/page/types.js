@@ -1,0 +1,115 @@
+// The words of the HTTP contract, as types. No code.
+
+/**
+ * Why a pending task does not run.
+ * @typedef {{
+ *   reason: string,
+ *   until?: string | null,
+ *   attempt?: number,
+ *   running?: number,
+ *   slots?: number,
+ * }} Waiting
+ */
+
+/** @typedef {"PENDING" | "RUNNING" | "SUCCESS" | "FAILED" | "CANCELLED"} Status */
+
+/**
+ * A task as lists and streams give it.
+ * @typedef {{
+ *   id: string,
+ *   task_type: string,
+ *   status: Status,
+ *   created_at: string,
+ *   started_at: string | null,
+ *   completed_at: string | null,
+ *   progress: number,
+ *   progress_message: string | null,
+ *   error_message: string | null,
+ *   queue: string,
+ *   priority: number,
+ *   run_at: string | null,
+ *   waiting_for: Waiting | null,
+ *   attempt: number,
+ *   max_attempts: number,
+ *   timeout_seconds: number | null,
+ *   tags: string[],
+ *   idempotency_key: string | null,
+ *   worker: string | null,
+ *   version: number,
+ *   last_seq: number,
+ * }} Row
+ */
+
+/** @typedef {Row & { parameters: any, result_data: any, result_truncated?: boolean }} Task */
+
+/** @typedef {{ status: Status, task_type: string, queue: string, n: number }} Count */
+
+/** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean }} SchedulerState */
+
+/**
+ * One message of /api/stream.
+ * @typedef {{
+ *   seq: number,
+ *   rows?: Row[],
+ *   truncated?: boolean,
+ *   counts?: Count[],
+ *   state?: SchedulerState,
+ * }} Message
+ */
+
+/**
+ * One event of the log.
+ * @typedef {{
+ *   seq: number,
+ *   at: string,
+ *   stream: string,
+ *   version: number,
+ *   type: string,
+ *   v: number,
+ *   actor: string,
+ *   data: Record<string, any>,
+ *   payload?: any,
+ * }} LogEvent
+ */
+
+/**
+ * @typedef {{
+ *   name: string,
+ *   title: string,
+ *   description: string,
+ *   parameters_schema: any,
+ *   result_schema?: any,
+ *   defaults?: Record<string, any>,
+ * }} TaskType
+ */
+
+/** @typedef {{ id: string, name: string, size: number, content_type: string, sha256: string }} FileInfo */
+
+/** @typedef {{ pointer: string, detail: string }} FieldError */
+
+/**
+ * What the list is narrowed to. Lists mean "any of"; empty means all.
+ * @typedef {{
+ *   status: string[],
+ *   task_type: string[],
+ *   queue: string[],
+ *   tag: string[],
+ *   q: string,
+ * }} Filters
+ */
+
+/**
+ * One page of the list.
+ * @typedef {{
+ *   rows: Row[],
+ *   seq: number,
+ *   total: number,
+ *   totalExact: boolean,
+ *   searchTruncated: boolean,
+ *   next: string | null,
+ * }} Page
+ */
+
+/** @typedef {"live" | "reconnecting" | "offline"} Live */
+
+export {};

@@ -1,0 +1,95 @@
+// The part of the form that every type has.
+
+import { fieldView } from "./field.js";
+
+/** @import { FieldError } from "../types.js" */
+/** @import { Field, Kind } from "../schema.js" */
+/** @import { FieldView } from "./field.js" */
+
+/**
+ * @param {string} name
+ * @param {Kind} kind
+ * @param {string} label
+ * @param {Partial<Field>} [more]
+ * @returns {Field}
+ */
+function field(name, kind, label, more = {}) {
+  return { name, kind, label, hint: "", required: false, default: undefined, options: [], min: null, max: null, maxItems: null, placeholder: "", ...more };
+}
+
+/** @type {Field[]} */
+const FIELDS = [
+  field("queue", "string", "Queue", { placeholder: "default" }),
+  field("priority", "integer", "Priority", { placeholder: "0", min: -100, max: 100, hint: "Higher goes first." }),
+  field("delay_seconds", "number", "Delay in seconds", { placeholder: "0", min: 0 }),
+  field("run_at", "string", "Or not before", { hint: "Your local time." }),
+  field("max_attempts", "integer", "Most attempts", { placeholder: "3", min: 1 }),
+  field("timeout_seconds", "number", "Time limit in seconds", { placeholder: "none", min: 0 }),
+  field("tags", "string", "Tags", { placeholder: "nightly, import", hint: "Apart by commas." }),
+  field("idempotency_key", "string", "Idempotency key", { hint: "The same key gives the same task." }),
+];
+
+/**
+ * @param {string[]} queues that are known
+ * @param {() => void} changed
+ * @returns {FieldView[]}
+ */
+export function advancedFields(queues, changed) {
+  return FIELDS.map((f) => {
+    const view = fieldView(f, `/${f.name}`, changed);
+    const input = view.el.querySelector("input");
+    if (f.name === "run_at" && input) {
+      input.type = "datetime-local";
+      input.step = "1";
+    }
+    if (f.name === "queue" && input) {
+      const list = document.createElement("datalist");
+      list.id = `${input.id}-known`;
+      for (const q of queues) list.append(new Option(q, q));
+      input.setAttribute("list", list.id);
+      view.el.append(list);
+    }
+    return view;
+  });
+}
+
+/**
+ * What the fields say, as members of a submit.
+ * @param {FieldView[]} views
+ * @returns {{ body: Record<string, any>, errors: FieldError[] }}
+ */
+export function advancedOf(views) {
+  /** @type {Record<string, any>} */
+  const body = {};
+  /** @type {FieldError[]} */
+  const errors = [];
+  for (const [i, f] of FIELDS.entries()) {
+    const raw = String(views[i].get() ?? "").trim();
+    if (raw === "") continue;
+    const { value, error } = read(f, raw);
+    if (error) errors.push({ pointer: `/${f.name}`, detail: error });
+    else body[f.name] = value;
+  }
+  if ("run_at" in body && "delay_seconds" in body) errors.push({ pointer: "/run_at", detail: "choose a delay or a time, not both" });
+  return { body, errors };
+}
+
+/**
+ * @param {Field} f
+ * @param {string} raw
+ * @returns {{ value?: any, error?: string }}
+ */
+function read(f, raw) {
+  if (f.name === "tags") return { value: raw.split(",").map((t) => t.trim()).filter(Boolean) };
+  if (f.name === "run_at") {
+    const t = new Date(raw);
+    return Number.isNaN(t.getTime()) ? { error: "must be a date and time" } : { value: t.toISOString() };
+  }
+  if (f.kind === "string") return { value: raw };
+  const n = Number(raw);
+  if (!Number.isFinite(n)) return { error: "must be a number" };
+  if (f.kind === "integer" && !Number.isInteger(n)) return { error: "must be a whole number" };
+  if (f.min !== null && n < f.min) return { error: `must be at least ${f.min}` };
+  if (f.max !== null && n > f.max) return { error: `must be at most ${f.max}` };
+  return { value: n };
+}

@@ -1,0 +1,271 @@
+// One task, whole: where it stands, what it made, and everything that happened to it.
+
+import { attr, byId, h, icon, show, text } from "../dom.js";
+import { percent } from "../format.js";
+import { canCancel, canRetry, ended, waitingSentence } from "../task.js";
+import { factsView } from "./facts.js";
+import { copyButton } from "./copy.js";
+import { jsonView } from "./results/json.js";
+import { resultView } from "./results/index.js";
+import { barView, statusView } from "./status.js";
+import { TimelineView } from "./timeline.js";
+
+/** @import { Detail } from "../detail.js" */
+/** @import { Row, SchedulerState, Task } from "../types.js" */
+
+/**
+ * @typedef {{
+ *   close: () => void,
+ *   act: (kind: string, row: Row) => void,
+ *   again: (task: Task) => void,
+ *   move: (by: number) => void,
+ *   retryLoad: () => void,
+ * }} DetailActions
+ */
+
+/** @typedef {{ now: number, state: SchedulerState | null, title: (type: string) => string, live: boolean }} DetailContext */
+
+export class DetailView {
+  #root = byId("detail");
+  #main = byId("main");
+  #say = byId("say");
+  #actions;
+  #shownId = "";
+  #wide = false;
+  #said = "";
+  /** @type {TaskPanel | null} */
+  #panel = null;
+
+  /** @param {DetailActions} actions */
+  constructor(actions) {
+    this.#actions = actions;
+  }
+
+  get isOpen() {
+    return !this.#root.hidden;
+  }
+
+  toggleWide() {
+    this.#wide = !this.#wide;
+    attr(this.#main, "data-detail", this.#wide ? "wide" : "side");
+  }
+
+  /**
+   * @param {Detail} d
+   * @param {DetailContext} c
+   */
+  draw(d, c) {
+    const id = d.id ?? "";
+    show(this.#root, id !== "");
+    attr(this.#main, "data-detail", id === "" ? null : this.#wide ? "wide" : "side");
+    if (id === "") {
+      this.#shownId = "";
+      this.#panel = null;
+      if (this.#root.childElementCount > 0) this.#root.replaceChildren();
+      return;
+    }
+    if (id !== this.#shownId) this.#open(id);
+    if (d.problem && !d.row) return this.#refused(d);
+    if (!d.row) return;
+    if (!this.#panel) {
+      this.#panel = new TaskPanel(this.#actions, () => this.toggleWide());
+      this.#root.replaceChildren(...this.#panel.parts);
+    }
+    this.#panel.draw(d, c);
+    this.#tell(d.row, c);
+  }
+
+  /** @param {string} id */
+  #open(id) {
+    this.#shownId = id;
+    this.#said = "";
+    this.#panel = null;
+    this.#root.replaceChildren(h("div", { class: "detail-wait" }, h("span", { class: "ghost-bar" }), h("span", { class: "ghost-bar" }), h("span", { class: "ghost-bar" })));
+    this.#root.scrollTop = 0;
+  }
+
+  /** @param {Detail} d */
+  #refused(d) {
+    const gone = d.problem?.status === 404 || d.problem?.status === 400;
+    const key = `refused ${d.problem?.message}`;
+    if (this.#said === key) return;
+    this.#said = key;
+    this.#panel = null;
+    this.#root.replaceChildren(
+      h(
+        "div",
+        { class: "empty" },
+        h("h2", null, gone ? "There is no such task" : "The task could not be fetched"),
+        h("p", { class: "breaks" }, gone ? `No task has the id ${d.id}.` : (d.problem?.message ?? "")),
+        h(
+          "div",
+          { class: "empty-actions" },
+          gone ? null : h("button", { type: "button", class: "button primary", onclick: () => this.#actions.retryLoad() }, "Try again"),
+          h("button", { type: "button", class: "button", onclick: () => this.#actions.close() }, "Back to the list"),
+        ),
+      ),
+    );
+  }
+
+  /** Reads out a change of status. @param {Row} row @param {DetailContext} c */
+  #tell(row, c) {
+    if (this.#said === row.status) return;
+    if (this.#said !== "") text(this.#say, `${c.title(row.task_type)}: ${row.status.toLowerCase()}`);
+    this.#said = row.status;
+  }
+}
+
+class TaskPanel {
+  parts;
+  #status = statusView();
+  #title = h("h2", { class: "detail-title", tabindex: -1 });
+  #id = h("code", null);
+  #copy = copyButton(() => this.#id.textContent ?? "", "Copy id");
+  #raw = h("a", { class: "link-out" }, "JSON", icon("out"));
+  #cancel = h("button", { type: "button", class: "button small danger" }, icon("stop"), "Cancel");
+  #retry = h("button", { type: "button", class: "button small" }, icon("retry"), "Retry");
+  #again = h("button", { type: "button", class: "button small" }, icon("copy"), "Submit like this");
+  #bar = barView();
+  #pct = h("strong", { class: "num" });
+  #message = h("span", { class: "stand-message" });
+  #stand = h("div", { class: "stand" }, h("div", { class: "stand-line" }, this.#message, this.#pct), this.#bar.el);
+  #wait = h("p", { class: "note" });
+  #error = h("section", { class: "error-box" });
+  #facts = factsView();
+  #result = section("Result");
+  #parameters = section("Parameters");
+  #timeline = new TimelineView();
+  #errorKey = "";
+  /** @type {any} */
+  #drawnTask = null;
+  /** @type {Row | null} */
+  #row = null;
+  /** @type {Task | null} */
+  #task = null;
+
+  /**
+   * @param {DetailActions} actions
+   * @param {() => void} widen
+   */
+  constructor(actions, widen) {
+    const act = (/** @type {string} */ kind) => () => this.#row && actions.act(kind, this.#row);
+    this.#cancel.addEventListener("click", act("cancel"));
+    this.#retry.addEventListener("click", act("retry"));
+    this.#again.addEventListener("click", () => this.#task && actions.again(this.#task));
+    const tool = (/** @type {string} */ name, /** @type {string} */ label, /** @type {() => void} */ onclick, className = "") =>
+      h("button", { type: "button", class: `button quiet small icon-only ${className}`, title: label, "aria-label": label, onclick }, icon(name));
+    const back = tool("left", "Back to the list", actions.close, "only-phone");
+    const bar = h(
+      "header",
+      { class: "detail-bar" },
+      back,
+      h("div", { class: "detail-id" }, this.#id, this.#copy, this.#raw),
+      h(
+        "div",
+        { class: "detail-tools" },
+        tool("up", "Task before (k)", () => actions.move(-1), "only-wide"),
+        tool("up", "Next task (j)", () => actions.move(1), "only-wide flip"),
+        tool("wide", "Whole width", widen, "only-wide"),
+        tool("x", "Close (Esc)", actions.close, "only-wide"),
+      ),
+    );
+    const body = h(
+      "div",
+      { class: "detail-body" },
+      h("div", { class: "detail-head" }, h("div", { class: "detail-names" }, this.#title, this.#status.el), h("div", { class: "detail-actions" }, this.#cancel, this.#retry, this.#again)),
+      this.#stand,
+      this.#wait,
+      this.#error,
+      this.#facts.el,
+      this.#result.el,
+      this.#parameters.el,
+      this.#timeline.el,
+    );
+    this.parts = [bar, body];
+  }
+
+  /**
+   * @param {Detail} d
+   * @param {DetailContext} c
+   */
+  draw(d, c) {
+    const row = /** @type {Row} */ (d.row);
+    this.#row = row;
+    this.#task = d.task;
+    text(this.#title, c.title(row.task_type));
+    text(this.#id, row.id);
+    attr(this.#raw, "href", `/api/tasks/${row.id}`);
+    this.#status.update(row.status);
+    this.#drawStand(row, c);
+    this.#drawError(row);
+    this.#facts.update(row, c);
+    show(this.#cancel, canCancel(row));
+    show(this.#retry, canRetry(row));
+    show(this.#again, ended(row.status) && d.task !== null);
+    if (d.task !== this.#drawnTask) this.#drawContent(d, c);
+    this.#timeline.update(d.events, d.eventsProblem, c.now);
+  }
+
+  /** @param {Row} row @param {DetailContext} c */
+  #drawStand(row, c) {
+    const running = row.status === "RUNNING";
+    show(this.#stand, running);
+    if (running) {
+      this.#bar.update(row.progress);
+      text(this.#pct, percent(row.progress));
+      text(this.#message, row.progress_message ?? (row.progress > 0 ? "Running" : "Started"));
+    }
+    const waiting = waitingSentence(row, c.state, c.now);
+    show(this.#wait, waiting !== "");
+    text(this.#wait, waiting === "" ? "" : `${waiting}.`);
+  }
+
+  /** @param {Row} row */
+  #drawError(row) {
+    const message = row.status === "SUCCESS" ? "" : (row.error_message ?? "");
+    const failed = row.status === "FAILED";
+    const key = `${failed} ${message}`;
+    show(this.#error, message !== "");
+    if (key === this.#errorKey) return;
+    this.#errorKey = key;
+    attr(this.#error, "data-final", failed);
+    const body = h("pre", { class: "error-text", tabindex: 0 }, message);
+    this.#error.replaceChildren(
+      h("div", { class: "error-head" }, icon("FAILED"), h("h3", null, failed ? "Failed" : "The last attempt failed"), copyButton(() => message, "Copy error")),
+      body,
+    );
+  }
+
+  /** @param {Detail} d @param {DetailContext} c */
+  #drawContent(d, c) {
+    this.#drawnTask = d.task;
+    const task = d.task;
+    const has = task !== null && task.result_data !== null && task.result_data !== undefined;
+    show(this.#result.el, has);
+    this.#result.fill(has && task ? resultView(task) : [], has && task ? copyButton(() => JSON.stringify(task.result_data, null, 2), "Copy result") : null);
+    const parameters = task?.parameters ?? {};
+    const empty = Object.keys(parameters).length === 0;
+    show(this.#parameters.el, task !== null);
+    this.#parameters.fill(
+      empty ? [h("p", { class: "dim" }, `None: ${c.title(task?.task_type ?? "").toLowerCase()} went by its defaults.`)] : [jsonView(parameters)],
+      empty ? null : copyButton(() => JSON.stringify(parameters, null, 2), "Copy parameters"),
+    );
+  }
+}
+
+/** @param {string} name */
+function section(name) {
+  const head = h("div", { class: "section-head" }, h("h3", null, name));
+  const body = h("div", { class: "section-body" });
+  return {
+    el: h("section", { class: "section" }, head, body),
+    /**
+     * @param {Node[]} children
+     * @param {Node | null} tool
+     */
+    fill(children, tool) {
+      head.replaceChildren(/** @type {Node} */ (head.firstChild), ...(tool ? [tool] : []));
+      body.replaceChildren(...children);
+    },
+  };
+}

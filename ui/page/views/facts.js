@@ -1,0 +1,58 @@
+// The plain facts of a task.
+
+import { attr, h, show, text } from "../dom.js";
+import { absolute, ago, span, time } from "../format.js";
+import { duration, durationWords } from "../task.js";
+
+/** @import { Row } from "../types.js" */
+
+/** @type {[string, (row: Row, now: number) => string][]} name, and value; "" = left out */
+const FACTS = [
+  ["Created", (r, now) => ago(r.created_at, now)],
+  ["Waited", (r) => between(r.created_at, r.started_at)],
+  ["Duration", (r, now) => (duration(r, now) === null ? "" : durationWords(r, now))],
+  ["Attempt", (r) => `${r.attempt} of ${r.max_attempts}`],
+  ["Queue", (r) => r.queue],
+  ["Priority", (r) => String(r.priority)],
+  ["Not before", (r) => (r.run_at ? absolute(r.run_at) : "")],
+  ["Time limit", (r) => (r.timeout_seconds ? span(r.timeout_seconds * 1000) : "")],
+  ["Worker", (r) => r.worker ?? ""],
+  ["Idempotency key", (r) => r.idempotency_key ?? ""],
+  ["Tags", (r) => r.tags.join(", ")],
+];
+
+const HOVER = new Map([
+  ["Created", (/** @type {Row} */ r) => absolute(r.created_at)],
+  ["Duration", (/** @type {Row} */ r) => `${absolute(r.started_at)} – ${r.completed_at ? absolute(r.completed_at) : "now"}`],
+]);
+
+/** @param {string | null} from @param {string | null} to */
+function between(from, to) {
+  const a = time(from);
+  const b = time(to);
+  return a === null || b === null ? "" : span(b - a);
+}
+
+export function factsView() {
+  const el = h("dl", { class: "facts" });
+  const cells = FACTS.map(([name, value]) => {
+    const dd = h("dd", null);
+    const box = h("div", null, h("dt", null, name), dd);
+    el.append(box);
+    return { name, value, dd, box };
+  });
+  return {
+    el,
+    /** @param {Row} row @param {{ now: number }} c */
+    update(row, c) {
+      for (const { name, value, dd, box } of cells) {
+        const words = value(row, c.now);
+        show(box, words !== "");
+        text(dd, words);
+        const hover = HOVER.get(name)?.(row);
+        if (hover) attr(dd, "title", hover);
+        else if (words.length > 24) attr(dd, "title", words);
+      }
+    },
+  };
+}

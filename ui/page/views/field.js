@@ -1,0 +1,288 @@
+// One field of the form, drawn for its kind.
+
+import { Problem, upload } from "../api.js";
+import { attr, h, icon, show, text } from "../dom.js";
+import { bytes, number } from "../format.js";
+
+/** @import { Field, Value } from "../schema.js" */
+
+/**
+ * @typedef {{
+ *   pointer: string,
+ *   el: HTMLElement,
+ *   get: () => Value | undefined,
+ *   set: (value: any) => void,
+ *   error: (message: string) => void,
+ *   focus: () => void,
+ *   busy: () => boolean,
+ *   addFiles?: (files: File[]) => void,
+ * }} FieldView
+ */
+
+let ids = 0;
+
+/**
+ * @param {Field} f
+ * @param {string} pointer
+ * @param {() => void} changed
+ * @returns {FieldView}
+ */
+export function fieldView(f, pointer, changed) {
+  if (f.kind === "file" || f.kind === "files") return fileField(f, pointer, changed);
+  if (f.kind === "boolean") return tickField(f, pointer, changed);
+  const control = controlOf(f);
+  const field = frame(f, pointer, control, ["text", "lines", "json"].includes(f.kind));
+  control.addEventListener("input", () => {
+    field.error("");
+    changed();
+  });
+  return {
+    ...field,
+    get: () => control.value,
+    set: (value) => {
+      control.value = valueText(f, value);
+    },
+    focus: () => control.focus(),
+    busy: () => false,
+  };
+}
+
+/**
+ * @param {Field} f
+ * @param {any} value
+ */
+function valueText(f, value) {
+  if (value === undefined || value === null) return "";
+  if (f.kind === "lines" && Array.isArray(value)) return value.join("\n");
+  return typeof value === "object" || f.kind === "json" ? JSON.stringify(value, null, 2) : String(value);
+}
+
+/** @param {Field} f */
+function controlOf(f) {
+  switch (f.kind) {
+    case "enum": {
+      const options = f.options.map((o) => h("option", { value: o, selected: o === String(f.default) }, o));
+      const none = f.default === undefined ? [h("option", { value: "" }, f.required ? "Choose…" : "As it comes")] : [];
+      return h("select", { class: "input" }, ...none, ...options);
+    }
+    case "text":
+    case "lines":
+    case "json":
+      return h("textarea", { class: f.kind === "json" ? "input code" : "input", rows: f.kind === "json" ? 2 : 3, placeholder: f.placeholder || (f.kind === "lines" ? "One per line" : ""), spellcheck: "false" });
+    case "integer":
+    case "number":
+      return h("input", { class: "input", type: "text", inputmode: f.kind === "integer" && (f.min ?? -1) >= 0 ? "numeric" : "decimal", placeholder: f.placeholder, autocomplete: "off" });
+    default:
+      return h("input", { class: "input", type: "text", placeholder: f.placeholder, autocomplete: "off", spellcheck: "false" });
+  }
+}
+
+/**
+ * Label, hint and error around a control.
+ * @param {Field} f
+ * @param {string} pointer
+ * @param {HTMLElement} control
+ * @param {boolean} whole takes the whole width
+ */
+function frame(f, pointer, control, whole) {
+  const id = `field-${++ids}`;
+  const hintId = `${id}-hint`;
+  const errorId = `${id}-error`;
+  attr(control, "id", id);
+  attr(control, "aria-describedby", `${hintId} ${errorId}`);
+  if (f.required) attr(control, "aria-required", "true");
+  const error = h("p", { class: "field-error", id: errorId, hidden: true });
+  const el = h(
+    "div",
+    { class: whole ? "field whole" : "field", "data-pointer": pointer },
+    h("label", { for: id }, f.label, f.required ? h("span", { class: "dim" }, " · needed") : null),
+    control,
+    h("p", { class: "hint", id: hintId, hidden: f.hint === "" && rangeWords(f) === "" }, [f.hint, rangeWords(f)].filter(Boolean).join(" ")),
+    error,
+  );
+  return {
+    pointer,
+    el,
+    /** @param {string} message */
+    error(message) {
+      text(error, message === "" ? "" : sentence(message));
+      show(error, message !== "");
+      attr(control, "aria-invalid", message === "" ? null : "true");
+      attr(el, "data-wrong", message !== "");
+    },
+  };
+}
+
+/** @param {Field} f */
+function rangeWords(f) {
+  if (f.kind !== "integer" && f.kind !== "number") return "";
+  if (f.min !== null && f.max !== null) return `${number(f.min)} to ${number(f.max)}.`;
+  if (f.min !== null) return `At least ${number(f.min)}.`;
+  return f.max !== null ? `At most ${number(f.max)}.` : "";
+}
+
+/** "must be at least 1" → "Must be at least 1." @param {string} words */
+function sentence(words) {
+  const s = words.charAt(0).toUpperCase() + words.slice(1);
+  return /[.!?]$/.test(s) ? s : `${s}.`;
+}
+
+/**
+ * @param {Field} f
+ * @param {string} pointer
+ * @param {() => void} changed
+ * @returns {FieldView}
+ */
+function tickField(f, pointer, changed) {
+  const box = h("input", { type: "checkbox", id: `field-${++ids}` });
+  box.checked = f.default === true;
+  box.addEventListener("change", changed);
+  const error = h("p", { class: "field-error", hidden: true });
+  const el = h("div", { class: "field tick", "data-pointer": pointer }, h("label", null, box, h("span", null, f.label)), f.hint ? h("p", { class: "hint" }, f.hint) : null, error);
+  return {
+    pointer,
+    el,
+    get: () => box.checked,
+    set: (value) => {
+      box.checked = value === true;
+    },
+    error: (message) => {
+      text(error, message);
+      show(error, message !== "");
+    },
+    focus: () => box.focus(),
+    busy: () => false,
+  };
+}
+
+/**
+ * @typedef {{ name: string, size: number, id: string | null, fraction: number, error: string, abort: AbortController }} Item
+ */
+
+/**
+ * A place to drop files, which go up at once.
+ * @param {Field} f
+ * @param {string} pointer
+ * @param {() => void} changed
+ * @returns {FieldView}
+ */
+function fileField(f, pointer, changed) {
+  const many = f.kind === "files";
+  const input = h("input", { type: "file", class: "sr", multiple: many, tabindex: -1, "aria-hidden": "true" });
+  const zone = h(
+    "button",
+    { type: "button", class: "zone" },
+    icon("upload"),
+    h("span", null, h("strong", null, many ? "Choose pictures" : "Choose a file"), " or drop ", many ? "them" : "it", " here"),
+  );
+  const list = h("ul", { class: "uploads" });
+  const control = h("div", { class: "zone-box" }, zone, input, list);
+  const field = frame(f, pointer, zone, true);
+  field.el.insertBefore(control, field.el.children[1]);
+  control.prepend(zone);
+  /** @type {{ item: Item, view: ReturnType<typeof uploadView> }[]} */
+  let items = [];
+
+  const drawZone = () => {
+    show(zone, many || items.length === 0);
+    zone.classList.toggle("slim", items.length > 0);
+  };
+  /** @param {Item} item */
+  const remove = (item) => {
+    item.abort.abort();
+    items.find((i) => i.item === item)?.view.el.remove();
+    items = items.filter((i) => i.item !== item);
+    drawZone();
+    changed();
+  };
+  /** @param {Item} item */
+  const add = (item) => {
+    const view = uploadView(item, () => remove(item));
+    items.push({ item, view });
+    list.append(view.el);
+    return view;
+  };
+  /** @param {File} file */
+  const send = async (file) => {
+    /** @type {Item} */
+    const item = { name: file.name, size: file.size, id: null, fraction: 0, error: "", abort: new AbortController() };
+    const view = add(item);
+    try {
+      const info = await upload(
+        file,
+        (fraction) => {
+          item.fraction = fraction;
+          view.update();
+        },
+        item.abort.signal,
+      );
+      item.id = info.id;
+      item.fraction = 1;
+    } catch (err) {
+      if (item.abort.signal.aborted) return;
+      item.error = err instanceof Problem ? err.message : "The upload broke off.";
+    }
+    view.update();
+    changed();
+  };
+  /** @param {File[]} files */
+  const addFiles = (files) => {
+    if (files.length === 0) return;
+    field.error("");
+    if (!many) for (const { item } of [...items]) remove(item);
+    for (const file of many ? files : files.slice(0, 1)) void send(file);
+    drawZone();
+    changed();
+  };
+  zone.addEventListener("click", () => input.click());
+  input.addEventListener("change", () => {
+    addFiles([...(input.files ?? [])]);
+    input.value = "";
+  });
+  return {
+    ...field,
+    addFiles,
+    get: () => items.filter((i) => i.item.id !== null).map((i) => /** @type {string} */ (i.item.id)),
+    set: (value) => {
+      for (const { item } of [...items]) remove(item);
+      const given = Array.isArray(value) ? value : value ? [value] : [];
+      for (const id of given) {
+        add({ name: String(id).slice(0, 12), size: NaN, id: String(id), fraction: 1, error: "", abort: new AbortController() });
+      }
+      drawZone();
+    },
+    focus: () => zone.focus(),
+    busy: () => items.some((i) => i.item.id === null && i.item.error === ""),
+  };
+}
+
+/**
+ * @param {Item} item
+ * @param {() => void} remove
+ */
+function uploadView(item, remove) {
+  const state = h("span", { class: "upload-state num" });
+  const fill = h("i", null);
+  const bar = h("span", { class: "bar" }, fill);
+  const el = h(
+    "li",
+    { class: "upload" },
+    icon("file"),
+    h("span", { class: "upload-name" }, item.name),
+    state,
+    h("button", { type: "button", class: "copy", "aria-label": `Remove ${item.name}`, title: "Remove", onclick: remove }, icon("x")),
+    bar,
+  );
+  const view = {
+    el,
+    update() {
+      const done = item.id !== null;
+      attr(el, "data-wrong", item.error !== "");
+      show(bar, !done && item.error === "");
+      fill.style.setProperty("--p", String(item.fraction));
+      text(state, item.error || (done ? (Number.isNaN(item.size) ? "uploaded before" : bytes(item.size)) : `${Math.floor(item.fraction * 100)} %`));
+    },
+  };
+  view.update();
+  return view;
+}

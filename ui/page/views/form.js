@@ -1,0 +1,261 @@
+// The form that submits a task, drawn from the type's own schema.
+
+import { Problem, submit } from "../api.js";
+import { attr, byId, h, icon, show, text } from "../dom.js";
+import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../schema.js";
+import { advancedFields, advancedOf } from "./advanced.js";
+import { copyText } from "./copy.js";
+import { fieldView } from "./field.js";
+
+/** @import { FieldError, Task, TaskType } from "../types.js" */
+/** @import { Field, Value } from "../schema.js" */
+/** @import { FieldView } from "./field.js" */
+
+/** Parameters that make input: they say nothing once files are given. */
+const MADE = new Set(["rows", "seed", "image_count"]);
+
+/** @typedef {{ submitted: (task: Task, again: boolean) => void, queues: () => string[] }} FormActions */
+
+export class FormView {
+  #dialog = /** @type {HTMLDialogElement} */ (byId("form"));
+  #actions;
+  /** @type {TaskType[]} */
+  #types = [];
+  /** @type {TaskType | null} */
+  #type = null;
+  /** @type {Field[]} */
+  #fields = [];
+  /** @type {FieldView[]} */
+  #views = [];
+  /** @type {FieldView[]} */
+  #advanced = [];
+  #choices = h("div", { class: "types", role: "radiogroup", "aria-label": "Type" });
+  #about = h("p", { class: "type-about" });
+  #grid = h("div", { class: "fields" });
+  #advancedGrid = h("div", { class: "fields" });
+  #more = h("details", { class: "advanced" }, h("summary", null, icon("chevron"), "Queue, time and attempts"), this.#advancedGrid);
+  #problem = h("div", { class: "form-problem", role: "alert", hidden: true });
+  #submit = h("button", { class: "button primary", type: "submit" });
+  #again = h("input", { type: "checkbox" });
+  #busy = false;
+  #built = false;
+
+  /** @param {FormActions} actions */
+  constructor(actions) {
+    this.#actions = actions;
+  }
+
+  /** @param {TaskType[]} types */
+  setTypes(types) {
+    this.#types = types;
+    this.#choices.replaceChildren(...types.map((t) => this.#choice(t)));
+  }
+
+  get isOpen() {
+    return this.#dialog.open;
+  }
+
+  /**
+   * Opens the form, with a type, parameters or files if they are known.
+   * @param {{ type?: string, parameters?: Record<string, any>, files?: File[], task?: Task }} [how]
+   */
+  open(how = {}) {
+    this.#build();
+    const files = how.files ?? [];
+    const byFile = files.length > 0 ? typeForFile(this.#types, files[0]) : null;
+    const takes = files.length > 0 && this.isOpen && this.#fileField(files) ? this.#type : null;
+    const type = takes ?? byFile ?? this.#types.find((t) => t.name === how.type) ?? this.#type ?? this.#types[0];
+    if (!type) return;
+    if (type !== this.#type || how.task) this.#choose(type);
+    if (how.task) this.#fill(how.task);
+    if (!this.isOpen) this.#dialog.showModal();
+    if (files.length > 0) this.#give(files);
+    else (this.#views[0] ?? this.#advanced[0])?.focus();
+  }
+
+  #build() {
+    if (this.#built) return;
+    this.#built = true;
+    const close = h("button", { type: "button", class: "button quiet small icon-only", "aria-label": "Close", onclick: () => this.#dialog.close() }, icon("x"));
+    const curl = h("button", { type: "button", class: "button quiet small" }, "Copy as curl");
+    curl.addEventListener("click", async () => {
+      const done = await copyText(this.#curl());
+      text(curl, done ? "Copied" : "Could not copy");
+      setTimeout(() => text(curl, "Copy as curl"), 1400);
+    });
+    const form = h(
+      "form",
+      { class: "form", novalidate: true },
+      h("header", { class: "form-head" }, h("h2", { id: "form-title" }, "New task"), close),
+      h("div", { class: "form-body" }, this.#choices, this.#about, this.#problem, this.#grid, this.#more),
+      h(
+        "footer",
+        { class: "form-foot" },
+        curl,
+        h("label", { class: "again" }, this.#again, "Submit another"),
+        this.#submit,
+      ),
+    );
+    form.addEventListener("submit", (e) => {
+      e.preventDefault();
+      void this.#send();
+    });
+    form.addEventListener("keydown", (e) => {
+      if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) {
+        e.preventDefault();
+        void this.#send();
+      }
+    });
+    this.#dialog.addEventListener("click", (e) => {
+      if (e.target === this.#dialog && !this.#touched()) this.#dialog.close();
+    });
+    this.#dialog.replaceChildren(form);
+  }
+
+  #touched() {
+    return this.#views.some((v) => v.busy() || (typeof v.get() === "string" ? v.get() !== "" : Array.isArray(v.get()) && /** @type {string[]} */ (v.get()).length > 0));
+  }
+
+  /** @param {TaskType} t */
+  #choice(t) {
+    const known = document.getElementById(`i-t-${t.name}`) ? `t-${t.name}` : "t-OTHER";
+    const radio = h("input", { type: "radio", name: "type", value: t.name, class: "sr" });
+    radio.addEventListener("change", () => this.#choose(t));
+    return h("label", { class: "type" }, radio, icon(known, "type-icon"), h("span", null, t.title || t.name));
+  }
+
+  /** @param {TaskType} type */
+  #choose(type) {
+    this.#type = type;
+    for (const radio of this.#choices.querySelectorAll("input")) radio.checked = radio.value === type.name;
+    text(this.#about, type.description ?? "");
+    this.#fields = fieldsOf(type.parameters_schema, type.defaults);
+    this.#views = this.#fields.map((f) => fieldView(f, `/parameters/${f.name}`, () => this.#changed()));
+    this.#grid.replaceChildren(...this.#views.map((v) => v.el));
+    this.#advanced = advancedFields(this.#actions.queues(), () => this.#changed());
+    this.#advancedGrid.replaceChildren(...this.#advanced.map((v) => v.el));
+    this.#clearErrors();
+    this.#changed();
+  }
+
+  /** @param {Task} task */
+  #fill(task) {
+    for (const [i, f] of this.#fields.entries()) {
+      const value = task.parameters?.[f.name];
+      if (value !== undefined && JSON.stringify(value) !== JSON.stringify(f.default)) this.#views[i].set(value);
+    }
+    const set = (/** @type {string} */ pointer, /** @type {any} */ value) => this.#advanced.find((v) => v.pointer === pointer)?.set(value);
+    if (task.queue !== "default") set("/queue", task.queue);
+    if (task.priority !== 0) set("/priority", task.priority);
+    if (task.tags.length > 0) set("/tags", task.tags.join(", "));
+    if (task.timeout_seconds) set("/timeout_seconds", task.timeout_seconds);
+    this.#changed();
+  }
+
+  /** The field that takes such files. @param {File[]} files */
+  #fileField(files) {
+    const picture = typeForFile(this.#types, files[0])?.name;
+    if (this.#type?.name !== picture) return undefined;
+    return this.#views.find((v) => v.addFiles);
+  }
+
+  /** @param {File[]} files */
+  #give(files) {
+    const field = this.#views.find((v) => v.addFiles);
+    field?.addFiles?.(files);
+    const one = this.#fields[this.#views.indexOf(/** @type {FieldView} */ (field))]?.kind === "file";
+    if (one && files.length > 1) field?.error(`a task takes one file: ${files[0].name} was taken, ${files.length - 1} left out`);
+    this.#submit.focus();
+  }
+
+  #changed() {
+    const files = this.#views.some((v) => v.addFiles && (v.busy() || /** @type {string[]} */ (v.get()).length > 0));
+    for (const [i, f] of this.#fields.entries()) {
+      if (MADE.has(f.name) && this.#views.some((v) => v.addFiles)) show(this.#views[i].el, !files);
+    }
+    const busy = this.#views.some((v) => v.busy());
+    this.#submit.disabled = busy || this.#busy;
+    text(this.#submit, this.#busy ? "Submitting…" : busy ? "Uploading…" : "Submit task");
+  }
+
+  #clearErrors() {
+    show(this.#problem, false);
+    for (const v of [...this.#views, ...this.#advanced]) v.error("");
+  }
+
+  #collect() {
+    /** @type {Record<string, Value>} */
+    const values = {};
+    for (const [i, f] of this.#fields.entries()) {
+      const value = this.#views[i].get();
+      if (value !== undefined && !this.#views[i].el.hidden) values[f.name] = value;
+    }
+    const { parameters, errors } = parametersOf(this.#fields, values);
+    const advanced = advancedOf(this.#advanced);
+    return { body: { task_type: this.#type?.name ?? "", parameters, ...advanced.body }, errors: [...errors, ...advanced.errors] };
+  }
+
+  async #send() {
+    if (this.#busy || this.#submit.disabled) return;
+    this.#clearErrors();
+    const { body, errors } = this.#collect();
+    if (errors.length > 0) return this.#refuse(errors, "");
+    this.#busy = true;
+    this.#changed();
+    try {
+      const task = await submit(body);
+      const again = this.#again.checked;
+      if (!again) {
+        this.#dialog.close();
+        this.#type = null; // a fresh form next time
+      }
+      this.#actions.submitted(task, again);
+    } catch (err) {
+      if (!(err instanceof Problem)) throw err;
+      this.#refuse(err.errors, err.errors.length > 0 ? "" : err.message);
+    } finally {
+      this.#busy = false;
+      this.#changed();
+    }
+  }
+
+  /**
+   * Shows what is wrong at the fields that it is wrong in.
+   * @param {FieldError[]} errors
+   * @param {string} message
+   */
+  #refuse(errors, message) {
+    const all = [...this.#views, ...this.#advanced];
+    const byPointer = new Map(all.map((v) => [v.pointer, v]));
+    /** @type {FieldView | null} */
+    let first = null;
+    const rest = message === "" ? [] : [message];
+    for (const e of errors) {
+      const at = fieldOf(e.pointer, byPointer.keys());
+      const view = at === null ? undefined : byPointer.get(at);
+      if (!view) {
+        rest.push(`${e.pointer} ${e.detail}`.trim());
+        continue;
+      }
+      const inner = e.pointer.slice(view.pointer.length);
+      view.error(inner === "" ? e.detail : `${inner.replace(/^\//, "item ").replace(/\d+/, (n) => String(Number(n) + 1))}: ${e.detail}`);
+      first ??= view;
+      if (this.#advanced.includes(view)) this.#more.open = true;
+    }
+    show(this.#problem, rest.length > 0);
+    this.#problem.replaceChildren(...(rest.length > 0 ? [icon("FAILED"), h("p", null, rest.join("\n"))] : []));
+    if (first) first.focus();
+    else this.#problem.scrollIntoView({ block: "nearest" });
+  }
+
+  #curl() {
+    const body = JSON.stringify(this.#collect().body).replace(/'/g, "'\\''");
+    return `curl -s ${location.origin}/api/tasks/submit -H 'Content-Type: application/json' -d '${body}'`;
+  }
+
+  /** Whether a drop may go to the form as it is. */
+  get element() {
+    attr(this.#dialog, "data-ready", this.#built);
+    return this.#dialog;
+  }
+}

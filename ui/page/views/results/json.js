@@ -1,0 +1,93 @@
+// Any JSON, as a tree. What is folded is not made until it is opened.
+
+import { h } from "../../dom.js";
+import { integer, plural } from "../../format.js";
+
+const PAGE = 100;
+const LONG = 600;
+
+/** @param {any} value */
+export function jsonView(value) {
+  return h("div", { class: "json" }, node(value, null, 0));
+}
+
+/**
+ * @param {any} value
+ * @param {string | null} key
+ * @param {number} depth
+ * @returns {Element}
+ */
+function node(value, key, depth) {
+  if (value !== null && typeof value === "object") return branch(value, key, depth);
+  return h("div", { class: "json-leaf" }, name(key), leaf(value));
+}
+
+/** @param {string | null} key */
+function name(key) {
+  return key === null ? null : h("span", { class: "json-key" }, key, h("span", { class: "json-colon" }, ": "));
+}
+
+/** @param {any} value */
+function leaf(value) {
+  if (typeof value !== "string") return h("span", { class: `json-${value === null ? "null" : typeof value}` }, String(value));
+  const el = h("span", { class: "json-string" }, value.length > LONG ? `${value.slice(0, LONG)}…` : value);
+  if (value.length <= LONG) return el;
+  const more = h("button", { type: "button", class: "link" }, `all ${integer(value.length)} characters`);
+  more.addEventListener("click", () => {
+    el.textContent = value;
+    more.remove();
+  });
+  return h("span", null, el, " ", more);
+}
+
+/**
+ * @param {any} value
+ * @param {string | null} key
+ * @param {number} depth
+ */
+function branch(value, key, depth) {
+  const list = Array.isArray(value);
+  const entries = list ? value.map((v, i) => /** @type {[string, any]} */ ([String(i), v])) : Object.entries(value);
+  const size = list ? plural(entries.length, "item") : plural(entries.length, "key");
+  if (entries.length === 0) return h("div", { class: "json-leaf" }, name(key), h("span", { class: "json-null" }, list ? "[ ]" : "{ }"));
+  const body = h("div", { class: "json-body" });
+  const fill = pager(body, entries, depth);
+  if (key === null) {
+    fill();
+    return body;
+  }
+  const details = h("details", { class: "json-branch" }, h("summary", null, name(key), h("span", { class: "json-size" }, size)), body);
+  let filled = false;
+  const open = () => {
+    if (!details.open || filled) return;
+    filled = true;
+    fill();
+  };
+  details.addEventListener("toggle", open);
+  if (depth < 2 && entries.length <= 12) {
+    details.open = true;
+    open();
+  }
+  return details;
+}
+
+/**
+ * @param {Element} body
+ * @param {[string, any][]} entries
+ * @param {number} depth
+ */
+function pager(body, entries, depth) {
+  let drawn = 0;
+  const more = h("button", { type: "button", class: "link" });
+  const fill = () => {
+    more.remove();
+    const to = Math.min(entries.length, drawn + PAGE);
+    body.append(...entries.slice(drawn, to).map(([k, v]) => node(v, k, depth + 1)));
+    drawn = to;
+    if (drawn === entries.length) return;
+    more.textContent = `Show more (${integer(entries.length - drawn)} left)`;
+    body.append(more);
+  };
+  more.addEventListener("click", fill);
+  return fill;
+}

@@ -1,0 +1,125 @@
+// One task in the list.
+
+import { attr, h, icon, setIcon, show, text } from "../dom.js";
+import { absolute, ago, percent, shortId } from "../format.js";
+import { attemptWords, canCancel, canRetry, durationWords, headline } from "../task.js";
+import { barView, statusView } from "./status.js";
+
+/** @import { Row, SchedulerState } from "../types.js" */
+
+/**
+ * What rows are drawn with.
+ * @typedef {{
+ *   now: number,
+ *   state: SchedulerState | null,
+ *   title: (type: string) => string,
+ *   href: (id: string) => string,
+ *   openId: string | null,
+ *   cursorId: string | null,
+ * }} RowContext
+ */
+
+export class RowView {
+  el;
+  /** @type {Row | null} */
+  #row = null;
+  #version = -1;
+  #status = statusView();
+  #bar = barView();
+  #title = h("span", { class: "task-title" });
+  #id = h("span", { class: "task-id" });
+  #link = h("a", { class: "task-link" }, this.#title, this.#id);
+  #pct = h("span", { class: "pct" });
+  #line = h("span", { class: "line" });
+  #tags = h("span", { class: "tag-list" });
+  #created = h("time", null);
+  #actionIcon = icon("stop");
+  #action = h("button", { class: "row-action", type: "button" }, this.#actionIcon);
+  #cells;
+
+  constructor() {
+    const cell = (/** @type {string} */ name, /** @type {Node[]} */ ...children) =>
+      h("td", { class: `c-${name}`, role: "cell" }, ...children);
+    this.#cells = { queue: cell("queue"), attempt: cell("attempt"), duration: cell("duration") };
+    this.el = h(
+      "tr",
+      { class: "row", role: "row" },
+      cell("status", this.#status.el),
+      cell("task", this.#link),
+      cell("progress", h("div", { class: "progress-cell" }, this.#bar.el, this.#pct, this.#line)),
+      cell("tags", this.#tags),
+      this.#cells.queue,
+      this.#cells.attempt,
+      this.#cells.duration,
+      cell("created", this.#created),
+      cell("action", this.#action),
+    );
+  }
+
+  get link() {
+    return this.#link;
+  }
+
+  /**
+   * @param {Row} row
+   * @param {RowContext} c
+   */
+  update(row, c) {
+    if (this.#version !== row.version || this.#row?.id !== row.id) this.#facts(row);
+    this.#row = row;
+    this.#version = row.version;
+    const title = c.title(row.task_type);
+    text(this.#title, title);
+    attr(this.#link, "href", c.href(row.id));
+    attr(this.el, "aria-selected", row.id === c.openId ? "true" : null);
+    attr(this.el, "data-cursor", row.id === c.cursorId);
+    const line = headline(row, c.state, c.now).split("\n", 1)[0];
+    text(this.#line, line);
+    attr(this.#line, "title", line.length > 40 ? line : null);
+    text(this.#cells.duration, durationWords(row, c.now));
+    text(this.#created, ago(row.created_at, c.now));
+  }
+
+  /** What changes only with the row's version. @param {Row} row */
+  #facts(row) {
+    attr(this.el, "data-id", row.id);
+    attr(this.el, "data-status", row.status);
+    this.#status.update(row.status);
+    text(this.#id, shortId(row.id));
+    attr(this.#id, "title", row.id);
+    const running = row.status === "RUNNING";
+    show(this.#bar.el, running);
+    show(this.#pct, running);
+    this.#bar.update(row.progress);
+    text(this.#pct, percent(row.progress));
+    text(this.#cells.queue, row.queue);
+    text(this.#cells.attempt, attemptWords(row));
+    attr(this.#cells.attempt, "data-more", row.attempt > 1 && row.status !== "SUCCESS");
+    attr(this.#created, "datetime", row.created_at);
+    attr(this.#created, "title", absolute(row.created_at));
+    this.#drawTags(row.tags);
+    this.#drawAction(row);
+  }
+
+  /** @param {string[]} tags */
+  #drawTags(tags) {
+    const key = tags.join("\n");
+    if (this.#tags.dataset.key === key) return;
+    this.#tags.dataset.key = key;
+    this.#tags.replaceChildren(
+      ...tags.map((t) => h("button", { type: "button", class: "tag", tabindex: -1, "data-tag": t, title: `Only tasks tagged ${t}` }, h("span", null, t))),
+    );
+  }
+
+  /** @param {Row} row */
+  #drawAction(row) {
+    const kind = canCancel(row) ? "cancel" : canRetry(row) ? "retry" : null;
+    show(this.#action, kind !== null);
+    if (kind === null) return;
+    attr(this.#action, "data-kind", kind);
+    setIcon(this.#actionIcon, kind === "cancel" ? "stop" : "retry");
+    const word = kind === "cancel" ? "Cancel" : "Retry";
+    attr(this.#action, "title", word);
+    attr(this.#action, "aria-label", `${word} task ${row.id}`);
+  }
+}
