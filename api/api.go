@@ -86,7 +86,7 @@ type API struct {
 	screens screens           // shared messages of /api/stream
 	proof   proof             // last answer of /api/log/verify
 	specs   []byte            // answer of /api/task-types
-	names   map[string]string // names of types, so that a submit need not copy its own
+	names   map[string]string // of types and the usual queue, so that a submit need not copy its own
 
 	// patience of streams: how long one write may take.
 	writeTime time.Duration
@@ -111,7 +111,7 @@ func New(o Options) (*API, error) {
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.proof.turn = make(chan struct{}, 1)
 	a.writeTime = streamWriteTime
-	a.names = make(map[string]string)
+	a.names = map[string]string{task.DefaultQueue: task.DefaultQueue}
 	for _, spec := range o.Types.Specs() {
 		a.names[spec.Name] = spec.Name
 	}

@@ -53,17 +53,20 @@ func (k *kit) Knows(name string) bool {
 
 // Prepare wants "n" to be a number, takes "file" for a file's id and adds "made":true.
 func (k *kit) Prepare(_ string, parameters []byte) ([]byte, []string, []task.FieldError, error) {
-	var p struct {
-		N    any
-		File string
-	}
-	_ = json.Unmarshal(parameters, &p)
-	if _, ok := p.N.(float64); p.N != nil && !ok {
-		return nil, nil, []task.FieldError{{Pointer: "/parameters/n", Detail: "must be a number"}}, nil
-	}
 	var ids []string
-	if p.File != "" {
-		ids = []string{p.File}
+	for m, _ := membersOf(parameters); ; {
+		key, value, ok := m.next()
+		if !ok {
+			break
+		}
+		switch string(key) {
+		case "n":
+			if !isNumber(value) {
+				return nil, nil, []task.FieldError{{Pointer: "/parameters/n", Detail: "must be a number"}}, nil
+			}
+		case "file":
+			ids = append(ids, unquote(value))
+		}
 	}
 	prepared := append(parameters[:len(parameters)-1:len(parameters)-1], `,"made":true}`...)
 	if len(parameters) == 2 {

@@ -321,16 +321,20 @@ func (s *submission) backoff(value []byte) *task.Backoff {
 		return nil
 	}
 	b := task.DefaultBackoff
+	bounded := false
 	for {
 		key, value, ok := m.next()
 		if !ok {
 			break
 		}
+		bounded = bounded || string(key) == "max_seconds"
 		if !isNull(value) || !knownBackoff(key) {
 			s.backoffField(&b, key, value)
 		}
 	}
-	b.Max = max(b.Max, min(b.Base, task.DefaultBackoff.Max))
+	if !bounded {
+		b.Max = max(b.Max, b.Base)
+	}
 	return &b
 }
 
