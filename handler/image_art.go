@@ -14,7 +14,7 @@ import (
 type artwork struct {
 	name   string
 	format string // of the file: flat areas as PNG, soft ones as JPEG
-	paint  func(c canvas, p palette, r *rand.Rand)
+	paint  func(c canvas, p *palette, r *rand.Rand)
 }
 
 var artworks = []artwork{
@@ -89,7 +89,7 @@ func (c canvas) blend(x, y int, k rgb, cover float32) {
 func (c canvas) disc(cx, cy, radius float64, k rgb, cover float32) {
 	for y := int(cy - radius - 1); y <= int(cy+radius+1); y++ {
 		for x := int(cx - radius - 1); x <= int(cx+radius+1); x++ {
-			d := radius + 0.5 - math.Hypot(float64(x)-cx, float64(y)-cy)
+			d := radius + 0.5 - math.Sqrt(square(float64(x)-cx)+square(float64(y)-cy))
 			if d > 0 {
 				c.blend(x, y, k, cover*float32(min(d, 1)))
 			}
@@ -124,8 +124,9 @@ func (p *palette) around(t float64) rgb {
 }
 
 // newPalette makes the band from dark to light. Between two colours it mixes light, not numbers.
-func newPalette(colours ...uint32) func() palette {
-	return func() (p palette) {
+func newPalette(colours ...uint32) func() *palette {
+	return func() *palette {
+		p := new(palette)
 		for i := range p {
 			t := float64(i) / float64(len(p)) * float64(len(colours)-1)
 			a, b, t := colours[int(t)], colours[int(t)+1], t-math.Floor(t)
@@ -139,7 +140,7 @@ func newPalette(colours ...uint32) func() palette {
 }
 
 // palettes to draw with, each from dark to light.
-var palettes = []func() palette{
+var palettes = []func() *palette{
 	newPalette(0x0b132b, 0x1c2541, 0x3a506b, 0x5bc0be, 0xf2f7f2), // lagoon
 	newPalette(0x1a0b2e, 0x4b1d52, 0x9d2b4f, 0xe8683f, 0xf9c784), // ember
 	newPalette(0x10291f, 0x1f5a43, 0x5a9e6f, 0xc3d98b, 0xfdf6d8), // fern

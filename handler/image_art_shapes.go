@@ -6,7 +6,7 @@ import (
 )
 
 // paintDunes draws ridges in the mist below a low sun.
-func paintDunes(c canvas, p palette, r *rand.Rand) {
+func paintDunes(c canvas, p *palette, r *rand.Rand) {
 	w, h := float64(c.width()), float64(c.height())
 	sunX, sunY, sun := w*(0.2+0.6*r.Float64()), h*(0.22+0.15*r.Float64()), c.short()*(0.06+0.04*r.Float64())
 	for y := range c.height() {
@@ -43,18 +43,20 @@ func paintRidge(c canvas, y, rise float64, k, mist rgb, r *rand.Rand) {
 			crest[x] += s.high * math.Sin(2*math.Pi*float64(x)/s.length+s.phase)
 		}
 	}
-	fade := 4.5 * rise
+	ramp := make([]rgb, int(4.5*rise)+1) // by depth
+	for i := range ramp {
+		ramp[i] = mix(k, mist, 0.55*float32(i)/float32(len(ramp)))
+	}
 	for y := max(int(y-3*rise), 0); y < c.height(); y++ {
 		for x := range crest {
 			deep := float64(y) - crest[x] + 1
 			if deep <= 0 {
 				continue
 			}
-			misty := mix(k, mist, 0.55*float32(min(deep/fade, 1)))
 			if deep < 1 {
-				c.blend(x, y, misty, float32(deep))
+				c.blend(x, y, k, float32(deep))
 			} else {
-				c.set(x, y, misty)
+				c.set(x, y, ramp[min(int(deep), len(ramp)-1)])
 			}
 		}
 	}
@@ -62,51 +64,62 @@ func paintRidge(c canvas, y, rise float64, k, mist rgb, r *rand.Rand) {
 
 func square(x float64) float64 { return x * x }
 
-// paintGlass draws panes of coloured glass in lead: the cells of random points (Voronoi).
-func paintGlass(c canvas, p palette, r *rand.Rand) {
+// pane is one cell of stained glass.
+type pane struct {
+	x, y float32
+	k    rgb
+}
+
+// paintGlass draws panes of coloured glass in lead: the cells of random points (Voronoi), one
+// point in each square of a grid, so that nine are candidates for a pixel.
+func paintGlass(c canvas, p *palette, r *rand.Rand) {
 	cell := c.short() / (7 + 5*r.Float64())
 	across, down := int(float64(c.width())/cell)+4, int(float64(c.height())/cell)+4
-	type seed struct {
-		x, y float64
-		k    rgb
-	}
-	seeds := make([]seed, across*down)
-	for i := range seeds {
+	panes := make([]pane, across*down)
+	for i := range panes {
 		x, y := float64(i%across-1), float64(i/across-1)
 		along := (x/float64(across) + y/float64(down)) / 2
-		seeds[i] = seed{
-			x: (x + 0.1 + 0.8*r.Float64()) * cell, y: (y + 0.1 + 0.8*r.Float64()) * cell,
-			k: p.at(0.25 + 0.6*along + 0.3*(r.Float64()-0.3)),
+		panes[i] = pane{
+			x: float32((x + 0.1 + 0.8*r.Float64()) * cell), y: float32((y + 0.1 + 0.8*r.Float64()) * cell),
+			k: p.at(0.12 + 0.65*along + 0.55*(r.Float64()-0.35)),
 		}
 	}
 	lead := p.at(0)
+	var around [9]pane
 	for y := range c.height() {
-		row := int(float64(y)/cell) * across
+		row, column := int(float64(y)/cell)*across, -1
 		for x := range c.width() {
-			column := int(float64(x) / cell)
-			best, second := math.MaxFloat64, math.MaxFloat64
-			var nearest *seed
-			for j := row; j <= row+2*across; j += across {
-				for i := j + column; i <= j+column+2; i++ {
-					s := &seeds[i]
-					d := square(float64(x)-s.x) + square(float64(y)-s.y)
-					if d < best {
-						best, second, nearest = d, best, s
-					} else if d < second {
-						second = d
-					}
+			if at := int(float64(x) / cell); at != column {
+				column = at
+				for j := range 3 {
+					copy(around[3*j:], panes[row+j*across+at:][:3])
 				}
 			}
-			d := math.Sqrt(best)
-			k := mix(nearest.k, rgb{255, 255, 255}, 0.30*float32(max(1-d/cell*1.3, 0)))
-			edge := (math.Sqrt(second) - d) / (0.055 * cell)
-			c.set(x, y, mix(lead, k, smooth(float32(min(max(edge-0.25, 0), 1)))))
+			c.set(x, y, glass(&around, float32(x), float32(y), float32(cell), lead))
 		}
 	}
 }
 
+// glass colours a pixel by its nearest pane, and by lead where another is as near.
+func glass(around *[9]pane, x, y, cell float32, lead rgb) rgb {
+	best, second, nearest := float32(math.MaxFloat32), float32(math.MaxFloat32), 0
+	for i := range around {
+		dx, dy := x-around[i].x, y-around[i].y
+		d := dx*dx + dy*dy
+		if d < best {
+			best, second, nearest = d, best, i
+		} else if d < second {
+			second = d
+		}
+	}
+	d := float32(math.Sqrt(float64(best)))
+	k := mix(around[nearest].k, rgb{255, 255, 255}, 0.30*max(1-d/cell*1.3, 0))
+	edge := (float32(math.Sqrt(float64(second))) - d) / (0.055 * cell)
+	return mix(lead, k, smooth(min(max(edge-0.25, 0), 1)))
+}
+
 // paintBubbles packs discs, large ones first, so that none touches another.
-func paintBubbles(c canvas, p palette, r *rand.Rand) {
+func paintBubbles(c canvas, p *palette, r *rand.Rand) {
 	w, h := float64(c.width()), float64(c.height())
 	for y := range c.height() {
 		k := p.at(0.04 + 0.10*float64(y)/h)
@@ -120,7 +133,7 @@ func paintBubbles(c canvas, p palette, r *rand.Rand) {
 	for range 3000 {
 		d := disc{r.Float64() * w, r.Float64() * h, largest}
 		for _, other := range discs {
-			d.radius = min(d.radius, math.Hypot(d.x-other.x, d.y-other.y)-other.radius-2)
+			d.radius = min(d.radius, math.Sqrt(square(d.x-other.x)+square(d.y-other.y))-other.radius-2)
 		}
 		if d.radius < smallest {
 			continue

@@ -6,7 +6,7 @@ import (
 )
 
 // paintRipples draws the rings of a few drops where they meet.
-func paintRipples(c canvas, p palette, r *rand.Rand) {
+func paintRipples(c canvas, p *palette, r *rand.Rand) {
 	const period = 1024
 	var wave [period]float64
 	for i := range wave {
@@ -43,66 +43,79 @@ var juliaPoints = [][2]float64{
 	{-0.8, 0.156}, {-0.7269, 0.1889}, {0.285, 0.01}, {-0.4, 0.6}, {-0.70176, -0.3842}, {-0.835, -0.2321},
 }
 
-// paintJulia draws how fast z² + c runs away from each point.
-func paintJulia(c canvas, p palette, r *rand.Rand) {
-	const most, far = 90, 64.0
+// paintJulia draws how fast z² + c runs away from each point. The lower half is the upper one
+// turned round.
+func paintJulia(c canvas, p *palette, r *rand.Rand) {
+	const most, far = 72, 64.0
+	var late [256]float64 // by log2 of |z|²/far, in 256ths: how much of the last step was too much
+	for i := range late {
+		late[i] = math.Log2((6 + float64(i)/42.5) / 6)
+	}
 	point := juliaPoints[r.IntN(len(juliaPoints))]
-	zoom := 2.3 / c.short()
+	zoom := (2.2 + 0.4*r.Float64()) / c.short()
 	sin, cos := math.Sincos(r.Float64() * math.Pi)
 	shift := r.Float64()
-	for y := range c.height() {
-		for x := range c.width() {
-			u, v := (float64(x)-float64(c.width())/2)*zoom, (float64(y)-float64(c.height())/2)*zoom
+	w, h := c.width(), c.height()
+	for y := range (h + 1) / 2 {
+		for x := range w {
+			u, v := (float64(x)-float64(w-1)/2)*zoom, (float64(y)-float64(h-1)/2)*zoom
 			a, b := u*cos-v*sin, u*sin+v*cos
 			a2, b2, n := a*a, b*b, 0
 			for ; a2+b2 < far && n < most; n++ {
 				a, b = a2-b2+point[0], 2*a*b+point[1]
 				a2, b2 = a*a, b*b
 			}
-			if n == most {
-				c.set(x, y, p.at(0.02))
-				continue
+			k := p.at(0.03 + 0.4*math.Sqrt(a2+b2)) // a point that stays: by where it is
+			if n < most {
+				steps := float64(n) + 1 - late[min(int(42.5*math.Log2((a2+b2)/far)), 255)]
+				t := math.Sqrt(max(steps, 0) / most)
+				k = mix(p.at(0), p.around(4.2*t+shift), float32(min(1.25*(1-t)+0.25, 1)))
 			}
-			steps := float64(n) + 1 - math.Log2(math.Log2(a2+b2)/math.Log2(far))
-			t := math.Sqrt(max(steps, 0) / most)
-			c.set(x, y, mix(p.around(2.6*t+shift), p.at(0), float32(0.25*(1-t))))
+			c.set(x, y, k)
+			c.set(w-1-x, h-1-y, k)
 		}
 	}
 }
 
 // paintAurora draws soft lights that run into each other.
-func paintAurora(c canvas, p palette, r *rand.Rand) {
+func paintAurora(c canvas, p *palette, r *rand.Rand) {
 	w, h := float64(c.width()), float64(c.height())
 	type light struct {
 		x, y float64
 		k    rgb
 	}
-	lights := make([]light, 6)
+	lights := make([]light, 7)
 	for i := range lights {
-		lights[i] = light{w * (1.2*r.Float64() - 0.1), h * (1.2*r.Float64() - 0.1), p.at(float64(i) / 5)}
+		lights[i] = light{w * (1.2*r.Float64() - 0.1), h * (1.2*r.Float64() - 0.1), p.at(float64(i) / 6)}
 	}
-	bend, phase := c.short()*(0.05+0.05*r.Float64()), r.Float64()*6
-	sway := make([]float64, c.width()) // how far each column is shifted
-	for x := range sway {
-		sway[x] = bend * math.Sin(phase+5*float64(x)/w)
+	bend, phase := c.short()*(0.08+0.08*r.Float64()), r.Float64()*6
+	var channels [3]field
+	for i := range channels {
+		channels[i] = flatField(c)
+	}
+	for i := range channels[0].heights {
+		x, y := channels[0].place(i)
+		u, v := x+bend*math.Sin(phase+7*y/h), y+bend*math.Sin(phase+5*x/w)
+		var sum float32
+		for _, l := range lights {
+			d := square(u-l.x) + square(v-l.y) + 400
+			weight := float32(1e9 / (d * math.Sqrt(d)))
+			sum += weight
+			for j := range channels {
+				channels[j].heights[i] += weight * l.k[j]
+			}
+		}
+		for j := range channels {
+			channels[j].heights[i] /= sum
+		}
 	}
 	for y := range c.height() {
-		lean := bend * math.Sin(phase+7*float64(y)/h)
 		for x := range c.width() {
-			u, v := float64(x)+lean, float64(y)+sway[x]
+			// A little grain hides the steps between 256 shades.
+			grain := float32((x*73856093^y*19349663)>>8&255)/170 - 0.75
 			var k rgb
-			var sum float32
-			for i := range lights {
-				l := &lights[i]
-				d := square(u-l.x) + square(v-l.y) + 400
-				weight := float32(1e9 / (d * math.Sqrt(d)))
-				sum += weight
-				for j := range k {
-					k[j] += weight * l.k[j]
-				}
-			}
-			for j := range k { // a little grain hides the steps between 256 shades
-				k[j] = min(max(k[j]/sum+r.Float32()*1.6-0.8, 0), 255)
+			for j := range k {
+				k[j] = min(max(float32(channels[j].at(float64(x), float64(y)))+grain, 0), 255)
 			}
 			c.set(x, y, k)
 		}

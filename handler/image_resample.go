@@ -37,9 +37,13 @@ func resample(ctx context.Context, src image.Image, part image.Rectangle, size i
 
 // addRow adds the weighted row to the sums.
 func addRow(sums []float32, row []uint8, weight float32) {
-	row = row[:len(sums)]
-	for i := range sums {
-		sums[i] += weight * float32(row[i])
+	for len(sums) >= 4 && len(row) >= 4 {
+		s, p := sums[:4:4], row[:4:4]
+		s[0] += weight * float32(p[0])
+		s[1] += weight * float32(p[1])
+		s[2] += weight * float32(p[2])
+		s[3] += weight * float32(p[3])
+		sums, row = sums[4:], row[4:]
 	}
 }
 

@@ -102,7 +102,7 @@ var (
 	green = color.NRGBA{30, 180, 60, 255}
 	blue  = color.NRGBA{40, 60, 220, 255}
 	gold  = color.NRGBA{240, 200, 40, 255}
-	glass = color.NRGBA{}
+	hole  = color.NRGBA{}
 )
 
 // quarters is a picture of four colours: upper left, upper right, lower left, lower right.
@@ -393,11 +393,11 @@ func TestAGreyscalePictureHasOneChannel(t *testing.T) {
 func TestTransparencyIsKeptOrLaidOnWhite(t *testing.T) {
 	white := color.NRGBA{255, 255, 255, 255}
 	half := color.NRGBA{220, 30, 30, 128}
-	m := quarters(80, 80, [4]color.NRGBA{glass, red, half, blue})
+	m := quarters(80, 80, [4]color.NRGBA{hole, red, half, blue})
 	s := newStudio(t)
 	for format, want := range map[string][4]color.NRGBA{
-		"png":  {glass, red, half, blue},
-		"gif":  {glass, red, red, blue},
+		"png":  {hole, red, half, blue},
+		"gif":  {hole, red, red, blue},
 		"jpeg": {white, red, {237, 142, 142, 255}, blue},
 	} {
 		t.Run(format, func(t *testing.T) {
@@ -553,7 +553,7 @@ func TestATargetTooLargeIsPermanent(t *testing.T) {
 }
 
 func TestAGIFThatLeavesAMarginHasItsWholeSize(t *testing.T) {
-	frame := image.NewPaletted(image.Rect(10, 10, 30, 30), color.Palette{red, glass})
+	frame := image.NewPaletted(image.Rect(10, 10, 30, 30), color.Palette{red, hole})
 	animation := &gif.GIF{Image: []*image.Paletted{frame, frame}, Delay: []int{1, 1}, Config: image.Config{Width: 40, Height: 40}}
 	s := newStudio(t)
 	m, format, _ := s.one(encoded(t, func(w io.Writer) error { return gif.EncodeAll(w, animation) }), map[string]any{"operation": "convert"})
