@@ -158,15 +158,46 @@ export async function getTask(id, signal) {
   return res.json();
 }
 
+/** Events whose payload is a short text. Parameters and results come with the task itself. */
+const TEXTS = ["task.progressed", "task.attempt_failed", "task.failed", "task.cancel_requested", "task.cancelled", "task.retried"];
+
 /**
+ * The events of a task after a seq, oldest first, with the texts that belong to them.
  * @param {string} id
- * @param {AbortSignal} [signal]
+ * @param {number} after
+ * @param {AbortSignal} signal
  * @returns {Promise<LogEvent[]>}
  */
-export async function getEvents(id, signal) {
-  const path = `/api/tasks/${encodeURIComponent(id)}/events?payload=1`;
-  const res = await call(path, { signal, headers: { Accept: "application/json" } });
-  return res.json();
+export async function getEvents(id, after, signal) {
+  const events = await readLog(id, after, "", signal);
+  if (!events.some((e) => TEXTS.includes(e.type))) return events;
+  const only = TEXTS.map((t) => `&type=${t}`).join("");
+  const texts = await readLog(id, after, `&payload=1${only}`, signal);
+  const payloads = new Map(texts.map((e) => [e.seq, e.payload]));
+  return events.map((e) => (payloads.has(e.seq) ? { ...e, payload: payloads.get(e.seq) } : e));
+}
+
+const LOG_PAGE = 1000;
+
+/**
+ * @param {string} id
+ * @param {number} after
+ * @param {string} more of the query
+ * @param {AbortSignal} signal
+ * @returns {Promise<LogEvent[]>}
+ */
+async function readLog(id, after, more, signal) {
+  /** @type {LogEvent[]} */
+  const all = [];
+  for (;;) {
+    const path = `/api/log?stream=${encodeURIComponent(`task:${id}`)}&after=${after}&limit=${LOG_PAGE}${more}`;
+    const res = await call(path, { signal, headers: { Accept: "application/json" } });
+    /** @type {LogEvent[]} */
+    const page = await res.json();
+    all.push(...page);
+    if (page.length < LOG_PAGE) return all;
+    after = page[page.length - 1].seq;
+  }
 }
 
 /** @returns {Promise<TaskType[]>} */

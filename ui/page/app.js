@@ -180,11 +180,11 @@ async function begin() {
   store.seq = 0;
   store.setFilters(router.route.filters);
   frame.ask();
-  const [page] = await Promise.all([fetchList(signal), loadStats(), loadTypes()]);
+  const [page, logId] = await Promise.all([fetchList(signal), loadStats(), loadTypes()]);
   if (signal.aborted) return;
   const seq = page?.seq ?? 0;
   rate.jump(seq);
-  feed.start(seq);
+  feed.start(seq, logId);
   detail.refreshIfOpen();
 }
 
@@ -221,13 +221,15 @@ function reveal() {
   frame.ask();
 }
 
-/** Counts and state until the stream has told them. */
+/** Counts and state until the stream tells them. Returns the id of the log. */
 async function loadStats() {
   try {
     const stats = await api.getStats();
-    if (Array.isArray(stats?.counts)) store.counts ??= stats.counts;
+    store.counts ??= stats.counts;
+    store.state ??= stats.state;
+    return String(stats.log?.id ?? "");
   } catch {
-    // The stream brings the counts with the next change.
+    return ""; // the stream's first message says all of it
   }
 }
 

@@ -72,6 +72,8 @@ export class Detail {
   refreshIfOpen() {
     if (this.id === null) return;
     this.row = null;
+    this.task = null;
+    this.events = null;
     this.refresh();
   }
 
@@ -128,9 +130,10 @@ export class Detail {
   /** @param {string} id @param {AbortSignal} signal */
   async #fetchEvents(id, signal) {
     try {
-      const events = await getEvents(id, signal);
+      const known = this.events ?? [];
+      const fresh = await getEvents(id, known.length > 0 ? known[known.length - 1].seq : 0, signal);
       if (signal.aborted) return;
-      this.events = events;
+      if (fresh.length > 0 || this.events === null) this.events = [...known, ...fresh];
       this.eventsProblem = null;
     } catch (err) {
       if (!signal.aborted) this.eventsProblem = asProblem(err);

@@ -52,11 +52,13 @@ export class Feed {
   }
 
   /**
-   * Follows from after a seq.
+   * Follows from after a seq of a log.
    * @param {number} seq
+   * @param {string} logId "" = not known
    */
-  start(seq) {
+  start(seq, logId) {
     this.#seq = seq;
+    this.#logId = logId;
     this.#open();
   }
 
@@ -89,7 +91,8 @@ export class Feed {
   #open() {
     this.stop();
     this.nextTry = 0;
-    const source = new EventSource(`/api/stream?after=${this.#seq}`);
+    const log = this.#logId === "" ? "" : `&log=${encodeURIComponent(this.#logId)}`;
+    const source = new EventSource(`/api/stream?after=${this.#seq}${log}`);
     this.#source = source;
     // The server's first message bears the name of the browser's own event.
     source.addEventListener("open", (e) => {
@@ -97,9 +100,11 @@ export class Feed {
       this.#heard();
       if (e instanceof MessageEvent) this.#opened(e.data);
     });
-    source.addEventListener("message", (e) => {
-      if (source === this.#source) this.#message(e.data);
-    });
+    for (const kind of ["message", "keepalive"]) {
+      source.addEventListener(kind, (e) => {
+        if (source === this.#source) this.#message(e.data);
+      });
+    }
     source.addEventListener("reset", () => {
       if (source === this.#source) this.#reset();
     });
@@ -119,11 +124,13 @@ export class Feed {
 
   /** @param {string} data */
   #opened(data) {
-    const { log_id: logId } = parse(data) ?? {};
-    if (typeof logId !== "string") return;
-    const another = this.#logId !== "" && logId !== this.#logId;
-    this.#logId = logId;
-    if (another) this.#reset();
+    const m = parse(data);
+    if (typeof m?.log_id === "string") {
+      const another = this.#logId !== "" && m.log_id !== this.#logId;
+      this.#logId = m.log_id;
+      if (another) return this.#reset();
+    }
+    if (m?.counts || m?.state) this.#listener.message({ seq: this.#seq, counts: m.counts, state: m.state });
   }
 
   /** @param {string} data */
@@ -172,7 +179,10 @@ export class Feed {
   }
 }
 
-/** @param {string} data */
+/**
+ * @param {string} data
+ * @returns {any}
+ */
 function parse(data) {
   try {
     return JSON.parse(data);

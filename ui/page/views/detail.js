@@ -224,14 +224,14 @@ class TaskPanel {
   #drawError(row) {
     const message = row.status === "SUCCESS" ? "" : (row.error_message ?? "");
     const failed = row.status === "FAILED";
-    const key = `${failed} ${message}`;
+    const key = `${failed} ${row.attempt} ${message}`;
     show(this.#error, message !== "");
     if (key === this.#errorKey) return;
     this.#errorKey = key;
     attr(this.#error, "data-final", failed);
     const body = h("pre", { class: "error-text", tabindex: 0 }, message);
     this.#error.replaceChildren(
-      h("div", { class: "error-head" }, icon("FAILED"), h("h3", null, failed ? "Failed" : "The last attempt failed"), copyButton(() => message, "Copy error")),
+      h("div", { class: "error-head" }, icon("FAILED"), h("h3", null, failed ? (row.attempt > 1 ? `Failed after ${row.attempt} attempts` : "Failed") : "The last attempt failed"), copyButton(() => message, "Copy error")),
       body,
     );
   }

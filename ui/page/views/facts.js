@@ -49,6 +49,7 @@ export function factsView() {
         const words = value(row, c.now);
         show(box, words !== "");
         text(dd, words);
+        attr(box, "data-long", words.length > 16);
         const hover = HOVER.get(name)?.(row);
         if (hover) attr(dd, "title", hover);
         else if (words.length > 24) attr(dd, "title", words);

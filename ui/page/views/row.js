@@ -27,7 +27,9 @@ export class RowView {
   #status = statusView();
   #bar = barView();
   #title = h("span", { class: "task-title" });
-  #id = h("span", { class: "task-id" });
+  #idHead = h("span", { class: "task-id-head" });
+  #idTail = h("span", null);
+  #id = h("span", { class: "task-id" }, this.#idHead, this.#idTail);
   #link = h("a", { class: "task-link" }, this.#title, this.#id);
   #pct = h("span", { class: "pct" });
   #line = h("span", { class: "line" });
@@ -85,7 +87,9 @@ export class RowView {
     attr(this.el, "data-id", row.id);
     attr(this.el, "data-status", row.status);
     this.#status.update(row.status);
-    text(this.#id, shortId(row.id));
+    const short = shortId(row.id);
+    text(this.#idHead, short.slice(0, -4));
+    text(this.#idTail, short.slice(-4));
     attr(this.#id, "title", row.id);
     const running = row.status === "RUNNING";
     show(this.#bar.el, running);

@@ -7,7 +7,7 @@ import { figures } from "./stats.js";
 
 /**
  * @typedef {{
- *   name: string, type: string, count: number, nulls: number, distinct: number,
+ *   name: string, type: string, count: number, nulls: number, distinct: number, exact?: boolean,
  *   min?: any, max?: any, sum?: any, mean?: any, stddev?: any, p25?: any, median?: any, p75?: any,
  *   top?: { value: any, count: number }[], histogram?: any,
  * }} Column
@@ -74,8 +74,8 @@ function columnRows(c) {
     h("td", { class: "col-shape" }, shape(c)),
     ...(isMeasure(c)
       ? [fig(c.min), fig(c.mean), fig(c.max)]
-      : [h("td", { class: "fig wide-fig", colspan: 3 }, empty ? "empty" : rangeWords(c))]),
-    fig(c.distinct, true),
+      : [h("td", { class: "wide-fig", colspan: 3, title: empty ? null : rangeWords(c) }, empty ? "empty" : rangeWords(c))]),
+    h("td", { class: "fig", title: c.exact === false ? "Estimated, within 1 %" : null }, `${about(c)}${short(c.distinct)}`),
     nullsCell(c),
   );
   return [row, more];
@@ -90,10 +90,10 @@ function isMeasure(c) {
 function rangeWords(c) {
   if (c.type === "datetime") return `${dateWords(c.min)} – ${dateWords(c.max)}`;
   const top = c.top ?? [];
-  const all = c.count - (c.type === "boolean" ? 0 : 0);
+  if (c.count > 1 && c.distinct === c.count) return `all different, ${valueWords(c.min)} to ${valueWords(c.max)}`;
   return top
     .slice(0, 3)
-    .map((t) => `${valueWords(t.value)} ${percent((t.count / Math.max(1, all)) * 100)}`)
+    .map((t) => `${valueWords(t.value)} ${percent((t.count / Math.max(1, c.count)) * 100)}`)
     .join(" · ");
 }
 
@@ -113,16 +113,18 @@ function shape(c) {
   const bins = histogramBins(c);
   if (bins.length > 0) return histogram(bins, `${c.name}: distribution`);
   const top = (c.top ?? []).slice(0, 12);
-  if (top.length > 0) return histogram(top.map((t) => ({ label: valueWords(t.value), n: t.count })), `${c.name}: most frequent values`, true);
+  if (top.length > 0 && (top[0].count > 1 || c.count === 1)) return histogram(top.map((t) => ({ label: valueWords(t.value), n: t.count })), `${c.name}: most frequent values`, true);
   return h("span", { class: "dim" }, "–");
 }
 
-/**
- * @param {any} value
- * @param {boolean} [count]
- */
-function fig(value, count = false) {
-  return h("td", { class: "fig", title: value === null || value === undefined ? null : String(value) }, count ? short(Number(value ?? 0)) : number(value));
+/** What marks an estimate. @param {Column} c */
+function about(c) {
+  return c.exact === false ? "≈\u2009" : "";
+}
+
+/** @param {any} value */
+function fig(value) {
+  return h("td", { class: "fig", title: value === null || value === undefined ? null : String(value) }, number(value));
 }
 
 /** @param {Column} c */

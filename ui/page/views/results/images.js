@@ -2,14 +2,14 @@
 
 import { fileUrl } from "../../api.js";
 import { byId, h, icon } from "../../dom.js";
-import { bytes, integer, percent, span } from "../../format.js";
+import { bytes, humanize, integer, percent, span } from "../../format.js";
 import { figures } from "./stats.js";
 
 /**
  * @typedef {{
- *   filename: string, file?: string | null, original_size?: any, new_size?: any,
- *   original_bytes?: number, new_bytes?: number, size_reduction_percent?: number,
- *   processing_time_ms?: number, error?: string | null,
+ *   filename: string, file: string | null, original_size: string | null, new_size: string | null,
+ *   original_bytes: number | null, new_bytes: number | null, size_reduction_percent: number | null,
+ *   processing_time_ms: number, error: string | null,
  * }} Picture
  */
 
@@ -28,7 +28,7 @@ export function imagesView(r, parameters) {
   /** @type {[string, string, string?][]} */
   const top = [
     ["Pictures", r.total_images === r.processed_images ? integer(r.total_images ?? all.length) : `${integer(r.processed_images ?? shown.length)} of ${integer(r.total_images ?? all.length)}`],
-    ["Operation", [r.operation, r.target_size].filter(Boolean).join(" ")],
+    ["Operation", [humanize(r.operation ?? ""), sizeOr(r.target_size)].filter(Boolean).join(" to ")],
   ];
   if (from > 0) top.push(["Size", `${bytes(from)} → ${bytes(to)}`], ["Saved", reduction(((from - to) / from) * 100)]);
   const failed = all.filter((p) => p.error);
@@ -43,10 +43,14 @@ function reduction(p) {
   return p < 0 ? `${percent(-p)} larger` : percent(p);
 }
 
-/** @param {any} size */
+/** @param {string | null} size */
 function sizeWords(size) {
-  if (Array.isArray(size)) return size.join(" × ");
-  return String(size ?? "–").replace("x", " × ");
+  return (size ?? "–").replace("x", " × ");
+}
+
+/** @param {string | null} size */
+function sizeOr(size) {
+  return size ? sizeWords(size) : "";
 }
 
 /** @param {Picture} p @param {() => void} open */
@@ -64,7 +68,7 @@ function card(p, open) {
       null,
       h("strong", { title: p.filename }, p.filename),
       broken ? null : h("span", { class: "num" }, `${sizeWords(p.new_size)} · ${bytes(p.new_bytes ?? NaN)}`),
-      broken || p.size_reduction_percent === undefined ? null : h("span", { class: "num dim" }, p.size_reduction_percent >= 0 ? `${percent(p.size_reduction_percent)} smaller` : `${percent(-p.size_reduction_percent)} larger`),
+      broken || p.size_reduction_percent === null ? null : h("span", { class: "num dim" }, p.size_reduction_percent >= 0 ? `${percent(p.size_reduction_percent)} smaller` : `${percent(-p.size_reduction_percent)} larger`),
     ),
   );
 }
@@ -92,7 +96,7 @@ function lightbox(all, start, originals) {
     img.alt = p.filename;
     name.textContent = p.filename;
     const sizes = `${sizeWords(p.original_size)}, ${bytes(p.original_bytes ?? NaN)} → ${sizeWords(p.new_size)}, ${bytes(p.new_bytes ?? NaN)}`;
-    facts.textContent = p.processing_time_ms === undefined ? sizes : `${sizes}, in ${span(p.processing_time_ms)}`;
+    facts.textContent = `${sizes}, in ${span(p.processing_time_ms)}`;
     place.textContent = `${at + 1} / ${list.length}`;
     compare.hidden = !original;
     compare.setAttribute("aria-pressed", String(before));
