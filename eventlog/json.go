@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// timeLayout is RFC 3339 in UTC with microseconds.
-const timeLayout = "2006-01-02T15:04:05.000000Z"
-
 // AppendJSON appends the event as clients and exports see it, on one line:
 //
 //	{"seq":17,"at":"…","stream":"task:01J…","version":3,"type":"task.started","v":1,
@@ -23,7 +20,7 @@ func AppendJSON(dst []byte, e *Event, payload []byte) []byte {
 	dst = append(dst, `{"seq":`...)
 	dst = strconv.AppendInt(dst, e.Seq, 10)
 	dst = append(dst, `,"at":"`...)
-	dst = time.UnixMicro(e.At).UTC().AppendFormat(dst, timeLayout)
+	dst = appendTime(dst, e.At)
 	dst = append(dst, `","stream":`...)
 	dst = appendString(dst, e.Stream)
 	dst = append(dst, `,"version":`...)
@@ -49,6 +46,18 @@ func AppendJSON(dst []byte, e *Event, payload []byte) []byte {
 		dst = appendOneLine(dst, payload)
 	}
 	return append(dst, '}')
+}
+
+// appendTime appends microseconds since the epoch as 2026-11-24T12:00:00.000000Z. Package
+// time has a fast path for RFC 3339, but none for a fixed number of decimals.
+func appendTime(dst []byte, at int64) []byte {
+	dst = time.UnixMicro(at).UTC().AppendFormat(dst, time.RFC3339)
+	dst[len(dst)-1] = '.'
+	micros := ((at % 1e6) + 1e6) % 1e6
+	for unit := int64(100_000); unit > 0; unit /= 10 {
+		dst = append(dst, '0'+byte(micros/unit%10))
+	}
+	return append(dst, 'Z')
 }
 
 // appendString quotes s; only what is not plain ASCII goes through encoding/json.
