@@ -132,7 +132,7 @@ func (m *mailing) run(ctx context.Context, sender *mailSender) (emailResult, err
 	delay := time.Duration(m.params.DelayPerEmail * float64(time.Second))
 	for i := range total {
 		if i > 0 {
-			if err := pause(ctx, delay); err != nil {
+			if err := waitBetween(ctx, delay); err != nil {
 				return emailResult{}, err
 			}
 		}
@@ -202,8 +202,8 @@ func failureText(err error) string {
 	return text[:cut] + "…"
 }
 
-// pause waits for d, or less when ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
+// waitBetween waits for d, or less when ctx ends.
+func waitBetween(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}

@@ -156,6 +156,14 @@ func (w *imageWork) total() int {
 // badPicture marks an error that concerns one picture, not the attempt.
 type badPicture struct{ error }
 
+// blame tells a bad picture from a file that could not be read.
+func blame(err error) error {
+	if fault, ok := errors.AsType[readFault](err); ok {
+		return fmt.Errorf("read the picture: %w", fault)
+	}
+	return badPicture{err}
+}
+
 // process makes the result of the i-th picture. Its error ends the attempt.
 func (w *imageWork) process(ctx context.Context, i int) (imageEntry, error) {
 	start := time.Now()
@@ -185,7 +193,7 @@ func (w *imageWork) transform(ctx context.Context, i int, entry *imageEntry) (wa
 	}
 	s, err := readHeader(ctx, file)
 	if err != nil {
-		return 0, badPicture{err}
+		return 0, blame(err)
 	}
 	entry.OriginalSize = new(sizeText(s.size()))
 	if err := checkMeasures(s.width, s.height); err != nil {
@@ -249,7 +257,7 @@ func (w *imageWork) plan(s *source) plan {
 func (w *imageWork) render(ctx context.Context, s *source, p plan) (*image.RGBA, error) {
 	decoded, err := s.decode(ctx)
 	if err != nil {
-		return nil, badPicture{err}
+		return nil, blame(err)
 	}
 	var m *image.RGBA
 	if p.size == decoded.Bounds().Size() && p.part == decoded.Bounds() {

@@ -4,66 +4,63 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"io"
 )
 
 const orientationTag = 0x0112
 
 // readOrientation finds the EXIF orientation of a JPEG file in its APP1 segment and returns the
-// turn that shows it upright. No or unreadable EXIF is no turn. Errors: those of r, and a file
-// that is not a row of segments.
-func readOrientation(file io.Reader) (turn, error) {
+// turn that shows it upright. What cannot be read is no turn: the decoder is the judge of the file.
+func readOrientation(file io.Reader) turn {
 	r := bufio.NewReader(file)
-	if _, err := r.Discard(2); err != nil { // SOI
-		return turn{}, err
-	}
+	_, _ = r.Discard(2) // SOI
 	for {
-		marker, err := nextMarker(r)
+		marker, size, err := nextSegment(r)
 		if err != nil {
-			return turn{}, err
-		}
-		if marker == 0xda || marker == 0xd9 { // start of scan, end of image
-			return turn{}, nil
-		}
-		if marker == 0x01 || marker >= 0xd0 && marker <= 0xd7 { // these stand alone
-			continue
-		}
-		var length [2]byte
-		if _, err := io.ReadFull(r, length[:]); err != nil {
-			return turn{}, err
-		}
-		size := int(binary.BigEndian.Uint16(length[:])) - 2
-		if size < 0 {
-			return turn{}, errors.New("a segment is too short")
+			return turn{}
 		}
 		if marker != 0xe1 {
 			if _, err := r.Discard(size); err != nil {
-				return turn{}, err
+				return turn{}
 			}
 			continue
 		}
 		segment := make([]byte, size)
 		if _, err := io.ReadFull(r, segment); err != nil {
-			return turn{}, err
+			return turn{}
 		}
 		if tiff, ok := bytes.CutPrefix(segment, []byte("Exif\x00\x00")); ok {
-			return turnOfOrientation(orientationOf(tiff)), nil
+			return turnOfOrientation(orientationOf(tiff))
 		}
 	}
 }
 
-// nextMarker reads the code of the next marker, over the fill bytes before it.
-func nextMarker(r *bufio.Reader) (byte, error) {
-	b, err := r.ReadByte()
-	if err == nil && b != 0xff {
-		err = fmt.Errorf("0x%02x where a marker should be", b)
+// nextSegment reads the marker and the size of the next segment before the picture itself, at
+// whose beginning it returns io.EOF.
+func nextSegment(r *bufio.Reader) (marker byte, size int, err error) {
+	for marker < 0x02 || marker >= 0xd0 && marker <= 0xd7 { // these have no segment
+		if _, err := r.ReadSlice(0xff); err != nil {
+			return 0, 0, err
+		}
+		for marker = 0xff; marker == 0xff && err == nil; {
+			marker, err = r.ReadByte()
+		}
+		if err != nil {
+			return 0, 0, err
+		}
 	}
-	for err == nil && b == 0xff {
-		b, err = r.ReadByte()
+	if marker == 0xda || marker == 0xd9 { // start of scan, end of image
+		return marker, 0, io.EOF
 	}
-	return b, err
+	var length [2]byte
+	if _, err := io.ReadFull(r, length[:]); err != nil {
+		return marker, 0, err
+	}
+	size = int(binary.BigEndian.Uint16(length[:])) - 2
+	if size < 0 {
+		return marker, 0, io.ErrUnexpectedEOF
+	}
+	return marker, size, nil
 }
 
 // orientationOf reads the tag from the first directory of an EXIF block, which is laid out like

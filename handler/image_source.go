@@ -35,7 +35,13 @@ var pictureFormats = []pictureFormat{
 	{"webp", "RIFF????WEBPVP8", webp.DecodeConfig, webp.Decode},
 }
 
-var errNoPicture = errors.New("not a PNG, JPEG, GIF, BMP, TIFF or WebP picture")
+// animatedWebP is how a WebP begins that may be animated; then it has bit 1 set in byte 20.
+const animatedWebP = "RIFF????WEBPVP8X?????"
+
+var (
+	errNoPicture    = errors.New("not a PNG, JPEG, GIF, BMP, TIFF or WebP picture")
+	errAnimatedWebP = errors.New("an animated WebP cannot be read")
+)
 
 // source is a picture in a file, of which the header has been read.
 type source struct {
@@ -47,14 +53,14 @@ type source struct {
 }
 
 // readHeader finds out what the file is and how large, without decoding it. Its errors are about
-// the picture.
+// the picture, but for a readFault.
 func readHeader(ctx context.Context, file io.ReadSeeker) (*source, error) {
 	s := &source{file: file}
 	r := &pictureReader{ctx: ctx, file: file}
-	head := make([]byte, 16)
+	head := make([]byte, 21)
 	n, err := io.ReadFull(r, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return nil, err
+		return nil, readFault{err}
 	}
 	for _, f := range pictureFormats {
 		if begins(head[:n], f.magic) {
@@ -64,17 +70,18 @@ func readHeader(ctx context.Context, file io.ReadSeeker) (*source, error) {
 	if s.format.name == "" {
 		return nil, errNoPicture
 	}
+	if s.format.name == "webp" && begins(head[:n], animatedWebP) && head[20]&2 != 0 {
+		return nil, errAnimatedWebP
+	}
 	config, err := guard(r, s.format.config)
 	if err != nil {
-		return nil, fmt.Errorf("the %s header is damaged: %w", s.format.name, err)
+		return nil, fmt.Errorf("the %s cannot be read: %w", s.format.name, err)
 	}
 	s.width, s.height = config.Width, config.Height
 	if s.format.name == "jpeg" {
-		if s.turn, err = guard(r, readOrientation); err != nil {
-			return nil, fmt.Errorf("the jpeg header is damaged: %w", err)
-		}
+		s.turn, err = guard(r, func(r io.Reader) (turn, error) { return readOrientation(r), nil })
 	}
-	return s, nil
+	return s, err
 }
 
 // size is that of the upright picture.
@@ -84,7 +91,7 @@ func (s *source) size() image.Point { return s.turn.size(image.Pt(s.width, s.hei
 func (s *source) decode(ctx context.Context) (image.Image, error) {
 	m, err := guard(&pictureReader{ctx: ctx, file: s.file}, s.format.decode)
 	if err != nil {
-		return nil, fmt.Errorf("the %s is damaged: %w", s.format.name, err)
+		return nil, fmt.Errorf("the %s cannot be read: %w", s.format.name, err)
 	}
 	whole := image.Rect(0, 0, s.width, s.height)
 	if m.Bounds() == whole {
@@ -98,10 +105,15 @@ func (s *source) decode(ctx context.Context) (image.Image, error) {
 	return canvas, nil
 }
 
+// readFault is an error of the file, not of the picture in it.
+type readFault struct{ error }
+
+func (f readFault) Unwrap() error { return f.error }
+
 // guard calls read at the beginning of the file. A decoder that panics has met a damaged picture.
 func guard[T any](r *pictureReader, read func(io.Reader) (T, error)) (value T, err error) {
 	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
-		return value, err
+		return value, readFault{err}
 	}
 	defer func() {
 		if recover() != nil {
@@ -109,8 +121,11 @@ func guard[T any](r *pictureReader, read func(io.Reader) (T, error)) (value T, e
 		}
 	}()
 	value, err = read(r)
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
+	switch {
+	case err != nil && r.fault != nil:
+		return value, readFault{r.fault}
+	case errors.Is(err, io.EOF):
+		return value, io.ErrUnexpectedEOF
 	}
 	return value, err
 }
@@ -130,15 +145,21 @@ func begins(head []byte, magic string) bool {
 
 // pictureReader reads a file for a decoder until ctx ends. One goroutine uses it.
 type pictureReader struct {
-	ctx  context.Context
-	file io.ReadSeeker
+	ctx   context.Context
+	file  io.ReadSeeker
+	fault error // of the file or of ctx
 }
 
 func (r *pictureReader) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
+		r.fault = err
 		return 0, err
 	}
-	return r.file.Read(p)
+	n, err := r.file.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.fault = err
+	}
+	return n, err
 }
 
 // ReadAt saves the TIFF decoder from holding the whole file. It moves the place of Read.

@@ -326,9 +326,8 @@ func TestUnreadableEXIFIsNoTurn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			body := "Exif\x00\x00" + block
 			data := append(binary.BigEndian.AppendUint16([]byte{0xff, 0xd8, 0xff, 0xe1}, uint16(len(body)+2)), body...)
-			got, err := readOrientation(bytes.NewReader(append(data, plain[2:]...)))
-			if err != nil || got != (turn{}) {
-				t.Errorf("got %+v, %v", got, err)
+			if got := readOrientation(bytes.NewReader(append(data, plain[2:]...))); got != (turn{}) {
+				t.Errorf("got %+v", got)
 			}
 		})
 	}
@@ -519,14 +518,15 @@ func TestABrokenPictureIsAnEntryWithItsError(t *testing.T) {
 		"cut.jpg": good[:len(good)/2], "cut.png": pngOf(t, quarters(64, 64, [4]color.NRGBA{red, green, blue, gold}))[:60],
 		"short.jpg": good[:3], "text.png": []byte("this is not a picture"), "empty.png": {}, "header.gif": []byte("GIF89a"),
 		"bad.bmp": []byte("BM????\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), "bad.tif": []byte("II*\x00\xff\xff\xff\x7f"),
-		"bad.webp": []byte("RIFF\x10\x00\x00\x00WEBPVP8L\x00\x00\x00\x00"),
+		"animated.webp": []byte("RIFF\x16\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\x07\x00\x00\x07\x00\x00"),
+		"bad.webp":      []byte("RIFF\x10\x00\x00\x00WEBPVP8L\x00\x00\x00\x00"),
 	}
 	ids := []string{strings.Repeat("0", 64)}
 	for name, data := range broken {
 		ids = append(ids, s.put(name, data))
 	}
 	if _, err := s.run(t.Context(), map[string]any{"files": ids}); err == nil || !IsPermanent(err) ||
-		!strings.Contains(err.Error(), "no picture of 10 could be processed; the first, "+ids[0]+": no such file") {
+		!strings.Contains(err.Error(), "no picture of 11 could be processed; the first, "+ids[0]+": no such file") {
 		t.Errorf("all broken: %v", err)
 	}
 	result, err := s.run(t.Context(), map[string]any{"files": append(ids, s.put("good.jpg", good))})
@@ -540,6 +540,34 @@ func TestABrokenPictureIsAnEntryWithItsError(t *testing.T) {
 		if entry.Error != nil && (entry.File != nil || *entry.Error == "") {
 			t.Errorf("%+v", entry)
 		}
+	}
+}
+
+// faulty is a file on a disk that fails.
+type faulty struct{ *bytes.Reader }
+
+var errDisk = errors.New("input/output error")
+
+func (f faulty) Read(p []byte) (int, error) {
+	if f.Len() < 100 {
+		return 0, errDisk
+	}
+	return f.Reader.Read(p[:min(len(p), 100)])
+}
+
+func TestAFileThatCannotBeReadIsNotABadPicture(t *testing.T) {
+	data := pngOf(t, quarters(64, 64, [4]color.NRGBA{red, green, blue, gold}))
+	s, err := readHeader(t.Context(), faulty{bytes.NewReader(data)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.decode(t.Context())
+	if _, bad := errors.AsType[badPicture](blame(err)); bad || !errors.Is(blame(err), errDisk) {
+		t.Errorf("decode: %v", err)
+	}
+	_, err = readHeader(t.Context(), faulty{bytes.NewReader(data[:50])})
+	if _, bad := errors.AsType[badPicture](blame(err)); bad || !errors.Is(blame(err), errDisk) {
+		t.Errorf("header: %v", err)
 	}
 }
 
