@@ -139,7 +139,7 @@ func (l *ledger) other(kind string, version int64, data string) {
 	l.tb.Helper()
 	raw := &eventlog.Event{
 		At: int64(l.now), Stream: "server:" + l.boot.String(), Version: version, Type: kind, V: 1,
-		Actor: "system:server", Data: []byte(data),
+		Actor: system, Data: []byte(data),
 	}
 	l.append(raw)
 	l.batch = append(l.batch, Change{Event: &task.Event{Seq: raw.Seq, At: l.now}})

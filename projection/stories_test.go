@@ -213,7 +213,7 @@ var stories = []story{
 // everyType has each type of event, and each field of data, at least once.
 // It is how compat/v1 came to be.
 var everyType = story{"every_type", func(l *ledger) {
-	l.other("server.loss_accepted", 1, `{"from":1,"to":2}`)
+	l.other("server.loss_accepted", 1, `{"first":1,"last":2,"head":0}`)
 	l.other("server.started", 2, `{"version":"0.1.0"}`)
 	a := l.submit(task.Submit{
 		Type: "IMAGE_PROCESSING", Queue: "pictures", Priority: -5, RunAt: l.now + 2*task.Second, MaxAttempts: 4,

@@ -106,6 +106,7 @@ var (
 	ErrEnded       = errors.New("task has already ended")           // cancel, reprioritise
 	ErrNotEnded    = errors.New("task has not ended")               // retry, erase
 	ErrSucceeded   = errors.New("task has succeeded")               // retry
+	ErrErased      = errors.New("task was erased")                  // retry: its parameters are gone
 	ErrStopping    = errors.New("task is being cancelled")          // any write of the attempt but Stop
 	ErrNotStopping = errors.New("task was not asked to stop")       // stop
 	ErrStale       = errors.New("attempt no longer holds the task") // an older fence

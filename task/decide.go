@@ -214,6 +214,9 @@ func (d *decision) release(c Release) error {
 func (d *decision) retry(c Retry) error {
 	switch d.task.Status {
 	case Failed, Cancelled:
+		if d.task.Erased {
+			return d.refuse(ErrErased, "its parameters are gone; submit a new one")
+		}
 		d.add(EventRetried, Data{}, textPayload("reason", c.Reason))
 		return nil
 	case Success:

@@ -114,11 +114,11 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 	return nil
 }
 
-// held tells whether an event of the type may only come from the attempt that holds
-// the task.
+// held tells whether an event of the type carries the fence of the attempt that holds
+// the task: 0 when none does, as for the end of a pending task.
 func held(e EventType) bool {
 	switch e {
-	case EventProgressed, EventSucceeded, EventAttemptFailed, EventLeaseExpired, EventReleased:
+	case EventProgressed, EventSucceeded, EventAttemptFailed, EventFailed, EventCancelled, EventLeaseExpired, EventReleased:
 		return true
 	}
 	return false

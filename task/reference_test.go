@@ -1,0 +1,192 @@
+package task
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// reference is Data as encoding/json writes and reads it, one struct for each shape,
+// with the fields in the order of the table. It is what the hand-made codec must equal.
+type reference interface{ data() Data }
+
+type (
+	refSubmitted struct {
+		TaskType       string   `json:"task_type,omitzero"`
+		Queue          string   `json:"queue,omitzero"`
+		Priority       int      `json:"priority,omitzero"`
+		RunAt          Micros   `json:"run_at,omitzero"`
+		MaxAttempts    int      `json:"max_attempts,omitzero"`
+		Kind           refKind  `json:"backoff_kind,omitzero"`
+		Base           Micros   `json:"backoff_base,omitzero"`
+		Max            Micros   `json:"backoff_max,omitzero"`
+		NoJitter       bool     `json:"backoff_no_jitter,omitzero"`
+		Timeout        Micros   `json:"timeout,omitzero"`
+		Tags           []string `json:"tags,omitempty"`
+		IdempotencyKey string   `json:"idempotency_key,omitzero"`
+		RequestHash    refHash  `json:"request_hash,omitzero"`
+		Files          []string `json:"files,omitempty"`
+	}
+	refStarted struct {
+		Attempt      int     `json:"attempt,omitzero"`
+		Boot         refULID `json:"boot,omitzero"`
+		Worker       string  `json:"worker,omitzero"`
+		LeaseSeconds int     `json:"lease_seconds,omitzero"`
+		TokenHash    refHash `json:"token_hash,omitzero"`
+	}
+	refProgressed struct {
+		Fence    int64 `json:"fence,omitzero"`
+		Progress int   `json:"progress,omitzero"`
+	}
+	refSucceeded struct {
+		Fence int64    `json:"fence,omitzero"`
+		Files []string `json:"files,omitempty"`
+	}
+	refAttemptFailed struct {
+		Fence   int64   `json:"fence,omitzero"`
+		Attempt int     `json:"attempt,omitzero"`
+		Code    refCode `json:"code,omitzero"`
+		RetryAt Micros  `json:"retry_at,omitzero"`
+	}
+	refFailed struct {
+		Fence   int64   `json:"fence,omitzero"`
+		Attempt int     `json:"attempt,omitzero"`
+		Code    refCode `json:"code,omitzero"`
+	}
+	refLost struct {
+		Fence   int64 `json:"fence,omitzero"`
+		Attempt int   `json:"attempt,omitzero"`
+	}
+	refFence struct {
+		Fence int64 `json:"fence,omitzero"`
+	}
+	refRunAt struct {
+		RunAt Micros `json:"run_at,omitzero"`
+	}
+	refPriority struct {
+		Priority int `json:"priority,omitzero"`
+	}
+	refNothing struct{}
+)
+
+func (r *refSubmitted) data() Data {
+	return Data{TaskType: r.TaskType, Queue: r.Queue, Priority: r.Priority, RunAt: r.RunAt, MaxAttempts: r.MaxAttempts,
+		Backoff: Backoff{Kind: BackoffKind(r.Kind), Base: r.Base, Max: r.Max, NoJitter: r.NoJitter}, Timeout: r.Timeout,
+		Tags: r.Tags, IdempotencyKey: r.IdempotencyKey, RequestHash: r.RequestHash, Files: r.Files}
+}
+
+func (r *refStarted) data() Data {
+	return Data{Attempt: r.Attempt, Boot: ulid.ULID(r.Boot), Worker: r.Worker, LeaseSeconds: r.LeaseSeconds, TokenHash: r.TokenHash}
+}
+
+func (r *refAttemptFailed) data() Data {
+	return Data{Fence: r.Fence, Attempt: r.Attempt, Code: Code(r.Code), RetryAt: r.RetryAt}
+}
+
+func (r *refFailed) data() Data     { return Data{Fence: r.Fence, Attempt: r.Attempt, Code: Code(r.Code)} }
+func (r *refProgressed) data() Data { return Data{Fence: r.Fence, Progress: r.Progress} }
+func (r *refSucceeded) data() Data  { return Data{Fence: r.Fence, Files: r.Files} }
+func (r *refLost) data() Data       { return Data{Fence: r.Fence, Attempt: r.Attempt} }
+func (r *refFence) data() Data      { return Data{Fence: r.Fence} }
+func (r *refRunAt) data() Data      { return Data{RunAt: r.RunAt} }
+func (r *refPriority) data() Data   { return Data{Priority: r.Priority} }
+func (r *refNothing) data() Data    { return Data{} }
+
+// referenceFor returns the empty shape of a type.
+func referenceFor(t EventType) reference {
+	switch t {
+	case EventSubmitted:
+		return new(refSubmitted)
+	case EventStarted:
+		return new(refStarted)
+	case EventProgressed:
+		return new(refProgressed)
+	case EventSucceeded:
+		return new(refSucceeded)
+	case EventAttemptFailed:
+		return new(refAttemptFailed)
+	case EventFailed:
+		return new(refFailed)
+	case EventLeaseExpired:
+		return new(refLost)
+	case EventCancelled, EventReleased, EventLateResultRefused:
+		return new(refFence)
+	case EventSnoozed:
+		return new(refRunAt)
+	case EventReprioritised:
+		return new(refPriority)
+	default: // task.cancel_requested, task.retried, task.erased
+		return new(refNothing)
+	}
+}
+
+// referenceDecode reads with encoding/json, and takes only what encoding/json would
+// write for what it read.
+func referenceDecode(t EventType, data []byte) (Data, error) {
+	shape := referenceFor(t)
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(shape); err != nil {
+		return Data{}, err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return Data{}, errors.New("more than one value")
+	}
+	again, err := json.Marshal(shape)
+	if err != nil {
+		return Data{}, err
+	}
+	if !bytes.Equal(again, data) {
+		return Data{}, errors.New("not canonical")
+	}
+	return shape.data(), nil
+}
+
+// Values that are text in the log.
+type (
+	refKind BackoffKind
+	refCode Code
+	refHash [32]byte
+	refULID ulid.ULID
+)
+
+var errReference = errors.New("bad value")
+
+func (k refKind) MarshalText() ([]byte, error) { return []byte(BackoffKind(k).String()), nil }
+func (k *refKind) UnmarshalText(text []byte) error {
+	kind, ok := ParseBackoffKind(string(text))
+	*k = refKind(kind)
+	return found(ok)
+}
+
+func (c refCode) MarshalText() ([]byte, error) { return []byte(Code(c).String()), nil }
+func (c *refCode) UnmarshalText(text []byte) error {
+	code, ok := parseCode(string(text))
+	*c = refCode(code)
+	return found(ok)
+}
+
+func (h refHash) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
+func (h *refHash) UnmarshalText(text []byte) error {
+	raw, err := hex.DecodeString(string(text))
+	copy(h[:], raw)
+	return errors.Join(err, found(len(raw) == len(h)))
+}
+
+func (u refULID) MarshalText() ([]byte, error) { return ulid.ULID(u).MarshalText() }
+func (u *refULID) UnmarshalText(text []byte) error {
+	id, err := ulid.ParseStrict(string(text))
+	*u = refULID(id)
+	return err
+}
+
+func found(ok bool) error {
+	if !ok {
+		return errReference
+	}
+	return nil
+}
