@@ -84,7 +84,7 @@ var answers = []struct {
 
 // kinds lists every kind of problem, for the reference and its test.
 func kinds() []string {
-	all := []string{kindInvalid, "method-not-allowed", "too-large", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal}
+	all := []string{kindInvalid, "method-not-allowed", "too-large", "body-too-slow", "no-such-range", "precondition-failed", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal}
 	for i := range answers {
 		all = append(all, answers[i].problem.Kind)
 	}

@@ -1,0 +1,193 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/gorilla/mux"
+)
+
+// document is openapi.json, and what of it was driven.
+type document struct {
+	house  *house
+	doc    *openapi3.T
+	router routers.Router
+	driven map[string]bool // "POST /api/tasks/submit 200"
+}
+
+func loadDocument(t *testing.T, h *house) *document {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(h.want("GET", "/openapi.json", "").body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &document{house: h, doc: doc, router: router, driven: map[string]bool{}}
+}
+
+// drive sends a request that the document must allow, or must not, and checks that the
+// answer is one the document foresees.
+func (d *document) drive(status int, method, path, body string, headers ...string) answer {
+	h := d.house
+	h.Helper()
+	a := h.do(method, path, body, headers...)
+	if a.status != status {
+		h.Errorf("%s %s: %d, not %d: %.300s", method, path, a.status, status, a.body)
+	}
+	request, err := http.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body))
+	if err != nil {
+		h.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		request.Header.Set(name, value)
+	}
+	route, parameters, err := d.router.FindRoute(request)
+	if err != nil {
+		h.Errorf("%s %s is not in the document: %v", method, path, err)
+		return a
+	}
+	d.driven[fmt.Sprintf("%s %s %d", method, route.Path, status)] = true
+	in := &openapi3filter.RequestValidationInput{Request: request, PathParams: parameters, Route: route,
+		Options: &openapi3filter.Options{SkipSettingDefaults: true}}
+	if status == 200 {
+		if err := openapi3filter.ValidateRequest(h.Context(), in); err != nil {
+			h.Errorf("%s %s: the document refuses the request: %v", method, path, err)
+		}
+	}
+	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: a.status, Header: a.header,
+		Body: io.NopCloser(bytes.NewReader([]byte(a.body))), Options: &openapi3filter.Options{IncludeResponseStatus: true}}
+	if err := openapi3filter.ValidateResponse(h.Context(), out); err != nil {
+		h.Errorf("%s %s: the document refuses the answer %.300s: %v", method, path, a.body, err)
+	}
+	return a
+}
+
+func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
+	for _, name := range []string{"text/event-stream", "text/plain", "text/html", "application/x-ndjson", "text/csv", "*/*", "image/png",
+		"application/octet-stream"} {
+		openapi3filter.RegisterBodyDecoder(name, openapi3filter.FileBodyDecoder)
+	}
+	h := open(t, nil)
+	d := loadDocument(t, h)
+	id := d.drive(200, "POST", "/api/tasks/submit", `{"task_type":"ECHO","parameters":{"n":1},"queue":"q","priority":1,"max_attempts":2,
+		"backoff":{"kind":"linear","base_seconds":1,"max_seconds":5,"jitter":false},"timeout_seconds":9.5,"tags":["t"],"idempotency_key":"k"}`,
+		"Prefer: wait=10").object(t)["id"].(string)
+	later := d.drive(200, "POST", "/api/tasks/submit", `{"task_type":"ECHO","delay_seconds":3600}`).object(t)["id"].(string)
+	d.drive(400, "POST", "/api/tasks/submit", `{"task_type":"ECHO","priority":1000}`)
+	d.drive(409, "POST", "/api/tasks/submit", `{"task_type":"FAIL"}`, "Idempotency-Key: k")
+	d.drive(413, "POST", "/api/tasks/submit", strings.Repeat(" ", maxSubmit+1))
+	d.drive(415, "POST", "/api/tasks/submit", "x", "Content-Type: text/plain")
+	d.drive(403, "POST", "/api/tasks/submit", `{"task_type":"ECHO"}`, "Sec-Fetch-Site: cross-site")
+	d.drive(200, "POST", "/api/tasks/batch", `[{"task_type":"ECHO"},{"task_type":"FAIL"}]`)
+	d.drive(400, "POST", "/api/tasks/batch", `[{"task_type":"ECHO"},{"task_type":"NOPE"}]`)
+	for _, query := range []string{"", "?fields=summary&limit=2", "?status=PENDING&status=SUCCESS&q=made", "?format=csv", "?format=ndjson"} {
+		d.drive(200, "GET", "/api/tasks/"+query, "")
+	}
+	d.drive(400, "GET", "/api/tasks/?status=DONE", "")
+	d.drive(200, "GET", "/api/tasks/"+id, "")
+	d.drive(200, "GET", "/api/tasks/"+later, "")
+	d.drive(404, "GET", "/api/tasks/nonsense", "")
+	d.drive(200, "GET", "/api/tasks/"+id+"/events?payload=1", "")
+	d.drive(404, "GET", "/api/tasks/nonsense/events", "")
+	d.drive(400, "POST", "/api/tasks/"+id+"/retry", "")
+	d.drive(200, "DELETE", "/api/tasks/"+later, "")
+	d.drive(400, "DELETE", "/api/tasks/"+later, "")
+	d.drive(404, "DELETE", "/api/tasks/nonsense", "")
+	d.drive(200, "POST", "/api/tasks/"+later+"/retry", "")
+	d.drive(404, "POST", "/api/tasks/nonsense/retry", "")
+	d.drive(200, "GET", "/api/task-types", "")
+	file := d.drive(200, "POST", "/api/files?name=a.csv", "a,b\n", "Content-Type: text/csv").object(t)["id"].(string)
+	d.drive(200, "GET", "/api/files/"+file, "")
+	d.drive(404, "GET", "/api/files/nonsense", "")
+	d.drive(416, "GET", "/api/files/"+file, "", "Range: bytes=100-200")
+	d.drive(400, "POST", "/api/files", "")
+	d.drive(200, "GET", "/api/log?limit=3&payload=1&type=task.submitted&stream=task:"+url.PathEscape(id), "")
+	d.drive(200, "GET", "/api/log", "", "Accept: application/x-ndjson")
+	d.drive(400, "GET", "/api/log?after=x", "")
+	d.drive(200, "GET", "/api/log/verify", "")
+	d.drive(400, "GET", "/api/log/stream", "", "Last-Event-ID: abc")
+	d.drive(400, "GET", "/api/stream", "", "Last-Event-ID: abc")
+	for _, path := range []string{"/api/stats", "/api/health", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/"} {
+		d.drive(200, "GET", path, "")
+	}
+	d.complete()
+	d.streams()
+}
+
+// complete checks that every operation was driven, and that the document has every path.
+func (d *document) complete() {
+	h := d.house
+	h.Helper()
+	for path, item := range d.doc.Paths.Map() {
+		for method := range item.Operations() {
+			stream := strings.HasSuffix(path, "/stream")
+			if !d.driven[method+" "+path+" 200"] && !stream {
+				h.Errorf("%s %s was not driven to a 200", method, path)
+			}
+		}
+	}
+	for _, path := range h.api.paths() {
+		item := d.doc.Paths.Find(path)
+		if item == nil {
+			item = d.doc.Paths.Find(path + "/")
+		}
+		if item == nil && !strings.HasPrefix(path, "/docs/") && testPage[strings.TrimPrefix(path, "/")] == nil {
+			h.Errorf("%s is not in the document", path)
+		}
+	}
+}
+
+// streams checks messages of the streams by their schemas.
+func (d *document) streams() {
+	h := d.house
+	for path, schema := range map[string]string{"/api/stream?after=0": "ScreenMessage", "/api/log/stream?after=0": "Event"} {
+		l := h.listen(path)
+		for _, name := range []string{"StreamOpen", schema} {
+			m, _ := l.next()
+			value := answer{body: m.data}.object(h)
+			if err := d.doc.Components.Schemas[name].Value.VisitJSON(value, openapi3.EnableJSONSchema2020()); err != nil {
+				h.Errorf("%s: %s: %v", path, m.data, err)
+			}
+		}
+		l.close()
+	}
+}
+
+func TestTheReferencePageHasEveryKindOfProblem(t *testing.T) {
+	h := open(t, nil)
+	page := h.want("GET", "/docs", "").body
+	for _, kind := range kinds() {
+		if !strings.Contains(page, `id="`+kind+`"`) {
+			t.Errorf("/docs has no #%s", kind)
+		}
+	}
+}
+
+// paths lists what the router knows, in its order.
+func (a *API) paths() []string {
+	var list []string
+	_ = a.router.Walk(func(r *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+		path, err := r.GetPathTemplate()
+		list = append(list, path)
+		return err
+	})
+	return list
+}
