@@ -17,7 +17,10 @@ const oldestSQLite = 3_051_003
 
 // conn is one connection through the driver itself: database/sql costs a third of the
 // speed. It is used by one goroutine at a time.
-type conn struct{ *sqlite3.SQLiteConn }
+type conn struct {
+	*sqlite3.SQLiteConn
+	stmts []*stmt
+}
 
 func checkVersion() error {
 	if text, number, _ := sqlite3.Version(); number < oldestSQLite {
@@ -37,7 +40,17 @@ func connect(path, query string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{c.(*sqlite3.SQLiteConn)}, nil
+	return &conn{SQLiteConn: c.(*sqlite3.SQLiteConn)}, nil
+}
+
+// Close closes the statements and then the connection. A connection with an open
+// statement would live on inside SQLite, with its locks and its view of the WAL.
+func (c *conn) Close() error {
+	var errs []error
+	for _, s := range c.stmts {
+		errs = append(errs, s.s.Close())
+	}
+	return errors.Join(append(errs, c.SQLiteConn.Close())...)
 }
 
 func (c *conn) exec(sql string) error {
@@ -85,6 +98,7 @@ func (c *conn) prepare(sql string) (*stmt, error) {
 	for i := range st.args {
 		st.args[i].Ordinal = i + 1
 	}
+	c.stmts = append(c.stmts, st)
 	return st, nil
 }
 

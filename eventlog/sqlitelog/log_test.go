@@ -1,6 +1,8 @@
 package sqlitelog
 
 import (
+	"log/slog"
+	"os"
 	"testing"
 
 	"daybook/eventlog"
@@ -9,7 +11,15 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		os.Exit(child(dir))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// quiet is for tests that make a log fail on purpose.
+var quiet = slog.New(slog.DiscardHandler)
 
 // open opens the log in o.Dir and closes it when the test ends, if it is not closed by then.
 func open(t *testing.T, o Options) *Log {

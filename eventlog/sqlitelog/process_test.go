@@ -1,0 +1,144 @@
+package sqlitelog
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"daybook/eventlog"
+)
+
+// childDir is set for a second process of this test binary: it appends to the log in
+// that folder and prints each seq that was acknowledged, until it is killed.
+const childDir = "DAYBOOK_TEST_CHILD_DIR"
+
+func child(dir string) int {
+	log, err := Open(context.Background(), Options{Dir: dir})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	for {
+		if err := appendN(context.Background(), log, 1); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		fmt.Println(log.Head().Seq)
+	}
+}
+
+// startChild starts a process that appends to the log in dir, and returns when it has
+// acknowledged an event.
+func startChild(t *testing.T, dir string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childDir+"="+dir)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatal("the other process said nothing")
+	}
+	return cmd, lines
+}
+
+func TestASecondProcessIsRefusedAndToldOfTheFirst(t *testing.T) {
+	dir := t.TempDir()
+	cmd, _ := startChild(t, dir)
+	for name, open := range map[string]func() (*Log, error){
+		"open":    func() (*Log, error) { return Open(t.Context(), Options{Dir: dir}) },
+		"offline": func() (*Log, error) { return OpenReadOnly(t.Context(), dir) },
+	} {
+		_, err := open()
+		if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("process %d on ", cmd.Process.Pid)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	must(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	open(t, Options{Dir: dir})
+}
+
+func TestNothingAcknowledgedIsLostByAKill(t *testing.T) {
+	dir := t.TempDir()
+	for round := range 12 {
+		cmd, lines := startChild(t, dir)
+		var acknowledged int64
+		for n := 0; n < 5+round*13 && lines.Scan(); n++ {
+			seq, err := strconv.ParseInt(lines.Text(), 10, 64)
+			if err != nil {
+				t.Fatal(lines.Text())
+			}
+			acknowledged = seq
+		}
+		must(t, cmd.Process.Kill())
+		for lines.Scan() { // what it had said before it was killed
+			if seq, err := strconv.ParseInt(lines.Text(), 10, 64); err == nil {
+				acknowledged = seq
+			}
+		}
+		_ = cmd.Wait()
+		log, err := OpenReadOnly(t.Context(), dir)
+		must(t, err)
+		if n, err := scanAll(t.Context(), log); err != nil || n < acknowledged || log.Loss() != nil {
+			t.Errorf("round %d: %d events, %d were acknowledged, loss %+v, %v", round, n, acknowledged, log.Loss(), err)
+		}
+		must(t, log.Close())
+	}
+}
+
+func TestOfflineReadingChangesNothing(t *testing.T) {
+	for name, spoil := range map[string]func(map[string][]byte){
+		"a killed log":  func(map[string][]byte) {},
+		"a damaged WAL": func(i map[string][]byte) { i[logName+"-wal"][len(i[logName+"-wal"])/2] ^= 1 },
+		"no witness":    func(i map[string][]byte) { delete(i, sidecarName) },
+	} {
+		image := crashed(t, 40)
+		spoil(image)
+		dir := t.TempDir()
+		write(t, dir, image)
+		log, err := OpenReadOnly(t.Context(), dir)
+		must(t, err)
+		if n, err := scanAll(t.Context(), log); n != log.Head().Seq || n < 20 || err != nil {
+			t.Errorf("%s: %d events, %v", name, n, err)
+		}
+		if r := log.Append(t.Context(), make([]eventlog.Entry, 1)); !errors.Is(r[0].Err, eventlog.ErrFull) {
+			t.Errorf("%s: append: %v", name, r[0].Err)
+		}
+		if (name == "a killed log") != (log.Loss() == nil) || !log.ReadOnly() {
+			t.Errorf("%s: loss %+v, read only %v", name, log.Loss(), log.ReadOnly())
+		}
+		second, err := OpenReadOnly(t.Context(), dir)
+		must(t, err)
+		if _, err := Open(t.Context(), Options{Dir: dir}); !errors.Is(err, ErrLocked) {
+			t.Errorf("%s: opened for writing beside readers: %v", name, err)
+		}
+		must(t, second.Close())
+		must(t, log.Close())
+		sameFiles(t, dir, image)
+	}
+	if _, err := OpenReadOnly(t.Context(), t.TempDir()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no log: %v", err)
+	}
+}
+
+func TestAStartRemovesWhatAKilledStartLeft(t *testing.T) {
+	dir := t.TempDir()
+	image := crashed(t, 10)
+	write(t, dir, image)
+	must(t, os.Mkdir(filepath.Join(dir, lookPrefix+"1"), 0o700))
+	must(t, os.Link(filepath.Join(dir, logName), filepath.Join(dir, lookPrefix+"1", logName)))
+	open(t, Options{Dir: dir})
+	left, _ := filepath.Glob(filepath.Join(dir, lookPrefix+"*"))
+	if len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
