@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/oklog/ulid/v2"
@@ -339,11 +338,7 @@ func (r *reader) value(f field, p any) bool {
 		return r.list(p)
 	case *[32]byte:
 		s, ok := r.text()
-		if !ok || len(s) != 64 || strings.ContainsAny(string(s), "ABCDEF") {
-			return false
-		}
-		_, err := hex.Decode(p[:], s)
-		return err == nil && *p != [32]byte{}
+		return ok && decodeHash(p, s) && *p != [32]byte{}
 	case *ulid.ULID:
 		s, ok := r.text()
 		if !ok {
@@ -386,6 +381,20 @@ func (r *reader) list(p *[]string) bool {
 			return false
 		}
 	}
+}
+
+// decodeHash reads lower-case hex; the library's reader takes upper case too.
+func decodeHash(p *[32]byte, s []byte) bool {
+	for _, c := range s {
+		if 'A' <= c && c <= 'F' {
+			return false
+		}
+	}
+	if len(s) != hex.EncodedLen(len(p)) {
+		return false
+	}
+	_, err := hex.Decode(p[:], s)
+	return err == nil
 }
 
 // number reads a canonical integer that is not zero and fits 64 bits.
