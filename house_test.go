@@ -42,8 +42,12 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/projection", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
 	},
 	"daybook/handler": {
-		code:  []string{"daybook/task", "daybook/files", jsonschema, ximage, xtext, tdigest, hyperloglog, mail, smtp, sasl},
+		code:  []string{"daybook/handler/table", "daybook/task", "daybook/files", jsonschema, ximage, xtext, tdigest, hyperloglog, mail, smtp, sasl},
 		tests: []string{"daybook/handler", goleak, cmp, rapid},
+	},
+	"daybook/handler/table": {
+		code:  []string{xtext, hyperloglog},
+		tests: []string{"daybook/handler/table", goleak, cmp},
 	},
 	"daybook/files": {
 		tests: []string{"daybook/files", goleak, cmp},

@@ -20,6 +20,7 @@ func (o Options) withDefaults() Options {
 func Builtin(o Options) []Handler {
 	o = o.withDefaults()
 	return []Handler{
+		NewDataProcessing(),
 		NewSleep(o.Random),
 		NewEmailSimulation(),
 		NewImage(nil),
