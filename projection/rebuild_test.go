@@ -3,6 +3,7 @@ package projection
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -94,5 +95,17 @@ func TestAnEmptyLogGivesEmptyViews(t *testing.T) {
 	}
 	if rows, seq, truncated := v.Changes(5, 1); len(rows) != 0 || seq != 0 || truncated {
 		t.Fatal(rows, seq, truncated)
+	}
+}
+
+func TestTheCatalogueHasTheEventsThatAreNotOfATask(t *testing.T) {
+	text, err := os.ReadFile("../docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range others {
+		if !strings.Contains(string(text), "\n### "+name+"\n") {
+			t.Errorf("docs/events.md lacks %s", name)
+		}
 	}
 }
