@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// parameters puts together what --parameters and -p say; -p wins.
+// parameters puts together a JSON object and KEY=VALUE pairs; a pair wins.
 func parameters(object string, pairs []string) (map[string]json.RawMessage, error) {
 	all := map[string]json.RawMessage{}
 	if object != "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -46,7 +47,7 @@ func (c *submitCmd) AfterApply() error {
 }
 
 func (c *submitCmd) Run(ctx context.Context, s *stdio) error {
-	params, err := parameters(c.Parameters, c.Param)
+	params, err := c.parameters()
 	if err != nil {
 		return err
 	}
@@ -75,6 +76,11 @@ func (c *submitCmd) Run(ctx context.Context, s *stdio) error {
 		}
 		return err
 	})
+}
+
+// parameters puts together what --parameters and -p say; -p wins.
+func (c *submitCmd) parameters() (map[string]json.RawMessage, error) {
+	return parameters(c.Parameters, c.Param)
 }
 
 func (c *submitCmd) submit(params any) client.Submit {
