@@ -31,7 +31,7 @@ const rate = new Rate();
 const frame = new Frame(draw);
 const router = new Router(() => routed());
 const detail = new Detail(frame.ask);
-const feed = new Feed({ message: pushed, reset: () => void begin(), changed: connectionChanged });
+const feed = new Feed({ message: pushed, reset: startAnew, changed: connectionChanged });
 
 /** @type {Map<string, TaskType>} */
 const types = new Map();
@@ -103,6 +103,12 @@ function pushed(m) {
   detail.take(m);
   if (m.truncated) refetchSoon();
   frame.ask();
+}
+
+/** The server has another log than the one the page shows. */
+function startAnew() {
+  detail.reload();
+  void begin();
 }
 
 function connectionChanged() {
@@ -185,7 +191,6 @@ async function begin() {
   const seq = page?.seq ?? 0;
   rate.jump(seq);
   feed.start(seq, logId);
-  detail.refreshIfOpen();
 }
 
 /** Fetches the list anew, with the filters as they are. */
@@ -254,6 +259,7 @@ function routed() {
     toolbar.take(filters);
     void reload();
   }
+  if (id !== null) list.cursor = id;
   detail.open(id, id ? store.rows.get(id) : undefined);
   frame.ask();
 }

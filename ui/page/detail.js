@@ -68,13 +68,11 @@ export class Detail {
     this.#dirty();
   }
 
-  /** The connection begins anew: what is open may be of another time. */
-  refreshIfOpen() {
-    if (this.id === null) return;
-    this.row = null;
-    this.task = null;
-    this.events = null;
-    this.refresh();
+  /** Fetches all of it anew: the log is another one. */
+  reload() {
+    const id = this.id;
+    this.id = null;
+    this.open(id, undefined);
   }
 
   /** Fetches what is out of date. Calls that come meanwhile become one. */

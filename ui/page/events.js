@@ -1,6 +1,6 @@
 // The events of a task in words that a person understands. Pure.
 
-import { absolute, percent } from "./format.js";
+import { absolute, percent, span, time } from "./format.js";
 
 /** @import { LogEvent } from "./types.js" */
 
@@ -30,7 +30,7 @@ const WORDS = {
   "task.attempt_failed": (e) =>
     words(
       `Attempt ${e.data.attempt ?? ""} failed`.replace("  ", " "),
-      join(errorOf(e), CODES[e.data.code] ?? "", e.data.retry_at ? `Tries again at ${absolute(e.data.retry_at)}.` : ""),
+      join(errorOf(e), CODES[e.data.code] ?? "", retryWords(e)),
       "warn",
     ),
   "task.failed": (e) => words("Failed", join(errorOf(e), CODES[e.data.code] ?? ""), "bad"),
@@ -67,11 +67,18 @@ function words(title, text, tone) {
 /** @param {Record<string, any>} d */
 function submittedText(d) {
   const parts = [];
-  if (d.queue) parts.push(`to queue ${d.queue}`);
+  if (d.queue && d.queue !== "default") parts.push(`to queue ${d.queue}`);
   if (d.priority) parts.push(`priority ${d.priority}`);
   if (d.run_at) parts.push(`not before ${absolute(d.run_at)}`);
   const line = parts.join(", ");
   return line === "" ? "" : line.charAt(0).toUpperCase() + line.slice(1);
+}
+
+/** @param {LogEvent} e */
+function retryWords(e) {
+  const at = time(e.data.retry_at);
+  const failed = time(e.at);
+  return at === null || failed === null ? "" : `Next attempt after ${span(at - failed)}.`;
 }
 
 /** @param {...string} parts */

@@ -11,6 +11,8 @@ export const MAX_ROWS = 20_000;
 const TRIM_TO = 2_000;
 /** Most new tasks held back while someone reads further down. */
 const MAX_HELD = 500;
+/** Most new tasks that are counted. */
+const MOST_COUNTED = 100_000;
 
 /**
  * Newest first.
@@ -29,8 +31,8 @@ export class Store {
   order = [];
   /** @type {Set<string>} new ones that are not in the list yet */
   held = new Set();
-  /** More were held than are kept: the list must be fetched to show them. */
-  heldOverflow = 0;
+  /** @type {Set<string>} held beyond what is kept: the list must be fetched to show them */
+  #overflow = new Set();
   /** @type {Filters} */
   filters = noFilters();
   /** @type {Count[] | null} null until the server has told */
@@ -82,7 +84,7 @@ export class Store {
 
   #dropHeld() {
     this.held.clear();
-    this.heldOverflow = 0;
+    this.#overflow.clear();
   }
 
   /**
@@ -201,7 +203,7 @@ export class Store {
       return;
     }
     this.rows.delete(id);
-    this.heldOverflow++;
+    if (this.#overflow.size < MOST_COUNTED) this.#overflow.add(id);
   }
 
   /** @param {Set<string>} ids */
@@ -244,14 +246,14 @@ export class Store {
 
   /** How many new tasks wait to be shown. */
   get newCount() {
-    return this.held.size + this.heldOverflow;
+    return this.held.size + this.#overflow.size;
   }
 
   /**
    * Shows the tasks that were held back. False: too many to keep, fetch the list.
    */
   showHeld() {
-    if (this.heldOverflow > 0) return false;
+    if (this.#overflow.size > 0) return false;
     const ids = [...this.held];
     this.#dropHeld();
     this.order = this.#merge(this.order, ids);

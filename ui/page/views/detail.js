@@ -241,8 +241,8 @@ class TaskPanel {
     this.#drawnTask = d.task;
     const task = d.task;
     const has = task !== null && task.result_data !== null && task.result_data !== undefined;
-    show(this.#result.el, has);
-    this.#result.fill(has && task ? resultView(task) : [], has && task ? copyButton(() => JSON.stringify(task.result_data, null, 2), "Copy result") : null);
+    show(this.#result.el, has || task?.status === "SUCCESS");
+    this.#result.fill(has && task ? resultView(task) : [h("p", { class: "dim" }, "The task gave no result.")], has && task ? copyButton(() => JSON.stringify(task.result_data, null, 2), "Copy result") : null);
     const parameters = task?.parameters ?? {};
     const empty = Object.keys(parameters).length === 0;
     show(this.#parameters.el, task !== null);

@@ -32,7 +32,7 @@ export function emptyView(kind, actions) {
         h(
           "div",
           { class: "empty-actions" },
-          button("Analyse 1,000 made rows", "primary", () => actions.example("DATA_PROCESSING")),
+          button("Analyse 1,000 sample rows", "primary", () => actions.example("DATA_PROCESSING")),
           button("Draw and resize pictures", "", () => actions.example("IMAGE_PROCESSING")),
           button("New task…", "", actions.create),
         ),

@@ -2,7 +2,7 @@
 
 import { Problem, upload } from "../api.js";
 import { attr, h, icon, show, text } from "../dom.js";
-import { bytes, number } from "../format.js";
+import { bytes, humanize, number } from "../format.js";
 
 /** @import { Field, Value } from "../schema.js" */
 
@@ -57,12 +57,17 @@ function valueText(f, value) {
   return typeof value === "object" || f.kind === "json" ? JSON.stringify(value, null, 2) : String(value);
 }
 
+/** "resize" → "Resize", "png" → "PNG". @param {string} value */
+function optionWords(value) {
+  return /^(png|jpe?g|gif|bmp|tiff?|webp|csv|tsv)$/.test(value) ? value.toUpperCase() : humanize(value);
+}
+
 /** @param {Field} f */
 function controlOf(f) {
   switch (f.kind) {
     case "enum": {
-      const options = f.options.map((o) => h("option", { value: o, selected: o === String(f.default) }, o));
-      const none = f.default === undefined ? [h("option", { value: "" }, f.required ? "Choose…" : "As it comes")] : [];
+      const options = f.options.map((o) => h("option", { value: o, selected: o === String(f.default) }, optionWords(o)));
+      const none = f.default === undefined ? [h("option", { value: "" }, f.required ? "Choose…" : "Automatic")] : [];
       return h("select", { class: "input" }, ...none, ...options);
     }
     case "text":
@@ -97,7 +102,7 @@ function frame(f, pointer, control, whole) {
     { class: whole ? "field whole" : "field", "data-pointer": pointer },
     h("label", { for: id }, f.label, f.required ? h("span", { class: "dim" }, " · needed") : null),
     control,
-    h("p", { class: "hint", id: hintId, hidden: f.hint === "" && rangeWords(f) === "" }, [f.hint, rangeWords(f)].filter(Boolean).join(" ")),
+    h("p", { class: "hint", id: hintId, hidden: f.hint === "" && rangeWords(f) === "", title: f.hint }, [f.hint, rangeWords(f)].filter(Boolean).join(" ")),
     error,
   );
   return {

@@ -1,18 +1,16 @@
 // The form that submits a task, drawn from the type's own schema.
 
 import { Problem, submit } from "../api.js";
-import { attr, byId, h, icon, show, text } from "../dom.js";
+import { byId, h, icon, show, text } from "../dom.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../schema.js";
 import { advancedFields, advancedOf } from "./advanced.js";
 import { copyText } from "./copy.js";
 import { fieldView } from "./field.js";
+import { inOrder, isRelevant } from "./hints.js";
 
 /** @import { FieldError, Task, TaskType } from "../types.js" */
 /** @import { Field, Value } from "../schema.js" */
 /** @import { FieldView } from "./field.js" */
-
-/** Parameters that make input: they say nothing once files are given. */
-const MADE = new Set(["rows", "seed", "image_count"]);
 
 /** @typedef {{ submitted: (task: Task, again: boolean) => void, queues: () => string[] }} FormActions */
 
@@ -37,6 +35,7 @@ export class FormView {
   #problem = h("div", { class: "form-problem", role: "alert", hidden: true });
   #submit = h("button", { class: "button primary", type: "submit" });
   #again = h("input", { type: "checkbox" });
+  #heading = h("h2", { id: "form-title", tabindex: -1 }, "New task");
   #busy = false;
   #built = false;
 
@@ -47,8 +46,8 @@ export class FormView {
 
   /** @param {TaskType[]} types */
   setTypes(types) {
-    this.#types = types;
-    this.#choices.replaceChildren(...types.map((t) => this.#choice(t)));
+    this.#types = [...types].sort(inOrder);
+    this.#choices.replaceChildren(...this.#types.map((t) => this.#choice(t)));
   }
 
   get isOpen() {
@@ -86,7 +85,7 @@ export class FormView {
     const form = h(
       "form",
       { class: "form", novalidate: true },
-      h("header", { class: "form-head" }, h("h2", { id: "form-title" }, "New task"), close),
+      h("header", { class: "form-head" }, this.#heading, close),
       h("div", { class: "form-body" }, this.#choices, this.#about, this.#problem, this.#grid, this.#more),
       h(
         "footer",
@@ -165,17 +164,26 @@ export class FormView {
     field?.addFiles?.(files);
     const one = this.#fields[this.#views.indexOf(/** @type {FieldView} */ (field))]?.kind === "file";
     if (one && files.length > 1) field?.error(`a task takes one file: ${files[0].name} was taken, ${files.length - 1} left out`);
-    this.#submit.focus();
+    this.#heading.focus(); // and on to the button when all is uploaded
   }
 
   #changed() {
-    const files = this.#views.some((v) => v.addFiles && (v.busy() || /** @type {string[]} */ (v.get()).length > 0));
-    for (const [i, f] of this.#fields.entries()) {
-      if (MADE.has(f.name) && this.#views.some((v) => v.addFiles)) show(this.#views[i].el, !files);
-    }
+    const form = {
+      takesFiles: this.#views.some((v) => v.addFiles),
+      hasFiles: this.#views.some((v) => v.addFiles && (v.busy() || /** @type {string[]} */ (v.get()).length > 0)),
+      operation: this.#value("operation"),
+    };
+    for (const [i, f] of this.#fields.entries()) show(this.#views[i].el, isRelevant(f.name, form));
     const busy = this.#views.some((v) => v.busy());
     this.#submit.disabled = busy || this.#busy;
     text(this.#submit, this.#busy ? "Submitting…" : busy ? "Uploading…" : "Submit task");
+    if (!busy && document.activeElement === this.#heading) this.#submit.focus();
+  }
+
+  /** @param {string} name */
+  #value(name) {
+    const i = this.#fields.findIndex((f) => f.name === name);
+    return i < 0 ? null : String(this.#views[i].get() ?? "");
   }
 
   #clearErrors() {
@@ -251,11 +259,5 @@ export class FormView {
   #curl() {
     const body = JSON.stringify(this.#collect().body).replace(/'/g, "'\\''");
     return `curl -s ${location.origin}/api/tasks/submit -H 'Content-Type: application/json' -d '${body}'`;
-  }
-
-  /** Whether a drop may go to the form as it is. */
-  get element() {
-    attr(this.#dialog, "data-ready", this.#built);
-    return this.#dialog;
   }
 }

@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { justAfter, nextLink, problemFrom } from "../page/api.js";
+import { eventWords, timelineOf } from "../page/events.js";
+import { facet, formatFilters, matches, parseFilters } from "../page/filters.js";
+import { ago, bytes, countdown, humanize, number, percent, short, shortId, span, time } from "../page/format.js";
+import { Rate } from "../page/rate.js";
+import { formatRoute, parseRoute } from "../page/router.js";
+import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../page/schema.js";
+import { duration, waitingSentence } from "../page/task.js";
+import { shiftOf, windowOf } from "../page/window.js";
+
+const NOW = Date.parse("2026-01-01T12:00:00Z");
+
+test("spans read as people say them", () => {
+  const cases = /** @type {[number, string][]} */ ([[0, "0 ms"], [0.4, "<1 ms"], [340, "340 ms"], [4210, "4.2 s"], [9960, "10 s"], [59_700, "1 min 00 s"], [184_000, "3 min 04 s"], [7_500_000, "2 h 05 min"], [273_600_000, "3 d 4 h"], [-5, "0 ms"], [NaN, "–"]]);
+  for (const [ms, want] of cases) assert.equal(span(ms), want);
+  assert.equal(countdown(11_200), "12 s");
+  assert.equal(countdown(-3), "0 s");
+});
+
+test("times are relative, and tell the future", () => {
+  assert.equal(ago("2026-01-01T11:59:59.5Z", NOW), "now");
+  assert.equal(ago("2026-01-01T11:59:30Z", NOW), "30 s ago");
+  assert.equal(ago("2026-01-01T10:00:00Z", NOW), "2 h ago");
+  assert.equal(ago("2026-01-01T12:01:00Z", NOW), "in 1 min 00 s");
+  assert.equal(ago("2025-10-01T12:00:00Z", NOW), "2025-10-01");
+  assert.equal(ago(null, NOW), "–");
+  assert.equal(time(1_767_268_800_000_000), 1_767_268_800_000);
+  assert.equal(time("nonsense"), null);
+});
+
+test("numbers keep what matters and lose the noise", () => {
+  const cases = /** @type {[any, string][]} */ ([[0, "0"], [23.514572864, "23.51"], [2979.41379, "2,979.41"], [1234567, "1,234,567"], [123456789, "123.5M"], [0.00001234, "1.23e-5"], [-5.5, "-5.5"], [null, "–"], ["abc", "–"]]);
+  for (const [n, want] of cases) assert.equal(number(n), want);
+  assert.equal(bytes(999), "999 B");
+  assert.equal(bytes(1_500_000), "1.5 MB");
+  assert.equal(bytes(999_950), "1.0 MB");
+  assert.equal(short(12_345), "12.3K");
+  assert.equal(percent(0.4), "0.4 %");
+  assert.equal(percent(99.97), "99.9 %");
+  assert.equal(percent(100), "100 %");
+});
+
+test("names read as words", () => {
+  assert.equal(humanize("DATA_PROCESSING"), "Data processing");
+  assert.equal(humanize("nightly.report"), "Nightly report");
+  assert.equal(humanize("targetSize"), "TargetSize");
+  assert.equal(humanize("___"), "___");
+  assert.equal(shortId("01M86Y8P1QR07FGWE21P24N29F"), "01M86Y…N29F");
+});
+
+test("a route survives its own address", () => {
+  for (const hash of ["#/", "#/?status=FAILED", "#/tasks/01ABC?status=RUNNING&task_type=SLEEP&tag=a+b&q=%23x%26y"]) {
+    assert.equal(formatRoute(parseRoute(hash)), hash);
+  }
+  assert.deepEqual(parseRoute("#/tasks/01ABC").id, "01ABC");
+  assert.deepEqual(parseRoute("").id, null);
+  assert.equal(parseRoute("#/tasks/%E0%A4%A").id, "%E0%A4%A");
+  assert.equal(formatFilters(parseFilters("status=nonsense&status=failed&other=1")), "status=FAILED");
+});
+
+test("each facet counts under the filters of the others", () => {
+  const counts = /** @type {any[]} */ ([
+    { status: "FAILED", task_type: "A", queue: "q", n: 3 },
+    { status: "SUCCESS", task_type: "A", queue: "q", n: 5 },
+    { status: "FAILED", task_type: "B", queue: "r", n: 7 },
+  ]);
+  const f = parseFilters("status=FAILED&task_type=A");
+  assert.deepEqual([...facet(counts, f, "status")], [["FAILED", 3], ["SUCCESS", 5]]);
+  assert.deepEqual([...facet(counts, f, "task_type")], [["A", 3], ["B", 7]]);
+  const row = /** @type {any} */ ({ status: "FAILED", task_type: "A", queue: "q", tags: ["x"] });
+  assert.equal(matches(f, row), true);
+  assert.equal(matches(parseFilters("tag=y"), row), false);
+});
+
+test("why a task waits is a sentence", () => {
+  const row = /** @type {any} */ ({ status: "PENDING", attempt: 2, max_attempts: 3, waiting_for: null });
+  const busy = { running: 8, slots: 8 };
+  const say = (/** @type {any} */ w, /** @type {any} */ state = busy) => waitingSentence({ ...row, waiting_for: w }, state, NOW);
+  assert.equal(say({ reason: "capacity", running: 8, slots: 8 }), "Waits for a free slot: all 8 are busy");
+  assert.equal(say({ reason: "capacity" }, { running: 1, slots: 1 }), "Waits for a free slot: the only one is busy");
+  assert.equal(say({ reason: "backoff", until: "2026-01-01T12:00:12Z", attempt: 2 }), "Tries again in 12 s (attempt 2 of 3 failed)");
+  assert.equal(say({ reason: "backoff", until: "2026-01-01T11:59:59Z", attempt: 2 }), "Waits for a free slot: all 8 are busy");
+  assert.equal(say({ reason: "run_at", until: "2026-01-01T13:00:00Z" }), "Starts in 1 h 00 min");
+  assert.equal(say({ reason: "capacity" }, { ...busy, draining: true }), "Waits: the server is stopping and starts nothing new");
+  assert.equal(say({ reason: "queue_paused" }), "Waits: queue paused");
+  assert.equal(waitingSentence({ ...row, status: "RUNNING" }, busy, NOW), "");
+});
+
+test("a duration runs with the clock until the task ends", () => {
+  const row = /** @type {any} */ ({ status: "RUNNING", started_at: "2026-01-01T11:59:50Z", completed_at: null });
+  assert.equal(duration(row, NOW), 10_000);
+  assert.equal(duration({ ...row, status: "SUCCESS", completed_at: "2026-01-01T11:59:51Z" }, NOW), 1000);
+  assert.equal(duration({ ...row, status: "PENDING" }, NOW), null);
+});
+
+test("reports of progress in a row are one entry of the timeline", () => {
+  const e = (/** @type {number} */ seq, /** @type {string} */ type, data = {}, payload = undefined) => /** @type {any} */ ({ seq, type, data, payload, at: "2026-01-01T12:00:00Z", actor: "system:scheduler" });
+  const entries = timelineOf([e(1, "task.submitted"), e(2, "task.started"), e(3, "task.progressed", { progress: 100 }), e(4, "task.progressed", { progress: 5000 }), e(5, "task.attempt_failed", { attempt: 1 }), e(6, "task.progressed", { progress: 1 })]);
+  assert.deepEqual(entries.map((x) => [x.key, x.last.seq, x.count]), [["1", 1, 1], ["2", 2, 1], ["3", 4, 2], ["5", 5, 1], ["6", 6, 1]]);
+  assert.equal(eventWords(entries[2].last).title, "50 %");
+  const failed = eventWords(e(5, "task.attempt_failed", { attempt: 1, code: "timeout", retry_at: NOW * 1000 + 2_000_000 }, /** @type {any} */ ({ error: "too slow" })));
+  assert.deepEqual(failed, { title: "Attempt 1 failed", text: "too slow\nIt ran longer than its time limit.\nNext attempt after 2.0 s.", tone: "warn" });
+  assert.equal(eventWords(e(9, "task.from_the_future")).title, "task.from_the_future");
+});
+
+test("the rate is what the log moved by, second by second", () => {
+  const r = new Rate();
+  r.saw(100, 10_000);
+  r.saw(150, 10_500);
+  r.saw(160, 11_200);
+  const series = r.series(12_000);
+  assert.deepEqual(series.slice(-2), [50, 10]);
+  assert.equal(r.now(12_000), 30);
+  assert.equal(r.now(80_000), 0);
+  r.jump(5000);
+  r.saw(5001, 80_500);
+  assert.deepEqual(r.series(81_000).slice(-1), [1]);
+});
+
+test("a window of a long list draws what is in view and a little more", () => {
+  assert.deepEqual(windowOf(0, 400, 40, 10_000, 8), { start: 0, end: 19, before: 0, after: 399_240 });
+  const w = windowOf(200_000, 400, 40, 10_000, 8);
+  assert.deepEqual([w.start, w.end], [4992, 5019]);
+  assert.equal(w.before + (w.end - w.start) * 40 + w.after, 400_000);
+  assert.deepEqual(windowOf(9_999_999, 400, 40, 3, 8), { start: 3, end: 3, before: 120, after: 0 });
+  assert.deepEqual(windowOf(0, 400, 40, 0, 8), { start: 0, end: 0, before: 0, after: 0 });
+});
+
+test("rows that come and go above a reader are made up for", () => {
+  assert.equal(shiftOf(["c", "b", "a"], ["e", "d", "c", "b", "a"], 1), 2);
+  assert.equal(shiftOf(["d", "c", "b", "a"], ["b", "a"], 2), -2);
+  assert.equal(shiftOf(["d", "c", "b", "a"], ["d", "c", "a"], 2), -1); // the row in view left itself: hold on to the next
+  assert.equal(shiftOf(["a"], ["x", "y"], 0), 0);
+});
+
+const SCHEMA = {
+  type: "object",
+  required: ["url"],
+  properties: {
+    url: { type: "string" },
+    rows: { type: "integer", minimum: 1, maximum: 10, default: 5 },
+    rate: { type: ["number", "null"], exclusiveMinimum: 0 },
+    mode: { enum: ["a", "b"], default: "a" },
+    tick: { type: "boolean", default: false },
+    to: { type: "array", items: { type: "string" }, maxItems: 2 },
+    file: { type: "string", format: "daybook-file" },
+    files: { type: "array", items: { $ref: "#/$defs/f" } },
+    any: {},
+    body: { type: "string", maxLength: 65536 },
+  },
+  $defs: { f: { type: "string", format: "daybook-file" } },
+};
+
+test("a form's fields are those of the schema", () => {
+  const fields = fieldsOf(SCHEMA);
+  assert.deepEqual(
+    fields.map((f) => [f.name, f.kind]),
+    [["url", "string"], ["rows", "integer"], ["rate", "number"], ["mode", "enum"], ["tick", "boolean"], ["to", "lines"], ["file", "file"], ["files", "files"], ["any", "json"], ["body", "text"]],
+  );
+  assert.equal(fields[0].required, true);
+  assert.deepEqual([fields[1].min, fields[1].max, fields[1].placeholder], [1, 10, "5"]);
+});
+
+test("what was typed becomes parameters, and what is empty is left out", () => {
+  const fields = fieldsOf(SCHEMA);
+  const good = parametersOf(fields, { url: "x", rows: "7", rate: "", mode: "b", tick: true, to: " a \n\nb", file: ["f1"], files: ["f1", "f2"], any: '{"x":1}', body: "" });
+  assert.deepEqual(good, { parameters: { url: "x", rows: 7, mode: "b", tick: true, to: ["a", "b"], file: "f1", files: ["f1", "f2"], any: { x: 1 } }, errors: [] });
+  const bad = parametersOf(fields, { url: "", rows: "1.5", rate: "x", to: "a\nb\nc", any: "{" });
+  assert.deepEqual(
+    bad.errors.map((e) => [e.pointer, e.detail]),
+    [["/parameters/url", "is needed"], ["/parameters/rows", "must be a whole number"], ["/parameters/rate", "must be a number"], ["/parameters/to", "must be at most 2 lines"], ["/parameters/any", "must be JSON"]],
+  );
+  assert.deepEqual(parametersOf(fields, { url: "x", rows: "11", tick: false }).errors.map((e) => e.detail), ["must be at most 10"]);
+});
+
+test("an error finds its field by pointer", () => {
+  const known = ["/parameters/file", "/parameters/files", "/priority"];
+  assert.equal(fieldOf("/parameters/files/3", known), "/parameters/files");
+  assert.equal(fieldOf("/parameters/file", known), "/parameters/file");
+  assert.equal(fieldOf("/queue", known), null);
+});
+
+test("a dropped file finds the type that takes it", () => {
+  const types = [
+    { name: "OTHER", parameters_schema: { properties: { in: { type: "string", format: "daybook-file" } } } },
+    { name: "DATA_PROCESSING", parameters_schema: { properties: { file: { type: "string", format: "daybook-file" } } } },
+    { name: "IMAGE_PROCESSING", parameters_schema: { properties: { files: { type: "array", items: { format: "daybook-file" } } } } },
+  ];
+  assert.equal(typeForFile(types, { name: "a.CSV", type: "" })?.name, "DATA_PROCESSING");
+  assert.equal(typeForFile(types, { name: "a.jpg", type: "" })?.name, "IMAGE_PROCESSING");
+  assert.equal(typeForFile(types.slice(0, 1), { name: "a.bin", type: "" })?.name, "OTHER");
+  assert.equal(typeForFile([], { name: "a.bin", type: "" }), null);
+});
+
+test("the next page is read from its link", () => {
+  assert.equal(nextLink('</api/tasks/?cursor=a%2Cb&limit=2>; rel="next"'), "/api/tasks/?cursor=a%2Cb&limit=2");
+  assert.equal(nextLink('<http://h/first>; rel="first", <http://h/api/tasks?c=2>; rel="next"'), "/api/tasks?c=2");
+  assert.equal(nextLink('<x>; rel="prev"'), null);
+  assert.equal(nextLink(null), null);
+});
+
+test("one microsecond later carries over", () => {
+  assert.equal(justAfter("2026-01-01T00:00:00.000009Z"), "2026-01-01T00:00:00.000010Z");
+  assert.equal(justAfter("2026-01-01T00:00:59.999999Z"), "2026-01-01T00:01:00.000Z");
+});
+
+test("an answer that is no problem document is still a refusal", () => {
+  assert.equal(problemFrom(502, null).message, "The server answered 502");
+  const p = problemFrom(400, { title: "Bad Request", detail: "No.", errors: [{ pointer: "/x", detail: "wrong" }, 7] });
+  assert.deepEqual([p.message, p.errors.length], ["No.", 1]);
+});

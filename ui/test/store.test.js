@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { MAX_ROWS, Store } from "../page/store.js";
+import { parseFilters } from "../page/filters.js";
+
+/**
+ * @param {number} n its place in time
+ * @param {object} [more]
+ */
+function row(n, more = {}) {
+  const id = `T${String(n).padStart(8, "0")}`;
+  return { id, task_type: "SLEEP", status: "PENDING", created_at: `2026-01-01T00:00:00.${String(n).padStart(6, "0")}Z`, queue: "default", tags: [], version: 1, progress: 0, last_seq: n, ...more };
+}
+
+/** @param {any[]} rows */
+function page(rows, more = {}) {
+  return { rows, seq: 100, total: rows.length, totalExact: true, searchTruncated: false, next: null, ...more };
+}
+
+const ids = (/** @type {Store} */ s) => s.order.map((id) => Number(id.slice(1)));
+
+test("a list is in the order of creation, newest first, whichever way rows come", () => {
+  const s = new Store();
+  s.replace(page([row(5), row(3), row(1)]));
+  s.apply({ seq: 101, rows: [row(4), row(7), row(2), row(6)] });
+  assert.deepEqual(ids(s), [7, 6, 5, 4, 3, 2, 1]);
+});
+
+test("an older version of a row changes nothing", () => {
+  const s = new Store();
+  s.replace(page([row(1, { version: 5, status: "SUCCESS" })]));
+  s.apply({ seq: 101, rows: [row(1, { version: 4, status: "RUNNING" })] });
+  assert.equal(s.rows.get("T00000001")?.status, "SUCCESS");
+});
+
+test("a fetched list does not take back what the stream told while it was under way", () => {
+  const s = new Store();
+  s.replace(page([row(1)]));
+  s.beginFetch();
+  s.apply({ seq: 105, rows: [row(1, { version: 3, status: "SUCCESS" }), row(2)] });
+  s.replace(page([row(1, { version: 2, status: "RUNNING" })], { seq: 102 }));
+  s.endFetch();
+  assert.deepEqual(ids(s), [2, 1]);
+  assert.equal(s.rows.get("T00000001")?.status, "SUCCESS");
+  assert.equal(s.seq, 105);
+});
+
+test("a row that no longer matches the filter leaves the list", () => {
+  const s = new Store();
+  s.setFilters(parseFilters("status=RUNNING"));
+  s.replace(page([row(2, { status: "RUNNING" }), row(1, { status: "RUNNING" })]));
+  s.apply({ seq: 101, rows: [row(2, { status: "SUCCESS", version: 2 })] });
+  assert.deepEqual(ids(s), [1]);
+  s.apply({ seq: 102, rows: [row(3, { status: "PENDING" })] });
+  assert.deepEqual(ids(s), [1]);
+});
+
+test("a row older than the last one loaded waits for its page", () => {
+  const s = new Store();
+  s.replace(page([row(9), row(8)], { next: "/api/tasks/?cursor=x" }));
+  s.apply({ seq: 101, rows: [row(3, { version: 2 })] });
+  assert.deepEqual(ids(s), [9, 8]);
+  s.append(page([row(7), row(3)]));
+  assert.deepEqual(ids(s), [9, 8, 7, 3]);
+  assert.equal(s.hasMore, false);
+});
+
+test("while someone reads further down, new tasks wait until they are asked for", () => {
+  const s = new Store();
+  s.replace(page([row(2), row(1)]));
+  s.apply({ seq: 101, rows: [row(4), row(3), row(1, { version: 2, status: "RUNNING" })] }, { hold: true });
+  assert.deepEqual(ids(s), [2, 1]);
+  assert.equal(s.newCount, 2);
+  assert.equal(s.rows.get("T00000001")?.status, "RUNNING");
+  s.apply({ seq: 102, rows: [row(4, { version: 2, status: "SUCCESS" })] }, { hold: true });
+  assert.equal(s.newCount, 2);
+  assert.equal(s.showHeld(), true);
+  assert.deepEqual(ids(s), [4, 3, 2, 1]);
+  assert.equal(s.rows.get("T00000004")?.status, "SUCCESS");
+});
+
+test("too many held tasks are counted, not kept", () => {
+  const s = new Store();
+  s.replace(page([row(1)]));
+  for (let n = 2; n < 1502; n++) s.apply({ seq: 100 + n, rows: [row(n)] }, { hold: true });
+  s.apply({ seq: 2000, rows: [row(1400, { version: 2 })] }, { hold: true });
+  assert.equal(s.newCount, 1500);
+  assert.ok(s.rows.size < 600);
+  assert.equal(s.showHeld(), false);
+});
+
+test("a refetch under a reader keeps new tasks held", () => {
+  const s = new Store();
+  s.replace(page([row(2), row(1)]));
+  s.replace(page([row(4), row(3), row(2), row(1)]), { hold: true });
+  assert.deepEqual(ids(s), [2, 1]);
+  assert.equal(s.newCount, 2);
+});
+
+test("with a text search, unknown tasks are counted and not guessed at", () => {
+  const s = new Store();
+  s.setFilters(parseFilters("q=abc"));
+  s.replace(page([row(1)]));
+  s.apply({ seq: 101, rows: [row(2), row(1, { version: 2, status: "RUNNING" })] });
+  assert.deepEqual(ids(s), [1]);
+  assert.equal(s.unmatched, 1);
+  assert.equal(s.rows.get("T00000001")?.status, "RUNNING");
+});
+
+test("a list that grows for ever at the top lets its tail go, and says that there is more", () => {
+  const s = new Store();
+  s.replace(page([row(1)]));
+  let n = 2;
+  for (let i = 0; i < MAX_ROWS / 200 + 1; i++) {
+    const rows = [];
+    for (let k = 0; k < 200; k++) rows.push(row(n++));
+    s.apply({ seq: 100 + n, rows });
+  }
+  assert.ok(s.order.length <= MAX_ROWS);
+  assert.equal(s.rows.size, s.order.length);
+  assert.equal(s.hasMore, true);
+});
+
+test("the total is that of the counts as long as they can tell it", () => {
+  const s = new Store();
+  s.setFilters(parseFilters("status=FAILED"));
+  s.replace(page([row(1, { status: "FAILED" })], { total: 7 }));
+  assert.equal(s.total, 7);
+  s.apply({ seq: 101, counts: [{ status: "FAILED", task_type: "SLEEP", queue: "default", n: 9 }, { status: "SUCCESS", task_type: "SLEEP", queue: "default", n: 50 }] });
+  assert.equal(s.total, 9);
+});
+
+test("random messages give the list that a fresh fetch gives", () => {
+  let seed = 7;
+  const random = (/** @type {number} */ n) => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
+  const statuses = ["PENDING", "RUNNING", "SUCCESS", "FAILED"];
+  /** @type {Map<number, any>} */
+  const truth = new Map();
+  const s = new Store();
+  s.setFilters(parseFilters("status=RUNNING&status=PENDING"));
+  s.replace(page([]));
+  for (let seq = 1; seq < 3000; seq++) {
+    const n = random(300) + 1;
+    const was = truth.get(n);
+    const next = row(n, { version: (was?.version ?? 0) + 1, status: statuses[random(4)] });
+    truth.set(n, next);
+    s.apply({ seq, rows: [next] }, { hold: random(3) === 0 });
+    if (random(40) === 0) assert.equal(s.showHeld(), true);
+  }
+  s.showHeld();
+  const want = [...truth.values()].filter((r) => r.status === "RUNNING" || r.status === "PENDING").map((r) => Number(r.id.slice(1)));
+  assert.deepEqual(ids(s), want.sort((a, b) => b - a));
+});
