@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"daybook/eventlog"
@@ -81,7 +82,7 @@ func (l *Log) reopen() error {
 		l.readOnly.Store(false)
 		return nil
 	}
-	if !isFull(err) {
+	if !noRoom(err) {
 		return l.fail(err)
 	}
 	if again := l.openForReading(found{id: l.id, base: l.base, head: head}); again != nil {
@@ -184,6 +185,15 @@ func reserved(entries []eventlog.Entry) bool {
 type doubt struct{ error }
 
 func (d doubt) Unwrap() error { return d.error }
+
+// noRoom tells whether a log could not be opened for want of room. While it is being
+// opened nothing is at stake, so any sign of it will do.
+func noRoom(err error) bool {
+	if e, ok := errors.AsType[sqlite3.Error](err); ok && (e.SystemErrno == syscall.ENOSPC || e.SystemErrno == syscall.EDQUOT) {
+		return true
+	}
+	return isFull(err) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
 
 // isFull tells whether err says that there is no room and nothing was written.
 func isFull(err error) bool {

@@ -100,7 +100,10 @@ func (l *Log) start() error {
 	if err = l.openForWriting(f); err == nil {
 		return nil
 	}
-	if !isFull(err) || f.empty {
+	if noRoom(err) && f.empty {
+		err = fmt.Errorf("%w: there is no room to make one: %w", eventlog.ErrFull, err)
+	}
+	if !noRoom(err) || f.empty {
 		return errors.Join(err, l.sidecar.close())
 	}
 	l.logger.Warn("disk is full: the log can only be read", "dir", l.dir, "error", err)
@@ -154,7 +157,7 @@ func (l *Log) openForWriting(f found) error {
 		err = l.sidecar.replace(witness{now.id, now.head.Seq, now.head.Hash})
 	}
 	if err != nil {
-		return errors.Join(err, l.pool.close(), w.close())
+		return errors.Join(err, l.pool.pause(), w.close())
 	}
 	l.writer = w
 	l.setFound(now)
