@@ -94,9 +94,6 @@ func (h *Image) Run(ctx context.Context, call Call) (any, error) {
 		result.TargetSize = new(sizeText(w.fitting.box))
 	}
 	for i := range total {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
 		entry, err := w.process(ctx, i)
 		if err != nil {
 			return nil, err
