@@ -86,7 +86,7 @@ export class Detail {
     void this.#fetch(signal).then(async (took) => {
       if (signal.aborted) return;
       this.#dirty();
-      await rest(Math.max(REST, took * 4));
+      await rest(Math.max(REST, took * 2));
       if (signal.aborted) return;
       this.#busy = false;
       if (this.#again) {

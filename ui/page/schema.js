@@ -154,6 +154,7 @@ function read(f, raw) {
     case "number":
       return readNumber(f, String(raw));
     case "boolean":
+      if (typeof raw === "string") return { value: raw === "true" };
       return raw === f.default || (raw === false && f.default === undefined) ? {} : { value: raw };
     case "lines":
       return readLines(f, String(raw));

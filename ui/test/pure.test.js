@@ -172,6 +172,7 @@ test("what was typed becomes parameters, and what is empty is left out", () => {
     bad.errors.map((e) => [e.pointer, e.detail]),
     [["/parameters/url", "is needed"], ["/parameters/rows", "must be a whole number"], ["/parameters/rate", "must be a number"], ["/parameters/to", "must be at most 2 lines"], ["/parameters/any", "must be JSON"]],
   );
+  assert.deepEqual(parametersOf(fields, { url: "x", tick: "false" }).parameters, { url: "x", tick: false });
   assert.deepEqual(parametersOf(fields, { url: "x", rows: "11", tick: false }).errors.map((e) => e.detail), ["must be at most 10"]);
 });
 

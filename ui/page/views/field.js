@@ -29,7 +29,7 @@ let ids = 0;
  */
 export function fieldView(f, pointer, changed) {
   if (f.kind === "file" || f.kind === "files") return fileField(f, pointer, changed);
-  if (f.kind === "boolean") return tickField(f, pointer, changed);
+  if (f.kind === "boolean" && f.default !== undefined) return tickField(f, pointer, changed);
   const control = controlOf(f);
   const field = frame(f, pointer, control, ["text", "lines", "json"].includes(f.kind));
   control.addEventListener("input", () => {
@@ -57,14 +57,20 @@ function valueText(f, value) {
   return typeof value === "object" || f.kind === "json" ? JSON.stringify(value, null, 2) : String(value);
 }
 
+/** @type {Record<string, string>} */
+const SIGNS = { ",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar" };
+
 /** "resize" → "Resize", "png" → "PNG". @param {string} value */
 function optionWords(value) {
+  if (SIGNS[value]) return SIGNS[value];
   return /^(png|jpe?g|gif|bmp|tiff?|webp|csv|tsv)$/.test(value) ? value.toUpperCase() : humanize(value);
 }
 
 /** @param {Field} f */
 function controlOf(f) {
   switch (f.kind) {
+    case "boolean":
+      return h("select", { class: "input" }, ...[["", "Automatic"], ["true", "Yes"], ["false", "No"]].map(([value, words]) => h("option", { value }, words)));
     case "enum": {
       const options = f.options.map((o) => h("option", { value: o, selected: o === String(f.default) }, optionWords(o)));
       const none = f.default === undefined ? [h("option", { value: "" }, f.required ? "Choose…" : "Automatic")] : [];

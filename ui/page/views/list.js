@@ -53,6 +53,9 @@ export class ListView {
   /** @type {string[]} */
   #drawn = [];
   #cards = false;
+  /** Where the scroller stands and how high it is, as it last said: asking it costs a layout. */
+  #top = 0;
+  #height = 0;
   #focusCursor = false;
   #emptyKey = "";
 
@@ -76,20 +79,26 @@ export class ListView {
 
   /** Whether someone reads further down, so that nothing may move under them. */
   get reading() {
-    return this.#scroller.scrollTop > this.#rowHeight / 2;
+    return this.#top > this.#rowHeight / 2;
   }
 
   /** The last row that is in view. */
   get lastVisible() {
-    return Math.ceil((this.#scroller.scrollTop + this.#scroller.clientHeight) / this.#rowHeight);
+    return Math.ceil((this.#top + this.#height) / this.#rowHeight);
   }
 
   get #rowHeight() {
     return this.#cards ? CARD_HEIGHT : ROW_HEIGHT;
   }
 
+  /** @param {number} top */
+  #scrollTo(top) {
+    this.#scroller.scrollTop = top;
+    this.#top = this.#scroller.scrollTop;
+  }
+
   toTop() {
-    this.#scroller.scrollTop = 0;
+    this.#scrollTo(0);
     this.#drawn = [];
   }
 
@@ -99,12 +108,15 @@ export class ListView {
 
   #measure() {
     this.#cards = this.#scroller.clientWidth < CARDS_BELOW;
+    this.#height = this.#scroller.clientHeight;
+    this.#top = this.#scroller.scrollTop;
     attr(this.#table, "data-mode", this.#cards ? "cards" : "table");
     this.#actions.dirty();
   }
 
   #scrolled() {
-    if (this.#scroller.scrollTop < 2 && this.#store.newCount > 0) this.#actions.reveal();
+    this.#top = this.#scroller.scrollTop;
+    if (this.#top < 2 && this.#store.newCount > 0) this.#actions.reveal();
     this.#actions.dirty();
   }
 
@@ -145,11 +157,9 @@ export class ListView {
   #bringIn(index) {
     const head = this.#cards ? 0 : HEAD_HEIGHT;
     const top = index * this.#rowHeight;
-    const view = this.#scroller;
-    if (top < view.scrollTop) view.scrollTop = top;
-    else if (top + this.#rowHeight + head > view.scrollTop + view.clientHeight) {
-      view.scrollTop = top + this.#rowHeight + head - view.clientHeight;
-    }
+    const bottom = top + this.#rowHeight + head;
+    if (top < this.#top) this.#scrollTo(top);
+    else if (bottom > this.#top + this.#height) this.#scrollTo(bottom - this.#height);
   }
 
   /** @param {RowContext} c */
@@ -166,19 +176,19 @@ export class ListView {
 
   /** @param {number} count */
   #window(count) {
-    return windowOf(this.#scroller.scrollTop, this.#scroller.clientHeight, this.#rowHeight, count);
+    return windowOf(this.#top, this.#height, this.#rowHeight, count);
   }
 
   /** Rows came or went above the reader: scroll by as much. @param {string[]} order */
   #keepPlace(order) {
     if (order === this.#drawn) return;
     if (this.#drawn.length > 0 && this.reading) {
-      const first = Math.floor(this.#scroller.scrollTop / this.#rowHeight);
+      const first = Math.floor(this.#top / this.#rowHeight);
       const shift = shiftOf(this.#drawn, order, first);
       if (shift !== 0) {
         // Room first, or the scroll is cut at the old height.
         this.#after.set(order.length * this.#rowHeight);
-        this.#scroller.scrollTop += shift * this.#rowHeight;
+        this.#scrollTo(this.#top + shift * this.#rowHeight);
       }
     }
     this.#drawn = order;

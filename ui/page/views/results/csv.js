@@ -152,7 +152,8 @@ function columnDetail(c) {
   const facts = all
     .filter(([, v]) => v !== null && v !== undefined)
     .map(([k, v]) => h("div", null, h("dt", null, k), h("dd", { title: String(v) }, typeof v === "number" ? number(v) : dateWords(v))));
-  const top = c.top ?? [];
+  const unique = (c.top?.[0]?.count ?? 0) === 1 && c.distinct > 1;
+  const top = unique ? [] : (c.top ?? []);
   const most = Math.max(1, ...top.map((t) => t.count));
   return [
     h("dl", { class: "column-facts" }, ...facts),

@@ -1,10 +1,13 @@
 // Any JSON, as a tree. What is folded is not made until it is opened.
 
+import { fileUrl } from "../../api.js";
 import { h } from "../../dom.js";
 import { integer, plural } from "../../format.js";
 
 const PAGE = 100;
 const LONG = 600;
+/** Ids of files are SHA-256 in hex; a link to one that is not there does no harm. */
+const FILE_ID = /^[0-9a-f]{64}$/;
 
 /** @param {any} value */
 export function jsonView(value) {
@@ -29,6 +32,7 @@ function name(key) {
 
 /** @param {any} value */
 function leaf(value) {
+  if (typeof value === "string" && FILE_ID.test(value)) return h("a", { class: "json-file", href: fileUrl(value), target: "_blank", rel: "noopener" }, value);
   if (typeof value !== "string") return h("span", { class: `json-${value === null ? "null" : typeof value}` }, String(value));
   const el = h("span", { class: "json-string" }, value.length > LONG ? `${value.slice(0, LONG)}…` : value);
   if (value.length <= LONG) return el;
