@@ -75,14 +75,14 @@ func (o *order) put(rec *record) {
 }
 
 // belongs returns the place of a task and its key there. A task that was found to be
-// due stays ready, whatever its priority becomes, until its due time changes.
+// due stays so, whatever its priority becomes, until its due time changes.
 func (rec *record) belongs() (place, dueKey) {
 	t := &rec.task
 	switch t.Status {
 	case task.Running:
 		return inRunning, dueKey{}
 	case task.Pending:
-		if rec.due || rec.place == inReady && rec.key.due == t.DueAt {
+		if rec.due {
 			return inReady, dueKey{-int64(t.Priority), t.DueAt, t.SubmitSeq, rec}
 		}
 		return inWaiting, dueKey{0, t.DueAt, t.SubmitSeq, rec}

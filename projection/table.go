@@ -17,8 +17,8 @@ type record struct {
 	// since is when the task became free to start: it was due and pending. Its wait is
 	// counted from here. Meaningful while it is pending.
 	since task.Micros
-	// due tells that the task was due when the event that made it wait was written, so
-	// that it is ready without asking a clock. Meaningful while it is pending.
+	// due tells that the task is ready: it was due when the event that made it wait was
+	// written, or Promote has found it due since. Meaningful while it is pending.
 	due bool
 
 	place place  // in order
