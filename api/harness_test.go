@@ -7,12 +7,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	"daybook/eventlog"
@@ -114,7 +116,9 @@ type house struct {
 	testing.TB
 	*kit
 	api    *API
-	server *httptest.Server
+	server *httptest.Server // nil in a bubble
+	url    string
+	client *http.Client
 	log    eventlog.Log
 	views  *projection.Views
 	logged *logged
@@ -144,8 +148,8 @@ var testPage = fstest.MapFS{
 	"README.hidden": {Data: []byte("not served")},
 }
 
-// open starts a server over a log; nil = one in memory.
-func open(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
+// build makes everything but the server; log nil = one in memory.
+func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 	t.Helper()
 	h := &house{TB: t, kit: &kit{}, log: log, logged: &logged{}}
 	if log == nil {
@@ -174,15 +178,10 @@ func open(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 	if h.api, err = New(o); err != nil {
 		t.Fatal(err)
 	}
-	h.server = httptest.NewServer(h.api)
 	ctx, stop := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- s.Run(ctx) }()
 	t.Cleanup(func() {
-		h.api.StopStreams()
-		h.server.CloseClientConnections()
-		h.server.Close()
-		http.DefaultClient.CloseIdleConnections()
 		stop()
 		<-ran
 		if err := store.Close(); err != nil {
@@ -191,6 +190,65 @@ func open(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 	})
 	return h
 }
+
+// open starts a server over a log; nil = one in memory.
+func open(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
+	t.Helper()
+	h := build(t, log, change...)
+	h.server = httptest.NewServer(h.api)
+	h.url, h.client = h.server.URL, h.server.Client()
+	t.Cleanup(func() {
+		h.api.StopStreams()
+		h.server.CloseClientConnections()
+		h.server.Close()
+	})
+	return h
+}
+
+// bubble runs test in a bubble of fake time, with a server whose connections are pipes:
+// one that nobody reads from blocks at once.
+func bubble(t *testing.T, test func(h *house, dial func() net.Conn), change ...func(*Options)) {
+	synctest.Test(t, func(t *testing.T) {
+		h := build(t, nil, change...)
+		pipes := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+		server := &http.Server{Handler: h.api, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second}
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(pipes) }()
+		transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return pipes.dial(), nil }}
+		h.url, h.client = "http://localhost", &http.Client{Transport: transport}
+		t.Cleanup(func() {
+			h.api.StopStreams()
+			transport.CloseIdleConnections()
+			_ = server.Close()
+			<-served
+		})
+		test(h, pipes.dial)
+	})
+}
+
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *pipeListener) dial() net.Conn {
+	here, there := net.Pipe()
+	l.conns <- there
+	return here
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // answer is what a request came back with.
 type answer struct {
@@ -206,7 +264,7 @@ func (h *house) do(method, path, body string, headers ...string) answer {
 	if body != "" {
 		reader = strings.NewReader(body)
 	}
-	r, err := http.NewRequestWithContext(h.Context(), method, h.server.URL+path, reader)
+	r, err := http.NewRequestWithContext(h.Context(), method, h.url+path, reader)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -217,7 +275,7 @@ func (h *house) do(method, path, body string, headers ...string) answer {
 		}
 		r.Header.Add(name, value)
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := h.client.Do(r)
 	if err != nil {
 		h.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"daybook/eventlog"
 	"daybook/eventlog/eventlogtest"
@@ -139,10 +140,6 @@ type scanned struct {
 	damaged int64
 }
 
-func (s *scanned) Payload(ctx context.Context, seq int64) ([]byte, error) {
-	return s.Log.Payload(ctx, seq)
-}
-
 func (s *scanned) Scan(ctx context.Context, after int64, fn func(*eventlog.Event) error) error {
 	s.scans++
 	return s.Log.Scan(ctx, after, func(e *eventlog.Event) error {
@@ -179,4 +176,12 @@ func TestStatsCountWhatThereIsAndHowLongItTook(t *testing.T) {
 	if state := got["state"].(map[string]any); state["slots"] != 2.0 || state["full"] != false {
 		t.Error(a.body)
 	}
+}
+
+// slowPayloads is a log whose payloads take 0.1 s each.
+type slowPayloads struct{ eventlog.Log }
+
+func (s *slowPayloads) Payload(ctx context.Context, seq int64) ([]byte, error) {
+	time.Sleep(100 * time.Millisecond)
+	return s.Log.Payload(ctx, seq)
 }

@@ -30,7 +30,7 @@ type listener struct {
 func (h *house) listen(path string, headers ...string) *listener {
 	h.Helper()
 	ctx, stop := context.WithCancel(h.Context())
-	r, err := http.NewRequestWithContext(ctx, "GET", h.server.URL+path, nil)
+	r, err := http.NewRequestWithContext(ctx, "GET", h.url+path, nil)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func (h *house) listen(path string, headers ...string) *listener {
 		name, value, _ := strings.Cut(line, ": ")
 		r.Header.Set(name, value)
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := h.client.Do(r)
 	if err != nil {
 		h.Fatal(err)
 	}

@@ -38,7 +38,6 @@ func (a *API) upload(p *reply, r *http.Request) error {
 		return files.ErrTooLarge
 	}
 	body := &arriving{r: r.Body, control: http.NewResponseController(p.ResponseWriter)}
-	defer body.done()
 	var info files.Info
 	if multi {
 		info, err = a.storePart(r, body, parameters["boundary"])
@@ -130,15 +129,12 @@ func (b *arriving) Read(into []byte) (int, error) {
 	}
 	n, err := b.r.Read(into)
 	if err == io.EOF { //nolint:errorlint // the contract of io.Reader
-		b.done()
+		_ = b.control.SetReadDeadline(time.Time{}) // storing may take its time
 	} else if err != nil {
-		err = &arrivalError{err}
+		err = &arrivalError{err} // the deadline stays: the server must not wait for the rest
 	}
 	return n, err
 }
-
-// done takes the deadline away: storing may take its time.
-func (b *arriving) done() { _ = b.control.SetReadDeadline(time.Time{}) }
 
 func uploadError(err error) error {
 	var late *arrivalError
