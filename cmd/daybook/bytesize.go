@@ -28,7 +28,7 @@ func (b *byteSize) UnmarshalText(text []byte) error {
 			continue
 		}
 		n, err := strconv.ParseFloat(strings.TrimSpace(s[:len(s)-len(unit.suffix)]), 64)
-		if err != nil || n < 0 || n*unit.factor >= math.MaxInt64 {
+		if err != nil || !(n*unit.factor < math.MaxInt64 && n >= 0) {
 			break
 		}
 		*b = byteSize(n * unit.factor)

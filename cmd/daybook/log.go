@@ -80,10 +80,10 @@ func (c *logCmd) print(s *stdio, e *client.Event) error {
 	case c.JSON:
 		return printJSON(s.out, e.Raw)
 	case s.outTerminal:
-		_, err := fmt.Fprintf(s.out, "%s  %s\n", eventLine(s, e), s.dim(e.Stream))
+		_, err := fmt.Fprintln(s.out, eventLine(s, e, e.Stream))
 		return err
 	}
-	_, err := fmt.Fprintf(s.out, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Seq, e.At.Format("2006-01-02T15:04:05.000000Z"), e.Stream, e.Type, e.Actor, facts(e))
+	_, err := fmt.Fprintf(s.out, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Seq, e.At.Format("2006-01-02T15:04:05.000000Z"), e.Stream, e.Type, e.Actor, oneLine(string(e.Data)+" "+string(e.Payload)))
 	return err
 }
 

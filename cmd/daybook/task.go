@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"daybook/client"
 )
@@ -45,7 +44,7 @@ func (c *taskCmd) Run(ctx context.Context, s *stdio) error {
 		printTask(s, &t)
 		fmt.Fprintf(s.out, "\n%s\n", s.dim("history"))
 		for i := range events {
-			fmt.Fprintln(s.out, indent(eventLine(s, &events[i])))
+			fmt.Fprintln(s.out, indent(eventLine(s, &events[i], "")))
 		}
 		return nil
 	})
@@ -87,25 +86,4 @@ func printValue(s *stdio, label string, value json.RawMessage) {
 	if !isNull(value) && string(value) != "{}" {
 		fmt.Fprintf(s.out, "\n%s\n%s\n", s.dim(label), indent(s.safe(pretty(value))))
 	}
-}
-
-// eventLine is one event for people.
-func eventLine(s *stdio, e *client.Event) string {
-	line := fmt.Sprintf("%s  %8d  %-26s %s", e.At.Local().Format(time.TimeOnly+".000"), e.Seq, e.Type, s.dim(e.Actor))
-	if detail := facts(e); detail != "" {
-		line += "  " + s.dim(cut(detail, max(40, s.width()-len(line)+2)))
-	}
-	return line
-}
-
-// facts is what an event says beyond its type, on one line.
-func facts(e *client.Event) string {
-	var parts []string
-	if !isNull(e.Data) && string(e.Data) != "{}" {
-		parts = append(parts, string(e.Data))
-	}
-	if !isNull(e.Payload) {
-		parts = append(parts, string(e.Payload))
-	}
-	return oneLine(strings.Join(parts, " "))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"daybook/client"
 )
@@ -105,9 +106,20 @@ func printEnd(s *stdio, t *client.Task, asJSON bool) error {
 		fmt.Fprintln(s.out, indent(s.safe(*t.ErrorMessage)))
 	}
 	if !isNull(t.ResultData) {
-		fmt.Fprintln(s.out, indent(pretty(t.ResultData)))
+		fmt.Fprintln(s.out, indent(s.head(s.safe(pretty(t.ResultData)), t.ID)))
 	}
 	return nil
+}
+
+// head is the beginning of a long result, and where the rest is.
+func (s *stdio) head(text, id string) string {
+	const most = 30 // lines
+	lines := strings.Split(text, "\n")
+	if len(lines) <= most {
+		return text
+	}
+	rest := s.dim(fmt.Sprintf("… %d more lines: daybook task %s", len(lines)-most, id))
+	return strings.Join(append(lines[:most:most], rest), "\n")
 }
 
 func isNull(value json.RawMessage) bool { return len(value) == 0 || string(value) == "null" }
