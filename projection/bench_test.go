@@ -1,7 +1,11 @@
 package projection
 
 import (
+	"context"
+	"fmt"
 	"runtime"
+	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -72,7 +76,7 @@ func BenchmarkFold(b *testing.B) {
 	cpu := processorTime()
 	b.ResetTimer()
 	for range b.N {
-		v := New()
+		v := newViews(int64(len(raw)) / eventsPerTask)
 		var e task.Event
 		for _, event := range raw {
 			id, err := v.decoder.decode(&e, event)
@@ -106,4 +110,58 @@ func processorTime() time.Duration {
 		return 0
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// BenchmarkApplyBesideALongScan measures how long a small batch waits for the lock
+// while a reader counts through half a million tasks again and again.
+func BenchmarkApplyBesideALongScan(b *testing.B) {
+	v, _ := manyTasks(b, 500_000)
+	ctx, stop := context.WithCancel(b.Context())
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for ctx.Err() == nil {
+			_, _ = v.List(ctx, Query{Tags: []string{"none"}, Limit: 1000}) // ends with ctx
+		}
+	})
+	var waits []time.Duration
+	seq := v.Seq()
+	for b.Loop() {
+		seq++
+		began := time.Now()
+		if err := v.ApplyChanges([]Change{{Event: &task.Event{Seq: seq}}}); err != nil {
+			b.Fatal(err)
+		}
+		waits = append(waits, time.Since(began))
+		time.Sleep(100 * time.Microsecond) // as between two commits
+	}
+	stop()
+	reader.Wait()
+	slices.Sort(waits)
+	for _, percent := range []int{50, 99} {
+		b.ReportMetric(float64(waits[len(waits)*percent/100].Microseconds()), fmt.Sprintf("µs-p%d", percent))
+	}
+}
+
+func BenchmarkReads(b *testing.B) {
+	v, id := manyTasks(b, 500_000)
+	for name, read := range map[string]func() error{
+		"newest 100": func() error { _, err := v.List(b.Context(), Query{Limit: 100}); return err },
+		"newest 100 of 1 status": func() error {
+			_, err := v.List(b.Context(), Query{Limit: 100, Statuses: []task.Status{task.Pending}})
+			return err
+		},
+		"by a tag nobody has": func() error { _, err := v.List(b.Context(), Query{Limit: 100, Tags: []string{"none"}}); return err },
+		"get":                 func() error { _, _, err := v.Get(b.Context(), id); return err },
+		"counts":              func() error { v.Counts(); return nil },
+		"windows":             func() error { v.Windows(noon); return nil },
+		"200 changes":         func() error { v.Changes(v.Seq()-200, 200); return nil },
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if err := read(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -28,6 +28,7 @@ func (v *Views) Changes(after int64, limit int) (rows []task.Task, seq int64, tr
 	if seq-after > recentSize {
 		return nil, seq, true
 	}
+	rows = make([]task.Task, 0, min(limit, int(max(seq-after, 0))))
 	for s := seq; s > max(after, 0); s-- {
 		rec := v.recent.at(s)
 		if rec == nil || rec.task.LastSeq != s {

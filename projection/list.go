@@ -42,7 +42,7 @@ type Page struct {
 
 const (
 	// scanChunk is how many tasks are looked at before the writer gets its turn.
-	scanChunk = 4096
+	scanChunk = 2048
 	// countLimit is where counting stops for filters that have no counter.
 	countLimit = 10_000
 )
@@ -100,6 +100,7 @@ func (v *Views) startListing(q Query) *listing {
 	}
 	if l.counted {
 		l.next = min(l.next, l.before) // nothing to count above
+		l.page.Tasks = make([]task.Task, 0, min(int64(l.limit), l.page.Total))
 	}
 	return l
 }

@@ -57,9 +57,12 @@ type Change struct {
 }
 
 // New returns the views of an empty log.
-func New() *Views {
+func New() *Views { return newViews(0) }
+
+// newViews makes room for so many tasks, which may become more.
+func newViews(tasks int64) *Views {
 	return &Views{
-		table:   table{numbers: make(map[ulid.ULID]uint32)},
+		table:   table{numbers: make(map[ulid.ULID]uint32, tasks)},
 		counts:  counts{groups: make(map[groupName]uint32)},
 		windows: new(windows),
 		order:   newOrder(),

@@ -11,6 +11,13 @@ import (
 // progressEvery is how many events lie between two calls of progress.
 const progressEvery = 1 << 15
 
+// A rebuild makes room for as many tasks as a log of this length has when most run once,
+// up to 100 MB, rather than grow as it goes.
+const (
+	eventsPerTask = 3
+	mostRoom      = 1 << 22
+)
+
 // Rebuild folds the whole log, checking chain and gaps as it reads. progress, if not
 // nil, is called now and then with the seq that was reached and the head. Errors:
 // those of Scan; one that wraps task.ErrIllegal or task.ErrData and names the seq;
@@ -19,7 +26,8 @@ func Rebuild(ctx context.Context, log eventlog.Log, progress func(done, head int
 	if progress == nil {
 		progress = func(done, head int64) {}
 	}
-	v, head := New(), log.Head().Seq
+	head := log.Head().Seq
+	v := newViews(min(head/eventsPerTask, mostRoom))
 	var e task.Event
 	var seq int64
 	err := log.Scan(ctx, 0, func(raw *eventlog.Event) error {

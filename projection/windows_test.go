@@ -26,10 +26,12 @@ func TestAWindowForgetsWhatIsOlder(t *testing.T) {
 			t.Errorf("after %s: %d, %d, %d", test.after.Duration(), w[0].Submitted, w[1].Submitted, w[2].Submitted)
 		}
 	}
-	l.after(3600 * task.Second)
-	l.submit(task.Submit{})
-	if w, _ := l.views.Windows(l.now); w[2].Submitted != 1 {
-		t.Errorf("an hour later: %d", w[2].Submitted)
+	id := l.submit(task.Submit{})
+	l.start(id)
+	l.after(3600 * task.Second) // its slices are used again
+	l.start(l.submit(task.Submit{}))
+	if w, _ := l.views.Windows(l.now); w[2].Submitted != 1 || w[2].Wait.Count != 1 {
+		t.Errorf("an hour later: %d submitted, %d started", w[2].Submitted, w[2].Wait.Count)
 	}
 }
 

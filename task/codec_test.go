@@ -144,7 +144,7 @@ var nearMisses = []struct {
 	{EventErased, `{}`}, {EventErased, `{"fence":1}`},
 	{EventSubmitted, `{"task_type":""}`}, {EventSubmitted, `{"task_type":"a`}, {EventSubmitted, `{"task_type":"a\`},
 	{EventSubmitted, `{"task_type":"\u0041"}`}, {EventSubmitted, `{"task_type":"\n"}`}, {EventSubmitted, "{\"task_type\":\"\n\"}"},
-	{EventSubmitted, `{"task_type":"é"}`}, {EventSubmitted, `{"task_type":"\u00e9"}`}, {EventSubmitted, "{\"task_type\":\"\xff\"}"},
+	{EventSubmitted, `{"task_type":"é"}`}, {EventSubmitted, `{"task_type":"\u00e9"}`}, {EventSubmitted, "{\"task_type\":\"\xff\"}"}, {EventSubmitted, "{\"task_type\":\"\x80\"}"},
 	{EventSubmitted, `{"task_type":"<"}`}, {EventSubmitted, `{"task_type":"\u003c"}`}, {EventSubmitted, `{"task_type":"\ud800"}`},
 	{EventSubmitted, `{"task_type":"\/"}`}, {EventSubmitted, "{\"task_type\":\"\x7f\"}"}, {EventSubmitted, "{\"task_type\":\"\u2028\"}"},
 	{EventSubmitted, `{"tags":[]}`}, {EventSubmitted, `{"tags":[""]}`}, {EventSubmitted, `{"tags":["a",]}`}, {EventSubmitted, `{"tags":["a","b"]}`},
