@@ -6,14 +6,19 @@ import (
 	"io"
 )
 
-// budgetRows is how many rows pass between two looks at the memory in use.
-const budgetRows = 512
+// Fields are taken in blocks of so many rows, or bytes, whichever comes first.
+const (
+	blockRows  = 4096
+	blockBytes = 1 << 20
+)
 
 // analysis is the state of one reading.
 type analysis struct {
 	columns    []*column
 	names      []string
 	total, bad int64
+	rows       int  // that wait in the columns
+	bytes      int  // of their fields
 	exact      bool // every value is kept
 	shown      int  // bytes of a value that the report shows
 }
@@ -44,6 +49,7 @@ func (a *analysis) read(rows *reader, d dialect) error {
 			a.row(fields)
 		}
 	}
+	a.take()
 	if a.names == nil {
 		a.names = columnNames(make([][]byte, d.width))
 	}
@@ -52,10 +58,23 @@ func (a *analysis) read(rows *reader, d dialect) error {
 
 func (a *analysis) row(fields [][]byte) {
 	a.total++
+	a.rows++
 	for i, field := range fields {
-		a.columns[i].add(field)
+		a.columns[i].put(field)
+		a.bytes += len(field)
 	}
-	if a.exact && a.total%budgetRows == 0 {
+	if a.rows >= blockRows || a.bytes >= blockBytes {
+		a.take()
+	}
+}
+
+// take lets every column take the fields that wait.
+func (a *analysis) take() {
+	for _, c := range a.columns {
+		c.take()
+	}
+	a.rows, a.bytes = 0, 0
+	if a.exact {
 		a.keepWithinBudget()
 	}
 }
@@ -121,9 +140,9 @@ func sizesFor(columns int) sizes {
 	case columns <= 32:
 		return sizes{2048, 8192, 18, 256}
 	case columns <= 128:
-		return sizes{1024, 4096, 16, 256}
+		return sizes{1024, 4096, 17, 256}
 	case columns <= 512:
-		return sizes{512, 2048, 14, 128}
+		return sizes{512, 2048, 15, 128}
 	}
 	return sizes{128, 512, 12, 64}
 }

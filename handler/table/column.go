@@ -15,10 +15,34 @@ type column struct {
 	numbers     *numbers // nil unless kindNumber
 	times       *times   // nil unless kindTime
 	sketched    bool
+
+	// Fields wait here, one after the other, until take: to take many of one column at a
+	// time keeps what they need in the processor's cache.
+	waiting []byte
+	ends    []int
 }
 
 func newColumn(s sizes) *column {
 	return &column{sizes: s, frequencies: newFrequencies(s)}
+}
+
+// put lays a field by.
+func (c *column) put(b []byte) {
+	c.waiting = append(c.waiting, b...)
+	c.ends = append(c.ends, len(c.waiting))
+}
+
+// take takes the fields that wait.
+func (c *column) take() {
+	from := 0
+	for _, end := range c.ends {
+		c.add(c.waiting[from:end])
+		from = end
+	}
+	c.waiting, c.ends = c.waiting[:0], c.ends[:0]
+	if cap(c.waiting) > blockBytes {
+		c.waiting = nil
+	}
 }
 
 // add takes one field as it was written.
@@ -73,7 +97,7 @@ func (c *column) toText() { c.kind, c.numbers, c.times = kindText, nil, nil }
 func (c *column) bytes() int {
 	bytes := c.frequencies.bytes()
 	if c.numbers != nil {
-		bytes += 8 * cap(c.numbers.batch)
+		bytes += c.numbers.bytes()
 	}
 	return bytes
 }
@@ -91,7 +115,7 @@ func (c *column) report(shownBytes int) Column {
 	r := Column{
 		Type: "string", Count: c.count, Nulls: c.nulls,
 		Distinct: min(c.frequencies.distinct(), c.count), Top: c.frequencies.top(),
-		Exact: c.frequencies.exact() && (c.numbers == nil || c.numbers.quantiles == nil),
+		Exact: c.frequencies.exact(),
 	}
 	switch c.kind {
 	case kindNumber:
@@ -99,7 +123,7 @@ func (c *column) report(shownBytes int) Column {
 		if c.numbers.moments.whole {
 			r.Type = "integer"
 		}
-		c.numbers.report(&r)
+		c.reportNumbers(&r)
 	case kindBoolean:
 		r.Type = "boolean"
 	case kindTime:
@@ -112,17 +136,36 @@ func (c *column) report(shownBytes int) Column {
 	return r
 }
 
+// reportNumbers fills in what is said of numbers alone. Few different values, each counted,
+// say more than a sketch of them.
+func (c *column) reportNumbers(r *Column) {
+	n := c.numbers
+	n.moments.fold(n.batch)
+	n.moments.report(r)
+	var list []weighted
+	if n.exact() {
+		list = n.list()
+	} else if counted, ok := c.frequencies.numbers(); ok {
+		list = counted
+	} else {
+		list, r.Exact = n.list(), false
+	}
+	r.P25 = finite(quantile(list, n.moments.n, 0.25))
+	r.Median = finite(quantile(list, n.moments.n, 0.5))
+	r.P75 = finite(quantile(list, n.moments.n, 0.75))
+	r.Histogram = histogram(list, n.moments.min, n.moments.max, n.moments.whole)
+}
+
 // numbers gathers what is said of a column of numbers.
 type numbers struct {
 	moments   moments
-	size      int       // of a batch
-	batch     []float64 // all numbers while quantiles is nil, else those not yet in it
-	folded    int       // batch[:folded] is in moments
-	quantiles *quantiles
+	batch     []float64   // the latest numbers, not yet in moments; its capacity is full
+	full      [][]float64 // all batches before, while quantiles is nil
+	quantiles *quantiles  // has all batches before
 }
 
 func newNumbers(size int) *numbers {
-	return &numbers{moments: moments{whole: true}, size: size}
+	return &numbers{moments: moments{whole: true}, batch: make([]float64, 0, size)}
 }
 
 func (n *numbers) add(p parsed) {
@@ -132,48 +175,44 @@ func (n *numbers) add(p parsed) {
 		n.moments.whole = false
 	}
 	n.batch = append(n.batch, p.f)
-	if len(n.batch)%n.size == 0 {
+	if len(n.batch) == cap(n.batch) {
 		n.fold()
 	}
 }
 
 // fold takes a full batch further.
 func (n *numbers) fold() {
-	n.moments.fold(n.batch[n.folded:])
-	n.folded = len(n.batch)
+	n.moments.fold(n.batch)
 	if n.quantiles != nil {
 		n.quantiles.add(n.batch)
-		n.batch, n.folded = n.batch[:0], 0
+		n.batch = n.batch[:0]
+		return
 	}
+	n.full = append(n.full, n.batch)
+	n.batch = make([]float64, 0, cap(n.batch))
 }
 
-// sketch moves the numbers so far into a sketch. Later batches are full ones again.
+// sketch moves the numbers so far into a sketch.
 func (n *numbers) sketch() {
-	n.quantiles = &quantiles{size: n.size}
-	n.moments.fold(n.batch[n.folded:])
-	rest := n.batch
-	for len(rest) >= n.size {
-		n.quantiles.add(rest[:n.size])
-		rest = rest[n.size:]
+	n.quantiles = &quantiles{size: cap(n.batch)}
+	for _, batch := range n.full {
+		n.quantiles.add(batch)
 	}
-	n.batch = append(make([]float64, 0, n.size), rest...)
-	n.folded = len(n.batch)
+	n.full = nil
 }
 
-func (n *numbers) report(c *Column) {
-	n.moments.fold(n.batch[n.folded:])
-	n.folded = len(n.batch)
-	n.moments.report(c)
-	q := n.quantiles
-	if q == nil {
-		q = &quantiles{}
+func (n *numbers) bytes() int { return 8 * cap(n.batch) * (len(n.full) + 1) }
+
+// list returns the numbers in order, or a sketch of them.
+func (n *numbers) list() []weighted {
+	if n.quantiles != nil {
+		return n.quantiles.list(n.batch)
 	}
-	list := q.list(n.batch)
-	for p, to := range map[float64]**float64{0.25: &c.P25, 0.5: &c.Median, 0.75: &c.P75} {
-		*to = finite(quantile(list, n.moments.n, p))
-	}
-	c.Histogram = histogram(list, n.moments.min, n.moments.max, n.moments.whole)
+	return inOrder(append(n.full, n.batch)...)
 }
+
+// exact tells whether list returns all numbers.
+func (n *numbers) exact() bool { return n.quantiles == nil }
 
 // times gathers what is said of a column of moments, for each way to write them that all
 // values so far keep to.

@@ -1,9 +1,6 @@
 package table
 
-import (
-	"bytes"
-	"io"
-)
+import "bytes"
 
 // dialect is how a table is written.
 type dialect struct {
@@ -46,11 +43,10 @@ func detect(sample []byte, whole bool, o Options) dialect {
 
 // split reads the rows of a sample.
 func split(sample []byte, delimiter, rowEnd byte) (rows [][][]byte) {
-	r := newReader(bytes.NewReader(sample), 0, func() error { return nil })
-	r.delimiter, r.rowEnd = delimiter, rowEnd
+	r := &reader{buf: sample, end: len(sample), eof: true, delimiter: delimiter, rowEnd: rowEnd}
 	for len(rows) < sampleRows {
 		fields, err := r.next()
-		if err == io.EOF {
+		if err != nil { // the end: nothing is read
 			break
 		}
 		row := make([][]byte, len(fields))
@@ -151,7 +147,11 @@ func detectHeader(rows [][][]byte, width int) bool {
 				continue
 			}
 			values++
-			if kindOf(row[i]) != kindText {
+			is := kindOf(row[i])
+			if is == kindBoolean && isBoolean(name) {
+				return false
+			}
+			if is != kindText {
 				typed++
 			}
 			again = again || len(name) > 0 && bytes.Equal(row[i], name)
@@ -172,7 +172,7 @@ func couldBeNames(fields [][]byte) bool {
 		if len(field) == 0 {
 			continue
 		}
-		if kindOf(field) == kindText {
+		if is := kindOf(field); is == kindText || is == kindBoolean { // "No" is a name
 			words++
 			continue
 		}

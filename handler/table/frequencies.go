@@ -43,7 +43,7 @@ type slot struct {
 const (
 	slotBytes  = 16
 	firstSlots = 64
-	firstTexts = 16 // values whose text is kept at once; others when they come again
+	firstTexts = 64 // values whose text is kept at once; others when they come again
 	topValues  = 10
 	probes     = 1024 // values that the rarest are told from
 )
@@ -225,6 +225,29 @@ func (f *frequencies) bytes() int { return slotBytes*len(f.slots) + f.weight }
 
 // exact tells whether no value was thrown out.
 func (f *frequencies) exact() bool { return f.sketch == nil }
+
+// numbers returns the values as numbers in order, if every one is still there with its
+// text.
+func (f *frequencies) numbers() (list []weighted, ok bool) {
+	if !f.exact() {
+		return nil, false
+	}
+	for _, s := range f.slots {
+		if s.hash == 0 {
+			continue
+		}
+		if s.text == 0 || s.count == math.MaxUint32 {
+			return nil, false
+		}
+		n, ok := parseNumber([]byte(f.texts[s.text-1]))
+		if !ok {
+			return nil, false
+		}
+		list = append(list, weighted{n.f, int64(s.count)})
+	}
+	sortWeighted(list)
+	return list, true
+}
 
 func (f *frequencies) distinct() int64 {
 	if f.sketch == nil {

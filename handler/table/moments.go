@@ -9,10 +9,11 @@ import (
 
 // moments are the exact figures of a column of numbers.
 type moments struct {
-	n        int64
-	min, max float64
-	sum, lost,
-	mean, m2 float64 // m2 is the sum of squared distances from the mean
+	n         int64
+	min, max  float64
+	sum, lost float64
+	shift     float64 // the first number; mean counts from it, which keeps digits
+	mean, m2  float64 // m2 is the sum of squared distances from the mean
 
 	// While all numbers are integers:
 	whole          bool
@@ -44,12 +45,12 @@ func (m *moments) fold(batch []float64) {
 		return
 	}
 	if m.n == 0 {
-		m.min, m.max = batch[0], batch[0]
+		m.min, m.max, m.shift = batch[0], batch[0], batch[0]
 	}
 	low, high, sum, lost, batchSum := m.min, m.max, m.sum, m.lost, 0.0
 	for _, v := range batch {
 		low, high = min(low, v), max(high, v)
-		batchSum += v
+		batchSum += v - m.shift
 		t := sum + v
 		part := t - sum
 		lost += (sum - (t - part)) + (v - part)
@@ -60,8 +61,8 @@ func (m *moments) fold(batch []float64) {
 	mean := batchSum / n
 	var m2, rest float64
 	for _, v := range batch {
-		d := v - mean
-		m2 += d * d
+		d := v - m.shift - mean
+		m2 += float64(d * d) // not fused with the sum, so that every machine says the same
 		rest += d
 	}
 	m2 -= rest * rest / n

@@ -107,17 +107,34 @@ type weighted struct {
 // list returns all numbers of the sketch with their weights, in order, and those of rest
 // with weight 1.
 func (q *quantiles) list(rest []float64) []weighted {
-	var list []weighted
+	list := inOrder(rest)
 	for level, buffer := range q.levels {
 		for _, key := range buffer {
 			list = append(list, weighted{valueOf(key), 1 << level})
 		}
 	}
-	for _, v := range rest {
-		list = append(list, weighted{v, 1})
-	}
-	slices.SortFunc(list, func(a, b weighted) int { return cmp.Compare(a.value, b.value) })
+	sortWeighted(list)
 	return list
+}
+
+// inOrder returns the numbers of the batches in order.
+func inOrder(batches ...[]float64) []weighted {
+	n := 0
+	for _, batch := range batches {
+		n += len(batch)
+	}
+	list := make([]weighted, 0, n)
+	for _, batch := range batches {
+		for _, v := range batch {
+			list = append(list, weighted{v, 1})
+		}
+	}
+	sortWeighted(list)
+	return list
+}
+
+func sortWeighted(list []weighted) {
+	slices.SortFunc(list, func(a, b weighted) int { return cmp.Compare(a.value, b.value) })
 }
 
 // quantile is the p-quantile of the numbers in list, in order: linear between neighbours,
@@ -135,7 +152,7 @@ func quantile(list []weighted, n int64, p float64) float64 {
 	if low == high {
 		return low
 	}
-	return low*(1-part) + high*part
+	return float64(low*(1-part)) + float64(high*part)
 }
 
 // at returns the number of that rank, from 0.

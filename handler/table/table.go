@@ -23,7 +23,7 @@ const (
 	ExactRows  = 100_000 // up to so many rows everything is exact, within exactBytes
 	MaxColumns = 2048
 	MaxRow     = 8 << 20 // bytes; a longer row is a bad row
-	exactBytes = 56 << 20
+	exactBytes = 60 << 20
 	sampleSize = 64 << 10 // bytes that the dialect is worked out from
 )
 
