@@ -15,9 +15,9 @@ type screens struct {
 }
 
 const (
-	screenMemory = 16                     // messages kept
-	screenFresh  = 250 * time.Millisecond // how long one may be shared
-	screenRows   = 200                    // rows in a message
+	screenMemory = 16                   // messages kept
+	screenFresh  = 5 * time.Millisecond // how long one may be shared: nobody gets what is older
+	screenRows   = 200                  // rows in a message
 )
 
 // screen is one message: what changed after from, up to seq.
