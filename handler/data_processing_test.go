@@ -1,0 +1,294 @@
+package handler
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"daybook/files"
+	"daybook/handler/table"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+func TestAFileIsReadAndItsResultFitsTheSchema(t *testing.T) {
+	store := newStore(t)
+	text := "when,amount,city\n2026-01-05,10,Berlin\n2026-01-06,20.5,Paris\n2026-01-07,NA,Paris\n2026-01-08\n"
+	info := upload(t, store, "sales.csv", text)
+	result, ids, err := process(t, store, `{"file":"`+info.ID+`"}`)
+	if err != nil || ids != nil {
+		t.Fatal(ids, err)
+	}
+	var got dataResult
+	if err := json.Unmarshal(result, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.TotalRows != 4 || got.ProcessedRows != 3 || got.BadRows != 1 || got.Seconds <= 0 || got.RowsPerSecond <= 0 {
+		t.Errorf("%s", result)
+	}
+	var short map[string]any
+	if err := json.Unmarshal(result, &short); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"column": "amount", "sum": 30.5, "average": 15.25, "min": 10.0, "max": 20.5}
+	if diff := cmp.Diff(want, short["statistics"]); diff != "" {
+		t.Errorf("statistics (-want +got):\n%s", diff)
+	}
+	fitsResultSchema(t, NewDataProcessing(), result)
+}
+
+func TestDelimiterAndHeaderCanBeGiven(t *testing.T) {
+	store := newStore(t)
+	info := upload(t, store, "x", "a;b\n1;2\n")
+	result, _, err := process(t, store, `{"file":"`+info.ID+`","delimiter":";","has_header":false}`)
+	if err != nil || !strings.Contains(string(result), `"total_rows":2`) || !strings.Contains(string(result), `"column_2"`) {
+		t.Errorf("%s, %v", result, err)
+	}
+}
+
+func TestWithoutAFileRowsAreMadeAndReadTheSameForTheSameSeed(t *testing.T) {
+	first := rowsOf(t, `{"rows":5000,"seed":7}`)
+	if first.TotalRows != 5000 || first.BadRows != 0 || len(first.Columns) != 10 {
+		t.Errorf("%d rows, %d bad, %d columns", first.TotalRows, first.BadRows, len(first.Columns))
+	}
+	var types []string
+	for _, c := range first.Columns {
+		types = append(types, c.Type)
+	}
+	want := "datetime number integer number string string integer boolean string string"
+	if got := strings.Join(types, " "); got != want {
+		t.Errorf("types %s; want %s", got, want)
+	}
+	if diff := cmp.Diff(first.Report, rowsOf(t, `{"rows":5000,"seed":7}`).Report); diff != "" {
+		t.Errorf("the same seed again (-first +second):\n%s", diff)
+	}
+	if second := rowsOf(t, `{"rows":5000,"seed":8}`); cmp.Equal(first.Report, second.Report) {
+		t.Error("another seed makes the same rows")
+	}
+	if one := rowsOf(t, `{"rows":1}`); one.TotalRows != 1 {
+		t.Errorf("1 row makes %d", one.TotalRows)
+	}
+}
+
+// TestMadeRowsNeverChange pins the generator: a seed that someone noted must go on to make
+// the same rows.
+func TestMadeRowsNeverChange(t *testing.T) {
+	hash := sha256.New()
+	if err := writeOrders(hash, 10_000, 1); err != nil {
+		t.Fatal(err)
+	}
+	const want = "0cbd7d7e6b7a330aed2ab370f427706752937f78dab21f5328ed1ff67a9b17f2"
+	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
+		t.Errorf("10,000 rows of seed 1 have SHA-256 %s, not %s", got, want)
+	}
+}
+
+func TestWhatCanNeverBeReadIsAPermanentError(t *testing.T) {
+	store := newStore(t)
+	png := upload(t, store, "picture.csv", "\x89PNG\r\n\x1a\nrest")
+	wide := upload(t, store, "wide.csv", strings.Repeat("x,", table.MaxColumns)+"\n")
+	for parameters, want := range map[string]string{
+		`{"file":"` + png.ID + `"}`:                  "read picture.csv: file is not text: it is a PNG picture",
+		`{"file":"` + wide.ID + `"}`:                 "table has too many columns",
+		`{"file":"` + strings.Repeat("0", 64) + `"}`: "no such file",
+	} {
+		_, _, err := process(t, store, parameters)
+		if err == nil || !strings.Contains(err.Error(), want) || !IsPermanent(err) {
+			t.Errorf("%s: %v, permanent %v", parameters, err, IsPermanent(err))
+		}
+	}
+}
+
+func TestParametersOfDataProcessingAreChecked(t *testing.T) {
+	r := builtins(t)
+	for parameters, want := range map[string]string{
+		`{"rows":0}`:               "/parameters/rows must be at least 1",
+		`{"rows":10000001}`:        "/parameters/rows must be at most 10000000",
+		`{"rows":1.5}`:             "/parameters/rows must be an integer",
+		`{"processing_time":3601}`: "/parameters/processing_time must be at most 3600",
+		`{"processing_time":-1}`:   "/parameters/processing_time must be at least 0",
+		`{"delimiter":"x"}`:        `/parameters/delimiter must be one of ",", ";", "\t", "|"`,
+		`{"seed":-1}`:              "/parameters/seed must be at least 0",
+		`{"file":"x"}`:             "/parameters/file must be the id of a file, 64 lower-case hex digits",
+		`{"has_header":"yes"}`:     "/parameters/has_header must be true or false",
+		`{"row":1}`:                "/parameters/row unknown field",
+	} {
+		_, _, fields, err := r.Prepare("DATA_PROCESSING", []byte(parameters))
+		if err != nil || len(fields) != 1 || fields[0].Pointer+" "+fields[0].Detail != want {
+			t.Errorf("%s: %v, %v; want %s", parameters, fields, err, want)
+		}
+	}
+	id := strings.Repeat("a", 64)
+	prepared, ids, fields, err := r.Prepare("DATA_PROCESSING", []byte(`{"file":"`+id+`"}`))
+	if err != nil || fields != nil || len(ids) != 1 || ids[0] != id ||
+		string(prepared) != `{"file":"`+id+`","processing_time":0,"rows":1000,"seed":1}` {
+		t.Errorf("%s, %v, %v, %v", prepared, ids, fields, err)
+	}
+}
+
+func TestProcessingTimeSpreadsTheWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var last float64
+		var reports int
+		call := Call{
+			Parameters: json.RawMessage(`{"rows":100000,"seed":1,"processing_time":20}`),
+			Report: func(percent float64, _ string) {
+				gone := time.Since(start).Seconds() / 20 * 100
+				if percent < last || math.Abs(percent-gone) > 1.5 {
+					t.Errorf("%.1f %% after %.1f %% of the time, %.1f before", percent, gone, last)
+				}
+				last = percent
+				reports++
+			},
+		}
+		if _, err := NewDataProcessing().Run(t.Context(), call); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took != 20*time.Second {
+			t.Errorf("took %v", took)
+		}
+		if reports < 70 || reports > 81 {
+			t.Errorf("%d reports", reports)
+		}
+	})
+}
+
+func TestACancelEndsTheWorkAtOnce(t *testing.T) {
+	for _, parameters := range []string{
+		`{"rows":100,"seed":1,"processing_time":3600}`,
+		`{"rows":10000000,"seed":1,"processing_time":3600}`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
+			defer cancel()
+			start := time.Now()
+			call := Call{Parameters: json.RawMessage(parameters), Report: func(float64, string) {}}
+			_, err := NewDataProcessing().Run(ctx, call)
+			if !errors.Is(err, context.DeadlineExceeded) || IsPermanent(err) {
+				t.Errorf("%v", err)
+			}
+			if took := time.Since(start); took != 7*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+func TestACancelEndsFullSpeedWorkSoon(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	reports := 0
+	call := Call{
+		Parameters: json.RawMessage(`{"rows":10000000,"seed":1}`),
+		Report: func(float64, string) {
+			reports++
+			cancel()
+		},
+	}
+	if _, err := NewDataProcessing().Run(ctx, call); !errors.Is(err, context.Canceled) || reports != 1 {
+		t.Errorf("%v after %d reports", err, reports)
+	}
+}
+
+func TestNumbersAreWrittenWithCommas(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", 1000001: "1,000,001"} {
+		if got := withCommas(n); got != want {
+			t.Errorf("withCommas(%d) = %s", n, got)
+		}
+	}
+}
+
+func BenchmarkWriteOrders(b *testing.B) {
+	var n countingWriter
+	for b.Loop() {
+		if err := writeOrders(&n, 1000, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(int64(n) / int64(b.N))
+}
+
+type countingWriter int64
+
+func (n *countingWriter) Write(p []byte) (int, error) {
+	*n += countingWriter(len(p))
+	return len(p), nil
+}
+
+func rowsOf(t *testing.T, parameters string) dataResult {
+	t.Helper()
+	result, _, err := process(t, nil, parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fitsResultSchema(t, NewDataProcessing(), result)
+	var got dataResult
+	decoder := json.NewDecoder(bytes.NewReader(result))
+	if err := decoder.Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// process runs DATA_PROCESSING as a task would be: by the registry.
+func process(t *testing.T, store *files.Store, parameters string) ([]byte, []string, error) {
+	t.Helper()
+	r := builtins(t)
+	prepared, _, fields, err := r.Prepare("DATA_PROCESSING", []byte(parameters))
+	if err != nil || fields != nil {
+		t.Fatal(fields, err)
+	}
+	return r.Run(t.Context(), "DATA_PROCESSING", Call{Parameters: prepared, Files: store, Report: func(float64, string) {}})
+}
+
+func fitsResultSchema(t *testing.T, h Handler, result []byte) {
+	t.Helper()
+	compiler := newCompiler()
+	if _, err := addSchema(compiler, "daybook:///result.json", h.Spec().ResultSchema); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("daybook:///result.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(result))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(value); err != nil {
+		t.Error(err)
+	}
+}
+
+func newStore(t *testing.T) *files.Store {
+	t.Helper()
+	store, err := files.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+func upload(t *testing.T, store *files.Store, name, text string) files.Info {
+	t.Helper()
+	info, err := store.Put(t.Context(), name, "", io.Reader(strings.NewReader(text)), 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
+}
