@@ -71,6 +71,7 @@ var answers = []struct {
 	{task.ErrEnded, problem{Status: 400, Kind: "already-ended", Detail: "The task has already ended. Only a pending or running task can be cancelled."}},
 	{task.ErrSucceeded, problem{Status: 400, Kind: "not-retryable", Detail: "The task has succeeded. Only a failed or cancelled task can be retried; submit a new one."}},
 	{task.ErrNotEnded, problem{Status: 400, Kind: "not-retryable", Detail: "The task has not ended. Only a failed or cancelled task can be retried; wait for it, or cancel it first."}},
+	{task.ErrErased, problem{Status: 400, Kind: "not-retryable", Detail: "The task was erased; its parameters are gone. Submit a new one."}},
 	{task.ErrNotPending, problem{Status: 400, Kind: "not-pending", Detail: "The task is not waiting any more."}},
 	{task.ErrExists, problem{Status: 409, Kind: "exists", Detail: "The task exists already."}},
 	{scheduler.ErrBusy, problem{Status: 503, Kind: "busy", RetryAfter: 1, Detail: "Too many commands are waiting. Nothing happened; try again in a moment."}},

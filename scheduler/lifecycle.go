@@ -1,8 +1,8 @@
 package scheduler
 
 import (
+	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 
 	"daybook/task"
@@ -24,7 +24,11 @@ func (l *loop) start() error {
 	if loss := l.s.o.AcceptedLoss; loss != nil {
 		e.addServer("server.loss_accepted", fmt.Appendf(nil, `{"first":%d,"last":%d,"head":%d}`, loss.First, loss.Last, loss.Head))
 	}
-	e.addServer("server.started", fmt.Appendf(nil, `{"version":%s}`, strconv.Quote(l.s.o.Version)))
+	version, err := json.Marshal(l.s.o.Version)
+	if err != nil {
+		return err // not for a string
+	}
+	e.addServer("server.started", fmt.Appendf(nil, `{"version":%s}`, version))
 	e.close(func(error) {})
 	if err := l.commit(t); err != nil {
 		return err

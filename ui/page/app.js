@@ -38,6 +38,8 @@ const types = new Map();
 let typesAsked = false;
 let listAbort = new AbortController();
 let loadingMore = false;
+/** The last fetch of more got no answer; it is tried again when the connection changes. */
+let moreFailed = false;
 let refetchAt = 0;
 let refetchTimer = 0;
 /** Where the page was when the connection dropped: its clock stands still there. */
@@ -112,6 +114,7 @@ function startAnew() {
 }
 
 function connectionChanged() {
+  moreFailed = false;
   if (feed.state === "live") {
     if (frozenAt !== 0 || store.phase === "failed") frozenAt = 0;
     if (store.phase === "failed") void begin();
@@ -203,8 +206,9 @@ async function reload() {
   await fetchList(listAbort.signal);
 }
 
+/** Fetches what follows the last row. Not while the connection is down: a list that cannot grow must not ask at each frame. */
 async function more() {
-  if (loadingMore || store.phase !== "ready") return;
+  if (loadingMore || moreFailed || store.phase !== "ready" || feed.state !== "live") return;
   loadingMore = true;
   const signal = listAbort.signal;
   store.beginFetch();
@@ -213,7 +217,9 @@ async function more() {
     const page = store.next !== null ? await api.page(store.next, signal) : last ? await api.listOlder(store.filters, LARGEST_PAGE, last.created_at) : null;
     if (page && !signal.aborted) store.append(page);
   } catch (err) {
-    if (!signal.aborted && err instanceof api.Problem && err.status >= 400) void reload();
+    if (signal.aborted) return;
+    if (err instanceof api.Problem && err.status >= 400) void reload();
+    else moreFailed = true;
   } finally {
     store.endFetch();
     loadingMore = false;
