@@ -42,7 +42,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/projection", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
 	},
 	"daybook/handler": {
-		code:  []string{"daybook/handler/table", "daybook/task", "daybook/files", jsonschema, ximage, xtext, tdigest, hyperloglog, mail, smtp, sasl},
+		code:  []string{"daybook/handler/table", "daybook/task", "daybook/files", jsonschema, ximage, xtext, mail, smtp, sasl},
 		tests: []string{"daybook/handler", goleak, cmp, rapid},
 	},
 	"daybook/handler/table": {
@@ -95,7 +95,6 @@ const (
 	smtp        = "github.com/emersion/go-smtp"
 	sqlite      = "github.com/mattn/go-sqlite3"
 	sse         = "github.com/r3labs/sse/v2"
-	tdigest     = "github.com/caio/go-tdigest/v4"
 	testscript  = "github.com/rogpeppe/go-internal"
 	ulid        = "github.com/oklog/ulid/v2"
 	ximage      = "golang.org/x/image"

@@ -167,8 +167,8 @@ func TestProgressEndsAtTheLastByteAndRow(t *testing.T) {
 }
 
 func TestAColumnMayTurnIntoTextAtAnyRow(t *testing.T) {
-	const rows = 250_000
-	for _, at := range []int{1, 2, 5000, 99_999, 100_001, rows} {
+	const rows = 150_000
+	for _, at := range []int{1, 5000, 100_001, rows} {
 		var b strings.Builder
 		b.WriteString("n,when,yes\n")
 		for i := 1; i <= rows; i++ {
@@ -188,7 +188,7 @@ func TestAColumnMayTurnIntoTextAtAnyRow(t *testing.T) {
 				t.Errorf("text at row %d: %+v", at, c)
 			}
 		}
-		if top := r.Columns[1].Top[0].Count; top < 8928 {
+		if top := r.Columns[1].Top[0].Count; top < 5357 {
 			t.Errorf("text at row %d: the top day came %d times", at, top)
 		}
 	}

@@ -194,12 +194,12 @@ func parseClock(b []byte) (int64, bool) {
 	if len(rest) > 0 && rest[0] == ' ' {
 		rest = rest[1:]
 	}
-	if half := string(bytes.ToUpper(rest)); half == "AM" || half == "PM" {
+	if len(rest) == 2 && rest[1]|0x20 == 'm' && (rest[0]|0x20 == 'a' || rest[0]|0x20 == 'p') {
 		if hour < 1 || hour > 12 {
 			return 0, false
 		}
 		hour %= 12
-		if half == "PM" {
+		if rest[0]|0x20 == 'p' {
 			hour += 12
 		}
 		rest = nil
