@@ -95,7 +95,10 @@ func (a *API) writeLog(ctx context.Context, out *long, want *reading, head int64
 		if err != nil {
 			return err
 		}
-		after = max(scanned, after+1)
+		if scanned <= after {
+			break // the engine has no more
+		}
+		after = scanned
 		for _, e := range events {
 			if e.Seq > head {
 				break

@@ -131,6 +131,10 @@ func TestVerifyRecomputesTheLogAndKeepsTheAnswerUntilTheHeadMoves(t *testing.T) 
 	if strings.Contains(fmt.Sprint(bad), "secret") {
 		t.Error("the answer tells an error of the engine:", bad)
 	}
+	log.damaged = 0
+	if good := h.want("GET", "/api/log/verify", "").object(t); good["ok"] != true {
+		t.Error("a damage is not looked at afresh:", good)
+	}
 }
 
 // scanned counts scans, and finds a damage where it is told to.

@@ -45,7 +45,7 @@ function bounds(schema) {
   return said.join("; ");
 }
 
-/** @param {string[]} heads @param {Node[][][]} rows */
+/** @param {string[]} heads @param {(Node | string)[][][]} rows */
 function table(heads, rows) {
   return el("table", {},
     el("thead", {}, el("tr", {}, ...heads.map((h) => el("th", { scope: "col" }, h)))),
@@ -55,11 +55,15 @@ function table(heads, rows) {
 /** @param {string} text */
 const words = (text) => [document.createTextNode(text)];
 
-/** @param {any} schema */
-function fields(schema) {
+/**
+ * The fields of an object; of one that is sent, with a word on which are needed.
+ * @param {any} schema
+ * @param {boolean} sent
+ */
+function fields(schema, sent) {
   const required = new Set(schema.required ?? []);
   return table(["Field", "Type", ""], Object.entries(schema.properties ?? {}).map(([name, one]) => [
-    [el("code", {}, name), ...(required.has(name) ? [] : words(" "))],
+    [el("code", {}, name), ...(sent && required.has(name) ? [" ", el("span", { class: "needed" }, "needed")] : [])],
     [el("span", { class: "type" }, ...typeOf(one))],
     words([one.description, bounds(one)].filter(Boolean).join(" ")),
   ]));
@@ -122,7 +126,7 @@ function draw(doc) {
   for (const [name, schema] of Object.entries(doc.components.schemas)) {
     values.append(el("h3", { id: `value-${name}` }, name));
     if (schema.description) values.append(el("p", {}, schema.description));
-    if (schema.properties) values.append(fields(schema));
+    if (schema.properties) values.append(fields(schema, name === "Submit"));
     else values.append(el("p", {}, ...typeOf(schema), " ", bounds(schema), schema.pattern ? ` ${schema.pattern}` : ""));
   }
   values.hidden = false;
@@ -144,3 +148,5 @@ try {
   document.getElementById("operations")?.append(el("p", { role: "alert" }, "The description could not be loaded. Is the server running?"));
 }
 addEventListener("hashchange", show);
+
+export {};
