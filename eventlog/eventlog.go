@@ -104,7 +104,11 @@ type Log interface {
 
 	// Append appends the entries in order with one sync and returns one Result
 	// each, in order. It returns when all that it reports as appended is on disk.
-	// ctx is looked at before anything is written and never after.
+	// ctx is looked at before anything is written and never after; when it has
+	// ended, its error is every result's.
+	//
+	// Entries are decided one by one: when one is refused (ErrInvalid, ErrConflict, or
+	// ErrFull for want of Reserve), those after it are appended all the same.
 	Append(ctx context.Context, entries []Entry) []Result
 
 	// Read returns events with seq > after in log order. It looks at no more than
