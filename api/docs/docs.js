@@ -69,6 +69,22 @@ function fields(schema, sent) {
   ]));
 }
 
+/**
+ * The answers of an operation; those that are the same are one.
+ * @param {any} op
+ * @returns {[string[], any][]}
+ */
+function answers(op) {
+  /** @type {[string[], any][]} */
+  const all = [];
+  for (const [status, r] of Object.entries(op.responses)) {
+    const same = all.find(([, one]) => r.$ref && one.$ref === r.$ref);
+    if (same) same[0].push(status);
+    else all.push([[status], r]);
+  }
+  return all;
+}
+
 /** @param {any} doc @param {string} path @param {string} method @param {any} op @param {any[]} shared */
 function operation(doc, path, method, op, shared) {
   const body = el("div");
@@ -87,11 +103,11 @@ function operation(doc, path, method, op, shared) {
       body.append(el("p", {}, el("code", {}, kind), " ", el("span", { class: "type" }, ...typeOf(content.schema))));
     }
   }
-  body.append(el("h3", {}, "Answers"), table(["Status", "Body", ""], Object.entries(op.responses).map(([status, r]) => {
+  body.append(el("h3", {}, "Answers"), table(["Status", "Body", ""], answers(op).map(([statuses, r]) => {
     const answer = resolve(doc, r);
     const kinds = Object.entries(answer.content ?? {});
     return [
-      words(status),
+      words(statuses.join(", ")),
       kinds.flatMap(([kind, c], i) => [...words(i ? ", " : ""), el("code", {}, kind), ...words(" "), el("span", { class: "type" }, ...typeOf(c.schema))]),
       words(answer.description ?? ""),
     ];
