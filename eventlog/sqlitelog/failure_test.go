@@ -63,6 +63,25 @@ func TestAnotherWriterStopsTheLog(t *testing.T) {
 	stopped(t, log, appendN(t.Context(), log, 1), head)
 }
 
+func TestTheWALIsFoldedBeforeItGrowsLong(t *testing.T) {
+	log := open(t, Options{Dir: t.TempDir()})
+	for range 40 {
+		var entries []eventlog.Entry
+		for range 150 {
+			entries = append(entries, one(log, false))
+		}
+		if r := log.Append(t.Context(), entries)[149]; r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		if size := log.WALSize(); size > 2*walBytes {
+			t.Fatalf("the WAL has %d bytes", size)
+		}
+	}
+	if log.Size() < 40*150*3000 {
+		t.Errorf("the log has %d bytes", log.Size())
+	}
+}
+
 func TestAClosedLogRefuses(t *testing.T) {
 	log := open(t, Options{Dir: t.TempDir()})
 	must(t, appendN(t.Context(), log, 5))

@@ -14,9 +14,9 @@ import (
 
 const (
 	saltSize = 16
-	// walPages is how many pages of WAL are let grow before they are folded into the
-	// database, as SQLite itself does by default; here it is done by hand, for SQLite
-	// swallows the errors of its own.
+	// walBytes is how long the WAL may grow before it is folded into the database: 1,000
+	// pages, as by default in SQLite. Here it is done by hand, for SQLite swallows the
+	// errors of its own.
 	walBytes = 1000 * 4096
 )
 
@@ -32,10 +32,10 @@ type writer struct {
 
 const writerSettings = "_journal_mode=WAL&_synchronous=FULL&_recursive_triggers=1&_txlock=immediate&_secure_delete=1"
 
-// openWriter opens path for writing; new makes the log.
-func openWriter(path string, new bool) (*writer, error) {
+// openWriter opens path for writing; fresh makes the log.
+func openWriter(path string, fresh bool) (*writer, error) {
 	mode := "mode=rw&"
-	if new {
+	if fresh {
 		mode = "mode=rwc&"
 	}
 	c, err := connect(path, mode+writerSettings)
@@ -43,13 +43,13 @@ func openWriter(path string, new bool) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{c: c}
-	if err := w.prepare(new); err != nil {
+	if err := w.prepare(fresh); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return w, nil
 }
 
-func (w *writer) prepare(new bool) error {
+func (w *writer) prepare(fresh bool) error {
 	if err := w.c.exec("PRAGMA wal_autocheckpoint = 0"); err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (w *writer) prepare(new bool) error {
 	if err := w.assertSettings(); err != nil {
 		return err
 	}
-	if new {
+	if fresh {
 		if err := create(w.c, time.Now()); err != nil {
 			return err
 		}
