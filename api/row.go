@@ -40,7 +40,7 @@ const maxListedResult = 64 << 10
 
 // rowOf gathers what belongs to the row of t.
 func (a *API) rowOf(ctx context.Context, t *task.Task, as shape) (row, error) {
-	r := row{task: t, waiting: a.Scheduler.WaitingFor(t)}
+	r := row{task: t, waiting: a.waitingFor(t)}
 	var err error
 	if as != summary {
 		if r.parameters, err = a.payload(ctx, t.SubmitSeq); err != nil {
@@ -61,6 +61,16 @@ func (a *API) rowOf(ctx context.Context, t *task.Task, as shape) (row, error) {
 	}
 	r.message, r.failure = textIn(r.message, `{"message":`), textIn(r.failure, `{"error":`)
 	return r, nil
+}
+
+// waitingFor is why the task waits; nil also for one that nothing holds: a slot is free
+// and it is about to start.
+func (a *API) waitingFor(t *task.Task) *scheduler.Waiting {
+	w := a.Scheduler.WaitingFor(t)
+	if w != nil && w.Reason == "capacity" && w.Running < w.Slots {
+		return nil
+	}
+	return w
 }
 
 // payload returns the payload of event seq; nil for seq 0 and for one that was erased.

@@ -88,7 +88,7 @@ func (a *API) sendSubmitted(p *reply, r *http.Request, asked *task.Submit, done 
 			return err
 		}
 	} else {
-		one.waiting = a.Scheduler.WaitingFor(&done.Task)
+		one.waiting = a.waitingFor(&done.Task)
 	}
 	h := p.Header()
 	if done.Replayed {
@@ -295,7 +295,7 @@ func (a *API) sendBatch(p *reply, r *http.Request, submits []task.Submit, done [
 				return err
 			}
 		} else {
-			one.waiting = a.Scheduler.WaitingFor(&done[i].Task)
+			one.waiting = a.waitingFor(&done[i].Task)
 		}
 		if i > 0 {
 			b = append(b, ',')

@@ -39,6 +39,9 @@ func TestASubmittedTaskIsAnsweredAsItsOwnEventMadeIt(t *testing.T) {
 	if got := a.header.Get("Location"); got != "/api/tasks/"+a.object(t)["id"].(string) {
 		t.Error("Location:", got)
 	}
+	if free := h.want("POST", "/api/tasks/submit", `{"task_type":"ECHO"}`).object(t); free["waiting_for"] != nil {
+		t.Error("a slot is free, and yet it waits for", free["waiting_for"])
+	}
 	if a.header.Get("Content-Length") == "" || a.header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Error("header:", a.header)
 	}
@@ -196,6 +199,18 @@ func TestABatchWithOneBadItemSubmitsNothing(t *testing.T) {
 	}
 	if head := h.log.Head().Seq; head > before+2 {
 		t.Errorf("head moved from %d to %d", before, head)
+	}
+}
+
+func TestATaskWaitsForCapacityOnlyWhileAllSlotsAreBusy(t *testing.T) {
+	h := open(t, nil)
+	for range 2 {
+		a := h.want("POST", "/api/tasks/submit", `{"task_type":"HOLD"}`).object(t)
+		h.until(a["id"].(string), "RUNNING")
+	}
+	third := h.want("POST", "/api/tasks/submit", `{"task_type":"HOLD"}`).object(t)
+	if diff := cmp.Diff(map[string]any{"reason": "capacity", "running": 2.0, "slots": 2.0}, third["waiting_for"]); diff != "" {
+		t.Error(diff)
 	}
 }
 
