@@ -13,10 +13,12 @@ import (
 	"daybook"
 )
 
-// Limits of the HTTP server against clients that are slow on purpose. There is no
-// limit on writing an answer: event streams have deadlines of their own.
+// Limits of the HTTP server against clients that are slow on purpose. There is no limit
+// on writing an answer, and uploads and streams move the one on reading: they have
+// deadlines of their own.
 const (
 	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
 	shutdownTimeout   = 5 * time.Second
@@ -57,6 +59,7 @@ func openServer(ctx context.Context, o serverOptions) (*server, error) {
 		http: &http.Server{
 			Handler:           d.Handler(),
 			ReadHeaderTimeout: readHeaderTimeout,
+			ReadTimeout:       readTimeout,
 			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,
 			ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
