@@ -174,6 +174,19 @@ func TestADescriptionWithoutItsFileIsNotAFile(t *testing.T) {
 	}
 }
 
+func TestAFileThatWasCutShortIsMendedByItsNextPut(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	put(t, s, "x", "", "hello")
+	if err := os.Truncate(filepath.Join(dir, placeOf(helloID)), 2); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, "x", "", "hello")
+	if info, err := s.Stat(helloID); err != nil || info.Size != 5 {
+		t.Errorf("Stat: %+v, %v", info, err)
+	}
+}
+
 func TestUnknownAndMalformedIDsAreNotFound(t *testing.T) {
 	s := open(t, t.TempDir())
 	for _, id := range []string{"", "x", "../../etc/passwd", strings.ToUpper(helloID), helloID, helloID + "0",

@@ -1,10 +1,14 @@
 package handler
 
-import "strings"
+import (
+	"reflect"
+	"strings"
+)
 
 // fileWalk says where in a value of some schema the ids of files lie. It follows
 // properties, additionalProperties, items, prefixItems, allOf, anyOf, oneOf and
-// references within the document; nil finds nothing.
+// references within the document; nil finds nothing. A schema that refers to itself makes
+// a walk that leads back to itself.
 type fileWalk struct {
 	here       bool // a string here is an id
 	properties map[string]*fileWalk
@@ -14,60 +18,74 @@ type fileWalk struct {
 	also       []*fileWalk
 }
 
+// maxAlso is how many steps of allOf, anyOf, oneOf and $ref are taken at one value.
+const maxAlso = 8
+
 // walkOf works out the walk of a schema, nil when it has no files.
 func walkOf(document map[string]any) *fileWalk {
-	return walker{document}.walk(document, 0)
-}
-
-type walker struct{ document map[string]any }
-
-func (w walker) walk(schema any, depth int) *fileWalk {
-	s, ok := schema.(map[string]any)
-	if !ok || depth > maxDepth {
-		return nil
-	}
-	walk := &fileWalk{here: s["format"] == fileFormat}
-	found := walk.here
-	keep := func(sub *fileWalk) *fileWalk {
-		found = found || sub != nil
-		return sub
-	}
-	if properties, ok := s["properties"].(map[string]any); ok {
-		walk.properties = map[string]*fileWalk{}
-		for name, property := range properties {
-			walk.properties[name] = keep(w.walk(property, depth+1))
-		}
-	}
-	walk.additional = keep(w.walk(s["additionalProperties"], depth+1))
-	walk.items = keep(w.walk(s["items"], depth+1))
-	if list, ok := s["prefixItems"].([]any); ok {
-		for _, item := range list {
-			walk.first = append(walk.first, keep(w.walk(item, depth+1)))
-		}
-	}
-	for _, key := range []string{"allOf", "anyOf", "oneOf"} {
-		list, _ := s[key].([]any)
-		for _, branch := range list {
-			walk.also = append(walk.also, keep(w.walk(branch, depth+1)))
-		}
-	}
-	if reference, ok := s["$ref"].(string); ok {
-		walk.also = append(walk.also, keep(w.walk(w.resolve(reference), depth+1)))
-	}
-	if !found {
+	w := walker{document: document, known: map[uintptr]*fileWalk{}}
+	walk := w.walk(document)
+	if !w.found {
 		return nil
 	}
 	return walk
 }
 
-// resolve finds what a reference like #/$defs/picture means.
-func (w walker) resolve(reference string) any {
-	path, ok := strings.CutPrefix(reference, "#/")
+type walker struct {
+	document map[string]any
+	known    map[uintptr]*fileWalk // by the identity of the schema's map
+	found    bool
+}
+
+func (w *walker) walk(schema any) *fileWalk {
+	s, ok := schema.(map[string]any)
+	if !ok {
+		return nil
+	}
+	identity := reflect.ValueOf(s).Pointer()
+	if walk := w.known[identity]; walk != nil {
+		return walk
+	}
+	walk := &fileWalk{here: s["format"] == fileFormat}
+	w.known[identity] = walk
+	w.found = w.found || walk.here
+	if properties, ok := s["properties"].(map[string]any); ok {
+		walk.properties = map[string]*fileWalk{}
+		for name, property := range properties {
+			walk.properties[name] = w.walk(property)
+		}
+	}
+	walk.additional = w.walk(s["additionalProperties"])
+	walk.items = w.walk(s["items"])
+	walk.first = w.walkAll(s["prefixItems"])
+	for _, key := range []string{"allOf", "anyOf", "oneOf"} {
+		walk.also = append(walk.also, w.walkAll(s[key])...)
+	}
+	if reference, ok := s["$ref"].(string); ok {
+		walk.also = append(walk.also, w.walk(w.resolve(reference)))
+	}
+	return walk
+}
+
+func (w *walker) walkAll(schemas any) (walks []*fileWalk) {
+	list, _ := schemas.([]any)
+	for _, schema := range list {
+		walks = append(walks, w.walk(schema))
+	}
+	return walks
+}
+
+// resolve finds what a reference like # or #/$defs/picture means.
+func (w *walker) resolve(reference string) any {
+	path, ok := strings.CutPrefix(reference, "#")
 	if !ok {
 		return nil
 	}
 	var at any = w.document
-	for token := range strings.SplitSeq(path, "/") {
+	for token := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+		if path == "" {
+			break
+		}
 		object, _ := at.(map[string]any)
 		at = object[token]
 	}
@@ -76,6 +94,10 @@ func (w walker) resolve(reference string) any {
 
 // collect appends the ids found in value to ids, each once.
 func (w *fileWalk) collect(ids []string, value any) []string {
+	return w.gather(ids, value, maxAlso)
+}
+
+func (w *fileWalk) gather(ids []string, value any, also int) []string {
 	if w == nil {
 		return ids
 	}
@@ -101,8 +123,10 @@ func (w *fileWalk) collect(ids []string, value any) []string {
 			}
 		}
 	}
-	for _, also := range w.also {
-		ids = also.collect(ids, value)
+	if also > 0 {
+		for _, other := range w.also {
+			ids = other.gather(ids, value, also-1)
+		}
 	}
 	return ids
 }

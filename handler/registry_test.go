@@ -243,11 +243,38 @@ func TestResultsBecomeJSONWithTheirFiles(t *testing.T) {
 	}
 }
 
+func TestFilesAreFoundWhereverTheSchemaAllowsThem(t *testing.T) {
+	const id = `{"type":"string","format":"daybook-file"}`
+	tests := map[string]struct {
+		schema, value string
+		want          []string
+	}{
+		"properties":           {`{"properties":{"a":` + id + `}}`, `{"a":"` + idA + `","b":"` + idB + `"}`, []string{idA}},
+		"additionalProperties": {`{"properties":{"a":{}},"additionalProperties":` + id + `}`, `{"a":"` + idA + `","b":"` + idB + `"}`, []string{idB}},
+		"items":                {`{"properties":{"a":{"items":` + id + `}}}`, `{"a":["` + idB + `","` + idA + `"]}`, []string{idB, idA}},
+		"prefixItems":          {`{"properties":{"a":{"prefixItems":[{},` + id + `],"items":{}}}}`, `{"a":["` + idA + `","` + idB + `","` + idC + `"]}`, []string{idB}},
+		"anyOf":                {`{"properties":{"a":{"anyOf":[{"type":"null"},` + id + `]}}}`, `{"a":"` + idC + `"}`, []string{idC}},
+		"allOf and $ref":       {`{"allOf":[{"properties":{"a":{"$ref":"#/$defs/f"}}}],"$defs":{"f":` + id + `}}`, `{"a":"` + idC + `"}`, []string{idC}},
+		"recursive":            {`{"properties":{"a":{"$ref":"#"},"f":` + id + `}}`, `{"f":"` + idA + `","a":{"f":"` + idB + `","a":{"f":"` + idC + `"}}}`, []string{idC, idB, idA}},
+		"nowhere":              {`{"properties":{"a":{"type":"string"}}}`, `{"a":"` + idA + `"}`, nil},
+	}
+	for name, test := range tests {
+		r, err := NewRegistry(fixed{spec: task.TypeSpec{Name: "A", ParametersSchema: json.RawMessage(test.schema)}})
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		_, ids, fields, err := r.Prepare("A", []byte(test.value))
+		if diff := cmp.Diff(test.want, ids); diff != "" || fields != nil || err != nil {
+			t.Errorf("%s: %v, %v (-want +got):\n%s", name, fields, err, diff)
+		}
+	}
+}
+
 // FuzzQuickCheck holds the quick check against the schema: what the one accepts the
 // other must accept, with the same defaults.
 func FuzzQuickCheck(f *testing.F) {
 	for _, seed := range []string{
-		`{}`, `{"seconds":0}`, `{"seconds":1.5,"fail_rate":0.25}`, `{"seconds":86400.1}`, `{"result":{"a":[1,"x",null,true,{}]}}`,
+		`{}`, `{"seconds":0}`, `{"seconds":1.5,"fail_rate":0.25}`, `{"seconds":86400.1}`, `{"seconds":86400.00000000000001}`, `{"result":{"a":[1,"x",null,true,{}]}}`,
 		`{"seconds":-1}`, `{"fail_rate":1e0}`, `{"result":"é"}`, `{"what":1}`, `{"seconds":-0}`, `{"seconds":00}`, `{"result":[[]],"seconds":2}`,
 	} {
 		f.Add(seed)

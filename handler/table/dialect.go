@@ -31,7 +31,7 @@ func detect(sample []byte, whole bool, o Options) dialect {
 	if d.delimiter == 0 {
 		d.delimiter = detectDelimiter(sample, d.rowEnd)
 	}
-	rows := split(sample, d.delimiter, d.rowEnd)
+	rows, _ := split(sample, d.delimiter, d.rowEnd)
 	d.width = widthOf(rows)
 	if o.Header != nil {
 		d.header = *o.Header
@@ -41,8 +41,8 @@ func detect(sample []byte, whole bool, o Options) dialect {
 	return d
 }
 
-// split reads the rows of a sample.
-func split(sample []byte, delimiter, rowEnd byte) (rows [][][]byte) {
+// split reads the rows of a sample and counts those whose quotes make no sense.
+func split(sample []byte, delimiter, rowEnd byte) (rows [][][]byte, broken int) {
 	r := &reader{buf: sample, end: len(sample), eof: true, delimiter: delimiter, rowEnd: rowEnd}
 	for len(rows) < sampleRows {
 		fields, err := r.next()
@@ -55,16 +55,16 @@ func split(sample []byte, delimiter, rowEnd byte) (rows [][][]byte) {
 		}
 		rows = append(rows, row)
 	}
-	return rows
+	return rows, r.broken
 }
 
 // detectDelimiter takes the one that splits most rows into the same number of fields,
-// two at least, the first row among them.
+// two at least, the first row among them, and leaves quotes that make sense.
 func detectDelimiter(sample []byte, rowEnd byte) byte {
 	best, bestScore := byte(0), 0.5
 	var unused byte // one that splits nothing
 	for _, delimiter := range delimiters {
-		rows := split(sample, delimiter, rowEnd)
+		rows, broken := split(sample, delimiter, rowEnd)
 		if len(rows) == 0 {
 			break
 		}
@@ -75,7 +75,7 @@ func detectDelimiter(sample []byte, rowEnd byte) byte {
 			}
 			continue
 		}
-		score := share
+		score := share - float64(broken)/float64(len(rows))
 		if len(rows[0]) == width {
 			score += 0.5
 		}
@@ -173,6 +173,9 @@ func couldBeNames(fields [][]byte) bool {
 			continue
 		}
 		if is := kindOf(field); is == kindText || is == kindBoolean { // "No" is a name
+			if !couldBeName(field) {
+				return false
+			}
 			words++
 			continue
 		}
@@ -184,4 +187,16 @@ func couldBeNames(fields [][]byte) bool {
 		years, last = years+1, n.i
 	}
 	return words > 0 && (years == 0 || years > 1 && (up || down))
+}
+
+// couldBeName tells whether text looks like a name: 1,5 and 12:30 have digits and no letter.
+func couldBeName(b []byte) bool {
+	digits := false
+	for _, c := range b {
+		if c >= 0x80 || 'a' <= c|0x20 && c|0x20 <= 'z' {
+			return true
+		}
+		digits = digits || '0' <= c && c <= '9'
+	}
+	return !digits
 }

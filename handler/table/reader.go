@@ -22,6 +22,7 @@ type reader struct {
 	eof     bool
 	fields  [][]byte
 	scratch []byte // what fields point to that had doubled quotes
+	broken  int    // rows whose quotes make no sense
 
 	delimiter byte
 	rowEnd    byte // '\n', or '\r' where there is no '\n'
@@ -116,6 +117,7 @@ func (r *reader) next() ([][]byte, error) {
 				return nil, err
 			}
 			if !done { // more may have moved the line
+				r.broken++
 				line, _, _ := r.line()
 				r.start = min(r.start+len(line)+1, r.end)
 				r.split(trimCR(line))

@@ -50,6 +50,10 @@ func TestQuantilesStayWithinTheirBoundInAnyOrder(t *testing.T) {
 			if p < low-bound || p > high+bound {
 				t.Errorf("%s: the %.2f-quantile %v has rank %.4f … %.4f, bound %.4f", name, p, v, low, high, bound)
 			}
+			// Starting in turn with the first and the second number leaves no drift.
+			if drift := bound / 10; name == "up" && (p < low-drift || p > high+drift) {
+				t.Errorf("%s: the %.2f-quantile has drifted to %.4f … %.4f", name, p, low, high)
+			}
 		}
 	}
 }
@@ -133,6 +137,38 @@ func TestFrequentValuesAreFound(t *testing.T) {
 	}
 	if f.floor > n/1000 {
 		t.Errorf("a value may have come %d times unseen", f.floor)
+	}
+}
+
+// TestCountsAreBounded holds the table to its promise for every value, by a stream in
+// which few values come often, many now and then.
+func TestCountsAreBounded(t *testing.T) {
+	f := newFrequencies(sizes{slots: 512, precision: 12, shown: 64})
+	f.restrict(512)
+	zipf := rand.NewZipf(rand.New(rand.NewPCG(7, 8)), 1.1, 20, 1_000_000)
+	truth := map[uint64]uint32{}
+	for range 300_000 {
+		b := []byte(strconv.FormatUint(zipf.Uint64(), 10))
+		truth[hashOf(b)]++
+		f.add(hashOf(b), b)
+	}
+	counted := map[uint64]int{}
+	for i, s := range f.slots {
+		if s.hash != 0 {
+			counted[s.hash] = i
+		}
+	}
+	if f.floor < 10 || len(counted) < 50 {
+		t.Fatalf("floor %d, %d values: the table was not pressed", f.floor, len(counted))
+	}
+	for hash, n := range truth {
+		i, ok := counted[hash]
+		if !ok && n > f.floor {
+			t.Errorf("a value that came %d times is not there; floor %d", n, f.floor)
+		}
+		if ok && (f.slots[i].count > n || f.atMost(i) < n) {
+			t.Errorf("a value that came %d times is said to have come %d to %d times", n, f.slots[i].count, f.atMost(i))
+		}
 	}
 }
 
