@@ -25,7 +25,7 @@ const (
 )
 
 // TestNothingAcknowledgedIsLost kills the server again and again while it is loaded, also
-// while it starts, and compares what the log says in the end with what was acknowledged.
+// while it starts and in the very moment of an acknowledgement, and compares what the log says in the end with what was acknowledged.
 func TestNothingAcknowledgedIsLost(t *testing.T) {
 	dir, addr := t.TempDir(), freeAddr(t)
 	seed := uint64(time.Now().UnixNano())
@@ -36,7 +36,7 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := func() *process {
-		p, err := startServer(dir, os.Environ(), "--addr", addr, "--data", "data", "--quiet", "--grace", "1s")
+		p, err := startServer(dir, os.Environ(), "--addr", addr, "--data", "data", "--quiet", "--grace", "1s", "--concurrency", "100")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,15 +57,16 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 	f := &follower{server: server}
 	followers.Go(func() { f.run(following) })
 
-	for range *kills {
+	for i := range *kills {
 		p := start()
-		if random.IntN(4) == 0 { // while it starts
+		if i%4 == 3 { // while it starts
 			pause(random, 0, 150*time.Millisecond)
 		} else {
 			if err := p.ready(time.Minute); err != nil {
 				t.Fatal(err)
 			}
-			pause(random, 20*time.Millisecond, 700*time.Millisecond)
+			pause(random, 20*time.Millisecond, 600*time.Millisecond)
+			o.awaitMoment([]string{"", "submitted", "cancelling"}[i%4])
 		}
 		if code, err := p.stop(syscall.SIGKILL, time.Minute); err != nil || code != -1 {
 			t.Fatalf("server ended by itself with exit code %d (%v):\n%s", code, err, p.stderr.String())
@@ -143,7 +144,7 @@ func (l *loader) run(ctx context.Context) {
 		if err != nil {
 			pause(l.random, 10*time.Millisecond, 50*time.Millisecond) // nobody is there
 		} else {
-			pause(l.random, 0, 10*time.Millisecond)
+			pause(l.random, 0, 40*time.Millisecond)
 		}
 	}
 }
@@ -153,7 +154,7 @@ func (l *loader) task() client.Submit {
 	return client.Submit{
 		TaskType: "SLEEP",
 		Parameters: map[string]any{
-			"seconds":   float64(l.random.IntN(60)) / 1000,
+			"seconds":   float64(l.random.IntN([]int{20, 60, 400}[l.random.IntN(3)])) / 1000,
 			"fail_rate": []float64{0, 0, 0.3}[l.random.IntN(3)],
 			"result":    map[string]any{"by": l.name, "n": l.n},
 		},
@@ -214,7 +215,7 @@ func (l *loader) cancel(ctx context.Context) error {
 	if id == "" {
 		return nil
 	}
-	_, err := l.server.Cancel(ctx, id)
+	answer, err := l.server.Cancel(ctx, id)
 	switch client.StatusOf(err) {
 	case 400:
 		return nil // it has ended
@@ -222,7 +223,7 @@ func (l *loader) cancel(ctx context.Context) error {
 		l.oracle.object("cancel of acknowledged task %s: %v", id, err)
 	}
 	if err == nil {
-		l.oracle.cancelled(id)
+		l.oracle.cancelled(id, answer.Status == client.Running)
 	}
 	return err
 }

@@ -21,6 +21,9 @@ type oracle struct {
 	cancels int
 	repeats int
 	wrong   []string // what was seen that cannot be
+
+	awaited string        // the moment that moment is closed at; "" = none
+	moment  chan struct{} // nil when nobody waits
 }
 
 // known is what was acknowledged about one task.
@@ -37,6 +40,7 @@ func (o *oracle) tried(key string) {
 func (o *oracle) acknowledged(key, id string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.happened("submitted")
 	if key != "" {
 		if before := o.keys[key]; before != "" && before != id {
 			o.wrong = append(o.wrong, fmt.Sprintf("key %s gave task %s and then %s", key, before, id))
@@ -57,9 +61,14 @@ func (o *oracle) repeated() {
 	o.repeats++
 }
 
-func (o *oracle) cancelled(id string) {
+// cancelled notes an acknowledged cancel; running says that the task was told to stop
+// and has not yet ended.
+func (o *oracle) cancelled(id string, running bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if running {
+		o.happened("cancelling")
+	}
 	o.has[id].cancels++
 	o.cancels++
 }
@@ -68,6 +77,29 @@ func (o *oracle) retried(id string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.has[id].retries++
+}
+
+// awaitMoment waits for the next acknowledgement of a kind, not for long; "" is now.
+func (o *oracle) awaitMoment(kind string) {
+	if kind == "" {
+		return
+	}
+	o.mu.Lock()
+	moment := make(chan struct{})
+	o.awaited, o.moment = kind, moment
+	o.mu.Unlock()
+	select {
+	case <-moment:
+	case <-time.After(time.Second):
+	}
+}
+
+// happened ends awaitMoment; mu is held.
+func (o *oracle) happened(kind string) {
+	if o.moment != nil && o.awaited == kind {
+		close(o.moment)
+		o.moment = nil
+	}
 }
 
 func (o *oracle) object(format string, args ...any) {
