@@ -131,7 +131,8 @@ func (o *oracle) await(t *testing.T, server *client.Client) {
 	}
 	for page.Total > 0 {
 		if _, err := server.Wait(ctx, page.Tasks[0].ID); err != nil {
-			t.Fatalf("%d tasks have not ended: %v", page.Total, err)
+			t.Errorf("%d tasks have not ended: %v", page.Total, err)
+			return // what is lost is worth more to know
 		}
 		if page, err = server.ListPage(ctx, open); err != nil {
 			t.Fatal(err)
