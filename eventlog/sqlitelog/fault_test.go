@@ -144,11 +144,11 @@ func TestCloseFoldsTheWALAndLetsGoOfEverything(t *testing.T) {
 
 func TestALogAheadOfItsWitnessIsNormal(t *testing.T) {
 	dir := t.TempDir()
-	old, image := crashed(t, 20), map[string][]byte{}
+	old := crashed(t, 20)
 	write(t, dir, old)
 	log := open(t, Options{Dir: dir})
 	must(t, appendN(t.Context(), log, 1))
-	image = files(t, dir)
+	image := files(t, dir)
 	must(t, log.Close())
 	image[sidecarName] = old[sidecarName]
 	write(t, dir, image)
