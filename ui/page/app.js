@@ -265,7 +265,7 @@ function routed() {
     toolbar.take(filters);
     void reload();
   }
-  if (id !== null) list.cursor = id;
+  if (id !== null) list.stand(id);
   detail.open(id, id ? store.rows.get(id) : undefined);
   frame.ask();
 }

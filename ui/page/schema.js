@@ -42,7 +42,7 @@ export function fieldsOf(schema, defaults = {}) {
       name,
       kind,
       label: typeof p.title === "string" ? p.title : humanize(name),
-      hint: typeof p.description === "string" ? p.description : "",
+      hint: hintOf(p, kind),
       required: required.has(name),
       default: fallback,
       options: kind === "enum" ? p.enum.map(String) : [],
@@ -52,6 +52,16 @@ export function fieldsOf(schema, defaults = {}) {
       placeholder: placeholderOf(fallback, p),
     };
   });
+}
+
+/**
+ * The description; a form does not speak of ids of files, it takes the files.
+ * @param {any} p
+ * @param {Kind} kind
+ */
+function hintOf(p, kind) {
+  const words = typeof p.description === "string" ? p.description : "";
+  return kind === "file" ? words.replace(/^The id of an uploaded /, "A ") : words;
 }
 
 /**

@@ -3,6 +3,7 @@
 // whichever way it came.
 
 import { countMatching, matches, noFilters } from "./filters.js";
+import { ended } from "./task.js";
 
 /** @import { Row, Count, Filters, Message, Page, SchedulerState } from "./types.js" */
 
@@ -49,8 +50,11 @@ export class Store {
   next = null;
   /** The tail was cut off to save memory; it can be fetched by time. */
   trimmed = false;
-  /** Tasks that changed while a text search is on, which only the server can match. */
-  unmatched = 0;
+  /**
+   * Tasks that came or ended while a text search is on, which only the server can match.
+   * @type {Set<string>}
+   */
+  #unmatched = new Set();
   /** @type {"loading" | "ready" | "failed"} */
   phase = "loading";
 
@@ -78,7 +82,7 @@ export class Store {
     this.#dropHeld();
     this.next = null;
     this.trimmed = false;
-    this.unmatched = 0;
+    this.#unmatched.clear();
     this.phase = "loading";
   }
 
@@ -107,7 +111,7 @@ export class Store {
     }
     this.#tail(page);
     this.trimmed = false;
-    this.unmatched = 0;
+    this.#unmatched.clear();
     this.phase = "ready";
     const since = this.#since;
     this.#since = [];
@@ -184,7 +188,7 @@ export class Store {
   #meet(row, hold, fresh) {
     if (!matches(this.filters, row) || this.phase !== "ready") return;
     if (this.filters.q !== "") {
-      this.unmatched++;
+      if ((row.version <= 2 || ended(row.status)) && this.#unmatched.size < MOST_COUNTED) this.#unmatched.add(row.id);
       return;
     }
     const last = this.order.length > 0 ? this.rows.get(this.order[this.order.length - 1]) : undefined;
@@ -258,6 +262,11 @@ export class Store {
     this.#dropHeld();
     this.order = this.#merge(this.order, ids);
     return true;
+  }
+
+  /** How many tasks a new search might find, or not. */
+  get unmatched() {
+    return this.#unmatched.size;
   }
 
   /** Whether there is more below. */

@@ -102,6 +102,8 @@ test("with a text search, unknown tasks are counted and not guessed at", () => {
   s.setFilters(parseFilters("q=abc"));
   s.replace(page([row(1)]));
   s.apply({ seq: 101, rows: [row(2), row(1, { version: 2, status: "RUNNING" })] });
+  s.apply({ seq: 102, rows: [row(2, { version: 9, status: "RUNNING" }), row(3, { version: 9, status: "RUNNING" })] });
+  s.apply({ seq: 103, rows: [row(2, { version: 10, status: "SUCCESS" })] });
   assert.deepEqual(ids(s), [1]);
   assert.equal(s.unmatched, 1);
   assert.equal(s.rows.get("T00000001")?.status, "RUNNING");

@@ -17,7 +17,7 @@ const FACTS = [
   ["Not before", (r) => (r.run_at ? absolute(r.run_at) : "")],
   ["Time limit", (r) => (r.timeout_seconds ? span(r.timeout_seconds * 1000) : "")],
   ["Worker", (r) => r.worker ?? ""],
-  ["Idempotency key", (r) => r.idempotency_key ?? ""],
+  ["Key", (r) => r.idempotency_key ?? ""],
   ["Tags", (r) => r.tags.join(", ")],
 ];
 
@@ -49,7 +49,7 @@ export function factsView() {
         const words = value(row, c.now);
         show(box, words !== "");
         text(dd, words);
-        attr(box, "data-long", words.length > 16);
+        attr(box, "data-long", words.length > 12);
         const hover = HOVER.get(name)?.(row);
         if (hover) attr(dd, "title", hover);
         else if (words.length > 24) attr(dd, "title", words);

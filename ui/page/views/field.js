@@ -2,7 +2,7 @@
 
 import { Problem, upload } from "../api.js";
 import { attr, h, icon, show, text } from "../dom.js";
-import { bytes, humanize, number } from "../format.js";
+import { bytes, humanize, integer, number } from "../format.js";
 
 /** @import { Field, Value } from "../schema.js" */
 
@@ -127,9 +127,15 @@ function frame(f, pointer, control, whole) {
 /** @param {Field} f */
 function rangeWords(f) {
   if (f.kind !== "integer" && f.kind !== "number") return "";
-  if (f.min !== null && f.max !== null) return `${number(f.min)} to ${number(f.max)}.`;
-  if (f.min !== null) return `At least ${number(f.min)}.`;
-  return f.max !== null ? `At most ${number(f.max)}.` : "";
+  const max = f.max !== null && f.max < Number.MAX_SAFE_INTEGER ? f.max : null;
+  if (f.min !== null && max !== null) return `${limit(f.min)} to ${limit(max)}.`;
+  if (f.min !== null) return f.min === 0 ? "" : `At least ${limit(f.min)}.`;
+  return max !== null ? `At most ${limit(max)}.` : "";
+}
+
+/** @param {number} n */
+function limit(n) {
+  return Number.isInteger(n) ? integer(n).replace("-", "−") : number(n);
 }
 
 /** "must be at least 1" → "Must be at least 1." @param {string} words */

@@ -153,6 +153,14 @@ export class ListView {
     return this.cursor;
   }
 
+  /** Puts the keyboard on a task that was opened by other means. @param {string} id */
+  stand(id) {
+    if (this.cursor === id) return;
+    this.cursor = id;
+    const at = this.#store.order.indexOf(id);
+    if (at >= 0) this.#bringIn(at);
+  }
+
   /** @param {number} index */
   #bringIn(index) {
     const head = this.#cards ? 0 : HEAD_HEIGHT;
