@@ -125,17 +125,23 @@ func startServer(b *testing.B, flags ...string) *server {
 		cmd.Process.Signal(syscall.SIGKILL)
 		cmd.Wait()
 	})
+	s.waitReady(b)
+	return s
+}
+
+// waitReady returns when the server answers.
+func (s *server) waitReady(b *testing.B) {
+	b.Helper()
 	for range 500 {
 		if resp, err := http.Get("http://" + s.address + "/readyz"); err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
-				return s
+				return
 			}
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	b.Fatal("the server did not come up")
-	return nil
 }
 
 // load writes the request n times over a number of keep-alive connections and returns
