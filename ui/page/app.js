@@ -19,7 +19,7 @@ import { ListView } from "./views/list.js";
 import { ask, showKeys, toast } from "./views/notices.js";
 import { ToolbarView } from "./views/toolbar.js";
 
-/** @import { Filters, Message, Row, Task, TaskType } from "./types.js" */
+/** @import { Filters, Message, Row, TaskType } from "./types.js" */
 
 const PAGE = 100;
 const LARGEST_PAGE = 1000;
@@ -70,7 +70,11 @@ const detailView = new DetailView({
   move,
   retryLoad: () => detail.refresh(),
 });
-const form = new FormView({ submitted, queues: () => [...new Set((store.counts ?? []).map((c) => c.queue))] });
+const form = new FormView({
+  submitted: (task) => openTask(task.id),
+  queues: () => [...new Set((store.counts ?? []).map((c) => c.queue))],
+  href: (id) => formatRoute({ id, filters: store.filters }),
+});
 
 function draw() {
   const real = Date.now();
@@ -336,16 +340,10 @@ async function openForm(how) {
 async function submitExample(type) {
   try {
     const task = await api.submit({ task_type: type, parameters: type === "DATA_PROCESSING" ? { rows: 1000, processing_time: 3 } : {} });
-    submitted(task, false);
+    openTask(task.id);
   } catch (err) {
     toast(err instanceof api.Problem ? err.message : String(err), { bad: true });
   }
-}
-
-/** @param {Task} task @param {boolean} again */
-function submitted(task, again) {
-  if (again) toast(`${title(task.task_type)} submitted`, { link: { label: "Open", href: formatRoute({ id: task.id, filters: store.filters }) } });
-  else openTask(task.id);
 }
 
 // Keys.

@@ -17,6 +17,13 @@ export function emptyView(kind, actions) {
         h("p", null, "The server did not answer, or refused. The page tries again when the connection is back."),
         h("div", { class: "empty-actions" }, button("Try now", "primary", actions.reload)),
       ];
+    case "searched":
+      return [
+        art(),
+        h("h2", null, "Nothing found"),
+        h("p", null, "No id begins so, and no parameters, result or error hold this text under the filters that are set."),
+        h("div", { class: "empty-actions" }, button("Clear search and filters", "", actions.clear)),
+      ];
     case "filtered":
       return [
         art(),

@@ -2,6 +2,7 @@
 
 import { Problem, submit } from "../api.js";
 import { byId, h, icon, show, text } from "../dom.js";
+import { shortId } from "../format.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../schema.js";
 import { advancedFields, advancedOf } from "./advanced.js";
 import { copyText } from "./copy.js";
@@ -12,7 +13,7 @@ import { inOrder, isRelevant } from "./hints.js";
 /** @import { Field, Value } from "../schema.js" */
 /** @import { FieldView } from "./field.js" */
 
-/** @typedef {{ submitted: (task: Task, again: boolean) => void, queues: () => string[] }} FormActions */
+/** @typedef {{ submitted: (task: Task) => void, queues: () => string[], href: (id: string) => string }} FormActions */
 
 export class FormView {
   #dialog = /** @type {HTMLDialogElement} */ (byId("form"));
@@ -33,6 +34,7 @@ export class FormView {
   #advancedGrid = h("div", { class: "fields" });
   #more = h("details", { class: "advanced" }, h("summary", null, icon("chevron"), "Queue, time and attempts"), this.#advancedGrid);
   #problem = h("div", { class: "form-problem", role: "alert", hidden: true });
+  #done = h("div", { class: "form-done", role: "status", hidden: true });
   #submit = h("button", { class: "button primary", type: "submit" });
   #again = h("input", { type: "checkbox" });
   #heading = h("h2", { id: "form-title", tabindex: -1 }, "New task");
@@ -61,6 +63,7 @@ export class FormView {
   open(how = {}) {
     this.#build();
     const files = how.files ?? [];
+    if (!this.isOpen) show(this.#done, false);
     const byFile = files.length > 0 ? typeForFile(this.#types, files[0]) : null;
     const takes = files.length > 0 && this.isOpen && this.#fileField(files) ? this.#type : null;
     const type = takes ?? byFile ?? this.#types.find((t) => t.name === how.type) ?? this.#type ?? this.#types[0];
@@ -86,7 +89,7 @@ export class FormView {
       "form",
       { class: "form", novalidate: true },
       h("header", { class: "form-head" }, this.#heading, close),
-      h("div", { class: "form-body" }, this.#choices, this.#about, this.#problem, this.#grid, this.#more),
+      h("div", { class: "form-body" }, this.#done, this.#choices, this.#about, this.#problem, this.#grid, this.#more),
       h(
         "footer",
         { class: "form-foot" },
@@ -188,6 +191,7 @@ export class FormView {
 
   #clearErrors() {
     show(this.#problem, false);
+    show(this.#done, false);
     for (const v of [...this.#views, ...this.#advanced]) v.error("");
   }
 
@@ -212,12 +216,10 @@ export class FormView {
     this.#changed();
     try {
       const task = await submit(body);
-      const again = this.#again.checked;
-      if (!again) {
-        this.#dialog.close();
-        this.#type = null; // a fresh form next time
-      }
-      this.#actions.submitted(task, again);
+      if (this.#again.checked) return this.#anew(task);
+      this.#dialog.close();
+      this.#type = null; // a fresh form next time
+      this.#actions.submitted(task);
     } catch (err) {
       if (!(err instanceof Problem)) throw err;
       this.#refuse(err.errors, err.errors.length > 0 ? "" : err.message);
@@ -225,6 +227,15 @@ export class FormView {
       this.#busy = false;
       this.#changed();
     }
+  }
+
+  /** Stays open for another one, with all but the key, which would give the same task. @param {Task} task */
+  #anew(task) {
+    this.#advanced.find((v) => v.pointer === "/idempotency_key")?.set("");
+    const link = h("a", { href: this.#actions.href(task.id), onclick: () => this.#dialog.close() }, "Open it");
+    this.#done.replaceChildren(icon("SUCCESS"), h("span", null, `Submitted ${shortId(task.id)}. Change what you like and submit another.`), link);
+    show(this.#done, true);
+    this.#done.scrollIntoView({ block: "nearest" });
   }
 
   /**

@@ -271,10 +271,17 @@ export class ListView {
     text(/** @type {Element} */ (this.#chip.lastElementChild), plural(n, "new task"));
   }
 
+  /** What kind of nothing there is; "" while it is not known. */
+  #emptyKind() {
+    const s = this.#store;
+    if (s.phase !== "ready") return s.phase === "failed" ? "failed" : "";
+    if (s.empty || !isFiltered(s.filters)) return "none";
+    return s.filters.q === "" ? "filtered" : "searched";
+  }
+
   /** @param {string[]} order */
   #drawEmpty(order) {
-    const s = this.#store;
-    const kind = order.length > 0 ? "" : s.phase === "loading" ? "" : s.phase === "failed" ? "failed" : isFiltered(s.filters) && !s.empty ? "filtered" : "none";
+    const kind = order.length > 0 ? "" : this.#emptyKind();
     show(this.#empty, kind !== "");
     show(this.#table, kind === "");
     if (kind === this.#emptyKey) return;

@@ -7,16 +7,14 @@ const STAY = 5000;
 /**
  * Says something for a few seconds.
  * @param {string} message
- * @param {{ bad?: boolean, link?: { label: string, href: string } }} [how]
+ * @param {{ bad?: boolean }} [how]
  */
 export function toast(message, how = {}) {
   const toasts = byId("toasts");
   const close = h("button", { type: "button", "aria-label": "Dismiss" }, "Close");
-  const link = how.link ? h("a", { href: how.link.href }, how.link.label) : null;
-  const el = h("div", { class: how.bad ? "toast bad" : "toast" }, icon(how.bad ? "FAILED" : "check"), h("span", null, message), link ?? close);
+  const el = h("div", { class: how.bad ? "toast bad" : "toast" }, icon(how.bad ? "FAILED" : "check"), h("span", null, message), close);
   const leave = () => el.remove();
   close.addEventListener("click", leave);
-  link?.addEventListener("click", leave);
   toasts.append(el);
   while (toasts.childElementCount > 3) toasts.firstElementChild?.remove();
   setTimeout(leave, how.bad ? STAY * 2 : STAY);
