@@ -91,13 +91,14 @@ export function listTasks(filters, limit, signal) {
 }
 
 /**
- * The tasks made at or before a time, for a tail that was let go.
+ * The tasks made at or before a time.
  * @param {Filters} filters
  * @param {number} limit
- * @param {string} at the creation time of the last one that is there
+ * @param {string} at the creation time of the newest wanted
+ * @param {AbortSignal} [signal]
  */
-export function listOlder(filters, limit, at) {
-  return page(`${listPath(filters, limit)}&created_before=${encodeURIComponent(justAfter(at))}`);
+export function listOlder(filters, limit, at, signal) {
+  return page(`${listPath(filters, limit)}&created_before=${encodeURIComponent(justAfter(at))}`, signal);
 }
 
 /**

@@ -9,7 +9,7 @@ import { Frame } from "./frame.js";
 import { Feed } from "./live.js";
 import { Rate } from "./rate.js";
 import { Router, formatRoute } from "./router.js";
-import { Store } from "./store.js";
+import { Store, newestFirst } from "./store.js";
 import { canCancel, canRetry } from "./task.js";
 import { DetailView } from "./views/detail.js";
 import { acceptDrops } from "./views/drop.js";
@@ -42,6 +42,8 @@ let loadingMore = false;
 let moreFailed = false;
 let refetchAt = 0;
 let refetchTimer = 0;
+/** Which refetch is the latest: only that one is taken. */
+let refetchTurn = 0;
 /** Where the page was when the connection dropped: its clock stands still there. */
 let frozenAt = 0;
 
@@ -144,17 +146,25 @@ function refetchSoon() {
 async function refetch() {
   if (store.phase !== "ready") return;
   const signal = listAbort.signal;
-  const hold = list.reading;
-  const needed = hold ? Math.max(PAGE, list.lastVisible + PAGE) : PAGE;
+  const turn = ++refetchTurn;
+  const hold = list.reading && store.order.length > 0;
+  const needed = hold ? list.lastVisible + PAGE : PAGE;
   store.beginFetch();
   try {
-    const page = await api.listTasks(store.filters, Math.min(LARGEST_PAGE, needed), signal);
+    let page = await api.listTasks(store.filters, Math.min(LARGEST_PAGE, needed), signal);
+    const newest = hold ? store.rows.get(store.order[0]) : undefined;
+    const many = newest !== undefined && page.next !== null && !page.rows.some((r) => newestFirst(r, newest) >= 0);
+    if (newest && many) {
+      // All of the page is new: what the reader sees lies further down.
+      const { total, totalExact } = page;
+      page = { ...(await api.listOlder(store.filters, Math.min(LARGEST_PAGE, needed), newest.created_at, signal)), total, totalExact };
+    }
     while (page.next !== null && page.rows.length < needed) {
       const next = await api.page(page.next, signal);
       page.rows.push(...next.rows);
       page.next = next.next;
     }
-    if (!signal.aborted) store.replace(page, { hold });
+    if (!signal.aborted && turn === refetchTurn) store.replace(page, { hold, many });
   } catch {
     // The next message asks again, or the connection says that it is down.
   } finally {

@@ -34,6 +34,8 @@ export class Store {
   held = new Set();
   /** @type {Set<string>} held beyond what is kept: the list must be fetched to show them */
   #overflow = new Set();
+  /** More new tasks came than were told of: how many is not known. */
+  manyNew = false;
   /** @type {Filters} */
   filters = noFilters();
   /** @type {Count[] | null} null until the server has told */
@@ -89,13 +91,15 @@ export class Store {
   #dropHeld() {
     this.held.clear();
     this.#overflow.clear();
+    this.manyNew = false;
   }
 
   /**
    * Takes a fetched list in place of what is there. With hold, tasks newer than the
-   * newest shown wait until someone asks for them.
+   * newest shown wait until someone asks for them; with many, the page begins below more
+   * of them than it is worth to fetch.
    * @param {Page} page
-   * @param {{ hold?: boolean }} [how]
+   * @param {{ hold?: boolean, many?: boolean }} [how]
    */
   replace(page, how = {}) {
     const newest = how.hold && this.order.length > 0 ? this.rows.get(this.order[0]) : undefined;
@@ -103,6 +107,7 @@ export class Store {
     this.rows = new Map();
     this.order = [];
     this.#dropHeld();
+    this.manyNew = how.many ?? false;
     for (const row of page.rows) {
       const kept = newer(old.get(row.id), row);
       this.rows.set(row.id, kept);
@@ -248,7 +253,7 @@ export class Store {
     this.trimmed = true;
   }
 
-  /** How many new tasks wait to be shown. */
+  /** How many new tasks wait to be shown, at least. */
   get newCount() {
     return this.held.size + this.#overflow.size;
   }
@@ -257,7 +262,7 @@ export class Store {
    * Shows the tasks that were held back. False: too many to keep, fetch the list.
    */
   showHeld() {
-    if (this.#overflow.size > 0) return false;
+    if (this.#overflow.size > 0 || this.manyNew) return false;
     const ids = [...this.held];
     this.#dropHeld();
     this.order = this.#merge(this.order, ids);

@@ -97,6 +97,17 @@ test("a refetch under a reader keeps new tasks held", () => {
   assert.equal(s.newCount, 2);
 });
 
+test("when more new tasks came than are fetched, the reader keeps the list and is told so", () => {
+  const s = new Store();
+  s.replace(page([row(2), row(1)]));
+  s.replace(page([row(2, { version: 2, status: "RUNNING" }), row(1)]), { hold: true, many: true });
+  assert.deepEqual(ids(s), [2, 1]);
+  assert.equal(s.manyNew, true);
+  assert.equal(s.showHeld(), false);
+  s.replace(page([row(900), row(2), row(1)]));
+  assert.deepEqual([ids(s), s.manyNew], [[900, 2, 1], false]);
+});
+
 test("with a text search, unknown tasks are counted and not guessed at", () => {
   const s = new Store();
   s.setFilters(parseFilters("q=abc"));

@@ -116,7 +116,7 @@ export class ListView {
 
   #scrolled() {
     this.#top = this.#scroller.scrollTop;
-    if (this.#top < 2 && this.#store.newCount > 0) this.#actions.reveal();
+    if (this.#top < 2 && (this.#store.newCount > 0 || this.#store.manyNew)) this.#actions.reveal();
     this.#actions.dirty();
   }
 
@@ -259,8 +259,9 @@ export class ListView {
 
   #drawChip() {
     const n = this.#store.newCount;
-    show(this.#chip, n > 0);
-    if (n === 0) return;
+    const many = this.#store.manyNew;
+    show(this.#chip, many || n > 0);
+    if (!many && n === 0) return;
     if (!this.#chip.firstElementChild) {
       const svg = byId("new-task").querySelector("svg")?.cloneNode(true);
       if (svg instanceof Element) {
@@ -268,7 +269,7 @@ export class ListView {
         this.#chip.append(svg, h("span", null));
       }
     }
-    text(/** @type {Element} */ (this.#chip.lastElementChild), plural(n, "new task"));
+    text(/** @type {Element} */ (this.#chip.lastElementChild), many ? "Many new tasks" : plural(n, "new task"));
   }
 
   /** What kind of nothing there is; "" while it is not known. */
