@@ -62,7 +62,7 @@ func runDaybook(b *testing.B, dir string, concurrency int, hit func()) *daybook.
 // BenchmarkDrain runs a backlog that was submitted before by batches; the clock runs
 // from the opening of the gate to the last result on disk.
 func BenchmarkDrain(b *testing.B) {
-	const slots = 64
+	const slots = 512
 	gate := make(chan struct{})
 	d := runDaybook(b, b.TempDir(), slots, func() { <-gate })
 	for left := b.N; left > 0; left -= 1000 {
