@@ -16,6 +16,8 @@ export class HeaderView {
   #store;
   #conn = /** @type {HTMLButtonElement} */ (byId("conn"));
   #connText = byId("conn-text");
+  #connSince = byId("conn-since");
+  #connAt = byId("conn-at");
   #slots = byId("slots");
   #slotsText = byId("slots-text");
   #pips = byId("pips");
@@ -57,12 +59,13 @@ export class HeaderView {
     attr(root, "data-stale", f.state !== "live" && f.everLive);
     this.#conn.disabled = f.state === "live";
     attr(this.#conn, "title", f.state === "live" ? "Changes are pushed as they happen" : "Try now");
-    const since = f.heardAt > 0 ? ` · as of ${clock(f.heardAt)}` : "";
+    show(this.#connSince, f.state !== "live" && f.heardAt > 0);
+    if (f.heardAt > 0) text(this.#connAt, clock(f.heardAt));
     const word = { live: "Live", reconnecting: f.everLive ? "Reconnecting" : "Connecting", offline: "Offline" }[f.state];
     // The countdown is for the eye: it is not read out each second.
     const wait = f.state === "offline" && f.nextTry > now + 1000 ? `Next try in ${countdown(f.nextTry - now)}` : "";
     if (wait) attr(this.#conn, "title", `${wait}. Click to try now`);
-    text(this.#connText, f.state === "live" ? word : word + since);
+    text(this.#connText, word);
   }
 
   #drawSlots() {
