@@ -80,9 +80,12 @@ func (v *Views) fold(id ulid.ULID, e *task.Event) (*record, error) {
 		v.recent.add(e.Seq, nil)
 		return nil, nil
 	}
+	if e.Type == task.EventSubmitted {
+		return v.foldFirst(id, e)
+	}
 	rec := v.table.find(id)
 	if rec == nil {
-		return v.foldFirst(id, e)
+		return v.foldFirst(id, e) // which refuses it
 	}
 	before, previous := rec.task.Status, rec.task.LastSeq
 	if err := task.Apply(&rec.task, id, e); err != nil {
@@ -101,7 +104,9 @@ func (v *Views) foldFirst(id ulid.ULID, e *task.Event) (*record, error) {
 	if err := task.Apply(&rec.task, id, e); err != nil {
 		return nil, fmt.Errorf("apply event %d to %s: %w", e.Seq, task.StreamOf(id), err)
 	}
-	v.table.add(rec)
+	if !v.table.add(rec) {
+		return nil, fmt.Errorf("apply event %d to %s: %w: %s of a task that exists", e.Seq, task.StreamOf(id), task.ErrIllegal, e.Type)
+	}
 	rec.group = v.counts.group(rec.task.Type, rec.task.Queue)
 	*v.table.facet(rec.number) = v.counts.enter(rec)
 	if key := rec.task.IdempotencyKey; key != "" {

@@ -74,10 +74,12 @@ func (t *table) next() *record {
 	return rec
 }
 
-// add makes the record that next returned part of the table.
-func (t *table) add(rec *record) {
+// add makes the record that next returned part of the table; false if there is one with
+// its id, and then the table must not be used any more.
+func (t *table) add(rec *record) bool {
 	t.numbers[rec.task.ID] = rec.number
 	t.size++
+	return len(t.numbers) == int(t.size)
 }
 
 // firstFrom returns the number of the first task submitted at seq or later.

@@ -97,14 +97,7 @@ func (t *turn) begin(actor string, reserve bool) *entry {
 // add takes decided events of one task into the entry and returns the state they lead to.
 func (e *entry) add(id ulid.ULID, decided []task.Event) *task.Task {
 	t := e.t
-	state, own := t.overlay[id]
-	if !own {
-		state = &task.Task{}
-		if current := t.l.s.o.Views.Peek(id); current != nil {
-			*state = *current
-		}
-		t.overlay[id] = state
-	}
+	state := t.own(id, decided[0].Type == task.EventSubmitted)
 	e.reserve = e.reserve && !t.soft[id]
 	stream := task.StreamOf(id)
 	records := make([]eventlog.Event, len(decided))
@@ -130,6 +123,19 @@ func (e *entry) add(id ulid.ULID, decided []task.Event) *task.Task {
 	case state.Status.Ended():
 		t.ended = append(t.ended, id)
 	}
+	return state
+}
+
+// own returns the turn's own copy of the task; new tells that there is none yet anywhere.
+func (t *turn) own(id ulid.ULID, new bool) *task.Task {
+	if state := t.overlay[id]; state != nil {
+		return state
+	}
+	state := &task.Task{}
+	if !new {
+		*state = *t.l.s.o.Views.Peek(id)
+	}
+	t.overlay[id] = state
 	return state
 }
 
