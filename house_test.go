@@ -56,7 +56,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/eventlog", goleak, cmp},
 	},
 	"daybook/eventlog/sqlitelog": {
-		code:  []string{"daybook/eventlog", sqlite, ulid, xsys},
+		code:  []string{"daybook/eventlog", sqlite, ulid},
 		tests: []string{"daybook/eventlog/sqlitelog", "daybook/eventlog/eventlogtest", goleak, cmp, rapid},
 	},
 	"daybook/eventlog/eventlogtest": {
@@ -98,7 +98,6 @@ const (
 	testscript  = "github.com/rogpeppe/go-internal"
 	ulid        = "github.com/oklog/ulid/v2"
 	ximage      = "golang.org/x/image"
-	xsys        = "golang.org/x/sys"
 	xterm       = "golang.org/x/term"
 	xtext       = "golang.org/x/text"
 )
