@@ -2,10 +2,14 @@ package scheduler
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
+	"daybook/eventlog"
 	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // recoverBatch is how many attempts of a dead process are expired in one append.
@@ -19,52 +23,83 @@ func (l *loop) start() error {
 		return fmt.Errorf("scheduler: the views are at %d and the log is at %d", seq, head.Seq)
 	}
 	l.head, l.lastAt = head.Seq, task.Micros(head.At)
-	t := l.newTurn()
-	e := t.begin(ActorScheduler, true)
-	if loss := l.s.o.AcceptedLoss; loss != nil {
-		e.addServer("server.loss_accepted", fmt.Appendf(nil, `{"first":%d,"last":%d,"head":%d}`, loss.First, loss.Last, loss.Head))
-	}
-	version, err := json.Marshal(l.s.o.Version)
-	if err != nil {
-		return err // not for a string
-	}
-	e.addServer("server.started", fmt.Appendf(nil, `{"version":%s}`, version))
-	e.close(func(error) {})
-	if err := l.commit(t); err != nil {
+	if err := l.greet(); err != nil {
 		return err
 	}
-	return l.expireOld()
-}
-
-// expireOld ends the local attempts of earlier boots. They count, and their tasks are
-// ready at once.
-func (l *loop) expireOld() error {
-	var old []*task.Task
-	for state := range l.s.o.Views.Running() {
-		if !state.Remote() && state.Boot != l.s.boot {
-			old = append(old, state)
-		}
-	}
-	if len(old) > 0 {
-		l.s.o.Logger.Info("attempts of an earlier process have ended with it; their tasks are ready again", "attempts", len(old))
-	}
-	for len(old) > 0 {
+	l.findOrphans()
+	for len(l.orphans) > 0 && !l.full() {
 		t := l.newTurn()
-		for _, state := range old[:min(recoverBatch, len(old))] {
-			decided, err := t.decide(state.ID, task.Expire{Fence: state.Fence})
-			if err != nil {
-				return fmt.Errorf("scheduler: expire task %s: %w", state.Name(), err)
-			}
-			e := t.begin(ActorScheduler, true)
-			e.add(state.ID, decided)
-			e.close(func(error) {})
-		}
-		old = old[min(recoverBatch, len(old)):]
+		l.expireOrphans(t)
 		if err := l.commit(t); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// greet writes down that the server runs and what it was told to accept.
+func (l *loop) greet() error {
+	version, err := json.Marshal(l.s.o.Version)
+	if err != nil {
+		return err // not for a string
+	}
+	t := l.newTurn()
+	e := t.begin(ActorScheduler, true)
+	loss := l.s.o.AcceptedLoss
+	if loss != nil {
+		e.addServer("server.loss_accepted", fmt.Appendf(nil, `{"first":%d,"last":%d,"head":%d}`, loss.First, loss.Last, loss.Head))
+	}
+	e.addServer("server.started", fmt.Appendf(nil, `{"version":%s}`, version))
+	var full error
+	e.close(func(err error) { full = err })
+	if err := l.commit(t); err != nil {
+		return err
+	}
+	if full != nil && loss != nil {
+		return fmt.Errorf("write down that a loss was accepted: %w: make room on the disk and start again", full)
+	}
+	return nil
+}
+
+// orphan is an attempt whose process is gone.
+type orphan struct {
+	id    ulid.ULID
+	fence int64
+}
+
+// findOrphans looks for the local attempts of earlier boots.
+func (l *loop) findOrphans() {
+	for state := range l.s.o.Views.Running() {
+		if !state.Remote() && state.Boot != l.s.boot {
+			l.orphans = append(l.orphans, orphan{state.ID, state.Fence})
+		}
+	}
+	if n := len(l.orphans); n > 0 {
+		l.s.o.Logger.Info("attempts of an earlier process have ended with it; their tasks are ready again", "attempts", n)
+	}
+}
+
+// expireOrphans ends some of them. They count, and their tasks are ready at once. What
+// finds no room is tried again.
+func (l *loop) expireOrphans(t *turn) {
+	if l.full() {
+		return
+	}
+	some := l.orphans[:min(recoverBatch, len(l.orphans))]
+	l.orphans = l.orphans[len(some):]
+	for _, o := range some {
+		decided, refusal := t.decide(o.id, task.Expire{Fence: o.fence})
+		if refusal != nil {
+			continue // it is not held any more
+		}
+		e := t.begin(ActorScheduler, true)
+		e.add(o.id, decided)
+		e.close(func(err error) {
+			if errors.Is(err, eventlog.ErrFull) {
+				l.orphans = append(l.orphans, o)
+			}
+		})
+	}
 }
 
 // drain is the stop in order: handlers get the grace to return, what is left then is

@@ -40,6 +40,7 @@ type loop struct {
 	used     int                    // slots: handlers that have not returned, results that wait for room
 	live     int                    // handlers that have not returned
 	held     []report               // returns that found no room in the log
+	orphans  []orphan               // attempts of earlier processes that are still to be ended
 	fullTill time.Time              // while the log is full: when to try again
 }
 
@@ -104,6 +105,7 @@ type input struct {
 // turn takes what waits, up to a bound, and carries it out with one append.
 func (l *loop) turn(first input) error {
 	t := l.newTurn()
+	l.expireOrphans(t)
 	l.takeHeld(t)
 	if first.report != nil {
 		l.take(t, *first.report)

@@ -252,3 +252,33 @@ func TestACancelOfATaskThatFoundNoRoomDoesNotOutliveIt(t *testing.T) {
 		close(gate)
 	})
 }
+
+func TestWhatRanBeforeAStartOnAFullDiskIsReadyOnceThereIsRoom(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		b := open(t, log, Options{})
+		b.does["T"] = until
+		id := b.submit(task.Submit{Type: "T"}).ID
+		b.want(id, task.Running)
+
+		full := &fullLog{Log: b.crash()}
+		full.full.Store(true)
+		again := open(t, full, Options{})
+		defer again.stop()
+		again.want(id, task.Running)
+		full.full.Store(false)
+		time.Sleep(2 * time.Second)
+		again.want(id, task.Success)
+		again.wantHistory(id, "submitted started lease_expired started succeeded")
+	})
+}
+
+func TestALossThatCannotBeWrittenDownIsNotAccepted(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		full := &fullLog{Log: log}
+		full.full.Store(true)
+		b := open(t, full, Options{AcceptedLoss: &Loss{First: 3, Last: 5, Head: 2}})
+		if err := <-b.done; !errors.Is(err, eventlog.ErrFull) {
+			t.Errorf("run: %v", err)
+		}
+	})
+}
