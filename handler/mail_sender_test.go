@@ -169,6 +169,26 @@ func TestAMessageWhoseAnswerIsLostIsNotSentAgain(t *testing.T) {
 	}
 }
 
+func TestAServerThatClosesIsCalledAgain(t *testing.T) {
+	server := startRecorder(t)
+	var conns []net.Conn
+	s := server.sender(t, &conns)
+	server.receive = func(r *recorder) error {
+		if len(r.messages) == 2 {
+			return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "Going down"}
+		}
+		return nil
+	}
+	for i := range 2 {
+		if err := s.send(t.Context(), testFrom, testTo, testMessage("again")); err != nil {
+			t.Errorf("message %d: %v", i, err)
+		}
+	}
+	if len(conns) != 2 || len(server.messages) != 3 {
+		t.Errorf("%d messages over %d connections", len(server.messages), len(conns))
+	}
+}
+
 func TestARefusedMessageLeavesTheConversationOpen(t *testing.T) {
 	server := startRecorder(t)
 	var conns []net.Conn
