@@ -49,6 +49,9 @@ type fullLog struct {
 	full, reserve atomic.Bool
 }
 
+// HasRoom is what an engine knows of its disk.
+func (f *fullLog) HasRoom() bool { return !f.full.Load() }
+
 func (f *fullLog) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.Result {
 	results := make([]eventlog.Result, len(entries))
 	for i, e := range entries {
@@ -189,8 +192,12 @@ func TestAFullLogRefusesNewWorkKeepsResultsAndHeals(t *testing.T) {
 		}
 		close(gate)
 		b.want(id, task.Running)
-		time.Sleep(10 * time.Second)
-		b.want(id, task.Running)
+		for range 40 {
+			time.Sleep(250 * time.Millisecond)
+			if b.want(id, task.Running); !b.s.State().Full {
+				t.Fatal("the state says that there is room, and there is none")
+			}
+		}
 
 		full.full.Store(false)
 		time.Sleep(2 * time.Second)

@@ -28,7 +28,7 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.R
 		}
 		return results
 	}
-	full := l.options.MinFree > 0 && freeBytes(l.dir) < l.options.MinFree
+	full := !l.HasRoom()
 	for {
 		l.admit(entries, results, full)
 		if len(l.batch) == 0 {
