@@ -222,6 +222,7 @@ func bubble(t *testing.T, test func(h *house, dial func() net.Conn), change ...f
 			_ = server.Close()
 			<-served
 		})
+		synctest.Wait() // what the start writes down is in the log
 		test(h, pipes.dial)
 	})
 }

@@ -311,7 +311,7 @@ func (c *connection) followLog(open opening) {
 		}
 		if len(batch) > 0 {
 			heard = looked
-			if !c.publish(batch...) {
+			if !c.shown(events[len(events)-1].Seq) || !c.publish(batch...) {
 				return
 			}
 		} else if looked.Sub(heard) >= keepAlive {
@@ -336,6 +336,22 @@ func (c *connection) next(f *eventlog.Follower, filter eventlog.Filter, until ti
 		return nil, nil // the moment has come
 	}
 	return events, err
+}
+
+// shown waits until the views show the event, a moment after the log does: who hears of
+// it and then asks for its task gets the task as it is after it.
+func (c *connection) shown(seq int64) bool {
+	for {
+		changed := c.api.Views.Changed()
+		if c.api.Views.Seq() >= seq {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-c.ctx.Done():
+			return false
+		}
+	}
 }
 
 // followViews publishes what changed since the opening, the first change at once, then
