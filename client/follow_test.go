@@ -313,3 +313,25 @@ func TestLogAndHistoryAndVerify(t *testing.T) {
 		t.Errorf("%s, %v", v.Raw, err)
 	}
 }
+
+func TestWaitMissesNoEndHoweverCloseItIs(t *testing.T) {
+	c := connect(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var waiters sync.WaitGroup
+	for range 8 {
+		waiters.Go(func() {
+			for range 250 {
+				submitted, err := c.Submit(ctx, client.Submit{TaskType: "SLEEP", Parameters: map[string]any{"seconds": 0.001 * rand.Float64() * 4}})
+				if err == nil {
+					_, err = c.Wait(ctx, submitted.ID)
+				}
+				if err != nil {
+					t.Errorf("task %s: %v", submitted.ID, err)
+					return
+				}
+			}
+		})
+	}
+	waiters.Wait()
+}

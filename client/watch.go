@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"time"
 )
 
 // Wait waits until the task has ended and returns it.
@@ -37,7 +38,7 @@ func (c *Client) Watch(ctx context.Context, id string) iter.Seq2[Task, error] {
 				continue // the state we have is newer than this event
 			}
 			if err == nil {
-				t, err = c.Get(ctx, id)
+				t, err = c.getAfter(ctx, id, e.Seq)
 			}
 			if err != nil {
 				yield(Task{}, err)
@@ -46,6 +47,20 @@ func (c *Client) Watch(ctx context.Context, id string) iter.Seq2[Task, error] {
 			if !yield(t, nil) || t.Status.Ended() {
 				return
 			}
+		}
+	}
+}
+
+// getAfter returns the task as it is after one of its events. An answer may be older than
+// what the stream has told already; then it is asked for again.
+func (c *Client) getAfter(ctx context.Context, id string, seq int64) (Task, error) {
+	for pause := time.Millisecond; ; pause = min(2*pause, longestPause) {
+		t, err := c.Get(ctx, id)
+		if err != nil || t.LastSeq >= seq {
+			return t, err
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return t, err
 		}
 	}
 }
