@@ -33,6 +33,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Deadline:            time.Now().Add(3 * patience),
 		Setup: func(env *testscript.Env) error {
 			env.Values[servers{}] = &servers{}
 			env.Setenv("LOG", "log-00000000000000000001.db")
