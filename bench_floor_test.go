@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	leaks "go.uber.org/goleak" // house_test.go has the plain name
 )
 
 // The benchmarks of this file measure the machine: what no server on net/http and no log
@@ -25,7 +27,7 @@ func TestMain(m *testing.M) {
 	if *bare != "" {
 		serveBare(*bare)
 	}
-	os.Exit(m.Run())
+	leaks.VerifyTestMain(m)
 }
 
 // serveBare answers every request with as many bytes as a submit is answered with.
