@@ -30,7 +30,7 @@ func (l *loop) do(t *turn, r *request) {
 	decided, refusal := t.decide(r.id, r.command)
 	t.size += max(len(decided), 1)
 	if refusal != nil || len(decided) == 0 {
-		a := answer{err: refusal, task: *t.peek(r.id)}
+		a := answer{err: refusal, tasks: []Submitted{{Task: *t.peek(r.id)}}}
 		t.reply(r, a)
 		return
 	}
@@ -47,7 +47,7 @@ func (l *loop) do(t *turn, r *request) {
 		if state.CancelRequested {
 			l.stopHolder(r.id)
 		}
-		r.done <- answer{task: state}
+		r.done <- answer{tasks: []Submitted{{Task: state}}}
 	})
 }
 
@@ -121,7 +121,7 @@ func (l *loop) closeSubmit(t *turn, r *request, ids []ulid.ULID, decided [][]tas
 	}
 	t.size += max(len(e.events), 1)
 	if len(e.events) == 0 {
-		t.reply(r, answer{submitted: answers})
+		t.reply(r, answer{tasks: answers})
 		return
 	}
 	e.close(func(err error) {
@@ -138,6 +138,6 @@ func (l *loop) closeSubmit(t *turn, r *request, ids []ulid.ULID, decided [][]tas
 				answers[i].Task = answers[sameAs[i]-1].Task
 			}
 		}
-		r.done <- answer{submitted: answers}
+		r.done <- answer{tasks: answers}
 	})
 }

@@ -141,7 +141,7 @@ func (s *Scheduler) Submit(ctx context.Context, actor string, submits []task.Sub
 		}
 	}
 	answer, err := s.ask(ctx, &request{actor: actor, submits: submits})
-	return answer.submitted, err
+	return answer.tasks, err
 }
 
 // BatchError is the refusal of one submit of several.
@@ -165,7 +165,10 @@ func (s *Scheduler) Do(ctx context.Context, actor string, id ulid.ULID, command 
 		return task.Task{}, fmt.Errorf("scheduler: %T is not a command that can be asked for", command)
 	}
 	answer, err := s.ask(ctx, &request{actor: actor, id: id, command: command})
-	return answer.task, err
+	if len(answer.tasks) == 0 {
+		return task.Task{}, err
+	}
+	return answer.tasks[0].Task, err
 }
 
 // request is one command from outside on its way through the loop: submits, or command
@@ -178,10 +181,11 @@ type request struct {
 	done    chan answer
 }
 
+// answer is small, for each request has room for one: the tasks of the submits, or the one
+// that the command was on.
 type answer struct {
-	submitted []Submitted
-	task      task.Task
-	err       error
+	tasks []Submitted
+	err   error
 }
 
 // patience is how long a command waits for a place in the queue.
