@@ -155,12 +155,12 @@ func (e *BatchError) Error() string { return e.Err.Error() }
 // Unwrap gives the refusal to errors.Is.
 func (e *BatchError) Unwrap() error { return e.Err }
 
-// Do carries out Cancel, Retry, Snooze, Reprioritise or Erase on a task and returns it
-// as it then stands. Errors: *task.Refusal, and those above. ctx ends the waiting, not
+// Do carries out Cancel, Retry, Snooze or Reprioritise on a task and returns it as it
+// then stands. Errors: *task.Refusal, and those above. ctx ends the waiting, not
 // the command.
 func (s *Scheduler) Do(ctx context.Context, actor string, id ulid.ULID, command task.Command) (task.Task, error) {
 	switch command.(type) {
-	case task.Cancel, task.Retry, task.Snooze, task.Reprioritise, task.Erase:
+	case task.Cancel, task.Retry, task.Snooze, task.Reprioritise:
 	default:
 		return task.Task{}, fmt.Errorf("scheduler: %T is not a command that can be asked for", command)
 	}
