@@ -46,10 +46,14 @@ var juliaPoints = [][2]float64{
 // paintJulia draws how fast z² + c runs away from each point. The lower half is the upper one
 // turned round.
 func paintJulia(c canvas, p *palette, r *rand.Rand) {
-	const most, far = 72, 64.0
-	var late [256]float64 // by log2 of |z|²/far, in 256ths: how much of the last step was too much
+	const most, far = 54, 64.0
+	// late is how much of the last step was too much, by the upper bits of |z|² above those of far:
+	// its exponent and six bits more.
+	const lower = 46
+	first := math.Float64bits(far) >> lower
+	var late [7 << 6]float64
 	for i := range late {
-		late[i] = math.Log2((6 + float64(i)/42.5) / 6)
+		late[i] = math.Log2(math.Log2(math.Float64frombits((first+uint64(i))<<lower)) / math.Log2(far))
 	}
 	point := juliaPoints[r.IntN(len(juliaPoints))]
 	zoom := (2.2 + 0.4*r.Float64()) / c.short()
@@ -67,7 +71,7 @@ func paintJulia(c canvas, p *palette, r *rand.Rand) {
 			}
 			k := p.at(0.03 + 0.4*math.Sqrt(a2+b2)) // a point that stays: by where it is
 			if n < most {
-				steps := float64(n) + 1 - late[min(int(42.5*math.Log2((a2+b2)/far)), 255)]
+				steps := float64(n) + 1 - late[min(int(math.Float64bits(a2+b2)>>lower-first), len(late)-1)]
 				t := math.Sqrt(max(steps, 0) / most)
 				k = mix(p.at(0), p.around(4.2*t+shift), float32(min(1.25*(1-t)+0.25, 1)))
 			}

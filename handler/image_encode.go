@@ -28,6 +28,10 @@ func writtenFormat(wanted, source string, opaque bool) string {
 // extensions of the names of results.
 var extensions = map[string]string{"png": ".png", "jpeg": ".jpg", "gif": ".gif"}
 
+// carefulPNG is the most pixels that are worth the slower compression of PNG: noise may take a
+// microsecond a pixel.
+const carefulPNG = 4_000_000
+
 // encode writes a picture; it may change m. A picture without colour is written with one channel.
 // JPEG knows no transparency: the picture is laid on white.
 func encode(ctx context.Context, w io.Writer, m *image.RGBA, format string, quality int, colourless bool) error {
@@ -48,7 +52,11 @@ func encode(ctx context.Context, w io.Writer, m *image.RGBA, format string, qual
 	if format == "jpeg" {
 		return jpeg.Encode(w, picture, &jpeg.Options{Quality: quality})
 	}
-	return png.Encode(w, picture)
+	encoder := png.Encoder{}
+	if m.Rect.Dx()*m.Rect.Dy() > carefulPNG {
+		encoder.CompressionLevel = png.BestSpeed
+	}
+	return encoder.Encode(w, picture)
 }
 
 // greyscale is the picture's red channel as a picture of one channel.
