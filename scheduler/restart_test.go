@@ -289,3 +289,33 @@ func TestALossThatCannotBeWrittenDownIsNotAccepted(t *testing.T) {
 		}
 	})
 }
+
+func TestOneWhoWaitsForTheEndIsNotWokenByAnEndThatFoundNoRoom(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		full := &fullLog{Log: log}
+		b := open(t, full, Options{})
+		defer b.stop()
+		gate := make(chan struct{})
+		b.does["GATE"] = func(context.Context, Attempt) (Outcome, error) { <-gate; return Outcome{}, nil }
+		id := b.submit(task.Submit{Type: "GATE"}).ID
+		b.want(id, task.Running)
+		ended := make(chan task.Status, 1)
+		go func() {
+			got, _ := b.s.WaitEnded(t.Context(), id)
+			ended <- got.Status
+		}()
+		synctest.Wait()
+		full.full.Store(true)
+		close(gate)
+		time.Sleep(5 * time.Second)
+		select {
+		case status := <-ended:
+			t.Fatalf("woken while it is %s", status)
+		default:
+		}
+		full.full.Store(false)
+		if status := <-ended; status != task.Success {
+			t.Errorf("woken when it is %s", status)
+		}
+	})
+}

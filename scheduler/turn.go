@@ -3,14 +3,13 @@ package scheduler
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"daybook/eventlog"
 	"daybook/projection"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
-
-	"time"
 )
 
 // turn is one round of the loop: what was decided, on an overlay over the views, so
@@ -31,9 +30,9 @@ type turn struct {
 	entries []eventlog.Entry
 	work    []work // one for each entry
 	replies []func(error)
-	ended   []ulid.ULID
-	seq     int64 // provisional: right if every entry is appended
-	size    int   // events that commands added
+	ended   []ulid.ULID // tasks that have ended; known once the entries are appended
+	seq     int64       // provisional: right if every entry is appended
+	size    int         // events that commands added
 	data    []byte
 }
 
@@ -63,7 +62,7 @@ func (t *turn) peek(id ulid.ULID) *task.Task {
 // byKey returns the task submitted with the key, nil if there is none.
 func (t *turn) byKey(key string) *task.Task {
 	if state, ok := t.keys[key]; ok {
-		return t.peek(state.ID)
+		return state
 	}
 	if state := t.l.s.o.Views.ByKey(key); state != nil {
 		return t.peek(state.ID)
@@ -117,11 +116,8 @@ func (e *entry) add(id ulid.ULID, decided []task.Event) *task.Task {
 		e.events = append(e.events, &records[i])
 		e.changes = append(e.changes, projection.Change{ID: id, Event: d})
 	}
-	switch {
-	case state.Status == task.Pending && state.DueAt <= t.wall:
+	if state.Status == task.Pending && state.DueAt <= t.wall {
 		t.fresh = append(t.fresh, state)
-	case state.Status.Ended():
-		t.ended = append(t.ended, id)
 	}
 	return state
 }
@@ -190,7 +186,7 @@ func (t *turn) check(results []eventlog.Result) error {
 }
 
 // applied lists the changes that are on disk, with the seqs the log gave them, and
-// remembers the payloads that are likely to be asked for.
+// remembers the payloads that are likely to be asked for and the tasks that have ended.
 func (t *turn) applied(results []eventlog.Result) []projection.Change {
 	var changes []projection.Change
 	for i, r := range results {
@@ -202,6 +198,10 @@ func (t *turn) applied(results []eventlog.Result) []projection.Change {
 			c.Event.Seq = record.Seq
 			if record.Payload != nil && c.Event.Type != task.EventSucceeded {
 				t.l.s.o.Payloads.Put(record.Seq, record.Payload)
+			}
+			switch c.Event.Type {
+			case task.EventSucceeded, task.EventFailed, task.EventCancelled:
+				t.ended = append(t.ended, c.ID)
 			}
 			changes = append(changes, c)
 		}
