@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -244,12 +245,27 @@ func names(t *testing.T, dir string) (list []string) {
 	return list
 }
 
-// TestAFullDiskIsErrFullAndHeals needs a small file system of its own in DAYBOOK_SMALL_DISK.
-func TestAFullDiskIsErrFullAndHeals(t *testing.T) {
-	disk := os.Getenv("DAYBOOK_SMALL_DISK")
-	if disk == "" {
-		t.Skip("DAYBOOK_SMALL_DISK names no folder on a file system of about 1 MB")
+// smallDisk mounts a file system of 1 MB until the test ends.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=1m", "daybook-test", dir).CombinedOutput()
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("CI must be allowed to mount a tmpfs: %v: %s", err, out)
+		}
+		t.Skipf("a small disk needs the right to mount a tmpfs: %v: %s", err, out)
 	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	return dir
+}
+
+func TestAFullDiskIsErrFullAndHeals(t *testing.T) {
+	disk := smallDisk(t)
 	s := open(t, filepath.Join(disk, "files"))
 	_, err := s.Put(context.Background(), "x", "", bytes.NewReader(make([]byte, 8<<20)), 1<<30)
 	if !errors.Is(err, ErrFull) {
