@@ -61,57 +61,73 @@ func (t *turn) reply(r *request, a answer) {
 	})
 }
 
+// batch is a request of submits while it is decided. Its slices go by the index of the
+// submit.
+type batch struct {
+	r       *request
+	ids     []ulid.ULID
+	decided [][]task.Event // nil for a replay
+	answers []Submitted
+	sameAs  []*Submitted   // for a replay of a submit of the same batch: its answer
+	keys    map[string]int // the first submit of each new key
+}
+
 // submit decides a batch of submits, all or none.
 func (l *loop) submit(t *turn, r *request) {
-	answers := make([]Submitted, len(r.submits))
-	decided := make([][]task.Event, len(r.submits))
-	ids := make([]ulid.ULID, len(r.submits))
-	var inBatch map[string]int // index of the first submit of a key, 1-based
-	sameAs := make([]int, len(r.submits))
+	n := len(r.submits)
+	b := &batch{
+		r: r, ids: make([]ulid.ULID, n), decided: make([][]task.Event, n), answers: make([]Submitted, n), sameAs: make([]*Submitted, n),
+	}
 	for i := range r.submits {
-		c := &r.submits[i]
-		if c.IdempotencyKey != "" {
-			first, hash := t.byKey(c.IdempotencyKey), [32]byte{}
-			if first != nil {
-				hash = first.RequestHash
-				answers[i] = Submitted{Task: *first, Replayed: true}
-			} else if k := inBatch[c.IdempotencyKey]; k > 0 {
-				hash = r.submits[k-1].RequestHash
-				answers[i].Replayed, sameAs[i] = true, k
-			}
-			if answers[i].Replayed && hash != c.RequestHash {
-				t.reply(r, answer{err: &BatchError{i, &task.Refusal{Kind: task.ErrKeyReused,
-					Detail: "use another key, or send the same request again"}}})
-				return
-			}
-			if answers[i].Replayed {
-				continue
-			}
-			if inBatch == nil {
-				inBatch = make(map[string]int)
-			}
-			inBatch[c.IdempotencyKey] = i + 1
+		refusal := t.replay(b, i)
+		if refusal == nil && !b.answers[i].Replayed {
+			b.ids[i] = l.ids.next(t.now)
+			b.decided[i], refusal = task.Decide(&task.Task{}, r.submits[i], t.now)
 		}
-		ids[i] = l.ids.next(t.now)
-		events, refusal := task.Decide(&task.Task{}, *c, t.now)
 		if refusal != nil {
 			t.reply(r, answer{err: &BatchError{i, refusal}})
 			return
 		}
-		decided[i] = events
 	}
-	l.closeSubmit(t, r, ids, decided, answers, sameAs)
+	l.closeSubmit(t, b)
+}
+
+// replay answers submit i of the batch if its key was used before: for the same request
+// with the task, else with a refusal.
+func (t *turn) replay(b *batch, i int) error {
+	c := &b.r.submits[i]
+	if c.IdempotencyKey == "" {
+		return nil
+	}
+	var hash [32]byte
+	if first := t.byKey(c.IdempotencyKey); first != nil {
+		hash = first.RequestHash
+		b.answers[i] = Submitted{Task: *first, Replayed: true}
+	} else if k, ok := b.keys[c.IdempotencyKey]; ok {
+		hash = b.r.submits[k].RequestHash
+		b.answers[i].Replayed, b.sameAs[i] = true, &b.answers[k]
+	} else {
+		if b.keys == nil {
+			b.keys = make(map[string]int)
+		}
+		b.keys[c.IdempotencyKey] = i
+		return nil
+	}
+	if hash != c.RequestHash {
+		return &task.Refusal{Kind: task.ErrKeyReused, Detail: "use another key, or send the same request again"}
+	}
+	return nil
 }
 
 // closeSubmit puts a batch that nothing speaks against into the turn.
-func (l *loop) closeSubmit(t *turn, r *request, ids []ulid.ULID, decided [][]task.Event, answers []Submitted, sameAs []int) {
-	e := t.begin(r.actor, false)
-	for i := range decided {
-		if decided[i] == nil {
+func (l *loop) closeSubmit(t *turn, b *batch) {
+	e := t.begin(b.r.actor, false)
+	for i := range b.decided {
+		if b.decided[i] == nil {
 			continue
 		}
-		state := e.add(ids[i], decided[i])
-		answers[i].Task = *state
+		state := e.add(b.ids[i], b.decided[i])
+		b.answers[i].Task = *state
 		if state.IdempotencyKey != "" {
 			if t.keys == nil {
 				t.keys = make(map[string]*task.Task)
@@ -121,23 +137,23 @@ func (l *loop) closeSubmit(t *turn, r *request, ids []ulid.ULID, decided [][]tas
 	}
 	t.size += max(len(e.events), 1)
 	if len(e.events) == 0 {
-		t.reply(r, answer{tasks: answers})
+		t.reply(b.r, answer{tasks: b.answers})
 		return
 	}
 	e.close(func(err error) {
 		if err != nil {
-			r.done <- answer{err: err}
+			b.r.done <- answer{err: err}
 			return
 		}
-		for i := range answers {
+		for i := range b.answers {
 			switch {
-			case decided[i] != nil:
-				answers[i].Task.SubmitSeq = decided[i][0].Seq
-				answers[i].Task.LastSeq = decided[i][0].Seq
-			case sameAs[i] > 0:
-				answers[i].Task = answers[sameAs[i]-1].Task
+			case b.decided[i] != nil:
+				b.answers[i].Task.SubmitSeq = b.decided[i][0].Seq
+				b.answers[i].Task.LastSeq = b.decided[i][0].Seq
+			case b.sameAs[i] != nil:
+				b.answers[i].Task = b.sameAs[i].Task
 			}
 		}
-		r.done <- answer{tasks: answers}
+		b.r.done <- answer{tasks: b.answers}
 	})
 }
