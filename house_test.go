@@ -38,8 +38,16 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/scheduler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
 	},
 	"daybook/projection": {
-		code:  []string{"daybook/eventlog", "daybook/task", ulid, btree, sqlite},
+		code:  []string{"daybook/projection/viewfile", "daybook/projection/textindex", "daybook/eventlog", "daybook/task", ulid, btree},
 		tests: []string{"daybook/projection", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
+	},
+	"daybook/projection/viewfile": {
+		code:  []string{"daybook/task", "daybook/sqlite", sqlite, ulid},
+		tests: []string{"daybook/projection/viewfile", goleak, cmp, rapid},
+	},
+	"daybook/projection/textindex": {
+		code:  []string{"daybook/sqlite", sqlite},
+		tests: []string{"daybook/projection/textindex", goleak, cmp, rapid},
 	},
 	"daybook/handler": {
 		code:  []string{"daybook/handler/table", "daybook/task", "daybook/files", jsonschema, ximage, xtext, mail, smtp, sasl},
@@ -56,8 +64,12 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/eventlog", goleak, cmp},
 	},
 	"daybook/eventlog/sqlitelog": {
-		code:  []string{"daybook/eventlog", sqlite, ulid},
+		code:  []string{"daybook/eventlog", "daybook/sqlite", sqlite, ulid},
 		tests: []string{"daybook/eventlog/sqlitelog", "daybook/eventlog/eventlogtest", goleak, cmp, rapid},
+	},
+	"daybook/sqlite": {
+		code:  []string{sqlite},
+		tests: []string{"daybook/sqlite", goleak, cmp},
 	},
 	"daybook/eventlog/eventlogtest": {
 		code:  []string{"daybook/eventlog", cmp, rapid},

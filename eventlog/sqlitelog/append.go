@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
+	"daybook/sqlite"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 )
@@ -200,6 +201,6 @@ func isFull(err error) bool {
 	if _, ok := errors.AsType[doubt](err); ok {
 		return false
 	}
-	_, primary := code(err)
+	_, primary := sqlite.Code(err)
 	return primary == sqlite3.ErrFull
 }

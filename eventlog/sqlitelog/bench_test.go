@@ -1,7 +1,6 @@
 package sqlitelog
 
 import (
-	"context"
 	"database/sql/driver"
 	"fmt"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"unsafe"
 
 	"daybook/eventlog"
+	"daybook/sqlite"
 )
 
 // The shape of an event in these benchmarks: about 150 bytes of data, 240 of payload.
@@ -89,21 +89,7 @@ func BenchmarkAppend(b *testing.B) {
 // is promised: no triggers, no chain, no salt, no witness. Rows are inserted one by one
 // through a prepared statement.
 func BenchmarkBareLoop(b *testing.B) {
-	for _, how := range []string{"exec", "query"} {
-		b.Run(how, func(b *testing.B) { benchBareLoop(b, how == "query") })
-	}
-}
-
-func benchBareLoop(b *testing.B, query bool) {
 	c, event, payload := bareTables(b)
-	ctx := context.Background()
-	run := func(s *stmt) error {
-		if query {
-			return s.run()
-		}
-		_, err := s.s.ExecContext(ctx, s.args)
-		return err
-	}
 	batch := make([]*eventlog.Event, benchBatch)
 	salt, hash := make([]byte, 16), make([]byte, 32)
 	var seq int64
@@ -114,14 +100,14 @@ func benchBareLoop(b *testing.B, query bool) {
 		benchEvents(batch, seq, benchPayload)
 		b.StartTimer()
 		before := cpuTime()
-		must(b, c.exec("BEGIN IMMEDIATE"))
+		must(b, c.Do("BEGIN IMMEDIATE"))
 		for _, e := range batch {
 			seq++
-			bindBare(event.args, payload.args, seq, e, salt, hash)
-			must(b, run(event))
-			must(b, run(payload))
+			bindBare(event.Args, payload.Args, seq, e, salt, hash)
+			must(b, event.Run())
+			must(b, payload.Run())
 		}
-		must(b, c.exec("COMMIT"))
+		must(b, c.Do("COMMIT"))
 		cpu += cpuTime() - before
 	}
 	report(b, benchBatch, cpu)
@@ -139,17 +125,17 @@ func bindBare(event, payload []driver.NamedValue, seq int64, e *eventlog.Event, 
 	}
 }
 
-func bareTables(b *testing.B) (c *conn, event, payload *stmt) {
-	c, err := connect(filepath.Join(b.TempDir(), "bare.db"), "mode=rwc&_journal_mode=WAL&_synchronous=FULL")
+func bareTables(b *testing.B) (c *sqlite.Conn, event, payload *sqlite.Stmt) {
+	c, err := sqlite.Connect(filepath.Join(b.TempDir(), "bare.db"), "mode=rwc&_journal_mode=WAL&_synchronous=FULL")
 	must(b, err)
 	b.Cleanup(func() { c.Close() })
-	must(b, c.exec(`CREATE TABLE events (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, stream TEXT NOT NULL,
+	must(b, c.Do(`CREATE TABLE events (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, stream TEXT NOT NULL,
 		version INTEGER NOT NULL, type TEXT NOT NULL, v INTEGER NOT NULL, actor TEXT NOT NULL, data TEXT NOT NULL,
 		payload_hash BLOB, hash BLOB NOT NULL) STRICT;
 		CREATE TABLE payloads (seq INTEGER PRIMARY KEY, salt BLOB NOT NULL, body BLOB NOT NULL) STRICT`))
-	event, err = c.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+	event, err = c.Prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
 	must(b, err)
-	payload, err = c.prepare("INSERT INTO payloads VALUES (?, ?, ?)")
+	payload, err = c.Prepare("INSERT INTO payloads VALUES (?, ?, ?)")
 	must(b, err)
 	return c, event, payload
 }

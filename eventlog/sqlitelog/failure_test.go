@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
+	"daybook/sqlite"
 )
 
 // stopped wants the log to take nothing more and to be read as before.
@@ -56,10 +57,10 @@ func TestAnotherWriterStopsTheLog(t *testing.T) {
 	log := open(t, Options{Dir: dir, Logger: quiet})
 	must(t, appendN(t.Context(), log, 5))
 	head := log.Head()
-	c, err := connect(filepath.Join(dir, logName), "mode=rw")
+	c, err := sqlite.Connect(filepath.Join(dir, logName), "mode=rw")
 	must(t, err)
 	defer c.Close()
-	must(t, c.exec("INSERT INTO events VALUES (6, 1795521600000009, 's', 1, 't', 1, 'a', '{}', NULL, zeroblob(32))"))
+	must(t, c.Do("INSERT INTO events VALUES (6, 1795521600000009, 's', 1, 't', 1, 'a', '{}', NULL, zeroblob(32))"))
 	stopped(t, log, appendN(t.Context(), log, 1), head)
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"daybook/eventlog"
+	"daybook/sqlite"
 )
 
 const testStart = 1_795_521_600_000_000
@@ -366,7 +367,7 @@ func TestWhatIsNoLogOfOursIsRefused(t *testing.T) {
 		dir := t.TempDir()
 		log := open(t, Options{Dir: dir})
 		must(t, appendN(t.Context(), log, 3))
-		must(t, log.writer.c.exec(c.sql))
+		must(t, log.writer.c.Do(c.sql))
 		must(t, log.Close())
 		image := files(t, dir)
 		_, err := Open(t.Context(), Options{Dir: dir, AcceptLoss: true})
@@ -390,7 +391,7 @@ func TestTriggersRefuseWhateverIsNoAppend(t *testing.T) {
 	log := open(t, Options{Dir: dir})
 	must(t, appendN(t.Context(), log, 3))
 	// Another program, which does not set recursive_triggers.
-	c, err := connect(filepath.Join(dir, logName), "mode=rw")
+	c, err := sqlite.Connect(filepath.Join(dir, logName), "mode=rw")
 	must(t, err)
 	defer c.Close()
 	const row = "(%d, 1, 's', 1, 't', 1, 'a', '{}', NULL, zeroblob(32))"
@@ -409,7 +410,7 @@ func TestTriggersRefuseWhateverIsNoAppend(t *testing.T) {
 		"DELETE FROM meta",
 		"INSERT INTO meta VALUES (1, 'x', 1, 0, x'00')",
 	} {
-		if err := c.exec(sql); err == nil {
+		if err := c.Do(sql); err == nil {
 			t.Errorf("%s was taken", sql)
 		}
 	}
@@ -417,7 +418,7 @@ func TestTriggersRefuseWhateverIsNoAppend(t *testing.T) {
 		t.Errorf("%d events, %v", n, err)
 	}
 	// A payload may be deleted, so it can be replaced as well: its hash tells.
-	must(t, c.exec("INSERT OR REPLACE INTO payloads VALUES (1, x'00', x'00')"))
+	must(t, c.Do("INSERT OR REPLACE INTO payloads VALUES (1, x'00', x'00')"))
 	if _, err := log.Payload(t.Context(), 1); !errors.Is(err, eventlog.ErrDamaged) {
 		t.Errorf("a forged payload: %v", err)
 	}
@@ -426,7 +427,7 @@ func TestTriggersRefuseWhateverIsNoAppend(t *testing.T) {
 func TestAMissingEventIsNamed(t *testing.T) {
 	log := open(t, Options{Dir: t.TempDir()})
 	must(t, appendN(t.Context(), log, 40))
-	must(t, log.writer.c.exec("DROP TRIGGER events_delete; DELETE FROM events WHERE seq = 30"))
+	must(t, log.writer.c.Do("DROP TRIGGER events_delete; DELETE FROM events WHERE seq = 30"))
 	n, err := scanAll(t.Context(), log)
 	if n != 29 || !errors.Is(err, eventlog.ErrDamaged) || !strings.Contains(err.Error(), "event 30 is missing") {
 		t.Errorf("%d events, %v", n, err)

@@ -39,9 +39,9 @@ func TestTheReserveIsForThoseWhoMayUseIt(t *testing.T) {
 func TestAFullLogWritesNothingAndHealsByItself(t *testing.T) {
 	log := open(t, Options{Dir: t.TempDir()})
 	must(t, appendN(t.Context(), log, 5))
-	pages, err := log.writer.c.number("PRAGMA page_count")
+	pages, err := log.writer.c.Number("PRAGMA page_count")
 	must(t, err)
-	must(t, log.writer.c.exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages+4)))
+	must(t, log.writer.c.Do(fmt.Sprintf("PRAGMA max_page_count = %d", pages+4)))
 	var batch []eventlog.Entry
 	for range 20 {
 		batch = append(batch, one(log, false))
@@ -59,7 +59,7 @@ func TestAFullLogWritesNothingAndHealsByItself(t *testing.T) {
 			t.Errorf("entry %d: %+v", i, r)
 		}
 	}
-	must(t, log.writer.c.exec("PRAGMA max_page_count = 1000000"))
+	must(t, log.writer.c.Do("PRAGMA max_page_count = 1000000"))
 	batch[7] = one(log, false)
 	for i, r := range log.Append(t.Context(), batch) {
 		if r.Err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
+	"daybook/sqlite"
 )
 
 // Log is one open log. It implements eventlog.Log.
@@ -56,7 +57,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := checkVersion(); err != nil {
+	if err := sqlite.CheckVersion(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
@@ -151,7 +152,7 @@ func (l *Log) openForWriting(f found) error {
 		err = fmt.Errorf("%w: it changed while it was being opened", eventlog.ErrDamaged)
 	}
 	if err == nil {
-		err = l.pool.open(func() (*conn, error) { return connect(path, "mode=ro&_query_only=1") })
+		err = l.pool.open(func() (*sqlite.Conn, error) { return sqlite.Connect(path, "mode=ro&_query_only=1") })
 	}
 	if err == nil && l.sidecar.file == nil && l.loss.Load() == nil {
 		err = l.sidecar.replace(witness{now.id, now.head.Seq, now.head.Hash})

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"daybook/sqlite"
 )
 
 // ErrLoss: the log is not the one that was acknowledged. Nothing was changed.
@@ -33,7 +35,7 @@ func (e *LossError) Unwrap() error { return ErrLoss }
 
 // compare holds the log against its witness. newest is the slot that the witness was
 // read from. A nil loss means that nothing acknowledged is missing.
-func compare(c *conn, f found, w witness, err error) (*Loss, error) {
+func compare(c *sqlite.Conn, f found, w witness, err error) (*Loss, error) {
 	loss := &Loss{Head: f.head.Seq}
 	switch {
 	case errors.Is(err, os.ErrNotExist):

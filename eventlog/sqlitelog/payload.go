@@ -27,7 +27,7 @@ func (l *Log) Payload(ctx context.Context, seq int64) ([]byte, error) {
 func (r *reader) body(seq int64) ([]byte, error) {
 	var dest [3]driver.Value
 	found := false
-	err := r.payload.each(dest[:], func() error { found = true; return nil }, seq)
+	err := r.payload.Each(dest[:], func() error { found = true; return nil }, seq)
 	if err != nil {
 		return nil, err
 	}
@@ -57,14 +57,14 @@ func (l *Log) ErasePayload(ctx context.Context, seq int64) error {
 	if err := l.ready(ctx); err != nil {
 		return fmt.Errorf("erase payload of event %d: %w", seq, err)
 	}
-	l.writer.erase.args[0].Value = seq
-	if err := l.writer.erase.run(); err != nil {
+	l.writer.erase.Args[0].Value = seq
+	if err := l.writer.erase.Run(); err != nil {
 		if isFull(err) {
 			return fmt.Errorf("erase payload of event %d: %w: %w", seq, eventlog.ErrFull, err)
 		}
 		return fmt.Errorf("erase payload of event %d: %w", seq, l.fail(err))
 	}
-	changed, err := l.writer.c.number("SELECT changes()")
+	changed, err := l.writer.c.Number("SELECT changes()")
 	if err != nil {
 		return fmt.Errorf("erase payload of event %d: %w", seq, l.fail(err))
 	}

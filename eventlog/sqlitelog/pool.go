@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"daybook/eventlog"
+	"daybook/sqlite"
 )
 
 // readers is how many connections read at the same time.
@@ -14,8 +15,8 @@ const readers = 4
 
 // reader is one connection that reads, with its statements.
 type reader struct {
-	c                                        *conn
-	page, filtered, one, payload, hash, scan *stmt
+	c                                        *sqlite.Conn
+	page, filtered, one, payload, hash, scan *sqlite.Stmt
 }
 
 // columns of an event as decode takes them; data as a BLOB spares a copy.
@@ -35,16 +36,16 @@ const (
 	hashSQL = "SELECT hash FROM events WHERE seq = ?1"
 )
 
-func newReader(c *conn) (*reader, error) {
+func newReader(c *sqlite.Conn) (*reader, error) {
 	r := &reader{c: c}
 	for _, p := range []struct {
-		to  **stmt
+		to  **sqlite.Stmt
 		sql string
 	}{
 		{&r.page, pageSQL}, {&r.filtered, filteredSQL}, {&r.one, oneSQL},
 		{&r.payload, payloadSQL}, {&r.hash, hashSQL}, {&r.scan, scanSQL},
 	} {
-		s, err := c.prepare(p.sql)
+		s, err := c.Prepare(p.sql)
 		if err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
@@ -66,7 +67,7 @@ func newPool() *pool {
 }
 
 // open fills the pool.
-func (p *pool) open(connect func() (*conn, error)) error {
+func (p *pool) open(connect func() (*sqlite.Conn, error)) error {
 	for range readers {
 		c, err := connect()
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"daybook/eventlog"
+	"daybook/sqlite"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 )
@@ -50,9 +51,9 @@ func (r *reader) read(page *eventlog.Page, after int64, f *eventlog.Filter, limi
 	page.Events = make([]*eventlog.Event, 0, min(int64(limit), page.Scanned-after, 1024))
 	var err error
 	if len(f.Streams) == 0 && len(f.Types) == 0 && len(f.Actors) == 0 {
-		err = r.page.each(dest[:], take, after, page.Scanned, int64(limit))
+		err = r.page.Each(dest[:], take, after, page.Scanned, int64(limit))
 	} else {
-		err = r.filtered.each(dest[:], take, after, page.Scanned, int64(limit), list(f.Streams), list(f.Types), list(f.Actors))
+		err = r.filtered.Each(dest[:], take, after, page.Scanned, int64(limit), list(f.Streams), list(f.Types), list(f.Actors))
 	}
 	if n := len(page.Events); err == nil && n == limit {
 		page.Scanned = page.Events[n-1].Seq
@@ -99,7 +100,7 @@ func (l *Log) Events(ctx context.Context, seqs []int64) ([]*eventlog.Event, erro
 func (r *reader) events(events []*eventlog.Event, seqs []int64, indexes []int) error {
 	var dest [10]driver.Value
 	for _, i := range indexes {
-		err := r.one.each(dest[:], func() (err error) {
+		err := r.one.Each(dest[:], func() (err error) {
 			events[i], err = decode(dest[:])
 			return err
 		}, seqs[i])
@@ -124,7 +125,7 @@ func (l *Log) reading(ctx context.Context, fn func(*reader) error) error {
 }
 
 func (l *Log) readError(err error) error {
-	switch _, primary := code(err); primary {
+	switch _, primary := sqlite.Code(err); primary {
 	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB, sqlite3.ErrIoErr:
 		_ = l.fail(err)
 		return damage(err)

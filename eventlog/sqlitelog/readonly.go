@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"daybook/eventlog"
+	"daybook/sqlite"
 )
 
 // OpenReadOnly opens the log in dir to be looked at while no server has it. It changes
@@ -18,7 +19,7 @@ func OpenReadOnly(ctx context.Context, dir string) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(ctx.Err(), checkVersion()); err != nil {
+	if err := errors.Join(ctx.Err(), sqlite.CheckVersion()); err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(filepath.Join(dir, logName)); err != nil {

@@ -100,7 +100,7 @@ func (l *Log) readChunks(ctx context.Context, after, upTo int64, chunks chan<- [
 
 func (r *reader) chunk(after, last int64) ([]byte, error) {
 	var dest [1]driver.Value
-	err := r.scan.each(dest[:], func() error { return nil }, after, last)
+	err := r.scan.Each(dest[:], func() error { return nil }, after, last)
 	chunk, _ := dest[0].([]byte)
 	return chunk, err
 }

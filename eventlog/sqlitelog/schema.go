@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
+	"daybook/sqlite"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 )
@@ -24,15 +25,15 @@ const (
 var ErrForeign = errors.New("not a log that this version can open")
 
 // checkSchema says whose file it is and whether it can be read.
-func checkSchema(c *conn) error {
-	app, err := c.number("PRAGMA application_id")
+func checkSchema(c *sqlite.Conn) error {
+	app, err := c.Number("PRAGMA application_id")
 	if err != nil {
 		return damage(err)
 	}
 	if app != applicationID {
 		return fmt.Errorf("%w: %s is not a Daybook log", ErrForeign, logName)
 	}
-	version, err := c.number("PRAGMA user_version")
+	version, err := c.Number("PRAGMA user_version")
 	if err != nil {
 		return damage(err)
 	}
@@ -44,28 +45,28 @@ func checkSchema(c *conn) error {
 }
 
 // create makes the tables of a new log, all or none.
-func create(c *conn, now time.Time) error {
+func create(c *sqlite.Conn, now time.Time) error {
 	id := newULID(now)
 	base := eventlog.FirstHash(id)
-	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
+	if err := c.Do("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	err := c.exec(schemaSQL)
+	err := c.Do(schemaSQL)
 	if err == nil {
 		_, err = c.Exec("INSERT INTO meta VALUES (?, ?, ?, 0, ?)", []driver.Value{int64(schemaVersion), id, now.UnixMicro(), base[:]})
 	}
 	if err == nil {
-		err = c.exec(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, schemaVersion))
+		err = c.Do(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, schemaVersion))
 	}
 	if err != nil {
-		return errors.Join(err, c.exec("ROLLBACK"))
+		return errors.Join(err, c.Do("ROLLBACK"))
 	}
-	return c.exec("COMMIT")
+	return c.Do("COMMIT")
 }
 
 // damage marks errors which say that the file is not what it was.
 func damage(err error) error {
-	switch _, primary := code(err); primary {
+	switch _, primary := sqlite.Code(err); primary {
 	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
 		return fmt.Errorf("%w: %w", eventlog.ErrDamaged, err)
 	}

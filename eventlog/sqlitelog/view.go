@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"daybook/eventlog"
+	"daybook/sqlite"
 )
 
 // view is a way to read a log without changing a byte of it or beside it.
@@ -78,7 +79,7 @@ func copyFile(to, from string) error {
 	return errors.Join(err, out.Close())
 }
 
-func (v view) open() (*conn, error) { return connect(v.path, v.query) }
+func (v view) open() (*sqlite.Conn, error) { return sqlite.Connect(v.path, v.query) }
 
 // remove takes away what the view made. Its connections are closed before.
 func (v view) remove() error {
@@ -106,8 +107,8 @@ type found struct {
 }
 
 // find reads identity and head through c.
-func find(c *conn) (found, error) {
-	tables, err := c.number("SELECT count(*) FROM sqlite_schema")
+func find(c *sqlite.Conn) (found, error) {
+	tables, err := c.Number("SELECT count(*) FROM sqlite_schema")
 	if err != nil {
 		return found{}, damage(err)
 	}
@@ -118,7 +119,7 @@ func find(c *conn) (found, error) {
 		return found{}, err
 	}
 	var f found
-	row, err := c.row(3, "SELECT log_id, base_seq, base_hash FROM meta")
+	row, err := c.Row(3, "SELECT log_id, base_seq, base_hash FROM meta")
 	if err != nil {
 		return found{}, fmt.Errorf("read meta: %w", damage(err))
 	}
@@ -133,8 +134,8 @@ func find(c *conn) (found, error) {
 	return f, err
 }
 
-func readHead(c *conn, base eventlog.Head) (eventlog.Head, error) {
-	row, err := c.row(3, "SELECT seq, hash, at FROM events ORDER BY seq DESC LIMIT 1")
+func readHead(c *sqlite.Conn, base eventlog.Head) (eventlog.Head, error) {
+	row, err := c.Row(3, "SELECT seq, hash, at FROM events ORDER BY seq DESC LIMIT 1")
 	if errors.Is(err, io.EOF) {
 		return base, nil
 	}
@@ -151,11 +152,11 @@ func readHead(c *conn, base eventlog.Head) (eventlog.Head, error) {
 }
 
 // hashAt returns the stored hash of event seq, or that of the base.
-func hashAt(c *conn, base eventlog.Head, seq int64) (eventlog.Hash, error) {
+func hashAt(c *sqlite.Conn, base eventlog.Head, seq int64) (eventlog.Hash, error) {
 	if seq == base.Seq {
 		return base.Hash, nil
 	}
-	row, err := c.row(1, "SELECT hash FROM events WHERE seq = ?", seq)
+	row, err := c.Row(1, "SELECT hash FROM events WHERE seq = ?", seq)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return eventlog.Hash{}, damage(err)
 	}

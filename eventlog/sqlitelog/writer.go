@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"daybook/eventlog"
+	"daybook/sqlite"
 )
 
 const (
@@ -22,9 +23,9 @@ const (
 
 // writer is the one connection that writes. It is used with Log.mu held.
 type writer struct {
-	c                                *conn
-	begin, commit, rollback, foldWAL *stmt
-	event, payload, erase            *stmt
+	c                                *sqlite.Conn
+	begin, commit, rollback, foldWAL *sqlite.Stmt
+	event, payload, erase            *sqlite.Stmt
 	salts                            []byte // random bytes not used yet
 	saltRoom                         [256 * saltSize]byte
 	unfolded                         int64 // bytes that went to the WAL since it was last folded, about
@@ -38,7 +39,7 @@ func openWriter(path string, fresh bool) (*writer, error) {
 	if fresh {
 		mode = "mode=rwc&"
 	}
-	c, err := connect(path, mode+writerSettings)
+	c, err := sqlite.Connect(path, mode+writerSettings)
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +51,11 @@ func openWriter(path string, fresh bool) (*writer, error) {
 }
 
 func (w *writer) prepare(fresh bool) error {
-	if err := w.c.exec("PRAGMA wal_autocheckpoint = 0"); err != nil {
+	if err := w.c.Do("PRAGMA wal_autocheckpoint = 0"); err != nil {
 		return err
 	}
 	if runtime.GOOS == "darwin" {
-		if err := w.c.exec("PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1"); err != nil {
+		if err := w.c.Do("PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1"); err != nil {
 			return err
 		}
 	}
@@ -70,7 +71,7 @@ func (w *writer) prepare(fresh bool) error {
 		return err
 	}
 	for _, p := range []struct {
-		to  **stmt
+		to  **sqlite.Stmt
 		sql string
 	}{
 		{&w.begin, "BEGIN IMMEDIATE"},
@@ -81,7 +82,7 @@ func (w *writer) prepare(fresh bool) error {
 		{&w.payload, "INSERT INTO payloads VALUES (?, ?, ?)"},
 		{&w.erase, "DELETE FROM payloads WHERE seq = ?"},
 	} {
-		s, err := w.c.prepare(p.sql)
+		s, err := w.c.Prepare(p.sql)
 		if err != nil {
 			return err
 		}
@@ -92,7 +93,7 @@ func (w *writer) prepare(fresh bool) error {
 
 // assertSettings makes sure that the promises of durability hold on this connection.
 func (w *writer) assertSettings() error {
-	row, err := w.c.row(1, "PRAGMA journal_mode")
+	row, err := w.c.Row(1, "PRAGMA journal_mode")
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func (w *writer) assertSettings() error {
 		return fmt.Errorf("journal_mode is %v, want wal", row[0])
 	}
 	for pragma, want := range map[string]int64{"synchronous": 2, "recursive_triggers": 1} {
-		got, err := w.c.number("PRAGMA " + pragma)
+		got, err := w.c.Number("PRAGMA " + pragma)
 		if err != nil {
 			return err
 		}
@@ -114,7 +115,7 @@ func (w *writer) assertSettings() error {
 // write appends the events in one transaction with one sync, and fills in PayloadHash
 // and Hash. prev is the hash before the first one; the last one's is returned.
 func (w *writer) write(prev eventlog.Hash, events []*eventlog.Event) (eventlog.Hash, error) {
-	if err := w.begin.run(); err != nil {
+	if err := w.begin.Run(); err != nil {
 		return prev, fmt.Errorf("begin: %w", err)
 	}
 	for _, e := range events {
@@ -123,7 +124,7 @@ func (w *writer) write(prev eventlog.Hash, events []*eventlog.Event) (eventlog.H
 		}
 		prev = e.Hash
 	}
-	if err := w.commit.run(); err != nil {
+	if err := w.commit.Run(); err != nil {
 		return prev, errors.Join(fmt.Errorf("commit: %w", err), w.undo())
 	}
 	return prev, nil
@@ -134,7 +135,7 @@ func (w *writer) undo() error {
 	if w.c.AutoCommit() {
 		return nil
 	}
-	return w.rollback.run()
+	return w.rollback.Run()
 }
 
 func (w *writer) insert(prev eventlog.Hash, e *eventlog.Event) error {
@@ -143,14 +144,14 @@ func (w *writer) insert(prev eventlog.Hash, e *eventlog.Event) error {
 		salt := w.salt()
 		e.PayloadHash = eventlog.PayloadHash(salt, e.Payload)
 		payloadHash = e.PayloadHash[:]
-		a := w.payload.args
+		a := w.payload.Args
 		a[0].Value, a[1].Value, a[2].Value = e.Seq, salt, e.Payload
-		if err := w.payload.run(); err != nil {
+		if err := w.payload.Run(); err != nil {
 			return err
 		}
 	}
 	e.Hash = eventlog.Chain(prev, e)
-	a := w.event.args
+	a := w.event.Args
 	a[0].Value = e.Seq
 	a[1].Value = e.At
 	a[2].Value = e.Stream
@@ -163,7 +164,7 @@ func (w *writer) insert(prev eventlog.Hash, e *eventlog.Event) error {
 	a[8].Value = payloadHash
 	a[9].Value = e.Hash[:]
 	w.unfolded += int64(len(e.Stream)+len(e.Type)+len(e.Actor)+len(e.Data)+len(e.Payload)) + 160
-	return w.event.run()
+	return w.event.Run()
 }
 
 // salt returns 16 random bytes that are valid until the next call.
@@ -184,7 +185,7 @@ func (w *writer) foldIfLong() error {
 		return nil
 	}
 	var dest [3]driver.Value // busy, pages in the WAL, pages folded
-	err := w.foldWAL.each(dest[:], func() error {
+	err := w.foldWAL.Each(dest[:], func() error {
 		total, _ := dest[1].(int64)
 		folded, _ := dest[2].(int64)
 		w.unfolded = 0
@@ -202,7 +203,7 @@ func (w *writer) foldIfLong() error {
 
 // foldAndClose folds all of the WAL into the database and closes the connection.
 func (w *writer) foldAndClose() error {
-	_, err := w.c.row(3, "PRAGMA wal_checkpoint(TRUNCATE)")
+	_, err := w.c.Row(3, "PRAGMA wal_checkpoint(TRUNCATE)")
 	if isFull(err) {
 		err = nil
 	}

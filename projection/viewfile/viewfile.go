@@ -1,0 +1,72 @@
+// Package viewfile keeps the views on disk: tasks that have ended and left memory, found
+// by id, key, status, type, queue, tag, time and duration, and an image of what memory
+// holds, so that a start need not read the log from its beginning.
+//
+// The file is a view: it may be deleted at any time and is made again from the log. All
+// of it stands at one seq, which is written in the same transaction.
+package viewfile
+
+import (
+	"errors"
+
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+var (
+	// ErrUnusable: the file is not one of this log, of another format, not complete or
+	// damaged. It is to be removed and made again.
+	ErrUnusable = errors.New("view file cannot be used")
+	// ErrNotFound: no task in the file has that id or key.
+	ErrNotFound = errors.New("no such task in the view file")
+)
+
+// Place is where the file has a task.
+type Place uint8
+
+const (
+	Nowhere   Place = iota
+	InImage         // among those that memory holds too
+	InArchive       // among those that have ended and may leave memory
+)
+
+// Row is a task as the file keeps it.
+type Row struct {
+	Task  task.Task
+	Group uint32      // of its type and queue, see State
+	Since task.Micros // pending: when it became free to start
+	Due   bool        // pending: it has been found due
+	// Events says where the task's events lie in the log. The file does not look into it.
+	Events []byte
+}
+
+// Group is what a group of tasks has in common for life.
+type Group struct{ Type, Queue string }
+
+// State is all of the views that is not a task.
+type State struct {
+	Seq     int64    // the last event applied; 0 = none
+	Hash    [32]byte // of that event
+	Groups  []Group  // by number; it only grows
+	Counts  []int64  // of tasks, by facet = group × FacetSpan + status
+	Windows []byte   // the file does not look into it
+}
+
+// FacetSpan is how many facets a group has: one for each status, None among them.
+var FacetSpan = uint32(len(task.Statuses()) + 1)
+
+// Query says which archived tasks to find. All bounds are combined with "and".
+type Query struct {
+	Facets  []uint32    // any of; nil = all of them
+	Tags    []string    // any of; nil = all tasks
+	From    int64       // submit seq, inclusive; 0 = no bound
+	Before  int64       // submit seq, exclusive; 0 = no bound
+	LeastID ulid.ULID   // bounds of the id, both inclusive; both zero = no bound
+	MostID  ulid.ULID   //
+	MinRun  task.Micros // bounds of CompletedAt − StartedAt, both inclusive; 0 = no bound.
+	MaxRun  task.Micros // With either set, tasks that never started do not match
+	LastSeq int64       // only tasks whose latest event is not after this one
+	// Without, if not nil, tells of a submit seq that its task is not to be found.
+	Without func(submitSeq int64) bool
+}
