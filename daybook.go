@@ -49,6 +49,9 @@ type Options struct {
 	// Rebuilding is called now and then while the views are rebuilt, with the seq
 	// reached and the log's head; nil = not.
 	Rebuilding func(done, head int64)
+	// Indexing is called now and then while the indexes of a rebuilt view file are made,
+	// with the tasks done and all of them; nil = not.
+	Indexing func(done, total int64)
 }
 
 // Daybook is one open queue.
@@ -66,7 +69,7 @@ type Daybook struct {
 	wireErr   error
 }
 
-// Open opens or makes the queue in o.Data and rebuilds its views. The built-in task
+// Open opens or makes the queue in o.Data and its views. The built-in task
 // types are registered. Close it after Run has returned. Errors: a folder that another
 // process holds, a log that is damaged, shorter than what was acknowledged or written
 // by a newer Daybook; each says what to do.
@@ -85,11 +88,14 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	if d.log, err = sqlitelog.Open(ctx, sqlitelog.Options{Dir: o.Data, AcceptLoss: o.AcceptLoss, Logger: o.Logger}); err != nil {
 		return nil, err
 	}
-	if d.views, err = projection.Rebuild(ctx, d.log, o.Rebuilding); err != nil {
-		return nil, errors.Join(fmt.Errorf("rebuild the views: %w", err), d.log.Close())
-	}
 	if d.files, err = files.Open(filepath.Join(o.Data, "files")); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the files: %w", err), d.log.Close())
+	}
+	d.views, err = projection.Open(ctx, d.log, projection.Options{
+		Dir: o.Data, Progress: o.Rebuilding, Indexing: o.Indexing, Logger: o.Logger,
+	})
+	if err != nil {
+		return nil, errors.Join(err, d.files.Close(), d.log.Close())
 	}
 	d.payloads = eventlog.NewPayloads(d.log, payloadCache)
 	return d, nil
@@ -160,7 +166,21 @@ func (d *Daybook) Run(ctx context.Context) error {
 	if err := d.connect(); err != nil {
 		return err
 	}
-	return d.scheduler.Run(ctx)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	over := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-d.views.Failed():
+			stop()
+		case <-over:
+		}
+	})
+	err := d.scheduler.Run(ctx)
+	close(over)
+	watch.Wait()
+	return errors.Join(err, d.views.Err())
 }
 
 // Handler answers the REST API, the event streams and the page. Writes are answered
@@ -181,9 +201,9 @@ func (d *Daybook) StopStreams() {
 	}
 }
 
-// Close closes the log and the files. Call it after Run has returned.
+// Close closes the views, the log and the files. Call it after Run has returned.
 func (d *Daybook) Close() error {
-	return errors.Join(d.files.Close(), d.log.Close())
+	return errors.Join(d.views.Close(), d.files.Close(), d.log.Close())
 }
 
 // connect makes the scheduler and the API once, when all types are registered.

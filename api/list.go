@@ -24,7 +24,7 @@ const (
 )
 
 // filterKeys are the query keys that say which tasks match; a cursor is bound to them.
-var filterKeys = []string{"status", "task_type", "queue", "tag", "q", "created_after", "created_before"}
+var filterKeys = []string{"status", "task_type", "queue", "tag", "q", "created_after", "created_before", "duration_min", "duration_max"}
 
 // listing is one list request.
 type listing struct {
@@ -124,7 +124,8 @@ func (f *found) headers(p *reply, l *listing, q *query) {
 
 // listingOf reads the request.
 func listingOf(r *http.Request) (*listing, *query, error) {
-	q, err := queryOf(r, "status*", "task_type*", "queue*", "tag*", "q", "created_after", "created_before", "limit",
+	q, err := queryOf(r, "status*", "task_type*", "queue*", "tag*", "q", "created_after", "created_before",
+		"duration_min", "duration_max", "limit",
 		"cursor", "fields", "format")
 	if err != nil {
 		return nil, nil, err
@@ -151,6 +152,8 @@ func filterOf(q *query) projection.Query {
 		Tags:          q.list("tag"),
 		CreatedAfter:  q.moment("created_after"),
 		CreatedBefore: q.moment("created_before"),
+		MinRun:        q.seconds("duration_min"),
+		MaxRun:        q.seconds("duration_max"),
 	}
 	for _, name := range q.list("status") {
 		status, ok := task.ParseStatus(name)

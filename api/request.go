@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -226,4 +227,19 @@ func (q *query) choice(key string, of ...string) string {
 		return ""
 	}
 	return text
+}
+
+// seconds is the span of key in seconds, to the microsecond, 0 when absent.
+func (q *query) seconds(key string) task.Micros {
+	text := q.text(key)
+	if text == "" {
+		return 0
+	}
+	const most = 1e9 // seconds
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(n >= 0 && n <= most) {
+		q.wrong(key, "must be a number of seconds between 0 and 1000000000")
+		return 0
+	}
+	return task.Micros(math.Round(n * float64(task.Second)))
 }

@@ -40,85 +40,162 @@ func (v *Views) ApplyChanges(changes []Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	if err := v.applyBatch(changes); err != nil {
+	back, err := v.bring(changes)
+	if err != nil {
+		return err
+	}
+	if err := v.applyBatch(changes, back); err != nil {
 		return err
 	}
 	v.moved.Raise()
+	return v.keeper.pace()
+}
+
+// bring fetches the tasks that have left memory and that the changes lead back, before
+// the lock is taken.
+func (v *Views) bring(changes []Change) (map[ulid.ULID]*fileRow, error) {
+	if v.keeper == nil {
+		return nil, nil
+	}
+	var back map[ulid.ULID]*fileRow
+	for _, c := range changes {
+		if !canFollowEnd(c.Event.Type) || v.has(c.ID) || back[c.ID] != nil {
+			continue
+		}
+		row, err := v.keeper.fetch(c.ID)
+		if err != nil {
+			return nil, err
+		}
+		if row == nil {
+			continue // the fold refuses it
+		}
+		if back == nil {
+			back = make(map[ulid.ULID]*fileRow)
+		}
+		back[c.ID] = row
+	}
+	return back, nil
+}
+
+// bringOne does the same for one task, while the lock is held.
+func (v *Views) bringOne(id ulid.ULID) error {
+	if v.keeper == nil || v.table.find(id) != nil {
+		return nil
+	}
+	row, err := v.keeper.fetch(id)
+	if row != nil {
+		v.back = map[ulid.ULID]*fileRow{id: row}
+	}
+	return err
+}
+
+// canFollowEnd tells whether an event of the type can follow on the end of a task. All
+// others are of tasks that are in memory.
+func canFollowEnd(e task.EventType) bool {
+	return e == task.EventRetried || e == task.EventErased || e == task.EventLateResultRefused
+}
+
+func (v *Views) has(id ulid.ULID) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.table.find(id) != nil
+}
+
+func (v *Views) applyBatch(changes []Change, back map[ulid.ULID]*fileRow) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.begin(back)
+	for _, c := range changes {
+		if err := v.fold(c.ID, c.Event); err != nil {
+			return err
+		}
+	}
+	v.settle(changes[len(changes)-1].Event.Seq)
 	return nil
 }
 
-func (v *Views) applyBatch(changes []Change) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+// begin starts a batch. back are tasks that have left memory, should they be needed.
+func (v *Views) begin(back map[ulid.ULID]*fileRow) {
 	v.batch++
-	v.touched = v.touched[:0]
-	for _, c := range changes {
-		rec, err := v.fold(c.ID, c.Event)
-		if err != nil {
-			return err
-		}
-		if rec != nil && rec.batch != v.batch {
-			rec.batch = v.batch
-			v.touched = append(v.touched, rec)
-		}
-	}
+	v.touched, v.back = v.touched[:0], back
+}
+
+// settle ends a batch: the views that look at what became of a task, not at how, are
+// brought up to date, and seq is what they all show.
+func (v *Views) settle(seq int64) {
 	for _, rec := range v.touched {
 		v.index(rec)
 	}
 	clear(v.touched)
 	v.order.settle()
-	v.seq.Store(changes[len(changes)-1].Event.Seq)
-	return nil
+	v.seq.Store(seq)
 }
 
-// fold folds one event into the task and the views that go event by event. index must
-// follow, once for all events of the task. The record is nil for an event of another
-// stream.
-func (v *Views) fold(id ulid.ULID, e *task.Event) (*record, error) {
+// fold folds one event into the task and the views that go event by event. settle must
+// follow, once for many events.
+func (v *Views) fold(id ulid.ULID, e *task.Event) error {
 	if e.Type == 0 {
-		v.history.add(e.Seq, 0)
 		v.recent.add(e.Seq, nil)
-		return nil, nil
+		return nil
 	}
 	if e.Type == task.EventSubmitted {
 		return v.foldFirst(id, e)
 	}
 	rec := v.table.find(id)
 	if rec == nil {
-		return v.foldFirst(id, e) // which refuses it
+		row := v.back[id]
+		if row == nil {
+			return v.foldFirst(id, e) // which refuses it
+		}
+		rec = v.restore(row)
 	}
+	v.touch(rec)
 	before, previous := rec.task.Status, rec.task.LastSeq
 	if err := task.Apply(&rec.task, id, e); err != nil {
-		return nil, fmt.Errorf("apply event %d to %s: %w", e.Seq, task.StreamOf(id), err)
+		return fmt.Errorf("apply event %d to %s: %w", e.Seq, task.StreamOf(id), err)
 	}
-	rec.observe(before, e)
-	v.windows.add(rec, before, e)
-	v.history.add(e.Seq, e.Seq-previous)
-	v.recent.add(e.Seq, rec)
-	return rec, nil
+	rec.trail.add(e.Seq - previous)
+	v.note(rec, before, e)
+	return nil
 }
 
 // foldFirst folds the first event of a task.
-func (v *Views) foldFirst(id ulid.ULID, e *task.Event) (*record, error) {
+func (v *Views) foldFirst(id ulid.ULID, e *task.Event) error {
 	rec := v.table.next()
 	if err := task.Apply(&rec.task, id, e); err != nil {
-		return nil, fmt.Errorf("apply event %d to %s: %w", e.Seq, task.StreamOf(id), err)
-	}
-	if !v.table.add(rec) {
-		return nil, fmt.Errorf("apply event %d to %s: %w: %s of a task that exists", e.Seq, task.StreamOf(id), task.ErrIllegal, e.Type)
+		return fmt.Errorf("apply event %d to %s: %w", e.Seq, task.StreamOf(id), err)
 	}
 	rec.group = v.counts.group(rec.task.Type, rec.task.Queue)
-	*v.table.facet(rec.number) = v.counts.enter(rec)
+	rec.facet = v.counts.enter(rec)
+	if !v.table.add(rec) {
+		return fmt.Errorf("apply event %d to %s: %w: %s of a task that exists", e.Seq, task.StreamOf(id), task.ErrIllegal, e.Type)
+	}
+	v.addKey(rec)
+	v.touch(rec)
+	v.note(rec, task.None, e)
+	return nil
+}
+
+func (v *Views) addKey(rec *record) {
 	if key := rec.task.IdempotencyKey; key != "" {
 		if _, taken := v.keys[key]; !taken {
-			v.keys[key] = rec.number
+			v.keys[key] = rec.slot
 		}
 	}
-	rec.observe(task.None, e)
-	v.windows.add(rec, task.None, e)
-	v.history.add(e.Seq, 0)
+}
+
+// note keeps what goes event by event.
+func (v *Views) note(rec *record, before task.Status, e *task.Event) {
+	rec.observe(before, e)
+	v.windows.add(rec, before, e)
 	v.recent.add(e.Seq, rec)
-	return rec, nil
+	if v.keeper != nil && rec.task.Status.Ended() {
+		v.ended.push(end{e.Seq, rec.slot})
+	}
+	if rec.batch != v.batch {
+		rec.batch = v.batch
+		v.touched = append(v.touched, rec)
+	}
 }
 
 // observe keeps since and due true.
@@ -129,8 +206,10 @@ func (rec *record) observe(before task.Status, e *task.Event) {
 	}
 }
 
-// index brings the views up to date that look at what became of a task, not at how.
+// index brings up to date where the task is counted and where it waits.
 func (v *Views) index(rec *record) {
-	v.counts.move(v.table.facet(rec.number), rec)
+	if v.counts.move(rec) {
+		v.table.refacet(rec)
+	}
 	v.order.put(rec)
 }

@@ -77,18 +77,8 @@ func BenchmarkFold(b *testing.B) {
 	b.ResetTimer()
 	for range b.N {
 		v := newViews(int64(len(raw)) / eventsPerTask)
-		var e task.Event
-		for _, event := range raw {
-			id, err := v.decoder.decode(&e, event)
-			if err == nil {
-				_, err = v.fold(id, &e)
-			}
-			if err != nil {
-				b.Fatal(err)
-			}
-		}
-		for number := range v.table.size {
-			v.index(v.table.at(number))
+		if err := v.replay(b.Context(), tape{events: raw}, nil); err != nil {
+			b.Fatal(err)
 		}
 	}
 	perEvent(b, len(raw), cpu)

@@ -28,10 +28,11 @@ func (v *Views) Changes(after int64, limit int) (rows []task.Task, seq int64, tr
 	if seq-after > recentSize {
 		return nil, seq, true
 	}
+	truncated = max(after, 0) < max(v.evicted, v.loaded) // it may have left memory, or never been there
 	rows = make([]task.Task, 0, min(limit, int(max(seq-after, 0))))
 	for s := seq; s > max(after, 0); s-- {
 		rec := v.recent.at(s)
-		if rec == nil || rec.task.LastSeq != s {
+		if rec == nil || rec.gone || rec.task.LastSeq != s {
 			continue // of no task, or met already at its latest event
 		}
 		if len(rows) == limit {

@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"slices"
 
+	"daybook/projection/viewfile"
 	"daybook/task"
 )
 
 // statusSpan is how many facets a group has: one for each status, None among them.
-var statusSpan = uint32(len(task.Statuses()) + 1)
+var statusSpan = viewfile.FacetSpan
 
 // groupName is what a group of tasks has in common for life.
 type groupName struct{ taskType, queue string }
@@ -44,13 +45,16 @@ func (c *counts) enter(rec *record) uint32 {
 	return f
 }
 
-// move counts the task where it is now instead of at the facet kept in at.
-func (c *counts) move(at *uint32, rec *record) {
-	if f := facetOf(rec); f != *at {
-		c.n[*at]--
-		c.n[f]++
-		*at = f
+// move counts the task where it is now, and tells whether that is another place.
+func (c *counts) move(rec *record) bool {
+	f := facetOf(rec)
+	if f == rec.facet {
+		return false
 	}
+	c.n[rec.facet]--
+	c.n[f]++
+	rec.facet = f
+	return true
 }
 
 // Count is how many tasks there are of one status, type and queue.

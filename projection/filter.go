@@ -16,6 +16,8 @@ type filter struct {
 	total  int64  // tasks in those facets
 
 	tags       []string
+	minRun     task.Micros
+	maxRun     task.Micros
 	byID       bool // first … last bounds the id
 	first      ulid.ULID
 	last       ulid.ULID
@@ -25,7 +27,7 @@ type filter struct {
 // newFilter makes a filter on the groups there are. A task that is submitted later may
 // be of a new one: it lies outside the scan.
 func newFilter(q Query, c *counts) filter {
-	f := filter{tags: q.Tags}
+	f := filter{tags: q.Tags, minRun: q.MinRun, maxRun: q.MaxRun}
 	if len(q.Statuses)+len(q.Types)+len(q.Queues) > 0 {
 		f.facets = make([]bool, len(c.n))
 	}
@@ -65,10 +67,7 @@ func prefixBounds(prefix string) (first, last ulid.ULID, ok bool) {
 }
 
 // plain tells that total is the number of matches.
-func (f *filter) plain() bool { return len(f.tags) == 0 && !f.byID }
-
-// everything tells that every task matches.
-func (f *filter) everything() bool { return f.plain() && f.facets == nil }
+func (f *filter) plain() bool { return len(f.tags) == 0 && !f.byID && f.minRun == 0 && f.maxRun == 0 }
 
 // matchesNothing tells that no task can match.
 func (f *filter) matchesNothing() bool { return f.total == 0 || f.impossible }
@@ -81,6 +80,9 @@ func (f *filter) rest(t *task.Task) bool {
 	if f.byID && (bytes.Compare(t.ID[:], f.first[:]) < 0 || bytes.Compare(t.ID[:], f.last[:]) > 0) {
 		return false
 	}
+	if !f.ran(t) {
+		return false
+	}
 	if len(f.tags) == 0 {
 		return true
 	}
@@ -90,4 +92,29 @@ func (f *filter) rest(t *task.Task) bool {
 		}
 	}
 	return false
+}
+
+// ran tells whether the task ran for a time within the bounds.
+func (f *filter) ran(t *task.Task) bool {
+	if f.minRun == 0 && f.maxRun == 0 {
+		return true
+	}
+	run := t.CompletedAt - t.StartedAt
+	return t.StartedAt != 0 && t.CompletedAt != 0 && run >= f.minRun && (f.maxRun == 0 || run <= f.maxRun)
+}
+
+// endedFacets lists the facets to take that a task in the archive can have.
+func (f *filter) endedFacets() []uint32 {
+	var list []uint32
+	for i, wanted := range f.facets {
+		if wanted && task.Status(uint32(i)%statusSpan).Ended() {
+			list = append(list, uint32(i))
+		}
+	}
+	return list
+}
+
+// takes tells whether a task of the group matches.
+func (f *filter) takes(group uint32, t *task.Task) bool {
+	return f.facet(group*statusSpan+uint32(t.Status)) && f.rest(t)
 }

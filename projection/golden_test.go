@@ -116,9 +116,9 @@ func goldenOf(t testing.TB, v *Views, r *task.Task) goldenTask {
 
 // tasksGolden is tasks.golden.json: all tasks in the order of submission.
 func tasksGolden(t testing.TB, v *Views) []byte {
-	list := make([]goldenTask, 0, v.table.size)
-	for number := range v.table.size {
-		list = append(list, goldenOf(t, v, &v.table.at(number).task))
+	list := make([]goldenTask, 0, v.table.size())
+	for rec := range v.table.records {
+		list = append(list, goldenOf(t, v, &rec.task))
 	}
 	return marshal(t, list)
 }
@@ -147,7 +147,7 @@ func statsGolden(t testing.TB, v *Views, now task.Micros) []byte {
 func describe(v *Views, names []string) []string {
 	for i, name := range names {
 		id, _ := task.ParseID(name)
-		r := v.Peek(id)
+		r, _ := v.Find(id) // in memory: there is no error
 		names[i] = fmt.Sprintf("%s priority %d, due %s, submitted as %d", name, r.Priority, moment(r.DueAt), r.SubmitSeq)
 	}
 	return names

@@ -1,10 +1,16 @@
 package projection
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"math"
+	"slices"
 
+	"daybook/projection/viewfile"
 	"daybook/task"
+
+	"github.com/tidwall/btree"
 )
 
 // Query says which tasks to list, newest first. Lists mean "any of"; empty means all.
@@ -16,6 +22,8 @@ type Query struct {
 	IDPrefix      string      // of the id as clients see it
 	CreatedAfter  task.Micros // exclusive; 0 = no bound
 	CreatedBefore task.Micros // exclusive; 0 = no bound
+	MinRun        task.Micros // bounds of the time from the latest start to the end, both inclusive;
+	MaxRun        task.Micros // 0 = no bound. With one set, only tasks match that have started and ended
 	Before        int64       // only tasks submitted before this seq; 0 = from the newest
 	Limit         int         // 1 … 1000
 }
@@ -41,46 +49,124 @@ type Page struct {
 }
 
 const (
-	// scanChunk is how many tasks are looked at before the writer gets its turn.
+	// scanChunk is how many tasks in memory are looked at before the writer gets its turn.
 	scanChunk = 2048
 	// countLimit is where counting stops for filters that have no counter.
 	countLimit = 10_000
+	// tries is how often a list begins again because tasks came back to memory meanwhile,
+	// before it keeps the writer waiting.
+	tries = 3
 )
 
-// List returns one page. Errors: ErrLimit, ctx's.
+// List returns one page. Errors: ErrLimit, those of the view file, ctx's.
 func (v *Views) List(ctx context.Context, q Query) (Page, error) {
 	if q.Limit < 1 || q.Limit > MaxLimit {
 		return Page{}, ErrLimit
 	}
-	l := v.startListing(q)
-	for !l.done() {
-		if err := ctx.Err(); err != nil {
+	if v.keeper == nil {
+		l, err := v.scanAll(ctx, q, nil, false)
+		if err != nil {
 			return Page{}, err
 		}
-		v.scan(l)
+		return l.finish(), nil
 	}
-	return l.page, nil
+	var page Page
+	err := v.keeper.reading(ctx, func(r *viewfile.Reader) (err error) {
+		page, err = v.listBoth(ctx, q, r)
+		return err
+	})
+	return page, err
+}
+
+// listBoth lists what is in memory and what is in the file, in one order.
+func (v *Views) listBoth(ctx context.Context, q Query, r *viewfile.Reader) (Page, error) {
+	for try := 1; ; try++ {
+		l, err := v.scanAll(ctx, q, r, try == tries)
+		if err != nil {
+			return Page{}, err
+		}
+		if l.moved {
+			continue
+		}
+		if err := l.addFile(ctx, q, r); err != nil {
+			return Page{}, err
+		}
+		return l.finish(), nil
+	}
+}
+
+// scanAll looks at the tasks in memory, then fixes what the reader of the file sees, in
+// one step with the last look. still keeps the writer waiting all the time.
+func (v *Views) scanAll(ctx context.Context, q Query, r *viewfile.Reader, still bool) (*listing, error) {
+	chunk := scanChunk
+	if still {
+		chunk = math.MaxInt
+	}
+	l := &listing{limit: q.Limit}
+	for first := true; first || !l.done(); first = false {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := v.scan(l, q, r, first, chunk); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
 }
 
 // listing is one List on its way from the newest task to the oldest.
 type listing struct {
 	filter filter
-	before uint32 // rows have smaller numbers
+	before int64 // rows have smaller submit seqs
 	limit  int
-	full   bool // the page is, and it is known whether another follows
 	// counted tells that page.Total was known from the start.
 	counted bool
 
-	next, end uint32 // numbers next−1 down to end are still to be looked at
-	page      Page
+	next, end int64   // submit seqs below next, down to end, are still to be looked at
+	matched   []int64 // submit seqs, falling, of what was counted
+	page      Page    // with one row more than the limit, if there is one
+
+	// Of the file, as it was when the last of memory was looked at.
+	returns  int64
+	evicted  int64
+	returned *btree.Set[int64]
+	moved    bool // tasks came back to memory meanwhile: the listing must begin again
+}
+
+// scan looks at the next chunk.
+func (v *Views) scan(l *listing, q Query, r *viewfile.Reader, first bool, chunk int) error {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if first {
+		v.startListing(l, q)
+	}
+	looked := 0
+	v.table.lines.Descend(line{seq: l.next - 1}, func(at line) bool {
+		if l.done() || at.seq < l.end || looked == chunk {
+			return false
+		}
+		looked++
+		l.next = at.seq
+		if l.filter.facet(at.facet) && l.filter.rest(&v.table.at(at.slot).task) {
+			l.take(&v.table.at(at.slot).task)
+		}
+		return true
+	})
+	if looked < chunk {
+		l.next = l.end
+	}
+	if l.done() && r != nil {
+		return v.fix(l, r)
+	}
+	return nil
 }
 
 // startListing looks at what can be known without a scan.
-func (v *Views) startListing(q Query) *listing {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	l := &listing{filter: newFilter(q, &v.counts), limit: q.Limit, next: v.table.size, before: v.table.size}
+func (v *Views) startListing(l *listing, q Query) {
+	l.filter = newFilter(q, &v.counts)
 	l.page = Page{Seq: v.Seq(), Exact: true}
+	l.returns, l.evicted = v.returns.Load(), v.evicted
+	l.next, l.before = math.MaxInt64, math.MaxInt64
 	if q.CreatedAfter != 0 {
 		l.end = v.table.firstAfter(q.CreatedAfter)
 	}
@@ -88,45 +174,43 @@ func (v *Views) startListing(q Query) *listing {
 		l.next = v.table.firstAfter(q.CreatedBefore - 1)
 	}
 	if q.Before != 0 {
-		l.before = v.table.firstFrom(q.Before)
+		l.before = q.Before
 	}
 	switch {
 	case l.filter.matchesNothing():
 		l.counted, l.next = true, l.end
 	case l.filter.plain() && q.CreatedAfter == 0 && q.CreatedBefore == 0:
 		l.counted, l.page.Total = true, l.filter.total
-	case l.filter.everything():
-		l.counted, l.page.Total = true, int64(max(l.next, l.end)-l.end)
 	}
 	if l.counted {
 		l.next = min(l.next, l.before) // nothing to count above
-		l.page.Tasks = make([]task.Task, 0, min(int64(l.limit), l.page.Total))
 	}
-	return l
+}
+
+// fix settles what is seen of the file.
+func (v *Views) fix(l *listing, r *viewfile.Reader) error {
+	if l.moved = v.returns.Load() != l.returns; l.moved {
+		return nil
+	}
+	if l.evicted == v.evicted {
+		l.matched = nil // nothing has left memory since the scan began
+	}
+	l.evicted = v.evicted
+	if v.returned.Len() > 0 {
+		v.copying.Lock() // Copy marks the set; other readers may be here too
+		l.returned = v.returned.Copy()
+		v.copying.Unlock()
+	}
+	return r.Fix()
 }
 
 func (l *listing) done() bool {
-	return l.next <= l.end || l.full && (l.counted || !l.page.Exact)
-}
-
-// scan looks at the next chunk.
-func (v *Views) scan(l *listing) {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	stop := l.end
-	if l.next-l.end > scanChunk {
-		stop = l.next - scanChunk
-	}
-	for l.next > stop && !l.done() {
-		l.next--
-		if l.filter.facet(*v.table.facet(l.next)) && l.filter.rest(&v.table.at(l.next).task) {
-			l.take(v.table.at(l.next))
-		}
-	}
+	return l.next <= l.end || len(l.page.Tasks) > l.limit && (l.counted || !l.page.Exact)
 }
 
 // take counts a match, and makes it a row if it belongs to the page.
-func (l *listing) take(rec *record) {
+func (l *listing) take(t *task.Task) {
+	l.matched = append(l.matched, t.SubmitSeq)
 	if !l.counted {
 		if l.page.Total == countLimit {
 			l.page.Exact = false
@@ -134,12 +218,105 @@ func (l *listing) take(rec *record) {
 			l.page.Total++
 		}
 	}
-	switch {
-	case rec.number >= l.before || l.full:
-	case len(l.page.Tasks) < l.limit:
-		l.page.Tasks = append(l.page.Tasks, rec.task)
-		l.full = l.counted && l.page.Total == int64(len(l.page.Tasks)) // no other can follow
-	default:
-		l.full, l.page.Next = true, l.page.Tasks[l.limit-1].SubmitSeq
+	if t.SubmitSeq < l.before && len(l.page.Tasks) <= l.limit {
+		l.page.Tasks = append(l.page.Tasks, *t)
 	}
+}
+
+// addFile counts the matches in the file and merges their rows with those of memory.
+func (l *listing) addFile(ctx context.Context, q Query, r *viewfile.Reader) error {
+	find, err := l.fileQuery(ctx, q, r)
+	if err != nil || find == nil {
+		return err
+	}
+	if !l.counted && l.page.Exact {
+		n, err := r.Count(ctx, find, countLimit+1-l.page.Total)
+		if err != nil {
+			return err
+		}
+		l.page.Total += n
+		if l.page.Total > countLimit {
+			l.page.Total, l.page.Exact = countLimit, false
+		}
+	}
+	find.Before = min(find.Before, l.before)
+	if rows := l.page.Tasks; len(rows) > l.limit {
+		find.From = max(find.From, rows[l.limit].SubmitSeq+1) // what lies below is not of this page
+	}
+	if find.From >= find.Before {
+		return nil
+	}
+	rows, err := r.Rows(ctx, find, l.limit+1)
+	if err != nil {
+		return err
+	}
+	if len(rows) > 0 {
+		l.merge(rows)
+	}
+	return nil
+}
+
+// fileQuery is the query as the file takes it, nil when nothing there can match.
+func (l *listing) fileQuery(ctx context.Context, q Query, r *viewfile.Reader) (*viewfile.Query, error) {
+	find := &viewfile.Query{
+		Tags: q.Tags, Before: math.MaxInt64, MinRun: q.MinRun, MaxRun: q.MaxRun,
+		LeastID: l.filter.first, MostID: l.filter.last, LastSeq: l.evicted,
+	}
+	if l.filter.matchesNothing() || l.evicted == 0 {
+		return nil, nil
+	}
+	if l.filter.facets != nil {
+		if find.Facets = l.filter.endedFacets(); len(find.Facets) == 0 {
+			return nil, nil
+		}
+	}
+	var err error
+	if q.CreatedAfter != 0 {
+		if find.From, err = r.FirstAfter(ctx, q.CreatedAfter); err != nil {
+			return nil, err
+		}
+	}
+	if q.CreatedBefore != 0 {
+		if find.Before, err = r.FirstAfter(ctx, q.CreatedBefore-1); err != nil {
+			return nil, err
+		}
+	}
+	if l.returned != nil || len(l.matched) > 0 {
+		find.Without = l.without
+	}
+	return find, nil
+}
+
+// without tells that a task in the file was found in memory, or will be.
+func (l *listing) without(submitSeq int64) bool {
+	if l.returned != nil && l.returned.Contains(submitSeq) {
+		return true
+	}
+	_, met := slices.BinarySearchFunc(l.matched, submitSeq, func(at, seq int64) int {
+		return cmp.Compare(seq, at) // they fall
+	})
+	return met
+}
+
+// merge brings the rows of the file into the order of submission.
+func (l *listing) merge(rows []viewfile.Row) {
+	memory := l.page.Tasks
+	merged := make([]task.Task, 0, l.limit+1)
+	for len(merged) <= l.limit && (len(memory) > 0 || len(rows) > 0) {
+		if len(rows) == 0 || len(memory) > 0 && memory[0].SubmitSeq > rows[0].Task.SubmitSeq {
+			merged, memory = append(merged, memory[0]), memory[1:]
+		} else {
+			merged, rows = append(merged, rows[0].Task), rows[1:]
+		}
+	}
+	l.page.Tasks = merged
+}
+
+// finish cuts the row too many, which only tells that another page follows.
+func (l *listing) finish() Page {
+	if len(l.page.Tasks) > l.limit {
+		l.page.Tasks = l.page.Tasks[:l.limit]
+		l.page.Next = l.page.Tasks[l.limit-1].SubmitSeq
+	}
+	return l.page
 }

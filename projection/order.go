@@ -1,9 +1,13 @@
 package projection
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"sync/atomic"
 
+	"daybook/projection/viewfile"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -69,7 +73,7 @@ func (o *order) put(rec *record) {
 	case inWaiting:
 		o.waiting.Load(key)
 	case inRunning:
-		rec.slot = int32(len(o.running))
+		rec.lane = int32(len(o.running))
 		o.running = append(o.running, rec)
 	}
 }
@@ -99,7 +103,7 @@ func (o *order) remove(rec *record) {
 	case inRunning:
 		last := len(o.running) - 1
 		moved := o.running[last]
-		o.running[rec.slot], moved.slot = moved, rec.slot
+		o.running[rec.lane], moved.lane = moved, rec.lane
 		o.running[last] = nil
 		o.running = o.running[:last]
 	}
@@ -114,22 +118,65 @@ func (v *Views) ReadyCount() int { return int(v.order.readyCount.Load()) }
 
 // What follows is for the one goroutine that writes.
 
-// Peek returns the task itself, nil if there is none. Not to be changed or kept.
-func (v *Views) Peek(id ulid.ULID) *task.Task {
-	rec := v.table.find(id)
-	if rec == nil {
-		return nil
+// Find returns the task, nil if there is none. Not to be changed, nor kept beyond the
+// next ApplyChanges. Errors: those of the view file.
+func (v *Views) Find(id ulid.ULID) (*task.Task, error) {
+	if t := v.peek(id); t != nil || v.keeper == nil {
+		return t, nil
 	}
-	return &rec.task
+	row, err := v.keeper.byID(context.Background(), id)
+	return found(&row, err)
 }
 
-// ByKey returns the task submitted with that idempotency key, nil if there is none.
-func (v *Views) ByKey(key string) *task.Task {
-	number, ok := v.keys[key]
-	if !ok {
-		return nil
+func (v *Views) peek(id ulid.ULID) *task.Task {
+	v.mu.RLock() // another goroutine lets tasks go
+	defer v.mu.RUnlock()
+	if rec := v.table.find(id); rec != nil {
+		return &rec.task
 	}
-	return &v.table.at(number).task
+	return nil
+}
+
+// FindByKey returns the task submitted with that idempotency key, nil if there is none, as
+// Find does.
+func (v *Views) FindByKey(key string) (*task.Task, error) {
+	if t := v.peekKey(key); t != nil || v.keeper == nil {
+		return t, nil
+	}
+	row, err := v.keeper.byKey(context.Background(), key)
+	return found(&row, err)
+}
+
+func (v *Views) peekKey(key string) *task.Task {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if slot, ok := v.keys[key]; ok {
+		return &v.table.at(slot).task
+	}
+	return nil
+}
+
+// found is the task in the row, nil if there is none.
+func found(row *fileRow, err error) (*task.Task, error) {
+	switch {
+	case errors.Is(err, viewfile.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look for a task: %w", err)
+	}
+	return &row.Task, nil
+}
+
+// Peek is Find for tasks that are in memory for sure.
+func (v *Views) Peek(id ulid.ULID) *task.Task {
+	t, _ := v.Find(id)
+	return t
+}
+
+// ByKey is FindByKey without a word about errors.
+func (v *Views) ByKey(key string) *task.Task {
+	t, _ := v.FindByKey(key)
+	return t
 }
 
 // Promote makes ready the pending tasks that are due by now.

@@ -15,6 +15,7 @@ import (
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
+	"github.com/tidwall/btree"
 )
 
 var (
@@ -34,17 +35,29 @@ type Views struct {
 	mu      sync.RWMutex
 	table   table    // guarded by mu
 	counts  counts   // guarded by mu
-	history history  // guarded by mu
 	recent  recent   // guarded by mu
 	windows *windows // guarded by mu
 	seq     atomic.Int64
 
+	// What follows says what memory and the view file have of the tasks; see keeper.
+	keeper   *keeper           // nil: all tasks stay in memory
+	ended    queue             // guarded by mu; tasks in memory that have ended
+	evicted  int64             // guarded by mu; archived tasks with a later last event are in memory too
+	returned *btree.Set[int64] // guarded by mu; submit seqs of tasks in memory whose archived row is old
+	copying  sync.Mutex        // beside mu, for readers that copy returned
+	returns  atomic.Int64      // how many tasks have come back to memory
+	epoch    uint64            // guarded by mu; the checkpoint after the one that is being written
+	dirty    []uint32          // guarded by mu; slots of what it is to write
+	images   []image           // guarded by mu; what the one being written still needs, as it was
+	loaded   int64             // what was changed up to here is not in recent
+
 	// Owned by the writer, read by nobody else.
 	order   order
-	keys    map[string]uint32 // idempotency key → number of the task
+	keys    map[string]uint32 // idempotency key → slot of the task in memory
 	decoder decoder
-	batch   uint64    // number of the batch that is being applied
-	touched []*record // by that batch, each once
+	batch   uint64                 // number of the batch that is being applied
+	touched []*record              // by that batch, each once
+	back    map[ulid.ULID]*fileRow // tasks that batch may lead back to memory
 
 	moved eventlog.Signal
 }
@@ -62,11 +75,13 @@ func New() *Views { return newViews(0) }
 // newViews makes room for so many tasks, which may become more.
 func newViews(tasks int64) *Views {
 	return &Views{
-		table:   table{numbers: make(map[ulid.ULID]uint32, tasks)},
-		counts:  counts{groups: make(map[groupName]uint32)},
-		windows: new(windows),
-		order:   newOrder(),
-		keys:    make(map[string]uint32),
+		table:    newTable(tasks),
+		counts:   counts{groups: make(map[groupName]uint32)},
+		windows:  new(windows),
+		epoch:    1,
+		returned: new(btree.Set[int64]),
+		order:    newOrder(),
+		keys:     make(map[string]uint32),
 	}
 }
 

@@ -8,51 +8,95 @@ import (
 	"daybook/task"
 )
 
-// progressEvery is how many events lie between two calls of progress.
-const progressEvery = 1 << 15
+const (
+	// progressEvery is how many events lie between two calls of progress.
+	progressEvery = 1 << 15
+	// replayBatch is how many events of a replay are folded as one batch.
+	replayBatch = 1 << 12
+)
 
-// A rebuild makes room for as many tasks as a log of this length has when most run once,
-// up to 100 MB, rather than grow as it goes.
+// A rebuild in memory makes room for as many tasks as a log of this length has when most
+// run once, up to 100 MB, rather than grow as it goes.
 const (
 	eventsPerTask = 3
 	mostRoom      = 1 << 22
 )
 
-// Rebuild folds the whole log, checking chain and gaps as it reads. progress, if not
-// nil, is called now and then with the seq that was reached and the head. Errors:
+// Rebuild folds the whole log into memory, checking chain and gaps as it reads. progress,
+// if not nil, is called now and then with the seq that was reached and the head. Errors:
 // those of Scan; one that wraps task.ErrIllegal or task.ErrData and names the seq;
 // ErrNewer for an unknown type of event or version of one.
 func Rebuild(ctx context.Context, log eventlog.Log, progress func(done, head int64)) (*Views, error) {
+	v := newViews(min(log.Head().Seq/eventsPerTask, mostRoom))
+	if err := v.replay(ctx, log, progress); err != nil {
+		return nil, fmt.Errorf("rebuild the views: %w", err)
+	}
+	return v, nil
+}
+
+// replay folds what the log has after what the views show.
+func (v *Views) replay(ctx context.Context, log eventlog.Log, progress func(done, head int64)) error {
 	if progress == nil {
 		progress = func(done, head int64) {}
 	}
-	head := log.Head().Seq
-	v := newViews(min(head/eventsPerTask, mostRoom))
-	var e task.Event
-	var seq int64
-	err := log.Scan(ctx, 0, func(raw *eventlog.Event) error {
-		if seq++; raw.Seq != seq {
-			return fmt.Errorf("read event %d: %w: want %d", raw.Seq, ErrGap, seq)
-		}
-		if seq%progressEvery == 0 {
-			progress(seq, max(seq, head))
-		}
-		id, err := v.decoder.decode(&e, raw)
-		if err != nil {
+	r := replay{v: v, seq: v.Seq(), head: log.Head().Seq, progress: progress}
+	if err := log.Scan(ctx, r.seq, r.take); err != nil {
+		r.close()
+		return err
+	}
+	if err := r.close(); err != nil {
+		return err
+	}
+	progress(r.seq, max(r.seq, r.head))
+	return nil
+}
+
+// replay is one reading of the log, folded batch by batch.
+type replay struct {
+	v         *Views
+	seq, head int64
+	open      int // events in the batch that is open; the lock is held
+	progress  func(done, head int64)
+	event     task.Event
+}
+
+func (r *replay) take(raw *eventlog.Event) error {
+	if r.seq++; raw.Seq != r.seq {
+		return fmt.Errorf("read event %d: %w: want %d", raw.Seq, ErrGap, r.seq)
+	}
+	if r.seq%progressEvery == 0 {
+		r.progress(r.seq, max(r.seq, r.head))
+	}
+	id, err := r.v.decoder.decode(&r.event, raw)
+	if err != nil {
+		return err
+	}
+	if r.open == 0 {
+		r.v.mu.Lock()
+		r.v.begin(nil)
+	}
+	r.open++
+	if canFollowEnd(r.event.Type) {
+		if err := r.v.bringOne(id); err != nil {
 			return err
 		}
-		_, err = v.fold(id, &e)
+	}
+	if err := r.v.fold(id, &r.event); err != nil {
 		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("rebuild the views: %w", err)
 	}
-	// What a task has become is all that the indexes ask for, so they are made once.
-	for number := range v.table.size {
-		v.index(v.table.at(number))
+	if r.open == replayBatch {
+		return r.close()
 	}
-	v.order.settle()
-	v.seq.Store(seq)
-	progress(seq, max(seq, head))
-	return v, nil
+	return nil
+}
+
+// close ends the batch.
+func (r *replay) close() error {
+	if r.open == 0 {
+		return nil
+	}
+	r.open = 0
+	r.v.settle(r.seq)
+	r.v.mu.Unlock()
+	return r.v.keeper.pace()
 }

@@ -37,19 +37,27 @@ func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 	t.Helper()
 	v.Promote(now)
 	s := snapshot{Seq: v.Seq(), NextDue: v.NextDue(), ReadyCount: v.ReadyCount()}
-	for number := range v.table.size {
-		r := v.table.at(number).task
-		seqs, err := v.History(context.Background(), r.ID)
+	for q := (Query{Limit: MaxLimit}); ; {
+		page, err := v.List(context.Background(), q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Tasks, s.Histories = append(s.Tasks, r), append(s.Histories, seqs)
+		for _, r := range page.Tasks {
+			seqs, err := v.History(context.Background(), r.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Tasks, s.Histories = append(s.Tasks, r), append(s.Histories, seqs)
+			if key := r.IdempotencyKey; key != "" {
+				s.Keys = append(s.Keys, fmt.Sprintf("%s = %s", key, must(t, v.FindByKey, key).Name()))
+			}
+		}
+		if q.Before = page.Next; q.Before == 0 {
+			break
+		}
 	}
 	s.Counts, _ = v.Counts()
 	s.Ready, s.Waiting, s.Running = orderOf(v)
-	for key := range v.keys {
-		s.Keys = append(s.Keys, fmt.Sprintf("%s = %s", key, v.ByKey(key).Name()))
-	}
 	slices.Sort(s.Keys)
 	for _, at := range []task.Micros{now, now + 59*task.Second, now + 301*task.Second, now + 3500*task.Second} {
 		windows, _ := v.Windows(at)
@@ -87,10 +95,20 @@ func sameViews(t failer, what string, want, got *Views, now task.Micros) {
 
 // statusOf is None for a task that there is not.
 func statusOf(v *Views, id ulid.ULID) task.Status {
-	if r := v.Peek(id); r != nil {
+	if r, err := v.Find(id); err == nil && r != nil {
 		return r.Status
 	}
 	return task.None
+}
+
+// must is the task that find finds by key.
+func must[K any](t failer, find func(K) (*task.Task, error), key K) *task.Task {
+	t.Helper()
+	r, err := find(key)
+	if err != nil || r == nil {
+		t.Fatalf("%v is not found: %v", key, err)
+	}
+	return r
 }
 
 // diffOf says how got differs from want; "" = not at all.

@@ -6,7 +6,7 @@ import (
 	"daybook/eventlog"
 )
 
-// tape is a log that can only be scanned: what Rebuild needs. It hands every event over
+// tape is a log that can be scanned and looked into, and no more: what views need. It hands every event over
 // in one buffer that it overwrites, as the contract of Scan allows.
 type tape struct {
 	eventlog.Log
@@ -14,6 +14,26 @@ type tape struct {
 }
 
 func (t tape) Head() eventlog.Head { return eventlog.Head{Seq: int64(len(t.events))} }
+
+func (t tape) ID() string { return logID }
+
+func (t tape) Events(_ context.Context, seqs []int64) ([]*eventlog.Event, error) {
+	list := make([]*eventlog.Event, len(seqs))
+	for i, seq := range seqs {
+		if seq < 1 || seq > int64(len(t.events)) {
+			return nil, eventlog.ErrNotFound
+		}
+		list[i] = t.events[seq-1]
+	}
+	return list, nil
+}
+
+func (t tape) Payload(_ context.Context, seq int64) ([]byte, error) {
+	if e := t.events[seq-1]; e.HasPayload {
+		return e.Payload, nil
+	}
+	return nil, eventlog.ErrNotFound
+}
 
 func (t tape) Scan(ctx context.Context, after int64, fn func(*eventlog.Event) error) error {
 	data := make([]byte, 0, 1024)

@@ -89,18 +89,31 @@ func (w *windows) tally(at task.Micros) *tally {
 	return t
 }
 
-// slice returns that of the ten seconds, emptied of what lay an hour before.
+// slice returns that of the ten seconds, empty if what is there lay an hour before.
 func (w *windows) slice(at task.Micros) *slice {
 	number := int64(at / sliceWidth)
 	s := w.slices[number%sliceCount]
-	if s == nil {
+	if s == nil || s.number != number { // never overwritten: a copy may point to it
 		s = &slice{number: number}
 		w.slices[number%sliceCount] = s
 	}
-	if s.number != number {
-		*s = slice{number: number}
-	}
 	return s
+}
+
+// copy returns what the windows are now, while they go on: only the latest slice changes.
+func (w *windows) copy() *windows {
+	c := *w
+	latest := -1
+	for i, s := range c.slices {
+		if s != nil && (latest < 0 || s.number > c.slices[latest].number) {
+			latest = i
+		}
+	}
+	if latest >= 0 {
+		s := *c.slices[latest]
+		c.slices[latest] = &s
+	}
+	return &c
 }
 
 // Windows returns the last minute, five minutes and hour, and the seq they show.

@@ -86,6 +86,13 @@ func (r *rebuildBar) Set(done, head int64) {
 	}
 }
 
+// SetIndexing draws how far the indexes are.
+func (r *rebuildBar) SetIndexing(done, total int64) {
+	if total > 0 {
+		r.bar.Draw("indexing views", float64(done)/float64(total), fmt.Sprintf("%s of %s tasks", grouped(done), grouped(total)))
+	}
+}
+
 // Done takes it away.
 func (r *rebuildBar) Done() { r.bar.Clear() }
 

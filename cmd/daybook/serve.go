@@ -68,6 +68,7 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 			AcceptLoss:  c.AcceptLoss,
 			Logger:      logger,
 			Rebuilding:  bar.Set,
+			Indexing:    bar.SetIndexing,
 		},
 	})
 	bar.Done()

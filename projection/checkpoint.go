@@ -1,0 +1,354 @@
+package projection
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"daybook/projection/viewfile"
+	"daybook/task"
+)
+
+const (
+	// copyChunk is how many records are copied before the writer gets its turn.
+	copyChunk = 256
+	// evictChunk is how many tasks leave memory before the writer gets its turn.
+	evictChunk = 512
+)
+
+// image is a task as it was when a checkpoint began, because it has changed since.
+type image struct {
+	row  fileRow
+	slot uint32
+	was  viewfile.Place
+}
+
+// checkpoint is one writing of the views, as they are at one seq, to the file.
+//
+// What it is to write are the records that are dirty in its epoch. The fold goes on
+// meanwhile: before it changes one of them that is not written yet, it puts an image of
+// it aside.
+type checkpoint struct {
+	state   viewfile.State
+	windows *windows
+	epoch   uint64
+	dirty   []uint32
+	horizon int64 // ended tasks whose last event is not after it are archived
+	ends    int   // that many of the queue are up to the horizon
+	trim    int64 // archive numbers up to it are forgotten
+
+	taken     []taken // what has been copied, should it have to be undone
+	rewritten []int64 // submit seqs of tasks whose archived row is gone or new
+}
+
+// taken is a record that was copied, and where the file had it before.
+type taken struct {
+	slot uint32
+	was  viewfile.Place
+}
+
+// marks is what the keeper must find again.
+type marks struct {
+	horizon int64 // archived tasks whose last event is not after it are not in memory
+	trimmed int64 // archive numbers up to it are forgotten
+}
+
+func (m marks) append(b []byte) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(m.horizon)), uint64(m.trimmed))
+}
+
+// touch must be called before a record is changed.
+func (v *Views) touch(rec *record) {
+	if v.keeper == nil || rec.dirty == v.epoch {
+		return
+	}
+	if rec.dirty != 0 { // the checkpoint that is being written has not come to it
+		v.images = append(v.images, image{rowOf(rec), rec.slot, rec.filed})
+	}
+	rec.dirty = v.epoch
+	v.dirty = append(v.dirty, rec.slot)
+}
+
+// rowOf is the record as the file keeps it.
+func rowOf(rec *record) fileRow {
+	return fileRow{
+		Task: rec.task, Group: rec.group, Since: rec.since, Due: rec.due,
+		Events: append([]byte(nil), rec.trail.bytes()...),
+	}
+}
+
+// checkpoint writes what has changed since the one before, in one transaction. Where
+// there is no room it writes nothing, for now.
+func (k *keeper) checkpoint() error {
+	if k.lag() == 0 && k.indexed.Load() == k.trimmed || !k.hasRoom() {
+		return nil
+	}
+	c := k.begin()
+	c.trim = k.indexed.Load()
+	err := k.write(c)
+	if viewfile.IsFull(err) {
+		k.undo(c)
+		k.logger.Warn("the view file waits for room on the disk", "error", err)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("write the view file: %w", err)
+	}
+	k.end(c)
+	k.kept.Raise()
+	poke(k.archived)
+	return nil
+}
+
+// begin settles what the checkpoint shows.
+func (k *keeper) begin() *checkpoint {
+	v := k.v
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c := &checkpoint{epoch: v.epoch, dirty: v.dirty, windows: v.windows.copy()}
+	v.epoch++
+	v.dirty = nil
+	seq := v.Seq()
+	c.state = viewfile.State{Seq: seq, Counts: append([]int64(nil), v.counts.n...)}
+	for _, name := range v.counts.names {
+		c.state.Groups = append(c.state.Groups, viewfile.Group{Type: name.taskType, Queue: name.queue})
+	}
+	c.horizon = max(seq-k.keep, v.evicted)
+	c.ends = v.ended.upTo(c.horizon)
+	return c
+}
+
+// write writes all of it.
+func (k *keeper) write(c *checkpoint) error {
+	if err := k.finishState(c); err != nil {
+		return err
+	}
+	batch, err := k.file.Begin()
+	if err != nil {
+		return err
+	}
+	if err = k.fill(c, batch); err == nil {
+		err = batch.Commit(&c.state)
+	}
+	if err != nil {
+		_ = batch.Rollback() // err says more
+	}
+	return err
+}
+
+// finishState adds what takes time and is settled already.
+func (k *keeper) finishState(c *checkpoint) error {
+	c.state.Windows = c.windows.append(marks{c.horizon, c.trim}.append(nil))
+	if c.state.Seq == 0 {
+		return nil
+	}
+	last, err := k.log.Events(context.Background(), []int64{c.state.Seq})
+	if err != nil {
+		return fmt.Errorf("read event %d: %w", c.state.Seq, err)
+	}
+	c.state.Hash = last[0].Hash
+	return nil
+}
+
+// fill puts the tasks into the batch: those that are dirty, those whose image was put
+// aside, and those that have ended long enough ago.
+func (k *keeper) fill(c *checkpoint, batch *viewfile.Batch) error {
+	var rows []image
+	for dirty := c.dirty; len(dirty) > 0; {
+		n := min(copyChunk, len(dirty))
+		rows = k.copyDirty(c, dirty[:n], rows[:0])
+		dirty = dirty[n:]
+		if err := put(c, batch, rows); err != nil {
+			return err
+		}
+	}
+	if err := put(c, batch, k.takeImages(c)); err != nil {
+		return err
+	}
+	for i := 0; i < c.ends; i += copyChunk {
+		rows = k.copyEnded(c, i, min(i+copyChunk, c.ends), rows[:0])
+		if err := put(c, batch, rows); err != nil {
+			return err
+		}
+	}
+	if c.trim > k.trimmed {
+		return batch.Trim(c.trim)
+	}
+	return nil
+}
+
+func put(c *checkpoint, batch *viewfile.Batch, rows []image) error {
+	for i := range rows {
+		r := &rows[i]
+		if r.was == viewfile.InArchive {
+			c.rewritten = append(c.rewritten, r.row.Task.SubmitSeq)
+		}
+		var err error
+		if c.archives(&r.row.Task) {
+			err = batch.Archive(&r.row, r.was)
+		} else {
+			err = batch.Keep(&r.row, r.was)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyDirty copies records that have not changed since the checkpoint began.
+func (k *keeper) copyDirty(c *checkpoint, slots []uint32, rows []image) []image {
+	v := k.v
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, slot := range slots {
+		rec := v.table.at(slot)
+		if rec.dirty != c.epoch {
+			continue // it changed, and its image was put aside
+		}
+		rec.dirty = 0
+		rows = append(rows, v.take(c, rec, rowOf(rec)))
+	}
+	return rows
+}
+
+// takeImages takes what was put aside. Nothing more will be.
+func (k *keeper) takeImages(c *checkpoint) []image {
+	v := k.v
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	rows := v.images
+	v.images = nil
+	for i := range rows {
+		rows[i] = v.take(c, v.table.at(rows[i].slot), rows[i].row)
+	}
+	return rows
+}
+
+// copyEnded copies the tasks of the queue that the file has in its image and that go to
+// the archive now.
+func (k *keeper) copyEnded(c *checkpoint, from, to int, rows []image) []image {
+	v := k.v
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for i := from; i < to; i++ {
+		e := v.ended.at(i)
+		rec := v.table.at(e.slot)
+		if rec != nil && !rec.gone && rec.dirty == 0 && rec.task.LastSeq == e.seq && rec.filed == viewfile.InImage {
+			rows = append(rows, v.take(c, rec, rowOf(rec)))
+		}
+	}
+	return rows
+}
+
+// take notes that the row goes to the file.
+func (v *Views) take(c *checkpoint, rec *record, row fileRow) image {
+	c.taken = append(c.taken, taken{rec.slot, rec.filed})
+	i := image{row, rec.slot, rec.filed}
+	rec.filed = viewfile.InImage
+	if c.archives(&row.Task) {
+		rec.filed = viewfile.InArchive
+		if row.Task.LastSeq <= v.evicted { // it would count as soon as it is there
+			v.returned.Insert(row.Task.SubmitSeq)
+		}
+	}
+	return i
+}
+
+// undo makes dirty again what was copied in vain.
+func (k *keeper) undo(c *checkpoint) {
+	v := k.v
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.images = nil
+	for i := len(c.taken) - 1; i >= 0; i-- {
+		v.table.at(c.taken[i].slot).filed = c.taken[i].was
+	}
+	for _, slot := range c.dirty {
+		if rec := v.table.at(slot); rec.dirty != v.epoch {
+			rec.dirty = v.epoch
+			v.dirty = append(v.dirty, slot)
+		}
+	}
+}
+
+// end lets go of the tasks that the file has now.
+func (k *keeper) end(c *checkpoint) {
+	k.v.forget(c)
+	k.seq.Store(c.state.Seq)
+	k.trimmed = c.trim
+	for left := c.ends; left > 0; left -= evictChunk {
+		k.v.evict(min(left, evictChunk))
+	}
+	k.v.evictedUpTo(c.horizon)
+}
+
+// forget says that the archived rows that were old are gone, or are new.
+func (v *Views) forget(c *checkpoint) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, seq := range c.rewritten {
+		v.returned.Delete(seq)
+	}
+}
+
+// evict takes the first n of the queue out of memory, unless they have changed since.
+func (v *Views) evict(n int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for i := range n {
+		e := v.ended.at(i)
+		v.evicted = max(v.evicted, e.seq)
+		rec := v.table.at(e.slot)
+		if rec == nil || rec.gone || rec.filed != viewfile.InArchive {
+			continue
+		}
+		switch {
+		case rec.task.LastSeq == e.seq && rec.dirty == 0:
+			v.let(rec)
+		case rec.task.LastSeq > e.seq:
+			v.returned.Insert(rec.task.SubmitSeq) // it has come back; what the archive has is old
+		}
+	}
+	v.ended.drop(n)
+}
+
+func (v *Views) evictedUpTo(horizon int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.evicted = max(v.evicted, horizon)
+}
+
+// let takes the task out of memory.
+func (v *Views) let(rec *record) {
+	if key := rec.task.IdempotencyKey; key != "" && v.keys[key] == rec.slot {
+		delete(v.keys, key)
+	}
+	v.returned.Delete(rec.task.SubmitSeq)
+	v.table.remove(rec)
+}
+
+// restore brings a task back to memory, because it goes on.
+func (v *Views) restore(row *fileRow) *record {
+	rec := v.load(row, viewfile.InArchive)
+	v.returned.Insert(row.Task.SubmitSeq)
+	v.returns.Add(1)
+	return rec
+}
+
+// load puts a task of the file into memory.
+func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
+	rec := v.table.next()
+	rec.task, rec.group, rec.since, rec.due, rec.filed = row.Task, row.Group, row.Since, row.Due, filed
+	name := v.counts.names[row.Group]
+	rec.task.Type, rec.task.Queue = name.taskType, name.queue // one string for all of the group
+	rec.trail.set(row.Events)
+	rec.facet = facetOf(rec)
+	v.table.add(rec)
+	v.addKey(rec)
+	v.order.put(rec)
+	return rec
+}
+
+// archives tells whether the task goes to the archive.
+func (c *checkpoint) archives(t *task.Task) bool { return t.Status.Ended() && t.LastSeq <= c.horizon }

@@ -1,0 +1,209 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"daybook/eventlog"
+	"daybook/projection/textindex"
+	"daybook/projection/viewfile"
+
+	"github.com/oklog/ulid/v2"
+)
+
+const (
+	// keepEvents is how many of the latest events the tasks that have ended stay in memory
+	// for: those who follow find them there.
+	keepEvents = 1 << 14
+	// checkpointEvents is how many events lie between two checkpoints at full load.
+	checkpointEvents = 1 << 17
+	// checkpointEvery is how long a change may wait for its checkpoint.
+	checkpointEvery = 2 * time.Second
+	// mostLag is how far the file may be behind before events wait for it.
+	mostLag = 1_000_000
+	// roomProbe is how long a checkpoint that found no room waits.
+	roomProbe = time.Second
+)
+
+// keeper writes the views to the file, lazily and in large batches, lets tasks that have
+// ended leave memory once they are there, and has their texts indexed.
+//
+// Which of memory and file has a task is settled by two values, both guarded by
+// Views.mu: an archived row counts if its last event is not after evicted and its submit
+// seq is not in returned. evicted moves in the very step in which tasks leave memory.
+type keeper struct {
+	v      *Views
+	log    eventlog.Log
+	file   *viewfile.File
+	text   *textindex.Index
+	logger *slog.Logger
+
+	seq      atomic.Int64  // that the file shows
+	indexed  atomic.Int64  // archive numbers up to it have their texts indexed
+	trimmed  int64         // owned by the checkpoint: those the file has forgotten
+	most     atomic.Int64  // lag at which events wait
+	keep     int64         // events after its end for which a task stays in memory
+	wake     chan struct{} // a checkpoint is due
+	archived chan struct{} // there is something to index
+	kept     eventlog.Signal
+
+	stop    context.CancelFunc
+	ctx     context.Context
+	running sync.WaitGroup
+	failed  chan struct{} // closed when err is set
+	failing sync.Once
+	err     error
+}
+
+func newKeeper(v *Views, log eventlog.Log, file *viewfile.File, text *textindex.Index, logger *slog.Logger) *keeper {
+	k := &keeper{
+		v: v, log: log, file: file, text: text, logger: logger, keep: keepEvents,
+		wake: make(chan struct{}, 1), archived: make(chan struct{}, 1), failed: make(chan struct{}),
+	}
+	k.most.Store(mostLag)
+	k.ctx, k.stop = context.WithCancel(context.Background())
+	return k
+}
+
+// run makes checkpoints until stop.
+func (k *keeper) run() {
+	ticker := time.NewTicker(checkpointEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-k.ctx.Done():
+			return
+		case <-k.wake:
+		case <-ticker.C:
+		}
+		if err := k.checkpoint(); err != nil {
+			k.fail(err)
+			return
+		}
+	}
+}
+
+// fail lets everybody know that the file is of no use any more. It is made again by the
+// next Open.
+func (k *keeper) fail(err error) {
+	k.failing.Do(func() {
+		k.err = err
+		close(k.failed)
+		k.logger.Error("the view file cannot be used any more", "error", err)
+	})
+}
+
+// lag is how many events the file is behind.
+func (k *keeper) lag() int64 { return k.v.Seq() - k.seq.Load() }
+
+// pace wakes the keeper when there is enough to write, and waits for it when there is too
+// much. Its error is that of a file that is of no use any more.
+func (k *keeper) pace() error {
+	if k == nil || k.lag() < checkpointEvents {
+		return nil
+	}
+	poke(k.wake)
+	for {
+		moved := k.kept.Wait()
+		if k.lag() < k.most.Load() || !k.hasRoom() {
+			return nil
+		}
+		poke(k.wake)
+		select {
+		case <-moved:
+		case <-k.ctx.Done():
+			return nil
+		case <-k.failed:
+			return fmt.Errorf("keep the views: %w", k.err)
+		}
+	}
+}
+
+// poke fills a channel of one place.
+func poke(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// hasRoom asks the log, if it is one that can tell without an append.
+func (k *keeper) hasRoom() bool {
+	log, ok := k.log.(interface{ HasRoom() bool })
+	return !ok || log.HasRoom()
+}
+
+// close makes a last checkpoint and closes the files.
+func (k *keeper) close() error {
+	k.stop()
+	k.running.Wait()
+	var errs []error
+	select {
+	case <-k.failed:
+	default:
+		if err := k.checkpoint(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if k.text != nil {
+		errs = append(errs, k.text.Close())
+	}
+	return errors.Join(append(errs, k.file.Close())...)
+}
+
+// reading lends fn a reader of the file, which fn fixes.
+func (k *keeper) reading(ctx context.Context, fn func(*viewfile.Reader) error) error {
+	r, err := k.file.Take(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	err = fn(r)
+	if errors.Is(err, viewfile.ErrUnusable) {
+		k.fail(err)
+	}
+	return err
+}
+
+// readingNow lends fn a reader that sees the file as it is now.
+func (k *keeper) readingNow(ctx context.Context, fn func(*viewfile.Reader) error) error {
+	return k.reading(ctx, func(r *viewfile.Reader) error {
+		if err := r.Fix(); err != nil {
+			return err
+		}
+		return fn(r)
+	})
+}
+
+func (k *keeper) byID(ctx context.Context, id ulid.ULID) (row fileRow, err error) {
+	err = k.readingNow(ctx, func(r *viewfile.Reader) (err error) {
+		row, err = r.ByID(ctx, id)
+		return err
+	})
+	return row, err
+}
+
+func (k *keeper) byKey(ctx context.Context, key string) (row fileRow, err error) {
+	err = k.readingNow(ctx, func(r *viewfile.Reader) (err error) {
+		row, err = r.ByKey(ctx, key)
+		return err
+	})
+	return row, err
+}
+
+// fetch returns the task that has left memory, nil if there is none.
+func (k *keeper) fetch(id ulid.ULID) (*fileRow, error) {
+	row, err := k.byID(context.Background(), id)
+	if errors.Is(err, viewfile.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bring back a task: %w", err)
+	}
+	return &row, nil
+}

@@ -1,0 +1,268 @@
+package projection
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+
+	"daybook/eventlog"
+	"daybook/projection/textindex"
+	"daybook/projection/viewfile"
+)
+
+// The files of the views, beside the log.
+const (
+	fileName = "views.db"
+	textName = "text.db"
+)
+
+const (
+	// bulkEvents is from how many events on a new file is written without its indexes,
+	// which are made at the end.
+	bulkEvents = 500_000
+	// replayLag is how far the file may be behind while the log is replayed: it bounds the
+	// memory that takes.
+	replayLag = 4 * checkpointEvents
+)
+
+// Options say where the views are kept.
+type Options struct {
+	Dir string // folder of the files; "" = all tasks stay in memory
+	// Progress, if not nil, is called now and then with the seq that was reached and the
+	// log's head.
+	Progress func(done, head int64)
+	// Indexing, if not nil, is called now and then while the indexes of a new file are made.
+	Indexing func(done, total int64)
+	Logger   *slog.Logger // nil = slog.Default()
+}
+
+// Open returns the views of the log. What the file has is taken from there and only the
+// rest is replayed; a file that cannot be used is made again from the log. Close them.
+// Errors: those of Rebuild.
+func Open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
+	if o.Dir == "" {
+		return Rebuild(ctx, log, o.Progress)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	v, err := open(ctx, log, o)
+	if errors.Is(err, viewfile.ErrUnusable) || errors.Is(err, textindex.ErrUnusable) {
+		o.Logger.Warn("the view file cannot be used and is made again from the log", "reason", err)
+		if err := errors.Join(viewfile.Remove(filepath.Join(o.Dir, fileName)), textindex.Remove(filepath.Join(o.Dir, textName))); err != nil {
+			return nil, fmt.Errorf("remove the view file: %w", err)
+		}
+		v, err = open(ctx, log, o)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the views: %w", err)
+	}
+	return v, nil
+}
+
+// open opens the files, loads what they have and replays the rest.
+func open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
+	file, err := viewfile.Open(filepath.Join(o.Dir, fileName), log.ID())
+	if err != nil {
+		return nil, err
+	}
+	text, err := textindex.Open(filepath.Join(o.Dir, textName), log.ID())
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	v := newViews(0)
+	k := newKeeper(v, log, file, text, o.Logger)
+	v.keeper = k
+	if err := k.load(ctx, o); err != nil {
+		return nil, errors.Join(err, k.abandon())
+	}
+	return v, nil
+}
+
+// load brings the views to the head of the log.
+func (k *keeper) load(ctx context.Context, o Options) error {
+	state, err := k.file.State()
+	if err != nil {
+		return err
+	}
+	if err := k.take(ctx, &state); err != nil {
+		return err
+	}
+	bulk := state.Seq == 0 && k.log.Head().Seq >= bulkEvents
+	if bulk {
+		if err := k.file.StartBulk(); err != nil {
+			return err
+		}
+	}
+	k.most.Store(replayLag)
+	k.running.Go(k.run)
+	if err := k.v.replay(ctx, k.log, o.Progress); err != nil {
+		return err
+	}
+	k.most.Store(mostLag)
+	if bulk {
+		if err := k.endBulk(o.Indexing); err != nil {
+			return err
+		}
+	}
+	k.running.Go(k.index)
+	return nil
+}
+
+// endBulk writes what is left and makes the indexes.
+func (k *keeper) endBulk(progress func(done, total int64)) error {
+	k.pause()
+	if err := k.checkpoint(); err != nil {
+		return err
+	}
+	if progress == nil {
+		progress = func(done, total int64) {}
+	}
+	if err := k.file.EndBulk(progress); err != nil {
+		return err
+	}
+	k.ctx, k.stop = context.WithCancel(context.Background())
+	k.running.Go(k.run)
+	return nil
+}
+
+// pause ends the goroutines.
+func (k *keeper) pause() {
+	k.stop()
+	k.running.Wait()
+}
+
+// abandon closes the files as they are.
+func (k *keeper) abandon() error {
+	k.pause()
+	return errors.Join(k.text.Close(), k.file.Close())
+}
+
+// take puts what the file shows into memory, if it is of this log.
+func (k *keeper) take(ctx context.Context, state *viewfile.State) error {
+	v := k.v
+	if state.Seq == 0 {
+		if k.text.Through() != 0 {
+			return fmt.Errorf("%w: the index of texts is of another one", viewfile.ErrUnusable)
+		}
+		return nil
+	}
+	if err := k.check(ctx, state); err != nil {
+		return err
+	}
+	horizon, n := binary.Uvarint(state.Windows)
+	trimmed, m := binary.Uvarint(state.Windows[max(n, 0):])
+	if n <= 0 || m <= 0 {
+		return fmt.Errorf("%w: its marks cannot be read", viewfile.ErrUnusable)
+	}
+	windows, err := decodeWindows(state.Windows[n+m:])
+	if err != nil {
+		return fmt.Errorf("%w: %w", viewfile.ErrUnusable, err)
+	}
+	if k.text.Through() < int64(trimmed) {
+		return fmt.Errorf("%w: the index of texts is older than it", viewfile.ErrUnusable)
+	}
+	for _, g := range state.Groups {
+		v.counts.group(g.Type, g.Queue)
+	}
+	if len(v.counts.n) != len(state.Counts) {
+		return fmt.Errorf("%w: %d counts of %d groups", viewfile.ErrUnusable, len(state.Counts), len(state.Groups))
+	}
+	copy(v.counts.n, state.Counts)
+	v.windows, v.evicted, k.trimmed = windows, int64(horizon), int64(trimmed)
+	k.indexed.Store(max(k.text.Through(), k.trimmed))
+	if err := k.loadImage(); err != nil {
+		return err
+	}
+	v.order.settle()
+	v.loaded = state.Seq
+	v.seq.Store(state.Seq)
+	k.seq.Store(state.Seq)
+	return nil
+}
+
+// check tells whether the log still has the event that the file ends with.
+func (k *keeper) check(ctx context.Context, state *viewfile.State) error {
+	if head := k.log.Head().Seq; state.Seq > head {
+		return fmt.Errorf("%w: it shows event %d, the log ends at %d", viewfile.ErrUnusable, state.Seq, head)
+	}
+	last, err := k.log.Events(ctx, []int64{state.Seq})
+	if err != nil {
+		return err
+	}
+	if last[0].Hash != state.Hash {
+		return fmt.Errorf("%w: its event %d is not the log's", viewfile.ErrUnusable, state.Seq)
+	}
+	return nil
+}
+
+// loadImage loads the tasks that memory had when the file was written.
+func (k *keeper) loadImage() error {
+	v := k.v
+	err := k.file.Image(func(row *viewfile.Row) error {
+		rec := v.load(row, viewfile.InImage)
+		if rec.task.Status.Ended() {
+			v.ended.push(end{rec.task.LastSeq, rec.slot})
+		}
+		return nil
+	})
+	slices.SortFunc(v.ended.list, func(a, b end) int { return int(a.seq - b.seq) })
+	return err
+}
+
+// Close writes what the file does not have yet and closes it. Nothing may be applied or
+// read any more.
+func (v *Views) Close() error {
+	if v.keeper == nil {
+		return nil
+	}
+	return v.keeper.close()
+}
+
+// Failed is closed when the view file cannot be used any more: the views are to be closed
+// and opened again. It is nil for views in memory.
+func (v *Views) Failed() <-chan struct{} {
+	if v.keeper == nil {
+		return nil
+	}
+	return v.keeper.failed
+}
+
+// Err is why Failed is closed.
+func (v *Views) Err() error {
+	select {
+	case <-v.Failed():
+		return v.keeper.err
+	default:
+		return nil
+	}
+}
+
+// Stats is what the views hold where.
+type Stats struct {
+	InMemory  int   // tasks
+	Lag       int64 // events that the file does not have yet
+	FileBytes int64 // of the view file, with its WAL
+	WALBytes  int64 // of that its WAL
+	TextDocs  int64 // tasks in the index of texts
+	TextBytes int64 // of that index, with its WAL
+}
+
+// Stats returns what the views hold where now.
+func (v *Views) Stats() Stats {
+	v.mu.RLock()
+	s := Stats{InMemory: v.table.size()}
+	v.mu.RUnlock()
+	if k := v.keeper; k != nil {
+		s.Lag = k.lag()
+		file, wal := k.file.Sizes()
+		s.FileBytes, s.WALBytes = file+wal, wal
+		textFile, textWAL := k.text.Sizes()
+		s.TextDocs, s.TextBytes = k.text.Docs(), textFile+textWAL
+	}
+	return s
+}

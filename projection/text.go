@@ -1,0 +1,85 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"daybook/eventlog"
+	"daybook/projection/textindex"
+	"daybook/projection/viewfile"
+	"daybook/task"
+)
+
+// textBatch is how many tasks are indexed in one transaction.
+const textBatch = 4096
+
+// index has the texts of archived tasks indexed, until stop.
+func (k *keeper) index() {
+	for {
+		n, err := k.indexSome(k.ctx)
+		switch {
+		case k.ctx.Err() != nil:
+			return
+		case err != nil:
+			k.fail(fmt.Errorf("index texts: %w", err))
+			return
+		case n > 0:
+			continue
+		}
+		select {
+		case <-k.ctx.Done():
+			return
+		case <-k.archived:
+		}
+	}
+}
+
+// indexSome indexes the next ones and tells how many.
+func (k *keeper) indexSome(ctx context.Context) (int, error) {
+	var rows []viewfile.Row
+	var last int64
+	err := k.readingNow(ctx, func(r *viewfile.Reader) (err error) {
+		rows, last, err = r.Archived(ctx, k.indexed.Load(), textBatch)
+		return err
+	})
+	if err != nil || last <= k.indexed.Load() {
+		return 0, err
+	}
+	docs := make([]textindex.Doc, len(rows))
+	for i := range rows {
+		texts, err := textsOf(ctx, &rows[i].Task, k.log.Payload)
+		if err != nil {
+			return 0, err
+		}
+		docs[i] = textindex.Doc{Number: rows[i].Task.SubmitSeq, Texts: texts}
+	}
+	if err := k.text.Add(ctx, docs, last); err != nil {
+		return 0, err
+	}
+	k.indexed.Store(last)
+	return max(len(rows), 1), nil
+}
+
+// payloadOf fetches the payload of an event.
+type payloadOf = func(ctx context.Context, seq int64) ([]byte, error)
+
+// textsOf fetches what can be searched in: parameters, result, error and message. What
+// was erased is left out.
+func textsOf(ctx context.Context, t *task.Task, payload payloadOf) ([][]byte, error) {
+	var texts [][]byte
+	for _, seq := range [...]int64{t.SubmitSeq, t.ResultSeq, t.ErrorSeq, t.MessageSeq} {
+		if seq == 0 {
+			continue
+		}
+		body, err := payload(ctx, seq)
+		if errors.Is(err, eventlog.ErrErased) || errors.Is(err, eventlog.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, body)
+	}
+	return texts, nil
+}
