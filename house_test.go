@@ -20,7 +20,7 @@ import (
 // library is open to all. tests is what a room's own tests may import beside that.
 var house = map[string]struct{ code, tests []string }{
 	"daybook/cmd/daybook": {
-		code:  []string{"daybook", "daybook/client", kong, xterm},
+		code:  []string{"daybook", "daybook/client", "daybook/load", kong, xterm},
 		tests: []string{chromedp, cdproto, testscript, goleak, cmp},
 	},
 	"daybook": {
@@ -83,6 +83,10 @@ var house = map[string]struct{ code, tests []string }{
 		code:  []string{sse},
 		tests: []string{"daybook", "daybook/client", goleak, cmp},
 	},
+	"daybook/load": {
+		code:  []string{hdr},
+		tests: []string{"daybook", "daybook/client", "daybook/load", goleak, cmp},
+	},
 	"daybook/ui": {
 		tests: []string{"daybook/ui", goleak, cmp},
 	},
@@ -95,6 +99,7 @@ const (
 	chromedp    = "github.com/chromedp/chromedp"
 	cmp         = "github.com/google/go-cmp"
 	goleak      = "go.uber.org/goleak"
+	hdr         = "github.com/HdrHistogram/hdrhistogram-go"
 	hyperloglog = "github.com/axiomhq/hyperloglog"
 	jsonschema  = "github.com/santhosh-tekuri/jsonschema/v6"
 	kong        = "github.com/alecthomas/kong"

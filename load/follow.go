@@ -1,0 +1,140 @@
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// follower reads from the log which tasks have ended. It reads the messages by itself and
+// not through the client: it needs two words of each, and there is one for each task.
+type follower struct {
+	target target
+	ends   *ends
+	since  func() time.Duration
+	last   int64 // seq of the latest message; guarded by being one goroutine's
+}
+
+// start opens the stream and follows it until ctx ends. It returns when the stream has
+// begun, so that no end can be missed; joined waits until the follower has ended.
+func (f *follower) start(opening, ctx context.Context) (joined func(), err error) {
+	begun, done := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(done)
+		f.run(ctx, begun)
+	}()
+	joined = func() { <-done }
+	select {
+	case err = <-begun:
+	case <-opening.Done():
+		err = opening.Err()
+	}
+	return joined, err
+}
+
+// run follows the stream over as many connections as it takes.
+func (f *follower) run(ctx context.Context, begun chan<- error) {
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return f.target.dial(ctx) }}
+	transport.DialTLSContext = transport.DialContext
+	defer transport.CloseIdleConnections()
+	web := &http.Client{Transport: transport}
+	f.last = -1
+	for {
+		err := f.connect(ctx, web, begun)
+		if f.last < 0 { // it never began
+			begun <- err
+			return
+		}
+		select {
+		case <-time.After(afterFailure):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// connect reads one connection until it ends.
+func (f *follower) connect(ctx context.Context, web *http.Client, begun chan<- error) error {
+	const which = "/api/log/stream?type=task.succeeded&type=task.failed&type=task.cancelled"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.target.url+which, nil)
+	if err != nil {
+		return err
+	}
+	if f.last >= 0 {
+		req.Header.Set("Last-Event-ID", strconv.FormatInt(f.last, 10))
+	}
+	resp, err := web.Do(req)
+	if err != nil {
+		return fmt.Errorf("open the event stream: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("open the event stream: status %d", resp.StatusCode)
+	}
+	lines := bufio.NewReaderSize(resp.Body, 64<<10)
+	for {
+		line, err := lines.ReadSlice('\n')
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return fmt.Errorf("read the event stream: %w", err)
+		}
+		if id, ok := bytes.CutPrefix(line, []byte("id: ")); ok {
+			seq, err := strconv.ParseInt(string(bytes.TrimSpace(id)), 10, 64)
+			if err != nil {
+				continue
+			}
+			if f.last < 0 {
+				begun <- nil
+			}
+			f.last = max(f.last, seq)
+		} else if data, ok := bytes.CutPrefix(line, []byte("data: ")); ok {
+			f.event(data)
+		}
+	}
+}
+
+// event notes the end that an event of the log tells of. The facts that come first in an
+// event are the log's own, so the first of a name is the right one.
+func (f *follower) event(data []byte) {
+	id, ok := textAfter(data, `"stream":"task:`)
+	if !ok {
+		return
+	}
+	if kind, ok := textAfter(data, `"type":"`); ok {
+		f.ends.end(id, f.since(), outcomeOf(kind))
+	}
+}
+
+// textAfter is what follows mark, up to the next quote.
+func textAfter(data []byte, mark string) ([]byte, bool) {
+	_, rest, found := bytes.Cut(data, []byte(mark))
+	if !found {
+		return nil, false
+	}
+	text, _, found := bytes.Cut(rest, []byte(`"`))
+	return text, found
+}
+
+// outcomeOf is the name of the outcome, without allocating for those that are known.
+func outcomeOf(kind []byte) string {
+	for _, known := range outcomes {
+		if string(kind) == known {
+			return known
+		}
+	}
+	return string(kind)
+}
+
+// outcomes are the types of the events that end a task.
+var outcomes = []string{succeeded, failed, cancelled}
+
+const (
+	succeeded = "task.succeeded"
+	failed    = "task.failed"
+	cancelled = "task.cancelled"
+)

@@ -1,0 +1,104 @@
+package textindex
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"daybook/sqlite"
+)
+
+// maxReaders is how many searches run at the same time; others wait.
+const maxReaders = 4
+
+// pool has the connections that read. They are opened when they are needed.
+type pool struct {
+	path string
+	room chan struct{} // one for each connection that may be taken
+
+	mu     sync.Mutex
+	idle   []*searcher
+	closed bool
+}
+
+func newPool(path string) *pool {
+	p := &pool{path: path, room: make(chan struct{}, maxReaders)}
+	for range maxReaders {
+		p.room <- struct{}{}
+	}
+	return p
+}
+
+// errClosed says that the index was closed before the search.
+var errClosed = errors.New("the text index is closed")
+
+func (p *pool) take(ctx context.Context) (*searcher, error) {
+	select {
+	case <-p.room:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	s, err := p.connection()
+	if err != nil {
+		p.room <- struct{}{}
+	}
+	return s, err
+}
+
+func (p *pool) connection() (*searcher, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errClosed
+	}
+	if n := len(p.idle); n > 0 {
+		s := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		return s, nil
+	}
+	c, err := sqlite.Connect(p.path, "mode=ro&_query_only=1&_cache_size=-2048")
+	if err != nil {
+		return nil, err
+	}
+	s := &searcher{}
+	if err := s.prepare(c); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return s, nil
+}
+
+// give takes a connection back. One whose transaction did not end is closed.
+func (p *pool) give(s *searcher) error {
+	var err error
+	if s.c.AutoCommit() {
+		p.mu.Lock()
+		p.idle = append(p.idle, s)
+		p.mu.Unlock()
+	} else {
+		err = s.c.Close()
+	}
+	p.room <- struct{}{}
+	return err
+}
+
+// close waits for every connection and closes it.
+func (p *pool) close() error {
+	p.mu.Lock()
+	closed := p.closed
+	p.closed = true
+	p.mu.Unlock()
+	if closed {
+		return nil
+	}
+	for range maxReaders {
+		<-p.room
+	}
+	var errs []error
+	for _, s := range p.idle {
+		errs = append(errs, s.c.Close())
+	}
+	for range maxReaders {
+		p.room <- struct{}{} // so that a late search finds that it is closed
+	}
+	return errors.Join(errs...)
+}

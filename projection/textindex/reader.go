@@ -1,0 +1,128 @@
+package textindex
+
+import (
+	"database/sql/driver"
+	"encoding/binary"
+	"io"
+
+	"daybook/sqlite"
+)
+
+// reader reads segments over one connection.
+type reader struct {
+	c *sqlite.Conn
+
+	segments, firsts, numbers, seek, blocks, places *sqlite.Stmt
+	row                                             [1]driver.Value // where a query puts its value
+}
+
+func (r *reader) prepare(c *sqlite.Conn) error {
+	r.c = c
+	for sql, s := range map[string]**sqlite.Stmt{
+		"SELECT id, age, docs, blocks, lowest, highest, bytes FROM segments WHERE lowest < ? ORDER BY highest DESC": &r.segments,
+		"SELECT firsts FROM segments WHERE id = ?":                                             &r.firsts,
+		"SELECT body FROM numbers WHERE id = ?":                                                &r.numbers,
+		"SELECT block FROM words WHERE segment = ? AND first <= ? ORDER BY first DESC LIMIT 1": &r.seek,
+		"SELECT body FROM blocks WHERE id = ?":                                                 &r.blocks,
+		"SELECT body FROM places WHERE id = ?":                                                 &r.places,
+	} {
+		var err error
+		if *s, err = c.Prepare(sql); err != nil {
+			return notThere(err)
+		}
+	}
+	return nil
+}
+
+// body returns the one row of a query, its checksum checked.
+func (r *reader) body(s *sqlite.Stmt, id int64) ([]byte, error) {
+	body, err := r.value(s, id)
+	if err != nil {
+		return nil, err
+	}
+	blob, _ := body.([]byte)
+	return unseal(blob)
+}
+
+// value returns the first value of the one row of a query.
+func (r *reader) value(s *sqlite.Stmt, args ...driver.Value) (driver.Value, error) {
+	rows, err := s.Query(args...)
+	if err != nil {
+		return nil, err
+	}
+	if err = rows.Next(r.row[:]); err == io.EOF {
+		err = damaged("a row is missing")
+	}
+	if ended := rows.Close(); err == nil {
+		err = ended
+	}
+	return r.row[0], err
+}
+
+// readNumbers appends the numbers of the documents in a row of numbers.
+func (r *reader) readNumbers(dst []int64, segment int64, row int) ([]int64, error) {
+	body, err := r.body(r.numbers, segment<<rowBits|int64(row))
+	if err != nil {
+		return dst, err
+	}
+	n, size := binary.Varint(body)
+	if size <= 0 {
+		return dst, damaged("numbers end too soon")
+	}
+	dst = append(dst, n)
+	for body = body[size:]; len(body) > 0; body = body[size:] {
+		var d uint64
+		if d, size = binary.Uvarint(body); size <= 0 {
+			return dst, damaged("numbers end too soon")
+		}
+		n += int64(d)
+		dst = append(dst, n)
+	}
+	return dst, nil
+}
+
+// placesOf returns the bytes of the places of the word that b stands at.
+func (r *reader) placesOf(b *blockReader, segment int64) ([]byte, error) {
+	if !b.form.far() {
+		return b.near, nil
+	}
+	return r.body(r.places, segment<<rowBits|int64(b.row))
+}
+
+// cursor goes through the words of a segment from a given one on.
+type cursor struct {
+	blockReader
+	r     *reader
+	g     segment
+	block int64 // the next one
+}
+
+// from opens a cursor before the first word that does not lie before the given one;
+// words of the same block that do may come first.
+func (r *reader) from(c *cursor, g segment, word []byte) error {
+	c.r, c.g, c.rest, c.block = r, g, nil, 0
+	if g.blocks == 0 || len(word) == 0 {
+		return nil
+	}
+	block, err := r.value(r.seek, g.id, word)
+	c.block, _ = block.(int64)
+	return err
+}
+
+// next goes to the next word; false after the last.
+func (c *cursor) next() (bool, error) {
+	for {
+		if ok, err := c.blockReader.next(); ok || err != nil {
+			return ok, err
+		}
+		if c.block == c.g.blocks {
+			return false, nil
+		}
+		body, err := c.r.body(c.r.blocks, c.g.id<<rowBits|c.block)
+		if err != nil {
+			return false, err
+		}
+		c.open(body)
+		c.block++
+	}
+}

@@ -1,0 +1,190 @@
+package textindex
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+)
+
+// Search returns the numbers below before (0: all) of documents that match, the largest
+// first, each once, at most limit. Fewer than limit are all there are. It takes some
+// 100 KiB beside them and the page cache of one connection.
+func (x *Index) Search(ctx context.Context, q Query, before int64, limit int) ([]int64, error) {
+	if q.Empty() || limit <= 0 {
+		return nil, nil
+	}
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	s, err := x.pool.take(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("search the text index: %w", unusable(err))
+	}
+	numbers, err := s.search(ctx, q, before, limit)
+	err = errors.Join(err, x.pool.give(s))
+	if err != nil {
+		return nil, fmt.Errorf("search the text index: %w", unusable(err))
+	}
+	return numbers, nil
+}
+
+// searcher is a connection that reads, with room for what a search holds.
+type searcher struct {
+	reader
+	hits, next bitmap
+	cursor     cursor
+	chunk      []int64 // numbers of one row
+}
+
+// search sees one state of the file, from the first segment to the last.
+func (s *searcher) search(ctx context.Context, q Query, before int64, limit int) (found []int64, err error) {
+	if err := s.c.Do("BEGIN"); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.c.Do("COMMIT")) }()
+	rows, err := s.segments.Query(before)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	row := make([]driver.Value, 7)
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := rows.Next(row); err == io.EOF {
+			return found, nil
+		} else if err != nil {
+			return nil, err
+		}
+		g := readSegment(row)
+		if len(found) == limit && g.highest <= found[limit-1] {
+			return found, nil
+		}
+		if found, err = s.searchSegment(found, g, q, before, limit); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// searchSegment joins what a segment has to what was found.
+func (s *searcher) searchSegment(found []int64, g segment, q Query, before int64, limit int) ([]int64, error) {
+	if g.docs < 1 || g.docs > maxDocs {
+		return nil, damaged("a segment of %d documents", g.docs)
+	}
+	for i, word := range q.words {
+		if any, err := s.word(g, word, i == 0); err != nil || !any {
+			return found, err
+		}
+	}
+	bound := g.docs
+	if before <= g.highest {
+		var err error
+		if bound, err = s.bound(g, before); err != nil {
+			return nil, err
+		}
+	}
+	old := len(found)
+	chunk := -1
+	for p := s.hits.below(bound); p >= 0 && len(found)-old < limit; p = s.hits.below(p) {
+		if p/perRow != chunk {
+			chunk = p / perRow
+			var err error
+			if s.chunk, err = s.readNumbers(s.chunk[:0], g.id, chunk); err != nil {
+				return nil, err
+			}
+		}
+		if p%perRow >= len(s.chunk) {
+			return nil, damaged("no number at place %d", p)
+		}
+		found = append(found, s.chunk[p%perRow])
+	}
+	if old > 0 && len(found) > old {
+		slices.SortFunc(found, func(a, b int64) int { return cmp.Compare(b, a) })
+		found = slices.Compact(found)
+	}
+	return found[:min(len(found), limit)], nil
+}
+
+// word leaves in hits the places of those documents that also have a word with this
+// beginning, and tells whether there are any.
+func (s *searcher) word(g segment, word string, first bool) (bool, error) {
+	into := &s.next
+	left := maxDocs + 1 // hits not yet known to have the word
+	if first {
+		into = &s.hits
+	} else {
+		left = s.hits.count()
+	}
+	clear(into[:])
+	prefix := []byte(word)
+	if err := s.from(&s.cursor, g, prefix); err != nil {
+		return false, err
+	}
+	any := false
+	for {
+		ok, err := s.cursor.next()
+		if err != nil {
+			return false, err
+		}
+		if !ok {
+			break
+		}
+		if !bytes.HasPrefix(s.cursor.current(), prefix) {
+			if bytes.Compare(s.cursor.current(), prefix) > 0 {
+				break
+			}
+			continue
+		}
+		any = true
+		body, err := s.placesOf(&s.cursor.blockReader, g.id)
+		if err != nil {
+			return false, err
+		}
+		if err := into.add(s.cursor.form, body, g.docs); err != nil {
+			return false, err
+		}
+	}
+	if !first {
+		s.hits.and(into)
+		any = any && s.hits.count() > 0
+	}
+	_ = left
+	return any, nil
+}
+
+// bound returns how many documents of the segment have a number below before.
+func (s *searcher) bound(g segment, before int64) (int, error) {
+	value, err := s.value(s.firsts, g.id)
+	if err != nil {
+		return 0, err
+	}
+	firsts, _ := value.([]byte)
+	row := -1
+	for len(firsts) > 0 {
+		n, size := binary.Varint(firsts)
+		if size <= 0 {
+			return 0, damaged("numbers end too soon")
+		}
+		if n >= before {
+			break
+		}
+		row++
+		firsts = firsts[size:]
+	}
+	if row < 0 {
+		return 0, nil
+	}
+	if s.chunk, err = s.readNumbers(s.chunk[:0], g.id, row); err != nil {
+		return 0, err
+	}
+	at, _ := slices.BinarySearch(s.chunk, before)
+	return row*perRow + at, nil
+}

@@ -1,0 +1,161 @@
+package textindex
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"daybook/sqlite"
+)
+
+const (
+	applicationID = 0x44425458 // "DBTX"
+	format        = 1
+)
+
+// schema: the id of a row of blocks, places and numbers is its segment times 2^20 plus
+// its own number in it, from 0.
+const schema = `
+CREATE TABLE meta(owner TEXT NOT NULL, through INTEGER NOT NULL) STRICT;
+CREATE TABLE segments(
+	id     INTEGER PRIMARY KEY,
+	age    INTEGER NOT NULL, -- a higher one is newer
+	docs   INTEGER NOT NULL,
+	blocks INTEGER NOT NULL, -- rows of blocks
+	lowest INTEGER NOT NULL, -- number of a document
+	highest INTEGER NOT NULL,
+	bytes  INTEGER NOT NULL, -- of its rows
+	firsts BLOB NOT NULL     -- the number that each row of numbers begins with
+) STRICT;
+CREATE INDEX segments_highest ON segments(highest);
+CREATE TABLE words(          -- which block of a segment begins with or before a word
+	segment INTEGER NOT NULL,
+	first   BLOB NOT NULL,
+	block   INTEGER NOT NULL,
+	PRIMARY KEY(segment, first)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE blocks(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE places(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE numbers(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+`
+
+const rowBits = 20 // of a segment's row numbers
+
+// state is what the writer knows of the file.
+type state struct {
+	through  int64
+	docs     int64
+	next     int64     // id for the next segment
+	open     []segment // those that may still be merged, the oldest first
+	newBytes int64     // written so far, for tests and benchmarks
+}
+
+// segment is a row of segments.
+type segment struct {
+	id, age         int64
+	docs            int
+	blocks          int64
+	lowest, highest int64
+	bytes           int64
+}
+
+// readSegment makes a segment of a row.
+func readSegment(row []driver.Value) segment {
+	var v [7]int64
+	for i := range row {
+		v[i], _ = row[i].(int64)
+	}
+	return segment{v[0], v[1], int(v[2]), v[3], v[4], v[5], v[6]}
+}
+
+// connectWriter opens or makes the file and checks whose it is.
+func connectWriter(path, owner string) (*sqlite.Conn, error) {
+	_, err := os.Stat(path)
+	made := errors.Is(err, os.ErrNotExist)
+	c, err := sqlite.Connect(path, "_synchronous=NORMAL&_cache_size=-8192&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	if err = checkFile(c, made, owner); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+func checkFile(c *sqlite.Conn, made bool, owner string) error {
+	pages, err := c.Number("PRAGMA page_count")
+	if err != nil {
+		return err
+	}
+	if pages == 0 || made {
+		return makeFile(c, owner)
+	}
+	id, err := c.Number("PRAGMA application_id")
+	if err != nil {
+		return err
+	}
+	version, err := c.Number("PRAGMA user_version")
+	if err != nil {
+		return err
+	}
+	if id != applicationID || version != format {
+		return damaged("application %#x, format %d", id, version)
+	}
+	row, err := c.Row(1, "SELECT owner FROM meta")
+	if err != nil {
+		return notThere(err)
+	}
+	if row[0] != owner {
+		return damaged("it belongs to %v, not to %s", row[0], owner)
+	}
+	return c.Do("PRAGMA journal_size_limit=16777216")
+}
+
+// notThere is ErrUnusable when a row or a table is missing.
+func notThere(err error) error {
+	if _, code := sqlite.Code(err); errors.Is(err, io.EOF) || code == 1 {
+		return fmt.Errorf("%w: %w", ErrUnusable, err)
+	}
+	return err
+}
+
+// makeFile makes the tables. Whose file it is, is in the same transaction.
+func makeFile(c *sqlite.Conn, owner string) error {
+	if err := c.Do("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=16777216"); err != nil {
+		return err
+	}
+	if err := c.Do("BEGIN IMMEDIATE;" + schema +
+		fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", applicationID, format)); err != nil {
+		return err
+	}
+	if _, err := c.SQLiteConn.Exec("INSERT INTO meta VALUES(?, 0)", []driver.Value{owner}); err != nil {
+		return err
+	}
+	return c.Do("COMMIT")
+}
+
+// load reads the state of the file.
+func load(c *sqlite.Conn, l limits) (*state, error) {
+	var s state
+	var err error
+	if s.through, err = c.Number("SELECT through FROM meta"); err != nil {
+		return nil, notThere(err)
+	}
+	all, err := c.Prepare("SELECT id, age, docs, blocks, lowest, highest, bytes FROM segments ORDER BY age")
+	if err != nil {
+		return nil, notThere(err)
+	}
+	row := make([]driver.Value, 7)
+	err = all.Each(row, func() error {
+		g := readSegment(row)
+		s.docs += int64(g.docs)
+		s.next = max(s.next, g.id+1)
+		if s.open = append(s.open, g); l.sealed(g) {
+			s.open = s.open[:0]
+		}
+		return nil
+	})
+	return &s, err
+}

@@ -1,0 +1,321 @@
+package viewfile
+
+import (
+	"encoding/binary"
+
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// A body is a Row as bytes: what is not in it is in columns (the submit seq, the id) or
+// in the groups (type and queue).
+//
+//	version (1 byte) · mask (uvarint) · the fields whose bit is set, in order
+//
+// A field is left out when it has its usual value. A number is the zigzag varint of
+// its distance from a base, which is an earlier field or 0. Text is a length and bytes.
+const bodyVersion = 1
+
+// What is usual is part of the format: it must not follow the defaults of tasks.
+const (
+	usualProgress    = 10_000
+	usualMaxAttempts = 3
+	usualBackoffBase = 2_000_000
+	usualBackoffMax  = 600_000_000
+)
+
+// Bits of the mask above those of the numbers.
+const (
+	bitTags = numberCount + iota
+	bitWorker
+	bitKey
+	bitEvents
+	bitBoot
+	bitRequestHash
+)
+
+// The numbers of a body in their order.
+const (
+	nState = iota // status and flags
+	nGroup
+	nCreatedAt
+	nStartedAt
+	nCompletedAt
+	nVersion
+	nLastSeq
+	nAttempt
+	nLastFence
+	nResultSeq
+	nErrorSeq
+	nCode
+	nPriority
+	nDueAt
+	nRunAt
+	nSince
+	nMaxAttempts
+	nProgress
+	nMessageSeq
+	nAttemptBase
+	nTimeout
+	nBackoffKind
+	nBackoffBase
+	nBackoffMax
+	nFence
+	nRefusedFence
+	nLeaseSeconds
+
+	numberCount
+)
+
+const (
+	flagRetrying = 1 << (8 + iota)
+	flagCancelRequested
+	flagErased
+	flagNoJitter
+	flagDue
+)
+
+// usual returns the value that field i has when it is left out, and the base of its
+// distance. Both rest on earlier fields alone.
+func usual(i int, n *[numberCount]int64, seq int64) (usual, base int64) {
+	switch i {
+	case nStartedAt, nRunAt:
+		return 0, n[nCreatedAt]
+	case nDueAt, nSince:
+		return n[nCreatedAt], n[nCreatedAt]
+	case nCompletedAt:
+		if n[nStartedAt] != 0 {
+			return 0, n[nStartedAt]
+		}
+		return 0, n[nCreatedAt]
+	case nLastSeq:
+		return seq, seq
+	case nResultSeq, nErrorSeq, nMessageSeq:
+		return 0, n[nLastSeq]
+	case nProgress:
+		return usualProgress, 0
+	case nMaxAttempts:
+		return usualMaxAttempts, 0
+	case nBackoffBase:
+		return usualBackoffBase, 0
+	case nBackoffMax:
+		return usualBackoffMax, 0
+	}
+	return 0, 0
+}
+
+// numbersOf takes the numbers out of a row.
+func numbersOf(r *Row, n *[numberCount]int64) {
+	t := &r.Task
+	n[nState] = int64(t.Status)
+	for _, f := range [...]struct {
+		set  bool
+		flag int64
+	}{
+		{t.Retrying, flagRetrying}, {t.CancelRequested, flagCancelRequested}, {t.Erased, flagErased},
+		{t.Backoff.NoJitter, flagNoJitter}, {r.Due, flagDue},
+	} {
+		if f.set {
+			n[nState] |= f.flag
+		}
+	}
+	n[nGroup] = int64(r.Group)
+	n[nCreatedAt], n[nStartedAt], n[nCompletedAt] = int64(t.CreatedAt), int64(t.StartedAt), int64(t.CompletedAt)
+	n[nRunAt], n[nDueAt], n[nSince] = int64(t.RunAt), int64(t.DueAt), int64(r.Since)
+	n[nVersion], n[nLastSeq] = t.Version, t.LastSeq
+	n[nMessageSeq], n[nResultSeq], n[nErrorSeq] = t.MessageSeq, t.ResultSeq, t.ErrorSeq
+	n[nAttempt], n[nAttemptBase], n[nMaxAttempts] = int64(t.Attempt), int64(t.AttemptBase), int64(t.MaxAttempts)
+	n[nFence], n[nLastFence], n[nRefusedFence] = t.Fence, t.LastFence, t.RefusedFence
+	n[nCode], n[nPriority], n[nProgress] = int64(t.Code), int64(t.Priority), int64(t.Progress)
+	n[nTimeout], n[nLeaseSeconds] = int64(t.Timeout), int64(t.LeaseSeconds)
+	n[nBackoffKind], n[nBackoffBase], n[nBackoffMax] = int64(t.Backoff.Kind), int64(t.Backoff.Base), int64(t.Backoff.Max)
+}
+
+// setNumbers is the inverse of numbersOf.
+func setNumbers(r *Row, n *[numberCount]int64) {
+	t, flags := &r.Task, n[nState]
+	t.Status = task.Status(flags)
+	t.Retrying, t.CancelRequested = flags&flagRetrying != 0, flags&flagCancelRequested != 0
+	t.Erased, r.Due = flags&flagErased != 0, flags&flagDue != 0
+	r.Group = uint32(n[nGroup])
+	t.CreatedAt, t.StartedAt, t.CompletedAt = task.Micros(n[nCreatedAt]), task.Micros(n[nStartedAt]), task.Micros(n[nCompletedAt])
+	t.RunAt, t.DueAt, r.Since = task.Micros(n[nRunAt]), task.Micros(n[nDueAt]), task.Micros(n[nSince])
+	t.Version, t.LastSeq = n[nVersion], n[nLastSeq]
+	t.MessageSeq, t.ResultSeq, t.ErrorSeq = n[nMessageSeq], n[nResultSeq], n[nErrorSeq]
+	t.Attempt, t.AttemptBase, t.MaxAttempts = int(n[nAttempt]), int(n[nAttemptBase]), int(n[nMaxAttempts])
+	t.Fence, t.LastFence, t.RefusedFence = n[nFence], n[nLastFence], n[nRefusedFence]
+	t.Code, t.Priority, t.Progress = task.Code(n[nCode]), int(n[nPriority]), int(n[nProgress])
+	t.Timeout, t.LeaseSeconds = task.Micros(n[nTimeout]), int(n[nLeaseSeconds])
+	t.Backoff = task.Backoff{
+		Kind: task.BackoffKind(n[nBackoffKind]), Base: task.Micros(n[nBackoffBase]), Max: task.Micros(n[nBackoffMax]),
+		NoJitter: flags&flagNoJitter != 0,
+	}
+}
+
+// appendBody appends the row's body to dst.
+func appendBody(dst []byte, r *Row) []byte {
+	var n [numberCount]int64
+	numbersOf(r, &n)
+	t := &r.Task
+	var mask uint64
+	for i := range n {
+		if usually, _ := usual(i, &n, t.SubmitSeq); n[i] != usually {
+			mask |= 1 << i
+		}
+	}
+	for _, b := range [...]struct {
+		set bool
+		bit int
+	}{
+		{len(t.Tags) > 0, bitTags}, {t.Worker != "", bitWorker}, {t.IdempotencyKey != "", bitKey},
+		{len(r.Events) > 0, bitEvents}, {t.Boot != (ulid.ULID{}), bitBoot}, {t.RequestHash != ([32]byte{}), bitRequestHash},
+	} {
+		if b.set {
+			mask |= 1 << b.bit
+		}
+	}
+	dst = binary.AppendUvarint(append(dst, bodyVersion), mask)
+	for i := range n {
+		if mask&(1<<i) != 0 {
+			_, base := usual(i, &n, t.SubmitSeq)
+			dst = binary.AppendVarint(dst, n[i]-base)
+		}
+	}
+	return appendTexts(dst, r, mask)
+}
+
+func appendTexts(dst []byte, r *Row, mask uint64) []byte {
+	t := &r.Task
+	if mask&(1<<bitTags) != 0 {
+		dst = binary.AppendUvarint(dst, uint64(len(t.Tags)))
+		for _, tag := range t.Tags {
+			dst = appendText(dst, tag)
+		}
+	}
+	if mask&(1<<bitWorker) != 0 {
+		dst = appendText(dst, t.Worker)
+	}
+	if mask&(1<<bitKey) != 0 {
+		dst = appendText(dst, t.IdempotencyKey)
+	}
+	if mask&(1<<bitEvents) != 0 {
+		dst = appendText(dst, r.Events)
+	}
+	if mask&(1<<bitBoot) != 0 {
+		dst = append(dst, t.Boot[:]...)
+	}
+	if mask&(1<<bitRequestHash) != 0 {
+		dst = append(dst, t.RequestHash[:]...)
+	}
+	return dst
+}
+
+func appendText[T string | []byte](dst []byte, text T) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
+}
+
+// decodeBody fills r from its columns and body; type and queue come from the groups, and
+// stay empty when these are nil.
+// Nothing in r points into body afterwards.
+func decodeBody(r *Row, seq int64, id, body []byte, groups []Group) error {
+	*r = Row{}
+	in := input{rest: body, ok: true}
+	if len(id) != len(r.Task.ID) || in.byte() != bodyVersion {
+		return damaged("the body of a task is of another version")
+	}
+	mask := in.uvarint()
+	var n [numberCount]int64
+	for i := range n {
+		usually, base := usual(i, &n, seq)
+		if n[i] = usually; mask&(1<<i) != 0 {
+			n[i] = base + in.varint()
+		}
+	}
+	setNumbers(r, &n)
+	r.Task.SubmitSeq = seq
+	copy(r.Task.ID[:], id)
+	in.texts(r, mask)
+	if !in.ok || len(in.rest) != 0 || mask>>(bitRequestHash+1) != 0 || n[nGroup] != int64(r.Group) {
+		return damaged("the body of a task cannot be read")
+	}
+	if groups == nil {
+		return nil
+	}
+	if int(r.Group) >= len(groups) {
+		return damaged("a task is of a group that is not there")
+	}
+	r.Task.Type, r.Task.Queue = groups[r.Group].Type, groups[r.Group].Queue
+	return nil
+}
+
+func (in *input) texts(r *Row, mask uint64) {
+	t := &r.Task
+	if mask&(1<<bitTags) != 0 {
+		count := in.uvarint()
+		if count > uint64(len(in.rest)) {
+			in.ok = false
+			return
+		}
+		t.Tags = make([]string, count)
+		for i := range t.Tags {
+			t.Tags[i] = string(in.text())
+		}
+	}
+	if mask&(1<<bitWorker) != 0 {
+		t.Worker = string(in.text())
+	}
+	if mask&(1<<bitKey) != 0 {
+		t.IdempotencyKey = string(in.text())
+	}
+	if mask&(1<<bitEvents) != 0 {
+		r.Events = append([]byte(nil), in.text()...)
+	}
+	if mask&(1<<bitBoot) != 0 {
+		copy(t.Boot[:], in.take(uint64(len(t.Boot))))
+	}
+	if mask&(1<<bitRequestHash) != 0 {
+		copy(t.RequestHash[:], in.take(uint64(len(t.RequestHash))))
+	}
+}
+
+// input reads what append… wrote. After the first mistake ok is false and all it gives
+// is zero.
+type input struct {
+	rest []byte
+	ok   bool
+}
+
+func (in *input) take(n uint64) []byte {
+	if n > uint64(len(in.rest)) {
+		in.ok, in.rest = false, nil
+		return nil
+	}
+	taken := in.rest[:n]
+	in.rest = in.rest[n:]
+	return taken
+}
+
+func (in *input) byte() byte {
+	if b := in.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (in *input) uvarint() uint64 {
+	v, n := binary.Uvarint(in.rest)
+	if n <= 0 {
+		in.ok, in.rest = false, nil
+		return 0
+	}
+	in.rest = in.rest[n:]
+	return v
+}
+
+func (in *input) varint() int64 {
+	v := in.uvarint()
+	return int64(v>>1) ^ -int64(v&1)
+}
+
+func (in *input) text() []byte { return in.take(in.uvarint()) }

@@ -1,0 +1,199 @@
+package viewfile
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync/atomic"
+
+	"daybook/sqlite"
+)
+
+//go:embed schema.sql
+var schema string
+
+const (
+	applicationID = 0x44425657 // "DBVW"
+	format        = 1          // user_version
+
+	readers     = 4
+	writerCache = "PRAGMA cache_size = -16384" // KiB
+	readerCache = "PRAGMA cache_size = -4096"
+)
+
+// ErrClosed: the file has been closed.
+var ErrClosed = errors.New("view file is closed")
+
+// File is an open view file. One goroutine writes (Begin, StartBulk, EndBulk, Image,
+// State); any number may Take a reader, and ask for Sizes.
+type File struct {
+	path   string
+	write  *writer
+	idle   chan *Reader
+	closed chan struct{}
+
+	// What has been written, or is about to be: readers may find more in it than in
+	// the state they see, never less.
+	groups atomic.Pointer[[]Group]
+	totals atomic.Pointer[totals]
+}
+
+// Open opens the view file of the log with that id, and makes it when there is none.
+// ErrUnusable: it is of another log or format, the bulk that made it did not end, or
+// it is damaged.
+func Open(path, logID string) (*File, error) {
+	info, err := os.Stat(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open view file: %w", err)
+	}
+	conn, err := sqlite.Connect(path, "")
+	if err != nil {
+		return nil, fail("open view file", err)
+	}
+	if info == nil || info.Size() == 0 {
+		err = create(conn, logID)
+	} else {
+		err = check(conn, logID)
+	}
+	if err != nil {
+		return nil, errors.Join(fail("open view file", err), conn.Close())
+	}
+	f := &File{path: path, idle: make(chan *Reader, readers), closed: make(chan struct{})}
+	if err := f.prepare(conn); err != nil {
+		return nil, errors.Join(fail("open view file", err), f.release(), conn.Close())
+	}
+	return f, nil
+}
+
+// create makes an empty file.
+func create(conn *sqlite.Conn, logID string) error {
+	for _, sql := range []string{
+		"PRAGMA page_size = 8192", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL",
+		"BEGIN IMMEDIATE",
+		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
+		fmt.Sprintf("PRAGMA user_version = %d", format),
+		schema,
+		"INSERT INTO state VALUES (1, 0, zeroblob(32), 0, 0, x'', x'')",
+	} {
+		if err := conn.Do(sql); err != nil {
+			return err
+		}
+	}
+	if _, err := conn.Exec("INSERT INTO about VALUES (1, ?, 1)", values(logID)); err != nil {
+		return err
+	}
+	return conn.Do("COMMIT")
+}
+
+// check tells whether the file is what its path says.
+func check(conn *sqlite.Conn, logID string) error {
+	app, err := conn.Number("PRAGMA application_id")
+	if err != nil {
+		return err
+	}
+	version, err := conn.Number("PRAGMA user_version")
+	if err != nil {
+		return err
+	}
+	if app != applicationID || version != format {
+		return damaged(fmt.Sprintf("it has application id %#x and format %d, not %#x and %d", app, version, applicationID, format))
+	}
+	row, err := conn.Row(2, "SELECT log_id, complete FROM about")
+	if err != nil {
+		return err
+	}
+	if row[0] != logID {
+		return damaged(fmt.Sprintf("it is of log %v, not %s", row[0], logID))
+	}
+	if row[1] != int64(1) {
+		return damaged("the bulk that made it did not end")
+	}
+	return nil
+}
+
+// prepare sets up the connections.
+func (f *File) prepare(conn *sqlite.Conn) error {
+	for _, sql := range []string{"PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", writerCache} {
+		if err := conn.Do(sql); err != nil {
+			return err
+		}
+	}
+	var err error
+	if f.write, err = newWriter(conn); err != nil {
+		return err
+	}
+	if err := f.load(); err != nil {
+		return err
+	}
+	for range readers {
+		r, err := newReader(f)
+		if err != nil {
+			return err
+		}
+		f.idle <- r
+	}
+	return nil
+}
+
+// Remove removes the file of that path and what SQLite keeps beside it. It is no
+// error when there is none. It must not be open.
+func Remove(path string) error {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove view file: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close waits until every reader is given back, and closes the file. A batch that is
+// open is lost. Close is called once.
+func (f *File) Close() error {
+	close(f.closed)
+	var errs []error
+	for range readers {
+		errs = append(errs, (<-f.idle).conn.Close())
+	}
+	return fail("close view file", errors.Join(append(errs, f.write.conn.Close())...))
+}
+
+// release closes the readers of a file that could not be opened.
+func (f *File) release() error {
+	var errs []error
+	for len(f.idle) > 0 {
+		errs = append(errs, (<-f.idle).conn.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Take returns one of 4 readers, and waits for one while all are in use. Errors: that
+// of ctx, ErrClosed.
+func (f *File) Take(ctx context.Context) (*Reader, error) {
+	select {
+	case <-f.closed:
+		return nil, ErrClosed
+	default:
+	}
+	select {
+	case r := <-f.idle:
+		return r, nil
+	case <-f.closed:
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Sizes returns the bytes of the file and of its WAL; 0 for one that is not there.
+func (f *File) Sizes() (file, wal int64) { return size(f.path), size(f.path + "-wal") }
+
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}

@@ -1,0 +1,246 @@
+package viewfile
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"daybook/sqlite"
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Reader is one reading connection. One goroutine at a time uses it, and gives it back
+// with Close. Its methods but Fix and Close see the archive alone, as it was at Fix.
+type Reader struct {
+	f    *File
+	conn *sqlite.Conn
+
+	begin, rollback, first               statement
+	body, byID, byKey, from              statement
+	archivedFrom, archived, look         statement
+	tag, block, below, ends, zones, zone statement
+	idsOfChunk                           statement
+
+	fixed  bool
+	groups []Group
+	totals *totals
+	dest   [6]driver.Value
+	room   room
+}
+
+func newReader(f *File) (*Reader, error) {
+	conn, err := sqlite.Connect(f.path, "_query_only=1")
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{f: f, conn: conn}
+	err = conn.Do(readerCache)
+	if err == nil {
+		err = prepareAll(conn, map[*statement]string{
+			&r.begin:        "BEGIN",
+			&r.rollback:     "ROLLBACK",
+			&r.first:        "SELECT seq FROM state",
+			&r.body:         "SELECT id, body FROM archive WHERE seq = ?",
+			&r.byID:         "SELECT seq, id, body FROM archive WHERE id = ?",
+			&r.byKey:        byKey,
+			&r.from:         "SELECT seq, id, body FROM archive WHERE seq >= ? ORDER BY seq LIMIT 1",
+			&r.archivedFrom: "SELECT coalesce(max(first), 0), (SELECT trimmed FROM state) FROM archived WHERE first <= ?",
+			&r.archived:     "SELECT first, seqs FROM archived WHERE first >= ? ORDER BY first LIMIT 1",
+			&r.look:         "SELECT no, id, body FROM archive WHERE seq = ?",
+			&r.tag:          "SELECT term, n FROM tags WHERE name = ?",
+			&r.block:        "SELECT newest, seqs, facets, runs, lasts FROM lists WHERE key = ?",
+			&r.below:        "SELECT key, newest, seqs, facets, runs FROM lists WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1",
+			&r.ends:         "SELECT (SELECT min(chunk) FROM zones), (SELECT max(chunk) FROM zones)",
+			&r.zones:        "SELECT min(chunk), max(chunk) FROM zones WHERE most >= ? AND least <= ?",
+			&r.zone:         "SELECT least, most FROM zones WHERE chunk = ?",
+			&r.idsOfChunk:   "SELECT group_concat(seq) FROM archive NOT INDEXED WHERE seq BETWEEN ? AND ? AND id BETWEEN ? AND ?",
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return r, nil
+}
+
+// byKey gives the tasks of a hash, from the newest epoch to the oldest.
+const byKey = `WITH RECURSIVE epochs (n) AS (
+	SELECT max(epoch) FROM keys UNION ALL SELECT n - 1 FROM epochs WHERE n > 0
+) SELECT a.seq, a.id, a.body FROM epochs
+CROSS JOIN keys AS k ON k.epoch = epochs.n AND k.hash = ?
+CROSS JOIN archive AS a ON a.seq = k.seq`
+
+// Fix fixes what the reader sees until Close: the file as last committed. It comes right
+// after Take. It takes some microseconds and never waits for the writer.
+func (r *Reader) Fix() error {
+	if err := r.begin.run(); err != nil {
+		return fail("fix reader", err)
+	}
+	r.fixed = true
+	if _, err := r.first.row(r.dest[:1]); err != nil {
+		return fail("fix reader", err)
+	}
+	r.groups, r.totals = *r.f.groups.Load(), r.f.totals.Load()
+	return nil
+}
+
+// Close gives the reader back.
+func (r *Reader) Close() {
+	if r.fixed && !r.conn.AutoCommit() {
+		_ = r.rollback.run() // nothing was written; a lasting error shows at the next Fix
+	}
+	r.fixed, r.groups, r.totals = false, nil, nil
+	r.f.idle <- r
+}
+
+// decode makes a row of three columns of dest: seq, id, body.
+func (r *Reader) decode(row *Row) error {
+	seq, _ := r.dest[0].(int64)
+	return decodeBody(row, seq, bytesOf(r.dest[1]), bytesOf(r.dest[2]), r.groups)
+}
+
+// ByID returns the archived task with that id. Errors: ErrNotFound.
+func (r *Reader) ByID(_ context.Context, id ulid.ULID) (Row, error) {
+	var row Row
+	found, err := r.byID.row(r.dest[:3], id[:])
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	if err == nil {
+		err = r.decode(&row)
+	}
+	return row, fail("find task by id", err)
+}
+
+// ByKey returns the archived task with that idempotency key, which is not empty.
+// Errors: ErrNotFound.
+func (r *Reader) ByKey(_ context.Context, key string) (Row, error) {
+	rows, err := r.byKey.Query(hashKey(key))
+	if err != nil {
+		return Row{}, fail("find task by key", err)
+	}
+	var row Row
+	for {
+		if err = rows.Next(r.dest[:3]); err == io.EOF {
+			err = ErrNotFound
+		}
+		if err == nil {
+			err = r.decode(&row)
+		}
+		if err != nil || row.Task.IdempotencyKey == key {
+			break
+		}
+	}
+	if err != nil {
+		row = Row{}
+	}
+	return row, fail("find task by key", errors.Join(err, rows.Close()))
+}
+
+// FirstAfter returns the submit seq of the first archived task that was created after
+// the moment, math.MaxInt64 when there is none. It rests on this: of two tasks, the
+// one submitted later was not created earlier.
+func (r *Reader) FirstAfter(_ context.Context, moment task.Micros) (int64, error) {
+	least, most := int64(0), int64(maxSeq) // the answer lies in least … most
+	var row Row
+	for least < most {
+		middle := least + (most-least)/2
+		found, err := r.from.row(r.dest[:3], middle)
+		if err == nil && found {
+			err = r.decode(&row)
+		}
+		if err != nil {
+			return 0, fail("find task by time", err)
+		}
+		switch {
+		case !found:
+			most = middle
+		case row.Task.CreatedAt > moment:
+			most = middle
+		default:
+			least = row.Task.SubmitSeq + 1
+		}
+	}
+	found, err := r.from.row(r.dest[:3], least)
+	if err != nil || !found {
+		return math.MaxInt64, fail("find task by time", err)
+	}
+	return r.dest[0].(int64), nil
+}
+
+// Archived returns up to limit tasks in the order in which they were archived, those with
+// archive numbers after the given one, and the last number it looked at: where to go
+// on from. A task that was archived again has its new number alone; one that went
+// back to the image is left out. There is no more when last is after.
+func (r *Reader) Archived(ctx context.Context, after int64, limit int) (rows []Row, last int64, err error) {
+	if _, err = r.archivedFrom.row(r.dest[:2], after+1); err != nil {
+		return nil, after, fail("list archived tasks", err)
+	}
+	from, trimmed := r.dest[0].(int64), r.dest[1].(int64)
+	last = max(after, trimmed)
+	for len(rows) < limit {
+		found, err := r.archived.row(r.dest[:2], from)
+		if err != nil || !found {
+			return rows, last, fail("list archived tasks", err)
+		}
+		first := r.dest[0].(int64)
+		n, err := r.archivedRow(first, bytesOf(r.dest[1]), &rows, &last, limit)
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return nil, after, fail("list archived tasks", err)
+		}
+		from = first + n
+	}
+	return rows, last, nil
+}
+
+// archivedRow appends to rows the tasks of one row of archive numbers, n in all.
+func (r *Reader) archivedRow(first int64, seqs []byte, rows *[]Row, last *int64, limit int) (n int64, err error) {
+	seq := int64(0)
+	for len(seqs) > 0 && len(*rows) < limit {
+		step, size := binary.Varint(seqs)
+		if size <= 0 {
+			return n, damaged("archive numbers cannot be read")
+		}
+		seqs, seq = seqs[size:], seq+step
+		no := first + n
+		n++
+		if no <= *last {
+			continue
+		}
+		*last = no
+		found, err := r.look.row(r.dest[:3], seq)
+		if err != nil {
+			return n, err
+		}
+		if !found || r.dest[0] != no {
+			continue
+		}
+		var row Row
+		r.dest[0] = seq
+		if err := r.decode(&row); err != nil {
+			return n, err
+		}
+		*rows = append(*rows, row)
+	}
+	return n, nil
+}
+
+// rowAt returns the archived task with that submit seq.
+func (r *Reader) rowAt(row *Row, seq int64) error {
+	found, err := r.body.row(r.dest[:2], seq)
+	if err == nil && !found {
+		err = damaged(fmt.Sprintf("task %d is in a list and not in the archive", seq))
+	}
+	if err != nil {
+		return err
+	}
+	return decodeBody(row, seq, bytesOf(r.dest[0]), bytesOf(r.dest[1]), r.groups)
+}

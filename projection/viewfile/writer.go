@@ -1,0 +1,169 @@
+package viewfile
+
+import (
+	"database/sql/driver"
+	"errors"
+	"io"
+
+	"daybook/sqlite"
+)
+
+// statement is a prepared statement of one connection.
+type statement struct{ *sqlite.Stmt }
+
+// run executes it, and gives no rows.
+func (s statement) run(args ...driver.Value) error {
+	for i, v := range args {
+		s.Args[i].Value = v
+	}
+	return s.Run()
+}
+
+// row reads the first row into dest; false when there is none.
+func (s statement) row(dest []driver.Value, args ...driver.Value) (bool, error) {
+	rows, err := s.Query(args...)
+	if err != nil {
+		return false, err
+	}
+	err = rows.Next(dest)
+	if closed := rows.Close(); err == nil {
+		err = closed
+	}
+	if err == io.EOF {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// prepareAll prepares every statement of the table.
+func prepareAll(conn *sqlite.Conn, table map[*statement]string) error {
+	for s, sql := range table {
+		stmt, err := conn.Prepare(sql)
+		if err != nil {
+			return err
+		}
+		s.Stmt = stmt
+	}
+	return nil
+}
+
+func values(v ...driver.Value) []driver.Value { return v }
+
+// bytesOf returns a blob, nil for anything else.
+func bytesOf(v driver.Value) []byte {
+	b, _ := v.([]byte)
+	return b
+}
+
+// writer is the connection that writes.
+type writer struct {
+	conn *sqlite.Conn
+
+	begin, commit, rollback             statement
+	putGroup, putState                  statement
+	putImage, dropImage                 statement
+	putArchive, dropArchive, getArchive statement
+	putArchived, trimArchived           statement
+	putKey, dropKey                     statement
+	getBlock, putBlock, dropBlock       statement
+	addTerm, addTag                     statement
+	findTag, newTag                     statement
+	putZone                             statement
+
+	open        bool  // a batch is
+	no, trimmed int64 // as in the table of the state
+	tags        map[string]int64
+	lastTag     int64
+	buf         []byte
+	dest        [8]driver.Value
+}
+
+func newWriter(conn *sqlite.Conn) (*writer, error) {
+	w := &writer{conn: conn}
+	err := prepareAll(conn, map[*statement]string{
+		&w.begin:        "BEGIN IMMEDIATE",
+		&w.commit:       "COMMIT",
+		&w.rollback:     "ROLLBACK",
+		&w.putGroup:     "INSERT INTO groups (number, type, queue) VALUES (?, ?, ?)",
+		&w.putState:     "UPDATE state SET seq = ?, hash = ?, no = ?, trimmed = ?, counts = ?, windows = ?",
+		&w.putImage:     "INSERT OR REPLACE INTO image (seq, id, body) VALUES (?, ?, ?)",
+		&w.dropImage:    "DELETE FROM image WHERE seq = ?",
+		&w.putArchive:   "INSERT INTO archive (seq, no, id, body) VALUES (?, ?, ?, ?)",
+		&w.dropArchive:  "DELETE FROM archive WHERE seq = ?",
+		&w.getArchive:   "SELECT id, body FROM archive WHERE seq = ?",
+		&w.putArchived:  "INSERT INTO archived (first, seqs) VALUES (?, ?)",
+		&w.trimArchived: "DELETE FROM archived WHERE first <= ? - ?",
+		&w.putKey:       "INSERT OR IGNORE INTO keys (epoch, hash, seq) VALUES (?, ?, ?)",
+		&w.dropKey:      "DELETE FROM keys WHERE epoch = ? AND hash = ? AND seq = ?",
+		&w.getBlock:     "SELECT newest, seqs, facets, runs, lasts FROM lists WHERE key = ?",
+		&w.putBlock:     "INSERT OR REPLACE INTO lists (key, newest, seqs, facets, runs, lasts) VALUES (?, ?, ?, ?, ?, ?)",
+		&w.dropBlock:    "DELETE FROM lists WHERE key = ?",
+		&w.addTerm:      "INSERT INTO terms (term, n) VALUES (?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+		&w.addTag:       "UPDATE tags SET n = n + ?2 WHERE term = ?1",
+		&w.findTag:      "SELECT term FROM tags WHERE name = ?",
+		&w.newTag:       "INSERT INTO tags (term, name, n) VALUES (?, ?, 0)",
+		&w.putZone: "INSERT INTO zones (chunk, least, most) VALUES (?, ?, ?) " +
+			"ON CONFLICT DO UPDATE SET least = min(least, excluded.least), most = max(most, excluded.most)",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return w, w.reload()
+}
+
+// reload forgets what a transaction that was rolled back may have left in memory.
+func (w *writer) reload() error {
+	row, err := w.conn.Row(3, "SELECT no, trimmed, (SELECT coalesce(max(term), ?) FROM tags) FROM state", kindTag)
+	if err != nil {
+		return err
+	}
+	w.no, w.trimmed, w.lastTag = row[0].(int64), row[1].(int64), row[2].(int64)
+	w.tags = map[string]int64{}
+	return nil
+}
+
+// each calls fn for every row of a query; fn must not keep what it gets.
+func (w *writer) each(sql string, columns int, fn func([]driver.Value) error, args ...driver.Value) error {
+	rows, err := w.conn.Query(sql, args)
+	if err != nil {
+		return err
+	}
+	dest := make([]driver.Value, columns)
+	for err == nil {
+		if err = rows.Next(dest); err == nil {
+			err = fn(dest)
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return errors.Join(err, rows.Close())
+}
+
+// maxTags is how many tags the writer remembers the terms of.
+const maxTags = 1 << 16
+
+// tagTerm returns the term of a tag, and makes one when it is new.
+func (w *writer) tagTerm(name string) (int64, error) {
+	if term, ok := w.tags[name]; ok {
+		return term, nil
+	}
+	found, err := w.findTag.row(w.dest[:1], name)
+	if err != nil {
+		return 0, err
+	}
+	term := w.lastTag + 1
+	if found {
+		term = w.dest[0].(int64)
+	} else {
+		if err := w.newTag.run(term, name); err != nil {
+			return 0, err
+		}
+		w.lastTag = term
+	}
+	if len(w.tags) >= maxTags {
+		clear(w.tags)
+	}
+	w.tags[name] = term
+	return term, nil
+}
