@@ -19,7 +19,7 @@ import (
 const (
 	// keepEvents is how many of the latest events the tasks that have ended stay in memory
 	// for: those who follow find them there.
-	keepEvents = 1 << 14
+	keepEvents = 1 << 12
 	// checkpointEvents is how many events lie between two checkpoints at full load.
 	checkpointEvents = 1 << 17
 	// checkpointEvery is how long a change may wait for its checkpoint.

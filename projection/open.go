@@ -249,6 +249,7 @@ type Stats struct {
 	FileBytes int64 // of the view file, with its WAL
 	WALBytes  int64 // of that its WAL
 	TextDocs  int64 // tasks in the index of texts
+	TextLag   int64 // archived tasks that are not in it yet
 	TextBytes int64 // of that index, with its WAL
 }
 
@@ -263,6 +264,7 @@ func (v *Views) Stats() Stats {
 		s.FileBytes, s.WALBytes = file+wal, wal
 		textFile, textWAL := k.text.Sizes()
 		s.TextDocs, s.TextBytes = k.text.Docs(), textFile+textWAL
+		s.TextLag = max(k.file.Last()-k.indexed.Load(), 0)
 	}
 	return s
 }

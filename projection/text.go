@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"daybook/eventlog"
 	"daybook/projection/textindex"
@@ -21,6 +22,10 @@ func (k *keeper) index() {
 		switch {
 		case k.ctx.Err() != nil:
 			return
+		case textindex.IsFull(err):
+			k.logger.Warn("the index of texts waits for room on the disk", "error", err)
+			k.rest(roomProbe)
+			continue
 		case err != nil:
 			k.fail(fmt.Errorf("index texts: %w", err))
 			return
@@ -32,6 +37,16 @@ func (k *keeper) index() {
 			return
 		case <-k.archived:
 		}
+	}
+}
+
+// rest waits, or until stop.
+func (k *keeper) rest(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-k.ctx.Done():
 	}
 }
 
@@ -65,7 +80,7 @@ func (k *keeper) indexSome(ctx context.Context) (int, error) {
 type payloadOf = func(ctx context.Context, seq int64) ([]byte, error)
 
 // textsOf fetches what can be searched in: parameters, result, error and message. What
-// was erased is left out.
+// was erased, or is damaged, is left out.
 func textsOf(ctx context.Context, t *task.Task, payload payloadOf) ([][]byte, error) {
 	var texts [][]byte
 	for _, seq := range [...]int64{t.SubmitSeq, t.ResultSeq, t.ErrorSeq, t.MessageSeq} {
@@ -73,7 +88,7 @@ func textsOf(ctx context.Context, t *task.Task, payload payloadOf) ([][]byte, er
 			continue
 		}
 		body, err := payload(ctx, seq)
-		if errors.Is(err, eventlog.ErrErased) || errors.Is(err, eventlog.ErrNotFound) {
+		if errors.Is(err, eventlog.ErrErased) || errors.Is(err, eventlog.ErrNotFound) || errors.Is(err, eventlog.ErrDamaged) {
 			continue
 		}
 		if err != nil {

@@ -155,6 +155,7 @@ func (b *Batch) Commit(s *State) error {
 		return errors.Join(fail("commit batch", err), b.Rollback())
 	}
 	b.w.open = false
+	b.f.last.Store(b.w.no)
 	return nil
 }
 

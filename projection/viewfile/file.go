@@ -39,6 +39,7 @@ type File struct {
 	// the state they see, never less.
 	groups atomic.Pointer[[]Group]
 	totals atomic.Pointer[totals]
+	last   atomic.Int64 // archive number given, as of the last commit
 }
 
 // Open opens the view file of the log with that id, and makes it when there is none.
@@ -125,6 +126,7 @@ func (f *File) prepare(conn *sqlite.Conn) error {
 	if f.write, err = newWriter(conn); err != nil {
 		return err
 	}
+	f.last.Store(f.write.no)
 	if err := f.load(); err != nil {
 		return err
 	}
@@ -186,6 +188,9 @@ func (f *File) Take(ctx context.Context) (*Reader, error) {
 		return nil, ctx.Err()
 	}
 }
+
+// Last returns the latest archive number.
+func (f *File) Last() int64 { return f.last.Load() }
 
 // Sizes returns the bytes of the file and of its WAL; 0 for one that is not there.
 func (f *File) Sizes() (file, wal int64) { return size(f.path), size(f.path + "-wal") }
