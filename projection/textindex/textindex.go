@@ -125,9 +125,3 @@ func unusable(err error) error {
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrUnusable, fmt.Sprintf(format, args...))
 }
-
-// IsFull tells whether err says that there was no room, and that nothing was written.
-func IsFull(err error) bool {
-	_, code := sqlite.Code(err)
-	return code == sqlite3.ErrFull
-}
