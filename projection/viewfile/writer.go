@@ -4,6 +4,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 
 	"daybook/sqlite"
 )
@@ -63,6 +65,7 @@ type writer struct {
 	putGroup, putState                  statement
 	putImage, dropImage                 statement
 	putArchive, dropArchive, getArchive statement
+	putArchives                         statement
 	putArchived, trimArchived           statement
 	putKey, dropKey                     statement
 	getBlock, putBlock, dropBlock       statement
@@ -89,6 +92,7 @@ func newWriter(conn *sqlite.Conn) (*writer, error) {
 		&w.putImage:     "INSERT OR REPLACE INTO image (seq, id, body) VALUES (?, ?, ?)",
 		&w.dropImage:    "DELETE FROM image WHERE seq = ?",
 		&w.putArchive:   "INSERT INTO archive (seq, no, id, body) VALUES (?, ?, ?, ?)",
+		&w.putArchives:  "INSERT INTO archive (seq, no, id, body) VALUES (?, ?, ?, ?)" + strings.Repeat(", (?, ?, ?, ?)", together-1),
 		&w.dropArchive:  "DELETE FROM archive WHERE seq = ?",
 		&w.getArchive:   "SELECT id, body FROM archive WHERE seq = ?",
 		&w.putArchived:  "INSERT INTO archived (first, seqs) VALUES (?, ?)",
@@ -138,6 +142,21 @@ func (w *writer) each(sql string, columns int, fn func([]driver.Value) error, ar
 		err = nil
 	}
 	return errors.Join(err, rows.Close())
+}
+
+// tagTerms appends the terms of tags, each once.
+func (w *writer) tagTerms(terms []int64, tags []string) ([]int64, error) {
+	for i, name := range tags {
+		if slices.Contains(tags[:i], name) {
+			continue
+		}
+		term, err := w.tagTerm(name)
+		if err != nil {
+			return terms, err
+		}
+		terms = append(terms, term)
+	}
+	return terms, nil
 }
 
 // maxTags is how many tags the writer remembers the terms of.
