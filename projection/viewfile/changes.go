@@ -161,7 +161,7 @@ func (c *changes) flushBlock(w *writer, key int64) (more int, err error) {
 }
 
 func columnsOf(v []driver.Value) columns {
-	newest, _ := v[0].(int64)
+	newest := intOf(v[0])
 	return columns{newest, bytesOf(v[1]), bytesOf(v[2]), bytesOf(v[3]), bytesOf(v[4])}
 }
 

@@ -57,6 +57,12 @@ func bytesOf(v driver.Value) []byte {
 	return b
 }
 
+// intOf returns a number, 0 for anything else.
+func intOf(v driver.Value) int64 {
+	n, _ := v.(int64)
+	return n
+}
+
 // writer is the connection that writes.
 type writer struct {
 	conn *sqlite.Conn
@@ -121,7 +127,7 @@ func (w *writer) reload() error {
 	if err != nil {
 		return err
 	}
-	w.no, w.trimmed, w.lastTag = row[0].(int64), row[1].(int64), row[2].(int64)
+	w.no, w.trimmed, w.lastTag = intOf(row[0]), intOf(row[1]), intOf(row[2])
 	w.tags = map[string]int64{}
 	return nil
 }
@@ -173,7 +179,7 @@ func (w *writer) tagTerm(name string) (int64, error) {
 	}
 	term := w.lastTag + 1
 	if found {
-		term = w.dest[0].(int64)
+		term = intOf(w.dest[0])
 	} else {
 		if err := w.newTag.run(term, name); err != nil {
 			return 0, err
