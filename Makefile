@@ -66,6 +66,10 @@ fuzz: ## Run every fuzz test for FUZZTIME (20s) each
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-peers
+bench-peers: ## Measure Daybook beside other task queues (WRITE=1: into the docs)
+	cd bench && $(GO) run ./peers $(if $(WRITE),-write ../docs/performance.md)
+
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf bin

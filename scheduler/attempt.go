@@ -32,15 +32,17 @@ const (
 
 // attempt is one run of a handler, from its task.started to the return of the handler.
 type attempt struct {
-	s     *Scheduler
-	id    ulid.ULID
-	fence int64
-	task  task.Task // as it started
-	ctx   context.Context
-	end   context.CancelCauseFunc
+	s      *Scheduler
+	id     ulid.ULID
+	stream string // of the task
+	fence  int64
+	task   task.Task // as it started
+	ctx    context.Context
+	end    context.CancelCauseFunc
 
 	// Owned by the loop.
-	settled bool // its end has been decided, with the handler or without
+	settled bool         // its end has been decided, with the handler or without
+	success task.Succeed // what conclude returns
 
 	mu       sync.Mutex
 	percent  float64     // guarded by mu; the latest report
@@ -54,10 +56,12 @@ type attempt struct {
 
 // report is what an attempt tells the loop.
 type report struct {
-	kind    reportKind
-	attempt *attempt
-	outcome Outcome // returned
-	err     error   // returned
+	kind     reportKind
+	news     bool // progress says something; known once the loop has it
+	attempt  *attempt
+	outcome  Outcome       // returned
+	err      error         // returned, overdue
+	progress task.Progress // what no event carries yet
 }
 
 type reportKind uint8
@@ -68,8 +72,8 @@ const (
 	overdue                      // the context ended and the handler has not returned
 )
 
-func (s *Scheduler) newAttempt(t *task.Task) *attempt {
-	a := &attempt{s: s, id: t.ID, fence: t.Fence, task: *t}
+func (s *Scheduler) newAttempt(t *task.Task, stream string) *attempt {
+	a := &attempt{s: s, id: t.ID, stream: stream, fence: t.Fence, task: *t}
 	a.ctx, a.end = context.WithCancelCause(context.Background())
 	return a
 }
@@ -175,9 +179,10 @@ func (a *attempt) takeNews() (task.Progress, bool) {
 
 // conclude says which command ends the attempt, from what the handler returned and
 // from why its context ended, if it did.
-func (a *attempt) conclude(r report, seed uint64) task.Command {
+func (a *attempt) conclude(r *report, seed uint64) task.Command {
 	if r.err == nil {
-		return task.Succeed{Fence: a.fence, Result: r.outcome.Result, Files: r.outcome.Files}
+		a.success = task.Succeed{Fence: a.fence, Result: r.outcome.Result, Files: r.outcome.Files}
+		return &a.success
 	}
 	var p *panicked
 	var permanent interface{ Permanent() bool }

@@ -10,10 +10,15 @@ import (
 
 // command decides one request from outside.
 func (l *loop) command(t *turn, r *request) {
+	if err := l.s.damage(); err != nil {
+		r.done <- answer{err: err}
+		return
+	}
 	if _, cancel := r.command.(task.Cancel); l.full() && !cancel {
 		r.done <- answer{err: eventlog.ErrFull}
 		return
 	}
+	t.remember(input{kind: fromOutside, request: r})
 	if r.submits != nil {
 		l.submit(t, r)
 		return
@@ -23,32 +28,34 @@ func (l *loop) command(t *turn, r *request) {
 
 // do decides a command on one task.
 func (l *loop) do(t *turn, r *request) {
-	if t.peek(r.id) == nil {
+	before := t.peek(r.id)
+	if before == nil {
 		t.reply(r, answer{err: projection.ErrNotFound})
 		return
 	}
-	decided, refusal := t.decide(r.id, r.command)
+	decided, refusal := t.decideOn(before, r.command)
 	t.size += max(len(decided), 1)
 	if refusal != nil || len(decided) == 0 {
-		a := answer{err: refusal, tasks: []Submitted{{Task: *t.peek(r.id)}}}
-		t.reply(r, a)
+		t.reply(r, answer{err: refusal, tasks: []Submitted{{Task: *before}}})
 		return
 	}
+	n := t.own(r.id)
 	_, cancel := r.command.(task.Cancel)
-	e := t.begin(r.actor, cancel)
-	last := decided[len(decided)-1:]
-	state := *e.add(r.id, decided)
-	e.close(func(err error) {
+	last := &decided[len(decided)-1]
+	var state task.Task
+	t.begin(r.actor, cancel && !n.soft, func(err error) {
 		if err != nil {
 			r.done <- answer{err: err}
 			return
 		}
-		state.LastSeq = last[0].Seq
+		state.LastSeq = last.Seq
 		if state.CancelRequested {
 			l.stopHolder(r.id)
 		}
 		r.done <- answer{tasks: []Submitted{{Task: state}}}
 	})
+	t.add(n, r.id, decided)
+	state = n.task
 }
 
 // reply answers a request that adds nothing to the log, once what it rests on is on disk.
@@ -65,32 +72,39 @@ func (t *turn) reply(r *request, a answer) {
 // submit.
 type batch struct {
 	r       *request
-	ids     []ulid.ULID
-	decided [][]task.Event // nil for a replay
+	news    []newTask
 	answers []Submitted
-	sameAs  []*Submitted   // for a replay of a submit of the same batch: its answer
 	keys    map[string]int // the first submit of each new key
+}
+
+// newTask is what one submit leads to.
+type newTask struct {
+	id      ulid.ULID
+	decided []task.Event // nil for a replay
+	sameAs  *Submitted   // for a replay of a submit of the same batch: its answer
 }
 
 // submit decides a batch of submits, all or none.
 func (l *loop) submit(t *turn, r *request) {
 	n := len(r.submits)
-	b := &batch{
-		r: r, ids: make([]ulid.ULID, n), decided: make([][]task.Event, n), answers: make([]Submitted, n), sameAs: make([]*Submitted, n),
-	}
+	b := &batch{r: r, news: make([]newTask, n), answers: make([]Submitted, n)}
 	for i := range r.submits {
 		refusal := t.replay(b, i)
 		if refusal == nil && !b.answers[i].Replayed {
-			b.ids[i] = l.ids.next(t.now)
-			b.decided[i], refusal = task.Decide(&task.Task{}, r.submits[i], t.now)
+			b.news[i].id = l.ids.next(t.now)
+			b.news[i].decided, refusal = t.decideOn(&none, &r.submits[i])
 		}
 		if refusal != nil {
+			t.size++
 			t.reply(r, answer{err: &BatchError{i, refusal}})
 			return
 		}
 	}
 	l.closeSubmit(t, b)
 }
+
+// none is the state of a task before its first event.
+var none task.Task
 
 // replay answers submit i of the batch if its key was used before: for the same request
 // with the task, else with a refusal.
@@ -105,7 +119,7 @@ func (t *turn) replay(b *batch, i int) error {
 		b.answers[i] = Submitted{Task: *first, Replayed: true}
 	} else if k, ok := b.keys[c.IdempotencyKey]; ok {
 		hash = b.r.submits[k].RequestHash
-		b.answers[i].Replayed, b.sameAs[i] = true, &b.answers[k]
+		b.answers[i].Replayed, b.news[i].sameAs = true, &b.answers[k]
 	} else {
 		if b.keys == nil {
 			b.keys = make(map[string]int)
@@ -121,39 +135,47 @@ func (t *turn) replay(b *batch, i int) error {
 
 // closeSubmit puts a batch that nothing speaks against into the turn.
 func (l *loop) closeSubmit(t *turn, b *batch) {
-	e := t.begin(b.r.actor, false)
-	for i := range b.decided {
-		if b.decided[i] == nil {
-			continue
-		}
-		state := e.add(b.ids[i], b.decided[i])
-		b.answers[i].Task = *state
-		if state.IdempotencyKey != "" {
-			if t.keys == nil {
-				t.keys = make(map[string]*task.Task)
-			}
-			t.keys[state.IdempotencyKey] = state
-		}
+	replays := true
+	for i := range b.news {
+		replays = replays && b.news[i].decided == nil
 	}
-	t.size += max(len(e.events), 1)
-	if len(e.events) == 0 {
+	if replays {
+		t.size++
 		t.reply(b.r, answer{tasks: b.answers})
 		return
 	}
-	e.close(func(err error) {
-		if err != nil {
-			b.r.done <- answer{err: err}
-			return
+	t.begin(b.r.actor, false, b.answer)
+	for i := range b.news {
+		if b.news[i].decided == nil {
+			continue
 		}
-		for i := range b.answers {
-			switch {
-			case b.decided[i] != nil:
-				b.answers[i].Task.SubmitSeq = b.decided[i][0].Seq
-				b.answers[i].Task.LastSeq = b.decided[i][0].Seq
-			case b.sameAs[i] != nil:
-				b.answers[i].Task = b.sameAs[i].Task
+		n := t.ownNew(b.news[i].id)
+		t.add(n, b.news[i].id, b.news[i].decided)
+		b.answers[i].Task = n.task
+		if key := n.task.IdempotencyKey; key != "" {
+			if t.keys == nil {
+				t.keys = make(map[string]*node)
 			}
+			t.keys[key] = n
 		}
-		b.r.done <- answer{tasks: b.answers}
-	})
+	}
+	t.size += len(b.news)
+}
+
+// answer answers the request once its outcome is known.
+func (b *batch) answer(err error) {
+	if err != nil {
+		b.r.done <- answer{err: err}
+		return
+	}
+	for i := range b.answers {
+		switch n := &b.news[i]; {
+		case n.decided != nil:
+			b.answers[i].Task.SubmitSeq = n.decided[0].Seq
+			b.answers[i].Task.LastSeq = n.decided[0].Seq
+		case n.sameAs != nil:
+			b.answers[i].Task = n.sameAs.Task
+		}
+	}
+	b.r.done <- answer{tasks: b.answers}
 }

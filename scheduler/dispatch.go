@@ -1,88 +1,77 @@
 package scheduler
 
-import (
-	"cmp"
-	"slices"
-
-	"daybook/task"
-)
+import "daybook/task"
 
 // dispatch gives free slots to ready tasks, in order.
 func (l *loop) dispatch(t *turn) {
-	if l.s.draining.Load() || l.full() {
+	if l.s.draining.Load() || l.shut() {
 		return
 	}
-	l.s.o.Views.Promote(t.wall)
-	free := l.s.o.Concurrency - l.used
-	if free <= 0 {
-		return
+	if due := l.s.o.Views.NextDue(); due != 0 && due <= t.wall {
+		t.stored.close()
+		l.s.o.Views.Promote(t.wall)
 	}
-	for _, state := range l.ready(t, free) {
+	for l.used < l.s.o.Concurrency {
+		state := l.nextReady(t)
+		if state == nil {
+			return
+		}
 		l.launch(t, state)
 	}
 }
 
-// ready returns up to n tasks in the order in which they are to start: those of the
-// views that the turn has not touched, merged with those of the turn.
-func (l *loop) ready(t *turn, n int) []*task.Task {
-	fresh := slices.DeleteFunc(t.fresh, func(state *task.Task) bool {
-		return state.Status != task.Pending || state.DueAt > t.wall || !l.s.o.Runner.Knows(state.Type)
-	})
-	slices.SortStableFunc(fresh, before)
-	fresh = slices.Compact(fresh) // a task touched twice is there twice
-	var chosen []*task.Task
-	for state := range l.s.o.Views.Ready() {
-		if len(chosen) == n {
-			return chosen
-		}
-		if _, touched := t.overlay[state.ID]; touched || !l.s.o.Runner.Knows(state.Type) {
-			continue
-		}
-		for len(fresh) > 0 && len(chosen) < n && before(fresh[0], state) < 0 {
-			chosen, fresh = append(chosen, fresh[0]), fresh[1:]
-		}
-		if len(chosen) < n {
-			chosen = append(chosen, state)
+// nextReady returns the task that is to start next, nil if there is none: the first of
+// those that the turn made ready, those that the turn in flight did, and those of
+// the views that neither has touched.
+func (l *loop) nextReady(t *turn) *task.Task {
+	knows := func(s *task.Task) bool { return l.s.o.Runner.Knows(s.Type) }
+	next := t.fresh.first(knows)
+	if t.under != nil {
+		other := t.under.fresh.first(func(s *task.Task) bool { return t.overlay[s.ID] == nil && knows(s) })
+		if next == nil || other != nil && before(other, next) < 0 {
+			next = other
 		}
 	}
-	return append(chosen, fresh[:min(n-len(chosen), len(fresh))]...)
-}
-
-// before is the ready order: priority high first, then due, then submitted.
-func before(a, b *task.Task) int {
-	return cmp.Or(
-		cmp.Compare(b.Priority, a.Priority),
-		cmp.Compare(a.DueAt, b.DueAt),
-		cmp.Compare(a.SubmitSeq, b.SubmitSeq),
-	)
+	if l.s.o.Views.ReadyCount() > 0 {
+		t.stored.open(l.s.o.Views)
+		other := t.stored.first(func(s *task.Task) bool { return !t.touched(s.ID) && knows(s) })
+		if next == nil || other != nil && before(other, next) < 0 {
+			next = other
+		}
+	}
+	return next
 }
 
 // launch decides that the task starts; its handler runs once that is on disk.
 func (l *loop) launch(t *turn, state *task.Task) {
-	decided, err := task.Decide(state, task.Start{Boot: l.s.boot}, t.now)
+	decided, err := t.decideOn(state, l.start)
 	if err != nil {
 		panic("scheduler: a ready task cannot start: " + err.Error())
 	}
-	e := t.begin(ActorScheduler, false)
-	started := *e.add(state.ID, decided)
-	submit := started.SubmitSeq
-	if submit > l.head { // submitted in this turn: the seq is provisional
-		submit = 0
-	}
+	t.join(started, false)
+	n := t.own(state.ID)
+	t.add(n, n.task.ID, decided)
+	t.starting(start{node: n, started: n.task, event: &decided[0]})
 	l.used++
-	e.close(func(err error) {
-		if err != nil {
-			l.used--
-			return
+}
+
+// launched runs the handlers of the tasks that have started, or gives their slots back.
+func (l *loop) launched(starts []start, err error) {
+	if err != nil {
+		l.used -= len(starts)
+		return
+	}
+	for i := range starts {
+		s := &starts[i]
+		if s.node.submitted != nil {
+			s.started.SubmitSeq = s.node.submitted.Seq
 		}
-		if submit == 0 {
-			started.SubmitSeq = l.s.o.Views.Peek(started.ID).SubmitSeq
-		}
-		a := l.s.newAttempt(&started)
-		l.holders[started.ID] = a
+		s.started.LastSeq = s.event.Seq
+		a := l.s.newAttempt(&s.started, s.node.stream)
+		l.holders[a.id] = a
 		l.live++
 		go a.run()
-	})
+	}
 }
 
 // stopHolder ends the context of the attempt that holds the task, because it is

@@ -2,11 +2,9 @@ package scheduler
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
-	"daybook/eventlog"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -15,9 +13,9 @@ import (
 // recoverBatch is how many attempts of a dead process are expired in one append.
 const recoverBatch = 1024
 
-// start writes down that the server runs, and ends the attempts of processes that do
+// begin writes down that the server runs, and ends the attempts of processes that do
 // not run any more: the log's lock proves that they are gone.
-func (l *loop) start() error {
+func (l *loop) begin() error {
 	head := l.s.o.Log.Head()
 	if seq := l.s.o.Views.Seq(); seq != head.Seq {
 		return fmt.Errorf("scheduler: the views are at %d and the log is at %d", seq, head.Seq)
@@ -27,7 +25,7 @@ func (l *loop) start() error {
 		return err
 	}
 	l.findOrphans()
-	for len(l.orphans) > 0 && !l.full() {
+	for len(l.orphans) > 0 && !l.shut() {
 		t := l.newTurn()
 		l.expireOrphans(t)
 		if err := l.commit(t); err != nil {
@@ -43,15 +41,20 @@ func (l *loop) greet() error {
 	if err != nil {
 		return err // not for a string
 	}
-	t := l.newTurn()
-	e := t.begin(ActorScheduler, true)
+	var full error
+	t, v := l.newTurn(), l.serverV
+	t.begin(ActorScheduler, true, func(err error) {
+		if full = err; err == nil {
+			l.serverV = v
+		}
+	})
 	loss := l.s.o.AcceptedLoss
 	if loss != nil {
-		e.addServer("server.loss_accepted", fmt.Appendf(nil, `{"first":%d,"last":%d,"head":%d}`, loss.First, loss.Last, loss.Head))
+		v++
+		t.addServer("server.loss_accepted", v, fmt.Appendf(nil, `{"first":%d,"last":%d,"head":%d}`, loss.First, loss.Last, loss.Head))
 	}
-	e.addServer("server.started", fmt.Appendf(nil, `{"version":%s}`, version))
-	var full error
-	e.close(func(err error) { full = err })
+	v++
+	t.addServer("server.started", v, fmt.Appendf(nil, `{"version":%s}`, version))
 	if err := l.commit(t); err != nil {
 		return err
 	}
@@ -79,27 +82,37 @@ func (l *loop) findOrphans() {
 	}
 }
 
-// expireOrphans ends some of them. They count, and their tasks are ready at once. What
-// finds no room is tried again.
+// expireOrphans ends some of them.
 func (l *loop) expireOrphans(t *turn) {
-	if l.full() {
+	if len(l.orphans) == 0 || l.shut() {
 		return
 	}
 	some := l.orphans[:min(recoverBatch, len(l.orphans))]
 	l.orphans = l.orphans[len(some):]
 	for _, o := range some {
-		decided, refusal := t.decide(o.id, task.Expire{Fence: o.fence})
-		if refusal != nil {
-			continue // it is not held any more
-		}
-		e := t.begin(ActorScheduler, true)
-		e.add(o.id, decided)
-		e.close(func(err error) {
-			if errors.Is(err, eventlog.ErrFull) {
-				l.orphans = append(l.orphans, o)
-			}
-		})
+		l.expire(t, o)
 	}
+}
+
+// expire ends an attempt of an earlier process. It counts, and its task is ready at once.
+// What finds no room is tried again.
+func (l *loop) expire(t *turn, o orphan) {
+	if l.shut() {
+		l.orphans = append(l.orphans, o)
+		return
+	}
+	t.remember(input{kind: fromBefore, orphan: o})
+	decided, refusal := t.decide(o.id, task.Expire{Fence: o.fence})
+	if refusal != nil {
+		return // it is not held any more
+	}
+	n := t.own(o.id)
+	t.begin(ActorScheduler, !n.soft, func(err error) {
+		if noRoom(err) {
+			l.orphans = append(l.orphans, o)
+		}
+	})
+	t.add(n, o.id, decided)
 }
 
 // drain is the stop in order: handlers get the grace to return, what is left then is
@@ -123,21 +136,13 @@ func (l *loop) drain() error {
 	return l.farewell()
 }
 
-// drainUntil takes turns until no handler runs or the deadline has come.
+// drainUntil takes turns until no handler runs or the deadline has come. What is in
+// flight lands in any case, so that all that was to start has started.
 func (l *loop) drainUntil(deadline time.Time) error {
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
-	for l.live > 0 && len(l.holders) > 0 {
-		var first input
-		select {
-		case r := <-l.s.reports:
-			first.report = &r
-		case c := <-l.s.commands:
-			first.request = c
-		case <-timer.C:
-			return nil
-		}
-		if err := l.turn(first); err != nil {
+	for l.flight != nil || l.live > 0 && len(l.holders) > 0 && time.Now().Before(deadline) {
+		if err := l.await(nil, timer.C); err != nil {
 			return err
 		}
 	}
@@ -146,12 +151,19 @@ func (l *loop) drainUntil(deadline time.Time) error {
 
 // farewell answers the commands that still wait and writes down that the server stopped.
 func (l *loop) farewell() error {
-	if err := l.turn(input{}); err != nil {
+	if err := l.pass(&input{}); err != nil {
 		return err
 	}
+	if l.flight != nil {
+		if err := l.land(l.flight, <-l.landed); err != nil {
+			return err
+		}
+	}
+	if n := len(l.held); n > 0 {
+		l.s.o.Logger.Error("outcomes could not be written; their tasks run again after the next start", "attempts", n)
+	}
 	t := l.newTurn()
-	e := t.begin(ActorScheduler, true)
-	e.addServer("server.stopped", []byte("{}"))
-	e.close(func(error) {})
+	t.begin(ActorScheduler, true, func(error) {})
+	t.addServer("server.stopped", l.serverV+1, []byte("{}"))
 	return l.commit(t)
 }

@@ -2,10 +2,7 @@ package scheduler
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"time"
 
 	"daybook/eventlog"
@@ -33,15 +30,22 @@ type loop struct {
 	s        *Scheduler
 	ids      *idSource
 	seeds    *rand.Rand
+	start    task.Command           // what every start here is
 	head     int64                  // of the log
 	lastAt   task.Micros            // of the latest event: time never goes below it
 	serverV  int64                  // version of this server's own stream
 	holders  map[ulid.ULID]*attempt // by the task they hold
-	used     int                    // slots: handlers that have not returned, results that wait for room
+	used     int                    // slots: handlers that have not returned, starts on their way, results that wait for room
 	live     int                    // handlers that have not returned
 	held     []report               // returns that found no room in the log
 	orphans  []orphan               // attempts of earlier processes that are still to be ended
 	fullTill time.Time              // while the log is full: when to try again
+
+	flight *turn                  // the round that is being appended, nil when none is
+	opened *turn                  // the round that is being decided, nil when none is
+	spare  *turn                  // memory for the next one
+	rounds chan []eventlog.Entry  // to the goroutine that appends
+	landed chan []eventlog.Result // from it
 }
 
 func (l *loop) init(s *Scheduler) {
@@ -49,7 +53,9 @@ func (l *loop) init(s *Scheduler) {
 	l.ids = newIDSource()
 	l.seeds = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	l.holders = make(map[ulid.ULID]*attempt)
+	l.rounds, l.landed = make(chan []eventlog.Entry, 1), make(chan []eventlog.Result, 1)
 	s.boot = l.ids.next(task.MicrosOf(time.Now()))
+	l.start = task.Start{Boot: s.boot}
 }
 
 // Run runs until ctx ends, then stops in order: no more dispatch, handlers get Grace,
@@ -57,7 +63,12 @@ func (l *loop) init(s *Scheduler) {
 // eventlog.ErrUnknown means that the log must be reopened. It can be called once.
 func (s *Scheduler) Run(ctx context.Context) error {
 	l := &s.loop
-	err := l.start()
+	appended := make(chan struct{})
+	go func() {
+		defer close(appended)
+		l.appendRounds()
+	}()
+	err := l.begin()
 	if err == nil {
 		err = l.serve(ctx)
 	}
@@ -67,6 +78,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	if err != nil {
 		s.failed.Store(true)
 	}
+	close(l.rounds)
+	<-appended
 	close(s.stopped)
 	for _, a := range l.holders {
 		a.end(errStopping)
@@ -74,145 +87,67 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	return err
 }
 
-// serve is the loop proper: wait, drain what waits, decide, append, apply, answer.
+// serve is the loop proper: wait, decide what waits on top of the round that is being
+// appended, hand that over when the one before is on disk, apply, answer.
 func (l *loop) serve(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
-		var first input
-		select {
-		case <-ctx.Done():
-			return nil
-		case r := <-l.s.reports:
-			first.report = &r
-		case c := <-l.s.commands:
-			first.request = c
-		case <-timer.C:
-		}
-		if err := l.turn(first); err != nil {
+	for ctx.Err() == nil {
+		if err := l.await(ctx.Done(), timer.C); err != nil {
 			return err
 		}
 		timer.Reset(l.sleep())
 	}
+	return nil
 }
 
-// input is what woke the loop: at most one of the two.
-type input struct {
-	report  *report
-	request *request
+// await waits for something to do and does it.
+func (l *loop) await(done <-chan struct{}, timer <-chan time.Time) error {
+	var first input
+	commands := l.s.commands
+	if l.opened != nil && l.opened.size >= turnEvents {
+		commands = nil // the round is as large as it may be
+	}
+	select {
+	case <-done:
+		return nil
+	case r := <-l.s.reports:
+		first.kind, first.report = fromAttempt, r
+	case c := <-commands:
+		first.kind, first.request = fromOutside, c
+	case results := <-l.landed:
+		if err := l.land(l.flight, results); err != nil {
+			return err
+		}
+	case <-timer:
+	}
+	return l.pass(&first)
 }
 
-// turn takes what waits, up to a bound, and carries it out with one append.
-func (l *loop) turn(first input) error {
-	t := l.newTurn()
-	l.expireOrphans(t)
-	l.takeHeld(t)
-	if first.report != nil {
-		l.take(t, *first.report)
+// pass decides what waits, and hands it over unless a round is being appended.
+func (l *loop) pass(first *input) error {
+	if l.opened == nil {
+		l.opened = l.newTurn()
 	}
-	for more := true; more; {
-		select {
-		case r := <-l.s.reports:
-			l.take(t, r)
-		default:
-			more = false
-		}
-	}
-	if first.request != nil {
-		l.command(t, first.request)
-	}
-	// Whoever is ready to ask gets to do so first: the round grows, and with it the number
-	// that share one sync. On an idle machine this costs nothing.
-	runtime.Gosched()
-	for more := true; more && t.size < turnEvents; {
-		select {
-		case c := <-l.s.commands:
-			l.command(t, c)
-		default:
-			more = false
-		}
-	}
+	t := l.opened
+	t.tick()
+	l.takeInputs(t, first)
 	l.dispatch(t)
-	return l.commit(t)
+	l.s.running.Store(int64(l.used))
+	if l.flight != nil {
+		return nil
+	}
+	return l.handOver()
 }
 
 // sleep is how long nothing is due by itself.
 func (l *loop) sleep() time.Duration {
 	sleep := longestSleep
-	if due := l.s.o.Views.NextDue(); due != 0 && !l.s.draining.Load() {
+	if due := l.s.o.Views.NextDue(); due != 0 && !l.s.draining.Load() && !l.shut() {
 		sleep = min(sleep, time.Until(due.Time()))
 	}
-	if l.s.full.Load() {
+	if l.s.full.Load() && l.flight == nil { // what is in flight tells whether there is room
 		sleep = min(sleep, time.Until(l.fullTill))
 	}
 	return max(sleep, 0)
-}
-
-// full tells whether the log is to be left alone for now.
-func (l *loop) full() bool { return l.s.full.Load() && time.Now().Before(l.fullTill) }
-
-// commit appends what the turn decided, folds it into the views, publishes them and
-// lets everybody know. Its error ends the scheduler.
-func (l *loop) commit(t *turn) error {
-	var results []eventlog.Result
-	if len(t.entries) > 0 {
-		results = l.s.o.Log.Append(context.Background(), t.entries)
-	}
-	if err := t.check(results); err != nil {
-		return l.fail(t, err)
-	}
-	if err := l.s.o.Views.ApplyChanges(t.applied(results)); err != nil {
-		return l.fail(t, fmt.Errorf("%w: fold what was appended: %w", eventlog.ErrUnknown, err))
-	}
-	if n := l.s.o.Log.Head(); n.Seq > l.head {
-		l.head, l.lastAt = n.Seq, task.Micros(n.At)
-	}
-	l.noteFull(results)
-	for i := range t.work {
-		t.work[i].after(results[i].Err)
-	}
-	rest := t.firstError(results)
-	for _, reply := range t.replies {
-		reply(rest)
-	}
-	l.s.waiters.wake(t.ended)
-	l.s.running.Store(int64(l.used))
-	return nil
-}
-
-// fail answers everybody with the error that ends the scheduler.
-func (l *loop) fail(t *turn, err error) error {
-	l.s.failed.Store(true)
-	for i := range t.work {
-		t.work[i].after(err)
-	}
-	for _, reply := range t.replies {
-		reply(err)
-	}
-	return err
-}
-
-func (l *loop) noteFull(results []eventlog.Result) {
-	full := false
-	for _, r := range results {
-		full = full || errors.Is(r.Err, eventlog.ErrFull)
-	}
-	switch {
-	case full:
-		if !l.s.full.Swap(true) {
-			l.s.o.Logger.Error("log is full: no new work is taken until there is room", "retry", fullProbe)
-		}
-		l.fullTill = time.Now().Add(fullProbe)
-	case l.s.full.Load() && !l.full() && !l.hasRoom():
-		l.fullTill = time.Now().Add(fullProbe)
-	case l.s.full.Load() && !l.full(): // believed until an append says otherwise
-		l.s.full.Store(false)
-		l.s.o.Logger.Info("log may have room again")
-	}
-}
-
-// hasRoom asks the log, if it is one that can tell without an append.
-func (l *loop) hasRoom() bool {
-	log, ok := l.s.o.Log.(interface{ HasRoom() bool })
-	return !ok || log.HasRoom()
 }

@@ -3,29 +3,17 @@ package scheduler
 import (
 	"errors"
 
-	"daybook/eventlog"
 	"daybook/task"
 )
 
 // take decides what a report of an attempt leads to.
 func (l *loop) take(t *turn, r report) {
-	a := r.attempt
-	switch r.kind {
-	case progressed:
-		l.progress(t, a)
-	case overdue:
-		if !a.settled {
-			l.s.o.Logger.Warn("handler ignores the end of its context; it keeps its slot until it returns",
-				"task", a.task.Name(), "type", a.task.Type, "attempt", a.task.Attempt)
-			r.err = errDisobedient
-			l.settle(t, r)
-		}
-	case returned:
-		l.live--
-		l.used--
-		if !a.settled {
-			l.settle(t, r)
-		}
+	switch {
+	case r.attempt.settled:
+	case r.kind == progressed:
+		l.progress(t, r)
+	default:
+		l.settle(t, r)
 	}
 }
 
@@ -33,35 +21,48 @@ func (l *loop) take(t *turn, r report) {
 // cause of the end of its context says what it means.
 var errDisobedient = errors.New("the handler did not return when it was told to stop")
 
-func (l *loop) progress(t *turn, a *attempt) {
-	p, news := a.takeNews()
-	if !news || a.settled || l.full() {
+// progress decides what the attempt says of how far it is. What finds no room is
+// dropped: the next report or the end says more.
+func (l *loop) progress(t *turn, r report) {
+	if !r.news || l.shut() {
 		return
 	}
-	decided, refusal := t.decide(a.id, p)
+	t.remember(input{kind: fromAttempt, report: r})
+	decided, refusal := t.decide(r.attempt.id, r.progress)
 	if refusal != nil {
 		return // it is being cancelled: its word counts no more
 	}
-	e := t.begin(ActorScheduler, false)
-	e.add(a.id, decided)
-	e.close(func(error) {}) // no room: the next report or the end says more
+	t.join(reports, false)
+	t.add(t.held(r.attempt), r.attempt.id, decided)
+}
+
+// held returns the turn's own copy of the task that the attempt holds.
+func (t *turn) held(a *attempt) *node {
+	n := t.own(a.id)
+	n.stream = a.stream
+	return n
 }
 
 // settle decides the end of an attempt: its last progress, then its outcome.
 func (l *loop) settle(t *turn, r report) {
 	a := r.attempt
 	a.settled = true
-	if l.full() && len(l.held) > 0 {
+	if l.s.damage() != nil || l.full() && len(l.held) > 0 {
 		l.hold(r)
 		return
 	}
-	e := t.begin(ActorScheduler, true)
-	if p, news := a.takeNews(); news && !l.s.full.Load() {
-		if decided, refusal := t.decide(a.id, p); refusal == nil {
-			e.add(a.id, decided)
+	if t.under != nil {
+		t.settled = append(t.settled, a)
+		t.remember(input{kind: fromAttempt, report: r})
+	}
+	any := false
+	if r.news && !l.s.full.Load() {
+		if decided, refusal := t.decide(a.id, r.progress); refusal == nil {
+			t.addEnd(a, decided)
+			any = true
 		}
 	}
-	decided, refusal := t.decide(a.id, a.conclude(r, l.seeds.Uint64()))
+	decided, refusal := t.decide(a.id, a.conclude(&r, l.seeds.Uint64()))
 	if errors.Is(refusal, task.ErrStopping) {
 		decided, refusal = t.decide(a.id, task.Stop{Fence: a.fence})
 	}
@@ -69,19 +70,36 @@ func (l *loop) settle(t *turn, r report) {
 		l.s.o.Logger.Warn("outcome of an attempt is refused", "task", a.task.Name(), "attempt", a.task.Attempt, "reason", refusal)
 	}
 	if len(decided) > 0 {
-		e.add(a.id, decided)
+		t.addEnd(a, decided)
+		any = true
 	}
-	if len(e.events) == 0 {
-		l.letGo(a)
+	if any {
+		t.ending(r)
 		return
 	}
-	e.close(func(err error) {
-		if errors.Is(err, eventlog.ErrFull) {
-			l.hold(r)
-			return
+	t.replies = append(t.replies, func(err error) {
+		if err == nil {
+			l.letGo(a)
 		}
-		l.letGo(a)
 	})
+}
+
+// addEnd takes what ends an attempt into the turn.
+func (t *turn) addEnd(a *attempt, decided []task.Event) {
+	n := t.held(a)
+	t.join(reports, !n.soft)
+	t.add(n, a.id, decided)
+}
+
+// settledBy lets go of the attempts whose ends are on disk, and keeps those that found no room.
+func (l *loop) settledBy(ends []report, err error) {
+	for i := range ends {
+		if noRoom(err) {
+			l.hold(ends[i])
+		} else {
+			l.letGo(ends[i].attempt)
+		}
+	}
 }
 
 // letGo forgets that the attempt holds its task, if it still does.
@@ -101,7 +119,7 @@ func (l *loop) hold(r report) {
 
 // takeHeld tries again to write what found no room.
 func (l *loop) takeHeld(t *turn) {
-	if len(l.held) == 0 || l.full() {
+	if len(l.held) == 0 || l.shut() {
 		return
 	}
 	held := l.held

@@ -27,7 +27,8 @@ var (
 	ErrBusy = errors.New("too many commands are waiting")
 	// ErrStopped: the scheduler takes no more commands. Nothing happened.
 	ErrStopped = errors.New("server is stopping")
-	// and eventlog.ErrFull (nothing happened), eventlog.ErrUnknown (it happened or not).
+	// and eventlog.ErrFull, eventlog.ErrDamaged (nothing happened), eventlog.ErrUnknown (it
+	// happened or not).
 )
 
 // Attempt is what a Runner gets.
@@ -95,6 +96,7 @@ type Scheduler struct {
 	draining atomic.Bool
 	full     atomic.Bool
 	failed   atomic.Bool
+	damaged  interface{ Damage() error } // the log, if it is one that can be found damaged
 
 	loop loop // owned by the goroutine in Run
 }
@@ -125,6 +127,7 @@ func New(o Options) (*Scheduler, error) {
 		reports:  make(chan report, o.Concurrency),
 		stopped:  make(chan struct{}),
 	}
+	s.damaged, _ = o.Log.(interface{ Damage() error })
 	s.loop.init(s)
 	return s, nil
 }

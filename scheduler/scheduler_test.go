@@ -196,9 +196,12 @@ func TestTheTasksOfARoundAreMergedWithThoseThatWaitInTheReadyOrder(t *testing.T)
 		l := &b.s.loop
 		turn := l.newTurn()
 		l.submit(turn, &request{submits: []task.Submit{{Type: "LOW"}, {Type: "HIGH", Priority: 2}, {Type: "LOW2"}}, done: make(chan answer, 1)})
+		defer turn.stored.close()
 		var got []string
-		for _, state := range l.ready(turn, 3) {
-			got = append(got, state.Type)
+		for range 3 {
+			next := l.nextReady(turn)
+			got = append(got, next.Type)
+			l.launch(turn, next)
 		}
 		if diff := cmp.Diff([]string{"HIGH", "WAITS", "LOW"}, got); diff != "" {
 			t.Error(diff)

@@ -16,6 +16,7 @@ type State struct {
 	Slots    int  // how many there are
 	Draining bool // it is stopping: nothing is dispatched
 	Full     bool // the log has no room: nothing is dispatched or taken
+	Damaged  bool // the log is damaged: nothing is dispatched or taken, until it is mended
 	Failed   bool // the log must be reopened: nothing works any more
 	Commands int  // that wait to be decided
 }
@@ -27,6 +28,7 @@ func (s *Scheduler) State() State {
 		Slots:    s.o.Concurrency,
 		Draining: s.draining.Load(),
 		Full:     s.full.Load(),
+		Damaged:  s.damage() != nil,
 		Failed:   s.failed.Load(),
 		Commands: len(s.commands),
 	}
@@ -34,7 +36,7 @@ func (s *Scheduler) State() State {
 
 // Waiting says why a pending task is not running.
 type Waiting struct {
-	Reason  string      // run_at, backoff, capacity, draining, log_full
+	Reason  string      // run_at, backoff, capacity, draining, log_full, log_damaged
 	Until   task.Micros // run_at, backoff: when that ends; else 0
 	Attempt int         // backoff: attempts so far
 	Running int         // capacity: attempts that hold a slot
@@ -57,6 +59,8 @@ func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 	switch {
 	case s.draining.Load():
 		return &Waiting{Reason: "draining"}
+	case s.damage() != nil:
+		return &Waiting{Reason: "log_damaged"}
 	case s.full.Load():
 		return &Waiting{Reason: "log_full"}
 	}

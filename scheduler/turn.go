@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,62 +11,166 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// turn is one round of the loop: what was decided, on an overlay over the views, so
-// that a later command sees what an earlier one led to. Nothing of it is real until
-// commit.
+// turn is one round of the loop: what was decided, on an overlay over the turn before
+// it, if that is still on its way to the disk, and over the views. So a later command
+// sees what an earlier one led to. Nothing of it is real until it has landed.
 type turn struct {
-	l    *loop
-	wall task.Micros // the wall clock
-	now  task.Micros // the same, never below the latest event's time
+	l     *loop
+	under *turn       // the one in flight when this was opened, until it has landed
+	wall  task.Micros // the wall clock
+	now   task.Micros // the same, never below the latest event's time
 
-	overlay map[ulid.ULID]*task.Task
-	fresh   []*task.Task // pending tasks of the overlay, for dispatch
-	keys    map[string]*task.Task
-	// soft are the tasks touched by an entry that may not use the reserve: what builds on
-	// them may not use it either, so that it cannot outlive them.
-	soft map[ulid.ULID]bool
+	overlay map[ulid.ULID]*node
+	widest  int              // the most that overlay has held since it was made
+	keys    map[string]*node // by idempotency key
+	fresh   line             // pending tasks of the overlay, for dispatch
+	stored  storedLine       // those of the views
+	nodes   slab[node]       // of overlay
+	decided slab[task.Event] // what the entries say
+	light   []eventlog.Event // records that are not used yet, for events without a payload
+	heavy   []eventlog.Event // the same, for events with one: the log lets go of these earlier
+	data    []byte           // room for their data
+	inputs  []input          // what was decided, to decide it again; only while under is set
+	settled []*attempt       // those whose end was decided; only while under is set
+	starts  []start          // of all entries
+	ends    []report         // of all entries
+	replies []func(error)    // answers that add nothing to the log
+	ended   []ulid.ULID      // tasks that have ended; known once the entries are appended
+	base    int64            // the seq before its first event: provisional, as seq is
+	seq     int64            // of its latest event: right if every entry is appended
+	size    int              // events that commands added
 
-	entries []eventlog.Entry
-	work    []work // one for each entry
-	replies []func(error)
-	ended   []ulid.ULID // tasks that have ended; known once the entries are appended
-	seq     int64       // provisional: right if every entry is appended
-	size    int         // events that commands added
-	data    []byte
+	entries []entry
+	records []*eventlog.Event   // of all entries
+	changes []projection.Change // one for each record
+	out     []eventlog.Entry    // entries as the log takes them
 }
 
-// work is what an entry means.
-type work struct {
-	changes []projection.Change
-	after   func(error) // called once the entry's outcome is known and in the views
+// node is a task as a turn leaves it.
+type node struct {
+	task      task.Task
+	stream    string
+	submitted *task.Event // its submission, when the turn has decided that
+	// soft tells that an entry touched it that may not use the reserve: what builds on it
+	// may not use it either, so that it cannot outlive it.
+	soft bool
 }
 
+const (
+	// keptChunks and keptChanges bound what a turn keeps for the next use.
+	keptChunks  = 2 * turnEvents / slabSize
+	keptChanges = 4 * turnEvents
+	// recordSlab is how many records are made at once; a payload of more than heaviest
+	// bytes does not share its fate with others.
+	recordSlab = 64
+	heaviest   = 4 << 10
+	// dataSlab is how many bytes are made at once for the data of events.
+	dataSlab = 8 << 10
+)
+
+// newTurn opens a turn on what is in flight or, when nothing is, on the views.
 func (l *loop) newTurn() *turn {
-	wall := task.MicrosOf(time.Now())
-	return &turn{
-		l: l, wall: wall, now: max(wall, l.lastAt), seq: l.head,
-		overlay: make(map[ulid.ULID]*task.Task),
+	t := l.spare
+	if l.spare = nil; t == nil {
+		t = &turn{l: l, overlay: make(map[ulid.ULID]*node)}
 	}
+	t.under, t.base, t.now = l.flight, l.head, l.lastAt
+	if t.under != nil {
+		t.base, t.now = t.under.seq, t.under.now
+	}
+	t.seq = t.base
+	t.tick()
+	return t
 }
+
+// tick lets the turn know what time it is.
+func (t *turn) tick() {
+	t.wall = task.MicrosOf(time.Now())
+	t.now = max(t.wall, t.now)
+}
+
+// recycle keeps the turn's memory for the next one.
+func (l *loop) recycle(t *turn) {
+	t.stored.close()
+	t.widest = max(t.widest, len(t.overlay))
+	if len(t.overlay)*8 < t.widest { // clearing a wide map takes long
+		t.overlay, t.widest = make(map[ulid.ULID]*node), 0
+	} else {
+		clear(t.overlay)
+	}
+	clear(t.keys)
+	t.nodes.reset(keptChunks)
+	t.decided.reset(keptChunks)
+	t.fresh = emptied(t.fresh)
+	t.inputs, t.settled, t.starts, t.ends = emptied(t.inputs), emptied(t.settled), emptied(t.starts), emptied(t.ends)
+	t.replies, t.ended, t.entries, t.out = emptied(t.replies), emptied(t.ended), emptied(t.entries), emptied(t.out)
+	t.records, t.changes = emptied(t.records), emptied(t.changes)
+	t.under, t.size = nil, 0
+	l.spare = t
+}
+
+// emptied returns the slice without its values, and without its memory if that is long.
+func emptied[S ~[]T, T any](s S) S {
+	if cap(s) > keptChanges {
+		return nil
+	}
+	clear(s)
+	return s[:0]
+}
+
+// empty tells that nothing came of the turn.
+func (t *turn) empty() bool { return len(t.entries) == 0 && len(t.replies) == 0 }
 
 // peek returns the task as the turn leaves it so far, nil if there is none. It is not
 // to be changed.
 func (t *turn) peek(id ulid.ULID) *task.Task {
-	if state, ok := t.overlay[id]; ok {
-		return state
+	if n := t.overlay[id]; n != nil {
+		return &n.task
+	}
+	if t.under != nil {
+		return t.under.peek(id)
 	}
 	return t.l.s.o.Views.Peek(id)
 }
 
 // byKey returns the task submitted with the key, nil if there is none.
 func (t *turn) byKey(key string) *task.Task {
-	if state, ok := t.keys[key]; ok {
-		return state
+	for over := t; over != nil; over = over.under {
+		if n := over.keys[key]; n != nil {
+			return t.peek(n.task.ID)
+		}
 	}
 	if state := t.l.s.o.Views.ByKey(key); state != nil {
 		return t.peek(state.ID)
 	}
 	return nil
+}
+
+// touched tells whether the turn, or the one it rests on, has the task in its overlay.
+func (t *turn) touched(id ulid.ULID) bool {
+	return t.overlay[id] != nil || t.under != nil && t.under.touched(id)
+}
+
+// own returns the turn's own copy of the task; one at zero if there is none anywhere.
+func (t *turn) own(id ulid.ULID) *node {
+	if n := t.overlay[id]; n != nil {
+		return n
+	}
+	n := t.nodes.one()
+	if t.under != nil && t.under.overlay[id] != nil {
+		n.task, n.stream = t.under.overlay[id].task, t.under.overlay[id].stream
+	} else if below := t.peek(id); below != nil {
+		n.task = *below
+	}
+	t.overlay[id] = n
+	return n
+}
+
+// ownNew returns the turn's own copy of a task that does not exist yet.
+func (t *turn) ownNew(id ulid.ULID) *node {
+	n := t.nodes.one()
+	t.overlay[id] = n
+	return n
 }
 
 // decide decides one command on the task as the turn leaves it so far.
@@ -76,145 +179,69 @@ func (t *turn) decide(id ulid.ULID, c task.Command) ([]task.Event, error) {
 	if state == nil {
 		state = &task.Task{}
 	}
-	return task.Decide(state, c, t.now)
+	return t.decideOn(state, c)
 }
 
-// entry is an eventlog.Entry in the making.
-type entry struct {
-	t       *turn
-	actor   string
-	events  []*eventlog.Event
-	changes []projection.Change
-	reserve bool
+// decideOn decides one command in a state. What it returns lives as long as the turn.
+func (t *turn) decideOn(state *task.Task, c task.Command) ([]task.Event, error) {
+	room := t.decided.run(1)
+	decided, err := task.AppendDecision(room, state, c, t.now)
+	return decided, err
 }
 
-// begin starts an entry. reserve says that it is the end of some work.
-func (t *turn) begin(actor string, reserve bool) *entry {
-	return &entry{t: t, actor: actor, reserve: reserve}
-}
-
-// add takes decided events of one task into the entry and returns the state they lead to.
-func (e *entry) add(id ulid.ULID, decided []task.Event) *task.Task {
-	t := e.t
-	state := t.own(id, decided[0].Type == task.EventSubmitted)
-	e.reserve = e.reserve && !t.soft[id]
-	stream := task.StreamOf(id)
-	records := make([]eventlog.Event, len(decided))
+// add takes decided events of one task into the entry and returns what they lead to.
+func (t *turn) add(n *node, id ulid.ULID, decided []task.Event) {
+	e := t.latest()
+	if n.stream == "" {
+		n.stream = task.StreamOf(id)
+	}
 	for i := range decided {
 		d := &decided[i]
 		t.seq++
 		d.Seq, d.Actor = t.seq, e.actor
-		if err := task.Apply(state, id, d); err != nil {
+		if err := task.Apply(&n.task, id, d); err != nil {
 			panic(fmt.Sprintf("scheduler: decided what cannot follow: %v", err))
 		}
-		mark := len(t.data)
-		t.data = task.AppendData(t.data, d.Type, &d.Data)
-		records[i] = eventlog.Event{
-			At: int64(d.At), Stream: stream, Version: d.Version, Type: d.Type.String(), V: d.Type.SchemaVersion(),
-			Actor: e.actor, Data: t.data[mark:len(t.data):len(t.data)], Payload: d.Payload, HasPayload: d.HasPayload,
+		if d.Type == task.EventSubmitted {
+			n.submitted = d
 		}
-		e.events = append(e.events, &records[i])
-		e.changes = append(e.changes, projection.Change{ID: id, Event: d})
+		r := t.record(d.Payload)
+		r.At, r.Stream, r.Version, r.Type, r.V = int64(d.At), n.stream, d.Version, d.Type.String(), d.Type.SchemaVersion()
+		r.Actor, r.Data, r.Payload, r.HasPayload = e.actor, t.encode(d), d.Payload, d.HasPayload
+		t.records = append(t.records, r)
+		t.changes = append(t.changes, projection.Change{ID: id, Event: d})
 	}
-	if state.Status == task.Pending && state.DueAt <= t.wall {
-		t.fresh = append(t.fresh, state)
+	e.to = len(t.records)
+	n.soft = n.soft || !e.reserve
+	if n.task.Status == task.Pending && n.task.DueAt <= t.wall {
+		t.fresh.push(n)
 	}
-	return state
 }
 
-// own returns the turn's own copy of the task; new tells that there is none yet anywhere.
-func (t *turn) own(id ulid.ULID, new bool) *task.Task {
-	if state := t.overlay[id]; state != nil {
-		return state
+// record returns a record at zero for an event with such a payload. The log keeps it: its
+// memory is never used again.
+func (t *turn) record(payload []byte) *eventlog.Event {
+	from := &t.light
+	switch {
+	case len(payload) > heaviest:
+		return new(eventlog.Event)
+	case payload != nil:
+		from = &t.heavy
 	}
-	state := &task.Task{}
-	if !new {
-		*state = *t.l.s.o.Views.Peek(id)
+	if len(*from) == 0 {
+		*from = make([]eventlog.Event, recordSlab)
 	}
-	t.overlay[id] = state
-	return state
+	r := &(*from)[0]
+	*from = (*from)[1:]
+	return r
 }
 
-// addServer takes an event of this server's own stream into the entry.
-func (e *entry) addServer(name string, data []byte) {
-	t := e.t
-	t.seq++
-	t.l.serverV++
-	e.events = append(e.events, &eventlog.Event{
-		At: int64(t.now), Stream: "server:" + t.l.s.boot.String(), Version: t.l.serverV, Type: name, V: 1,
-		Actor: ActorScheduler, Data: data,
-	})
-	e.changes = append(e.changes, projection.Change{Event: &task.Event{Seq: t.seq, At: t.now}})
-}
-
-// close puts the entry into the turn. after is called once its outcome is known.
-func (e *entry) close(after func(error)) {
-	t := e.t
-	if !e.reserve {
-		if t.soft == nil {
-			t.soft = make(map[ulid.ULID]bool)
-		}
-		for _, c := range e.changes {
-			t.soft[c.ID] = true
-		}
+// encode returns the event's data. The log keeps it.
+func (t *turn) encode(d *task.Event) []byte {
+	if cap(t.data)-len(t.data) < dataSlab/8 {
+		t.data = make([]byte, 0, dataSlab)
 	}
-	t.entries = append(t.entries, eventlog.Entry{
-		Events: e.events, Reserve: e.reserve,
-		Expect: eventlog.Expect{Scope: e.events[0].Stream, LastSeq: t.l.head},
-	})
-	t.work = append(t.work, work{changes: e.changes, after: after})
-}
-
-// check says whether the results are ones the scheduler can go on with: appended, or
-// refused for lack of room with all that builds on it.
-func (t *turn) check(results []eventlog.Result) error {
-	lost := make(map[ulid.ULID]bool)
-	for i, r := range results {
-		if r.Err != nil && !errors.Is(r.Err, eventlog.ErrFull) {
-			return fmt.Errorf("append: %w", r.Err)
-		}
-		for _, c := range t.work[i].changes {
-			if r.Err == nil && lost[c.ID] && c.Event.Type != 0 {
-				return fmt.Errorf("%w: an event was appended without the one before it", eventlog.ErrUnknown)
-			}
-			if r.Err != nil {
-				lost[c.ID] = true
-			}
-		}
-	}
-	return nil
-}
-
-// applied lists the changes that are on disk, with the seqs the log gave them, and
-// remembers the payloads that are likely to be asked for and the tasks that have ended.
-func (t *turn) applied(results []eventlog.Result) []projection.Change {
-	var changes []projection.Change
-	for i, r := range results {
-		if r.Err != nil {
-			continue
-		}
-		for k, c := range t.work[i].changes {
-			record := t.entries[i].Events[k]
-			c.Event.Seq = record.Seq
-			if record.Payload != nil && c.Event.Type != task.EventSucceeded {
-				t.l.s.o.Payloads.Put(record.Seq, record.Payload)
-			}
-			switch c.Event.Type {
-			case task.EventSucceeded, task.EventFailed, task.EventCancelled:
-				t.ended = append(t.ended, c.ID)
-			}
-			changes = append(changes, c)
-		}
-	}
-	return changes
-}
-
-// firstError is what a reply gets that has no entry but rests on those of the turn.
-func (t *turn) firstError(results []eventlog.Result) error {
-	for _, r := range results {
-		if r.Err != nil {
-			return r.Err
-		}
-	}
-	return nil
+	mark := len(t.data)
+	t.data = task.AppendData(t.data, d.Type, &d.Data)
+	return t.data[mark:len(t.data):len(t.data)]
 }

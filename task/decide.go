@@ -17,7 +17,18 @@ const ErrorWorkerDied = "its worker died while it ran"
 //
 // The events carry type, version and facts; the caller sets Actor.
 func Decide(t *Task, command Command, now Micros) ([]Event, error) {
-	d := decision{task: t, now: now}
+	return AppendDecision(nil, t, command, now)
+}
+
+// AppendDecision is Decide that appends to events and returns only what it appended.
+// events must be empty; its memory is used if there is enough. A Submit and a Succeed
+// may come by pointer too, which saves a copy.
+func AppendDecision(events []Event, t *Task, command Command, now Micros) ([]Event, error) {
+	d := decision{task: t, now: now, events: events}
+	if s, byPointer := command.(*Submit); byPointer {
+		err := d.submit(*s)
+		return d.events, err
+	}
 	if _, submitting := command.(Submit); !submitting && t.Status == None {
 		return nil, &Refusal{Kind: ErrNotFound}
 	}
@@ -31,6 +42,8 @@ func Decide(t *Task, command Command, now Micros) ([]Event, error) {
 		err = d.progress(c)
 	case Succeed:
 		err = d.succeed(c)
+	case *Succeed:
+		err = d.succeed(*c)
 	case Fail:
 		err = d.fail(c)
 	case Cancel:

@@ -72,6 +72,7 @@ type cli struct {
 	Retry   retryCmd   `cmd:"" help:"Send failed or cancelled tasks round again."`
 	Log     logCmd     `cmd:"" help:"Print the log, or follow it."`
 	Verify  verifyCmd  `cmd:"" help:"Prove that nothing in the log was changed."`
+	Bench   benchCmd   `cmd:"" help:"Load a server and measure how it answers."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -15,11 +15,15 @@ var ErrBusy = errors.New("view file has an open batch")
 type Batch struct {
 	f       *File
 	w       *writer
+	pending pending
 	changes *changes
 	totals  *totals
-	body    []byte
-	seqs    []byte
-	old     Row
+
+	archived []int64 // submit seqs of those archived since the last flush, in that order
+	body     []byte  // room
+	seqs     []byte
+	terms    []int64
+	old      Row
 }
 
 // Begin starts a batch. Errors: ErrBusy.
@@ -31,7 +35,9 @@ func (f *File) Begin() (*Batch, error) {
 		return nil, fail("begin batch", err)
 	}
 	f.write.open = true
-	return &Batch{f: f, w: f.write, changes: newChanges(), totals: f.totals.Load().clone()}, nil
+	b := &Batch{f: f, w: f.write, changes: newChanges(), totals: f.totals.Load().clone()}
+	b.pending.has = map[int64]struct{}{}
+	return b, nil
 }
 
 // Keep puts the task into the image, in place of what the file has of it. was says
@@ -74,15 +80,23 @@ func (b *Batch) archive(r *Row, was Place) error {
 		}
 	}
 	b.w.no++
-	b.body = appendBody(b.body[:0], r)
-	if err := b.w.putArchive.run(seq, b.w.no, r.Task.ID[:], b.body); err != nil {
+	b.archived = append(b.archived, seq)
+	if err := b.pending.add(b.w, r, b.w.no); err != nil {
 		return err
 	}
-	return b.note(r, false)
+	if b.pending.full() {
+		return b.flush()
+	}
+	return nil
 }
 
 // leave takes the task with that submit seq out of the archive.
 func (b *Batch) leave(seq int64) error {
+	if _, ok := b.pending.has[seq]; ok {
+		if err := b.pending.flush(b.w, b.changes); err != nil {
+			return err
+		}
+	}
 	found, err := b.w.getArchive.row(b.w.dest[:2], seq)
 	if err != nil {
 		return err
@@ -97,21 +111,26 @@ func (b *Batch) leave(seq int64) error {
 	if err := b.w.dropArchive.run(seq); err != nil {
 		return err
 	}
-	return b.note(&b.old, true)
-}
-
-func (b *Batch) note(r *Row, gone bool) error {
-	if err := b.changes.note(b.w, r, gone); err != nil {
+	if b.terms, err = b.w.tagTerms(b.terms[:0], b.old.Task.Tags); err != nil {
 		return err
 	}
-	if b.changes.n < maxChanges {
-		return nil
+	gone, key := entryOf(&b.old), int64(0)
+	gone.gone = true
+	if b.old.Task.IdempotencyKey != "" {
+		key = hashKey(b.old.Task.IdempotencyKey)
 	}
-	return b.flush()
+	b.changes.note(seq, gone, b.terms, key)
+	if b.changes.n >= maxChanges {
+		return b.flush()
+	}
+	return nil
 }
 
 func (b *Batch) flush() error {
 	if err := b.flushArchived(); err != nil {
+		return err
+	}
+	if err := b.pending.flush(b.w, b.changes); err != nil {
 		return err
 	}
 	return b.changes.flush(b.w, b.totals)
@@ -122,7 +141,7 @@ const archivedRow = 4096
 
 // flushArchived writes which tasks got the latest archive numbers.
 func (b *Batch) flushArchived() error {
-	seqs := b.changes.seqs
+	seqs := b.archived
 	first := b.w.no - int64(len(seqs)) + 1
 	for len(seqs) > 0 {
 		n := min(len(seqs), archivedRow)
@@ -137,7 +156,7 @@ func (b *Batch) flushArchived() error {
 		}
 		seqs, first = seqs[n:], first+int64(n)
 	}
-	b.changes.seqs = b.changes.seqs[:0]
+	b.archived = b.archived[:0]
 	return nil
 }
 

@@ -58,7 +58,7 @@ func (f *File) Image(fn func(*Row) error) error {
 	var stop error
 	var r Row
 	err := f.write.each("SELECT seq, id, body FROM image ORDER BY seq", 3, func(v []driver.Value) error {
-		seq, _ := v[0].(int64)
+		seq := intOf(v[0])
 		if err := decodeBody(&r, seq, bytesOf(v[1]), bytesOf(v[2]), groups); err != nil {
 			return err
 		}

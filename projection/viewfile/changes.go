@@ -16,7 +16,6 @@ type changes struct {
 	n      int               // entries in blocks
 	keys   []keyChange
 	zones  map[int64]*zone
-	seqs   []int64 // archived, in that order
 
 	old, merged []entry // room
 	columns     columns
@@ -37,34 +36,26 @@ func newChanges() *changes {
 	return &changes{blocks: map[int64][]entry{}, zones: map[int64]*zone{}}
 }
 
-// note takes the row into the indexes, or, when it is gone, out of them.
-func (c *changes) note(w *writer, r *Row, gone bool) error {
-	t := &r.Task
-	e := entry{at: uint16(t.SubmitSeq), gone: gone, facet: facetOf(r), run: runCode(t), last: t.LastSeq}
-	chunk := chunkOf(t.SubmitSeq)
+// entryOf returns the entry of an archived row.
+func entryOf(r *Row) entry {
+	return entry{at: uint16(r.Task.SubmitSeq), facet: facetOf(r), run: runCode(&r.Task), last: r.Task.LastSeq}
+}
+
+// note takes a task into the indexes, or, when it is gone, out of them. tags are the
+// terms of its tags, key the hash of its idempotency key, 0 without one.
+func (c *changes) note(seq int64, e entry, tags []int64, key int64) {
+	chunk := chunkOf(seq)
 	c.add(keyOf(termAll, chunk), e)
 	c.add(keyOf(facetTerm(e.facet), chunk), e)
 	if e.run != 0 {
 		c.add(keyOf(runTerm(bucketOf(runOf(e.run))), chunk), e)
 	}
-	for i, tag := range t.Tags {
-		if slices.Contains(t.Tags[:i], tag) {
-			continue
-		}
-		term, err := w.tagTerm(tag)
-		if err != nil {
-			return err
-		}
+	for _, term := range tags {
 		c.add(keyOf(term, chunk), e)
 	}
-	if t.IdempotencyKey != "" {
-		c.keys = append(c.keys, keyChange{hashKey(t.IdempotencyKey), t.SubmitSeq, gone})
+	if key != 0 {
+		c.keys = append(c.keys, keyChange{key, seq, e.gone})
 	}
-	if !gone {
-		c.widen(chunk, t.ID)
-		c.seqs = append(c.seqs, t.SubmitSeq)
-	}
-	return nil
 }
 
 func (c *changes) add(key int64, e entry) {
@@ -170,7 +161,7 @@ func (c *changes) flushBlock(w *writer, key int64) (more int, err error) {
 }
 
 func columnsOf(v []driver.Value) columns {
-	newest, _ := v[0].(int64)
+	newest := intOf(v[0])
 	return columns{newest, bytesOf(v[1]), bytesOf(v[2]), bytesOf(v[3]), bytesOf(v[4])}
 }
 

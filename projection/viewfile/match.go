@@ -67,8 +67,8 @@ func (r *Reader) findTags(m *match, tags []string) error {
 			return err
 		}
 		if found {
-			m.tags = append(m.tags, r.dest[0].(int64))
-			m.tagged += r.dest[1].(int64)
+			m.tags = append(m.tags, intOf(r.dest[0]))
+			m.tagged += intOf(r.dest[1])
 		}
 	}
 	if len(tags) > 0 && len(m.tags) == 0 || m.from > m.to || m.minRun > m.maxRun {

@@ -100,7 +100,7 @@ func (r *Reader) Close() {
 
 // decode makes a row of three columns of dest: seq, id, body.
 func (r *Reader) decode(row *Row) error {
-	seq, _ := r.dest[0].(int64)
+	seq := intOf(r.dest[0])
 	return decodeBody(row, seq, bytesOf(r.dest[1]), bytesOf(r.dest[2]), r.groups)
 }
 
@@ -170,7 +170,7 @@ func (r *Reader) FirstAfter(_ context.Context, moment task.Micros) (int64, error
 	if err != nil || !found {
 		return math.MaxInt64, fail("find task by time", err)
 	}
-	return r.dest[0].(int64), nil
+	return intOf(r.dest[0]), nil
 }
 
 // Archived returns up to limit tasks in the order in which they were archived, those with
@@ -181,14 +181,14 @@ func (r *Reader) Archived(ctx context.Context, after int64, limit int) (rows []R
 	if _, err = r.archivedFrom.row(r.dest[:2], after+1); err != nil {
 		return nil, after, fail("list archived tasks", err)
 	}
-	from, trimmed := r.dest[0].(int64), r.dest[1].(int64)
+	from, trimmed := intOf(r.dest[0]), intOf(r.dest[1])
 	last = max(after, trimmed)
 	for len(rows) < limit {
 		found, err := r.archived.row(r.dest[:2], from)
 		if err != nil || !found {
 			return rows, last, fail("list archived tasks", err)
 		}
-		first := r.dest[0].(int64)
+		first := intOf(r.dest[0])
 		n, err := r.archivedRow(first, bytesOf(r.dest[1]), &rows, &last, limit)
 		if err == nil {
 			err = ctx.Err()

@@ -46,7 +46,7 @@ func (f *File) load() error {
 	}
 	t := &totals{facets: map[uint32]int64{}}
 	err = f.write.each("SELECT term, n FROM terms", 2, func(v []driver.Value) error {
-		t.add(v[0].(int64), v[1].(int64))
+		t.add(intOf(v[0]), intOf(v[1]))
 		return nil
 	})
 	f.groups.Store(&groups)

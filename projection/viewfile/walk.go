@@ -72,7 +72,7 @@ func (r *Reader) chunks(m *match) (low, high int64, err error) {
 		return 0, 0, err
 	}
 	low, some := r.dest[0].(int64)
-	high, _ = r.dest[1].(int64)
+	high = intOf(r.dest[1])
 	if !some {
 		return 0, -1, nil
 	}
@@ -104,9 +104,9 @@ func (r *Reader) seek(h *head, low, high int64) (bool, error) {
 	if err != nil || !found {
 		return false, err
 	}
-	key, _ := r.dest[0].(int64)
+	key := intOf(r.dest[0])
 	_, h.chunk = split(key)
-	h.newest, _ = r.dest[1].(int64)
+	h.newest = intOf(r.dest[1])
 	h.seqs, h.facets, h.runs = bytesOf(r.dest[2]), bytesOf(r.dest[3]), bytesOf(r.dest[4])
 	return true, nil
 }

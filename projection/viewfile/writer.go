@@ -4,6 +4,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 
 	"daybook/sqlite"
 )
@@ -55,6 +57,12 @@ func bytesOf(v driver.Value) []byte {
 	return b
 }
 
+// intOf returns a number, 0 for anything else.
+func intOf(v driver.Value) int64 {
+	n, _ := v.(int64)
+	return n
+}
+
 // writer is the connection that writes.
 type writer struct {
 	conn *sqlite.Conn
@@ -63,6 +71,7 @@ type writer struct {
 	putGroup, putState                  statement
 	putImage, dropImage                 statement
 	putArchive, dropArchive, getArchive statement
+	putArchives                         statement
 	putArchived, trimArchived           statement
 	putKey, dropKey                     statement
 	getBlock, putBlock, dropBlock       statement
@@ -89,6 +98,7 @@ func newWriter(conn *sqlite.Conn) (*writer, error) {
 		&w.putImage:     "INSERT OR REPLACE INTO image (seq, id, body) VALUES (?, ?, ?)",
 		&w.dropImage:    "DELETE FROM image WHERE seq = ?",
 		&w.putArchive:   "INSERT INTO archive (seq, no, id, body) VALUES (?, ?, ?, ?)",
+		&w.putArchives:  "INSERT INTO archive (seq, no, id, body) VALUES (?, ?, ?, ?)" + strings.Repeat(", (?, ?, ?, ?)", together-1),
 		&w.dropArchive:  "DELETE FROM archive WHERE seq = ?",
 		&w.getArchive:   "SELECT id, body FROM archive WHERE seq = ?",
 		&w.putArchived:  "INSERT INTO archived (first, seqs) VALUES (?, ?)",
@@ -117,7 +127,7 @@ func (w *writer) reload() error {
 	if err != nil {
 		return err
 	}
-	w.no, w.trimmed, w.lastTag = row[0].(int64), row[1].(int64), row[2].(int64)
+	w.no, w.trimmed, w.lastTag = intOf(row[0]), intOf(row[1]), intOf(row[2])
 	w.tags = map[string]int64{}
 	return nil
 }
@@ -140,6 +150,21 @@ func (w *writer) each(sql string, columns int, fn func([]driver.Value) error, ar
 	return errors.Join(err, rows.Close())
 }
 
+// tagTerms appends the terms of tags, each once.
+func (w *writer) tagTerms(terms []int64, tags []string) ([]int64, error) {
+	for i, name := range tags {
+		if slices.Contains(tags[:i], name) {
+			continue
+		}
+		term, err := w.tagTerm(name)
+		if err != nil {
+			return terms, err
+		}
+		terms = append(terms, term)
+	}
+	return terms, nil
+}
+
 // maxTags is how many tags the writer remembers the terms of.
 const maxTags = 1 << 16
 
@@ -154,7 +179,7 @@ func (w *writer) tagTerm(name string) (int64, error) {
 	}
 	term := w.lastTag + 1
 	if found {
-		term = w.dest[0].(int64)
+		term = intOf(w.dest[0])
 	} else {
 		if err := w.newTag.run(term, name); err != nil {
 			return 0, err

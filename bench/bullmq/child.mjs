@@ -1,0 +1,202 @@
+// BullMQ as a child of the bench: one job of bench/measure, given as JSON in the first
+// argument; answers with messages, a line of JSON each. The rows mean what they mean in
+// measure/measure.go.
+
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { Queue, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+
+const job = JSON.parse(process.argv[2]);
+const [host, port] = job.server.split(':');
+const connect = () => new Redis({ host, port: Number(port), maxRetriesPerRequest: null, enableAutoPipelining: true });
+
+const data = { text: job.text };
+const warmSeconds = 0.5;
+const warmTasks = 500;
+
+const say = (message) => process.stdout.write(JSON.stringify(message) + '\n');
+const now = () => performance.timeOrigin + performance.now(); // Unix time in milliseconds
+const milliseconds = (ms) => Math.round(ms * 1000) / 1000;
+
+const redis = connect();
+const queue = new Queue('noop', { connection: redis, defaultJobOptions: { removeOnComplete: true } });
+let worker;
+let ended = 0;
+let first = 0;
+let onStart = () => {};
+
+function work() {
+  worker = new Worker('noop', async () => {
+    const at = now();
+    first ||= at;
+    onStart(at);
+  }, { connection: connect(), concurrency: job.workers });
+  worker.on('completed', () => { ended++; });
+  worker.on('error', (error) => say({ error: String(error) }));
+  return worker.waitUntilReady();
+}
+
+const submit = (n) => n === 1
+  ? queue.add('noop', data)
+  : queue.addBulk(Array.from({ length: n }, () => ({ name: 'noop', data })));
+
+/** Has callers submit size tasks a call until more says no. */
+async function run(callers, size, more) {
+  const calls = [];
+  let begun = 0;
+  const start = now();
+  await Promise.all(Array.from({ length: callers }, async () => {
+    for (;;) {
+      const before = begun;
+      begun += size;
+      if (!more(before)) return;
+      const sent = now();
+      await submit(size);
+      calls.push(now() - sent);
+    }
+  }));
+  return { tasks: calls.length * size, seconds: (now() - start) / 1000, calls };
+}
+
+function runFor(callers, size, seconds) {
+  const end = now() + seconds * 1000;
+  return run(callers, size, () => now() < end);
+}
+
+const fill = () => run(job.bulkers, Math.min(1000, job.backlog), (begun) => begun < job.backlog);
+
+/** The nearest rank. */
+function percentile(times, p) {
+  if (times.length === 0) return 0;
+  times.sort((a, b) => a - b);
+  return milliseconds(times[Math.max(Math.ceil(times.length * p / 100), 1) - 1]);
+}
+
+const resultOf = ({ tasks, seconds, calls }) => ({
+  tasks, seconds, rate: tasks / seconds, p50: percentile(calls, 50), p99: percentile(calls, 99),
+});
+
+/** Waits until n tasks have ended and the store holds none that has not. */
+async function settled(n) {
+  const limit = now() + job.limit * 1000;
+  while (ended < n && now() < limit) await pause(1);
+  while (now() < limit) {
+    const left = await queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized');
+    if (left === 0) break;
+    await pause(1);
+  }
+  return ended;
+}
+
+async function settle(result, start, before, tasks) {
+  result.tasks = await settled(before + tasks) - before;
+  result.seconds = (now() - start) / 1000;
+  result.cut_off = result.tasks < tasks;
+  result.rate = result.tasks / result.seconds;
+  return result;
+}
+
+async function submits(callers, size) {
+  await runFor(callers, size, warmSeconds);
+  return resultOf(await runFor(callers, size, job.seconds));
+}
+
+async function endToEnd(callers, size) {
+  await work();
+  const warm = await run(callers, size, (begun) => begun < warmTasks);
+  await settled(warm.tasks);
+  const start = now();
+  const load = await runFor(callers, size, job.seconds);
+  return settle(resultOf(load), start, warm.tasks, load.tasks);
+}
+
+async function firstStart() {
+  const limit = now() + job.limit * 1000;
+  while (!first && now() < limit) await pause(0);
+  if (!first) throw new Error('no task started in time');
+  return first;
+}
+
+async function drain() {
+  const load = await fill();
+  await work();
+  return settle({}, await firstStart(), 0, load.tasks);
+}
+
+async function pickUp() {
+  await work();
+  const warm = Math.floor(job.samples / 10);
+  const times = [];
+  const begin = now();
+  for (let i = 0; i < job.samples + warm; i++) {
+    await pause(2 + Math.random() * 8);
+    const started = new Promise((resolve) => { onStart = resolve; });
+    const sent = now();
+    await submit(1);
+    const at = await started;
+    if (i >= warm) times.push(at - sent);
+  }
+  return resultOf({ tasks: times.length, seconds: (now() - begin) / 1000, calls: times });
+}
+
+async function waitForParent(phase) {
+  say({ phase });
+  await once(process.stdin, 'data');
+}
+
+async function memory() {
+  await work();
+  await waitForParent('idle');
+  const start = now();
+  const load = await fill();
+  const result = await settle({}, start, 0, load.tasks);
+  await waitForParent('after');
+  return result;
+}
+
+async function start() {
+  await work();
+  return { first: Math.round(await firstStart() * 1e6) };
+}
+
+const rows = {
+  'submit-1': () => submits(1, 1),
+  'submit-64': () => submits(job.callers, 1),
+  'bulk-100': () => submits(job.bulkers, 100),
+  'bulk-1000': () => submits(job.bulkers, 1000),
+  'run-64': () => endToEnd(job.callers, 1),
+  'run-bulk': () => endToEnd(job.bulkers, 100),
+  'drain': drain,
+  'pick-up': pickUp,
+  'memory': memory,
+  'fill': async () => resultOf(await fill()),
+  'start': start,
+};
+
+/** What the server says that it does before it answers. */
+async function durability() {
+  const config = await redis.config('GET', 'append*');
+  const value = (name) => config[config.indexOf(name) + 1];
+  const version = /redis_version:(\S+)/.exec(await redis.info('server'))[1];
+  const does = value('appendonly') !== 'yes' ? 'no sync before the answer'
+    : value('appendfsync') === 'always' ? 'synced before the answer'
+      : value('appendfsync') === 'everysec' ? 'synced up to a second after the answer' : 'no sync before the answer';
+  return `${does} (Redis ${version}, appendonly=${value('appendonly')}, appendfsync=${value('appendfsync')})`;
+}
+
+try {
+  await queue.waitUntilReady();
+  say({
+    facts: {
+      durability: await durability(),
+      settings: `concurrency ${job.workers}, Node ${process.versions.node}, ioredis with automatic pipelining; tasks that ended are deleted`,
+      pids: [process.pid],
+    },
+  });
+  say({ result: await rows[job.row]() });
+} catch (error) {
+  say({ error: String(error?.stack ?? error) });
+}
+process.exit(0);

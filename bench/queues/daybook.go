@@ -1,0 +1,170 @@
+package queues
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+
+	"daybook"
+	"daybook/bench/measure"
+	"daybook/handler"
+	"daybook/projection"
+	"daybook/task"
+)
+
+// daybookQueue is Daybook in this process.
+type daybookQueue struct {
+	workers int
+	daybook *daybook.Daybook
+	gate    *gate
+	stop    context.CancelFunc
+	ran     chan error
+}
+
+// noop is the task type that does nothing, once its gate is open.
+type noop struct {
+	gate *gate
+	hit  func()
+}
+
+// Spec describes the type.
+func (noop) Spec() task.TypeSpec {
+	return task.TypeSpec{
+		Name: "NOOP", Title: "Nothing",
+		ParametersSchema: json.RawMessage(`{"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false}`),
+		ResultSchema:     json.RawMessage(`{}`),
+		Defaults:         json.RawMessage(`{}`),
+	}
+}
+
+// Run does nothing.
+func (n noop) Run(ctx context.Context, _ handler.Call) (any, error) {
+	if err := n.gate.wait(ctx); err != nil {
+		return nil, err
+	}
+	n.hit()
+	return nil, nil
+}
+
+// gate holds handlers back until it is opened: Daybook submits only while it runs.
+type gate struct {
+	once sync.Once
+	c    chan struct{}
+}
+
+func newGate() *gate { return &gate{c: make(chan struct{})} }
+
+func (g *gate) open() { g.once.Do(func() { close(g.c) }) }
+
+func (g *gate) wait(ctx context.Context) error {
+	select {
+	case <-g.c:
+		return nil
+	default:
+	}
+	select {
+	case <-g.c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func openDaybook(ctx context.Context, j measure.Job, hits *measure.Hits) (measure.System, error) {
+	d, err := daybook.Open(ctx, daybook.Options{Data: j.Dir, Concurrency: j.Workers, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	q := &daybookQueue{workers: j.Workers, daybook: d, gate: newGate(), ran: make(chan error, 1)}
+	if j.Row == measure.Start {
+		q.gate.open() // what waits is run as soon as it can be
+	}
+	if err := d.Register(noop{q.gate, hits.Hit}); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	ctx, q.stop = context.WithCancel(ctx)
+	go func() { q.ran <- d.Run(ctx) }()
+	return q, nil
+}
+
+func (q *daybookQueue) Caller() (measure.Caller, error) { return same(q.submit), nil }
+
+func (q *daybookQueue) submit(ctx context.Context, n int) error {
+	submits := make([]task.Submit, n)
+	for i := range submits {
+		submits[i] = task.Submit{Type: "NOOP", Parameters: []byte(measure.Payload)}
+	}
+	_, err := q.daybook.Submit(ctx, submits...)
+	return err
+}
+
+func (q *daybookQueue) Work(context.Context) error {
+	q.gate.open()
+	return nil
+}
+
+func (q *daybookQueue) Ended(ctx context.Context, n int64) (int64, error) {
+	views := q.daybook.Views()
+	for {
+		changed := views.Changed()
+		if ended := succeeded(views); ended >= n || ctx.Err() != nil {
+			return ended, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func succeeded(views *projection.Views) (n int64) {
+	counts, _ := views.Counts()
+	for _, c := range counts {
+		if c.Status == task.Success {
+			n += c.N
+		}
+	}
+	return n
+}
+
+// Lag is how many events the views are behind the log. Views in memory are applied
+// before a command is answered, so that an answered command is always in them.
+func (q *daybookQueue) Lag() int64 { return viewLag(q.daybook.Views()) }
+
+// viewLag asks for the lag of views that are written later than the log, if there are any.
+func viewLag(views any) int64 {
+	if v, ok := views.(interface{ Lag() int64 }); ok {
+		return v.Lag()
+	}
+	return 0
+}
+
+func (q *daybookQueue) Facts(ctx context.Context) (measure.Facts, error) {
+	return measure.Facts{
+		Durability: "synced before the answer: " + daybookDurability,
+		Settings:   fmt.Sprintf("%d slots, no polling; every event and payload is kept", q.workers),
+		PIDs:       []int{os.Getpid()},
+	}, ctx.Err()
+}
+
+// daybookDurability is what the log asserts of every connection when it is opened; it
+// does not open otherwise.
+const daybookDurability = "log in SQLite, WAL, synchronous=FULL, asserted at start"
+
+func (q *daybookQueue) Close() error {
+	q.stop()
+	return errors.Join(<-q.ran, q.daybook.Close())
+}
+
+// quoted is the payload as the body of a submit over HTTP.
+func submitBody() string { return `{"task_type":"NOOP","parameters":` + measure.Payload + `}` }
+
+// batchBody is the body of a submit of n tasks over HTTP.
+func batchBody(n int) string {
+	return "[" + strings.TrimSuffix(strings.Repeat(submitBody()+",", n), ",") + "]"
+}

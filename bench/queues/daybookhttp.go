@@ -1,0 +1,141 @@
+package queues
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"daybook/bench/measure"
+)
+
+// daybookHTTP is Daybook in a server process of its own, loaded over loopback. The
+// process is this program once more, started with the argument ServeArg: package
+// daybook as it is in the binary, with the task type that does nothing registered.
+type daybookHTTP struct {
+	job     measure.Job
+	server  *exec.Cmd
+	in      io.WriteCloser
+	address string
+	hits    *measure.Hits
+	reader  sync.WaitGroup
+}
+
+// ServeArg is the first argument of a process that is to run Serve; the job follows.
+const ServeArg = "serve-daybook"
+
+func openDaybookHTTP(ctx context.Context, j measure.Job, hits *measure.Hits) (measure.System, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	job, err := json.Marshal(j)
+	if err != nil {
+		return nil, err
+	}
+	d := &daybookHTTP{job: j, hits: hits, server: exec.CommandContext(ctx, self, ServeArg, string(job))}
+	d.server.Stderr = os.Stderr
+	if d.in, err = d.server.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := d.server.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := d.server.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		return nil, errors.Join(errors.New("the server did not come up"), d.server.Wait())
+	}
+	d.address = lines.Text()
+	d.reader.Go(func() { // each further line is the time of a start
+		for lines.Scan() {
+			if at, err := strconv.ParseInt(lines.Text(), 10, 64); err == nil {
+				hits.HitAt(time.Unix(0, at))
+			}
+		}
+	})
+	return d, nil
+}
+
+func (d *daybookHTTP) Caller() (measure.Caller, error) {
+	return dialHTTP(d.address, func(n int) (string, string) {
+		if n == 1 {
+			return "/api/tasks/submit", submitBody()
+		}
+		return "/api/tasks/batch", batchBody(n)
+	})
+}
+
+// Work opens the gate.
+func (d *daybookHTTP) Work(context.Context) error {
+	_, err := io.WriteString(d.in, "work\n")
+	return err
+}
+
+func (d *daybookHTTP) Ended(ctx context.Context, n int64) (int64, error) {
+	for {
+		ended, err := d.succeeded()
+		if err != nil || ended >= n || ctx.Err() != nil {
+			return ended, err
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func (d *daybookHTTP) succeeded() (int64, error) {
+	answer, err := http.Get("http://" + d.address + "/api/tasks/?status=SUCCESS&limit=1&fields=summary")
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(answer.Header.Get("X-Total-Count"), 10, 64)
+}
+
+// Lag asks the server for the lag of its views, where it has a metric for that.
+func (d *daybookHTTP) Lag() int64 {
+	answer, err := http.Get("http://" + d.address + "/metrics")
+	if err != nil {
+		return 0
+	}
+	defer answer.Body.Close()
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		if value, ok := strings.CutPrefix(lines.Text(), lagMetric+" "); ok {
+			lag, _ := strconv.ParseFloat(value, 64)
+			return int64(lag)
+		}
+	}
+	return 0
+}
+
+// lagMetric counts the events that the file of ended tasks is behind the log.
+const lagMetric = "daybook_view_file_lag_events"
+
+func (d *daybookHTTP) Facts(ctx context.Context) (measure.Facts, error) {
+	return measure.Facts{
+		Durability: "synced before the answer: " + daybookDurability,
+		Settings:   fmt.Sprintf("%d slots, no polling; a server process of its own, a keep-alive connection a caller; every event and payload is kept", d.job.Workers),
+		PIDs:       []int{d.server.Process.Pid},
+	}, ctx.Err()
+}
+
+// Close ends the server in order, by closing its input.
+func (d *daybookHTTP) Close() error {
+	err := d.in.Close()
+	d.reader.Wait()
+	return errors.Join(err, d.server.Wait())
+}

@@ -1,0 +1,126 @@
+package scheduler
+
+import (
+	"cmp"
+	"iter"
+
+	"daybook/projection"
+	"daybook/task"
+)
+
+// before is the ready order: priority high first, then due, then submitted.
+func before(a, b *task.Task) int {
+	return cmp.Or(
+		cmp.Compare(b.Priority, a.Priority),
+		cmp.Compare(a.DueAt, b.DueAt),
+		cmp.Compare(a.SubmitSeq, b.SubmitSeq),
+	)
+}
+
+// line is a heap of tasks in the ready order, as they stood when they were put there.
+type line []placed
+
+// placed is a task with what its place is made of.
+type placed struct {
+	priority int
+	due      task.Micros
+	seq      int64
+	node     *node
+}
+
+func (p *placed) less(o *placed) bool {
+	if p.priority != o.priority {
+		return p.priority > o.priority
+	}
+	if p.due != o.due {
+		return p.due < o.due
+	}
+	return p.seq < o.seq
+}
+
+// stands tells whether the task is still pending, and as it was when it got its place.
+func (p *placed) stands() bool {
+	s := &p.node.task
+	return s.Status == task.Pending && s.Priority == p.priority && s.DueAt == p.due
+}
+
+func (h *line) push(n *node) {
+	s := append(*h, placed{n.task.Priority, n.task.DueAt, n.task.SubmitSeq, n})
+	*h = s
+	for i := len(s) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !s[i].less(&s[parent]) {
+			return
+		}
+		s[i], s[parent] = s[parent], s[i]
+		i = parent
+	}
+}
+
+// pop takes the first away.
+func (h *line) pop() {
+	s := *h
+	last := len(s) - 1
+	s[0], s[last] = s[last], placed{}
+	s = s[:last]
+	*h = s
+	for i := 0; ; {
+		least := i
+		for child := 2*i + 1; child <= 2*i+2 && child < last; child++ {
+			if s[child].less(&s[least]) {
+				least = child
+			}
+		}
+		if least == i {
+			return
+		}
+		s[i], s[least] = s[least], s[i]
+		i = least
+	}
+}
+
+// first returns the first task that still stands and may run, nil if there is none.
+func (h *line) first(may func(*task.Task) bool) *task.Task {
+	for len(*h) > 0 {
+		if p := &(*h)[0]; p.stands() && may(&p.node.task) {
+			return &p.node.task
+		}
+		h.pop()
+	}
+	return nil
+}
+
+// storedLine goes through the ready tasks of the views once. Nothing may be applied to
+// them before it is closed.
+type storedLine struct {
+	next func() (*task.Task, bool)
+	stop func()
+	head *task.Task // nil: not asked for yet, or no more
+	done bool
+}
+
+// open starts at the head of the line unless that was done already.
+func (s *storedLine) open(views *projection.Views) {
+	if s.next == nil {
+		s.next, s.stop = iter.Pull(views.Ready())
+	}
+}
+
+// first returns the first task that may run, nil if there is none.
+func (s *storedLine) first(may func(*task.Task) bool) *task.Task {
+	for !s.done && (s.head == nil || !may(s.head)) {
+		var more bool
+		if s.head, more = s.next(); !more {
+			s.head, s.done = nil, true
+		}
+	}
+	return s.head
+}
+
+// close forgets the place in the line: the next first starts again.
+func (s *storedLine) close() {
+	if s.stop != nil {
+		s.stop()
+	}
+	*s = storedLine{}
+}

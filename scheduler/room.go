@@ -1,0 +1,54 @@
+package scheduler
+
+import (
+	"errors"
+	"time"
+
+	"daybook/eventlog"
+)
+
+// shut tells whether nothing but the ends of work may be written, or not even these.
+func (l *loop) shut() bool { return l.full() || l.s.damage() != nil }
+
+// full tells whether the log is to be left alone for now.
+func (l *loop) full() bool { return l.s.full.Load() && time.Now().Before(l.fullTill) }
+
+// noteFull takes from the results of an append whether there is room.
+func (l *loop) noteFull(results []eventlog.Result) {
+	full := false
+	for _, r := range results {
+		full = full || errors.Is(r.Err, eventlog.ErrFull)
+	}
+	switch {
+	case full:
+		if !l.s.full.Swap(true) {
+			l.s.o.Logger.Error("log is full: no new work is taken until there is room", "retry", fullProbe)
+		}
+		l.fullTill = time.Now().Add(fullProbe)
+	case l.s.full.Load() && !l.full() && !l.hasRoom():
+		l.fullTill = time.Now().Add(fullProbe)
+	case l.s.full.Load() && !l.full(): // believed until an append says otherwise
+		l.s.full.Store(false)
+		l.s.o.Logger.Info("log may have room again")
+	}
+}
+
+// hasRoom asks the log, if it is one that can tell without an append.
+func (l *loop) hasRoom() bool {
+	log, ok := l.s.o.Log.(interface{ HasRoom() bool })
+	return !ok || log.HasRoom()
+}
+
+// noRoom tells whether an entry was refused with nothing written.
+func noRoom(err error) bool {
+	return errors.Is(err, eventlog.ErrFull) || errors.Is(err, eventlog.ErrDamaged)
+}
+
+// damage is why the log takes nothing any more, nil while it is sound. It wraps
+// eventlog.ErrDamaged.
+func (s *Scheduler) damage() error {
+	if s.damaged == nil {
+		return nil
+	}
+	return s.damaged.Damage()
+}
