@@ -84,6 +84,12 @@ func TestFiltersNarrowTheList(t *testing.T) {
 		"q=made&limit=2":               {c, b},
 		"created_before=" + failed["created_at"].(string): {a},
 		"created_after=2099-01-01T00:00:00Z":              nil,
+		"duration_min=0.000001":                           {c, b},
+		"duration_min=3600":                               nil,
+		"duration_max=3600&status=FAILED":                 {b},
+		"q=hay":                                           {c},
+		"q=stack":                                         nil, // it begins no word
+		"q=haystack+plain":                                {c},
 	} {
 		got := ids(t, h.want("GET", "/api/tasks/?"+query, ""))
 		if strings.HasPrefix(query, "q=0") && !slices.Contains(got, a) {

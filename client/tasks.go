@@ -94,8 +94,10 @@ type Filter struct {
 	Search        string // id prefix, or text in parameters, result or error
 	CreatedAfter  time.Time
 	CreatedBefore time.Time
-	Limit         int  // tasks a page, at most 1000; 0 = 100
-	Summary       bool // without parameters and results
+	DurationMin   time.Duration // from the latest start to the end; 0 = no bound
+	DurationMax   time.Duration // with either set, only tasks that have started and ended
+	Limit         int           // tasks a page, at most 1000; 0 = 100
+	Summary       bool          // without parameters and results
 }
 
 func (f *Filter) query() url.Values {
@@ -114,6 +116,11 @@ func (f *Filter) query() url.Values {
 	for name, at := range map[string]time.Time{"created_after": f.CreatedAfter, "created_before": f.CreatedBefore} {
 		if !at.IsZero() {
 			q.Set(name, at.UTC().Format("2006-01-02T15:04:05.000000Z"))
+		}
+	}
+	for name, span := range map[string]time.Duration{"duration_min": f.DurationMin, "duration_max": f.DurationMax} {
+		if span > 0 {
+			q.Set(name, strconv.FormatFloat(span.Seconds(), 'f', -1, 64))
 		}
 	}
 	if f.Limit > 0 {

@@ -12,14 +12,16 @@ import (
 
 type tasksCmd struct {
 	remote
-	Status        []string  `placeholder:"STATUS" help:"Only with this status: pending, running, success, failed, cancelled; may be repeated."`
-	Type          []string  `placeholder:"TYPE" help:"Only of this type; may be repeated."`
-	Queue         []string  `help:"Only in this queue; may be repeated."`
-	Tag           []string  `help:"Only with this tag; may be repeated."`
-	Search        string    `short:"s" placeholder:"TEXT" help:"Only with this text in parameters, result or error, or with an id that begins so."`
-	CreatedAfter  time.Time `placeholder:"TIME" help:"Only those submitted after this time, such as 2027-01-31T08:00:00Z."`
-	CreatedBefore time.Time `placeholder:"TIME" help:"Only those submitted before this time."`
-	Limit         int       `short:"n" default:"20" help:"At most so many; 0 for all (${default})."`
+	Status        []string      `placeholder:"STATUS" help:"Only with this status: pending, running, success, failed, cancelled; may be repeated."`
+	Type          []string      `placeholder:"TYPE" help:"Only of this type; may be repeated."`
+	Queue         []string      `help:"Only in this queue; may be repeated."`
+	Tag           []string      `help:"Only with this tag; may be repeated."`
+	Search        string        `short:"s" placeholder:"TEXT" help:"Only with words that begin so in parameters, result, error or message, or with an id that begins so."`
+	CreatedAfter  time.Time     `placeholder:"TIME" help:"Only those submitted after this time, such as 2027-01-31T08:00:00Z."`
+	CreatedBefore time.Time     `placeholder:"TIME" help:"Only those submitted before this time."`
+	DurationMin   time.Duration `placeholder:"SPAN" help:"Only those that ran at least so long, such as 1m30s, and have ended."`
+	DurationMax   time.Duration `placeholder:"SPAN" help:"Only those that ran at most so long, and have ended."`
+	Limit         int           `short:"n" default:"20" help:"At most so many; 0 for all (${default})."`
 }
 
 func (tasksCmd) Help() string {
@@ -43,6 +45,9 @@ func (c *tasksCmd) AfterApply() error {
 	if c.Limit < 0 {
 		return fmt.Errorf("--limit must not be negative")
 	}
+	if c.DurationMin < 0 || c.DurationMax < 0 {
+		return fmt.Errorf("--duration-min and --duration-max must not be negative")
+	}
 	return nil
 }
 
@@ -59,6 +64,7 @@ func (c *tasksCmd) filter() client.Filter {
 	f := client.Filter{
 		TaskTypes: c.Type, Queues: c.Queue, Tags: c.Tag, Search: c.Search,
 		CreatedAfter: c.CreatedAfter, CreatedBefore: c.CreatedBefore,
+		DurationMin: c.DurationMin, DurationMax: c.DurationMax,
 		Summary: !c.JSON, Limit: 1000,
 	}
 	for _, name := range c.Status {
