@@ -15,7 +15,7 @@ import (
 )
 
 // small makes segments, and so merges, of a few documents.
-var small = limits{docs: 40, bytes: 1 << 20, pairs: 60, words: 50, text: 300, fan: 3}
+var small = limits{docs: 40, bytes: 1 << 20, pairs: 60, words: 50, text: 300, fan: 3, heavy: 4}
 
 // vocabulary is small, so that words meet, with some that are long or rare.
 func aWord(t *rapid.T) string {
@@ -76,15 +76,14 @@ func TestAnIndexFindsWhatAScanOfAllTextsFinds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		runs++
 		path := filepath.Join(dir, fmt.Sprint(runs))
-		open := func() *Index {
-			x, err := Open(path, "log")
+		start := func() *Index {
+			x, err := open(path, "log", small)
 			if err != nil {
 				t.Fatal(err)
 			}
-			x.w.limits = small
 			return x
 		}
-		x := open()
+		x := start()
 		defer func() { x.Close(); Remove(path) }()
 		m := model{map[int64][][]byte{}, map[int64][][][]byte{}}
 		through := int64(0)
@@ -119,7 +118,7 @@ func TestAnIndexFindsWhatAScanOfAllTextsFinds(t *testing.T) {
 				if err := x.Close(); err != nil {
 					t.Fatal(err)
 				}
-				x = open()
+				x = start()
 			},
 			"search": func(t *rapid.T) { check(t, x, m) },
 		})

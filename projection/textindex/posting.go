@@ -109,12 +109,7 @@ func readPlaces(dst []uint16, f form, body []byte, docs int) ([]uint16, error) {
 	if err := b.add(f, body, docs); err != nil {
 		return dst, err
 	}
-	for i, word := range b {
-		for ; word != 0; word &= word - 1 {
-			dst = append(dst, uint16(i<<6+bits.TrailingZeros64(word)))
-		}
-	}
-	return dst, nil
+	return b.appendTo(dst), nil
 }
 
 // bitmap is a set of places.
@@ -122,6 +117,16 @@ type bitmap [maxDocs / 64]uint64
 
 func (b *bitmap) set(p int)      { b[p>>6] |= 1 << (p & 63) }
 func (b *bitmap) has(p int) bool { return b[p>>6]>>(p&63)&1 != 0 }
+
+// appendTo appends the places of the set, ascending.
+func (b *bitmap) appendTo(dst []uint16) []uint16 {
+	for i, word := range b {
+		for ; word != 0; word &= word - 1 {
+			dst = append(dst, uint16(i<<6+bits.TrailingZeros64(word)))
+		}
+	}
+	return dst
+}
 
 // add joins the places to the set.
 func (b *bitmap) add(f form, body []byte, docs int) error {

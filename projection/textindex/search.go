@@ -38,6 +38,7 @@ func (x *Index) Search(ctx context.Context, q Query, before int64, limit int) ([
 // searcher is a connection that reads, with room for what a search holds.
 type searcher struct {
 	reader
+	many       int // words after which it is worth to ask for a row of the prefix
 	hits, next bitmap
 	cursor     cursor
 	chunk      []int64 // numbers of one row
@@ -80,7 +81,7 @@ func (s *searcher) searchSegment(found []int64, g segment, q Query, before int64
 		return nil, damaged("a segment of %d documents", g.docs)
 	}
 	for i, word := range q.words {
-		if any, err := s.word(g, word, i == 0); err != nil || !any {
+		if any, err := s.word(g, []byte(word), i == 0); err != nil || !any {
 			return found, err
 		}
 	}
@@ -115,49 +116,51 @@ func (s *searcher) searchSegment(found []int64, g segment, q Query, before int64
 
 // word leaves in hits the places of those documents that also have a word with this
 // beginning, and tells whether there are any.
-func (s *searcher) word(g segment, word string, first bool) (bool, error) {
+func (s *searcher) word(g segment, prefix []byte, first bool) (bool, error) {
 	into := &s.next
-	left := maxDocs + 1 // hits not yet known to have the word
 	if first {
 		into = &s.hits
-	} else {
-		left = s.hits.count()
 	}
 	clear(into[:])
-	prefix := []byte(word)
-	if err := s.from(&s.cursor, g, prefix); err != nil {
+	any, err := s.collect(into, g, prefix)
+	if err != nil || !any || first {
+		return any, err
+	}
+	s.hits.and(into)
+	return s.hits.below(g.docs) >= 0, nil
+}
+
+// collect puts the places of all documents that have a word with this beginning into
+// the set, and tells whether there are any.
+func (s *searcher) collect(set *bitmap, g segment, prefix []byte) (bool, error) {
+	c := &s.cursor
+	if err := s.from(c, g, prefix); err != nil {
 		return false, err
 	}
-	any := false
-	for {
-		ok, err := s.cursor.next()
-		if err != nil {
-			return false, err
+	for n := 0; ; {
+		ok, err := c.next()
+		if err != nil || !ok {
+			return n > 0, err
 		}
-		if !ok {
-			break
-		}
-		if !bytes.HasPrefix(s.cursor.current(), prefix) {
-			if bytes.Compare(s.cursor.current(), prefix) > 0 {
-				break
+		if !bytes.HasPrefix(c.current(), prefix) {
+			if bytes.Compare(c.current(), prefix) > 0 {
+				return n > 0, nil
 			}
 			continue
 		}
-		any = true
-		body, err := s.placesOf(&s.cursor.blockReader, g.id)
+		if n++; n == s.many {
+			if ok, err := s.ofPrefix(set, g, prefix); ok || err != nil {
+				return ok, err
+			}
+		}
+		body, err := s.placesOf(&c.blockReader, g.id)
 		if err != nil {
 			return false, err
 		}
-		if err := into.add(s.cursor.form, body, g.docs); err != nil {
+		if err := set.add(c.form, body, g.docs); err != nil {
 			return false, err
 		}
 	}
-	if !first {
-		s.hits.and(into)
-		any = any && s.hits.count() > 0
-	}
-	_ = left
-	return any, nil
 }
 
 // bound returns how many documents of the segment have a number below before.
