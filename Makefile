@@ -77,6 +77,10 @@ bench: ## Run the benchmarks that match BENCH; results go to bench.out/
 bench-compare: ## Print what changed since BASE, a commit or a file of results
 	$(REGRESS) compare -bench '$(BENCH)' -packages '$(BENCHPKG)' -benchtime $(BENCHTIME) -count $(BENCHCOUNT) '$(BASE)'
 
+.PHONY: bench-curves
+bench-curves: ## Measure and draw costs over 1,000 to MAX (1000000) tasks
+	$(GO) test -run '^TestCostCurves$$' -count=1 -timeout 8h -v . -args -curves $(or $(MAX),1000000)
+
 .PHONY: bench-peers
 bench-peers: ## Measure Daybook beside other task queues (WRITE=1: into the docs)
 	cd bench && $(GO) run ./peers $(if $(WRITE),-write ../docs/performance.md)
