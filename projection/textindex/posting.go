@@ -115,8 +115,7 @@ func readPlaces(dst []uint16, f form, body []byte, docs int) ([]uint16, error) {
 // bitmap is a set of places.
 type bitmap [maxDocs / 64]uint64
 
-func (b *bitmap) set(p int)      { b[p>>6] |= 1 << (p & 63) }
-func (b *bitmap) has(p int) bool { return b[p>>6]>>(p&63)&1 != 0 }
+func (b *bitmap) set(p int) { b[p>>6] |= 1 << (p & 63) }
 
 // appendTo appends the places of the set, ascending.
 func (b *bitmap) appendTo(dst []uint16) []uint16 {
@@ -145,6 +144,9 @@ func (b *bitmap) add(f form, body []byte, docs int) error {
 		}
 		for i, c := range body {
 			b[i>>3] |= uint64(c) << (i & 7 * 8)
+		}
+		if docs&7 != 0 && body[docs>>3]>>(docs&7) != 0 {
+			return damaged("bits beyond %d documents", docs)
 		}
 	case formAll:
 		b.fill(docs)

@@ -83,7 +83,7 @@ func FuzzTheWordsOfAJSONTextAreThoseOfItsValues(f *testing.F) {
 		`{"to":"Anna.Berg@example.com","n":-12.50e+3,"ok":[true,false,null]}`,
 		`"\u00fc\u0041b\nc\"d\\e\/f \ud83d\ude00g \ud800x \udc00y \ud800\ud83d\ude00z \ud835\udc00"`,
 		`"東京タワー が か` + "\u3099" + `a 한국어 e` + "\u0301" + ` ` + "\u0301" + `x"`,
-		`"` + strings.Repeat("ä", 40) + `x ` + strings.Repeat("a", 63) + `äb"`, "\"\xffa\xc3b\"", `"İıKſß"`, "\"\u1c89\ua7dc\"",
+		`"` + strings.Repeat("ä", 40) + `x ` + strings.Repeat("a", 63) + `äb"`, "\"\xffa\xc3b\"", `"İıKſß 京é京a"`, `"` + strings.Repeat("a", 62) + `กä"`, "\"\u1c89\ua7dc\"",
 	} {
 		f.Add([]byte(text))
 	}
