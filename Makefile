@@ -15,7 +15,7 @@ need = command -v $(1) >/dev/null || { \
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## Print this
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Start the server on http://127.0.0.1:8000
@@ -62,9 +62,24 @@ fuzz: ## Run every fuzz test for FUZZTIME (20s) each
 		done; \
 	done
 
+# Which benchmarks, of which packages, for how long, in how many rounds.
+BENCH      ?= .
+BENCHPKG   ?= ./...
+BENCHTIME  ?= 1s
+BENCHCOUNT ?= 5
+REGRESS     = $(GO) run -C tools ./regress
+
 .PHONY: bench
-bench: ## Run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## Run the benchmarks that match BENCH; results go to bench.out/
+	$(REGRESS) run -bench '$(BENCH)' -packages '$(BENCHPKG)' -benchtime $(BENCHTIME) -count $(BENCHCOUNT)
+
+.PHONY: bench-compare
+bench-compare: ## Print what changed since BASE, a commit or a file of results
+	$(REGRESS) compare -bench '$(BENCH)' -packages '$(BENCHPKG)' -benchtime $(BENCHTIME) -count $(BENCHCOUNT) '$(BASE)'
+
+.PHONY: bench-curves
+bench-curves: ## Measure and draw costs over 1,000 to MAX (1000000) tasks
+	$(GO) test -run '^TestCostCurves$$' -count=1 -timeout 8h -v . -args -curves $(or $(MAX),1000000)
 
 .PHONY: bench-peers
 bench-peers: ## Measure Daybook beside other task queues (WRITE=1: into the docs)
@@ -72,4 +87,4 @@ bench-peers: ## Measure Daybook beside other task queues (WRITE=1: into the docs
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin
+	rm -rf bin bench.out

@@ -3,11 +3,14 @@ package daybook_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,7 +28,7 @@ import (
 type probe struct{ hit func() }
 
 func (probe) Spec() task.TypeSpec {
-	schema := json.RawMessage(`{"type":"object","additionalProperties":false}`)
+	schema := json.RawMessage(`{"type":"object","additionalProperties":false,"properties":{"text":{"type":"string"}}}`)
 	return task.TypeSpec{Name: "PROBE", Title: "Probe", ParametersSchema: schema, ResultSchema: json.RawMessage(`{}`), Defaults: json.RawMessage(`{}`)}
 }
 
@@ -96,6 +99,72 @@ func succeeded(v *projection.Views) (n int64) {
 		}
 	}
 	return n
+}
+
+// BenchmarkCallers submits tasks one by one from a number of goroutines of this process;
+// they are not due.
+func BenchmarkCallers(b *testing.B) {
+	for _, callers := range []int{1, 64} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			submitFrom(b, callers, 1, time.Now().Add(24*time.Hour))
+		})
+	}
+}
+
+// BenchmarkBulk submits tasks of 240 bytes by the batch from two goroutines of this
+// process. One operation is one task.
+func BenchmarkBulk(b *testing.B) {
+	for _, batch := range []int{100, 1000} {
+		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
+			submitFrom(b, 2, batch, time.Now().Add(24*time.Hour))
+		})
+	}
+}
+
+// BenchmarkRunByBatches submits tasks of 240 bytes by 100 from four goroutines of this
+// process and stops when the last has succeeded on disk.
+func BenchmarkRunByBatches(b *testing.B) {
+	submitFrom(b, 4, 100, time.Time{})
+}
+
+// submitFrom submits b.N tasks. Those that are due at once are waited for.
+func submitFrom(b *testing.B, callers, batch int, due time.Time) {
+	d := runDaybook(b, b.TempDir(), 256, func() {})
+	body := fmt.Appendf(nil, `{"text":%q}`, strings.Repeat("x", 240-len(`{"text":""}`)))
+	latencies := make([]time.Duration, (b.N+batch-1)/batch)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	for range callers {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(latencies); i = int(next.Add(1)) - 1 {
+				submits := make([]task.Submit, min(batch, b.N-i*batch))
+				for k := range submits {
+					submits[k] = task.Submit{Type: "PROBE", Parameters: body}
+					if !due.IsZero() {
+						submits[k].RunAt = task.MicrosOf(due)
+					}
+				}
+				start := time.Now()
+				if _, err := d.Submit(b.Context(), submits...); err != nil {
+					b.Error(err)
+					return
+				}
+				latencies[i] = time.Since(start)
+			}
+		})
+	}
+	wg.Wait()
+	for v := d.Views(); due.IsZero(); {
+		changed := v.Changed()
+		if succeeded(v) >= int64(b.N) {
+			break
+		}
+		<-changed
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
+	reportLatency(b, latencies)
 }
 
 // BenchmarkPickUp measures, on an idle queue, the time from the sending of a submit over

@@ -84,7 +84,7 @@ func request(path, body string) []byte {
 func reportLatency(b *testing.B, latencies []time.Duration) {
 	slices.Sort(latencies)
 	for _, p := range []int{50, 99} {
-		b.ReportMetric(float64(latencies[len(latencies)*p/100].Microseconds()), fmt.Sprintf("p%d-µs", p))
+		b.ReportMetric(float64(latencies[len(latencies)*p/100].Nanoseconds()), fmt.Sprintf("p%d-ns", p))
 	}
 }
 

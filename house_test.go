@@ -26,7 +26,7 @@ var house = map[string]struct{ code, tests []string }{
 	"daybook": {
 		code: []string{"daybook/api", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/files",
 			"daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/ui", ulid},
-		tests: []string{"daybook", "daybook/client", goleak, cmp},
+		tests: []string{"daybook", "daybook/client", "daybook/load", "daybook/load/curve", goleak, cmp},
 	},
 	"daybook/api": {
 		code: []string{"daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/task", "daybook/files",
@@ -86,6 +86,9 @@ var house = map[string]struct{ code, tests []string }{
 	"daybook/load": {
 		code:  []string{hdr},
 		tests: []string{"daybook", "daybook/client", "daybook/load", goleak, cmp},
+	},
+	"daybook/load/curve": {
+		tests: []string{"daybook/load/curve", goleak, cmp},
 	},
 	"daybook/ui": {
 		tests: []string{"daybook/ui", goleak, cmp},

@@ -30,6 +30,8 @@ func (a *API) ready(p *reply, _ *http.Request) error {
 		return unready("outcome-unknown", "The log must be reopened: restart the server.")
 	case state.Draining:
 		return unready("stopping", "The server is stopping and takes no more work.")
+	case state.Damaged:
+		return unready("log-damaged", "The log is damaged, so nothing more is written. Reading works; the server's log says what was found.")
 	case state.Full:
 		return unready("log-full", "The disk is full. Make room; the server goes on by itself. Reading works.")
 	}

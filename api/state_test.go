@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"daybook/eventlog"
@@ -30,6 +31,35 @@ func TestAFullDiskRefusesWritesWithWhenToComeBackAndReadsGoOn(t *testing.T) {
 	h.want("GET", "/api/tasks/"+id, "")
 	h.want("GET", "/healthz", "")
 	if state := h.want("GET", "/api/stats", "").object(t)["state"].(map[string]any); state["full"] != true {
+		t.Error(state)
+	}
+}
+
+// damagedLog is a log that was found damaged.
+type damagedLog struct {
+	eventlog.Log
+	damaged atomic.Bool
+}
+
+func (d *damagedLog) Damage() error {
+	if d.damaged.Load() {
+		return errors.Join(eventlog.ErrDamaged, errors.New("secret path"))
+	}
+	return nil
+}
+
+func TestADamagedLogRefusesWritesForGoodAndReadsGoOn(t *testing.T) {
+	log := &damagedLog{Log: eventlogtest.NewMemory()}
+	h := open(t, log)
+	id := h.submit(`{"task_type":"ECHO","delay_seconds":3600}`)
+	log.damaged.Store(true)
+	for _, a := range []answer{h.do("POST", "/api/tasks/submit", `{"task_type":"ECHO"}`), h.do("DELETE", "/api/tasks/"+id, ""), h.do("GET", "/readyz", "")} {
+		if a.status != 503 || a.object(t)["type"] != "/docs#log-damaged" || strings.Contains(a.body, "secret") {
+			t.Error(a)
+		}
+	}
+	h.want("GET", "/api/tasks/"+id, "")
+	if state := h.want("GET", "/api/stats", "").object(t)["state"].(map[string]any); state["damaged"] != true {
 		t.Error(state)
 	}
 }

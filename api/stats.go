@@ -125,7 +125,7 @@ func (a *API) appendHead(b []byte) []byte {
 	return append(b, '}')
 }
 
-// appendState appends how the scheduler is: {"running","slots","draining","full","failed","commands"}.
+// appendState appends how the scheduler is: {"running","slots","draining","full","damaged","failed","commands"}.
 func (a *API) appendState(b []byte) []byte {
 	s := a.Scheduler.State()
 	b = append(b, `{"running":`...)
@@ -136,6 +136,8 @@ func (a *API) appendState(b []byte) []byte {
 	b = strconv.AppendBool(b, s.Draining)
 	b = append(b, `,"full":`...)
 	b = strconv.AppendBool(b, s.Full)
+	b = append(b, `,"damaged":`...)
+	b = strconv.AppendBool(b, s.Damaged)
 	b = append(b, `,"failed":`...)
 	b = strconv.AppendBool(b, s.Failed)
 	b = append(b, `,"commands":`...)

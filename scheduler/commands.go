@@ -39,7 +39,7 @@ func (l *loop) do(t *turn, r *request) {
 		t.reply(r, answer{err: refusal, tasks: []Submitted{{Task: *before}}})
 		return
 	}
-	n := t.own(r.id)
+	n := t.own(r.id, before)
 	_, cancel := r.command.(task.Cancel)
 	last := &decided[len(decided)-1]
 	var state task.Task
@@ -92,7 +92,7 @@ func (l *loop) submit(t *turn, r *request) {
 		refusal := t.replay(b, i)
 		if refusal == nil && !b.answers[i].Replayed {
 			b.news[i].id = l.ids.next(t.now)
-			b.news[i].decided, refusal = t.decideOn(&none, &r.submits[i])
+			b.news[i].decided, refusal = t.decideOn(nil, &r.submits[i])
 		}
 		if refusal != nil {
 			t.size++
@@ -102,9 +102,6 @@ func (l *loop) submit(t *turn, r *request) {
 	}
 	l.closeSubmit(t, b)
 }
-
-// none is the state of a task before its first event.
-var none task.Task
 
 // replay answers submit i of the batch if its key was used before: for the same request
 // with the task, else with a refusal.

@@ -21,6 +21,9 @@ func (l *loop) handOver() error {
 	t := l.opened
 	l.opened = nil
 	t.stored.close()
+	if l.broken != nil {
+		return l.fail(t, l.broken)
+	}
 	if len(t.entries) == 0 {
 		return l.land(t, nil)
 	}
@@ -31,6 +34,9 @@ func (l *loop) handOver() error {
 
 // commit appends a turn while nothing else goes on, and lands it.
 func (l *loop) commit(t *turn) error {
+	if l.broken != nil {
+		return l.fail(t, l.broken)
+	}
 	var results []eventlog.Result
 	if len(t.entries) > 0 {
 		results = l.s.o.Log.Append(context.Background(), t.sealed(l.head))

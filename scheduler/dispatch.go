@@ -34,7 +34,7 @@ func (l *loop) nextReady(t *turn) *task.Task {
 	}
 	if l.s.o.Views.ReadyCount() > 0 {
 		t.stored.open(l.s.o.Views)
-		other := t.stored.first(func(s *task.Task) bool { return !t.touched(s.ID) && knows(s) })
+		other := t.stored.first(func(s *task.Task) bool { return t.over(s.ID) == nil && knows(s) })
 		if next == nil || other != nil && before(other, next) < 0 {
 			next = other
 		}
@@ -49,7 +49,7 @@ func (l *loop) launch(t *turn, state *task.Task) {
 		panic("scheduler: a ready task cannot start: " + err.Error())
 	}
 	t.join(started, false)
-	n := t.own(state.ID)
+	n := t.own(state.ID, state)
 	t.add(n, n.task.ID, decided)
 	t.starting(start{node: n, started: n.task, event: &decided[0]})
 	l.used++

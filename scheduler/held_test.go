@@ -19,6 +19,7 @@ import (
 // heldLog is a log whose appends wait, one by one, until they are let go.
 type heldLog struct {
 	*fullLog
+	damaged interface{ Damage() error } // the log within, if it is one that can be damaged
 	holding atomic.Bool
 	gate    chan error // lets the append that waits go on; an error is what became of it
 
@@ -28,7 +29,17 @@ type heldLog struct {
 }
 
 func newHeld(log eventlog.Log) *heldLog {
-	return &heldLog{fullLog: &fullLog{Log: log}, gate: make(chan error)}
+	h := &heldLog{fullLog: &fullLog{Log: log}, gate: make(chan error)}
+	h.damaged, _ = log.(interface{ Damage() error })
+	return h
+}
+
+// Damage is what the log within says.
+func (h *heldLog) Damage() error {
+	if h.damaged == nil {
+		return nil
+	}
+	return h.damaged.Damage()
 }
 
 func (h *heldLog) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.Result {
@@ -354,5 +365,21 @@ func TestATaskOfTheRoundInFlightStartsBeforeOneThatCameLater(t *testing.T) {
 		if got, want := b.ran(), "GATE#1 FIRST#1 SECOND#1 THIRD#1 FOURTH#1"; got != want {
 			t.Errorf("order is %s, want %s", got, want)
 		}
+	})
+}
+
+func TestViewsThatCannotBeReadEndTheScheduler(t *testing.T) {
+	held(t, Options{}, func(t *testing.T, b *bench, log *heldLog) {
+		flying := b.ask(task.Submit{Type: "T"})
+		b.s.loop.stored(nil, errors.New("the file is torn")) // as a look into it would
+		resting := b.ask(task.Submit{Type: "T"})
+		log.let(nil)
+		if flying.err != nil || !errors.Is(resting.err, eventlog.ErrUnknown) {
+			t.Errorf("in flight: %v, on top of it: %v", flying.err, resting.err)
+		}
+		if err := <-b.done; !errors.Is(err, eventlog.ErrUnknown) {
+			t.Errorf("run: %v", err)
+		}
+		b.done <- nil
 	})
 }

@@ -102,11 +102,12 @@ func (l *loop) expire(t *turn, o orphan) {
 		return
 	}
 	t.remember(input{kind: fromBefore, orphan: o})
-	decided, refusal := t.decide(o.id, task.Expire{Fence: o.fence})
+	state := t.peek(o.id)
+	decided, refusal := t.decideOn(state, task.Expire{Fence: o.fence})
 	if refusal != nil {
 		return // it is not held any more
 	}
-	n := t.own(o.id)
+	n := t.own(o.id, state)
 	t.begin(ActorScheduler, !n.soft, func(err error) {
 		if noRoom(err) {
 			l.orphans = append(l.orphans, o)

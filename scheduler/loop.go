@@ -39,6 +39,7 @@ type loop struct {
 	live     int                    // handlers that have not returned
 	held     []report               // returns that found no room in the log
 	orphans  []orphan               // attempts of earlier processes that are still to be ended
+	broken   error                  // the views could not be read: what was decided is not to be trusted
 	fullTill time.Time              // while the log is full: when to try again
 
 	flight *turn                  // the round that is being appended, nil when none is

@@ -28,19 +28,22 @@ func (l *loop) progress(t *turn, r report) {
 		return
 	}
 	t.remember(input{kind: fromAttempt, report: r})
-	decided, refusal := t.decide(r.attempt.id, r.progress)
+	state := t.peek(r.attempt.id)
+	decided, refusal := t.decideOn(state, r.progress)
 	if refusal != nil {
 		return // it is being cancelled: its word counts no more
 	}
 	t.join(reports, false)
-	t.add(t.held(r.attempt), r.attempt.id, decided)
+	t.addOf(r.attempt, state, decided)
 }
 
-// held returns the turn's own copy of the task that the attempt holds.
-func (t *turn) held(a *attempt) *node {
-	n := t.own(a.id)
+// addOf takes what was decided on the task of an attempt into the latest entry, and
+// returns the task as it then stands.
+func (t *turn) addOf(a *attempt, state *task.Task, decided []task.Event) *task.Task {
+	n := t.own(a.id, state)
 	n.stream = a.stream
-	return n
+	t.add(n, a.id, decided)
+	return &n.task
 }
 
 // settle decides the end of an attempt: its last progress, then its outcome.
@@ -55,25 +58,29 @@ func (l *loop) settle(t *turn, r report) {
 		t.settled = append(t.settled, a)
 		t.remember(input{kind: fromAttempt, report: r})
 	}
-	any := false
+	state, begun := t.peek(a.id), false
+	put := func(decided []task.Event) {
+		if !begun {
+			t.join(reports, !t.soft(a.id))
+		}
+		state, begun = t.addOf(a, state, decided), true
+	}
 	if r.news && !l.s.full.Load() {
-		if decided, refusal := t.decide(a.id, r.progress); refusal == nil {
-			t.addEnd(a, decided)
-			any = true
+		if decided, refusal := t.decideOn(state, r.progress); refusal == nil {
+			put(decided)
 		}
 	}
-	decided, refusal := t.decide(a.id, a.conclude(&r, l.seeds.Uint64()))
+	decided, refusal := t.decideOn(state, a.conclude(&r, l.seeds.Uint64()))
 	if errors.Is(refusal, task.ErrStopping) {
-		decided, refusal = t.decide(a.id, task.Stop{Fence: a.fence})
+		decided, refusal = t.decideOn(state, task.Stop{Fence: a.fence})
 	}
 	if refusal != nil && len(decided) == 0 {
 		l.s.o.Logger.Warn("outcome of an attempt is refused", "task", a.task.Name(), "attempt", a.task.Attempt, "reason", refusal)
 	}
 	if len(decided) > 0 {
-		t.addEnd(a, decided)
-		any = true
+		put(decided)
 	}
-	if any {
+	if begun {
 		t.ending(r)
 		return
 	}
@@ -82,13 +89,6 @@ func (l *loop) settle(t *turn, r report) {
 			l.letGo(a)
 		}
 	})
-}
-
-// addEnd takes what ends an attempt into the turn.
-func (t *turn) addEnd(a *attempt, decided []task.Event) {
-	n := t.held(a)
-	t.join(reports, !n.soft)
-	t.add(n, a.id, decided)
 }
 
 // settledBy lets go of the attempts whose ends are on disk, and keeps those that found no room.

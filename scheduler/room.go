@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"daybook/eventlog"
@@ -51,4 +52,12 @@ func (s *Scheduler) damage() error {
 		return nil
 	}
 	return s.damaged.Damage()
+}
+
+// readOnly marks the refusal of a log that was found damaged.
+func readOnly(err error) error {
+	if errors.Is(err, eventlog.ErrDamaged) {
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	}
+	return err
 }

@@ -27,8 +27,10 @@ var (
 	ErrBusy = errors.New("too many commands are waiting")
 	// ErrStopped: the scheduler takes no more commands. Nothing happened.
 	ErrStopped = errors.New("server is stopping")
-	// and eventlog.ErrFull, eventlog.ErrDamaged (nothing happened), eventlog.ErrUnknown (it
-	// happened or not).
+	// ErrReadOnly: the log was found damaged and takes nothing any more. Nothing happened.
+	// The error wraps eventlog.ErrDamaged too and says what was found.
+	ErrReadOnly = errors.New("log is read only")
+	// and eventlog.ErrFull (nothing happened), eventlog.ErrUnknown (it happened or not).
 )
 
 // Attempt is what a Runner gets.
@@ -201,13 +203,13 @@ func (s *Scheduler) ask(ctx context.Context, r *request) (answer, error) {
 	}
 	select {
 	case a := <-r.done:
-		return a, a.err
+		return a, readOnly(a.err)
 	case <-ctx.Done():
 		return answer{}, ctx.Err()
 	case <-s.stopped:
 		select {
 		case a := <-r.done:
-			return a, a.err
+			return a, readOnly(a.err)
 		default:
 			return answer{}, s.stopError()
 		}

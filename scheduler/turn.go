@@ -121,16 +121,24 @@ func emptied[S ~[]T, T any](s S) S {
 // empty tells that nothing came of the turn.
 func (t *turn) empty() bool { return len(t.entries) == 0 && len(t.replies) == 0 }
 
+// over returns what the turn, or else the one it rests on, has made of the task; nil if
+// neither has touched it.
+func (t *turn) over(id ulid.ULID) *node {
+	for ; t != nil; t = t.under {
+		if n := t.overlay[id]; n != nil {
+			return n
+		}
+	}
+	return nil
+}
+
 // peek returns the task as the turn leaves it so far, nil if there is none. It is not
 // to be changed.
 func (t *turn) peek(id ulid.ULID) *task.Task {
-	if n := t.overlay[id]; n != nil {
+	if n := t.over(id); n != nil {
 		return &n.task
 	}
-	if t.under != nil {
-		return t.under.peek(id)
-	}
-	return t.l.s.o.Views.Peek(id)
+	return t.l.stored(t.l.s.o.Views.Find(id))
 }
 
 // byKey returns the task submitted with the key, nil if there is none.
@@ -140,30 +148,44 @@ func (t *turn) byKey(key string) *task.Task {
 			return t.peek(n.task.ID)
 		}
 	}
-	if state := t.l.s.o.Views.ByKey(key); state != nil {
-		return t.peek(state.ID)
+	state := t.l.stored(t.l.s.o.Views.FindByKey(key))
+	if state == nil {
+		return nil
 	}
-	return nil
+	if n := t.over(state.ID); n != nil {
+		return &n.task
+	}
+	return state
 }
 
-// touched tells whether the turn, or the one it rests on, has the task in its overlay.
-func (t *turn) touched(id ulid.ULID) bool {
-	return t.overlay[id] != nil || t.under != nil && t.under.touched(id)
+// stored returns a task of the views. An error ends the scheduler before anything that
+// was decided without the task is appended.
+func (l *loop) stored(state *task.Task, err error) *task.Task {
+	if err != nil && l.broken == nil {
+		l.broken = fmt.Errorf("%w: %w", eventlog.ErrUnknown, err)
+	}
+	return state
 }
 
-// own returns the turn's own copy of the task; one at zero if there is none anywhere.
-func (t *turn) own(id ulid.ULID) *node {
-	if n := t.overlay[id]; n != nil {
+// own returns the turn's own copy of the task, which stands as peek says.
+func (t *turn) own(id ulid.ULID, state *task.Task) *node {
+	n := t.over(id)
+	if n != nil && n == t.overlay[id] {
 		return n
 	}
-	n := t.nodes.one()
-	if t.under != nil && t.under.overlay[id] != nil {
-		n.task, n.stream = t.under.overlay[id].task, t.under.overlay[id].stream
-	} else if below := t.peek(id); below != nil {
-		n.task = *below
+	mine := t.nodes.one()
+	mine.task = *state
+	if n != nil {
+		mine.stream = n.stream
 	}
-	t.overlay[id] = n
-	return n
+	t.overlay[id] = mine
+	return mine
+}
+
+// soft tells whether what builds on the task in this turn may not use the reserve.
+func (t *turn) soft(id ulid.ULID) bool {
+	n := t.overlay[id]
+	return n != nil && n.soft
 }
 
 // ownNew returns the turn's own copy of a task that does not exist yet.
@@ -173,23 +195,19 @@ func (t *turn) ownNew(id ulid.ULID) *node {
 	return n
 }
 
-// decide decides one command on the task as the turn leaves it so far.
-func (t *turn) decide(id ulid.ULID, c task.Command) ([]task.Event, error) {
-	state := t.peek(id)
-	if state == nil {
-		state = &task.Task{}
-	}
-	return t.decideOn(state, c)
-}
-
-// decideOn decides one command in a state. What it returns lives as long as the turn.
+// decideOn decides one command in a state, nil for that of a task that is not there. What
+// it returns lives as long as the turn.
 func (t *turn) decideOn(state *task.Task, c task.Command) ([]task.Event, error) {
-	room := t.decided.run(1)
-	decided, err := task.AppendDecision(room, state, c, t.now)
-	return decided, err
+	if state == nil {
+		state = &none
+	}
+	return task.AppendDecision(t.decided.run(1), state, c, t.now)
 }
 
-// add takes decided events of one task into the entry and returns what they lead to.
+// none is the state of a task before its first event.
+var none task.Task
+
+// add takes decided events of one task into the latest entry.
 func (t *turn) add(n *node, id ulid.ULID, decided []task.Event) {
 	e := t.latest()
 	if n.stream == "" {

@@ -60,6 +60,10 @@ func (w *writer) merge(ctx context.Context, s *state, from int) error {
 		}
 		docs, size, end = docs+g.docs, size+g.bytes, end+1
 	}
+	if end-from < 2 { // larger than these limits allow
+		s.open = slices.Clone(s.open[from+1:])
+		return nil
+	}
 	run := s.open[from:end]
 	g, err := w.mergeRun(s, run)
 	if err != nil {
@@ -152,7 +156,7 @@ func (w *writer) mergeRun(s *state, run []segment) (segment, error) {
 			}
 		}
 		if !sorted {
-			slices.Sort(places)
+			places = sortPlaces(places)
 		}
 		if len(places) > 0 {
 			if err := out.put(word, places); err != nil {
@@ -161,6 +165,19 @@ func (w *writer) mergeRun(s *state, run []segment) (segment, error) {
 		}
 	}
 	return out.finish(numbers)
+}
+
+// sortPlaces sorts places that are all different.
+func sortPlaces(places []uint16) []uint16 {
+	if len(places) < 128 {
+		slices.Sort(places)
+		return places
+	}
+	var b bitmap
+	for _, p := range places {
+		b.set(int(p))
+	}
+	return b.appendTo(places[:0])
 }
 
 // places reads the places of the word at which the source stands.

@@ -15,7 +15,7 @@ import (
 )
 
 // small makes segments, and so merges, of a few documents.
-var small = limits{docs: 40, bytes: 1 << 20, pairs: 60, words: 50, text: 300, fan: 3}
+var small = limits{docs: 40, bytes: 1 << 20, pairs: 60, words: 50, text: 300, fan: 3, heavy: 4}
 
 // vocabulary is small, so that words meet, with some that are long or rare.
 func aWord(t *rapid.T) string {
@@ -76,15 +76,14 @@ func TestAnIndexFindsWhatAScanOfAllTextsFinds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		runs++
 		path := filepath.Join(dir, fmt.Sprint(runs))
-		open := func() *Index {
-			x, err := Open(path, "log")
+		start := func() *Index {
+			x, err := open(path, "log", small)
 			if err != nil {
 				t.Fatal(err)
 			}
-			x.w.limits = small
 			return x
 		}
-		x := open()
+		x := start()
 		defer func() { x.Close(); Remove(path) }()
 		m := model{map[int64][][]byte{}, map[int64][][][]byte{}}
 		through := int64(0)
@@ -119,11 +118,12 @@ func TestAnIndexFindsWhatAScanOfAllTextsFinds(t *testing.T) {
 				if err := x.Close(); err != nil {
 					t.Fatal(err)
 				}
-				x = open()
+				x = start()
 			},
 			"search": func(t *rapid.T) { check(t, x, m) },
 		})
 		check(t, x, m)
+		whole(t, x)
 	})
 }
 
@@ -152,6 +152,26 @@ func check(t *rapid.T, x *Index, m model) {
 		if _, ok := slices.BinarySearch(may, n); !ok {
 			t.Fatalf("%q: %d found, which does not match; got %v, may %v", words, n, got, may)
 		}
+	}
+}
+
+// whole checks that the file has the rows of its segments and no others.
+func whole(t *rapid.T, x *Index) {
+	for sql, want := range map[string]int64{
+		"SELECT ifnull(sum(docs), 0) FROM segments":                                                 x.Docs(),
+		"SELECT count(*) - (SELECT ifnull(sum(blocks), 0) FROM segments) FROM blocks":               0,
+		"SELECT count(*) - (SELECT ifnull(sum(blocks), 0) FROM segments) FROM words":                0,
+		"SELECT count(*) - (SELECT ifnull(sum((docs+1023)/1024), 0) FROM segments) FROM numbers":    0,
+		"SELECT count(*) FROM places WHERE id >> 20 NOT IN (SELECT id FROM segments)":               0,
+		"SELECT count(*) FROM prefixes WHERE segment NOT IN (SELECT id FROM segments)":              0,
+		"SELECT count(*) FROM prefixes WHERE segment << 20 | places NOT IN (SELECT id FROM places)": 0,
+	} {
+		if got, err := x.w.c.Number(sql); err != nil || got != want {
+			t.Fatalf("%s: %d, %v, want %d", sql, got, err, want)
+		}
+	}
+	if got := len(x.w.state.open); got > 60 {
+		t.Fatalf("%d segments wait for a merge", got)
 	}
 }
 
@@ -193,8 +213,8 @@ func TestAQueryMatchesWhenEveryWordBeginsAWord(t *testing.T) {
 }
 
 func TestAQueryKeepsNoWordThatAnotherImplies(t *testing.T) {
-	got := ParseQuery(`Or order "ORDERS", x\nb`).words
-	if diff := cmp.Diff([]string{"orders", "nb", "x"}, got); diff != "" {
+	got := ParseQuery(`Or order "ORDERS", x\nb der`).words
+	if diff := cmp.Diff([]string{"orders", "der", "nb", "x"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -14,6 +14,7 @@ const maxReaders = 4
 // pool has the connections that read. They are opened when they are needed.
 type pool struct {
 	path string
+	many int           // for its searchers
 	room chan struct{} // one for each connection that may be taken
 
 	mu     sync.Mutex
@@ -21,8 +22,8 @@ type pool struct {
 	closed bool
 }
 
-func newPool(path string) *pool {
-	p := &pool{path: path, room: make(chan struct{}, maxReaders)}
+func newPool(path string, l limits) *pool {
+	p := &pool{path: path, many: max(1, l.heavy/4), room: make(chan struct{}, maxReaders)}
 	for range maxReaders {
 		p.room <- struct{}{}
 	}
@@ -60,7 +61,7 @@ func (p *pool) connection() (*searcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &searcher{}
+	s := &searcher{many: p.many}
 	if err := s.prepare(c); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}

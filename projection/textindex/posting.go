@@ -109,19 +109,23 @@ func readPlaces(dst []uint16, f form, body []byte, docs int) ([]uint16, error) {
 	if err := b.add(f, body, docs); err != nil {
 		return dst, err
 	}
-	for i, word := range b {
-		for ; word != 0; word &= word - 1 {
-			dst = append(dst, uint16(i<<6+bits.TrailingZeros64(word)))
-		}
-	}
-	return dst, nil
+	return b.appendTo(dst), nil
 }
 
 // bitmap is a set of places.
 type bitmap [maxDocs / 64]uint64
 
-func (b *bitmap) set(p int)      { b[p>>6] |= 1 << (p & 63) }
-func (b *bitmap) has(p int) bool { return b[p>>6]>>(p&63)&1 != 0 }
+func (b *bitmap) set(p int) { b[p>>6] |= 1 << (p & 63) }
+
+// appendTo appends the places of the set, ascending.
+func (b *bitmap) appendTo(dst []uint16) []uint16 {
+	for i, word := range b {
+		for ; word != 0; word &= word - 1 {
+			dst = append(dst, uint16(i<<6+bits.TrailingZeros64(word)))
+		}
+	}
+	return dst
+}
 
 // add joins the places to the set.
 func (b *bitmap) add(f form, body []byte, docs int) error {
@@ -140,6 +144,9 @@ func (b *bitmap) add(f form, body []byte, docs int) error {
 		}
 		for i, c := range body {
 			b[i>>3] |= uint64(c) << (i & 7 * 8)
+		}
+		if docs&7 != 0 && body[docs>>3]>>(docs&7) != 0 {
+			return damaged("bits beyond %d documents", docs)
 		}
 	case formAll:
 		b.fill(docs)

@@ -1,6 +1,7 @@
 package textindex
 
 import (
+	"bytes"
 	"database/sql/driver"
 	"encoding/binary"
 	"io"
@@ -12,19 +13,20 @@ import (
 type reader struct {
 	c *sqlite.Conn
 
-	segments, firsts, numbers, seek, blocks, places *sqlite.Stmt
-	row                                             [1]driver.Value // where a query puts its value
+	segments, firsts, numbers, seek, blocks, places, prefix *sqlite.Stmt
+	row                                                     [1]driver.Value // where a query puts its value
 }
 
 func (r *reader) prepare(c *sqlite.Conn) error {
 	r.c = c
 	for sql, s := range map[string]**sqlite.Stmt{
 		"SELECT id, age, docs, blocks, lowest, highest, bytes FROM segments WHERE lowest < ? ORDER BY highest DESC": &r.segments,
-		"SELECT firsts FROM segments WHERE id = ?":                                             &r.firsts,
-		"SELECT body FROM numbers WHERE id = ?":                                                &r.numbers,
-		"SELECT block FROM words WHERE segment = ? AND first <= ? ORDER BY first DESC LIMIT 1": &r.seek,
-		"SELECT body FROM blocks WHERE id = ?":                                                 &r.blocks,
-		"SELECT body FROM places WHERE id = ?":                                                 &r.places,
+		"SELECT firsts FROM segments WHERE id = ?":                                                            &r.firsts,
+		"SELECT body FROM numbers WHERE id = ?":                                                               &r.numbers,
+		"SELECT block FROM words WHERE segment = ? AND first <= ? ORDER BY first DESC LIMIT 1":                &r.seek,
+		"SELECT body FROM blocks WHERE id = ?":                                                                &r.blocks,
+		"SELECT prefix, form, places FROM prefixes WHERE segment = ? AND prefix >= ? ORDER BY prefix LIMIT 1": &r.prefix,
+		"SELECT body FROM places WHERE id = ?":                                                                &r.places,
 	} {
 		var err error
 		if *s, err = c.Prepare(sql); err != nil {
@@ -87,6 +89,33 @@ func (r *reader) placesOf(b *blockReader, segment int64) ([]byte, error) {
 		return b.near, nil
 	}
 	return r.body(r.places, segment<<rowBits|int64(b.row))
+}
+
+// ofPrefix joins the documents of all words that begin so to the set, when the segment
+// has a row of them.
+func (r *reader) ofPrefix(set *bitmap, g segment, prefix []byte) (ok bool, err error) {
+	var row [3]driver.Value
+	rows, err := r.prefix.Query(g.id, prefix)
+	if err != nil {
+		return false, err
+	}
+	err = rows.Next(row[:])
+	if ended := rows.Close(); err == nil {
+		err = ended
+	}
+	longer, _ := row[0].([]byte)
+	if err == io.EOF || err == nil && !bytes.HasPrefix(longer, prefix) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	f, _ := row[1].(int64)
+	at, _ := row[2].(int64)
+	body, err := r.body(r.places, g.id<<rowBits|at)
+	if err != nil {
+		return false, err
+	}
+	return true, set.add(form(f), body, g.docs)
 }
 
 // cursor goes through the words of a segment from a given one on.

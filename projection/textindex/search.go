@@ -38,9 +38,18 @@ func (x *Index) Search(ctx context.Context, q Query, before int64, limit int) ([
 // searcher is a connection that reads, with room for what a search holds.
 type searcher struct {
 	reader
+	many       int // words after which it is worth to ask for a row of the prefix
+	wanted     []wanted
 	hits, next bitmap
 	cursor     cursor
 	chunk      []int64 // numbers of one row
+}
+
+// wanted is a word of the query and what the last segment taught of it.
+type wanted struct {
+	prefix []byte
+	docs   int  // how many had it
+	heavy  bool // there was a row for it
 }
 
 // search sees one state of the file, from the first segment to the last.
@@ -54,6 +63,10 @@ func (s *searcher) search(ctx context.Context, q Query, before int64, limit int)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+	s.wanted = s.wanted[:0]
+	for _, word := range q.words {
+		s.wanted = append(s.wanted, wanted{prefix: []byte(word)})
+	}
 	row := make([]driver.Value, 7)
 	for {
 		if err := ctx.Err(); err != nil {
@@ -68,21 +81,19 @@ func (s *searcher) search(ctx context.Context, q Query, before int64, limit int)
 		if len(found) == limit && g.highest <= found[limit-1] {
 			return found, nil
 		}
-		if found, err = s.searchSegment(found, g, q, before, limit); err != nil {
+		if found, err = s.searchSegment(found, g, before, limit); err != nil {
 			return nil, err
 		}
 	}
 }
 
 // searchSegment joins what a segment has to what was found.
-func (s *searcher) searchSegment(found []int64, g segment, q Query, before int64, limit int) ([]int64, error) {
+func (s *searcher) searchSegment(found []int64, g segment, before int64, limit int) ([]int64, error) {
 	if g.docs < 1 || g.docs > maxDocs {
 		return nil, damaged("a segment of %d documents", g.docs)
 	}
-	for i, word := range q.words {
-		if any, err := s.word(g, word, i == 0); err != nil || !any {
-			return found, err
-		}
+	if any, err := s.match(g); err != nil || !any {
+		return found, err
 	}
 	bound := g.docs
 	if before <= g.highest {
@@ -113,51 +124,66 @@ func (s *searcher) searchSegment(found []int64, g segment, q Query, before int64
 	return found[:min(len(found), limit)], nil
 }
 
-// word leaves in hits the places of those documents that also have a word with this
-// beginning, and tells whether there are any.
-func (s *searcher) word(g segment, word string, first bool) (bool, error) {
-	into := &s.next
-	left := maxDocs + 1 // hits not yet known to have the word
-	if first {
-		into = &s.hits
-	} else {
-		left = s.hits.count()
-	}
-	clear(into[:])
-	prefix := []byte(word)
-	if err := s.from(&s.cursor, g, prefix); err != nil {
-		return false, err
-	}
-	any := false
-	for {
-		ok, err := s.cursor.next()
-		if err != nil {
+// match leaves in hits the places of the documents that have all words, and tells
+// whether there are any. The word that was rarest in the segment before comes first.
+func (s *searcher) match(g segment) (bool, error) {
+	slices.SortStableFunc(s.wanted, func(a, b wanted) int { return cmp.Compare(a.docs, b.docs) })
+	for i := range s.wanted {
+		into := &s.next
+		if i == 0 {
+			into = &s.hits
+		}
+		clear(into[:])
+		w := &s.wanted[i]
+		if err := s.collect(into, g, w); err != nil {
 			return false, err
 		}
-		if !ok {
-			break
+		w.docs = into.count()
+		if i > 0 {
+			s.hits.and(into)
 		}
-		if !bytes.HasPrefix(s.cursor.current(), prefix) {
-			if bytes.Compare(s.cursor.current(), prefix) > 0 {
-				break
+		if s.hits.below(g.docs) < 0 {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// collect puts the places of all documents that have the word into the set.
+func (s *searcher) collect(set *bitmap, g segment, w *wanted) (err error) {
+	if w.heavy {
+		if w.heavy, err = s.ofPrefix(set, g, w.prefix); w.heavy || err != nil {
+			return err
+		}
+	}
+	c := &s.cursor
+	if err := s.from(c, g, w.prefix); err != nil {
+		return err
+	}
+	for n := 0; ; {
+		ok, err := c.next()
+		if err != nil || !ok {
+			return err
+		}
+		if !bytes.HasPrefix(c.current(), w.prefix) {
+			if bytes.Compare(c.current(), w.prefix) > 0 {
+				return nil
 			}
 			continue
 		}
-		any = true
-		body, err := s.placesOf(&s.cursor.blockReader, g.id)
+		if n++; n == s.many {
+			if w.heavy, err = s.ofPrefix(set, g, w.prefix); w.heavy || err != nil {
+				return err
+			}
+		}
+		body, err := s.placesOf(&c.blockReader, g.id)
 		if err != nil {
-			return false, err
+			return err
 		}
-		if err := into.add(s.cursor.form, body, g.docs); err != nil {
-			return false, err
+		if err := set.add(c.form, body, g.docs); err != nil {
+			return err
 		}
 	}
-	if !first {
-		s.hits.and(into)
-		any = any && s.hits.count() > 0
-	}
-	_ = left
-	return any, nil
 }
 
 // bound returns how many documents of the segment have a number below before.

@@ -2,6 +2,7 @@ package textindex
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"daybook/sqlite"
 )
@@ -19,7 +20,9 @@ type segmentWriter struct {
 	ended []byte // last word of the block before
 	fresh bool   // the block has no word
 	far   int64  // rows of places
+	tree  tree
 	body  []byte
+	all   []uint16 // places of a prefix
 }
 
 func (w *writer) begin(s *state, age int64, docs int) *segmentWriter {
@@ -27,10 +30,14 @@ func (w *writer) begin(s *state, age int64, docs int) *segmentWriter {
 	s.next++
 	out.block = make([]byte, 4, maxBlock+512)
 	out.fresh = true
+	out.tree.heavy, out.tree.write = w.limits.heavy, out.prefix
 	return out
 }
 
 func (o *segmentWriter) put(word []byte, places []uint16) error {
+	if err := o.tree.put(word, places); err != nil {
+		return err
+	}
 	var f form
 	o.body, f = appendPlaces(append(o.body[:0], 0, 0, 0, 0), places, o.g.docs)
 	size := 2 + len(word) + binary.MaxVarintLen64
@@ -52,14 +59,32 @@ func (o *segmentWriter) put(word []byte, places []uint16) error {
 	switch {
 	case f.far():
 		o.block = binary.AppendUvarint(o.block, uint64(o.far))
-		id := o.g.id<<rowBits | o.far
-		o.far++
-		return o.row(o.w.places, id, o.body)
+		return o.putFar()
 	case f == formDeltas:
 		o.block = binary.AppendUvarint(o.block, uint64(len(o.body)-4))
 	}
 	o.block = append(o.block, o.body[4:]...)
 	return nil
+}
+
+// putFar writes the places in o.body as a row.
+func (o *segmentWriter) putFar() error {
+	id := o.g.id<<rowBits | o.far
+	o.far++
+	return o.row(o.w.places, id, o.body)
+}
+
+// prefix writes which documents have a word that begins so.
+func (o *segmentWriter) prefix(prefix []byte, of *bitmap) error {
+	o.all = of.appendTo(o.all[:0])
+	var f form
+	o.body, f = appendPlaces(append(o.body[:0], 0, 0, 0, 0), o.all, o.g.docs)
+	a := o.w.prefix.Args
+	a[0].Value, a[1].Value, a[2].Value, a[3].Value = o.g.id, prefix, int64(f), o.far
+	if err := o.w.prefix.Run(); err != nil {
+		return err
+	}
+	return o.putFar()
 }
 
 // index notes which block a word is in that begins one: by as few of its bytes as tell
@@ -91,7 +116,7 @@ func (o *segmentWriter) flush() error {
 
 // finish writes what is left and the numbers of the documents, ascending.
 func (o *segmentWriter) finish(numbers []int64) (segment, error) {
-	if err := o.flush(); err != nil {
+	if err := errors.Join(o.flush(), o.tree.put(nil, nil)); err != nil {
 		return o.g, err
 	}
 	var firsts []byte

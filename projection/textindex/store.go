@@ -36,6 +36,13 @@ CREATE TABLE words(          -- which block of a segment begins with or before a
 	block   INTEGER NOT NULL,
 	PRIMARY KEY(segment, first)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE prefixes(       -- which row of places has all documents of a prefix of very many words
+	segment INTEGER NOT NULL,
+	prefix  BLOB NOT NULL,
+	form    INTEGER NOT NULL,
+	places  INTEGER NOT NULL,
+	PRIMARY KEY(segment, prefix)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE blocks(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE places(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE numbers(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;

@@ -48,9 +48,11 @@ type Index struct {
 
 // Open opens or makes the index in the file at path. The owner is the id of the log
 // whose tasks it holds. A file that cannot be used is ErrUnusable.
-func Open(path, owner string) (*Index, error) {
-	x := &Index{path: path, pool: newPool(path)}
-	w, m, err := openWriter(path, owner)
+func Open(path, owner string) (*Index, error) { return open(path, owner, usual) }
+
+func open(path, owner string, l limits) (*Index, error) {
+	x := &Index{path: path, pool: newPool(path, l)}
+	w, m, err := openWriter(path, owner, l)
 	if err != nil {
 		return nil, fmt.Errorf("open the text index %s: %w", path, unusable(err))
 	}

@@ -15,9 +15,10 @@ type limits struct {
 	words int   // held in memory
 	text  int   // bytes of them
 	fan   int   // so many segments of a size become one
+	heavy int   // words from which on a prefix has a row of its own
 }
 
-var usual = limits{docs: maxDocs, bytes: 32 << 20, pairs: 1 << 20, words: 1 << 17, text: 2 << 20, fan: 8}
+var usual = limits{docs: maxDocs, bytes: 32 << 20, pairs: 1 << 20, words: 1 << 17, text: 2 << 20, fan: 8, heavy: 2048}
 
 // sealed tells whether a segment is as large as it gets. Two that are not always fit
 // into one.
@@ -38,17 +39,17 @@ type writer struct {
 	state  *state // as committed
 	b      builder
 
-	segment, numbers, block, places, word, through *sqlite.Stmt
-	drop                                           []*sqlite.Stmt
-	read                                           reader
+	segment, numbers, block, places, word, prefix, through *sqlite.Stmt
+	drop                                                   []*sqlite.Stmt
+	read                                                   reader
 }
 
-func openWriter(path, owner string) (*writer, *state, error) {
+func openWriter(path, owner string, l limits) (*writer, *state, error) {
 	c, err := connectWriter(path, owner)
 	if err != nil {
 		return nil, nil, err
 	}
-	w := &writer{c: c, limits: usual}
+	w := &writer{c: c, limits: l}
 	if w.state, err = load(c, w.limits); err == nil {
 		err = w.prepare()
 	}
@@ -67,6 +68,7 @@ func (w *writer) prepare() error {
 		"INSERT INTO blocks(id, body) VALUES(?,?)":                                                            &w.block,
 		"INSERT INTO places(id, body) VALUES(?,?)":                                                            &w.places,
 		"INSERT INTO words(segment, first, block) VALUES(?,?,?)":                                              &w.word,
+		"INSERT INTO prefixes(segment, prefix, form, places) VALUES(?,?,?,?)":                                 &w.prefix,
 		"UPDATE meta SET through = ?":                                                                         &w.through,
 	} {
 		var err error
@@ -76,6 +78,7 @@ func (w *writer) prepare() error {
 	}
 	for _, sql := range [...]string{
 		"DELETE FROM segments WHERE id = ?1 >> 20",
+		"DELETE FROM prefixes WHERE segment = ?1 >> 20",
 		"DELETE FROM words WHERE segment = ?1 >> 20",
 		"DELETE FROM blocks WHERE id BETWEEN ?1 AND ?1 + 1048575",
 		"DELETE FROM places WHERE id BETWEEN ?1 AND ?1 + 1048575",

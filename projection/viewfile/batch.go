@@ -35,9 +35,7 @@ func (f *File) Begin() (*Batch, error) {
 		return nil, fail("begin batch", err)
 	}
 	f.write.open = true
-	b := &Batch{f: f, w: f.write, changes: newChanges(), totals: f.totals.Load().clone()}
-	b.pending.has = map[int64]struct{}{}
-	return b, nil
+	return &Batch{f: f, w: f.write, changes: newChanges(), totals: f.totals.Load().clone()}, nil
 }
 
 // Keep puts the task into the image, in place of what the file has of it. was says
@@ -92,7 +90,7 @@ func (b *Batch) archive(r *Row, was Place) error {
 
 // leave takes the task with that submit seq out of the archive.
 func (b *Batch) leave(seq int64) error {
-	if _, ok := b.pending.has[seq]; ok {
+	if b.pending.holds(seq) {
 		if err := b.pending.flush(b.w, b.changes); err != nil {
 			return err
 		}

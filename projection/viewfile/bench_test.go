@@ -373,3 +373,26 @@ func BenchmarkFix(b *testing.B) {
 		r.Close()
 	}
 }
+
+// BenchmarkFill looks at the entries of one block.
+func BenchmarkFill(b *testing.B) {
+	var entries []entry
+	for i := range 1000 {
+		entries = append(entries, entry{at: uint16(i * 60), facet: uint32(i % 70), run: uint64(40_000 + i)})
+	}
+	var c columns
+	c.encode(entries, kindTag, 0)
+	for name, m := range map[string]*match{
+		"seqs": {}, "runs": {byRun: true, minCode: 40_001, maxCode: 40_021}, "facets": {facets: make([]bool, 70)},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var s set
+			for b.Loop() {
+				if err := fill(&s, &c, m, false); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/entry")
+		})
+	}
+}

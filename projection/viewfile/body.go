@@ -17,14 +17,6 @@ import (
 // its distance from a base, which is an earlier field or 0. Text is a length and bytes.
 const bodyVersion = 1
 
-// What is usual is part of the format: it must not follow the defaults of tasks.
-const (
-	usualProgress    = 10_000
-	usualMaxAttempts = 3
-	usualBackoffBase = 2_000_000
-	usualBackoffMax  = 600_000_000
-)
-
 // Bits of the mask above those of the numbers.
 const (
 	bitTags = numberCount + iota
@@ -76,50 +68,70 @@ const (
 	flagDue
 )
 
-// usual returns the value that field i has when it is left out, and the base of its
-// distance. Both rest on earlier fields alone.
-func usual(i int, n *[numberCount]int64, seq int64) (usual, base int64) {
-	switch i {
-	case nStartedAt, nRunAt:
+// Two more places among the numbers, for bases.
+const (
+	zero = numberCount + iota
+	submitSeq
+
+	places
+)
+
+// fields says of each number what is usual, a constant more than an earlier number, and
+// the earlier number from which its distance is measured. This is part of the format: it
+// must not follow the defaults of tasks.
+var fields = [numberCount]struct {
+	usual      int64
+	above      uint8
+	distanceTo uint8
+}{
+	nState:        {0, zero, zero},
+	nGroup:        {0, zero, zero},
+	nCreatedAt:    {0, zero, zero},
+	nStartedAt:    {0, zero, nCreatedAt},
+	nCompletedAt:  {0, zero, nStartedAt}, // to nCreatedAt when it never started
+	nVersion:      {0, zero, zero},
+	nLastSeq:      {0, submitSeq, submitSeq},
+	nAttempt:      {0, zero, zero},
+	nLastFence:    {0, zero, zero},
+	nResultSeq:    {0, zero, nLastSeq},
+	nErrorSeq:     {0, zero, nLastSeq},
+	nCode:         {0, zero, zero},
+	nPriority:     {0, zero, zero},
+	nDueAt:        {0, nCreatedAt, nCreatedAt},
+	nRunAt:        {0, zero, nCreatedAt},
+	nSince:        {0, nCreatedAt, nCreatedAt},
+	nMaxAttempts:  {3, zero, zero},
+	nProgress:     {10_000, zero, zero},
+	nMessageSeq:   {0, zero, nLastSeq},
+	nAttemptBase:  {0, zero, zero},
+	nTimeout:      {0, zero, zero},
+	nBackoffKind:  {0, zero, zero},
+	nBackoffBase:  {2_000_000, zero, zero},
+	nBackoffMax:   {600_000_000, zero, zero},
+	nFence:        {0, zero, zero},
+	nRefusedFence: {0, zero, zero},
+	nLeaseSeconds: {0, zero, zero},
+}
+
+// numbers are those of a body, and the bases.
+type numbers [places]int64
+
+// usual returns the value that number i has when it is left out, and the base of its
+// distance.
+func (n *numbers) usual(i int) (usual, base int64) {
+	f := &fields[i]
+	if i == nCompletedAt && n[nStartedAt] == 0 {
 		return 0, n[nCreatedAt]
-	case nDueAt, nSince:
-		return n[nCreatedAt], n[nCreatedAt]
-	case nCompletedAt:
-		if n[nStartedAt] != 0 {
-			return 0, n[nStartedAt]
-		}
-		return 0, n[nCreatedAt]
-	case nLastSeq:
-		return seq, seq
-	case nResultSeq, nErrorSeq, nMessageSeq:
-		return 0, n[nLastSeq]
-	case nProgress:
-		return usualProgress, 0
-	case nMaxAttempts:
-		return usualMaxAttempts, 0
-	case nBackoffBase:
-		return usualBackoffBase, 0
-	case nBackoffMax:
-		return usualBackoffMax, 0
 	}
-	return 0, 0
+	return f.usual + n[f.above], n[f.distanceTo]
 }
 
 // numbersOf takes the numbers out of a row.
-func numbersOf(r *Row, n *[numberCount]int64) {
+func numbersOf(r *Row, n *numbers) {
 	t := &r.Task
-	n[nState] = int64(t.Status)
-	for _, f := range [...]struct {
-		set  bool
-		flag int64
-	}{
-		{t.Retrying, flagRetrying}, {t.CancelRequested, flagCancelRequested}, {t.Erased, flagErased},
-		{t.Backoff.NoJitter, flagNoJitter}, {r.Due, flagDue},
-	} {
-		if f.set {
-			n[nState] |= f.flag
-		}
-	}
+	n[submitSeq] = t.SubmitSeq
+	n[nState] = int64(t.Status) | bitIf(t.Retrying, flagRetrying) | bitIf(t.CancelRequested, flagCancelRequested) |
+		bitIf(t.Erased, flagErased) | bitIf(t.Backoff.NoJitter, flagNoJitter) | bitIf(r.Due, flagDue)
 	n[nGroup] = int64(r.Group)
 	n[nCreatedAt], n[nStartedAt], n[nCompletedAt] = int64(t.CreatedAt), int64(t.StartedAt), int64(t.CompletedAt)
 	n[nRunAt], n[nDueAt], n[nSince] = int64(t.RunAt), int64(t.DueAt), int64(r.Since)
@@ -132,8 +144,15 @@ func numbersOf(r *Row, n *[numberCount]int64) {
 	n[nBackoffKind], n[nBackoffBase], n[nBackoffMax] = int64(t.Backoff.Kind), int64(t.Backoff.Base), int64(t.Backoff.Max)
 }
 
+func bitIf(set bool, bit int64) int64 {
+	if set {
+		return bit
+	}
+	return 0
+}
+
 // setNumbers is the inverse of numbersOf.
-func setNumbers(r *Row, n *[numberCount]int64) {
+func setNumbers(r *Row, n *numbers) {
 	t, flags := &r.Task, n[nState]
 	t.Status = task.Status(flags)
 	t.Retrying, t.CancelRequested = flags&flagRetrying != 0, flags&flagCancelRequested != 0
@@ -155,34 +174,42 @@ func setNumbers(r *Row, n *[numberCount]int64) {
 
 // appendBody appends the row's body to dst.
 func appendBody(dst []byte, r *Row) []byte {
-	var n [numberCount]int64
+	var n numbers
 	numbersOf(r, &n)
-	t := &r.Task
-	var mask uint64
-	for i := range n {
-		if usually, _ := usual(i, &n, t.SubmitSeq); n[i] != usually {
+	var room [numberCount * binary.MaxVarintLen64]byte
+	numbers, mask := room[:0], maskOfTexts(r)
+	for i := range numberCount {
+		if usual, base := n.usual(i); n[i] != usual {
 			mask |= 1 << i
-		}
-	}
-	for _, b := range [...]struct {
-		set bool
-		bit int
-	}{
-		{len(t.Tags) > 0, bitTags}, {t.Worker != "", bitWorker}, {t.IdempotencyKey != "", bitKey},
-		{len(r.Events) > 0, bitEvents}, {t.Boot != (ulid.ULID{}), bitBoot}, {t.RequestHash != ([32]byte{}), bitRequestHash},
-	} {
-		if b.set {
-			mask |= 1 << b.bit
+			numbers = binary.AppendVarint(numbers, n[i]-base)
 		}
 	}
 	dst = binary.AppendUvarint(append(dst, bodyVersion), mask)
-	for i := range n {
-		if mask&(1<<i) != 0 {
-			_, base := usual(i, &n, t.SubmitSeq)
-			dst = binary.AppendVarint(dst, n[i]-base)
-		}
+	return appendTexts(append(dst, numbers...), r, mask)
+}
+
+// maskOfTexts returns the bits of what is not a number.
+func maskOfTexts(r *Row) (mask uint64) {
+	t := &r.Task
+	if len(t.Tags) > 0 {
+		mask |= 1 << bitTags
 	}
-	return appendTexts(dst, r, mask)
+	if t.Worker != "" {
+		mask |= 1 << bitWorker
+	}
+	if t.IdempotencyKey != "" {
+		mask |= 1 << bitKey
+	}
+	if len(r.Events) > 0 {
+		mask |= 1 << bitEvents
+	}
+	if t.Boot != (ulid.ULID{}) {
+		mask |= 1 << bitBoot
+	}
+	if t.RequestHash != ([32]byte{}) {
+		mask |= 1 << bitRequestHash
+	}
+	return mask
 }
 
 func appendTexts(dst []byte, r *Row, mask uint64) []byte {
@@ -225,10 +252,10 @@ func decodeBody(r *Row, seq int64, id, body []byte, groups []Group) error {
 		return damaged("the body of a task is of another version")
 	}
 	mask := in.uvarint()
-	var n [numberCount]int64
-	for i := range n {
-		usually, base := usual(i, &n, seq)
-		if n[i] = usually; mask&(1<<i) != 0 {
+	n := numbers{submitSeq: seq}
+	for i := range numberCount {
+		usual, base := n.usual(i)
+		if n[i] = usual; mask&(1<<i) != 0 {
 			n[i] = base + in.varint()
 		}
 	}

@@ -151,3 +151,21 @@ func TestBucketsRiseWithTheRunTime(t *testing.T) {
 		}
 	})
 }
+
+func BenchmarkBody(b *testing.B) {
+	var r, got Row
+	makeRow(&r, 1_000_000)
+	var body []byte
+	b.Run("encode", func(b *testing.B) {
+		for b.Loop() {
+			body = appendBody(body[:0], &r)
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		for b.Loop() {
+			if err := decodeBody(&got, r.Task.SubmitSeq, r.Task.ID[:], body, benchGroups); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

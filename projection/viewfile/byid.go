@@ -24,15 +24,35 @@ func (r *Reader) narrowByID(m *match, chunk int64) error {
 	inside := &r.room.other
 	*inside = set{}
 	if bytes.Compare(m.least[:], most) <= 0 && bytes.Compare(m.most[:], least) >= 0 {
-		if _, err := r.idsOfChunk.row(r.dest[:1], chunk<<chunkBits, chunk<<chunkBits+chunkSize-1, m.least[:], m.most[:]); err != nil {
-			return err
-		}
-		if err := inside.addList(r.dest[0], chunk); err != nil {
+		if err := r.idsIn(inside, m, chunk, least, most); err != nil {
 			return err
 		}
 	}
 	r.room.found.and(inside)
 	return nil
+}
+
+// idsIn adds to s the tasks of the chunk with an id of the match. All ids of the chunk
+// lie in least … most. The index has them in one place when ids rise with submit
+// seqs; when it has too many there, the chunk is read.
+func (r *Reader) idsIn(s *set, m *match, chunk int64, least, most []byte) error {
+	const tooMany = chunkSize + 1
+	if bytes.Compare(m.least[:], least) > 0 {
+		least = m.least[:]
+	}
+	if bytes.Compare(m.most[:], most) < 0 {
+		most = m.most[:]
+	}
+	if _, err := r.idsBetween.row(r.dest[:2], least, most, int64(tooMany)); err != nil {
+		return err
+	}
+	if intOf(r.dest[1]) == tooMany {
+		base := chunk << chunkBits
+		if _, err := r.idsOfChunk.row(r.dest[:1], base, base+chunkSize-1, least, most); err != nil {
+			return err
+		}
+	}
+	return s.addList(r.dest[0], chunk)
 }
 
 // addList adds the seqs of a list with commas that lie in the chunk.

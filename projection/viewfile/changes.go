@@ -12,14 +12,26 @@ import (
 
 // changes is what a batch has yet to write of the indexes.
 type changes struct {
-	blocks map[int64][]entry // by key, in the order of their coming
-	n      int               // entries in blocks
+	chunks map[int64]*chunkChanges
+	latest *chunkChanges // of the chunk that came last
+	n      int           // entries
 	keys   []keyChange
-	zones  map[int64]*zone
 
 	old, merged []entry // room
 	columns     columns
-	free        [][]entry
+}
+
+// chunkChanges is the changes of the blocks of one chunk, in the order of their coming.
+type chunkChanges struct {
+	chunk       int64
+	all         []entry
+	facets      map[uint32][]entry
+	runs        [runBuckets][]entry
+	wides       [runBuckets/wideSpan + 1][]entry
+	states      [][]entry // by status
+	tags        map[int64][]entry
+	zoned       bool // some came, with ids from least to most
+	least, most ulid.ULID
 }
 
 // maxChanges is how many entries wait in memory before a batch writes them.
@@ -30,10 +42,20 @@ type keyChange struct {
 	gone      bool
 }
 
-type zone struct{ least, most ulid.ULID }
+func newChanges() *changes { return &changes{chunks: map[int64]*chunkChanges{}} }
 
-func newChanges() *changes {
-	return &changes{blocks: map[int64][]entry{}, zones: map[int64]*zone{}}
+// of returns the changes of a chunk.
+func (c *changes) of(chunk int64) *chunkChanges {
+	if c.latest != nil && c.latest.chunk == chunk {
+		return c.latest
+	}
+	of := c.chunks[chunk]
+	if of == nil {
+		of = &chunkChanges{chunk: chunk, facets: map[uint32][]entry{}, states: make([][]entry, FacetSpan), tags: map[int64][]entry{}}
+		c.chunks[chunk] = of
+	}
+	c.latest = of
+	return of
 }
 
 // entryOf returns the entry of an archived row.
@@ -44,53 +66,81 @@ func entryOf(r *Row) entry {
 // note takes a task into the indexes, or, when it is gone, out of them. tags are the
 // terms of its tags, key the hash of its idempotency key, 0 without one.
 func (c *changes) note(seq int64, e entry, tags []int64, key int64) {
-	chunk := chunkOf(seq)
-	c.add(keyOf(termAll, chunk), e)
-	c.add(keyOf(facetTerm(e.facet), chunk), e)
+	of := c.of(chunkOf(seq))
+	of.all = append(of.all, e)
+	of.facets[e.facet] = append(of.facets[e.facet], e)
+	of.states[e.facet%FacetSpan] = append(of.states[e.facet%FacetSpan], e)
 	if e.run != 0 {
-		c.add(keyOf(runTerm(bucketOf(runOf(e.run))), chunk), e)
+		bucket := bucketOf(runOf(e.run))
+		of.runs[bucket] = append(of.runs[bucket], e)
+		of.wides[bucket/wideSpan] = append(of.wides[bucket/wideSpan], e)
 	}
 	for _, term := range tags {
-		c.add(keyOf(term, chunk), e)
+		of.tags[term] = append(of.tags[term], e)
 	}
+	c.n += 5 + len(tags)
 	if key != 0 {
 		c.keys = append(c.keys, keyChange{key, seq, e.gone})
 	}
 }
 
-func (c *changes) add(key int64, e entry) {
-	list, ok := c.blocks[key]
-	if !ok && len(c.free) > 0 {
-		list = c.free[len(c.free)-1]
-		c.free = c.free[:len(c.free)-1]
+// widen takes the id into the zone of the chunk.
+func (c *changes) widen(seq int64, id ulid.ULID) {
+	of := c.of(chunkOf(seq))
+	if !of.zoned || bytes.Compare(id[:], of.least[:]) < 0 {
+		of.least = id
 	}
-	c.blocks[key] = append(list, e)
-	c.n++
+	if bytes.Compare(id[:], of.most[:]) > 0 {
+		of.most = id
+	}
+	of.zoned = true
 }
 
-func (c *changes) widen(chunk int64, id ulid.ULID) {
-	z := c.zones[chunk]
-	if z == nil {
-		c.zones[chunk] = &zone{id, id}
-		return
+// block is the changes of one block.
+type block struct {
+	key     int64
+	changes []entry
+}
+
+// blocks lists the changes of all blocks by key.
+func (c *changes) blocks() []block {
+	var list []block
+	add := func(term, chunk int64, changes []entry) {
+		if len(changes) > 0 {
+			list = append(list, block{keyOf(term, chunk), changes})
+		}
 	}
-	if bytes.Compare(id[:], z.least[:]) < 0 {
-		z.least = id
+	for chunk, of := range c.chunks {
+		add(termAll, chunk, of.all)
+		for facet, changes := range of.facets {
+			add(facetTerm(facet), chunk, changes)
+		}
+		for bucket, changes := range of.runs {
+			add(runTerm(bucket), chunk, changes)
+		}
+		for wide, changes := range of.wides {
+			add(wideTerm(wide), chunk, changes)
+		}
+		for status, changes := range of.states {
+			add(statusTerm(uint32(status)), chunk, changes)
+		}
+		for term, changes := range of.tags {
+			add(term, chunk, changes)
+		}
 	}
-	if bytes.Compare(id[:], z.most[:]) > 0 {
-		z.most = id
-	}
+	slices.SortFunc(list, func(a, b block) int { return cmp.Compare(a.key, b.key) })
+	return list
 }
 
 // flush writes all that waits. The counts of terms go into t.
 func (c *changes) flush(w *writer, t *totals) error {
 	sums := map[int64]int64{}
-	for _, key := range slices.Sorted(maps.Keys(c.blocks)) {
-		more, err := c.flushBlock(w, key)
+	for _, b := range c.blocks() {
+		more, err := c.flushBlock(w, b)
 		if err != nil {
 			return err
 		}
-		term, _ := split(key)
+		term, _ := split(b.key)
 		sums[term] += int64(more)
 	}
 	for _, term := range slices.Sorted(maps.Keys(sums)) {
@@ -103,33 +153,30 @@ func (c *changes) flush(w *writer, t *totals) error {
 		}
 		t.add(term, sums[term])
 	}
-	for chunk, z := range c.zones {
-		if err := w.putZone.run(chunk, z.least[:], z.most[:]); err != nil {
+	for chunk, of := range c.chunks {
+		if !of.zoned {
+			continue
+		}
+		if err := w.putZone.run(chunk, of.least[:], of.most[:]); err != nil {
 			return err
 		}
 	}
 	if err := c.flushKeys(w); err != nil {
 		return err
 	}
-	return c.clear()
-}
-
-func (c *changes) clear() error {
-	clear(c.blocks)
-	clear(c.zones)
-	c.n, c.keys = 0, c.keys[:0]
+	clear(c.chunks)
+	c.latest, c.n, c.keys = nil, 0, c.keys[:0]
 	return nil
 }
 
 // flushBlock merges the changes of one block into it; more is by how many tasks it grew.
-func (c *changes) flushBlock(w *writer, key int64) (more int, err error) {
-	term, chunk := split(key)
-	found, err := w.getBlock.row(w.dest[:5], key)
+func (c *changes) flushBlock(w *writer, b block) (more int, err error) {
+	term, chunk := split(b.key)
+	found, err := w.getBlock.row(w.dest[:5], b.key)
 	if err != nil {
 		return 0, err
 	}
-	news := inOrder(c.blocks[key])
-	c.free = append(c.free, c.blocks[key][:0])
+	news := inOrder(b.changes)
 	c.old = c.old[:0]
 	newest := int64(0)
 	if found {
@@ -142,7 +189,7 @@ func (c *changes) flushBlock(w *writer, key int64) (more int, err error) {
 	c.merged = merge(c.merged[:0], c.old, news)
 	more = len(c.merged) - len(c.old)
 	if len(c.merged) == 0 {
-		return more, w.dropBlock.run(key)
+		return more, w.dropBlock.run(b.key)
 	}
 	for i := range news {
 		if !news[i].gone {
@@ -157,7 +204,7 @@ func (c *changes) flushBlock(w *writer, key int64) (more int, err error) {
 	if kindOf(term) == termAll {
 		lasts = c.columns.lasts
 	}
-	return more, w.putBlock.run(key, newest, c.columns.seqs, facets, c.columns.runs, lasts)
+	return more, w.putBlock.run(b.key, newest, c.columns.seqs, facets, c.columns.runs, lasts)
 }
 
 func columnsOf(v []driver.Value) columns {

@@ -16,6 +16,8 @@ type match struct {
 	byRun   bool
 	minRun  task.Micros // inclusive
 	maxRun  task.Micros
+	minCode uint64 // the same for run times that are not negative
+	maxCode uint64
 	from    int64 // submit seqs, both inclusive
 	to      int64
 	byID    bool
@@ -33,7 +35,7 @@ func (r *Reader) newMatch(q *Query) (*match, error) {
 	if q.Facets != nil {
 		m.facets = []bool{}
 		for _, facet := range q.Facets {
-			if r.totals.facets[facet] == 0 {
+			if _, ever := r.totals.facets[facet]; !ever {
 				continue
 			}
 			for len(m.facets) <= int(facet) {
@@ -49,6 +51,10 @@ func (r *Reader) newMatch(q *Query) (*match, error) {
 		}
 		if q.MaxRun != 0 {
 			m.maxRun = q.MaxRun
+		}
+		m.minCode, m.maxCode = 1, 0
+		if m.maxRun >= 0 {
+			m.minCode, m.maxCode = codeOf(max(m.minRun, 0)), codeOf(m.maxRun)
 		}
 	}
 	if m.byID = q.LeastID != (ulid.ULID{}) || q.MostID != (ulid.ULID{}); m.byID {
@@ -84,5 +90,8 @@ func (m *match) facet(facet uint64) bool {
 
 // run tells whether tasks with that code of a run time match.
 func (m *match) run(code uint64) bool {
-	return !m.byRun || code != 0 && runOf(code) >= m.minRun && runOf(code) <= m.maxRun
+	if code&1 != 0 { // not negative
+		return code >= m.minCode && code <= m.maxCode
+	}
+	return code != 0 && runOf(code) >= m.minRun && runOf(code) <= m.maxRun
 }

@@ -12,7 +12,7 @@ import (
 // the order of submit seqs: so they come, as a rule, at the end of the tree.
 type pending struct {
 	rows   []pendingRow
-	has    map[int64]struct{} // submit seqs of rows
+	has    map[int64]struct{} // submit seqs of rows; nil until somebody asks
 	bodies []byte             // one behind the other
 	terms  []int64            // of tags, one behind the other
 }
@@ -57,17 +57,34 @@ func (p *pending) add(w *writer, r *Row, no int64) error {
 		row.key = hashKey(t.IdempotencyKey)
 	}
 	p.rows = append(p.rows, row)
-	p.has[row.seq] = struct{}{}
+	if p.has != nil {
+		p.has[row.seq] = struct{}{}
+	}
 	return nil
+}
+
+// holds tells whether the task with that submit seq waits here.
+func (p *pending) holds(seq int64) bool {
+	if p.has == nil {
+		p.has = make(map[int64]struct{}, len(p.rows))
+		for i := range p.rows {
+			p.has[p.rows[i].seq] = struct{}{}
+		}
+	}
+	_, ok := p.has[seq]
+	return ok
 }
 
 // flush writes the rows to the archive, and into the changes of its indexes.
 func (p *pending) flush(w *writer, c *changes) error {
-	slices.SortFunc(p.rows, func(a, b pendingRow) int { return cmp.Compare(a.seq, b.seq) })
+	bySeq := func(a, b pendingRow) int { return cmp.Compare(a.seq, b.seq) }
+	if !slices.IsSortedFunc(p.rows, bySeq) {
+		slices.SortFunc(p.rows, bySeq)
+	}
 	for i := range p.rows {
 		row := &p.rows[i]
 		c.note(row.seq, row.entry, p.terms[row.terms:][:row.n], row.key)
-		c.widen(chunkOf(row.seq), row.id)
+		c.widen(row.seq, row.id)
 	}
 	rows := p.rows
 	for ; len(rows) >= together; rows = rows[together:] {

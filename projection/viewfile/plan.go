@@ -1,17 +1,17 @@
 package viewfile
 
+import "slices"
+
 // plan is which lists a query walks. It meets every match in them; what the lists do
 // not tell by themselves is looked up chunk by chunk.
 type plan struct {
 	terms    []int64
-	byFacet  bool // the terms are facets: that condition holds
+	byFacet  bool // the terms are of facets: that condition holds
 	withTags bool // the terms are the tags: so does that one
 }
 
-const (
-	// blockCost is what it costs to get one more block, in entries looked at.
-	blockCost = 400
-)
+// blockCost is what it costs to get one more block, in entries looked at.
+const blockCost = 800
 
 // plan chooses the lists that are cheapest to walk to their end. Most walks stop before
 // it, but which share of a list they walk is the same for all lists.
@@ -37,13 +37,33 @@ func (r *Reader) plan(m *match, chunks int64) plan {
 	return best
 }
 
-// facetTerms lists the terms of the facets that match, and how many tasks they have.
+// facetTerms lists the terms that cover the facets that match and no others, and how
+// many tasks they have. A status of which all facets match is one term.
 func (m *match) facetTerms(t *totals) (terms []int64, n int64) {
-	for facet, yes := range m.facets {
-		if yes {
-			terms = append(terms, facetTerm(uint32(facet)))
-			n += t.facets[uint32(facet)]
+	if m.facets == nil {
+		return nil, 0
+	}
+	whole := make([]bool, FacetSpan)
+	for status := range whole {
+		whole[status] = true
+	}
+	for facet := range t.facets {
+		if !m.facet(uint64(facet)) {
+			whole[facet%FacetSpan] = false
 		}
+	}
+	for facet, yes := range m.facets {
+		if !yes {
+			continue
+		}
+		term := facetTerm(uint32(facet))
+		if whole[uint32(facet)%FacetSpan] {
+			term = statusTerm(uint32(facet))
+		}
+		if !slices.Contains(terms, term) {
+			terms = append(terms, term)
+		}
+		n += t.facets[uint32(facet)]
 	}
 	return terms, n
 }
@@ -53,10 +73,19 @@ func (m *match) runTerms(t *totals) (terms []int64, n int64) {
 	if !m.byRun {
 		return nil, 0
 	}
-	for bucket := bucketOf(m.minRun); bucket <= bucketOf(m.maxRun); bucket++ {
-		if t.runs[bucket] > 0 {
-			terms = append(terms, runTerm(bucket))
-			n += t.runs[bucket]
+	terms = []int64{}
+	first, last := bucketOf(m.minRun), bucketOf(m.maxRun)
+	for bucket := first; bucket <= last; bucket++ {
+		if !t.ran[bucket] {
+			continue
+		}
+		n += t.runs[bucket]
+		term := runTerm(bucket)
+		if wide := bucket / wideSpan; wide*wideSpan >= first && (wide+1)*wideSpan-1 <= last {
+			term = wideTerm(wide)
+		}
+		if len(terms) == 0 || terms[len(terms)-1] != term {
+			terms = append(terms, term)
 		}
 	}
 	return terms, n

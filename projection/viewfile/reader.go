@@ -25,7 +25,7 @@ type Reader struct {
 	body, byID, byKey, from              statement
 	archivedFrom, archived, look         statement
 	tag, block, below, ends, zones, zone statement
-	idsOfChunk                           statement
+	idsBetween, idsOfChunk               statement
 
 	fixed  bool
 	groups []Group
@@ -59,6 +59,7 @@ func newReader(f *File) (*Reader, error) {
 			&r.ends:         "SELECT (SELECT min(chunk) FROM zones), (SELECT max(chunk) FROM zones)",
 			&r.zones:        "SELECT min(chunk), max(chunk) FROM zones WHERE most >= ? AND least <= ?",
 			&r.zone:         "SELECT least, most FROM zones WHERE chunk = ?",
+			&r.idsBetween:   "SELECT group_concat(seq), count(*) FROM (SELECT seq FROM archive INDEXED BY archive_id WHERE id BETWEEN ? AND ? LIMIT ?)",
 			&r.idsOfChunk:   "SELECT group_concat(seq) FROM archive NOT INDEXED WHERE seq BETWEEN ? AND ? AND id BETWEEN ? AND ?",
 		})
 	}

@@ -5,13 +5,20 @@ import "math/bits"
 // set is a set of the submit seqs of one chunk.
 type set [chunkSize / 64]uint64
 
-func (s *set) add(at uint16)      { s[at/64] |= 1 << (at % 64) }
-func (s *set) remove(at uint16)   { s[at/64] &^= 1 << (at % 64) }
-func (s *set) has(at uint16) bool { return s[at/64]&(1<<(at%64)) != 0 }
+func (s *set) add(at uint16)    { s[at/64] |= 1 << (at % 64) }
+func (s *set) remove(at uint16) { s[at/64] &^= 1 << (at % 64) }
 func (s *set) and(o *set) {
 	for i := range s {
 		s[i] &= o[i]
 	}
+}
+
+// keep takes out what is not in first … last, which lie in the chunk.
+func (s *set) keep(first, last int64) {
+	clear(s[:first/64])
+	s[first/64] &= ^uint64(0) << (first % 64)
+	clear(s[last/64+1:])
+	s[last/64] &= ^uint64(0) >> (63 - last%64)
 }
 
 // size is how many are in it.

@@ -55,11 +55,11 @@ func (f *File) load() error {
 }
 
 // totals is how many archived tasks there are of each term that is not a tag.
-// A term that once had some stays in it.
 type totals struct {
 	all    int64
-	runs   [runBuckets]int64
-	facets map[uint32]int64
+	facets map[uint32]int64  // those that some task ever had
+	runs   [runBuckets]int64 // by bucket
+	ran    [runBuckets]bool  // some task ever was in the bucket
 }
 
 func (t *totals) clone() *totals {
@@ -77,6 +77,7 @@ func (t *totals) add(term, n int64) {
 	case kindRun:
 		if number < runBuckets {
 			t.runs[number] += n
+			t.ran[number] = true
 		}
 	}
 }

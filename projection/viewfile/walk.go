@@ -2,7 +2,6 @@ package viewfile
 
 import (
 	"context"
-	"encoding/binary"
 )
 
 // room is what a reader uses again for every query.
@@ -151,57 +150,11 @@ func (r *Reader) gather(m *match, p *plan, chunk int64) (newest int64, err error
 	return newest, nil
 }
 
-// fill adds to s the entries of a block that match.
-func fill(s *set, c *columns, m *match, byFacet bool) error {
-	seqs, facets, runs := c.seqs, c.facets, c.runs
-	checkFacet, checkRun := m.facets != nil && !byFacet, m.byRun
-	at := -1
-	for len(seqs) > 0 {
-		step, n := uint64(seqs[0]), 1
-		if step >= 0x80 {
-			step, n = binary.Uvarint(seqs)
-		}
-		if n <= 0 || step >= chunkSize {
-			return damaged("a block cannot be read")
-		}
-		seqs = seqs[n:]
-		if at += 1 + int(step); at >= chunkSize {
-			return damaged("a block holds a seq of another chunk")
-		}
-		yes := true
-		if checkFacet {
-			facet, n := binary.Uvarint(facets)
-			if n <= 0 {
-				return damaged("a block cannot be read")
-			}
-			facets = facets[n:]
-			yes = m.facet(facet)
-		}
-		if checkRun {
-			run, n := binary.Uvarint(runs)
-			if n <= 0 {
-				return damaged("a block cannot be read")
-			}
-			runs = runs[n:]
-			yes = yes && m.run(run)
-		}
-		if yes {
-			s.add(uint16(at))
-		}
-	}
-	return nil
-}
-
 // narrow takes out of room.found what does not match by what entries do not tell.
 func (r *Reader) narrow(m *match, q *Query, p *plan, chunk, newest int64) error {
 	found, base := &r.room.found, chunk<<chunkBits
-	if base < m.from {
-		for at := base; at < m.from; at++ {
-			found.remove(uint16(at))
-		}
-	}
-	for at := base + chunkSize - 1; at > m.to; at-- {
-		found.remove(uint16(at))
+	if base < m.from || base+chunkSize-1 > m.to {
+		found.keep(max(m.from-base, 0), min(m.to-base, chunkSize-1))
 	}
 	if m.tags != nil && !p.withTags {
 		if err := r.narrowByTags(m, chunk); err != nil {
@@ -267,43 +220,4 @@ func (r *Reader) narrowByLast(last, chunk int64) error {
 		}
 	}
 	return nil
-}
-
-// Rows returns up to limit matches, the latest submitted first.
-func (r *Reader) Rows(ctx context.Context, q *Query, limit int) ([]Row, error) {
-	if limit <= 0 {
-		return nil, nil
-	}
-	rows := make([]Row, 0, min(limit, 1024))
-	var stop error
-	err := r.walk(ctx, q, func(base int64, found *set) bool {
-		found.down(func(at uint16) bool {
-			var row Row
-			if stop = r.rowAt(&row, base+int64(at)); stop == nil {
-				rows = append(rows, row)
-			}
-			return stop == nil && len(rows) < limit
-		})
-		return stop == nil && len(rows) < limit
-	})
-	if err == nil {
-		err = stop
-	}
-	if err != nil {
-		return nil, fail("list archived tasks", err)
-	}
-	return rows, nil
-}
-
-// Count returns how many match; it stops counting at most.
-func (r *Reader) Count(ctx context.Context, q *Query, most int64) (int64, error) {
-	n := int64(0)
-	err := r.walk(ctx, q, func(_ int64, found *set) bool {
-		n = min(n+found.size(), most)
-		return n < most
-	})
-	if err != nil {
-		return 0, fail("count archived tasks", err)
-	}
-	return n, nil
 }

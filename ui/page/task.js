@@ -52,6 +52,7 @@ export function waitingSentence(row, state, now) {
   if (row.status !== "PENDING") return "";
   const w = row.waiting_for;
   if (state?.draining || w?.reason === "draining") return "Waits: the server is stopping and starts nothing new";
+  if (state?.damaged || w?.reason === "log_damaged") return "Waits: the log is damaged, and nothing more is written";
   if (state?.full || w?.reason === "log_full") return "Waits: the disk is full, and goes on when there is room";
   const until = time(w?.until);
   if (w && until !== null && until > now) {

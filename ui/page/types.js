@@ -44,7 +44,7 @@
 
 /** @typedef {{ status: Status, task_type: string, queue: string, n: number }} Count */
 
-/** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean }} SchedulerState */
+/** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean, damaged?: boolean }} SchedulerState */
 
 /**
  * One message of /api/stream.

@@ -77,7 +77,7 @@ export class HeaderView {
     while (this.#pips.childElementCount > pips) this.#pips.lastElementChild?.remove();
     const lit = state.slots === 0 ? 0 : Math.ceil((state.running / state.slots) * pips);
     for (let i = 0; i < pips; i++) attr(this.#pips.children[i], "class", i < lit ? "on" : null);
-    const word = state.draining ? "stopping" : state.full ? "disk full" : "running";
+    const word = state.draining ? "stopping" : state.damaged ? "log damaged" : state.full ? "disk full" : "running";
     text(this.#slotsText, `${state.running}/${state.slots} ${word}`);
   }
 
