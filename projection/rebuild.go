@@ -12,7 +12,7 @@ const (
 	// progressEvery is how many events lie between two calls of progress.
 	progressEvery = 1 << 15
 	// replayBatch is how many events of a replay are folded as one batch.
-	replayBatch = 1 << 12
+	replayBatch = 1 << 15
 	// checkedAtStart is up to how many events a log has all of its chain checked before
 	// the views are opened. In a longer one that is done beside other work.
 	checkedAtStart = 100_000
