@@ -84,9 +84,13 @@ type API struct {
 	metrics *metrics
 	streams *sse.Server       // one private stream a connection; see stream.go
 	screens screens           // shared messages of /api/stream
+	chunks  chunks            // shared messages of /api/log/stream
 	proof   proof             // last answer of /api/log/verify
 	specs   []byte            // answer of /api/task-types
 	names   map[string]string // of types and the usual queue, so that a submit need not copy its own
+
+	watchers herald // of the connections of /api/stream
+	readers  herald // of the connections of /api/log/stream
 
 	// patience of streams: how long one write may take.
 	writeTime time.Duration
@@ -109,6 +113,10 @@ func New(o Options) (*API, error) {
 	}
 	a := &API{Options: o, origins: http.NewCrossOriginProtection(), streams: newStreams()}
 	a.stopping, a.stop = context.WithCancel(context.Background())
+	a.watchers = herald{api: a, least: tick, paced: true, overlap: true, extra: a.screenState, common: a.screenAfter,
+		pull: func(c *connection, told int64) (parcel, error) { return a.screenAfter(c.after, told) }, behind: make(chan struct{}, 1)}
+	a.readers = herald{api: a, least: settle, extra: func() []byte { return nil }, behind: make(chan struct{}, 1), pull: a.pullLog,
+		common: func(after, told int64) (parcel, error) { return a.chunks.since(a, after, told) }}
 	a.proof.turn = make(chan struct{}, 1)
 	a.writeTime = streamWriteTime
 	a.names = map[string]string{task.DefaultQueue: task.DefaultQueue}
@@ -125,9 +133,12 @@ func New(o Options) (*API, error) {
 	return a, nil
 }
 
-// StopStreams ends all server-sent event streams and long polls, so that http.Server.Shutdown can return.
+// StopStreams ends all server-sent event streams and long polls, so that http.Server.Shutdown
+// can return. It returns when the streams have ended: none of them reads the log after that.
 func (a *API) StopStreams() {
 	a.stop()
+	a.watchers.await()
+	a.readers.await()
 }
 
 // actor is who acts as long as nobody signs in.

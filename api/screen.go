@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/r3labs/sse/v2"
 )
 
 // screens keeps the latest messages of /api/stream by the seq they begin after, so that
@@ -27,14 +29,27 @@ type screen struct {
 	once sync.Once
 	seq  int64
 	data []byte
+	out  *sse.Event // seq and data as they go out
 	err  error
 }
 
 // since returns the message of what changed after from. Only the first who asks makes it.
 func (s *screens) since(a *API, from int64) (*screen, error) {
 	m := s.slot(from)
-	m.once.Do(func() { m.seq, m.data, m.err = a.encodeScreen(from) })
+	m.once.Do(func() {
+		m.seq, m.data, m.err = a.encodeScreen(from)
+		m.out = message("", m.seq, m.data)
+	})
 	return m, m.err
+}
+
+// screenAfter is what a screen that stands at a seq gets.
+func (a *API) screenAfter(after, _ int64) (parcel, error) {
+	m, err := a.screens.since(a, after)
+	if err != nil {
+		return parcel{}, err
+	}
+	return parcel{m.out, m.seq}, nil
 }
 
 // slot finds the message that begins after from, or makes room for it.

@@ -20,28 +20,27 @@ func FirstHash(logID string) Hash {
 // big-endian; the payload hash of an event without payload has no bytes.
 func Chain(prev Hash, e *Event) Hash {
 	var room [chainRoom]byte
-	b := room[:0]
-	b = appendPrefix(b, len(prev))
-	b = append(b, prev[:]...)
+	return sha256.Sum256(AppendLink(AppendHash(room[:0], prev), e))
+}
+
+// AppendHash appends a hash as a link begins with it, that of the event before.
+func AppendHash(b []byte, h Hash) []byte { return append(appendPrefix(b, HashSize), h[:]...) }
+
+// AppendLink appends what a link covers after the hash before: the fields of e from seq to
+// payload hash.
+func AppendLink(b []byte, e *Event) []byte {
 	b = appendNumber(b, e.Seq)
 	b = appendNumber(b, e.At)
-	b = appendPrefix(b, len(e.Stream))
-	b = append(b, e.Stream...)
+	b = append(appendPrefix(b, len(e.Stream)), e.Stream...)
 	b = appendNumber(b, e.Version)
-	b = appendPrefix(b, len(e.Type))
-	b = append(b, e.Type...)
+	b = append(appendPrefix(b, len(e.Type)), e.Type...)
 	b = appendNumber(b, int64(e.V))
-	b = appendPrefix(b, len(e.Actor))
-	b = append(b, e.Actor...)
-	b = appendPrefix(b, len(e.Data))
-	b = append(b, e.Data...)
-	if e.HasPayload {
-		b = appendPrefix(b, len(e.PayloadHash))
-		b = append(b, e.PayloadHash[:]...)
-	} else {
-		b = appendPrefix(b, 0)
+	b = append(appendPrefix(b, len(e.Actor)), e.Actor...)
+	b = append(appendPrefix(b, len(e.Data)), e.Data...)
+	if !e.HasPayload {
+		return appendPrefix(b, 0)
 	}
-	return sha256.Sum256(b)
+	return AppendHash(b, e.PayloadHash)
 }
 
 func appendPrefix(b []byte, n int) []byte {

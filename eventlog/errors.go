@@ -2,7 +2,8 @@ package eventlog
 
 import "errors"
 
-// Errors of Append. Every Result.Err wraps exactly one of them.
+// Errors of Append. Every Result.Err wraps exactly one of them, or ErrDamaged: the log was
+// found to be damaged and is only read from then on (nothing written).
 var (
 	// ErrInvalid: the entry can never be appended as it is (nothing written).
 	ErrInvalid = errors.New("entry is not valid")

@@ -66,7 +66,7 @@ type Entry struct {
 }
 
 // Result is what became of one entry: the seqs of its first and last event, or
-// an error that wraps ErrConflict, ErrFull, ErrUnknown or ErrInvalid.
+// an error that wraps ErrConflict, ErrFull, ErrUnknown, ErrInvalid or ErrDamaged.
 type Result struct {
 	First, Last int64
 	Err         error

@@ -20,7 +20,9 @@ const oldest = 3_051_003
 // Conn is one connection. It is used by one goroutine at a time.
 type Conn struct {
 	*sqlite3.SQLiteConn
-	stmts []*Stmt
+	stmts  []*Stmt
+	rows   []*Rows
+	frames *frameCount // nil: not counted
 }
 
 // CheckVersion refuses an SQLite that can corrupt a WAL.
@@ -52,7 +54,14 @@ func (c *Conn) Close() error {
 	for _, s := range c.stmts {
 		errs = append(errs, s.s.Close())
 	}
-	return errors.Join(append(errs, c.SQLiteConn.Close())...)
+	for _, r := range c.rows {
+		r.close()
+	}
+	c.stmts, c.rows = nil, nil
+	errs = append(errs, c.SQLiteConn.Close())
+	c.frames.free()
+	c.frames = nil
+	return errors.Join(errs...)
 }
 
 // Do executes statements that give no rows.

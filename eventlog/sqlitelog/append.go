@@ -18,7 +18,8 @@ import (
 const roomToOpen = 1 << 20
 
 // Append appends the entries in one transaction with one sync. See eventlog.Log. After
-// Close and after a failure every result wraps eventlog.ErrUnknown.
+// Close and after a failure every result wraps eventlog.ErrUnknown, after Condemn
+// eventlog.ErrDamaged.
 func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.Result {
 	results := make([]eventlog.Result, len(entries))
 	l.mu.Lock()
@@ -53,6 +54,9 @@ func (l *Log) ready(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", eventlog.ErrUnknown, eventlog.ErrClosed)
 	}
 	if err := l.Failed(); err != nil {
+		return err
+	}
+	if err := l.Damage(); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -134,7 +138,7 @@ func (l *Log) commit() error {
 		return err
 	}
 	last := l.batch[len(l.batch)-1]
-	if err := l.writer.foldIfLong(); err != nil {
+	if err := l.writer.folder.committed(l.writer.c.Frames()); err != nil {
 		return doubt{fmt.Errorf("fold the WAL: %w", err)}
 	}
 	if err := l.sidecar.write(witness{l.id, last.Seq, hash}); err != nil {

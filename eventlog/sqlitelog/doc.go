@@ -9,6 +9,10 @@
 // Doubt stops the writer: after any error of the disk the log takes no more appends and
 // must be reopened (see Log.Failed). A full disk is not doubt: it refuses and heals.
 //
-// The package has no opinion on what an event means, and starts no goroutine that
-// outlives a call.
+// Damage that is found while the log is open makes it one that is only read: see Log.Check
+// and Log.Condemn.
+//
+// The package has no opinion on what an event means. One goroutine may outlive a call: it
+// copies the WAL into the database while appends go on, decides nothing, and ends in
+// Close. What it fails to do is doubt as well.
 package sqlitelog

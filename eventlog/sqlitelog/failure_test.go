@@ -74,7 +74,7 @@ func TestTheWALIsFoldedBeforeItGrowsLong(t *testing.T) {
 		if r := log.Append(t.Context(), entries)[149]; r.Err != nil {
 			t.Fatal(r.Err)
 		}
-		if size := log.WALSize(); size > 2*walBytes {
+		if size := log.WALSize(); size > 2*anewFrom {
 			t.Fatalf("the WAL has %d bytes", size)
 		}
 	}

@@ -28,8 +28,9 @@ type Log struct {
 	signal  eventlog.Signal
 	loss    atomic.Pointer[Loss]
 
-	head   atomic.Pointer[eventlog.Head] // written with mu held
-	failed atomic.Pointer[error]
+	head    atomic.Pointer[eventlog.Head] // written with mu held
+	failed  atomic.Pointer[error]
+	damaged atomic.Pointer[error] // set by Condemn
 
 	mu      sync.Mutex // held by Append, ErasePayload and Close
 	writer  *writer    // guarded by mu; nil while the log can only be read
@@ -157,6 +158,9 @@ func (l *Log) openForWriting(f found) error {
 	if err == nil && l.sidecar.file == nil && l.loss.Load() == nil {
 		err = l.sidecar.replace(witness{now.id, now.head.Seq, now.head.Hash})
 	}
+	if err == nil {
+		w.folder, err = openFolder(path, l.stopped, func(err error) { _ = l.fail(err) })
+	}
 	if err != nil {
 		return errors.Join(err, l.pool.pause(), w.close())
 	}
@@ -217,6 +221,9 @@ func (l *Log) Failed() error {
 	return nil
 }
 
+// stopped tells that the files are to be left as they are.
+func (l *Log) stopped() bool { return l.Failed() != nil || l.Damage() != nil }
+
 // WALSize is the size of the write-ahead log on disk in bytes.
 func (l *Log) WALSize() int64 { return fileSize(filepath.Join(l.dir, logName+"-wal")) }
 
@@ -235,7 +242,7 @@ func fileSize(path string) int64 {
 }
 
 // Close waits for what is going on, closes the files and gives back the lock. A log that
-// has failed is left on disk as it is.
+// has failed or is damaged is left on disk as it is.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -244,7 +251,7 @@ func (l *Log) Close() error {
 	}
 	l.closed = true
 	var errs []error
-	if l.writer != nil && l.Failed() != nil {
+	if l.writer != nil && l.stopped() {
 		// The last connection to close folds the WAL into the database and deletes it,
 		// unless it can only read.
 		errs = append(errs, l.writer.close(), l.pool.close())

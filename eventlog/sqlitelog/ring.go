@@ -39,8 +39,14 @@ func (r *ring) add(events []*eventlog.Event) {
 	if n := len(r.events); n > 0 && r.events[n-1].Seq+1 != events[0].Seq {
 		r.events, r.first, r.bytes = nil, 0, 0 // more came at once than it holds
 	}
-	for _, e := range events {
-		e = withoutPayload(e)
+	var slab []eventlog.Event // copies lie together, so that each is no allocation of its own
+	for i, e := range events {
+		if e.Payload != nil {
+			if len(slab) == 0 {
+				slab = make([]eventlog.Event, min(slabEvents, len(events)-i))
+			}
+			e, slab = withoutPayload(&slab[0], e), slab[1:]
+		}
 		r.events = append(r.events, e)
 		r.bytes += cost(e)
 	}
@@ -55,16 +61,15 @@ func (r *ring) add(events []*eventlog.Event) {
 	}
 }
 
-// withoutPayload returns the event as Read gives it: without the body, which may be
+// slabEvents is how many copies lie together: whoever keeps one keeps them all.
+const slabEvents = 32
+
+// withoutPayload makes to the event as Read gives it: without the body, which may be
 // large and may be erased.
-func withoutPayload(e *eventlog.Event) *eventlog.Event {
-	if e.Payload == nil {
-		return e
-	}
-	return &eventlog.Event{
-		Seq: e.Seq, At: e.At, Stream: e.Stream, Version: e.Version, Type: e.Type, V: e.V, Actor: e.Actor,
-		Data: e.Data, HasPayload: true, PayloadHash: e.PayloadHash, Hash: e.Hash,
-	}
+func withoutPayload(to, e *eventlog.Event) *eventlog.Event {
+	to.Seq, to.At, to.Stream, to.Version, to.Type, to.V, to.Actor = e.Seq, e.At, e.Stream, e.Version, e.Type, e.V, e.Actor
+	to.Data, to.HasPayload, to.PayloadHash, to.Hash = e.Data, true, e.PayloadHash, e.Hash
+	return to
 }
 
 // read fills page with matching events after a seq and up to the page's head. False

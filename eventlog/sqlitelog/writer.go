@@ -1,43 +1,35 @@
 package sqlitelog
 
 import (
-	"crypto/rand"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"runtime"
 	"time"
-	"unsafe"
 
 	"daybook/eventlog"
 	"daybook/sqlite"
 )
 
-const (
-	saltSize = 16
-	// walBytes is how long the WAL may grow before it is folded into the database: 1,000
-	// pages, as by default in SQLite. Here it is done by hand, for SQLite swallows the
-	// errors of its own.
-	walBytes = 1000 * 4096
-)
+// pageSize is that of a new log. Full pages cost least when they are large, for each is
+// written with two calls; a lone event costs a page of each table. See docs/adr/0009.
+const pageSize = 16384
 
 // writer is the one connection that writes. It is used with Log.mu held.
 type writer struct {
-	c                                *sqlite.Conn
-	begin, commit, rollback, foldWAL *sqlite.Stmt
-	event, payload, erase            *sqlite.Stmt
-	salts                            []byte // random bytes not used yet
-	saltRoom                         [256 * saltSize]byte
-	unfolded                         int64 // bytes that went to the WAL since it was last folded, about
+	c                              *sqlite.Conn
+	begin, commit, rollback, erase *sqlite.Stmt
+	events, payloads               *sqlite.Rows
+	rows                           rows
+	folder                         *folder // nil until the writer is in use
 }
 
-const writerSettings = "_journal_mode=WAL&_synchronous=FULL&_recursive_triggers=1&_txlock=immediate&_secure_delete=1"
+const writerSettings = "_synchronous=FULL&_recursive_triggers=1&_txlock=immediate&_secure_delete=1"
 
 // openWriter opens path for writing; fresh makes the log.
 func openWriter(path string, fresh bool) (*writer, error) {
-	mode := "mode=rw&"
+	mode := "mode=rw&_journal_mode=WAL&"
 	if fresh {
-		mode = "mode=rwc&"
+		mode = "mode=rwc&" // WAL comes after the page size
 	}
 	c, err := sqlite.Connect(path, mode+writerSettings)
 	if err != nil {
@@ -51,13 +43,13 @@ func openWriter(path string, fresh bool) (*writer, error) {
 }
 
 func (w *writer) prepare(fresh bool) error {
-	if err := w.c.Do("PRAGMA wal_autocheckpoint = 0"); err != nil {
-		return err
-	}
-	if runtime.GOOS == "darwin" {
-		if err := w.c.Do("PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1"); err != nil {
+	if fresh {
+		if err := w.c.Do(fmt.Sprintf("PRAGMA page_size = %d; PRAGMA journal_mode = WAL", pageSize)); err != nil {
 			return err
 		}
+	}
+	if err := errors.Join(w.c.Do("PRAGMA wal_autocheckpoint = 0"), w.c.CountFrames(), syncFully(w.c)); err != nil {
+		return err
 	}
 	if err := w.assertSettings(); err != nil {
 		return err
@@ -77,9 +69,6 @@ func (w *writer) prepare(fresh bool) error {
 		{&w.begin, "BEGIN IMMEDIATE"},
 		{&w.commit, "COMMIT"},
 		{&w.rollback, "ROLLBACK"},
-		{&w.foldWAL, "PRAGMA wal_checkpoint(PASSIVE)"},
-		{&w.event, "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
-		{&w.payload, "INSERT INTO payloads VALUES (?, ?, ?)"},
 		{&w.erase, "DELETE FROM payloads WHERE seq = ?"},
 	} {
 		s, err := w.c.Prepare(p.sql)
@@ -88,7 +77,29 @@ func (w *writer) prepare(fresh bool) error {
 		}
 		*p.to = s
 	}
-	return nil
+	return w.prepareRows()
+}
+
+// prepareRows makes the statements that insert. The trigger that refuses whatever is not
+// the next event costs half as much as the insert itself. It is there for other programs:
+// here the seqs are given by Log.admit, and the key refuses one that is taken.
+func (w *writer) prepareRows() (err error) {
+	if err = w.c.IgnoreTriggers(); err != nil {
+		return err
+	}
+	if w.events, err = w.c.PrepareRows(insertEventSQL, eventKinds); err != nil {
+		return err
+	}
+	w.payloads, err = w.c.PrepareRows(insertPayloadSQL, payloadKinds)
+	return err
+}
+
+// syncFully makes a sync reach the disk where that has to be asked for.
+func syncFully(c *sqlite.Conn) error {
+	if runtime.GOOS != "darwin" {
+		return nil
+	}
+	return c.Do("PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1")
 }
 
 // assertSettings makes sure that the promises of durability hold on this connection.
@@ -118,12 +129,14 @@ func (w *writer) write(prev eventlog.Hash, events []*eventlog.Event) (eventlog.H
 	if err := w.begin.Run(); err != nil {
 		return prev, fmt.Errorf("begin: %w", err)
 	}
-	for _, e := range events {
-		if err := w.insert(prev, e); err != nil {
-			return prev, errors.Join(fmt.Errorf("insert event %d: %w", e.Seq, err), w.undo())
+	for len(events) > 0 {
+		n := w.rows.take(prev, events)
+		if err := w.insert(events[:n]); err != nil {
+			return prev, errors.Join(err, w.undo())
 		}
-		prev = e.Hash
+		prev, events = events[n-1].Hash, events[n:]
 	}
+	w.rows.trim()
 	if err := w.commit.Run(); err != nil {
 		return prev, errors.Join(fmt.Errorf("commit: %w", err), w.undo())
 	}
@@ -138,76 +151,34 @@ func (w *writer) undo() error {
 	return w.rollback.Run()
 }
 
-func (w *writer) insert(prev eventlog.Hash, e *eventlog.Event) error {
-	var payloadHash any
-	if e.HasPayload {
-		salt := w.salt()
-		e.PayloadHash = eventlog.PayloadHash(salt, e.Payload)
-		payloadHash = e.PayloadHash[:]
-		a := w.payload.Args
-		a[0].Value, a[1].Value, a[2].Value = e.Seq, salt, e.Payload
-		if err := w.payload.Run(); err != nil {
-			return err
-		}
+// insert inserts the rows that were made of these events.
+func (w *writer) insert(events []*eventlog.Event) error {
+	if _, err := w.payloads.Insert(w.rows.payloads); err != nil {
+		return fmt.Errorf("insert payloads of events %d to %d: %w", events[0].Seq, events[len(events)-1].Seq, err)
 	}
-	e.Hash = eventlog.Chain(prev, e)
-	a := w.event.Args
-	a[0].Value = e.Seq
-	a[1].Value = e.At
-	a[2].Value = e.Stream
-	a[3].Value = e.Version
-	a[4].Value = e.Type
-	a[5].Value = int64(e.V)
-	a[6].Value = e.Actor
-	// The driver copies it before run returns: a string of its own would be a second copy.
-	a[7].Value = unsafe.String(unsafe.SliceData(e.Data), len(e.Data))
-	a[8].Value = payloadHash
-	a[9].Value = e.Hash[:]
-	w.unfolded += int64(len(e.Stream)+len(e.Type)+len(e.Actor)+len(e.Data)+len(e.Payload)) + 160
-	return w.event.Run()
+	if n, err := w.events.Insert(w.rows.events()); err != nil {
+		return fmt.Errorf("insert event %d: %w", events[0].Seq+int64(n), err)
+	}
+	return nil
 }
 
-// salt returns 16 random bytes that are valid until the next call.
-func (w *writer) salt() []byte {
-	if len(w.salts) == 0 {
-		rand.Read(w.saltRoom[:]) // never returns an error
-		w.salts = w.saltRoom[:]
-	}
-	s := w.salts[:saltSize:saltSize]
-	w.salts = w.salts[saltSize:]
-	return s
-}
-
-// foldIfLong folds the WAL into the database when it has grown long.
-func (w *writer) foldIfLong() error {
-	w.unfolded += 2 * 4096 // the pages at the end of both tables are written by every commit
-	if w.unfolded < walBytes {
-		return nil
-	}
-	var dest [3]driver.Value // busy, pages in the WAL, pages folded
-	err := w.foldWAL.Each(dest[:], func() error {
-		total, _ := dest[1].(int64)
-		folded, _ := dest[2].(int64)
-		w.unfolded = 0
-		if folded < total { // a reader was in the way: try again soon
-			w.unfolded = walBytes * 3 / 4
-		}
-		return nil
-	})
-	if isFull(err) { // the events are safe in the WAL
-		w.unfolded = walBytes / 2
-		return nil
-	}
-	return err
-}
-
-// foldAndClose folds all of the WAL into the database and closes the connection.
+// foldAndClose copies all of the WAL into the database and closes the connection.
 func (w *writer) foldAndClose() error {
+	if err := w.stopFolding(); err != nil {
+		return errors.Join(err, w.c.Close())
+	}
 	_, err := w.c.Row(3, "PRAGMA wal_checkpoint(TRUNCATE)")
 	if isFull(err) {
 		err = nil
 	}
-	return errors.Join(err, w.close())
+	return errors.Join(err, w.c.Close())
 }
 
-func (w *writer) close() error { return w.c.Close() }
+func (w *writer) close() error { return errors.Join(w.stopFolding(), w.c.Close()) }
+
+func (w *writer) stopFolding() error {
+	if w.folder == nil {
+		return nil
+	}
+	return w.folder.close()
+}

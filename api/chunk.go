@@ -1,0 +1,117 @@
+package api
+
+import (
+	"context"
+	"strconv"
+	"sync"
+
+	"daybook/eventlog"
+
+	"github.com/r3labs/sse/v2"
+)
+
+const (
+	chunkEvents = 256      // of one write to a client of the log, at most
+	chunkBytes  = 64 << 10 // after which a chunk takes no further event
+	chunkMemory = 16       // chunks kept
+	chunkReach  = 10_000   // events that a chunk may lie behind the head and be shared
+)
+
+// chunks keeps the latest runs of events as they go to the clients of /api/log/stream, by
+// the seq they begin after: clients that stand at the same seq share one encoding. What
+// comes after a seq never changes, so a chunk stays true; it may be short.
+type chunks struct {
+	mu     sync.Mutex
+	recent [chunkMemory]*chunk // guarded by mu
+	at     int                 // guarded by mu; where the next goes
+}
+
+// chunk is the events after from.
+type chunk struct {
+	from int64
+	once sync.Once
+	parcel
+	err error
+}
+
+// since returns events after from, up to told at most. Only the first who asks makes it.
+func (s *chunks) since(a *API, from, told int64) (parcel, error) {
+	c := s.slot(from)
+	c.once.Do(func() { c.parcel, c.err = a.encodeChunk(a.stopping, from, told, &eventlog.Filter{}) })
+	if c.err != nil {
+		s.forget(c)
+	}
+	return c.parcel, c.err
+}
+
+// slot finds the chunk that begins after from, or makes room for it.
+func (s *chunks) slot(from int64) *chunk {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.recent {
+		if c != nil && c.from == from {
+			return c
+		}
+	}
+	c := &chunk{from: from}
+	s.recent[s.at] = c
+	s.at = (s.at + 1) % len(s.recent)
+	return c
+}
+
+func (s *chunks) forget(c *chunk) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.recent {
+		if s.recent[i] == c {
+			s.recent[i] = nil
+		}
+	}
+}
+
+// pullLog makes what comes after the connection's seq: shared if it stands near the head
+// and wants all.
+func (a *API) pullLog(c *connection, told int64) (parcel, error) {
+	if c.whole && told-c.after <= chunkReach {
+		return a.chunks.since(a, c.after, told)
+	}
+	return a.encodeChunk(c.ctx, c.after, told, &c.filter)
+}
+
+// encodeChunk makes one parcel of the events after a seq, up to told, a message each:
+// between two of them it holds the fields that the library writes around one.
+func (a *API) encodeChunk(ctx context.Context, after, told int64, filter *eventlog.Filter) (parcel, error) {
+	page, err := a.Log.Read(ctx, after, *filter, chunkEvents)
+	if err != nil {
+		return parcel{}, err
+	}
+	upTo := max(after, min(page.Scanned, told))
+	whole := len(filter.Streams) == 0 && len(filter.Types) == 0
+	var first *eventlog.Event
+	data := make([]byte, 0, 512*len(page.Events))
+	for _, e := range page.Events {
+		if e.Seq > told {
+			break
+		}
+		if len(data) >= chunkBytes {
+			upTo = e.Seq - 1
+			break
+		}
+		if first == nil {
+			first = e
+		} else {
+			data = append(data, "\n\nid: "...)
+			data = strconv.AppendInt(data, e.Seq, 10)
+			data = append(data, "\ndata: "...)
+		}
+		if whole {
+			data = eventlog.AppendJSON(data, e, nil) // once for all: the chunk is what is kept
+		} else {
+			data = append(data, e.JSON()...)
+		}
+	}
+	if first == nil {
+		return parcel{upTo: upTo}, nil
+	}
+	return parcel{&sse.Event{ID: strconv.AppendInt(nil, first.Seq, 10), Data: data}, upTo}, nil
+}

@@ -1,0 +1,164 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"daybook/eventlog"
+)
+
+// countedLog counts how often it is read.
+type countedLog struct {
+	eventlog.Log
+	reads atomic.Int64
+}
+
+func (l *countedLog) Read(ctx context.Context, after int64, f eventlog.Filter, limit int) (eventlog.Page, error) {
+	l.reads.Add(1)
+	return l.Log.Read(ctx, after, f, limit)
+}
+
+func TestManyClientsOfTheLogCostOneReading(t *testing.T) {
+	bubble(t, func(h *house, _ func() net.Conn) {
+		log := &countedLog{Log: h.api.Log}
+		h.api.Log = log
+		clients := make([]*listener, 50)
+		for i := range clients {
+			clients[i] = h.listen("/api/log/stream")
+			clients[i].must(t)
+		}
+		synctest.Wait()
+		for round := range 3 {
+			before := log.reads.Load()
+			h.submit(`{"task_type":"ECHO","delay_seconds":3600}`)
+			for _, c := range clients {
+				if m := c.must(t); m.id != strconv.Itoa(2+round) {
+					t.Errorf("round %d: %+v", round, m)
+				}
+			}
+			time.Sleep(time.Second)
+			if n := log.reads.Load() - before; n != 1 {
+				t.Errorf("round %d: the log was read %d times", round, n)
+			}
+		}
+	})
+}
+
+func TestScreensThatCameAtDifferentMomentsGetTheSameMessage(t *testing.T) {
+	bubble(t, func(h *house, _ func() net.Conn) {
+		first := h.listen("/api/stream")
+		first.must(t)
+		h.submit(`{"task_type":"ECHO","delay_seconds":3600}`)
+		first.must(t)
+		h.submit(`{"task_type":"ECHO","delay_seconds":3600}`) // its beat has not come yet
+		second := h.listen("/api/stream")
+		second.must(t)
+		h.submit(`{"task_type":"ECHO","delay_seconds":3600}`)
+		if one, two := first.must(t), second.must(t); one != two || one.id != "4" || strings.Count(one.data, `"id"`) != 2 {
+			t.Errorf("%+v\n%+v", one, two)
+		}
+	})
+}
+
+func TestTheTimeBetweenBeatsGrowsWithTheClientsUpToALimit(t *testing.T) {
+	for _, c := range []struct {
+		clients      int
+		log, screens time.Duration
+	}{
+		{1, settle, tick}, {100, settle, tick}, {200, 10 * time.Millisecond, tick},
+		{1000, 50 * time.Millisecond, 50 * time.Millisecond}, {1_000_000, slowest, slowest},
+	} {
+		log, screens := herald{least: settle, clients: c.clients}, herald{least: tick, clients: c.clients}
+		if log.pace() != c.log || screens.pace() != c.screens {
+			t.Errorf("%d clients: %v and %v", c.clients, log.pace(), screens.pace())
+		}
+	}
+}
+
+func TestAStreamOverHTTP2LastsAsLongAsItsRequest(t *testing.T) {
+	h := open(t, nil)
+	server := httptest.NewUnstartedServer(h.api)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	h.url, h.client = server.URL, server.Client()
+	l, s := h.listen("/api/log/stream?after=0"), h.listen("/api/stream?after=0")
+	if l.resp.ProtoMajor != 2 {
+		t.Fatal(l.resp.Proto)
+	}
+	s.must(t)
+	s.must(t)
+	l.must(t)
+	id := h.submit(`{"task_type":"ECHO"}`)
+	h.until(id, "SUCCESS")
+	for seq := 1; seq <= 4; seq++ {
+		if m := l.must(t); m.id != strconv.Itoa(seq) {
+			t.Errorf("at %d: %+v", seq, m)
+		}
+	}
+	l.close()
+	s.close()
+	for h.clients() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestAClientThatGoesIsMissedAtOnce(t *testing.T) {
+	bubble(t, func(h *house, dial func() net.Conn) {
+		conn := dial()
+		fmt.Fprintf(conn, "GET /api/log/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		in := bufio.NewReader(conn)
+		for line := ""; line != "retry: 1000\n"; {
+			var err error
+			if line, err = in.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, _ = in.ReadString('\n')
+		if h.clients() != 1 {
+			t.Error(h.clients(), "clients")
+		}
+		_ = conn.Close()
+		synctest.Wait()
+		if h.clients() != 0 {
+			t.Error("it is still there")
+		}
+	})
+}
+
+func TestAfterStopStreamsNothingReadsTheLog(t *testing.T) {
+	h := open(t, nil)
+	for range 20 {
+		h.listen("/api/log/stream?after=0").must(t)
+		h.listen("/api/stream?after=0").must(t)
+	}
+	h.api.StopStreams()
+	for _, herald := range []*herald{&h.api.watchers, &h.api.readers} {
+		if herald.clients != 0 || len(herald.waiting) != 0 {
+			t.Error(herald.clients, "clients are left,", len(herald.waiting), "wait")
+		}
+	}
+}
+
+func TestAFilteredStreamGoesPastWhatIsNotForIt(t *testing.T) {
+	h := open(t, nil)
+	l := h.listen("/api/log/stream?type=task.failed")
+	l.must(t)
+	h.want("POST", "/api/tasks/batch", "["+strings.Repeat(`{"task_type":"ECHO"},`, 400)+`{"task_type":"FAIL"}]`)
+	m := l.must(t)
+	for m.event == "keepalive" {
+		m = l.must(t)
+	}
+	if !strings.Contains(m.data, `"type":"task.failed"`) {
+		t.Errorf("%+v", m)
+	}
+}

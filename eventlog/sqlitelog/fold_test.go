@@ -1,0 +1,90 @@
+package sqlitelog
+
+import (
+	"path/filepath"
+	"testing"
+
+	"daybook/eventlog"
+	"daybook/sqlite"
+)
+
+// appendMuch appends about a megabyte in one call.
+func appendMuch(t *testing.T, log *Log) error {
+	t.Helper()
+	entries := make([]eventlog.Entry, 330)
+	for i := range entries {
+		entries[i] = one(log, false)
+	}
+	return log.Append(t.Context(), entries)[len(entries)-1].Err
+}
+
+// aside opens the log as another program does.
+func aside(t *testing.T, log *Log) *sqlite.Conn {
+	t.Helper()
+	c, err := sqlite.Connect(filepath.Join(log.dir, logName), "mode=rw")
+	must(t, err)
+	t.Cleanup(func() { must(t, c.Close()) })
+	return c
+}
+
+func TestAReaderInTheWayDelaysTheCopyingAndNothingElse(t *testing.T) {
+	log := open(t, Options{Dir: t.TempDir()})
+	must(t, appendMuch(t, log))
+	c := aside(t, log)
+	must(t, c.Do("BEGIN"))
+	_, err := c.Number("SELECT max(seq) FROM events")
+	must(t, err)
+	for range 12 {
+		must(t, appendMuch(t, log))
+	}
+	if log.writer.folder.anew != 0 || log.WALSize() < 12<<20 {
+		t.Errorf("the WAL has %d bytes and was begun anew %d times under the eyes of a reader", log.WALSize(), log.writer.folder.anew)
+	}
+	must(t, c.Do("COMMIT"))
+	for n := 0; log.writer.folder.anew == 0; n++ {
+		if n == 200 {
+			t.Fatalf("the reader is gone, and the WAL of %d bytes is not begun anew", log.WALSize())
+		}
+		must(t, appendMuch(t, log))
+	}
+	if n, err := scanAll(t.Context(), log); n != log.Head().Seq || err != nil {
+		t.Errorf("%d events, %v", n, err)
+	}
+}
+
+func TestAnErrorOfTheCopyingStopsTheLog(t *testing.T) {
+	for _, where := range []string{"beside appends", "in an append"} {
+		t.Run(where, func(t *testing.T) {
+			log := open(t, Options{Dir: t.TempDir(), Logger: quiet})
+			f := log.writer.folder
+			bad, err := f.c.Prepare("INSERT INTO meta VALUES (1, 'x', 1, 0, x'00')")
+			must(t, err)
+			must(t, appendN(t.Context(), log, 3))
+			if where == "in an append" {
+				f.pageSize = waitFrom // every commit must wait
+			} else {
+				f.pageSize = foldFrom / 2
+			}
+			head := log.Head()
+			f.fold = bad
+			err = appendN(t.Context(), log, 1)
+			f.group.Wait()
+			if where == "beside appends" {
+				must(t, err) // it is on disk, whatever became of the copying
+				head = log.Head()
+				err = appendN(t.Context(), log, 1)
+			}
+			stopped(t, log, err, head)
+		})
+	}
+}
+
+func TestAFailedLogIsNotCopied(t *testing.T) {
+	log := open(t, Options{Dir: t.TempDir(), Logger: quiet})
+	must(t, appendN(t.Context(), log, 3))
+	_ = log.fail(eventlog.ErrDamaged)
+	before := files(t, log.dir)
+	log.writer.folder.start()
+	log.writer.folder.group.Wait()
+	sameFiles(t, log.dir, before)
+}

@@ -1,0 +1,14 @@
+// Many rows in one call of C; see rows.go.
+
+#include <stddef.h>
+
+typedef struct sqlite3 sqlite3;
+typedef struct sqlite3_stmt sqlite3_stmt;
+
+int daybook_prepare(sqlite3 *db, const char *sql, size_t size, sqlite3_stmt **stmt);
+int daybook_insert(sqlite3_stmt *stmt, const char *kinds, const unsigned char *rows, size_t size, int *done);
+void daybook_reset(sqlite3_stmt *stmt);
+void daybook_finalize(sqlite3_stmt *stmt);
+int daybook_ignore_triggers(sqlite3 *db);
+void daybook_count_frames(sqlite3 *db, int *frames);
+const char *daybook_message(sqlite3 *db, int *extended, int *errno_);
