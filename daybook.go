@@ -168,19 +168,39 @@ func (d *Daybook) Run(ctx context.Context) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	over := make(chan struct{})
-	var watch sync.WaitGroup
-	watch.Go(func() {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	over, end := context.WithCancel(context.Background())
+	defer end()
+	beside.Go(func() {
 		select {
 		case <-d.views.Failed():
 			stop()
-		case <-over:
+		case <-over.Done():
 		}
 	})
+	beside.Go(func() { d.checkLog(over) })
 	err := d.scheduler.Run(ctx)
-	close(over)
-	watch.Wait()
 	return errors.Join(err, d.views.Err())
+}
+
+// checkLog checks the chain of a long log, slowly, beside other work: of a short one it
+// was done before the views were opened. A log that turns out to be damaged is read from
+// then on and not written.
+func (d *Daybook) checkLog(ctx context.Context) {
+	if d.log.Head().Seq <= projection.CheckedAtStart {
+		return
+	}
+	began := time.Now()
+	err := d.log.Check(ctx, sqlitelog.CheckOptions{})
+	switch {
+	case errors.Is(err, eventlog.ErrDamaged):
+		d.log.Condemn(err)
+	case err != nil && ctx.Err() == nil:
+		d.o.Logger.Warn("the chain of the log could not be checked", "error", err)
+	case err == nil:
+		d.o.Logger.Info("the chain of the log is whole", "events", d.log.Checked(), "took", time.Since(began).Round(time.Second))
+	}
 }
 
 // Handler answers the REST API, the event streams and the page. Writes are answered

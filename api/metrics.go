@@ -41,7 +41,7 @@ func newMetrics(a *API) *metrics {
 	}
 	m.unknown = &route{times: m.timing("other")}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.durations, m.clients, m, viewMetrics{a.Views},
+	registry.MustRegister(m.durations, m.clients, m, viewMetrics{a.Views, a.Log},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "daybook_info", Help: "1, with the version.",
 			ConstLabels: prometheus.Labels{"version": a.Version}}, func() float64 { return 1 }))

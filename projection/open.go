@@ -26,7 +26,7 @@ const (
 	bulkEvents = 500_000
 	// replayLag is how far the file may be behind while the log is replayed: it bounds the
 	// memory that takes.
-	replayLag = 4 * checkpointEvents
+	replayLag = 2 * checkpointEvents
 )
 
 // Options say where the views are kept.

@@ -13,9 +13,9 @@ const (
 	progressEvery = 1 << 15
 	// replayBatch is how many events of a replay are folded as one batch.
 	replayBatch = 1 << 15
-	// checkedAtStart is up to how many events a log has all of its chain checked before
+	// CheckedAtStart is up to how many events a log has all of its chain checked before
 	// the views are opened. In a longer one that is done beside other work.
-	checkedAtStart = 100_000
+	CheckedAtStart = 100_000
 )
 
 // A rebuild in memory makes room for as many tasks as a log of this length has when most
@@ -43,7 +43,7 @@ func (v *Views) replay(ctx context.Context, log eventlog.Log, progress func(done
 		progress = func(done, head int64) {}
 	}
 	r := replay{v: v, shown: v.Seq(), head: log.Head().Seq, progress: progress}
-	if r.seq = r.shown; r.head <= checkedAtStart {
+	if r.seq = r.shown; r.head <= CheckedAtStart {
 		r.seq = 0 // what the views show already is only checked
 	}
 	if err := log.Scan(ctx, r.seq, r.take); err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // textBatch is how many tasks are indexed in one transaction.
-const textBatch = 4096
+const textBatch = 8192
 
 // index has the texts of archived tasks indexed, until stop.
 func (k *keeper) index() {

@@ -30,6 +30,7 @@ type Log struct {
 
 	head    atomic.Pointer[eventlog.Head] // written with mu held
 	failed  atomic.Pointer[error]
+	checked atomic.Int64          // by Check, up to here
 	damaged atomic.Pointer[error] // set by Condemn
 
 	mu      sync.Mutex // held by Append, ErasePayload and Close

@@ -52,6 +52,7 @@ func (l *Log) checkChain(ctx context.Context, after int64, head eventlog.Head, o
 		if err = l.checkChunk(ctx, &c, min(c.seq+scanChunk, head.Seq)); err != nil {
 			break
 		}
+		l.checked.Store(c.seq)
 		if o.Progress != nil {
 			o.Progress(c.seq, head.Seq)
 		}
@@ -102,6 +103,9 @@ func rest(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
+
+// Checked is the last seq that Check has looked at, 0 before.
+func (l *Log) Checked() int64 { return l.checked.Load() }
 
 // Condemn makes the log one that is only read, because it is damaged: from now on Append
 // refuses every entry with an error that wraps eventlog.ErrDamaged and err, and nothing
