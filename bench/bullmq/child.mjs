@@ -176,25 +176,24 @@ const rows = {
 };
 
 /** What the server says that it does before it answers. */
-async function durability() {
+async function facts() {
   const config = await redis.config('GET', 'append*');
   const value = (name) => config[config.indexOf(name) + 1];
   const version = /redis_version:(\S+)/.exec(await redis.info('server'))[1];
   const does = value('appendonly') !== 'yes' ? 'no sync before the answer'
     : value('appendfsync') === 'always' ? 'synced before the answer'
       : value('appendfsync') === 'everysec' ? 'synced up to a second after the answer' : 'no sync before the answer';
-  return `${does} (Redis ${version}, appendonly=${value('appendonly')}, appendfsync=${value('appendfsync')})`;
+  return {
+    durability: `${does} (Redis ${version}, appendonly=${value('appendonly')}, appendfsync=${value('appendfsync')})`,
+    synced: value('appendonly') === 'yes' && value('appendfsync') === 'always',
+    settings: `concurrency ${job.workers}, Node ${process.versions.node}, ioredis with automatic pipelining; tasks that ended are deleted`,
+    pids: [process.pid],
+  };
 }
 
 try {
   await queue.waitUntilReady();
-  say({
-    facts: {
-      durability: await durability(),
-      settings: `concurrency ${job.workers}, Node ${process.versions.node}, ioredis with automatic pipelining; tasks that ended are deleted`,
-      pids: [process.pid],
-    },
-  });
+  say({ facts: await facts() });
   say({ result: await rows[job.row]() });
 } catch (error) {
   say({ error: String(error?.stack ?? error) });

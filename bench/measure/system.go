@@ -51,6 +51,8 @@ type Lagger interface {
 type Facts struct {
 	// Durability is what is on the disk when a submit is acknowledged.
 	Durability string `json:"durability"`
+	// Synced says that the task is on the disk then.
+	Synced bool `json:"synced"`
 	// Settings are what was set other than by default, pools and polls first.
 	Settings string `json:"settings"`
 	// PIDs of the processes that make up the system, without its database server.

@@ -85,6 +85,9 @@ func (c *conductor) measure(ctx context.Context, spec queues.Spec, row measure.R
 	if facts.Durability != "" {
 		s.Facts = facts
 	}
+	if err == nil && facts.Synced != spec.Synced {
+		err = fmt.Errorf("it says of durability %q, which the table would not", facts.Durability)
+	}
 	runs := s.Of(row)
 	if err != nil {
 		runs.Errors = append(runs.Errors, err.Error())

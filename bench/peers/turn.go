@@ -24,7 +24,6 @@ type turn struct {
 	server *servers.Server // nil = needs none
 	job    measure.Job
 	facts  measure.Facts
-	began  time.Time // of the child
 }
 
 // overtime is what a child gets beyond the limits of its job.

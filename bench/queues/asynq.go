@@ -61,13 +61,8 @@ func (a *asynqQueue) Ended(ctx context.Context, n int64) (int64, error) {
 }
 
 func (a *asynqQueue) Facts(ctx context.Context) (measure.Facts, error) {
-	durability, err := redisDurability(ctx, a.job.Server)
-	return measure.Facts{
-		Durability: durability,
-		Settings: fmt.Sprintf("concurrency %d, check interval %v, pool of %d connections; tasks that ended are deleted",
-			a.job.Workers, asynqCheck, a.redis.PoolSize),
-		PIDs: []int{os.Getpid()},
-	}, err
+	return redisFacts(ctx, a.job.Server, fmt.Sprintf("concurrency %d, check interval %v, pool of %d connections; tasks that ended are deleted",
+		a.job.Workers, asynqCheck, a.redis.PoolSize))
 }
 
 func (a *asynqQueue) Close() error {
@@ -77,26 +72,29 @@ func (a *asynqQueue) Close() error {
 	return errors.Join(a.client.Close(), a.inspector.Close())
 }
 
-// redisDurability asks the server what it does before it answers.
-func redisDurability(ctx context.Context, address string) (string, error) {
+// redisFacts asks the server what it does before it answers.
+func redisFacts(ctx context.Context, address, settings string) (f measure.Facts, err error) {
+	f.Settings, f.PIDs = settings, []int{os.Getpid()}
 	client := redis.NewClient(&redis.Options{Addr: address})
 	defer client.Close()
 	info, err := client.InfoMap(ctx, "server").Result()
 	if err != nil {
-		return "", err
+		return f, err
 	}
 	config, err := client.ConfigGet(ctx, "append*").Result()
 	if err != nil {
-		return "", err
+		return f, err
 	}
 	does := "no sync before the answer"
 	if config["appendonly"] == "yes" {
 		switch config["appendfsync"] {
 		case "always":
+			f.Synced = true
 			does = "synced before the answer"
 		case "everysec":
 			does = "synced up to a second after the answer"
 		}
 	}
-	return fmt.Sprintf("%s (Redis %s, appendonly=%s, appendfsync=%s)", does, info["Server"]["redis_version"], config["appendonly"], config["appendfsync"]), nil
+	f.Durability = fmt.Sprintf("%s (Redis %s, appendonly=%s, appendfsync=%s)", does, info["Server"]["redis_version"], config["appendonly"], config["appendfsync"])
+	return f, nil
 }

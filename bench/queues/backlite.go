@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
 	"time"
 
 	"daybook/bench/measure"
@@ -76,12 +75,7 @@ func (b *backliteQueue) Ended(ctx context.Context, n int64) (int64, error) {
 }
 
 func (b *backliteQueue) Facts(ctx context.Context) (measure.Facts, error) {
-	durability, err := sqliteDurability(ctx, b.db)
-	return measure.Facts{
-		Durability: durability,
-		Settings:   fmt.Sprintf("%d workers, no polling, 1 connection; tasks that ended are deleted", b.job.Workers),
-		PIDs:       []int{os.Getpid()},
-	}, err
+	return sqliteFacts(ctx, b.db, fmt.Sprintf("%d workers, no polling, 1 connection; tasks that ended are deleted", b.job.Workers))
 }
 
 func (b *backliteQueue) Close() error {

@@ -132,20 +132,12 @@ func succeeded(views *projection.Views) (n int64) {
 	return n
 }
 
-// Lag is how many events the views are behind the log. Views in memory are applied
-// before a command is answered, so that an answered command is always in them.
-func (q *daybookQueue) Lag() int64 { return viewLag(q.daybook.Views()) }
-
-// viewLag asks for the lag of views that are written later than the log, if there are any.
-func viewLag(views any) int64 {
-	if v, ok := views.(interface{ Lag() int64 }); ok {
-		return v.Lag()
-	}
-	return 0
-}
+// Lag is how many events the file of ended tasks does not have yet. Memory has them.
+func (q *daybookQueue) Lag() int64 { return q.daybook.Views().Stats().Lag }
 
 func (q *daybookQueue) Facts(ctx context.Context) (measure.Facts, error) {
 	return measure.Facts{
+		Synced:     true,
 		Durability: "synced before the answer: " + daybookDurability,
 		Settings:   fmt.Sprintf("%d slots, no polling; every event and payload is kept", q.workers),
 		PIDs:       []int{os.Getpid()},
@@ -161,7 +153,7 @@ func (q *daybookQueue) Close() error {
 	return errors.Join(<-q.ran, q.daybook.Close())
 }
 
-// quoted is the payload as the body of a submit over HTTP.
+// submitBody is the payload as the body of a submit over HTTP.
 func submitBody() string { return `{"task_type":"NOOP","parameters":` + measure.Payload + `}` }
 
 // batchBody is the body of a submit of n tasks over HTTP.

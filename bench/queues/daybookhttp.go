@@ -127,6 +127,7 @@ const lagMetric = "daybook_view_file_lag_events"
 
 func (d *daybookHTTP) Facts(ctx context.Context) (measure.Facts, error) {
 	return measure.Facts{
+		Synced:     true,
 		Durability: "synced before the answer: " + daybookDurability,
 		Settings:   fmt.Sprintf("%d slots, no polling; a server process of its own, a keep-alive connection a caller; every event and payload is kept", d.job.Workers),
 		PIDs:       []int{d.server.Process.Pid},

@@ -15,10 +15,9 @@ import (
 
 // floor is no queue: it can be submitted to and does the least that a queue must do.
 type floor struct {
-	caller     func() (measure.Caller, error)
-	durability func(context.Context) (string, error)
-	settings   string
-	close      func() error
+	caller func() (measure.Caller, error)
+	facts  func(context.Context) (measure.Facts, error)
+	close  func() error
 }
 
 func (f *floor) Caller() (measure.Caller, error) { return f.caller() }
@@ -29,12 +28,13 @@ func (f *floor) Work(context.Context) error { return nil }
 // Ended is always 0.
 func (f *floor) Ended(context.Context, int64) (int64, error) { return 0, nil }
 
-func (f *floor) Facts(ctx context.Context) (measure.Facts, error) {
-	durability, err := f.durability(ctx)
-	return measure.Facts{Durability: durability, Settings: f.settings, PIDs: []int{os.Getpid()}}, err
-}
+func (f *floor) Facts(ctx context.Context) (measure.Facts, error) { return f.facts(ctx) }
 
 func (f *floor) Close() error { return f.close() }
+
+func known(f measure.Facts) func(context.Context) (measure.Facts, error) {
+	return func(context.Context) (measure.Facts, error) { return f, nil }
+}
 
 // openSyncFloor appends 4 KiB to a file and syncs it.
 func openSyncFloor(_ context.Context, j measure.Job, _ *measure.Hits) (measure.System, error) {
@@ -52,9 +52,8 @@ func openSyncFloor(_ context.Context, j measure.Job, _ *measure.Hits) (measure.S
 				return file.Sync()
 			}), nil
 		},
-		durability: func(context.Context) (string, error) { return "fsync", nil },
-		settings:   "one caller, 4 KiB a call",
-		close:      file.Close,
+		facts: known(measure.Facts{Durability: "fsync", Synced: true, Settings: "one caller, 4 KiB a call"}),
+		close: file.Close,
 	}, nil
 }
 
@@ -72,10 +71,11 @@ func openSQLiteFloor(ctx context.Context, j measure.Job, _ *measure.Hits) (measu
 		return nil, err
 	}
 	return &floor{
-		caller:     func() (measure.Caller, error) { return same(bareInsert{db, insert}.submit), nil },
-		durability: func(ctx context.Context) (string, error) { return sqliteDurability(ctx, db) },
-		settings:   "database/sql, one prepared insert, one table, no index",
-		close:      db.Close,
+		caller: func() (measure.Caller, error) { return same(bareInsert{db, insert}.submit), nil },
+		facts: func(ctx context.Context) (measure.Facts, error) {
+			return sqliteFacts(ctx, db, "database/sql, one prepared insert, one table, no index")
+		},
+		close: db.Close,
 	}, nil
 }
 
@@ -116,8 +116,7 @@ func openHTTPFloor(context.Context, measure.Job, *measure.Hits) (measure.System,
 		caller: func() (measure.Caller, error) {
 			return dialHTTP(listener.Addr().String(), func(int) (string, string) { return "/", submitBody() })
 		},
-		durability: func(context.Context) (string, error) { return "nothing is kept", nil },
-		settings:   "load and server in one process",
+		facts: known(measure.Facts{Durability: "nothing is kept", Settings: "load and server in one process"}),
 		close: func() error {
 			err := server.Close()
 			served.Wait()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -88,12 +87,8 @@ func (g *goqiteQueue) Ended(ctx context.Context, n int64) (int64, error) {
 }
 
 func (g *goqiteQueue) Facts(ctx context.Context) (measure.Facts, error) {
-	durability, err := sqliteDurability(ctx, g.db)
-	return measure.Facts{
-		Durability: durability,
-		Settings:   fmt.Sprintf("job limit %d, poll %v, 1 connection; many a call: one transaction; tasks that ended are deleted", g.job.Workers, goqitePoll),
-		PIDs:       []int{os.Getpid()},
-	}, err
+	return sqliteFacts(ctx, g.db, fmt.Sprintf("job limit %d, poll %v, 1 connection; many a call: one transaction; tasks that ended are deleted",
+		g.job.Workers, goqitePoll))
 }
 
 func (g *goqiteQueue) Close() error {

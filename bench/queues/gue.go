@@ -3,7 +3,6 @@ package queues
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -85,13 +84,8 @@ func (g *gueQueue) Ended(ctx context.Context, n int64) (int64, error) {
 }
 
 func (g *gueQueue) Facts(ctx context.Context) (measure.Facts, error) {
-	durability, err := postgresDurability(ctx, g.pool)
-	return measure.Facts{
-		Durability: durability,
-		Settings: fmt.Sprintf("%d workers, each with a connection of its own, poll %v; pool of %d connections; tasks that ended are deleted",
-			g.workers, guePoll, g.pool.Config().MaxConns),
-		PIDs: []int{os.Getpid()},
-	}, err
+	return postgresFacts(ctx, g.pool, fmt.Sprintf("%d workers, each with a connection of its own, poll %v; pool of %d connections; tasks that ended are deleted",
+		g.workers, guePoll, g.pool.Config().MaxConns))
 }
 
 func (g *gueQueue) Close() error {

@@ -5,13 +5,11 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"daybook/bench/measure"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -78,9 +76,7 @@ func openRiverSQLite(synchronous string) measure.Opener {
 		r.left = func(ctx context.Context) (int64, error) { return count(ctx, db, riverUnended) }
 		r.close = db.Close
 		r.facts = func(ctx context.Context) (measure.Facts, error) {
-			durability, err := sqliteDurability(ctx, db)
-			return measure.Facts{Durability: durability, PIDs: []int{os.Getpid()},
-				Settings: fmt.Sprintf("%d workers, fetch cooldown %v, poll %v, 1 connection", j.Workers, riverCooldown, poll)}, err
+			return sqliteFacts(ctx, db, fmt.Sprintf("%d workers, fetch cooldown %v, poll %v, 1 connection", j.Workers, riverCooldown, poll))
 		}
 		return r, nil
 	}
@@ -102,10 +98,8 @@ func openRiverPostgres(ctx context.Context, j measure.Job, hits *measure.Hits) (
 	}
 	r.close = func() error { pool.Close(); return nil }
 	r.facts = func(ctx context.Context) (measure.Facts, error) {
-		durability, err := postgresDurability(ctx, pool)
-		return measure.Facts{Durability: durability, PIDs: []int{os.Getpid()},
-			Settings: fmt.Sprintf("%d workers, fetch cooldown %v, poll %v beside NOTIFY, %d connections; many a call: InsertManyFast",
-				j.Workers, riverCooldown, poll, pool.Config().MaxConns)}, err
+		return postgresFacts(ctx, pool, fmt.Sprintf("%d workers, fetch cooldown %v, poll %v beside NOTIFY, %d connections; many a call: InsertManyFast",
+			j.Workers, riverCooldown, poll, pool.Config().MaxConns))
 	}
 	return r, nil
 }
@@ -146,28 +140,4 @@ func (r *riverQueue[TTx]) Close() error {
 		}
 	}
 	return r.close()
-}
-
-// openPostgres connects to a server that has no password.
-func openPostgres(ctx context.Context, address string, connections int) (*pgxpool.Pool, error) {
-	return pgxpool.New(ctx, fmt.Sprintf("postgres://postgres@%s/postgres?sslmode=disable&pool_max_conns=%d", address, connections))
-}
-
-// postgresDurability asks the server what it does at a commit.
-func postgresDurability(ctx context.Context, pool *pgxpool.Pool) (string, error) {
-	values := map[string]string{}
-	for _, name := range []string{"server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers", "max_wal_size"} {
-		var value string
-		if err := pool.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value); err != nil {
-			return "", err
-		}
-		values[name] = value
-	}
-	does := "no sync at a commit"
-	if values["fsync"] == "on" && values["synchronous_commit"] == "on" {
-		does = "synced at every commit"
-	}
-	return fmt.Sprintf("%s (PostgreSQL %s, fsync=%s, synchronous_commit=%s, full_page_writes=%s, wal_sync_method=%s, shared_buffers=%s, max_wal_size=%s)",
-		does, values["server_version"], values["fsync"], values["synchronous_commit"], values["full_page_writes"],
-		values["wal_sync_method"], values["shared_buffers"], values["max_wal_size"]), nil
 }

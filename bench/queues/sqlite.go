@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
+
+	"daybook/bench/measure"
 
 	_ "github.com/mattn/go-sqlite3" // the driver, the same one for all
 )
@@ -22,24 +25,26 @@ func openSQLite(dir, synchronous string) (*sql.DB, error) {
 	return db, nil
 }
 
-// sqliteDurability asks the database what it does at a commit.
-func sqliteDurability(ctx context.Context, db *sql.DB) (string, error) {
+// sqliteFacts asks the database what it does at a commit.
+func sqliteFacts(ctx context.Context, db *sql.DB, settings string) (f measure.Facts, err error) {
+	f.Settings, f.PIDs = settings, []int{os.Getpid()}
 	var journal, version string
 	var synchronous int
 	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil {
-		return "", err
+		return f, err
 	}
 	if err := db.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
-		return "", err
+		return f, err
 	}
 	if err := db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
-		return "", err
+		return f, err
 	}
 	does := "no sync at a commit"
-	if synchronous >= 2 {
+	if f.Synced = synchronous >= 2; f.Synced {
 		does = "synced at every commit"
 	}
-	return fmt.Sprintf("%s (SQLite %s, journal_mode=%s, synchronous=%d)", does, version, journal, synchronous), nil
+	f.Durability = fmt.Sprintf("%s (SQLite %s, journal_mode=%s, synchronous=%d)", does, version, journal, synchronous)
+	return f, nil
 }
 
 // count asks for one number.

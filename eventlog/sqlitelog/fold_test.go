@@ -47,6 +47,10 @@ func TestAReaderInTheWayDelaysTheCopyingAndNothingElse(t *testing.T) {
 		}
 		must(t, appendMuch(t, log))
 	}
+	log.writer.folder.group.Wait()
+	if f := log.writer.folder; f.copied > f.frames {
+		t.Errorf("%d pages of %d count as copied: those of the WAL before", f.copied, f.frames)
+	}
 	if n, err := scanAll(t.Context(), log); n != log.Head().Seq || err != nil {
 		t.Errorf("%d events, %v", n, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -95,10 +96,15 @@ func BenchmarkAdd(b *testing.B) {
 				cpu += spentCPU()
 				done += size
 			}
-			file, _ := x.Sizes()
+			var held runtime.MemStats
+			m.text = nil
+			runtime.GC()
+			runtime.ReadMemStats(&held)
+			b.ReportMetric(float64(held.HeapAlloc)/(1<<20), "held-MiB")
+			file, wal := x.Sizes()
 			b.ReportMetric(float64(done)/b.Elapsed().Seconds(), "docs/s")
 			b.ReportMetric(float64(done)/cpu.Seconds(), "docs/cpu-s")
-			b.ReportMetric(float64(file)/float64(done), "file-B/doc")
+			b.ReportMetric(float64(file+wal)/float64(done), "file-B/doc")
 			b.ReportMetric(float64(x.w.state.newBytes)/float64(done), "written-B/doc")
 		})
 	}

@@ -309,3 +309,21 @@ func killed(path string) {
 	}
 	fmt.Println("not killed", err)
 }
+
+func TestADocumentIsWrittenAboutOnceATier(t *testing.T) {
+	x := opened(t, filepath.Join(t.TempDir(), "text.db"))
+	defer x.Close()
+	for n := int64(1); n <= 600; n++ { // four tiers
+		add(t, x, docsOf(n, n, "one by one"), n)
+	}
+	kept := int64(0)
+	for _, g := range x.w.state.open {
+		kept += g.bytes
+	}
+	if got := x.w.state.newBytes; got > 15*kept {
+		t.Errorf("%d bytes written to keep %d", got, kept)
+	}
+	if n := len(x.w.state.open); n > 4*7 {
+		t.Errorf("%d segments", n)
+	}
+}

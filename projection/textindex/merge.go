@@ -11,30 +11,39 @@ import (
 // mergeDue makes one segment of many small ones, until no tier has too many. Only
 // neighbours in age are merged, so that the newer of two documents stays the newer.
 func (w *writer) mergeDue(ctx context.Context, s *state) error {
-	for tier := 0; ; {
-		from := len(s.open)
-		for from > 0 && w.limits.tier(s.open[from-1]) <= tier {
-			from--
-		}
-		total := 0
-		for _, g := range s.open {
-			total += g.docs
-		}
-		switch {
-		case len(s.open)-from >= w.limits.fan:
-		case total > w.limits.docs && len(s.open) > 1:
-			from = 0
-		case from == 0:
+	for {
+		from := w.due(s)
+		if from < 0 {
 			return nil
-		default:
-			tier++
-			continue
 		}
 		if err := w.merge(ctx, s, from); err != nil {
 			return err
 		}
-		tier = 0
 	}
+}
+
+// due returns the first of the open segments to merge, -1 when there is nothing to do:
+// the newest ones up to a tier when there is a fan of that tier, or all when they fill a
+// segment or are many because large and small ones took turns.
+func (w *writer) due(s *state) int {
+	total := 0
+	for _, g := range s.open {
+		total += g.docs
+	}
+	if len(s.open) > 1 && total > w.limits.docs || len(s.open) > 8*w.limits.fan {
+		return 0
+	}
+	from := len(s.open)
+	for tier := 0; from > 0; tier++ {
+		n := 0
+		for ; from > 0 && w.limits.tier(s.open[from-1]) <= tier; from-- {
+			n++
+		}
+		if n >= w.limits.fan {
+			return from
+		}
+	}
+	return -1
 }
 
 // settle merges all that may be merged: what comes is sealed and ends their run.

@@ -170,7 +170,7 @@ func whole(t *rapid.T, x *Index) {
 			t.Fatalf("%s: %d, %v, want %d", sql, got, err, want)
 		}
 	}
-	if got := len(x.w.state.open); got > 60 {
+	if got := len(x.w.state.open); got > 8*small.fan {
 		t.Fatalf("%d segments wait for a merge", got)
 	}
 }

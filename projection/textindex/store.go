@@ -56,7 +56,7 @@ type state struct {
 	docs     int64
 	next     int64     // id for the next segment
 	open     []segment // those that may still be merged, the oldest first
-	newBytes int64     // written so far, for tests and benchmarks
+	newBytes int64     // written since it was opened, for tests and benchmarks
 }
 
 // segment is a row of segments.

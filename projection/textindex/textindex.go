@@ -101,7 +101,7 @@ func size(path string) int64 {
 
 // Add puts the documents into the index and moves Through, in one transaction: on an
 // error nothing is changed. Best are some thousands of documents at a time. It takes up to
-// 24 MiB beside them, and merges older segments when it is their turn.
+// 16 MiB beside them and a page cache of 8 MiB, and merges older segments when it is their turn.
 func (x *Index) Add(ctx context.Context, docs []Doc, through int64) error {
 	m, err := x.w.add(ctx, docs, through)
 	if err != nil {

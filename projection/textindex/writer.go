@@ -18,7 +18,7 @@ type limits struct {
 	heavy int   // words from which on a prefix has a row of its own
 }
 
-var usual = limits{docs: maxDocs, bytes: 32 << 20, pairs: 1 << 20, words: 1 << 17, text: 2 << 20, fan: 8, heavy: 2048}
+var usual = limits{docs: maxDocs, bytes: 32 << 20, pairs: 1 << 19, words: 1 << 17, text: 2 << 20, fan: 8, heavy: 2048}
 
 // sealed tells whether a segment is as large as it gets. Two that are not always fit
 // into one.
