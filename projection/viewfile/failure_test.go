@@ -390,3 +390,42 @@ func TestIDsInAnyOrderAreFoundByTheirBounds(t *testing.T) {
 		t.Errorf("want %d, got %d (%v)", want, n, err)
 	}
 }
+
+func TestATaskWithALaterEventIsNotFound(t *testing.T) {
+	f := open(t, filled(t, 10))
+	defer func() { ok(t, f.Close()) }()
+	ctx := context.Background()
+	r, err := f.Take(ctx)
+	ok(t, err)
+	defer r.Close()
+	ok(t, r.Fix())
+	var newest int64
+	for i := range 10 {
+		var row Row
+		makeRow(&row, i)
+		newest = max(newest, row.Task.LastSeq)
+	}
+	for last, want := range map[int64]int64{newest: 10, newest - 1: 9} {
+		if n, err := r.Count(ctx, &Query{LastSeq: last}, 100); err != nil || n != want {
+			t.Errorf("up to seq %d: want %d tasks, got %d (%v)", last, want, n, err)
+		}
+	}
+}
+
+func TestABulkDoesNotEndWhileAReaderIsFixed(t *testing.T) {
+	f := open(t, temp(t))
+	defer func() { ok(t, f.Close()) }()
+	ok(t, f.write.conn.Do("PRAGMA busy_timeout = 1"))
+	ok(t, f.StartBulk())
+	r, err := f.Take(context.Background())
+	ok(t, err)
+	ok(t, r.Fix())
+	rows := make([]Row, 10)
+	makeRows(rows, 0)
+	archiveRange(t, f, rows, 0)
+	if err := f.EndBulk(nil); !errors.Is(err, ErrReaders) {
+		t.Errorf("want ErrReaders, got %v", err)
+	}
+	r.Close()
+	ok(t, f.EndBulk(nil))
+}

@@ -301,6 +301,20 @@ func compareImage(t *rapid.T, f *File, m *model) {
 	s, err := f.State()
 	must(t, err)
 	same(t, "state", m.state, s)
+	keyed, archived := int64(0), int64(0)
+	for _, r := range m.in(InArchive) {
+		archived++
+		if r.row.Task.IdempotencyKey != "" {
+			keyed++
+		}
+	}
+	for sql, want := range map[string]int64{
+		"SELECT count(*) FROM keys": keyed, "SELECT coalesce(sum(n), 0) FROM terms WHERE term = 0": archived,
+	} {
+		n, err := f.write.conn.Number(sql)
+		must(t, err)
+		same(t, sql, want, n)
+	}
 }
 
 func TestTheFileSaysWhatAMapWouldSay(t *testing.T) {
