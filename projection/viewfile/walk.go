@@ -9,7 +9,6 @@ type room struct {
 	found, other set
 	heads        []head
 	entries      []entry
-	chunks       int64 // how many there are
 }
 
 // head is the newest block of a term that has not been walked yet.
