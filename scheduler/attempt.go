@@ -39,6 +39,9 @@ type attempt struct {
 	task   task.Task // as it started
 	ctx    context.Context
 	end    context.CancelCauseFunc
+	// parameters of the task when it starts in the round that submits it, else nil: the
+	// attempt then reads them.
+	parameters []byte
 
 	// Owned by the loop.
 	settled bool         // its end has been decided, with the handler or without
@@ -110,9 +113,11 @@ func (a *attempt) call() (outcome Outcome, err error) {
 			err = &panicked{stack}
 		}
 	}()
-	parameters, err := a.s.o.Payloads.Get(a.ctx, a.task.SubmitSeq)
-	if err != nil {
-		return Outcome{}, fmt.Errorf("read the parameters: %w", err)
+	parameters := a.parameters
+	if parameters == nil {
+		if parameters, err = a.s.o.Payloads.Get(a.ctx, a.task.SubmitSeq); err != nil {
+			return Outcome{}, fmt.Errorf("read the parameters: %w", err)
+		}
 	}
 	return a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: parameters, Report: a.report})
 }

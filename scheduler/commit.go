@@ -63,8 +63,13 @@ func (l *loop) land(t *turn, results []eventlog.Result) error {
 	l.answer(t, results)
 	if next := l.opened; next != nil {
 		next.stored.close() // the views have moved
-		if next.under = nil; !exact {
+		next.under = nil
+		switch {
+		case !exact:
 			l.opened = l.decideAgain(next)
+		case len(next.entries) == 0: // its replies rest on what has just landed
+			l.answer(next, nil)
+			next.replies = emptied(next.replies)
 		}
 	}
 	l.recycle(t)

@@ -63,11 +63,13 @@ func (l *loop) launched(starts []start, err error) {
 	}
 	for i := range starts {
 		s := &starts[i]
-		if s.node.submitted != nil {
-			s.started.SubmitSeq = s.node.submitted.Seq
+		var parameters []byte
+		if first := s.node.submitted; first != nil {
+			s.started.SubmitSeq, parameters = first.Seq, first.Payload
 		}
 		s.started.LastSeq = s.event.Seq
 		a := l.s.newAttempt(&s.started, s.node.stream)
+		a.parameters = parameters
 		l.holders[a.id] = a
 		l.live++
 		go a.run()

@@ -200,13 +200,21 @@ func appendValue(dst []byte, p any) ([]byte, bool) {
 		dst = hex.AppendEncode(dst, p[:])
 		return append(dst, '"'), *p != [32]byte{}
 	case *ulid.ULID:
-		return appendString(dst, p.String()), *p != ulid.ULID{}
+		return appendID(dst, p), *p != ulid.ULID{}
 	case *Code:
 		return appendString(dst, p.String()), *p != CodeNone
 	case *BackoffKind:
 		return appendString(dst, p.String()), *p != Exponential
 	}
 	panic("task: a field without a writer")
+}
+
+func appendID(dst []byte, id *ulid.ULID) []byte {
+	var name [ulid.EncodedSize]byte
+	_ = id.MarshalTextTo(name[:]) // the buffer has the right size
+	dst = append(dst, '"')
+	dst = append(dst, name[:]...)
+	return append(dst, '"')
 }
 
 func appendStrings(dst []byte, list []string) []byte {
