@@ -1,13 +1,94 @@
 package main
 
-import "runtime/debug"
+import (
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"runtime/debug"
+	"strconv"
+	"strings"
+)
 
-// gcPercent lets the heap grow to this much over what is live before it is collected.
-const gcPercent = 200
+const (
+	// gcPercent lets the heap grow to this much over what is live before it is collected.
+	gcPercent = 200
+	// leastLimit is the smallest soft limit that is set: below it a limit costs more time
+	// than it saves memory.
+	leastLimit = 256 << 20
+)
 
-// tuneMemory trades memory for fewer collections. What GOGC in the environment says wins.
+// tuneMemory trades memory for fewer collections as long as there is memory: near three
+// quarters of what the machine, or the control group, allows it collects sooner. What GOGC
+// and GOMEMLIMIT in the environment say wins.
 func tuneMemory() {
-	if before := debug.SetGCPercent(gcPercent); before != 100 {
-		debug.SetGCPercent(before)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		if limit := memoryLimit(os.DirFS("/")); limit > 0 {
+			debug.SetMemoryLimit(limit)
+		}
+	}
+}
+
+// memoryLimit is three quarters of the memory there is, at least leastLimit; 0 when nothing
+// tells how much that is, as outside Linux. The rest is for SQLite's caches, which the Go
+// runtime does not count, and for the files that the kernel keeps.
+func memoryLimit(machine fs.FS) int64 {
+	total := int64(math.MaxInt64)
+	for _, name := range limitFiles(machine) {
+		if text, err := fs.ReadFile(machine, name); err == nil {
+			if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 {
+				total = min(total, n) // "max" is no number
+			}
+		}
+	}
+	if text, err := fs.ReadFile(machine, "proc/meminfo"); err == nil {
+		total = min(total, memTotal(string(text)))
+	}
+	if total == math.MaxInt64 {
+		return 0
+	}
+	return max(total/4*3, leastLimit)
+}
+
+// limitFiles lists where the limits of the control groups of this process stand, those
+// around them included.
+func limitFiles(machine fs.FS) (paths []string) {
+	text, _ := fs.ReadFile(machine, "proc/self/cgroup")
+	for line := range strings.Lines(string(text)) {
+		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(fields) != 3 {
+			continue
+		}
+		root, name := "", ""
+		switch {
+		case fields[0] == "0" && fields[1] == "":
+			root, name = "sys/fs/cgroup", "memory.max"
+		case fields[1] == "memory":
+			root, name = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+		default:
+			continue
+		}
+		for group := path.Clean("/" + fields[2]); ; group = path.Dir(group) {
+			paths = append(paths, path.Join(root, group, name))
+			if group == "/" {
+				break
+			}
+		}
+	}
+	return paths
+}
+
+// memTotal reads the memory of the machine, in bytes, from /proc/meminfo.
+func memTotal(text string) int64 {
+	for line := range strings.Lines(text) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "MemTotal:" && fields[2] == "kB" {
+			if n, err := strconv.ParseInt(fields[1], 10, 64); err == nil && n > 0 {
+				return n << 10
+			}
+		}
+	}
+	return math.MaxInt64
 }
