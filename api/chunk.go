@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"daybook/eventlog"
 
@@ -31,13 +32,18 @@ type chunk struct {
 	from int64
 	once sync.Once
 	parcel
-	err error
+	err  error
+	size atomic.Int64 // bytes, once it is made
 }
 
 // since returns events after from, up to told at most. Only the first who asks makes it.
 func (s *chunks) since(a *API, from, told int64) (parcel, error) {
 	c := s.slot(from)
-	c.once.Do(func() { c.parcel, c.err = a.encodeChunk(a.stopping, from, told, &eventlog.Filter{}) })
+	c.once.Do(func() {
+		if c.parcel, c.err = a.encodeChunk(a.stopping, from, told, &eventlog.Filter{}); c.event != nil {
+			c.size.Store(int64(cap(c.event.Data)))
+		}
+	})
 	if c.err != nil {
 		s.forget(c)
 	}
@@ -67,6 +73,18 @@ func (s *chunks) forget(c *chunk) {
 			s.recent[i] = nil
 		}
 	}
+}
+
+// bytes is what the chunks kept hold.
+func (s *chunks) bytes() (n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.recent {
+		if c != nil {
+			n += c.size.Load()
+		}
+	}
+	return n
 }
 
 // pullLog makes what comes after the connection's seq: shared if it stands near the head

@@ -119,6 +119,13 @@ func (h *herald) take(c *connection) bool {
 	return true
 }
 
+// idle is how many connections wait.
+func (h *herald) idle() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.waiting)
+}
+
 // await returns when there are no clients. The server is stopping: no new ones come.
 func (h *herald) await() {
 	h.mu.Lock()

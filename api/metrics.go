@@ -27,6 +27,7 @@ var (
 	headDesc     = prometheus.NewDesc("daybook_log_head_seq", "Seq of the last event of the log.", nil, nil)
 	viewDesc     = prometheus.NewDesc("daybook_view_seq", "Seq that the views have applied.", nil, nil)
 	cacheDesc    = prometheus.NewDesc("daybook_payload_cache_bytes", "Bytes in the cache of payloads.", nil, nil)
+	entriesDesc  = prometheus.NewDesc("daybook_payload_cache_entries", "Payloads in the cache.", nil, nil)
 	stateDesc    = prometheus.NewDesc("daybook_scheduler_state", "1 for each state that the scheduler is in.", []string{"state"}, nil)
 )
 
@@ -51,9 +52,10 @@ func newMetrics(a *API) *metrics {
 
 // Describe tells the registry what Collect gives.
 func (m *metrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{tasksDesc, attemptsDesc, slotsDesc, commandsDesc, walDesc, headDesc, viewDesc, cacheDesc, stateDesc} {
+	for _, d := range []*prometheus.Desc{tasksDesc, attemptsDesc, slotsDesc, commandsDesc, walDesc, headDesc, viewDesc, cacheDesc, entriesDesc, stateDesc} {
 		out <- d
 	}
+	describeStores(out)
 }
 
 // Collect reads the numbers when they are asked for, so that nobody has to keep them.
@@ -73,12 +75,10 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	gauge(stateDesc, flagged(state.Draining), "draining")
 	gauge(stateDesc, flagged(state.Full), "full")
 	gauge(stateDesc, flagged(state.Failed), "failed")
-	if log, ok := m.api.Log.(interface{ WALSize() int64 }); ok {
-		gauge(walDesc, float64(log.WALSize()))
-	}
+	gauge(stateDesc, flagged(state.Damaged), "damaged")
 	gauge(headDesc, float64(m.api.Log.Head().Seq))
 	gauge(viewDesc, float64(seq))
-	gauge(cacheDesc, float64(m.api.Payloads.Bytes()))
+	m.collectStores(gauge)
 }
 
 func flagged(on bool) float64 {

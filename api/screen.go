@@ -3,6 +3,7 @@ package api
 import (
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/r3labs/sse/v2"
@@ -31,6 +32,7 @@ type screen struct {
 	data []byte
 	out  *sse.Event // seq and data as they go out
 	err  error
+	size atomic.Int64 // bytes, once it is made
 }
 
 // since returns the message of what changed after from. Only the first who asks makes it.
@@ -39,6 +41,7 @@ func (s *screens) since(a *API, from int64) (*screen, error) {
 	m.once.Do(func() {
 		m.seq, m.data, m.err = a.encodeScreen(from)
 		m.out = message("", m.seq, m.data)
+		m.size.Store(int64(cap(m.data)))
 	})
 	return m, m.err
 }
@@ -66,6 +69,18 @@ func (s *screens) slot(from int64) *screen {
 	s.recent[s.at] = m
 	s.at = (s.at + 1) % len(s.recent)
 	return m
+}
+
+// bytes is what the messages kept hold.
+func (s *screens) bytes() (n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.recent {
+		if m != nil {
+			n += m.size.Load()
+		}
+	}
+	return n
 }
 
 // encodeScreen makes {"seq","rows","truncated","counts","state"}. The rows are in summary

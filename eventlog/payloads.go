@@ -81,6 +81,13 @@ func (p *Payloads) Bytes() int {
 	return p.bytes
 }
 
+// Len is how many bodies the cache holds now.
+func (p *Payloads) Len() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.recent.Len()
+}
+
 // drop removes an entry; mu is held.
 func (p *Payloads) drop(at *list.Element) {
 	e := p.recent.Remove(at).(payloadEntry)

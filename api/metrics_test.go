@@ -1,0 +1,95 @@
+package api
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"daybook/eventlog/sqlitelog"
+)
+
+// metric is the sum of one metric over its labels, by the server's own word.
+func (h *house) metric(name string) float64 {
+	h.Helper()
+	var sum float64
+	found := false
+	for line := range strings.Lines(h.want("GET", "/metrics", "").body) {
+		if rest, ok := strings.CutPrefix(line, name); ok && (rest[0] == ' ' || rest[0] == '{') {
+			n, err := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(strings.TrimSpace(line), ' ')+1:]), 64)
+			if err != nil {
+				h.Fatal(err)
+			}
+			sum, found = sum+n, true
+		}
+	}
+	if !found {
+		h.Fatal("there is no ", name)
+	}
+	return sum
+}
+
+func TestEveryStoreHasAMetricThatMoves(t *testing.T) {
+	log, err := sqlitelog.Open(t.Context(), sqlitelog.Options{Dir: filepath.Join(t.TempDir(), "data"), MinFree: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h := open(t, log)
+	moving := []string{
+		"daybook_tasks", "daybook_log_head_seq", "daybook_view_seq", "daybook_log_wal_bytes", "daybook_log_bytes",
+		"daybook_log_ring_events", "daybook_log_ring_bytes", "daybook_payload_cache_bytes", "daybook_payload_cache_entries",
+		"daybook_view_tasks_in_memory", "daybook_sse_clients", "daybook_sse_waiting", "daybook_sse_shared_bytes",
+		"daybook_attempts_running",
+	}
+	h.until(h.submit(`{"task_type":"ECHO"}`), "SUCCESS")
+	before := map[string]float64{}
+	for _, name := range moving {
+		before[name] = h.metric(name)
+	}
+	l, s := h.listen("/api/log/stream"), h.listen("/api/stream")
+	l.must(t)
+	s.must(t)
+	for range 20 {
+		id := h.submit(`{"task_type":"ECHO","parameters":{"text":"` + strings.Repeat("x", 1000) + `"}}`)
+		h.until(id, "SUCCESS")
+	}
+	held := h.submit(`{"task_type":"HOLD"}`)
+	h.until(held, "RUNNING")
+	l.must(t)
+	s.must(t)
+	for h.metric("daybook_sse_waiting") != 2 { // each asking takes its time
+	}
+	for _, name := range moving {
+		if after := h.metric(name); after <= before[name] {
+			t.Errorf("%s went from %v to %v", name, before[name], after)
+		}
+	}
+	for _, name := range []string{
+		"daybook_commands_waiting", "daybook_slots", "daybook_scheduler_state", "daybook_info", "daybook_view_file_lag_events",
+		"daybook_view_file_bytes", "daybook_view_file_wal_bytes", "daybook_text_tasks", "daybook_text_lag_tasks",
+		"daybook_text_bytes", "go_goroutines", "process_open_fds", "process_resident_memory_bytes",
+	} {
+		h.metric(name)
+	}
+	h.letGo(held)
+	h.until(held, "SUCCESS")
+}
+
+func TestEveryMetricOfOursHasAHelpText(t *testing.T) {
+	h := open(t, nil)
+	help := map[string]bool{}
+	for line := range strings.Lines(h.want("GET", "/metrics", "").body) {
+		fields := strings.SplitN(strings.TrimSpace(line), " ", 4)
+		if len(fields) == 4 && fields[1] == "HELP" && strings.HasSuffix(fields[3], ".") {
+			help[fields[2]] = true
+		}
+		if len(fields) == 4 && fields[1] == "TYPE" && strings.HasPrefix(fields[2], "daybook_") && !help[fields[2]] {
+			t.Error(fields[2], "has no help text")
+		}
+	}
+}
