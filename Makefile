@@ -83,7 +83,7 @@ bench-curves: ## Measure and draw costs over 1,000 to MAX (1000000) tasks
 
 .PHONY: bench-peers
 bench-peers: ## Measure Daybook beside other task queues (WRITE=1: into the docs)
-	cd bench && $(GO) run ./peers $(if $(WRITE),-write ../docs/performance.md)
+	cd bench && $(GO) run ./peers $(if $(WRITE),-write ../docs/performance.md) $(PEERS)
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -16,8 +16,8 @@ type load struct {
 }
 
 // run has callers submit size tasks a call until more says no. It is asked before each
-// call and told how many tasks were begun before.
-func run(ctx context.Context, sys System, callers, size int, more func(begun int64) bool) (load, error) {
+// call and told how many tasks were begun before, and when the load began.
+func run(ctx context.Context, sys System, callers, size int, more func(begun int64, start time.Time) bool) (load, error) {
 	ready := make([]Caller, callers)
 	for i := range ready {
 		var err error
@@ -34,7 +34,7 @@ func run(ctx context.Context, sys System, callers, size int, more func(begun int
 	)
 	for i, caller := range ready {
 		wg.Go(func() {
-			for more(begun.Add(int64(size)) - int64(size)) {
+			for more(begun.Add(int64(size))-int64(size), start) {
 				before := time.Now()
 				if errs[i] = caller.Submit(ctx, size); errs[i] != nil {
 					return
@@ -52,10 +52,11 @@ func run(ctx context.Context, sys System, callers, size int, more func(begun int
 	return l, errors.Join(errs...)
 }
 
-// runFor loads for a time.
+// runFor loads for a time; however short it is, there is a call for each caller.
 func runFor(ctx context.Context, sys System, callers, size int, d time.Duration) (load, error) {
-	end := time.Now().Add(d)
-	return run(ctx, sys, callers, size, func(int64) bool { return time.Now().Before(end) })
+	return run(ctx, sys, callers, size, func(begun int64, start time.Time) bool {
+		return begun < int64(callers*size) || time.Since(start) < d
+	})
 }
 
 // fill submits n tasks as fast as the system can: by a thousand a call if it has one.
@@ -64,5 +65,5 @@ func fill(ctx context.Context, sys System, j Job, n int) (load, error) {
 	if j.Bulk {
 		callers, size = j.Bulkers, min(1000, n)
 	}
-	return run(ctx, sys, callers, size, func(begun int64) bool { return begun < int64(n) })
+	return run(ctx, sys, callers, size, func(begun int64, _ time.Time) bool { return begun < int64(n) })
 }

@@ -86,7 +86,7 @@ func (b *Bench) endToEnd(ctx context.Context, callers, size int) (Result, error)
 	if err := b.System.Work(ctx); err != nil {
 		return Result{}, err
 	}
-	warm, err := run(ctx, b.System, callers, size, func(begun int64) bool { return begun < warmTasks })
+	warm, err := run(ctx, b.System, callers, size, func(begun int64, _ time.Time) bool { return begun < warmTasks })
 	if err != nil {
 		return Result{}, err
 	}

@@ -37,7 +37,7 @@ func parse(arguments []string) (options, error) {
 	f.IntVar(&o.job.Backlog, "backlog", 50_000, "tasks of the backlog that is drained")
 	f.IntVar(&o.large, "large", 100_000, "tasks of the backlog that a system is started with")
 	f.IntVar(&o.job.Samples, "samples", 500, "pick-ups measured in a run")
-	f.Float64Var(&o.job.Limit, "limit", 60, "seconds after which what has not ended is cut off")
+	f.Float64Var(&o.job.Limit, "limit", 30, "seconds after which what has not ended is cut off")
 	systems := f.String("systems", "", "the systems, by commas; empty = all of "+names(queues.Specs()))
 	rows := f.String("rows", "", "the rows, by commas; empty = all of "+join(measure.Rows()))
 	f.StringVar(&o.temp, "temp", "", "folder for the data of all systems; empty = that of the system")

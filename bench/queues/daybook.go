@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"daybook"
 	"daybook/bench/measure"
@@ -75,8 +76,14 @@ func (g *gate) wait(ctx context.Context) error {
 	}
 }
 
+// daybookOptions are the defaults, but for the slots and the time that handlers at the
+// gate get at a stop.
+func daybookOptions(j measure.Job) daybook.Options {
+	return daybook.Options{Data: j.Dir, Concurrency: j.Workers, Grace: 100 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)}
+}
+
 func openDaybook(ctx context.Context, j measure.Job, hits *measure.Hits) (measure.System, error) {
-	d, err := daybook.Open(ctx, daybook.Options{Data: j.Dir, Concurrency: j.Workers, Logger: slog.New(slog.DiscardHandler)})
+	d, err := daybook.Open(ctx, daybookOptions(j))
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -25,7 +24,7 @@ const serverGCPercent = 200
 // them. A line of in opens the gate for tasks.
 func Serve(ctx context.Context, j measure.Job, in io.Reader, out io.Writer) error {
 	debug.SetGCPercent(serverGCPercent)
-	d, err := daybook.Open(ctx, daybook.Options{Data: j.Dir, Concurrency: j.Workers, Logger: slog.New(slog.DiscardHandler)})
+	d, err := daybook.Open(ctx, daybookOptions(j))
 	if err != nil {
 		return err
 	}

@@ -95,6 +95,12 @@ func postgresReady(ctx context.Context, address string) error {
 	return conn.Close(ctx)
 }
 
+// PostgresMissing says why there can be no server; nil = there can be.
+func PostgresMissing() error {
+	_, err := postgresBin()
+	return err
+}
+
 // postgresBin is the folder of the newest PostgreSQL: Debian keeps them side by side.
 func postgresBin() (string, error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")

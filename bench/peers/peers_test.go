@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+
+	"daybook/bench/measure"
+	"daybook/bench/queues"
+	"daybook/bench/report"
+	"daybook/bench/servers"
+)
+
+// TestMain is the child of the tests as main is of the program.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && (os.Args[1] == childArg || os.Args[1] == queues.ServeArg) {
+		if err := run(context.Background(), os.Args[1:]); err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			os.Exit(1)
+		}
+		return
+	}
+	os.Chdir("..") // where the program runs
+	os.Exit(m.Run())
+}
+
+// missing says what a system needs and is not here; nil = nothing.
+func missing(spec queues.Spec) error {
+	var programs []string
+	switch spec.Server {
+	case queues.PostgresServer:
+		return servers.PostgresMissing()
+	case queues.RedisAlways, queues.RedisEverySec:
+		programs = append(programs, "redis-server")
+	}
+	if spec.Open == nil {
+		programs = append(programs, "npm", "node")
+	}
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func conductorFor(t *testing.T, spec queues.Spec) *conductor {
+	t.Helper()
+	if err := missing(spec); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	o, err := parse([]string{"-seconds", "0.05", "-backlog", "300", "-large", "300", "-samples", "5", "-limit", "30", "-workers", "32", "-systems", spec.Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "daybook-peers-test-") // t.TempDir is closed to the user of PostgreSQL
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	c, err := newConductor(t.Context(), o, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Each system runs for real, on its real server, and says of itself what the table says.
+func TestEverySystemRunsTasksAndIsAsDurableAsTheTableSays(t *testing.T) {
+	for _, spec := range queues.Specs() {
+		t.Run(spec.Name, func(t *testing.T) {
+			c := conductorFor(t, spec)
+			row := measure.RunOne
+			if spec.Floor {
+				row = measure.SubmitOne
+			}
+			s := report.New(c.o.specs).Systems[0]
+			c.measure(t.Context(), spec, row, 0, s)
+			runs := s.Of(row)
+			if len(runs.Errors) > 0 {
+				t.Fatal(runs.Errors)
+			}
+			if r := runs.Results[0]; r.Tasks == 0 || r.CutOff {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+func TestDaybookDoesEveryRow(t *testing.T) {
+	for _, name := range []string{"daybook", "daybook-http"} {
+		spec, err := queues.Lookup(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := conductorFor(t, spec)
+		for _, row := range measure.Rows() {
+			t.Run(name+"/"+string(row), func(t *testing.T) {
+				r, _, err := c.turn(t.Context(), spec, row)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.CutOff || r.Rate == 0 && row != measure.Start || row == measure.Start && r.Seconds <= 0 {
+					t.Errorf("%+v", r)
+				}
+				if row == measure.Memory && (r.Idle == 0 || r.After == 0) {
+					t.Errorf("%+v", r)
+				}
+			})
+		}
+	}
+}
+
+func TestFlagsChooseSystemsAndRows(t *testing.T) {
+	o, err := parse([]string{"-systems", "goqite,daybook", "-rows", "drain,start"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := names(o.specs); got != "goqite,daybook" {
+		t.Errorf("systems %s", got)
+	}
+	if !slices.Equal(o.rows, []measure.Row{measure.Drain, measure.Start}) {
+		t.Errorf("rows %v", o.rows)
+	}
+	for _, bad := range [][]string{{"-systems", "nosuch"}, {"-rows", "fill"}} {
+		if _, err := parse(bad); err == nil {
+			t.Errorf("no error for %v", bad)
+		}
+	}
+}
