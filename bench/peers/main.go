@@ -56,8 +56,11 @@ func run(ctx context.Context, arguments []string) error {
 	began := time.Now()
 	c.report.Began, c.report.Machine = began, report.Machine(dir)
 	c.report.Command, c.report.Runs, c.report.Settings, c.report.Large = o.command, o.runs, o.job, o.large
-	runErr := c.run(ctx) // what was measured before a fault is shown all the same
+	runErr := c.run(ctx)
 	c.report.Took = time.Since(began)
+	if runErr != nil {
+		o.write = "" // what was measured is shown, but no document gets a half of it
+	}
 	return errors.Join(runErr, publish(c.report, o))
 }
 

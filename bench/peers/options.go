@@ -24,10 +24,7 @@ type options struct {
 }
 
 func parse(arguments []string) (options, error) {
-	o := options{command: strings.TrimSpace("go run ./peers " + strings.Join(arguments, " "))}
-	if len(arguments) == 0 || len(arguments) == 2 && arguments[0] == "-write" {
-		o.command = "make bench-peers"
-	}
+	o := options{command: command(arguments)}
 	f := flag.NewFlagSet("peers", flag.ContinueOnError)
 	f.IntVar(&o.runs, "runs", 3, "how often each row is run; the table has medians")
 	f.IntVar(&o.job.Workers, "workers", 256, "handlers at the same time")
@@ -48,6 +45,17 @@ func parse(arguments []string) (options, error) {
 	}
 	o.job.Text = measure.Text
 	return o, o.choose(*systems, *rows)
+}
+
+// command is what repeats a run.
+func command(arguments []string) string {
+	if len(arguments) >= 2 && arguments[0] == "-write" { // as make puts it
+		arguments = arguments[2:]
+	}
+	if len(arguments) == 0 {
+		return "make bench-peers"
+	}
+	return fmt.Sprintf("make bench-peers PEERS=%q", strings.Join(arguments, " "))
 }
 
 // choose fills in the systems and the rows.

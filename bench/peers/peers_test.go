@@ -136,3 +136,18 @@ func TestFlagsChooseSystemsAndRows(t *testing.T) {
 		}
 	}
 }
+
+func TestTheTableSaysHowToRepeatIt(t *testing.T) {
+	for want, arguments := range map[string][]string{
+		"make bench-peers":                        {"-write", "doc.md"},
+		`make bench-peers PEERS="-runs 1"`:        {"-write", "doc.md", "-runs", "1"},
+		`make bench-peers PEERS="-rows drain -h"`: {"-rows", "drain", "-h"},
+	} {
+		if got := command(arguments); got != want {
+			t.Errorf("%v: %s, want %s", arguments, got, want)
+		}
+	}
+	if got := command(nil); got != "make bench-peers" {
+		t.Error(got)
+	}
+}

@@ -47,13 +47,9 @@ func (r *Report) Markdown() string {
 	return b.String()
 }
 
-// table writes one table of all systems that have a figure in it.
+// table writes one table of all systems that have a figure in it, if there are any.
 func (r *Report) table(b *strings.Builder, title string, columns []column) {
-	fmt.Fprintf(b, "\n### %s\n\n| system | at the acknowledgement |", title)
-	for _, c := range columns {
-		fmt.Fprintf(b, " %s |", c.title)
-	}
-	fmt.Fprintf(b, "\n| --- | --- |%s\n", strings.Repeat(" --- |", len(columns)))
+	var lines strings.Builder
 	for _, s := range r.ordered() {
 		cells := make([]string, len(columns))
 		some := false
@@ -62,9 +58,17 @@ func (r *Report) table(b *strings.Builder, title string, columns []column) {
 			some = some || cells[i] != nothing
 		}
 		if some {
-			fmt.Fprintf(b, "| %s | %s | %s |\n", s.Title, s.acknowledged(), strings.Join(cells, " | "))
+			fmt.Fprintf(&lines, "| %s | %s | %s |\n", s.Title, s.acknowledged(), strings.Join(cells, " | "))
 		}
 	}
+	if lines.Len() == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n### %s\n\n| system | at the acknowledgement |", title)
+	for _, c := range columns {
+		fmt.Fprintf(b, " %s |", c.title)
+	}
+	fmt.Fprintf(b, "\n| --- | --- |%s\n%s", strings.Repeat(" --- |", len(columns)), lines.String())
 }
 
 // acknowledged says what is on the disk, up to the details.
