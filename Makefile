@@ -53,6 +53,10 @@ e2e: ## Drive the page in a real Chromium
 crash: ## Kill the server 50 times under load (about a minute)
 	$(GO) test -count=1 -run '^TestNothingAcknowledgedIsLost' ./cmd/daybook -v -kills=50
 
+.PHONY: soak
+soak: ## Load the server for SOAK (30m) and look for growth
+	$(GO) test -count=1 -timeout 0 -run '^TestNothingGrows' ./cmd/daybook -v -soak=$(or $(SOAK),30m)
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for FUZZTIME (20s) each
 	@for package in $$($(GO) list ./...); do \

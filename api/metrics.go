@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,6 +32,10 @@ var (
 	stateDesc    = prometheus.NewDesc("daybook_scheduler_state", "1 for each state that the scheduler is in.", []string{"state"}, nil)
 )
 
+// liveHeap is what the last collection left in use: unlike the heap in use it does not go up
+// and down between two collections.
+var liveHeap = regexp.MustCompile(`^/gc/heap/live:bytes$`)
+
 func newMetrics(a *API) *metrics {
 	m := &metrics{
 		api: a,
@@ -43,7 +48,8 @@ func newMetrics(a *API) *metrics {
 	m.unknown = &route{times: m.timing("other")}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.durations, m.clients, m, viewMetrics{a.Views, a.Log},
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewGoCollector(
+			collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: liveHeap})), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "daybook_info", Help: "1, with the version.",
 			ConstLabels: prometheus.Labels{"version": a.Version}}, func() float64 { return 1 }))
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})

@@ -72,7 +72,7 @@ func TestEveryStoreHasAMetricThatMoves(t *testing.T) {
 	for _, name := range []string{
 		"daybook_commands_waiting", "daybook_slots", "daybook_scheduler_state", "daybook_info", "daybook_view_file_lag_events",
 		"daybook_view_file_bytes", "daybook_view_file_wal_bytes", "daybook_text_tasks", "daybook_text_lag_tasks",
-		"daybook_text_bytes", "go_goroutines", "process_open_fds", "process_resident_memory_bytes",
+		"daybook_text_bytes", "go_goroutines", "go_gc_heap_live_bytes", "process_open_fds", "process_resident_memory_bytes",
 	} {
 		h.metric(name)
 	}
