@@ -14,6 +14,7 @@ import (
 
 	"daybook/eventlog"
 	"daybook/eventlog/eventlogtest"
+	"daybook/eventlog/sqlitelog"
 	"daybook/task"
 )
 
@@ -109,6 +110,28 @@ func TestARoundThatMeetsTheDamageIsRefusedAndItsOutcomesAreHeld(t *testing.T) {
 		}
 		if err := b.stop(); err != nil {
 			t.Errorf("run: %v", err)
+		}
+	})
+}
+
+func TestALogOnDiskThatIsCondemnedIsReadAndNotWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, err := sqlitelog.Open(t.Context(), sqlitelog.Options{Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.Close()
+		b := open(t, log, Options{})
+		b.does["T"] = until
+		id := b.submit(task.Submit{Type: "T"}).ID
+		b.want(id, task.Running)
+		log.Condemn(fmt.Errorf("%w: event 1 does not follow", eventlog.ErrDamaged))
+		if _, err := b.s.Submit(t.Context(), "a", []task.Submit{{Type: "T"}}); !errors.Is(err, ErrReadOnly) || errors.Is(err, eventlog.ErrUnknown) {
+			t.Errorf("submit: %v", err)
+		}
+		b.want(id, task.Running)
+		if err := b.stop(); err != nil || !b.s.State().Damaged {
+			t.Errorf("run: %v, %+v", err, b.s.State())
 		}
 	})
 }

@@ -51,6 +51,7 @@ func open(t *testing.T, log eventlog.Log, o Options) *bench {
 	if b.s, err = New(o); err != nil {
 		t.Fatal(err)
 	}
+	b.s.eager = 1 // every command is decided at once
 	ctx, cancel := context.WithCancel(context.Background())
 	b.cancel, b.done = cancel, make(chan error, 1)
 	go func() { b.done <- b.s.Run(ctx) }()

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -382,4 +383,38 @@ func TestViewsThatCannotBeReadEndTheScheduler(t *testing.T) {
 		}
 		b.done <- nil
 	})
+}
+
+func TestTheLoopIsNotWokenForAFewCommandsWhileARoundIsAppended(t *testing.T) {
+	held(t, Options{}, func(t *testing.T, b *bench, log *heldLog) {
+		b.s.eager = 4
+		later := task.MicrosOf(time.Now().Add(time.Hour))
+		first := b.ask(task.Submit{Type: "T", RunAt: later})
+		var rest []*asked
+		for _, want := range []int{1, 2, 3, 0} {
+			rest = append(rest, b.ask(task.Submit{Type: "T", RunAt: later}))
+			if got := b.s.State().Commands; got != want {
+				t.Errorf("%d commands wait after %d, want %d", got, len(rest), want)
+			}
+		}
+		rest = append(rest, b.ask(task.Submit{Type: "T", RunAt: later}), b.ask(make4(later)...))
+		if got := b.s.State().Commands; got != 0 {
+			t.Errorf("%d commands wait beside one with many tasks", got)
+		}
+		calls := log.calls
+		log.let(nil)
+		log.let(nil)
+		for _, a := range append(rest, first) {
+			if !a.answered() || a.err != nil {
+				t.Errorf("answered: %v, %v", a.answered(), a.err)
+			}
+		}
+		if log.calls != calls+1 {
+			t.Errorf("%d appends for what came meanwhile, want one", log.calls-calls)
+		}
+	})
+}
+
+func make4(due task.Micros) []task.Submit {
+	return slices.Repeat([]task.Submit{{Type: "T", RunAt: due}}, 4)
 }

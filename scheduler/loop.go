@@ -105,9 +105,12 @@ func (l *loop) serve(ctx context.Context) error {
 // await waits for something to do and does it.
 func (l *loop) await(done <-chan struct{}, timer <-chan time.Time) error {
 	var first input
-	commands := l.s.commands
-	if l.opened != nil && l.opened.size >= turnEvents {
-		commands = nil // the round is as large as it may be
+	commands, nudge := l.s.commands, l.s.nudge
+	if l.flight != nil {
+		commands = nil
+		if l.opened != nil && l.opened.size >= turnEvents {
+			nudge = nil // the round is as large as it may be
+		}
 	}
 	select {
 	case <-done:
@@ -116,6 +119,7 @@ func (l *loop) await(done <-chan struct{}, timer <-chan time.Time) error {
 		first.kind, first.report = fromAttempt, r
 	case c := <-commands:
 		first.kind, first.request = fromOutside, c
+	case <-nudge:
 	case results := <-l.landed:
 		if err := l.land(l.flight, results); err != nil {
 			return err

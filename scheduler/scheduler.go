@@ -1,8 +1,10 @@
 // Package scheduler takes commands, owns the clock and runs what is due.
 //
 // One goroutine, the loop, drains the commands that wait, decides each on the state
-// that the ones before it lead to, appends all that follows with one sync, folds it
-// into the views and answers. Everything else (handlers, readers) runs beside it.
+// that the ones before it lead to, hands over all that follows to be appended with one
+// sync, folds it into the views and answers. While a round is being appended the next is
+// decided on top of it, never more than one ahead. Everything else (handlers, readers)
+// runs beside it.
 package scheduler
 
 import (
@@ -90,6 +92,8 @@ type Scheduler struct {
 	boot ulid.ULID // of this life of the server
 
 	commands chan *request
+	nudge    chan struct{} // enough commands wait to be decided while a round is being appended
+	eager    int           // how many are enough
 	reports  chan report
 	stopped  chan struct{} // closed when the loop answers no more
 	waiters  waiters
@@ -102,6 +106,11 @@ type Scheduler struct {
 
 	loop loop // owned by the goroutine in Run
 }
+
+// eagerCommands is how many commands must wait, or how many tasks one must submit, for the
+// loop to be woken for them while a round is being appended: to be woken for each costs
+// more than is gained.
+const eagerCommands = 16
 
 // commandQueue is how many commands may wait to be decided.
 const commandQueue = 16_384
@@ -126,6 +135,8 @@ func New(o Options) (*Scheduler, error) {
 	s := &Scheduler{
 		o:        o,
 		commands: make(chan *request, commandQueue),
+		nudge:    make(chan struct{}, 1),
+		eager:    eagerCommands,
 		reports:  make(chan report, o.Concurrency),
 		stopped:  make(chan struct{}),
 	}
@@ -224,6 +235,12 @@ func (s *Scheduler) enqueue(ctx context.Context, r *request) error {
 	}
 	select {
 	case s.commands <- r:
+		if len(s.commands) >= s.eager || len(r.submits) >= s.eager {
+			select {
+			case s.nudge <- struct{}{}:
+			default: // it is about to look
+			}
+		}
 		return nil
 	default:
 	}
