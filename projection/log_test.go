@@ -85,3 +85,25 @@ func BenchmarkRebuild(b *testing.B) {
 	}
 	perEvent(b, len(raw), cpu)
 }
+
+// BenchmarkRebuildFile does the same with a view file that is not there yet: tasks that
+// have ended leave memory, their texts are not indexed yet.
+func BenchmarkRebuildFile(b *testing.B) {
+	_, raw := flow(300_000, 500)
+	log := openLog(b)
+	write(b, log, raw, 500)
+	cpu := processorTime()
+	b.ResetTimer()
+	for range b.N {
+		v, err := open(b.Context(), log, Options{Dir: b.TempDir(), Logger: quiet})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := v.keeper.abandon(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	perEvent(b, len(raw), cpu)
+}

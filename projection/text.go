@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"daybook/eventlog"
@@ -61,19 +62,35 @@ func (k *keeper) indexSome(ctx context.Context) (int, error) {
 	if err != nil || last <= k.indexed.Load() {
 		return 0, err
 	}
-	docs := make([]textindex.Doc, len(rows))
-	for i := range rows {
-		texts, err := textsOf(ctx, &rows[i].Task, k.log.Payload)
-		if err != nil {
-			return 0, err
-		}
-		docs[i] = textindex.Doc{Number: rows[i].Task.SubmitSeq, Texts: texts}
+	docs, err := k.docsOf(ctx, rows)
+	if err != nil {
+		return 0, err
 	}
 	if err := k.text.Add(ctx, docs, last); err != nil {
 		return 0, err
 	}
 	k.indexed.Store(last)
 	return max(len(rows), 1), nil
+}
+
+// textReaders is how many texts are fetched at the same time.
+const textReaders = 2
+
+// docsOf fetches the texts of the tasks.
+func (k *keeper) docsOf(ctx context.Context, rows []viewfile.Row) ([]textindex.Doc, error) {
+	docs := make([]textindex.Doc, len(rows))
+	var errs [textReaders]error
+	var readers sync.WaitGroup
+	for n := range textReaders {
+		readers.Go(func() {
+			for i := n; i < len(rows) && errs[n] == nil; i += textReaders {
+				docs[i].Number = rows[i].Task.SubmitSeq
+				docs[i].Texts, errs[n] = textsOf(ctx, &rows[i].Task, k.log.Payload)
+			}
+		})
+	}
+	readers.Wait()
+	return docs, errors.Join(errs[:]...)
 }
 
 // payloadOf fetches the payload of an event.
