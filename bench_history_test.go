@@ -76,7 +76,7 @@ func BenchmarkHistory(b *testing.B) {
 			h = startHistory(b, dir)
 			h.stop(b, syscall.SIGTERM)
 		}
-		b.ReportMetric(float64(h.up.Milliseconds()), "ms")
+		b.ReportMetric(float64(h.up.Nanoseconds()), "start-ns")
 	})
 	h = startHistory(b, dir)
 	h.reads(b, ids)
@@ -97,7 +97,7 @@ func BenchmarkHistory(b *testing.B) {
 	h.stop(b, syscall.SIGKILL)
 	b.Run("start=killed", func(b *testing.B) {
 		h = startHistory(b, dir)
-		b.ReportMetric(float64(h.up.Milliseconds()), "ms")
+		b.ReportMetric(float64(h.up.Nanoseconds()), "start-ns")
 		h.stop(b, syscall.SIGTERM)
 	})
 }
@@ -198,9 +198,9 @@ func (h *history) memory(b *testing.B) {
 		kib, _ := strconv.ParseFloat(fields[1], 64)
 		switch fields[0] {
 		case "VmRSS:":
-			b.ReportMetric(kib/1024, "resident-MiB")
+			b.ReportMetric(kib*1024, "resident-B")
 		case "VmHWM:":
-			b.ReportMetric(kib/1024, "peak-MiB")
+			b.ReportMetric(kib*1024, "peak-B")
 		}
 	}
 	b.ReportMetric(0, "ns/op")

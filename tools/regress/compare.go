@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,7 @@ func compare(ctx context.Context, s settings, out io.Writer, here tree, base str
 	if err != nil {
 		return err
 	}
+	var failed error
 	switch {
 	case !found:
 		commit := strings.TrimSuffix(filepath.Base(theirs), ".txt")
@@ -30,15 +32,14 @@ func compare(ctx context.Context, s settings, out io.Writer, here tree, base str
 			return err
 		}
 		defer remove()
-		if err := measure(ctx, s, out, other, here); err != nil {
-			return err
-		}
+		failed = measure(ctx, s, out, other, here)
 	case !known:
-		if err := measure(ctx, s, out, here); err != nil {
-			return err
-		}
+		failed = measure(ctx, s, out, here)
 	}
-	return tell(ctx, s, out, here, theirs, ours)
+	if failed != nil && (ctx.Err() != nil || !isFile(theirs) || !isFile(ours)) {
+		return failed
+	}
+	return errors.Join(tell(ctx, s, out, here, theirs, ours), failed)
 }
 
 // resultsOf is where the results of base are, or shall be if found is false.

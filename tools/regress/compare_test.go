@@ -138,3 +138,33 @@ func TestACommitThatIsSlowerIsFound(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestABenchmarkThatFailsTakesNoOtherWithIt(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "go.mod"), "module slow\n\ngo 1.26\n")
+	write(t, filepath.Join(dir, "a", "a_test.go"), "package a\n\nimport \"testing\"\n\n"+
+		"func BenchmarkBad(b *testing.B) { b.Fatal(\"it is broken\") }\n\nfunc BenchmarkGood(b *testing.B) {\n\tfor b.Loop() {\n\t}\n}\n")
+	write(t, filepath.Join(dir, "b", "b_test.go"), "package b\n\nimport \"testing\"\n\nfunc BenchmarkOther(b *testing.B) {\n\tfor b.Loop() {\n\t}\n}\n")
+	git(t, dir, "init", "-q")
+	git(t, dir, "add", ".")
+	git(t, dir, "commit", "-q", "-m", "one")
+	t.Chdir(dir)
+	var out strings.Builder
+	err := run(context.Background(), []string{"run", "-benchtime", "5x", "-count", "2"}, &out)
+	if err == nil || !strings.Contains(err.Error(), "it is broken") {
+		t.Error(err)
+	}
+	kept, _ := filepath.Glob(filepath.Join(dir, "bench.out", "*.txt"))
+	if len(kept) != 1 {
+		t.Fatal(kept)
+	}
+	text, err := os.ReadFile(kept[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, n := range map[string]int{"BenchmarkGood-": 2, "BenchmarkOther-": 2, "FAIL\n": 0} {
+		if strings.Count(string(text), "\n"+name) != n {
+			t.Errorf("%s is not there %d times:\n%s", name, n, text)
+		}
+	}
+}

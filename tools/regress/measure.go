@@ -19,7 +19,8 @@ import (
 )
 
 // measure runs the benchmarks of the trees, in turns, and keeps the results of each. What
-// was there before under the same name is replaced when all has run.
+// was there before under the same name is replaced when all has run. A package that fails
+// is told of, and the others go on: its error comes at the end, and its results are kept.
 func measure(ctx context.Context, s settings, out io.Writer, trees ...tree) error {
 	if err := os.MkdirAll(s.out, 0o755); err != nil {
 		return err
@@ -42,13 +43,17 @@ func measure(ctx context.Context, s settings, out io.Writer, trees ...tree) erro
 		}
 		sides = append(sides, one)
 	}
+	var failed error
 	for round := range s.count {
 		fmt.Fprintf(out, "round %d of %d\n", round+1, s.count)
 		for i := range most(sides) {
 			for _, one := range sides {
 				if i < len(one.tests) {
-					if err := one.run(ctx, s, one.tests[i], out); err != nil {
+					if err := one.run(ctx, s, one.tests[i], out); ctx.Err() != nil {
 						return err
+					} else if err != nil {
+						fmt.Fprintln(out, err)
+						failed = errors.Join(failed, err)
 					}
 				}
 			}
@@ -60,7 +65,7 @@ func measure(ctx context.Context, s settings, out io.Writer, trees ...tree) erro
 		}
 		fmt.Fprintf(out, "%s\n", one.path)
 	}
-	return nil
+	return failed
 }
 
 func most(sides []*side) (n int) {
@@ -121,7 +126,8 @@ func hasBenchmarks(dir string) bool {
 	})
 }
 
-// run runs the benchmarks of one package once. A line that is none of the format fails.
+// run runs the benchmarks of one package once. An error tells of one that failed, whose
+// results are kept, or of a line that is none of the format.
 func (one *side) run(ctx context.Context, s settings, t test, out io.Writer) error {
 	cmd := exec.CommandContext(ctx, t.binary, "-test.run=^$", "-test.bench="+s.bench, "-test.benchmem",
 		"-test.benchtime="+s.time, "-test.timeout=0")
@@ -129,25 +135,36 @@ func (one *side) run(ctx context.Context, s settings, t test, out io.Writer) err
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
-	err := cmd.Run()
-	if err != nil {
-		return errors.Join(fmt.Errorf("%s in %s: %w", filepath.Base(t.binary), one.tree.name, err), errors.New(said.String()))
+	failed := cmd.Run()
+	if failed != nil {
+		failed = fmt.Errorf("%s in %s: %w:\n%s", filepath.Base(t.binary), one.tree.name, failed, complaints(said.String()))
 	}
 	text := standard(said.String())
 	if err := check(text); err != nil {
-		return fmt.Errorf("%s in %s: %w", filepath.Base(t.binary), one.tree.name, err)
+		return errors.Join(failed, fmt.Errorf("%s in %s: %w", filepath.Base(t.binary), one.tree.name, err))
 	}
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "Benchmark") {
 			fmt.Fprintf(out, "%s  %s", one.tree.name, line)
 		}
 	}
-	_, err = io.WriteString(one.results, one.units(text)+text)
-	return err
+	_, err := io.WriteString(one.results, one.units(text)+text)
+	return errors.Join(failed, err)
+}
+
+// complaints is what a failed run says beside its results.
+func complaints(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "Benchmark") {
+			b.WriteString(line)
+		}
+	}
+	return strings.TrimSpace(b.String())
 }
 
 // verdict is a line that the tests of a package end with.
-var verdict = regexp.MustCompile(`^(PASS|ok\s.*|\?\s.*)\n?$`)
+var verdict = regexp.MustCompile(`^(PASS|FAIL|exit status \d+|ok\s.*|\?\s.*)?\n?$`)
 
 // standard leaves out what says nothing of a benchmark.
 func standard(text string) string {
