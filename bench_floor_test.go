@@ -27,7 +27,10 @@ func TestMain(m *testing.M) {
 	if *bare != "" {
 		serveBare(*bare)
 	}
-	leaks.VerifyTestMain(m)
+	leaks.VerifyTestMain(m, leaks.Cleanup(func(code int) {
+		_ = os.Remove(binaryPath) // it is there only if a benchmark has run
+		os.Exit(code)
+	}))
 }
 
 // serveBare answers every request with as many bytes as a submit is answered with.

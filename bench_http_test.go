@@ -93,8 +93,11 @@ type server struct {
 	pid     int
 }
 
+// binaryPath is where the binary is built; it is removed when all has run.
+var binaryPath = filepath.Join(os.TempDir(), fmt.Sprintf("daybook-bench-%d", os.Getpid()))
+
 var binary = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(os.TempDir(), fmt.Sprintf("daybook-bench-%d", os.Getpid()))
+	path := binaryPath
 	out, err := exec.Command("go", "build", "-o", path, "./cmd/daybook").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
