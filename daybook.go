@@ -35,7 +35,10 @@ const Version = "0.1.0"
 const maxDepth = 32
 
 // payloadCache is how many bytes of recent payloads are kept in memory.
-const payloadCache = 64 << 20
+const payloadCache = 32 << 20
+
+// recentEvents is how many bytes of recent events are kept in memory.
+const recentEvents = 24 << 20
 
 // Options configure a Daybook. The zero value works.
 type Options struct {
@@ -85,7 +88,10 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 		return nil, err
 	}
 	d := &Daybook{o: o, registry: registry}
-	if d.log, err = sqlitelog.Open(ctx, sqlitelog.Options{Dir: o.Data, AcceptLoss: o.AcceptLoss, Logger: o.Logger}); err != nil {
+	d.log, err = sqlitelog.Open(ctx, sqlitelog.Options{
+		Dir: o.Data, AcceptLoss: o.AcceptLoss, RingBytes: recentEvents, Logger: o.Logger,
+	})
+	if err != nil {
 		return nil, err
 	}
 	if d.files, err = files.Open(filepath.Join(o.Data, "files")); err != nil {

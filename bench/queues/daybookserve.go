@@ -17,7 +17,7 @@ import (
 )
 
 // serverGCPercent is what the daybook binary sets for its server.
-const serverGCPercent = 200
+const serverGCPercent = 150
 
 // Serve is Daybook over HTTP until in ends. It writes its address to out, then the
 // times of starts of handlers in nanoseconds: the first, or all where the row wants

@@ -12,7 +12,7 @@ import (
 
 const (
 	// gcPercent lets the heap grow to this much over what is live before it is collected.
-	gcPercent = 200
+	gcPercent = 150
 	// leastLimit is the smallest soft limit that is set: below it a limit costs more time
 	// than it saves memory.
 	leastLimit = 256 << 20
