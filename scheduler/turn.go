@@ -118,9 +118,6 @@ func emptied[S ~[]T, T any](s S) S {
 	return s[:0]
 }
 
-// empty tells that nothing came of the turn.
-func (t *turn) empty() bool { return len(t.entries) == 0 && len(t.replies) == 0 }
-
 // over returns what the turn, or else the one it rests on, has made of the task; nil if
 // neither has touched it.
 func (t *turn) over(id ulid.ULID) *node {
