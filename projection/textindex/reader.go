@@ -21,12 +21,12 @@ func (r *reader) prepare(c *sqlite.Conn) error {
 	r.c = c
 	for sql, s := range map[string]**sqlite.Stmt{
 		"SELECT id, age, docs, blocks, lowest, highest, bytes FROM segments WHERE lowest < ? ORDER BY highest DESC": &r.segments,
-		"SELECT firsts FROM segments WHERE id = ?":                                                            &r.firsts,
-		"SELECT body FROM numbers WHERE id = ?":                                                               &r.numbers,
-		"SELECT block FROM words WHERE segment = ? AND first <= ? ORDER BY first DESC LIMIT 1":                &r.seek,
-		"SELECT body FROM blocks WHERE id = ?":                                                                &r.blocks,
-		"SELECT prefix, form, places FROM prefixes WHERE segment = ? AND prefix >= ? ORDER BY prefix LIMIT 1": &r.prefix,
-		"SELECT body FROM places WHERE id = ?":                                                                &r.places,
+		"SELECT firsts FROM segments WHERE id = ? + 0":                                                              &r.firsts,
+		"SELECT body FROM numbers WHERE id = ? + 0":                                                                 &r.numbers,
+		"SELECT block FROM words WHERE segment = ? + 0 AND first <= ? ORDER BY first DESC LIMIT 1":                  &r.seek,
+		"SELECT body FROM blocks WHERE id = ? + 0":                                                                  &r.blocks,
+		"SELECT prefix, form, places FROM prefixes WHERE segment = ? + 0 AND prefix >= ? ORDER BY prefix LIMIT 1":   &r.prefix,
+		"SELECT body FROM places WHERE id = ? + 0":                                                                  &r.places,
 	} {
 		var err error
 		if *s, err = c.Prepare(sql); err != nil {
