@@ -205,6 +205,27 @@ func TestTasksThatEndedLeaveMemory(t *testing.T) {
 	closeViews(t, v)
 }
 
+// TestTasksAreFoundDueWhileACheckpointCopiesThem is for the race detector.
+func TestTasksAreFoundDueWhileACheckpointCopiesThem(t *testing.T) {
+	const tasks = 2000
+	l := newLedger(t)
+	v := openKept(t, growing{l: l}, t.TempDir(), 10)
+	for i := range tasks {
+		l.submit(task.Submit{RunAt: l.now + task.Micros(i+1)*task.Second})
+	}
+	apply(t, v, l.events)
+	var writing sync.WaitGroup
+	writing.Go(func() { checkpointNow(t, v) })
+	for i := range tasks {
+		v.Promote(l.now + task.Micros(i+1)*task.Second)
+	}
+	writing.Wait()
+	if n := v.ReadyCount(); n != tasks {
+		t.Fatalf("%d are ready", n)
+	}
+	closeViews(t, v)
+}
+
 func TestAFileThatCannotBeUsedIsMadeAgain(t *testing.T) {
 	l := newLedger(t)
 	for range 50 {

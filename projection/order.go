@@ -167,20 +167,10 @@ func found(row *fileRow, err error) (*task.Task, error) {
 	return &row.Task, nil
 }
 
-// Peek is Find for tasks that are in memory for sure.
-func (v *Views) Peek(id ulid.ULID) *task.Task {
-	t, _ := v.Find(id)
-	return t
-}
-
-// ByKey is FindByKey without a word about errors.
-func (v *Views) ByKey(key string) *task.Task {
-	t, _ := v.FindByKey(key)
-	return t
-}
-
 // Promote makes ready the pending tasks that are due by now.
 func (v *Views) Promote(now task.Micros) {
+	v.mu.Lock() // a checkpoint may be copying the tasks
+	defer v.mu.Unlock()
 	o := &v.order
 	for {
 		key, ok := o.waiting.Min()
