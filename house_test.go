@@ -38,7 +38,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/scheduler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
 	},
 	"daybook/projection": {
-		code:  []string{"daybook/projection/viewfile", "daybook/projection/textindex", "daybook/eventlog", "daybook/task", ulid, btree},
+		code:  []string{"daybook/projection/viewfile", "daybook/projection/textindex", "daybook/sqlite", "daybook/eventlog", "daybook/task", ulid, btree},
 		tests: []string{"daybook/projection", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
 	},
 	"daybook/projection/viewfile": {

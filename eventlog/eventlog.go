@@ -138,3 +138,10 @@ type Log interface {
 	// Follow returns a follower whose first event is after+1.
 	Follow(after int64) *Follower
 }
+
+// HasRoom asks the log whether ordinary appends have room, if it is one that can tell
+// without an append; true if it cannot.
+func HasRoom(log Log) bool {
+	asked, ok := log.(interface{ HasRoom() bool })
+	return !ok || asked.HasRoom()
+}

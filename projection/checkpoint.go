@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"daybook/eventlog"
 	"daybook/projection/viewfile"
+	"daybook/sqlite"
 	"daybook/task"
 )
 
@@ -80,13 +82,13 @@ func rowOf(rec *record) fileRow {
 // checkpoint writes what has changed since the one before, in one transaction. Where
 // there is no room it writes nothing, for now.
 func (k *keeper) checkpoint() error {
-	if k.lag() == 0 && k.indexed.Load() == k.trimmed || !k.hasRoom() {
+	if k.lag() == 0 && k.indexed.Load() == k.trimmed || !eventlog.HasRoom(k.log) {
 		return nil
 	}
 	c := k.begin()
 	c.trim = k.indexed.Load()
 	err := k.write(c)
-	if viewfile.IsFull(err) {
+	if sqlite.IsFull(err) {
 		k.undo(c)
 		k.logger.Warn("the view file waits for room on the disk", "error", err)
 		return nil

@@ -110,7 +110,7 @@ func (k *keeper) pace() error {
 	poke(k.wake)
 	for {
 		moved := k.kept.Wait()
-		if k.lag() < k.most.Load() || !k.hasRoom() {
+		if k.lag() < k.most.Load() || !eventlog.HasRoom(k.log) {
 			return nil
 		}
 		poke(k.wake)
@@ -130,12 +130,6 @@ func poke(ch chan struct{}) {
 	case ch <- struct{}{}:
 	default:
 	}
-}
-
-// hasRoom asks the log, if it is one that can tell without an append.
-func (k *keeper) hasRoom() bool {
-	log, ok := k.log.(interface{ HasRoom() bool })
-	return !ok || log.HasRoom()
 }
 
 // close makes a last checkpoint and closes the files.

@@ -10,6 +10,7 @@ import (
 	"daybook/eventlog"
 	"daybook/projection/textindex"
 	"daybook/projection/viewfile"
+	"daybook/sqlite"
 	"daybook/task"
 )
 
@@ -23,7 +24,7 @@ func (k *keeper) index() {
 		switch {
 		case k.ctx.Err() != nil:
 			return
-		case textindex.IsFull(err):
+		case sqlite.IsFull(err):
 			k.logger.Warn("the index of texts waits for room on the disk", "error", err)
 			k.rest(roomProbe)
 			continue

@@ -26,18 +26,12 @@ func (l *loop) noteFull(results []eventlog.Result) {
 			l.s.o.Logger.Error("log is full: no new work is taken until there is room", "retry", fullProbe)
 		}
 		l.fullTill = time.Now().Add(fullProbe)
-	case l.s.full.Load() && !l.full() && !l.hasRoom():
+	case l.s.full.Load() && !l.full() && !eventlog.HasRoom(l.s.o.Log):
 		l.fullTill = time.Now().Add(fullProbe)
 	case l.s.full.Load() && !l.full(): // believed until an append says otherwise
 		l.s.full.Store(false)
 		l.s.o.Logger.Info("log may have room again")
 	}
-}
-
-// hasRoom asks the log, if it is one that can tell without an append.
-func (l *loop) hasRoom() bool {
-	log, ok := l.s.o.Log.(interface{ HasRoom() bool })
-	return !ok || log.HasRoom()
 }
 
 // noRoom tells whether an entry was refused with nothing written.

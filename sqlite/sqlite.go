@@ -159,3 +159,9 @@ func Code(err error) (extended sqlite3.ErrNoExtended, primary sqlite3.ErrNo) {
 	}
 	return 0, 0
 }
+
+// IsFull tells whether err says that there was no room, and that nothing was written.
+func IsFull(err error) bool {
+	_, primary := Code(err)
+	return primary == sqlite3.ErrFull
+}

@@ -205,6 +205,5 @@ func isFull(err error) bool {
 	if _, ok := errors.AsType[doubt](err); ok {
 		return false
 	}
-	_, primary := sqlite.Code(err)
-	return primary == sqlite3.ErrFull
+	return sqlite.IsFull(err)
 }

@@ -28,9 +28,3 @@ func fail(doing string, err error) error {
 
 // damaged is for content that this package cannot have written.
 func damaged(what string) error { return fmt.Errorf("%w: %s", ErrUnusable, what) }
-
-// IsFull tells whether err says that there was no room, and that nothing was written.
-func IsFull(err error) bool {
-	_, code := sqlite.Code(err)
-	return code == sqlite3.ErrFull
-}
