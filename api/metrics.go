@@ -47,7 +47,7 @@ func newMetrics(a *API) *metrics {
 	}
 	m.unknown = &route{times: m.timing("other")}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.durations, m.clients, m, viewMetrics{a.Views, a.Log},
+	registry.MustRegister(m.durations, m.clients, m,
 		collectors.NewGoCollector(
 			collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: liveHeap})), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "daybook_info", Help: "1, with the version.",

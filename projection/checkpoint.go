@@ -59,6 +59,14 @@ func (m marks) append(b []byte) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(m.horizon)), uint64(m.trimmed))
 }
 
+// readMarks reads what append has written, and returns what follows it: nothing if it
+// cannot be read.
+func readMarks(b []byte) (marks, []byte) {
+	r := varints{b: b}
+	m := marks{horizon: int64(r.next()), trimmed: int64(r.next())}
+	return m, r.b
+}
+
 // touch must be called before a record is changed.
 func (v *Views) touch(rec *record) {
 	if v.keeper == nil || rec.dirty == v.epoch {

@@ -2,7 +2,6 @@ package projection
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -119,9 +118,6 @@ func (k *keeper) endBulk(progress func(done, total int64)) error {
 	if err := k.checkpoint(); err != nil {
 		return err
 	}
-	if progress == nil {
-		progress = func(done, total int64) {}
-	}
 	if err := k.file.EndBulk(progress); err != nil {
 		return err
 	}
@@ -154,16 +150,12 @@ func (k *keeper) take(ctx context.Context, state *viewfile.State) error {
 	if err := k.check(ctx, state); err != nil {
 		return err
 	}
-	horizon, n := binary.Uvarint(state.Windows)
-	trimmed, m := binary.Uvarint(state.Windows[max(n, 0):])
-	if n <= 0 || m <= 0 {
-		return fmt.Errorf("%w: its marks cannot be read", viewfile.ErrUnusable)
-	}
-	windows, err := decodeWindows(state.Windows[n+m:])
+	marks, rest := readMarks(state.Windows)
+	windows, err := decodeWindows(rest)
 	if err != nil {
 		return fmt.Errorf("%w: %w", viewfile.ErrUnusable, err)
 	}
-	if k.text.Through() < int64(trimmed) {
+	if k.text.Through() < marks.trimmed {
 		return fmt.Errorf("%w: the index of texts is older than it", viewfile.ErrUnusable)
 	}
 	for _, g := range state.Groups {
@@ -173,7 +165,7 @@ func (k *keeper) take(ctx context.Context, state *viewfile.State) error {
 		return fmt.Errorf("%w: %d counts of %d groups", viewfile.ErrUnusable, len(state.Counts), len(state.Groups))
 	}
 	copy(v.counts.n, state.Counts)
-	v.windows, v.evicted, k.trimmed = windows, int64(horizon), int64(trimmed)
+	v.windows, v.evicted, k.trimmed = windows, marks.horizon, marks.trimmed
 	k.indexed.Store(max(k.text.Through(), k.trimmed))
 	if err := k.loadImage(); err != nil {
 		return err

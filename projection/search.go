@@ -29,7 +29,7 @@ type Found struct {
 // message every word of the text begins a word, newest first. payload fetches the payload
 // of an event. What has left memory is found through the index; the rest is read, for at
 // most a second. Errors: ErrLimit, payload's, those of the view file, ctx's.
-func (v *Views) Search(ctx context.Context, q Query, text string, payload func(ctx context.Context, seq int64) ([]byte, error)) (Found, error) {
+func (v *Views) Search(ctx context.Context, q Query, text string, payload payloadOf) (Found, error) {
 	if q.Limit < 1 || q.Limit > MaxLimit {
 		return Found{}, ErrLimit
 	}
@@ -91,6 +91,19 @@ func (s *search) look(ctx context.Context, t *task.Task) (bool, error) {
 	return true, nil
 }
 
+// next looks at the next older task of a source, and tells whether the time is up or the
+// source has given more than a page of hits.
+func (s *search) next(ctx context.Context, t *task.Task, hits *int) (enough bool, err error) {
+	if s.late(t) {
+		return true, nil
+	}
+	hit, err := s.look(ctx, t)
+	if hit {
+		*hits++
+	}
+	return *hits > s.q.Limit, err
+}
+
 // memory looks at the tasks in memory.
 func (s *search) memory(ctx context.Context) error {
 	q := s.q
@@ -102,18 +115,8 @@ func (s *search) memory(ctx context.Context) error {
 		}
 		page := l.finish()
 		for i := range page.Tasks {
-			if s.late(&page.Tasks[i]) {
-				return nil
-			}
-			hit, err := s.look(ctx, &page.Tasks[i])
-			if err != nil {
+			if enough, err := s.next(ctx, &page.Tasks[i], &hits); enough || err != nil {
 				return err
-			}
-			if hit {
-				hits++
-			}
-			if hits > s.q.Limit {
-				return nil
 			}
 		}
 		if page.Next == 0 {
@@ -194,18 +197,8 @@ func (s *search) indexed(ctx context.Context, r *viewfile.Reader, find *viewfile
 			if len(rows) == 0 {
 				continue
 			}
-			if s.late(&rows[0].Task) {
-				return nil
-			}
-			hit, err := s.look(ctx, &rows[0].Task)
-			if err != nil {
+			if enough, err := s.next(ctx, &rows[0].Task, &hits); enough || err != nil {
 				return err
-			}
-			if hit {
-				hits++
-			}
-			if hits > s.q.Limit {
-				return nil
 			}
 		}
 		if len(numbers) < searchTasks {
