@@ -97,6 +97,7 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	d.drive(415, "POST", "/api/tasks/submit", "x", "Content-Type: text/plain")
 	d.drive(403, "POST", "/api/tasks/submit", `{"task_type":"ECHO"}`, "Sec-Fetch-Site: cross-site")
 	d.drive(200, "POST", "/api/tasks/batch", `[{"task_type":"ECHO"},{"task_type":"FAIL"}]`)
+	d.drive(200, "POST", "/api/tasks/batch", `[{"task_type":"ECHO","idempotency_key":"twice"},{"task_type":"ECHO","idempotency_key":"twice"}]`)
 	d.drive(400, "POST", "/api/tasks/batch", `[{"task_type":"ECHO"},{"task_type":"NOPE"}]`)
 	for _, query := range []string{"", "?fields=summary&limit=2", "?status=PENDING&status=SUCCESS&q=made", "?format=csv", "?format=ndjson"} {
 		d.drive(200, "GET", "/api/tasks/"+query, "")

@@ -283,7 +283,10 @@ func (a *API) parseBatch(parts [][]byte) ([]task.Submit, error) {
 	return submits, nil
 }
 
+// sendBatch answers with the tasks in order; a header has the indexes of those that
+// were there already.
 func (a *API) sendBatch(p *reply, r *http.Request, submits []task.Submit, done []scheduler.Submitted) error {
+	var replayed []byte // "0,3"
 	buffer := borrow()
 	defer giveBack(buffer)
 	b := append(*buffer, '[')
@@ -294,6 +297,10 @@ func (a *API) sendBatch(p *reply, r *http.Request, submits []task.Submit, done [
 			if one, err = a.rowOf(r.Context(), &done[i].Task, listed); err != nil {
 				return err
 			}
+			if replayed != nil {
+				replayed = append(replayed, ',')
+			}
+			replayed = strconv.AppendInt(replayed, int64(i), 10)
 		} else {
 			one.waiting = a.waitingFor(&done[i].Task)
 		}
@@ -303,5 +310,8 @@ func (a *API) sendBatch(p *reply, r *http.Request, submits []task.Submit, done [
 		b = appendRow(b, &one, whole)
 	}
 	*buffer = append(b, ']')
+	if replayed != nil {
+		p.Header()["Idempotent-Replayed-Items"] = []string{string(replayed)}
+	}
 	return p.send(typeJSON, *buffer)
 }

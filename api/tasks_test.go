@@ -128,6 +128,24 @@ func TestTheSameKeyGivesTheFirstTaskWhateverTheOrderOfTheKeys(t *testing.T) {
 	}
 }
 
+func TestABatchSaysWhichItemsWereThereAlready(t *testing.T) {
+	h := open(t, nil)
+	const header = "Idempotent-Replayed-Items"
+	first := h.want("POST", "/api/tasks/batch", `[{"task_type":"HOLD","idempotency_key":"a"},{"task_type":"HOLD"}]`)
+	if got, ok := first.header[header]; ok {
+		t.Errorf("nothing was replayed, the header says %q", got)
+	}
+	again := h.want("POST", "/api/tasks/batch", `[{"task_type":"HOLD","idempotency_key":"a"},{"task_type":"HOLD"},
+		{"task_type":"HOLD","idempotency_key":"b"},{"task_type":"HOLD","idempotency_key":"b"}]`)
+	if got := again.header.Get(header); got != "0,3" {
+		t.Errorf("the header says %q", got)
+	}
+	tasks := again.list(t)
+	if tasks[0]["id"] != first.list(t)[0]["id"] || tasks[2]["id"] != tasks[3]["id"] || tasks[1]["id"] == first.list(t)[1]["id"] {
+		t.Error(again.body)
+	}
+}
+
 func TestPreferWaitHoldsTheAnswerUntilTheTaskEnds(t *testing.T) {
 	h := open(t, nil)
 	a := h.want("POST", "/api/tasks/submit", `{"task_type":"ECHO","parameters":{"n":7}}`, "Prefer: respond-async, wait=20")
