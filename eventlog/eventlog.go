@@ -132,6 +132,12 @@ type Log interface {
 	// Errors: ErrNotFound (no such event, or it has no payload), ErrErased, ErrDamaged.
 	Payload(ctx context.Context, seq int64) ([]byte, error)
 
+	// Payloads reads many bodies, at a fraction of the cost of one by one. It calls fn once
+	// for each of the seqs, in any order and from this goroutine: with its index in seqs
+	// and the body or the error that Payload has for it. fn may call the log.
+	// Errors: fn's own, at once; ctx's; those that stand for no single body (ErrClosed).
+	Payloads(ctx context.Context, seqs []int64, fn func(i int, body []byte, err error) error) error
+
 	// Head returns the last event that was acknowledged.
 	Head() Head
 

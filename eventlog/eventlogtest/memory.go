@@ -191,6 +191,20 @@ func (m *Memory) Payload(ctx context.Context, seq int64) ([]byte, error) {
 	return p.body, ctx.Err()
 }
 
+// Payloads calls fn for each of the seqs.
+func (m *Memory) Payloads(ctx context.Context, seqs []int64, fn func(i int, body []byte, err error) error) error {
+	for i, seq := range seqs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		body, err := m.Payload(ctx, seq)
+		if err := fn(i, body, err); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
 // ErasePayload deletes the body that belongs to event seq.
 func (m *Memory) ErasePayload(_ context.Context, seq int64) error {
 	m.mu.Lock()

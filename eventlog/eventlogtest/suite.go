@@ -31,6 +31,8 @@ func Run(t *testing.T, open Open) {
 		{"EventsComeInTheOrderAskedFor", testEvents},
 		{"PayloadsAreKeptApartAndHashedWithSalt", testPayload},
 		{"AnErasedPayloadLeavesTheChainWhole", testErase},
+		{"PayloadsAreWhatPayloadIsForEach", testPayloads},
+		{"PayloadsEndWithTheErrorOfTheirCallerOrContext", testPayloadsEnd},
 		{"ScanChecksTheChainFromAnyPoint", testScan},
 		{"ScanEndsWithTheErrorOfItsCallerOrContext", testScanEnds},
 		{"AFollowerMissesNothingAndRepeatsNothing", testFollow},

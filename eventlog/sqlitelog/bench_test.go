@@ -226,3 +226,35 @@ func must(tb testing.TB, err error) {
 		tb.Fatal(err)
 	}
 }
+
+// BenchmarkPayloads is 200 bodies read at once: those of neighbours, as a list of tasks
+// that ended one after the other wants them, and those at random places.
+func BenchmarkPayloads(b *testing.B) {
+	const n, total = 200, 300 * benchBatch
+	log := openBench(b)
+	batch := make([]*eventlog.Event, 10*benchBatch)
+	for seq := int64(0); seq < total; seq += int64(len(batch)) {
+		benchEvents(batch, seq, benchPayload)
+		must(b, log.Append(b.Context(), []eventlog.Entry{{Events: batch}})[0].Err)
+	}
+	for _, k := range []struct {
+		name string
+		step int64
+	}{{"neighbours", 2}, {"random", 131_071}} {
+		b.Run(k.name, func(b *testing.B) {
+			var cpu time.Duration
+			seqs := make([]int64, n)
+			seq := int64(0)
+			for b.Loop() {
+				for i := range seqs {
+					seq = (seq + k.step) % total
+					seqs[i] = seq + 1
+				}
+				before := cpuTime()
+				must(b, log.Payloads(b.Context(), seqs, func(_ int, _ []byte, err error) error { return err }))
+				cpu += cpuTime() - before
+			}
+			report(b, n, cpu)
+		})
+	}
+}

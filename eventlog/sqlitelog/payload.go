@@ -10,33 +10,47 @@ import (
 
 // Payload returns the body of event seq, checked against its hash. See eventlog.Log.
 func (l *Log) Payload(ctx context.Context, seq int64) ([]byte, error) {
-	if seq <= l.base.Seq || seq > l.Head().Seq {
-		return nil, fmt.Errorf("read payload of event %d: %w", seq, eventlog.ErrNotFound)
+	if !l.reaches(seq) {
+		return nil, bodyError(seq, eventlog.ErrNotFound)
 	}
 	var body []byte
 	err := l.reading(ctx, func(r *reader) (err error) {
-		body, err = r.body(seq)
+		body, err = r.bodyOf(seq)
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read payload of event %d: %w", seq, err)
-	}
-	return body, nil
+	return body, bodyError(seq, err)
 }
 
-func (r *reader) body(seq int64) ([]byte, error) {
+// reaches tells whether event seq is in the log.
+func (l *Log) reaches(seq int64) bool { return seq > l.base.Seq && seq <= l.Head().Seq }
+
+func bodyError(seq int64, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("read payload of event %d: %w", seq, err)
+}
+
+func (r *reader) bodyOf(seq int64) ([]byte, error) {
 	var dest [3]driver.Value
 	found := false
-	err := r.payload.Each(dest[:], func() error { found = true; return nil }, seq)
-	if err != nil {
+	if err := r.body.Each(dest[:], func() error { found = true; return nil }, seq); err != nil {
 		return nil, err
 	}
-	hash, hasPayload := dest[0].([]byte)
-	salt, kept := dest[1].([]byte)
-	body, _ := dest[2].([]byte)
+	if !found {
+		return nil, errMissing
+	}
+	return checkBody(dest[:])
+}
+
+var errMissing = fmt.Errorf("%w: the event is missing", eventlog.ErrDamaged)
+
+// checkBody returns the body in a row of an event's hash of it, its salt and itself.
+func checkBody(row []driver.Value) ([]byte, error) {
+	hash, hasPayload := row[0].([]byte)
+	salt, kept := row[1].([]byte)
+	body, _ := row[2].([]byte)
 	switch {
-	case !found:
-		return nil, fmt.Errorf("%w: event %d is missing", eventlog.ErrDamaged, seq)
 	case !hasPayload:
 		return nil, eventlog.ErrNotFound
 	case !kept:

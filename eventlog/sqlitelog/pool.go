@@ -15,8 +15,8 @@ const readers = 4
 
 // reader is one connection that reads, with its statements.
 type reader struct {
-	c                                        *sqlite.Conn
-	page, filtered, one, payload, hash, scan *sqlite.Stmt
+	c                                             *sqlite.Conn
+	page, filtered, one, body, bodies, hash, scan *sqlite.Stmt
 }
 
 // columns of an event as decode takes them; data as a BLOB spares a copy.
@@ -32,9 +32,12 @@ const (
 		AND (?5 IS NULL OR type IN (SELECT value FROM json_each(?5)))
 		AND (?6 IS NULL OR actor IN (SELECT value FROM json_each(?6)))
 		ORDER BY seq LIMIT ?3`
-	oneSQL     = "SELECT " + columns + " FROM events WHERE seq = ?1 + 0"
-	payloadSQL = `SELECT e.payload_hash, p.salt, p.body
+	oneSQL  = "SELECT " + columns + " FROM events WHERE seq = ?1 + 0"
+	bodySQL = `SELECT e.payload_hash, p.salt, p.body
 		FROM events e LEFT JOIN payloads p ON p.seq = e.seq WHERE e.seq = ?1 + 0`
+	// The seqs are a JSON array; a row comes for each of them, in its order.
+	bodiesSQL = `SELECT e.payload_hash, p.salt, p.body, e.seq
+		FROM json_each(?1) j LEFT JOIN events e ON e.seq = j.value LEFT JOIN payloads p ON p.seq = e.seq`
 	hashSQL = "SELECT hash FROM events WHERE seq = ?1 + 0"
 )
 
@@ -45,7 +48,7 @@ func newReader(c *sqlite.Conn) (*reader, error) {
 		sql string
 	}{
 		{&r.page, pageSQL}, {&r.filtered, filteredSQL}, {&r.one, oneSQL},
-		{&r.payload, payloadSQL}, {&r.hash, hashSQL}, {&r.scan, scanSQL},
+		{&r.body, bodySQL}, {&r.bodies, bodiesSQL}, {&r.hash, hashSQL}, {&r.scan, scanSQL},
 	} {
 		s, err := c.Prepare(p.sql)
 		if err != nil {
