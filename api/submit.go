@@ -286,7 +286,7 @@ func (a *API) parseBatch(parts [][]byte) ([]task.Submit, error) {
 // sendBatch answers with the tasks in order; a header has the indexes of those that
 // were there already.
 func (a *API) sendBatch(p *reply, r *http.Request, submits []task.Submit, done []scheduler.Submitted) error {
-	var replayed []byte // "0,3"
+	var replayed []int
 	buffer := borrow()
 	defer giveBack(buffer)
 	b := append(*buffer, '[')
@@ -297,10 +297,7 @@ func (a *API) sendBatch(p *reply, r *http.Request, submits []task.Submit, done [
 			if one, err = a.rowOf(r.Context(), &done[i].Task, listed); err != nil {
 				return err
 			}
-			if replayed != nil {
-				replayed = append(replayed, ',')
-			}
-			replayed = strconv.AppendInt(replayed, int64(i), 10)
+			replayed = append(replayed, i)
 		} else {
 			one.waiting = a.waitingFor(&done[i].Task)
 		}
@@ -311,7 +308,29 @@ func (a *API) sendBatch(p *reply, r *http.Request, submits []task.Submit, done [
 	}
 	*buffer = append(b, ']')
 	if replayed != nil {
-		p.Header()["Idempotent-Replayed-Items"] = []string{string(replayed)}
+		p.Header()["Idempotent-Replayed-Items"] = []string{runs(replayed)}
 	}
 	return p.send(typeJSON, *buffer)
+}
+
+// runs writes ascending numbers as "0-4,7". A proxy may allow a header of 4 KiB in all:
+// 1,000 indexes one by one would not fit, as runs the worst case takes half of that.
+func runs(ascending []int) string {
+	var b []byte
+	for len(ascending) > 0 {
+		n := 1
+		for n < len(ascending) && ascending[n] == ascending[0]+n {
+			n++
+		}
+		if b != nil {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(ascending[0]), 10)
+		if n > 1 {
+			b = append(b, '-')
+			b = strconv.AppendInt(b, int64(ascending[n-1]), 10)
+		}
+		ascending = ascending[n:]
+	}
+	return string(b)
 }

@@ -140,6 +140,10 @@ func TestABatchSaysWhichItemsWereThereAlready(t *testing.T) {
 	if got := again.header.Get(header); got != "0,3" {
 		t.Errorf("the header says %q", got)
 	}
+	all := `[` + strings.Repeat(`{"task_type":"HOLD","idempotency_key":"a"},`, 999) + `{"task_type":"HOLD"}]`
+	if got := h.want("POST", "/api/tasks/batch", all).header.Get(header); got != "0-998" {
+		t.Errorf("a long run: the header says %q", got)
+	}
 	tasks := again.list(t)
 	if tasks[0]["id"] != first.list(t)[0]["id"] || tasks[2]["id"] != tasks[3]["id"] || tasks[1]["id"] == first.list(t)[1]["id"] {
 		t.Error(again.body)

@@ -114,19 +114,34 @@ func (c *Client) open(ctx context.Context, k call) (*http.Response, error) {
 
 // do sends the call and decodes the answer into out, unless out is nil.
 func (c *Client) do(ctx context.Context, k call, out any) (http.Header, error) {
-	resp, err := c.open(ctx, k)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return nil, fmt.Errorf("read the answer to %s %s: %w", k.method, k.path, err)
-	}
-	if out != nil {
+	data, header, err := c.read(ctx, k)
+	if err == nil && out != nil {
 		if err := json.Unmarshal(data, out); err != nil {
 			return nil, fmt.Errorf("decode the answer to %s %s: %w", k.method, k.path, err)
 		}
 	}
-	return resp.Header, nil
+	return header, err
+}
+
+// read sends the call and returns the answer.
+func (c *Client) read(ctx context.Context, k call) ([]byte, http.Header, error) {
+	resp, err := c.open(ctx, k)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	var data bytes.Buffer
+	if 0 < resp.ContentLength && resp.ContentLength <= maxAnswer {
+		data.Grow(int(resp.ContentLength) + bytes.MinRead)
+	}
+	if _, err := data.ReadFrom(io.LimitReader(resp.Body, maxAnswer)); err != nil {
+		return nil, nil, fmt.Errorf("read the answer to %s %s: %w", k.method, k.path, err)
+	}
+	return data.Bytes(), resp.Header, nil
+}
+
+// post sends JSON that is encoded already and returns the answer.
+func (c *Client) post(ctx context.Context, path string, body []byte) ([]byte, http.Header, error) {
+	return c.read(ctx, call{method: http.MethodPost, path: path, body: bytes.NewReader(body),
+		header: http.Header{"Content-Type": {"application/json"}}})
 }

@@ -96,7 +96,7 @@ func TestEverySystemRunsTasksAndIsAsDurableAsTheTableSays(t *testing.T) {
 }
 
 func TestDaybookDoesEveryRow(t *testing.T) {
-	for _, name := range []string{"daybook", "daybook-http"} {
+	for _, name := range []string{"daybook", "daybook-http", "daybook-client"} {
 		spec, err := queues.Lookup(name)
 		if err != nil {
 			t.Fatal(err)

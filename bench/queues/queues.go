@@ -58,6 +58,7 @@ func Specs() []Spec {
 	return []Spec{
 		{Name: "daybook", Title: "**Daybook**, in process", Synced: true, Bulk: true, Open: openDaybook},
 		{Name: "daybook-http", Title: "**Daybook**, over HTTP", Synced: true, Bulk: true, Open: openDaybookHTTP},
+		{Name: "daybook-client", Title: "**Daybook**, over HTTP by its Go client", Synced: true, Bulk: true, Open: openDaybookClient},
 		{Name: "asynq-always", Title: "asynq on Redis", Server: RedisAlways, Synced: true, Open: openAsynq},
 		{Name: "bullmq-always", Title: "BullMQ on Redis", Server: RedisAlways, Synced: true, Bulk: true},
 		{Name: "river-postgres", Title: "River on PostgreSQL", Server: PostgresServer, Synced: true, Bulk: true, Open: openRiverPostgres},

@@ -1,0 +1,52 @@
+package client
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// splitArray returns the elements of a JSON array that must have n. It finds where they
+// begin and end and looks no closer: who decodes an element sees whether it is JSON. The
+// elements lie in text.
+func splitArray(text []byte, n int) ([][]byte, error) {
+	text = bytes.TrimSpace(text)
+	if len(text) < 2 || text[0] != '[' || text[len(text)-1] != ']' {
+		return nil, fmt.Errorf("the answer to a batch is no array")
+	}
+	inside := text[1 : len(text)-1]
+	all := make([][]byte, 0, n)
+	depth, start := 0, 0
+	for i := 0; i < len(inside); i++ {
+		switch inside[i] {
+		case '"':
+			i = endOfString(inside, i)
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case ',':
+			if depth == 0 {
+				all = append(all, inside[start:i])
+				start = i + 1
+			}
+		}
+	}
+	if all = append(all, inside[start:]); len(all) != n {
+		return nil, fmt.Errorf("the answer to a batch of %d has %d tasks", n, len(all))
+	}
+	return all, nil
+}
+
+// endOfString is where the string ends that begins at text[at]: at its second quote, or
+// at the end of a text that is cut.
+func endOfString(text []byte, at int) int {
+	for i := at + 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return len(text)
+}
