@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"daybook/eventlog"
 	"daybook/eventlog/sqlitelog"
 	"daybook/task"
 )
@@ -46,6 +47,61 @@ func BenchmarkEncodeRow(b *testing.B) {
 		buffer = appendRow(buffer[:0], &one, whole)
 	}
 	b.SetBytes(int64(len(buffer)))
+}
+
+// BenchmarkRows makes a list of 100 rows, each with parameters and a result that are not
+// in the cache: of neighbours, and of tasks at random places of the log.
+func BenchmarkRows(b *testing.B) {
+	const n, total = 100, 300_000
+	h := openBench(b, false)
+	log := payloadLog(b, total)
+	for _, k := range []struct {
+		name string
+		step int64
+	}{{"neighbours", 3}, {"random", 131_071}} {
+		b.Run(k.name, func(b *testing.B) {
+			tasks := make([]task.Task, n)
+			seq := int64(0)
+			buffer := make([]byte, 0, 1<<17)
+			b.ReportAllocs()
+			for b.Loop() {
+				h.api.Payloads = eventlog.NewPayloads(log, 1<<20)
+				for i := range tasks {
+					seq = (seq + k.step) % (total - 2)
+					tasks[i] = task.Task{Type: "ECHO", Status: task.Success, SubmitSeq: seq + 1, ResultSeq: seq + 3}
+				}
+				buffer = buffer[:0]
+				for one, err := range h.api.rows(b.Context(), tasks, listed) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					buffer = appendRow(buffer, one, listed)
+				}
+			}
+		})
+	}
+}
+
+// payloadLog is a log on disk of n events, each with a payload of 240 bytes.
+func payloadLog(b *testing.B, n int) eventlog.Log {
+	b.Helper()
+	log, err := sqlitelog.Open(b.Context(), sqlitelog.Options{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = log.Close() })
+	payload := fmt.Appendf(nil, "%q", bytes.Repeat([]byte("x"), 238))
+	for first := 1; first <= n; first += 10_000 {
+		events := make([]*eventlog.Event, 10_000)
+		for i := range events {
+			events[i] = &eventlog.Event{Stream: "task:a", Version: int64(first + i), Type: "task.submitted", V: 1, Actor: "a",
+				Data: []byte("{}"), Payload: payload}
+		}
+		if r := log.Append(b.Context(), []eventlog.Entry{{Events: events}})[0]; r.Err != nil {
+			b.Fatal(r.Err)
+		}
+	}
+	return log
 }
 
 // discard is a ResponseWriter that keeps nothing.

@@ -238,15 +238,16 @@ func (a *API) writeTasks(ctx context.Context, out *long, l *listing, tasks []tas
 	if l.format == asJSON {
 		out.b = append(out.b, '[')
 	}
-	for i := range tasks {
-		one, err := a.rowOf(ctx, &tasks[i], l.as)
+	first := true
+	for one, err := range a.rows(ctx, tasks, l.as) {
 		if err != nil {
 			return err
 		}
-		if i > 0 && l.format == asJSON {
+		if !first && l.format == asJSON {
 			out.b = append(out.b, ',')
 		}
-		out.b = appendRow(out.b, &one, l.as)
+		first = false
+		out.b = appendRow(out.b, one, l.as)
 		if l.format == asNDJSON {
 			out.b = append(out.b, '\n')
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"iter"
+	"slices"
 	"strconv"
 
 	"daybook/eventlog"
@@ -38,29 +40,79 @@ const (
 // maxListedResult is the largest result that a list shows, in bytes.
 const maxListedResult = 64 << 10
 
+// rowsAtOnce is of how many rows the payloads are fetched at once: few, for a result may
+// be large.
+const rowsAtOnce = 20
+
+// rows gathers the rows of the tasks in order. It ends with the first error.
+func (a *API) rows(ctx context.Context, tasks []task.Task, as shape) iter.Seq2[*row, error] {
+	return func(yield func(*row, error) bool) {
+		for some := range slices.Chunk(tasks, rowsAtOnce) {
+			rows, err := a.rowsOf(ctx, some, as)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range rows {
+				if !yield(&rows[i], nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // rowOf gathers what belongs to the row of t.
 func (a *API) rowOf(ctx context.Context, t *task.Task, as shape) (row, error) {
-	r := row{task: t, waiting: a.waitingFor(t)}
-	var err error
-	if as != summary {
-		if r.parameters, err = a.payload(ctx, t.SubmitSeq); err != nil {
-			return r, err
+	rows, err := a.rowsOf(ctx, []task.Task{*t}, as)
+	return rows[0], err
+}
+
+// rowsOf gathers what belongs to the rows of the tasks.
+func (a *API) rowsOf(ctx context.Context, tasks []task.Task, as shape) ([]row, error) {
+	rows := make([]row, len(tasks))
+	w := wanted{seqs: make([]int64, 0, 4*len(tasks)), to: make([]*[]byte, 0, 4*len(tasks))}
+	for i := range tasks {
+		t, r := &tasks[i], &rows[i]
+		r.task, r.waiting = t, a.waitingFor(t)
+		if as != summary {
+			w.add(t.SubmitSeq, &r.parameters)
+			w.add(t.ResultSeq, &r.result)
 		}
-		if r.result, err = a.payload(ctx, t.ResultSeq); err != nil {
-			return r, err
-		}
+		w.add(t.MessageSeq, &r.message)
+		w.add(t.ErrorSeq, &r.failure)
+	}
+	err := a.Payloads.GetMany(ctx, w.seqs, w.take)
+	for i := range rows {
+		r := &rows[i]
+		r.message, r.failure = textIn(r.message, `{"message":`), textIn(r.failure, `{"error":`)
 		if as == listed && len(r.result) > maxListedResult {
 			r.result, r.cut = nil, true
 		}
 	}
-	if r.message, err = a.payload(ctx, t.MessageSeq); err != nil {
-		return r, err
+	return rows, err
+}
+
+// wanted is payloads to be fetched, and where they go.
+type wanted struct {
+	seqs []int64
+	to   []*[]byte
+}
+
+// add wants the payload of event seq, none for seq 0.
+func (w *wanted) add(seq int64, to *[]byte) {
+	if seq != 0 {
+		w.seqs, w.to = append(w.seqs, seq), append(w.to, to)
 	}
-	if r.failure, err = a.payload(ctx, t.ErrorSeq); err != nil {
-		return r, err
+}
+
+// take puts a payload in its place. One that was erased is nil.
+func (w *wanted) take(i int, body []byte, err error) error {
+	if errors.Is(err, eventlog.ErrErased) || errors.Is(err, eventlog.ErrNotFound) {
+		return nil
 	}
-	r.message, r.failure = textIn(r.message, `{"message":`), textIn(r.failure, `{"error":`)
-	return r, nil
+	*w.to[i] = body
+	return err
 }
 
 // waitingFor is why the task waits; nil also for one that nothing holds: a slot is free
@@ -71,18 +123,6 @@ func (a *API) waitingFor(t *task.Task) *scheduler.Waiting {
 		return nil
 	}
 	return w
-}
-
-// payload returns the payload of event seq; nil for seq 0 and for one that was erased.
-func (a *API) payload(ctx context.Context, seq int64) ([]byte, error) {
-	if seq == 0 {
-		return nil, nil
-	}
-	body, err := a.Payloads.Get(ctx, seq)
-	if errors.Is(err, eventlog.ErrErased) || errors.Is(err, eventlog.ErrNotFound) {
-		return nil, nil
-	}
-	return body, err
 }
 
 // textIn returns the JSON string in a payload of one member, nil when it is not so.

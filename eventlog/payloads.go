@@ -65,6 +65,51 @@ func (p *Payloads) Get(ctx context.Context, seq int64) ([]byte, error) {
 	return body, err
 }
 
+// GetMany calls fn once for each of the seqs, with its index and what Get has for it: first
+// for those in the cache, then for the others, which come from the log by one call. Errors:
+// those of Log.Payloads.
+func (p *Payloads) GetMany(ctx context.Context, seqs []int64, fn func(i int, body []byte, err error) error) error {
+	bodies, missing := p.cached(seqs)
+	for i, body := range bodies {
+		if body == nil {
+			continue
+		}
+		if err := fn(i, body, nil); err != nil {
+			return err
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	others := make([]int64, len(missing))
+	for k, i := range missing {
+		others[k] = seqs[i]
+	}
+	return p.log.Payloads(ctx, others, func(k int, body []byte, err error) error {
+		if err == nil {
+			p.Put(others[k], body)
+		}
+		return fn(missing[k], body, err)
+	})
+}
+
+// cached returns the bodies that are in the cache, nil for the others, and the indexes
+// of the others.
+func (p *Payloads) cached(seqs []int64) (bodies [][]byte, missing []int) {
+	bodies = make([][]byte, len(seqs))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, seq := range seqs {
+		if at, ok := p.bySeq[seq]; ok {
+			p.recent.MoveToFront(at)
+			bodies[i] = at.Value.(payloadEntry).body
+		} else {
+			missing = append(missing, i)
+		}
+	}
+	return bodies, missing
+}
+
 // Forget drops the body of event seq, because it was erased.
 func (p *Payloads) Forget(seq int64) {
 	p.mu.Lock()
