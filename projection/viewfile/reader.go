@@ -55,7 +55,7 @@ func newReader(f *File) (*Reader, error) {
 			&r.look:         "SELECT no, id, body FROM archive WHERE seq = ? + 0",
 			&r.tag:          "SELECT term, n FROM tags WHERE name = ?",
 			&r.block:        "SELECT newest, seqs, facets, runs, lasts FROM lists WHERE key = ? + 0",
-			&r.below:        "SELECT key, newest, seqs, facets, runs FROM lists WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1",
+			&r.below:        "SELECT key, newest, seqs, CASE WHEN ?3 THEN facets END, CASE WHEN ?4 THEN runs END FROM lists WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC LIMIT 1",
 			&r.ends:         "SELECT (SELECT min(chunk) FROM zones), (SELECT max(chunk) FROM zones)",
 			&r.zones:        "SELECT min(chunk), max(chunk) FROM zones WHERE most >= ? AND least <= ?",
 			&r.zone:         "SELECT least, most FROM zones WHERE chunk = ? + 0",

@@ -9,6 +9,7 @@ type room struct {
 	found, other set
 	heads        []head
 	entries      []entry
+	facets, runs bool // whether the walk looks at these columns: they are most of a block
 }
 
 // head is the newest block of a term that has not been walked yet.
@@ -29,6 +30,7 @@ func (r *Reader) walk(ctx context.Context, q *Query, fn func(base int64, found *
 		return err
 	}
 	p := r.plan(m, high-low+1)
+	r.room.facets, r.room.runs = m.facets != nil && !p.byFacet, m.byRun
 	if err := r.seekAll(&p, low, high); err != nil {
 		return err
 	}
@@ -98,7 +100,7 @@ func (r *Reader) seek(h *head, low, high int64) (bool, error) {
 	if low > high {
 		return false, nil
 	}
-	found, err := r.below.row(r.dest[:5], keyOf(h.term, low), keyOf(h.term, high))
+	found, err := r.below.row(r.dest[:5], keyOf(h.term, low), keyOf(h.term, high), r.room.facets, r.room.runs)
 	if err != nil || !found {
 		return false, err
 	}
