@@ -185,7 +185,9 @@ func TestStatsCountWhatThereIsAndHowLongItTook(t *testing.T) {
 // slowPayloads is a log whose payloads take 0.1 s each.
 type slowPayloads struct{ eventlog.Log }
 
-func (s *slowPayloads) Payload(ctx context.Context, seq int64) ([]byte, error) {
-	time.Sleep(100 * time.Millisecond)
-	return s.Log.Payload(ctx, seq)
+func (s *slowPayloads) Payloads(ctx context.Context, seqs []int64, fn func(int, []byte, error) error) error {
+	return s.Log.Payloads(ctx, seqs, func(i int, body []byte, err error) error {
+		time.Sleep(100 * time.Millisecond)
+		return fn(i, body, err)
+	})
 }

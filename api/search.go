@@ -6,7 +6,7 @@ import "context"
 // whose texts every word of the text begins a word.
 func (a *API) search(ctx context.Context, l *listing) (found, error) {
 	// Past the cache of payloads: a search must not push out what is about to run.
-	page, err := a.Views.Search(ctx, l.filter, l.text, a.Log.Payload)
+	page, err := a.Views.Search(ctx, l.filter, l.text, a.Log.Payloads)
 	if err != nil {
 		return found{}, err
 	}

@@ -155,3 +155,45 @@ func BenchmarkReads(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkIndexTexts fetches and indexes the texts of 100,000 tasks that have left
+// memory, two payloads of about 200 bytes each.
+func BenchmarkIndexTexts(b *testing.B) {
+	const tasks = 100_000
+	_, raw := flow(tasks, 500)
+	for _, e := range raw {
+		if e.HasPayload {
+			e.Payload = fmt.Appendf(nil, `{"order":"order %d","email":"user%d@example.com","note":"%0128x"}`, e.Seq/3, e.Seq%10_000, e.Seq*7919)
+		}
+	}
+	log := openLog(b)
+	write(b, log, raw, 500)
+	var cpu time.Duration
+	b.ResetTimer()
+	for range b.N {
+		b.StopTimer()
+		v, err := open(b.Context(), log, Options{Dir: b.TempDir(), Logger: quiet})
+		if err != nil {
+			b.Fatal(err)
+		}
+		cpu -= processorTime()
+		b.StartTimer()
+		for n := 1; n > 0; {
+			if n, err = v.keeper.indexSome(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StopTimer()
+		cpu += processorTime()
+		if n := v.keeper.text.Docs(); n < tasks/2 {
+			b.Fatal(n, "documents")
+		}
+		if err := v.keeper.abandon(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.N*tasks)/b.Elapsed().Seconds(), "tasks/s")
+	b.ReportMetric(float64(cpu.Nanoseconds())/float64(b.N*tasks), "cpu-ns/task")
+	b.ReportMetric(0, "ns/op")
+}

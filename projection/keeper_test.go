@@ -33,6 +33,9 @@ func (g growing) Events(ctx context.Context, seqs []int64) ([]*eventlog.Event, e
 func (g growing) Payload(ctx context.Context, seq int64) ([]byte, error) {
 	return g.now().Payload(ctx, seq)
 }
+func (g growing) Payloads(ctx context.Context, seqs []int64, fn func(int, []byte, error) error) error {
+	return g.now().Payloads(ctx, seqs, fn)
+}
 func (g growing) Scan(ctx context.Context, after int64, fn func(*eventlog.Event) error) error {
 	return g.now().Scan(ctx, after, fn)
 }

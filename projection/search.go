@@ -26,15 +26,15 @@ type Found struct {
 }
 
 // Search lists the tasks that match the query and in whose parameters, result, error or
-// message every word of the text begins a word, newest first. payload fetches the payload
-// of an event. What has left memory is found through the index; the rest is read, for at
-// most a second. Errors: ErrLimit, payload's, those of the view file, ctx's.
-func (v *Views) Search(ctx context.Context, q Query, text string, payload payloadOf) (Found, error) {
+// message every word of the text begins a word, newest first. payloads fetches payloads of
+// events. What has left memory is found through the index; the rest is read, for at
+// most a second. Errors: ErrLimit, those of payloads, those of the view file, ctx's.
+func (v *Views) Search(ctx context.Context, q Query, text string, payloads payloadsOf) (Found, error) {
 	if q.Limit < 1 || q.Limit > MaxLimit {
 		return Found{}, ErrLimit
 	}
 	s := &search{
-		v: v, q: q, words: textindex.ParseQuery(text), payload: payload,
+		v: v, q: q, words: textindex.ParseQuery(text), payloads: payloads,
 		until: time.Now().Add(searchTime), met: make(map[int64]bool),
 	}
 	s.found.Seq = v.Seq()
@@ -55,11 +55,11 @@ func (v *Views) Search(ctx context.Context, q Query, text string, payload payloa
 
 // search is one Search on its way.
 type search struct {
-	v       *Views
-	q       Query
-	words   textindex.Query
-	payload payloadOf
-	until   time.Time
+	v        *Views
+	q        Query
+	words    textindex.Query
+	payloads payloadsOf
+	until    time.Time
 
 	hits  []task.Task    // of each source the newest, one more than a page
 	met   map[int64]bool // submit seqs of all that was looked at
@@ -83,7 +83,8 @@ func (s *search) look(ctx context.Context, t *task.Task) (bool, error) {
 		return false, nil
 	}
 	s.met[t.SubmitSeq] = true
-	texts, err := textsOf(ctx, t, s.payload)
+	var texts [][]byte
+	err := textsOf(ctx, []*task.Task{t}, s.payloads, func(_ int, text []byte) { texts = append(texts, text) })
 	if err != nil || !s.words.Matches(texts...) {
 		return false, err
 	}

@@ -28,6 +28,16 @@ func (t tape) Events(_ context.Context, seqs []int64) ([]*eventlog.Event, error)
 	return list, nil
 }
 
+func (t tape) Payloads(ctx context.Context, seqs []int64, fn func(int, []byte, error) error) error {
+	for i, seq := range seqs {
+		body, err := t.Payload(ctx, seq)
+		if err := fn(i, body, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (t tape) Payload(_ context.Context, seq int64) ([]byte, error) {
 	if e := t.events[seq-1]; e.HasPayload {
 		return e.Payload, nil

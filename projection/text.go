@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"daybook/eventlog"
@@ -74,45 +73,40 @@ func (k *keeper) indexSome(ctx context.Context) (int, error) {
 	return max(len(rows), 1), nil
 }
 
-// textReaders is how many texts are fetched at the same time.
-const textReaders = 2
-
 // docsOf fetches the texts of the tasks.
 func (k *keeper) docsOf(ctx context.Context, rows []viewfile.Row) ([]textindex.Doc, error) {
 	docs := make([]textindex.Doc, len(rows))
-	var errs [textReaders]error
-	var readers sync.WaitGroup
-	for n := range textReaders {
-		readers.Go(func() {
-			for i := n; i < len(rows) && errs[n] == nil; i += textReaders {
-				docs[i].Number = rows[i].Task.SubmitSeq
-				docs[i].Texts, errs[n] = textsOf(ctx, &rows[i].Task, k.log.Payload)
-			}
-		})
+	tasks := make([]*task.Task, len(rows))
+	for i := range rows {
+		tasks[i] = &rows[i].Task
+		docs[i].Number = tasks[i].SubmitSeq
 	}
-	readers.Wait()
-	return docs, errors.Join(errs[:]...)
+	err := textsOf(ctx, tasks, k.log.Payloads, func(i int, text []byte) { docs[i].Texts = append(docs[i].Texts, text) })
+	return docs, err
 }
 
-// payloadOf fetches the payload of an event.
-type payloadOf = func(ctx context.Context, seq int64) ([]byte, error)
+// payloadsOf fetches the payloads of events, as eventlog.Log.Payloads does.
+type payloadsOf = func(ctx context.Context, seqs []int64, fn func(i int, body []byte, err error) error) error
 
-// textsOf fetches what can be searched in: parameters, result, error and message. What
-// was erased, or is damaged, is left out.
-func textsOf(ctx context.Context, t *task.Task, payload payloadOf) ([][]byte, error) {
-	var texts [][]byte
-	for _, seq := range [...]int64{t.SubmitSeq, t.ResultSeq, t.ErrorSeq, t.MessageSeq} {
-		if seq == 0 {
-			continue
+// textsOf fetches what can be searched in: parameters, result, error and message of each
+// of the tasks, in any order; i is the index of the task. What was erased, or is damaged,
+// is left out.
+func textsOf(ctx context.Context, tasks []*task.Task, payloads payloadsOf, fn func(i int, text []byte)) error {
+	seqs, of := make([]int64, 0, 2*len(tasks)), make([]int, 0, 2*len(tasks))
+	for i, t := range tasks {
+		for _, seq := range [...]int64{t.SubmitSeq, t.ResultSeq, t.ErrorSeq, t.MessageSeq} {
+			if seq != 0 {
+				seqs, of = append(seqs, seq), append(of, i)
+			}
 		}
-		body, err := payload(ctx, seq)
-		if errors.Is(err, eventlog.ErrErased) || errors.Is(err, eventlog.ErrNotFound) || errors.Is(err, eventlog.ErrDamaged) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		texts = append(texts, body)
 	}
-	return texts, nil
+	return payloads(ctx, seqs, func(n int, body []byte, err error) error {
+		if errors.Is(err, eventlog.ErrErased) || errors.Is(err, eventlog.ErrNotFound) || errors.Is(err, eventlog.ErrDamaged) {
+			return nil
+		}
+		if err == nil {
+			fn(of[n], body)
+		}
+		return err
+	})
 }
