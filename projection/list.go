@@ -229,31 +229,25 @@ func (l *listing) addFile(ctx context.Context, q Query, r *viewfile.Reader) erro
 	if err != nil || find == nil {
 		return err
 	}
+	part := viewfile.Part{From: find.From, Before: min(find.Before, l.before), Limit: l.limit + 1}
+	if rows := l.page.Tasks; len(rows) > l.limit {
+		part.From = max(part.From, rows[l.limit].SubmitSeq+1) // what lies below is not of this page
+	}
+	var rows []viewfile.Row
 	if !l.counted && l.page.Exact {
-		n, err := r.Count(ctx, find, countLimit+1-l.page.Total)
-		if err != nil {
-			return err
-		}
-		l.page.Total += n
-		if l.page.Total > countLimit {
+		var n int64
+		rows, n, err = r.Page(ctx, find, part, countLimit+1-l.page.Total)
+		if l.page.Total += n; l.page.Total > countLimit {
 			l.page.Total, l.page.Exact = countLimit, false
 		}
-	}
-	find.Before = min(find.Before, l.before)
-	if rows := l.page.Tasks; len(rows) > l.limit {
-		find.From = max(find.From, rows[l.limit].SubmitSeq+1) // what lies below is not of this page
-	}
-	if find.From >= find.Before {
-		return nil
-	}
-	rows, err := r.Rows(ctx, find, l.limit+1)
-	if err != nil {
-		return err
+	} else if part.From < part.Before {
+		find.From, find.Before = part.From, part.Before
+		rows, err = r.Rows(ctx, find, part.Limit)
 	}
 	if len(rows) > 0 {
 		l.merge(rows)
 	}
-	return nil
+	return err
 }
 
 // fileQuery is the query as the file takes it, nil when nothing there can match.

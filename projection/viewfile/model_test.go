@@ -232,6 +232,7 @@ func compare(t *rapid.T, r *Reader, m *model) {
 		n, err := r.Count(ctx, &q, most)
 		must(t, err)
 		same(t, fmt.Sprintf("count of %+v", q), min(int64(len(want)), most), n)
+		comparePage(t, r, &q, want, limit, most)
 	}
 	archived := m.in(InArchive)
 	compareOrder(t, r, m, archived)
@@ -251,6 +252,25 @@ func compare(t *rapid.T, r *Reader, m *model) {
 	got, err := r.FirstAfter(ctx, moment)
 	must(t, err)
 	same(t, "first after", want, got)
+}
+
+// comparePage asks for a part of the matches and counts them all.
+func comparePage(t *rapid.T, r *Reader, q *Query, matches []Row, limit int, most int64) {
+	seq := rapid.Int64Range(0, 5*chunkSize+50)
+	part := Part{From: seq.Draw(t, "part from"), Before: math.MaxInt64, Limit: limit}
+	if rapid.Bool().Draw(t, "part ends") {
+		part.Before = seq.Draw(t, "part before")
+	}
+	want := []Row{}
+	for _, row := range matches {
+		if at := row.Task.SubmitSeq; at >= part.From && at < part.Before && len(want) < limit {
+			want = append(want, row)
+		}
+	}
+	rows, n, err := r.Page(context.Background(), q, part, most)
+	must(t, err)
+	same(t, fmt.Sprintf("page %+v of %+v", part, q), want, rows)
+	same(t, fmt.Sprintf("count with page %+v of %+v", part, q), min(int64(len(matches)), most), n)
 }
 
 func compareOne(t *rapid.T, want *modelRow, got *Row, err error) {

@@ -30,6 +30,15 @@ func (s *set) size() int64 {
 	return int64(n)
 }
 
+// appendDown appends base plus each, from the greatest to the least, until there are limit.
+func (s *set) appendDown(seqs []int64, base int64, limit int) []int64 {
+	s.down(func(at uint16) bool {
+		seqs = append(seqs, base+int64(at))
+		return len(seqs) < limit
+	})
+	return seqs
+}
+
 // down calls fn from the greatest to the least, until it returns false.
 func (s *set) down(fn func(at uint16) bool) {
 	for i := len(s) - 1; i >= 0; i-- {
