@@ -41,7 +41,14 @@ func kernel() string {
 	if err != nil {
 		return runtime.GOOS
 	}
-	return "Linux " + strings.TrimSpace(string(release))
+	return "Linux " + version(string(release))
+}
+
+// version is the major and minor number of a kernel's release: "6.18" of "6.18.4-amd64".
+// What stands behind names a build, which tells a reader nothing.
+func version(release string) string {
+	numbers := strings.SplitN(strings.TrimSpace(release), ".", 3)
+	return strings.Join(numbers[:min(len(numbers), 2)], ".")
 }
 
 func filesystem(dir string) string {

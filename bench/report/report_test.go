@@ -23,6 +23,14 @@ func TestANumberHasCommasAndThreeDigitsThatCount(t *testing.T) {
 	}
 }
 
+func TestAKernelIsNamedByTwoNumbers(t *testing.T) {
+	for release, want := range map[string]string{"6.18.4-amd64\n": "6.18", "6.1": "6.1", "7\n": "7", "5.15.0-1.el9.x86_64": "5.15"} {
+		if got := version(release); got != want {
+			t.Errorf("%q: %s, want %s", release, got, want)
+		}
+	}
+}
+
 func TestTheTextReplacesWhatStandsBetweenTheMarkers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doc.md")
 	if err := os.WriteFile(path, []byte("before\n\n"+begin+"\nold\n"+end+"\n\nafter\n"), 0o644); err != nil {
