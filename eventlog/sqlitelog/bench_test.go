@@ -198,6 +198,28 @@ func BenchmarkRead(b *testing.B) {
 	report(b, 1000, cpuTime()-before)
 }
 
+// BenchmarkReadFew is a reader behind the ring that takes a few events at a time.
+func BenchmarkReadFew(b *testing.B) {
+	log, err := Open(b.Context(), Options{Dir: b.TempDir(), RingEvents: 1})
+	must(b, err)
+	b.Cleanup(func() { log.Close() })
+	batch := make([]*eventlog.Event, 20*benchBatch)
+	benchEvents(batch, 0, nil)
+	log.Append(b.Context(), []eventlog.Entry{{Events: batch}})
+	for name, f := range map[string]eventlog.Filter{"all": {}, "filtered": {Types: []string{"task.submitted"}}} {
+		b.Run(name, func(b *testing.B) {
+			before := cpuTime()
+			for i := int64(0); b.Loop(); i++ {
+				page, err := log.Read(b.Context(), 5000+i%7, f, int(1+i%5))
+				if err != nil || len(page.Events) == 0 {
+					b.Fatal(len(page.Events), err)
+				}
+			}
+			report(b, 1, cpuTime()-before)
+		})
+	}
+}
+
 // BenchmarkPayload is one body read by seq and checked.
 func BenchmarkPayload(b *testing.B) {
 	log := openBench(b)

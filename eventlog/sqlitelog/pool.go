@@ -22,16 +22,16 @@ type reader struct {
 // columns of an event as decode takes them; data as a BLOB spares a copy.
 const columns = "seq, at, stream, version, type, v, actor, CAST(data AS BLOB), payload_hash, hash"
 
-// A seq to look for is "?1 + 0": for a bare parameter SQLite looks at the value when it
+// A seq or a limit is "?1 + 0": for a bare parameter SQLite looks at the value when it
 // plans, and then makes the plan anew each time that the driver clears it.
 const (
-	pageSQL = "SELECT " + columns + " FROM events WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3"
+	pageSQL = "SELECT " + columns + " FROM events WHERE seq > ?1 + 0 AND seq <= ?2 + 0 ORDER BY seq LIMIT ?3 + 0"
 	// Each list is a JSON array or NULL, which takes everything.
-	filteredSQL = "SELECT " + columns + ` FROM events WHERE seq > ?1 AND seq <= ?2
+	filteredSQL = "SELECT " + columns + ` FROM events WHERE seq > ?1 + 0 AND seq <= ?2 + 0
 		AND (?4 IS NULL OR stream IN (SELECT value FROM json_each(?4)))
 		AND (?5 IS NULL OR type IN (SELECT value FROM json_each(?5)))
 		AND (?6 IS NULL OR actor IN (SELECT value FROM json_each(?6)))
-		ORDER BY seq LIMIT ?3`
+		ORDER BY seq LIMIT ?3 + 0`
 	oneSQL  = "SELECT " + columns + " FROM events WHERE seq = ?1 + 0"
 	bodySQL = `SELECT e.payload_hash, p.salt, p.body
 		FROM events e LEFT JOIN payloads p ON p.seq = e.seq WHERE e.seq = ?1 + 0`

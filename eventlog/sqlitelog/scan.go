@@ -21,7 +21,7 @@ const scanChunk = 512
 const scanSQL = `SELECT CAST(group_concat(concat_ws(x'0a', hash,
 	ifnull(payload_hash, x'0000000000000000000000000000000000000000000000000000000000000000'),
 	seq, at, version, v, stream, type, actor, data), x'0a') AS BLOB)
-	FROM events WHERE seq > ?1 AND seq <= ?2`
+	FROM events WHERE seq > ?1 + 0 AND seq <= ?2 + 0`
 
 // Scan calls fn for every event with seq > after. See eventlog.Log. One goroutine reads,
 // while the caller's checks the chain and calls fn.
