@@ -1,6 +1,10 @@
 package scheduler
 
-import "daybook/task"
+import (
+	"context"
+
+	"daybook/task"
+)
 
 // dispatch gives free slots to ready tasks, in order.
 func (l *loop) dispatch(t *turn) {
@@ -61,6 +65,7 @@ func (l *loop) launched(starts []start, err error) {
 		l.used -= len(starts)
 		return
 	}
+	var cold []*attempt // parameters have to be fetched
 	for i := range starts {
 		s := &starts[i]
 		var parameters []byte
@@ -72,7 +77,35 @@ func (l *loop) launched(starts []start, err error) {
 		a.parameters = parameters
 		l.holders[a.id] = a
 		l.live++
+		if parameters == nil {
+			cold = append(cold, a)
+			continue
+		}
 		go a.run()
+	}
+	if len(cold) > 0 {
+		go l.s.runAll(cold)
+	}
+}
+
+// runAll fetches the parameters of the attempts together and runs each as soon as it has
+// them. An attempt whose parameters cannot be fetched tries once more, and reports why.
+func (s *Scheduler) runAll(attempts []*attempt) {
+	seqs := make([]int64, len(attempts))
+	for i, a := range attempts {
+		seqs[i] = a.task.SubmitSeq
+	}
+	runs := make([]bool, len(attempts))
+	// What ends the call ends the reading of each attempt too, which says it.
+	_ = s.o.Payloads.GetMany(context.Background(), seqs, func(i int, body []byte, _ error) error {
+		runs[i], attempts[i].parameters = true, body
+		go attempts[i].run()
+		return nil
+	})
+	for i, a := range attempts {
+		if !runs[i] {
+			go a.run()
+		}
 	}
 }
 

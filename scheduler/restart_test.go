@@ -3,6 +3,8 @@ package scheduler
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -92,6 +94,44 @@ func TestWhatRanWhenTheProcessDiedCountsAndRunsAgainAtOnce(t *testing.T) {
 		again.want(waiting, task.Pending)
 		time.Sleep(time.Hour)
 		again.want(waiting, task.Success)
+	})
+}
+
+func TestABacklogRunsAfterARestartEachTaskWithItsOwnParameters(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		b := open(t, log, Options{})
+		due := task.MicrosOf(time.Now().Add(time.Hour))
+		var tasks []task.Task
+		for i := range 50 {
+			tasks = append(tasks, b.submit(task.Submit{Type: "T", RunAt: due, MaxAttempts: 1, Parameters: fmt.Appendf(nil, `{"n":%d}`, i)}))
+		}
+		if err := b.stop(); err != nil {
+			t.Fatal(err)
+		}
+		erased := b.get(tasks[7].ID)
+		if err := log.ErasePayload(t.Context(), erased.SubmitSeq); err != nil {
+			t.Fatal(err)
+		}
+
+		again := open(t, log, Options{Concurrency: 20})
+		defer again.stop()
+		again.mu.Lock()
+		again.does["T"] = func(_ context.Context, a Attempt) (Outcome, error) { return Outcome{Result: a.Parameters}, nil }
+		again.mu.Unlock()
+		time.Sleep(time.Hour)
+		for i := range tasks {
+			if i == 7 {
+				again.want(tasks[i].ID, task.Failed)
+				if text := again.errorText(tasks[i].ID); !strings.Contains(text, "read the parameters") {
+					t.Error(text)
+				}
+				continue
+			}
+			result, err := log.Payload(t.Context(), again.want(tasks[i].ID, task.Success).ResultSeq)
+			if want := fmt.Sprintf(`{"n":%d}`, i); err != nil || string(result) != want {
+				t.Errorf("task %d ran with %s, want %s: %v", i, result, want, err)
+			}
+		}
 	})
 }
 
