@@ -71,24 +71,25 @@ func (a *API) rowOf(ctx context.Context, t *task.Task, as shape) (row, error) {
 // rowsOf gathers what belongs to the rows of the tasks.
 func (a *API) rowsOf(ctx context.Context, tasks []task.Task, as shape) ([]row, error) {
 	rows := make([]row, len(tasks))
-	w := wanted{seqs: make([]int64, 0, 4*len(tasks)), to: make([]*[]byte, 0, 4*len(tasks))}
+	w := wanted{seqs: make([]int64, 0, 4*len(tasks)), to: make([]place, 0, 4*len(tasks))}
 	for i := range tasks {
 		t, r := &tasks[i], &rows[i]
 		r.task, r.waiting = t, a.waitingFor(t)
 		if as != summary {
-			w.add(t.SubmitSeq, &r.parameters)
-			w.add(t.ResultSeq, &r.result)
+			w.add(t.SubmitSeq, place{body: &r.parameters})
+			result := place{body: &r.result}
+			if as == listed {
+				result.cut = &r.cut
+			}
+			w.add(t.ResultSeq, result)
 		}
-		w.add(t.MessageSeq, &r.message)
-		w.add(t.ErrorSeq, &r.failure)
+		w.add(t.MessageSeq, place{body: &r.message})
+		w.add(t.ErrorSeq, place{body: &r.failure})
 	}
 	err := a.Payloads.GetMany(ctx, w.seqs, w.take)
 	for i := range rows {
 		r := &rows[i]
 		r.message, r.failure = textIn(r.message, `{"message":`), textIn(r.failure, `{"error":`)
-		if as == listed && len(r.result) > maxListedResult {
-			r.result, r.cut = nil, true
-		}
 	}
 	return rows, err
 }
@@ -96,11 +97,17 @@ func (a *API) rowsOf(ctx context.Context, tasks []task.Task, as shape) ([]row, e
 // wanted is payloads to be fetched, and where they go.
 type wanted struct {
 	seqs []int64
-	to   []*[]byte
+	to   []place
+}
+
+// place is where a payload goes; or, where cut is set, that it is too long for a list.
+type place struct {
+	body *[]byte
+	cut  *bool // nil = any length will do
 }
 
 // add wants the payload of event seq, none for seq 0.
-func (w *wanted) add(seq int64, to *[]byte) {
+func (w *wanted) add(seq int64, to place) {
 	if seq != 0 {
 		w.seqs, w.to = append(w.seqs, seq), append(w.to, to)
 	}
@@ -111,7 +118,12 @@ func (w *wanted) take(i int, body []byte, err error) error {
 	if errors.Is(err, eventlog.ErrErased) || errors.Is(err, eventlog.ErrNotFound) {
 		return nil
 	}
-	*w.to[i] = body
+	to := w.to[i]
+	if to.cut != nil && len(body) > maxListedResult {
+		*to.cut = true // and let go of it
+		return nil
+	}
+	*to.body = body
 	return err
 }
 

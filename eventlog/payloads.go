@@ -103,7 +103,8 @@ func (p *Payloads) cached(seqs []int64) (bodies [][]byte, missing []int) {
 		if at, ok := p.bySeq[seq]; ok {
 			p.recent.MoveToFront(at)
 			bodies[i] = at.Value.(payloadEntry).body
-		} else {
+		}
+		if bodies[i] == nil {
 			missing = append(missing, i)
 		}
 	}
