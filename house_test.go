@@ -61,7 +61,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/files", goleak, cmp},
 	},
 	"daybook/eventlog": {
-		tests: []string{"daybook/eventlog", goleak, cmp},
+		tests: []string{"daybook/eventlog", "daybook/eventlog/eventlogtest", goleak, cmp},
 	},
 	"daybook/eventlog/sqlitelog": {
 		code:  []string{"daybook/eventlog", "daybook/sqlite", sqlite, ulid},

@@ -32,48 +32,20 @@ func Verify(ctx context.Context, data string, progress func(done, head int64)) (
 	if err != nil {
 		return Proof{}, err
 	}
-	p := Proof{LogID: log.ID()}
-	err = p.read(ctx, log, progress)
+	head := log.Head().Seq
+	audit, err := eventlog.Verify(ctx, log, head, func(done int64) {
+		if progress != nil {
+			progress(done, head)
+		}
+	})
+	p := Proof{LogID: log.ID(), Events: audit.Seq, Hash: hex.EncodeToString(audit.Hash[:]), Payloads: audit.Payloads, Erased: audit.Erased}
 	switch loss := log.Loss(); {
 	case errors.Is(err, eventlog.ErrDamaged):
 		p.Damage, err = err.Error(), nil
-	case err == nil && p.Events != log.Head().Seq:
-		p.Damage = fmt.Sprintf("the log ends at event %d, before its head %d", p.Events, log.Head().Seq)
+	case err == nil && p.Events != head:
+		p.Damage = fmt.Sprintf("the log ends at event %d, before its head %d", p.Events, head)
 	case err == nil && loss != nil:
 		p.Damage = loss.Reason
 	}
 	return p, errors.Join(err, log.Close())
-}
-
-func (p *Proof) read(ctx context.Context, log eventlog.Log, progress func(done, head int64)) error {
-	const step = 1 << 12 // events between two calls of progress
-	head := log.Head().Seq
-	var hash eventlog.Hash
-	err := log.Scan(ctx, 0, func(e *eventlog.Event) error {
-		if e.HasPayload {
-			if err := p.payload(ctx, log, e.Seq); err != nil {
-				return err
-			}
-		}
-		p.Events, hash = e.Seq, e.Hash
-		if progress != nil && (e.Seq%step == 0 || e.Seq == head) {
-			progress(e.Seq, head)
-		}
-		return nil
-	})
-	p.Hash = hex.EncodeToString(hash[:])
-	return err
-}
-
-func (p *Proof) payload(ctx context.Context, log eventlog.Log, seq int64) error {
-	_, err := log.Payload(ctx, seq)
-	switch {
-	case err == nil:
-		p.Payloads++
-	case errors.Is(err, eventlog.ErrErased):
-		p.Erased++
-	default:
-		return err
-	}
-	return nil
 }

@@ -35,14 +35,14 @@ func (a *API) verify(p *reply, r *http.Request) error {
 	}
 	head := a.Log.Head()
 	if a.proof.body == nil || a.proof.head != head {
-		c := check{log: a.Log}
-		if err := c.run(ctx, head.Seq); err != nil {
+		var c check
+		if err := c.run(ctx, a.Log, head.Seq); err != nil {
 			return err
 		}
 		a.proof.head, a.proof.body = head, c.encode(a.Log.ID(), time.Now())
 		if !c.ok() {
 			a.proof.head = eventlog.Head{Seq: -1} // a damage is looked at afresh each time
-			a.Logger.Error("log is damaged", "after", c.seq, "what", c.damage)
+			a.Logger.Error("log is damaged", "after", c.Seq, "what", c.damage)
 		}
 	}
 	p.shows(head.Seq)
@@ -51,58 +51,22 @@ func (a *API) verify(p *reply, r *http.Request) error {
 
 // check is one verification.
 type check struct {
-	log      eventlog.Log
-	seq      int64 // the last event that is as it should be
-	hash     eventlog.Hash
-	payloads int64 // that fit their hash
-	erased   int64
-	damage   string // what is wrong after seq; "" = nothing
+	eventlog.Audit
+	damage string // what is wrong after Audit.Seq; "" = nothing
 }
 
 func (c *check) ok() bool { return c.damage == "" }
 
-var errHead = errors.New("the head that was wanted is reached")
-
-func (c *check) run(ctx context.Context, head int64) error {
-	if head == 0 {
-		return nil
-	}
-	err := c.log.Scan(ctx, 0, func(e *eventlog.Event) error {
-		if e.HasPayload {
-			if err := c.payload(ctx, e.Seq); err != nil {
-				return err
-			}
-		}
-		c.seq, c.hash = e.Seq, e.Hash
-		if e.Seq == head {
-			return errHead
-		}
-		return nil
-	})
+func (c *check) run(ctx context.Context, log eventlog.Log, head int64) (err error) {
+	c.Audit, err = eventlog.Verify(ctx, log, head, nil)
 	switch {
-	case errors.Is(err, errHead):
-		return nil
 	case errors.Is(err, eventlog.ErrDamaged):
-		c.damage = "the event or payload at seq " + itoa(c.seq+1) + " does not fit its hash, or is missing"
+		c.damage = "the event or payload at seq " + itoa(c.Seq+1) + " does not fit its hash, or is missing"
 		return nil
-	case err == nil:
+	case err == nil && c.Seq < head:
 		c.damage = "the log ends before its head"
-		return nil
 	}
 	return err
-}
-
-func (c *check) payload(ctx context.Context, seq int64) error {
-	_, err := c.log.Payload(ctx, seq)
-	switch {
-	case err == nil:
-		c.payloads++
-	case errors.Is(err, eventlog.ErrErased):
-		c.erased++
-	default:
-		return err
-	}
-	return nil
 }
 
 func (c *check) encode(logID string, at time.Time) []byte {
@@ -115,13 +79,13 @@ func (c *check) encode(logID string, at time.Time) []byte {
 	b = append(b, `,"log_id":`...)
 	b = appendText(b, logID)
 	b = append(b, `,"events":`...)
-	b = append(b, itoa(c.seq)...)
+	b = append(b, itoa(c.Seq)...)
 	b = append(b, `,"hash":"`...)
-	b = hex.AppendEncode(b, c.hash[:])
+	b = hex.AppendEncode(b, c.Hash[:])
 	b = append(b, `","payloads":`...)
-	b = append(b, itoa(c.payloads)...)
+	b = append(b, itoa(c.Payloads)...)
 	b = append(b, `,"erased":`...)
-	b = append(b, itoa(c.erased)...)
+	b = append(b, itoa(c.Erased)...)
 	b = append(b, `,"verified_at":"`...)
 	b = at.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
 	b = append(b, `","detail":`...)
