@@ -287,16 +287,12 @@ func benchmarkQuery(b *testing.B, f *File, top int64, set []func(*Query, *rand.R
 		for _, set := range set {
 			set(&q, rng)
 		}
-		page := q
-		if page.Before == 0 {
-			page.Before = 1 + rng.Int64N(top)
+		part := Part{Before: 1 + rng.Int64N(top), Limit: 101}
+		if q.Before != 0 {
+			part.Before = q.Before
 		}
 		start, before := time.Now(), threadTime()
-		got, err := r.Rows(ctx, &page, 101)
-		if err != nil {
-			b.Fatal(err)
-		}
-		n, err := r.Count(ctx, &q, 10_001)
+		got, n, err := r.Page(ctx, &q, part, 10_001)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -200,7 +200,7 @@ func readAll(f *File) error {
 		{}, {Tags: benchTags[:]}, {MinRun: 1}, {Facets: facetsOf([]int{0, 1, 2}, task.Failed)}, {Facets: []uint32{3}, Tags: benchTags[:1]},
 	} {
 		q.LastSeq = math.MaxInt64
-		if _, err := r.Count(ctx, &q, math.MaxInt64); err != nil {
+		if _, _, err := r.Page(ctx, &q, Part{}, math.MaxInt64); err != nil {
 			return err
 		}
 	}
@@ -386,7 +386,7 @@ func TestIDsInAnyOrderAreFoundByTheirBounds(t *testing.T) {
 			want++
 		}
 	}
-	if n, err := r.Count(ctx, &q, math.MaxInt64); err != nil || n != want {
+	if _, n, err := r.Page(ctx, &q, Part{}, math.MaxInt64); err != nil || n != want {
 		t.Errorf("want %d, got %d (%v)", want, n, err)
 	}
 }
@@ -406,7 +406,7 @@ func TestATaskWithALaterEventIsNotFound(t *testing.T) {
 		newest = max(newest, row.Task.LastSeq)
 	}
 	for last, want := range map[int64]int64{newest: 10, newest - 1: 9} {
-		if n, err := r.Count(ctx, &Query{LastSeq: last}, 100); err != nil || n != want {
+		if _, n, err := r.Page(ctx, &Query{LastSeq: last}, Part{}, 100); err != nil || n != want {
 			t.Errorf("up to seq %d: want %d tasks, got %d (%v)", last, want, n, err)
 		}
 	}

@@ -80,16 +80,3 @@ func (r *Reader) rowsAt(seqs []int64) ([]Row, error) {
 	}
 	return rows, nil
 }
-
-// Count returns how many match; it stops counting at most.
-func (r *Reader) Count(ctx context.Context, q *Query, most int64) (int64, error) {
-	n := int64(0)
-	err := r.walk(ctx, q, func(_ int64, found *set) bool {
-		n = min(n+found.size(), most)
-		return n < most
-	})
-	if err != nil {
-		return 0, fail("count archived tasks", err)
-	}
-	return n, nil
-}
