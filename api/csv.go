@@ -32,12 +32,11 @@ func (a *API) writeCSV(ctx context.Context, out *long, as shape, tasks []task.Ta
 	if err := write(csvColumns); err != nil {
 		return err
 	}
-	for i := range tasks {
-		one, err := a.rowOf(ctx, &tasks[i], as)
+	for one, err := range a.rows(ctx, tasks, as) {
 		if err != nil {
 			return err
 		}
-		if err := write(csvRecord(&one)); err != nil {
+		if err := write(csvRecord(one)); err != nil {
 			return err
 		}
 	}

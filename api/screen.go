@@ -86,19 +86,20 @@ func (s *screens) bytes() (n int64) {
 // encodeScreen makes {"seq","rows","truncated","counts","state"}. The rows are in summary
 // form, as they stand at seq.
 func (a *API) encodeScreen(after int64) (int64, []byte, error) {
-	rows, seq, truncated := a.Views.Changes(after, screenRows)
-	b := append(make([]byte, 0, 512+512*len(rows)), `{"seq":`...)
+	tasks, seq, truncated := a.Views.Changes(after, screenRows)
+	b := append(make([]byte, 0, 512+512*len(tasks)), `{"seq":`...)
 	b = strconv.AppendInt(b, seq, 10)
 	b = append(b, `,"rows":[`...)
-	for i := range rows {
-		one, err := a.rowOf(a.stopping, &rows[i], summary)
+	first := true
+	for one, err := range a.rows(a.stopping, tasks, summary) {
 		if err != nil {
 			return 0, nil, err
 		}
-		if i > 0 {
+		if !first {
 			b = append(b, ',')
 		}
-		b = appendRow(b, &one, summary)
+		first = false
+		b = appendRow(b, one, summary)
 	}
 	b = append(b, `],"truncated":`...)
 	b = strconv.AppendBool(b, truncated)
