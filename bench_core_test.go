@@ -70,25 +70,11 @@ func BenchmarkDrain(b *testing.B) {
 	const slots = 512
 	gate := make(chan struct{})
 	d := runDaybook(b, b.TempDir(), slots, func() { <-gate })
-	for left := b.N; left > 0; left -= 1000 {
-		submits := make([]task.Submit, min(left, 1000))
-		for i := range submits {
-			submits[i] = task.Submit{Type: "PROBE", Parameters: []byte("{}")}
-		}
-		if _, err := d.Submit(b.Context(), submits...); err != nil {
-			b.Fatal(err)
-		}
-	}
+	submitAll(b, d, b.N, []byte("{}"))
 	last := d.Views()
 	b.ResetTimer()
 	close(gate)
-	for {
-		changed := last.Changed()
-		if succeeded(last) >= int64(b.N) {
-			break
-		}
-		<-changed
-	}
+	awaitSucceeded(last, int64(b.N))
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
 }
@@ -105,13 +91,7 @@ func BenchmarkDrainAfterRestart(b *testing.B) {
 	b.ResetTimer()
 	cpu := processTime()
 	close(gate)
-	for {
-		changed := v.Changed()
-		if succeeded(v) >= int64(b.N) {
-			break
-		}
-		<-changed
-	}
+	awaitSucceeded(v, int64(b.N))
 	b.StopTimer()
 	ran := float64(int64(b.N) - before)
 	b.ReportMetric(ran/b.Elapsed().Seconds(), "tasks/s")
@@ -133,19 +113,36 @@ func writeBacklog(b *testing.B, dir string, n int) {
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
 	body := fmt.Appendf(nil, `{"text":%q}`, strings.Repeat("x", 240-len(`{"text":""}`)))
+	submitAll(b, d, n, body)
+	cancel()
+	close(gate)
+	if err := errors.Join(<-done, d.Close()); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// submitAll submits n tasks by 1,000 a call.
+func submitAll(b *testing.B, d *daybook.Daybook, n int, parameters []byte) {
+	b.Helper()
 	for left := n; left > 0; left -= 1000 {
 		submits := make([]task.Submit, min(left, 1000))
 		for i := range submits {
-			submits[i] = task.Submit{Type: "PROBE", Parameters: body}
+			submits[i] = task.Submit{Type: "PROBE", Parameters: parameters}
 		}
 		if _, err := d.Submit(b.Context(), submits...); err != nil {
 			b.Fatal(err)
 		}
 	}
-	cancel()
-	close(gate)
-	if err := errors.Join(<-done, d.Close()); err != nil {
-		b.Fatal(err)
+}
+
+// awaitSucceeded returns when n tasks have succeeded.
+func awaitSucceeded(v *projection.Views, n int64) {
+	for {
+		changed := v.Changed()
+		if succeeded(v) >= n {
+			return
+		}
+		<-changed
 	}
 }
 
@@ -220,12 +217,8 @@ func submitFrom(b *testing.B, callers, batch int, due time.Time) {
 		})
 	}
 	wg.Wait()
-	for v := d.Views(); due.IsZero(); {
-		changed := v.Changed()
-		if succeeded(v) >= int64(b.N) {
-			break
-		}
-		<-changed
+	if due.IsZero() {
+		awaitSucceeded(d.Views(), int64(b.N))
 	}
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")

@@ -105,17 +105,25 @@ type result struct {
 	err  error
 }
 
-// together holds two posts back, which is as many as are on their way at once, has
-// submits gather behind them, lets all go, and returns what their callers heard.
-func together(t *testing.T, s *client.Submitter, p *tap, submits []client.Submit) []result {
+// holdTwo sends two posts, which is as many as are on their way at once, and holds back
+// every post until the gate is closed, or one for each value. wg waits for their callers.
+func holdTwo(t *testing.T, s *client.Submitter, p *tap, wg *sync.WaitGroup) (gate chan struct{}) {
 	t.Helper()
-	gate := make(chan struct{})
-	p.arrived, p.gate = make(chan struct{}, len(submits)+8), gate
-	var wg sync.WaitGroup
+	gate = make(chan struct{})
+	p.arrived, p.gate = make(chan struct{}, 4096), gate // room for more posts than a test sends
 	for range 2 {
 		wg.Go(func() { _, _ = s.Submit(t.Context(), long()) })
 		<-p.arrived
 	}
+	return gate
+}
+
+// together holds two posts back, has submits gather behind them, lets all go, and returns
+// what their callers heard.
+func together(t *testing.T, s *client.Submitter, p *tap, submits []client.Submit) []result {
+	t.Helper()
+	var wg sync.WaitGroup
+	gate := holdTwo(t, s, p, &wg)
 	results := make([]result, len(submits))
 	for i := range submits {
 		wg.Go(func() {
@@ -247,13 +255,8 @@ func TestEachCallerKnowsWhetherItsKeyWasUsedBefore(t *testing.T) {
 
 func TestWhatItsCallerLeftWhileItGatheredIsNeverSent(t *testing.T) {
 	c, s, p := tapped(t)
-	gate := make(chan struct{})
-	p.arrived, p.gate = make(chan struct{}, 8), gate
 	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() { _, _ = s.Submit(t.Context(), long()) })
-		<-p.arrived
-	}
+	gate := holdTwo(t, s, p, &wg)
 	ctx, cancel := context.WithCancel(t.Context())
 	for _, tag := range []string{"stays", "goes", "stays"} {
 		wg.Go(func() {
@@ -282,13 +285,8 @@ func TestWhatItsCallerLeftWhileItGatheredIsNeverSent(t *testing.T) {
 
 func TestACallerThatLeavesDoesNotDisturbOthersOfItsPost(t *testing.T) {
 	_, s, p := tapped(t)
-	gate := make(chan struct{})
-	p.arrived, p.gate = make(chan struct{}, 8), gate
 	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() { _, _ = s.Submit(t.Context(), long()) })
-		<-p.arrived
-	}
+	gate := holdTwo(t, s, p, &wg)
 	ctx, cancel := context.WithCancel(t.Context())
 	left := make(chan error, 1)
 	go func() { _, err := s.Submit(ctx, tagged("leaves")); left <- err }()
