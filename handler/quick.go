@@ -2,246 +2,239 @@ package handler
 
 import (
 	"encoding/json"
-	"strconv"
+	"slices"
+	"strings"
 )
 
-// quick is a fast check for the plain part of a schema: an object of numbers, booleans,
-// short words and values of any kind. It says yes or "I do not know", never no, so that
-// the schema itself has the last word.
+// quick is a fast check for the plain part of a schema: objects, lists, numbers, texts,
+// booleans, null and values of any kind. It says yes or "I do not know", never no, so
+// that the schema itself has the last word.
 type quick struct {
-	properties map[string]quickProperty
-	defaults   []uint64 // for each default, the bit of its property
+	object   *quickSchema
+	defaults []uint64 // for each default, the bit of its property
+}
+
+// quickSchema is what a value must be. A nil one knows of no value.
+type quickSchema struct {
+	kinds  kinds
+	size   span            // of a number
+	length span            // of a text, in characters
+	words  map[string]bool // the texts that it may be; nil = any
+
+	items *quickSchema // of a list
+	count span         // of its items
+
+	properties map[string]quickProperty // of an object
+	required   uint64                   // bits of properties
+	others     *quickSchema             // what properties does not name
 }
 
 type quickProperty struct {
-	bit      uint64
-	kind     quickKind
-	min, max float64 // of a number; length of a text
-	words    map[string]bool
+	bit    uint64 // 0 beyond the 64th
+	schema *quickSchema
 }
 
-type quickKind uint8
+// kinds is a set of JSON types.
+type kinds uint8
 
 const (
-	quickUnknown quickKind = iota
-	quickAny
-	quickNumber
-	quickInteger
-	quickBoolean
-	quickText
+	kindNumber kinds = 1 << iota
+	kindFraction
+	kindBoolean
+	kindText
+	kindNull
+	kindList
+	kindObject
+	kindAny = kindNumber | kindFraction | kindBoolean | kindText | kindNull | kindList | kindObject
 )
+
+var kindNames = map[string]kinds{
+	"number": kindNumber | kindFraction, "integer": kindNumber, "boolean": kindBoolean, "string": kindText,
+	"null": kindNull, "array": kindList, "object": kindObject,
+}
+
+// span is from and to, both included.
+type span struct{ from, to float64 }
+
+func (s span) has(n float64) bool { return s.from <= n && n <= s.to }
+
+// all is a span that nothing is outside of.
+var all = span{-1e308, 1e308}
+
+// quickAny is a value of any kind, with values of any kind in it.
+var quickAny = func() *quickSchema {
+	s := &quickSchema{kinds: kindAny, size: all, length: all, count: all}
+	s.items, s.others = s, s
+	return s
+}()
 
 // annotations are the keywords that forbid nothing.
 var annotations = map[string]bool{
-	"title": true, "description": true, "default": true, "examples": true, "$schema": true, "$comment": true,
+	"title": true, "description": true, "default": true, "examples": true, "$schema": true, "$comment": true, "$defs": true,
+	"deprecated": true, "readOnly": true, "writeOnly": true,
 }
 
-// quickOf returns the quick check of a schema, nil when it says more of the object as
-// a whole than which properties there are.
+// quickOf returns the quick check of a schema, nil when it says more of the object as a
+// whole than it can know.
 func quickOf(document map[string]any, defaults []member) *quick {
-	q := &quick{properties: map[string]quickProperty{}}
-	for keyword, value := range document {
-		switch {
-		case annotations[keyword], keyword == "properties":
-		case keyword == "type" && value == "object":
-		case keyword == "additionalProperties" && value == false:
-		default:
-			return nil
-		}
-	}
-	properties, _ := document["properties"].(map[string]any)
-	if len(properties) > 64 {
+	b := quickBuilder{document: document, known: map[string]*quickSchema{}}
+	q := &quick{object: b.schema(document)}
+	if q.object == nil {
 		return nil
 	}
-	for _, name := range sortedKeys(properties) {
-		property := quickPropertyOf(properties[name])
-		property.bit = 1 << len(q.properties)
-		q.properties[name] = property
-	}
 	for _, d := range defaults {
-		q.defaults = append(q.defaults, q.properties[d.name].bit)
+		bit := q.object.properties[d.name].bit
+		if bit == 0 {
+			return nil
+		}
+		q.defaults = append(q.defaults, bit)
 	}
 	return q
 }
 
-func quickPropertyOf(schema any) quickProperty {
-	unknown := quickProperty{}
-	s, ok := schema.(map[string]any)
+// quickBuilder makes the quick checks of one document.
+type quickBuilder struct {
+	document map[string]any
+	known    map[string]*quickSchema // by name in $defs; nil while it is made
+}
+
+// schema returns the check of one schema, nil if it has a keyword that is not plain.
+func (b *quickBuilder) schema(schema any) *quickSchema {
+	if schema == true {
+		return quickAny
+	}
+	document, ok := schema.(map[string]any)
 	if !ok {
-		return unknown
+		return nil
 	}
-	p := quickProperty{kind: quickAny, min: -1e308, max: 1e308}
-	switch s["type"] {
-	case nil:
-	case "number":
-		p.kind = quickNumber
-	case "integer":
-		p.kind = quickInteger
-	case "boolean":
-		p.kind = quickBoolean
-	case "string":
-		p.kind = quickText
+	if ref, ok := document["$ref"]; ok {
+		return b.reference(ref, document)
+	}
+	s := *quickAny
+	for _, keyword := range sortedKeys(document) {
+		if !annotations[keyword] && !b.keyword(&s, document, keyword, document[keyword]) {
+			return nil
+		}
+	}
+	return &s
+}
+
+// reference follows "#/$defs/NAME" where nothing else is said beside it. A schema that
+// refers to itself is not plain.
+func (b *quickBuilder) reference(ref any, document map[string]any) *quickSchema {
+	text, _ := ref.(string)
+	name, local := strings.CutPrefix(text, "#/$defs/")
+	for keyword := range document {
+		local = local && (keyword == "$ref" || annotations[keyword])
+	}
+	if !local || strings.ContainsAny(name, "/~%") {
+		return nil
+	}
+	if s, ok := b.known[name]; ok {
+		return s
+	}
+	b.known[name] = nil
+	definitions, _ := b.document["$defs"].(map[string]any)
+	b.known[name] = b.schema(definitions[name])
+	return b.known[name]
+}
+
+// keyword takes in one keyword and tells whether it could.
+func (b *quickBuilder) keyword(s *quickSchema, document map[string]any, keyword string, value any) bool {
+	switch keyword {
+	case "type":
+		return s.types(value)
+	case "minimum":
+		return readNumber(value, &s.size.from)
+	case "maximum":
+		return readNumber(value, &s.size.to)
+	case "minLength":
+		return readNumber(value, &s.length.from)
+	case "maxLength":
+		return readNumber(value, &s.length.to)
+	case "minItems":
+		return readNumber(value, &s.count.from)
+	case "maxItems":
+		return readNumber(value, &s.count.to)
+	case "enum":
+		return s.enum(value)
+	case "items":
+		s.items = b.schema(value)
+	case "properties":
+		return b.properties(s, value)
+	case "required":
+		return s.require(value, document["properties"])
+	case "additionalProperties":
+		s.others = b.schema(value)
 	default:
-		return unknown
+		return false
 	}
-	for keyword, value := range s {
-		number, isNumber := value.(json.Number)
-		f, err := number.Float64()
-		isNumber = isNumber && err == nil
-		numeric := p.kind == quickNumber || p.kind == quickInteger
-		switch {
-		case annotations[keyword], keyword == "type":
-		case keyword == "minimum" && numeric && isNumber, keyword == "minLength" && p.kind == quickText && isNumber:
-			p.min = f
-		case keyword == "maximum" && numeric && isNumber, keyword == "maxLength" && p.kind == quickText && isNumber:
-			p.max = f
-		case keyword == "enum" && p.kind == quickText:
-			p.words = map[string]bool{}
-			list, _ := value.([]any)
-			for _, word := range list {
-				if word, ok := word.(string); ok {
-					p.words[word] = true
-				}
-			}
-		default:
-			return unknown
-		}
-	}
-	return p
+	return true
 }
 
-// accepts tells whether a canonical object is certainly valid, and which properties it
-// has.
-func (q *quick) accepts(object []byte) (seen uint64, ok bool) {
-	if len(object) < 2 || object[0] != '{' {
-		return 0, false
+func (s *quickSchema) types(value any) bool {
+	list, ok := value.([]any)
+	if !ok {
+		list = []any{value}
 	}
-	if object[1] == '}' {
-		return 0, true
+	s.kinds = 0
+	for _, one := range list {
+		name, _ := one.(string)
+		kind, ok := kindNames[name]
+		if !ok {
+			return false
+		}
+		s.kinds |= kind
 	}
-	for at := 1; ; at++ {
-		if at >= len(object) || object[at] != '"' {
-			return 0, false
-		}
-		end := textEnd(object, at)
-		if end < 0 || end+1 >= len(object) || object[end] != ':' {
-			return 0, false
-		}
-		p := q.properties[string(object[at+1:end-1])]
-		at = p.accepts(object, end+1)
-		if at < 0 || at >= len(object) {
-			return 0, false
-		}
-		seen |= p.bit
-		if object[at] == '}' {
-			return seen, true
-		}
-	}
+	return true
 }
 
-// accepts returns where the value that starts at ends, −1 for "I do not know".
-func (p *quickProperty) accepts(text []byte, at int) int {
-	switch p.kind {
-	case quickAny:
-		return anyEnd(text, at)
-	case quickBoolean:
-		for _, word := range []string{"true", "false"} {
-			if len(text)-at > len(word) && string(text[at:at+len(word)]) == word {
-				return at + len(word)
-			}
-		}
-	case quickNumber, quickInteger:
-		end, whole := plainNumberEnd(text, at)
-		if end < 0 || p.kind == quickInteger && !whole {
-			return -1
-		}
-		f, err := strconv.ParseFloat(string(text[at:end]), 64)
-		if err == nil && p.min <= f && f <= p.max {
-			return end
-		}
-	case quickText:
-		if text[at] != '"' {
-			return -1
-		}
-		end := textEnd(text, at)
-		if end < 0 {
-			return -1
-		}
-		word := text[at+1 : end-1]
-		if n := float64(len(word)); p.min <= n && n <= p.max && (p.words == nil || p.words[string(word)]) {
-			return end
+// enum takes a list of words. Nothing else is known to be right then.
+func (s *quickSchema) enum(value any) bool {
+	list, ok := value.([]any)
+	s.words = map[string]bool{}
+	for _, one := range list {
+		if word, ok := one.(string); ok {
+			s.words[word] = true
 		}
 	}
-	return -1
+	return ok
 }
 
-// textEnd returns the byte after a plain ASCII string, −1 when it is not plain.
-func textEnd(text []byte, at int) int {
-	for i := at + 1; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"':
-			return i + 1
-		case c == '\\' || c >= 0x80:
-			return -1
-		}
+func (b *quickBuilder) properties(s *quickSchema, value any) bool {
+	known, ok := value.(map[string]any)
+	s.properties = make(map[string]quickProperty, len(known))
+	for i, name := range sortedKeys(known) {
+		s.properties[name] = quickProperty{bitOf(i), b.schema(known[name])}
 	}
-	return -1
+	return ok
 }
 
-// plainNumberEnd returns the byte after a number without exponent and of at most 15
-// digits, which float64 holds well enough to compare; −1 for any other.
-func plainNumberEnd(text []byte, at int) (end int, whole bool) {
-	whole = true
-	end = at
-	for ; end < len(text); end++ {
-		switch c := text[end]; {
-		case '0' <= c && c <= '9':
-		case c == '-' && end == at:
-		case c == '.':
-			whole = false
-		case c == ',' || c == '}' || c == ']':
-			if end == at || end-at > 15 {
-				return -1, false
-			}
-			return end, whole
-		default:
-			return -1, false
+// require needs the names of the properties, whose bits go by their order.
+func (s *quickSchema) require(value, properties any) bool {
+	list, ok := value.([]any)
+	known, _ := properties.(map[string]any)
+	names := sortedKeys(known)
+	for _, one := range list {
+		name, _ := one.(string)
+		i, found := slices.BinarySearch(names, name)
+		if !found || bitOf(i) == 0 {
+			return false
 		}
+		s.required |= bitOf(i)
 	}
-	return -1, false
+	return ok
 }
 
-// anyEnd returns the byte after a value whose strings and numbers are plain.
-func anyEnd(text []byte, at int) int {
-	depth := 0
-	for at < len(text) {
-		switch c := text[at]; {
-		case c == '"':
-			if at = textEnd(text, at); at < 0 {
-				return -1
-			}
-		case c == '-' || '0' <= c && c <= '9':
-			if at, _ = plainNumberEnd(text, at); at < 0 {
-				return -1
-			}
-		case c == '{' || c == '[':
-			depth++
-			at++
-			continue
-		case c == '}' || c == ']':
-			depth--
-			at++
-		case c == 't' || c == 'n':
-			at += 4
-		case c == 'f':
-			at += 5
-		default: // ':' or ','
-			at++
-			continue
-		}
-		if depth <= 0 {
-			return at
-		}
+// bitOf is the bit of property i; 0, which no object needs or lacks, beyond the 64th.
+func bitOf(i int) uint64 { return 1 << i }
+
+func readNumber(value any, into *float64) bool {
+	number, ok := value.(json.Number)
+	if !ok {
+		return false
 	}
-	return -1
+	f, err := number.Float64()
+	*into = f
+	return err == nil
 }

@@ -270,30 +270,89 @@ func TestFilesAreFoundWhereverTheSchemaAllowsThem(t *testing.T) {
 	}
 }
 
+// orderSchema has all that the quick check knows.
+const orderSchema = `{
+	"type": "object", "additionalProperties": false, "required": ["id", "lines"],
+	"properties": {
+		"id": {"type": "string", "minLength": 2, "maxLength": 5},
+		"name": {"type": ["string", "null"]},
+		"state": {"type": "string", "enum": ["new", "größer"]},
+		"lines": {"type": "array", "minItems": 1, "maxItems": 3, "items": {"$ref": "#/$defs/line"}},
+		"extra": {"type": "object", "additionalProperties": {"type": "boolean"}},
+		"weight": {"type": "number", "minimum": 0.5, "maximum": 99.5, "default": 1},
+		"any": {}
+	},
+	"$defs": {"line": {
+		"type": "object", "required": ["sku"],
+		"properties": {"sku": {"type": "string"}, "count": {"type": "integer", "minimum": 1, "default": 1}, "part": {"$ref": "#/$defs/line"}}
+	}}
+}`
+
+// quickTypes are the types that the quick check is held against: SLEEP and that of orders.
+func quickTypes(tb testing.TB) []*registered {
+	tb.Helper()
+	order, err := register(fixed{spec: task.TypeSpec{Name: "ORDER", ParametersSchema: json.RawMessage(orderSchema)}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return []*registered{(*builtins(tb).types.Load())["SLEEP"], order}
+}
+
+func TestTheQuickCheckKnowsPlainParameters(t *testing.T) {
+	order := quickTypes(t)[1]
+	tests := map[string]bool{
+		`{"id":"a1","lines":[{"sku":"x"}]}`:                                                             true,
+		`{"id":"größe","lines":[{"sku":"\"","count":2},{"sku":"é"}],"state":"größer"}`:                  true,
+		`{"id":"a1","lines":[{"sku":"x","more":[1,{"a":[]}]}],"name":null,"extra":{},"any":{"a":null}}`: true,
+		`{"id":"a1","lines":[{"sku":"x"}],"extra":{"a":true,"b":false},"weight":0.5,"any":[-1.5,"x"]}`:  true,
+		`{"lines":[{"sku":"x"}]}`:                              false, // id is missing
+		`{"id":"a","lines":[{"sku":"x"}]}`:                     false, // too short
+		`{"id":"grö\u00dfe","lines":[{"sku":"x"}]}`:            false, // spelled so that its length is not plain
+		`{"id":"größer","lines":[{"sku":"x"}]}`:                false, // too long
+		`{"id":"a1","lines":[]}`:                               false,
+		`{"id":"a1","lines":[{}]}`:                             false,
+		`{"id":"a1","lines":[{"sku":"x","count":1.5}]}`:        false,
+		`{"id":"a1","lines":[{"sku":"x"}],"state":"old"}`:      false,
+		`{"id":"a1","lines":[{"sku":"x"}],"state":"ne\u0077"}`: false,
+		`{"id":"a1","lines":[{"sku":"x"}],"extra":{"a":1}}`:    false,
+		`{"id":"a1","lines":[{"sku":"x"}],"weight":99.6}`:      false,
+		`{"id":"a1","lines":[{"sku":"x"}],"what":1}`:           false,
+		`{"id":"a1","lines":[{"sku":"x","part":{"sku":"y"}}]}`: false, // a schema in itself is not plain
+	}
+	for text, want := range tests {
+		if _, ok := order.quick.accepts([]byte(text)); ok != want {
+			t.Errorf("%s: %v, want %v", text, ok, want)
+		}
+	}
+}
+
 // FuzzQuickCheck holds the quick check against the schema: what the one accepts the
 // other must accept, with the same defaults.
 func FuzzQuickCheck(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"seconds":0}`, `{"seconds":1.5,"fail_rate":0.25}`, `{"seconds":86400.1}`, `{"seconds":86400.00000000000001}`, `{"result":{"a":[1,"x",null,true,{}]}}`,
 		`{"seconds":-1}`, `{"fail_rate":1e0}`, `{"result":"é"}`, `{"what":1}`, `{"seconds":-0}`, `{"seconds":00}`, `{"result":[[]],"seconds":2}`,
+		`{"id":"a1","lines":[{"sku":"x"}]}`, `{"id":"größe","lines":[{"sku":"\"","count":2},{"sku":"é","part":null}],"state":"größer"}`,
+		`{"id":"a1","lines":[{"sku":"x","more":[1,{"a":[]}]}],"name":null,"extra":{},"any":{"a":null}}`, `{"id":"a\u00df","lines":[{"sku":"x"}],"extra":{"a":true,"b":false},"weight":0.5}`,
 	} {
 		f.Add(seed)
 	}
-	t := builtins(f)
-	sleep := (*t.types.Load())["SLEEP"]
+	types := quickTypes(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		canonical, err := task.CanonicalJSON(nil, []byte(text), maxDepth)
 		if err != nil {
 			return
 		}
-		seen, ok := sleep.quick.accepts(canonical)
-		if !ok {
-			return
-		}
-		quick := sleep.appendDefaults(canonical, func(i int) bool { return seen&sleep.quick.defaults[i] == 0 })
-		slow, _, bad := sleep.check(canonical)
-		if bad != nil || string(quick) != string(slow) {
-			t.Fatalf("%s: quick %s, by the schema %s, %v", canonical, quick, slow, bad)
+		for _, one := range types {
+			seen, ok := one.quick.accepts(canonical)
+			if !ok {
+				continue
+			}
+			quick := one.appendDefaults(canonical, func(i int) bool { return seen&one.quick.defaults[i] == 0 })
+			slow, files, bad := one.check(canonical)
+			if bad != nil || string(quick) != string(slow) || files != nil {
+				t.Fatalf("%s: quick %s, by the schema %s, %v", canonical, quick, slow, bad)
+			}
 		}
 	})
 }
