@@ -65,13 +65,6 @@ func (b *Bench) row(ctx context.Context) (Result, error) {
 	return Result{}, fmt.Errorf("there is no row %q", j.Row)
 }
 
-func (l load) result() Result {
-	return Result{
-		Tasks: l.tasks, Seconds: l.took.Seconds(), Rate: float64(l.tasks) / l.took.Seconds(),
-		P50: milliseconds(Percentile(l.calls, 50)), P99: milliseconds(Percentile(l.calls, 99)),
-	}
-}
-
 // submit measures the calls alone; no task ends.
 func (b *Bench) submit(ctx context.Context, callers, size int) (Result, error) {
 	if _, err := runFor(ctx, b.System, callers, size, warmTime); err != nil {
@@ -90,7 +83,7 @@ func (b *Bench) endToEnd(ctx context.Context, callers, size int) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
-	if _, err := b.ended(ctx, warm.tasks); err != nil {
+	if _, err := b.ended(ctx, warm.tasks.Load()); err != nil {
 		return Result{}, err
 	}
 	start := time.Now()
@@ -98,7 +91,7 @@ func (b *Bench) endToEnd(ctx context.Context, callers, size int) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
-	return b.settle(ctx, l.result(), start, warm.tasks, l.tasks)
+	return b.settle(ctx, l.result(), start, warm.tasks.Load(), l.tasks.Load())
 }
 
 // drain measures from the first start of a handler to the end of the last task.
@@ -116,7 +109,7 @@ func (b *Bench) drain(ctx context.Context) (Result, error) {
 			return Result{}, err
 		}
 	}
-	return b.settle(ctx, Result{}, start, 0, l.tasks)
+	return b.settle(ctx, Result{}, start, 0, l.tasks.Load())
 }
 
 // settle waits for the end of all tasks and puts the rate since start into r.
@@ -144,8 +137,7 @@ func (b *Bench) pickUp(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	var times []time.Duration
-	begin := time.Now()
+	l, begin := newLoad(), time.Now()
 	for i := range b.Job.Samples + b.Job.Samples/10 { // the first tenth warms up
 		// A pause of no fixed length, so that it keeps no step with a poll.
 		time.Sleep(2*time.Millisecond + rand.N(8*time.Millisecond))
@@ -156,13 +148,15 @@ func (b *Bench) pickUp(ctx context.Context) (Result, error) {
 		select {
 		case started := <-b.Starts:
 			if i >= b.Job.Samples/10 {
-				times = append(times, time.Duration(started.UnixNano()-sent.UnixNano()))
+				l.calls.add(time.Duration(started.UnixNano() - sent.UnixNano()))
+				l.tasks.Add(1)
 			}
 		case <-time.After(seconds(b.Job.Limit)):
 			return Result{}, fmt.Errorf("task %d did not start in time", i)
 		}
 	}
-	return load{tasks: int64(len(times)), took: time.Since(begin), calls: times}.result(), nil
+	l.took = time.Since(begin)
+	return l.result(), nil
 }
 
 // memory pauses when the system is idle and when it has run a backlog.
@@ -178,7 +172,7 @@ func (b *Bench) memory(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	r, err := b.settle(ctx, Result{}, start, 0, l.tasks)
+	r, err := b.settle(ctx, Result{}, start, 0, l.tasks.Load())
 	if err != nil {
 		return Result{}, err
 	}

@@ -1,9 +1,6 @@
 package measure
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // Spread is the middle of some runs and how far they lie apart.
 type Spread struct {
@@ -25,15 +22,4 @@ func SpreadOf(runs []float64) Spread {
 		median = (sorted[middle-1] + sorted[middle]) / 2
 	}
 	return Spread{Median: median, Least: sorted[0], Most: sorted[len(sorted)-1]}
-}
-
-// Percentile returns the smallest of the times that at least p percent of them do not
-// exceed (the nearest rank), 0 of none. The times are sorted in place.
-func Percentile(times []time.Duration, p int) time.Duration {
-	if len(times) == 0 {
-		return 0
-	}
-	slices.Sort(times)
-	rank := (len(times)*p + 99) / 100
-	return times[max(rank, 1)-1]
 }
