@@ -28,8 +28,9 @@ type Bench struct {
 // Run does the job.
 func (b *Bench) Run(ctx context.Context) (Result, error) {
 	r, err := b.row(ctx)
-	if l, ok := b.System.(Lagger); ok {
-		lag := l.Lag()
+	if l, ok := b.System.(Lagger); ok && err == nil {
+		var lag int64
+		lag, err = l.Lag(ctx)
 		r.Lag = &lag
 	}
 	return r, err

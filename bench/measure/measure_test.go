@@ -18,6 +18,8 @@ type list struct {
 	working   atomic.Bool
 	stuck     int64 // tasks that never end
 	fault     error
+	lag       int64
+	blind     error // of a lag that cannot be read
 }
 
 func (l *list) Caller() (Caller, error) { return l, nil }
@@ -42,10 +44,14 @@ func (l *list) Work(context.Context) error {
 }
 
 func (l *list) Ended(ctx context.Context, n int64) (int64, error) {
-	return l.hits.Settle(ctx, n, func(context.Context) (int64, error) { return l.stuck, nil })
+	return l.hits.Settle(ctx, n, l.Left)
 }
 
+func (l *list) Left(context.Context) (int64, error) { return l.stuck, nil }
+
 func (l *list) Facts(context.Context) (Facts, error) { return Facts{Durability: "none"}, nil }
+
+func (l *list) Lag(context.Context) (int64, error) { return l.lag, l.blind }
 
 func (l *list) Close() error { return nil }
 
@@ -172,6 +178,19 @@ func TestStartTellsWhenTheFirstTaskRan(t *testing.T) {
 func TestAFaultIsTold(t *testing.T) {
 	all := do(t, &list{fault: errors.New("disk on fire")}, small(SubmitMany))
 	if got := all[len(all)-1].Error; !strings.Contains(got, "disk on fire") {
+		t.Errorf("the child said %q", got)
+	}
+}
+
+func TestTheLagIsThatAtTheEnd(t *testing.T) {
+	if r := last(t, do(t, &list{lag: 7}, small(RunOne))); r.Lag == nil || *r.Lag != 7 {
+		t.Errorf("lag %v, want 7", r.Lag)
+	}
+}
+
+func TestALagThatCannotBeReadIsAFault(t *testing.T) {
+	all := do(t, &list{blind: errors.New("no such metric")}, small(RunOne))
+	if got := all[len(all)-1].Error; !strings.Contains(got, "no such metric") {
 		t.Errorf("the child said %q", got)
 	}
 }

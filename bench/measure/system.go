@@ -28,6 +28,9 @@ type System interface {
 	// the system was opened, and n. When ctx ends first it returns how many had.
 	Ended(ctx context.Context, n int64) (int64, error)
 
+	// Left is how many tasks have not ended by the word of the store, now.
+	Left(ctx context.Context) (int64, error)
+
 	// Facts are asked of the running system, not taken from what it was told.
 	Facts(ctx context.Context) (Facts, error)
 
@@ -44,7 +47,7 @@ type Caller interface {
 // Lagger is a System whose views may be behind its log.
 type Lagger interface {
 	// Lag is how many events the views are behind.
-	Lag() int64
+	Lag(ctx context.Context) (int64, error)
 }
 
 // Facts are what a reader must know of a system to judge its figures.
@@ -95,8 +98,8 @@ func (h *Hits) First() time.Time {
 	return time.Time{}
 }
 
-// Settle is System.Ended for a queue that can only be asked how many tasks are left:
-// it waits for n starts, then asks until none is left.
+// Settle is System.Ended for a queue that can only be asked how many tasks are left,
+// by its System.Left: it waits for n starts, then asks until none is left.
 func (h *Hits) Settle(ctx context.Context, n int64, left func(context.Context) (int64, error)) (int64, error) {
 	for ; h.N() < n; time.Sleep(time.Millisecond) {
 		if ctx.Err() != nil {

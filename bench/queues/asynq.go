@@ -51,13 +51,19 @@ func (a *asynqQueue) Work(context.Context) error {
 }
 
 func (a *asynqQueue) Ended(ctx context.Context, n int64) (int64, error) {
-	return a.hits.Settle(ctx, n, func(context.Context) (int64, error) {
-		info, err := a.inspector.GetQueueInfo("default")
-		if err != nil {
-			return 0, err
-		}
-		return int64(info.Size), nil
-	})
+	return a.hits.Settle(ctx, n, a.Left)
+}
+
+// Left counts what the store holds: a task that ended is deleted.
+func (a *asynqQueue) Left(context.Context) (int64, error) {
+	info, err := a.inspector.GetQueueInfo("default")
+	if errors.Is(err, asynq.ErrQueueNotFound) { // before the first task
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return int64(info.Size), nil
 }
 
 func (a *asynqQueue) Facts(ctx context.Context) (measure.Facts, error) {

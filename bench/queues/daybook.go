@@ -119,7 +119,7 @@ func (q *daybookQueue) Ended(ctx context.Context, n int64) (int64, error) {
 	views := q.daybook.Views()
 	for {
 		changed := views.Changed()
-		if ended := succeeded(views); ended >= n || ctx.Err() != nil {
+		if ended := tasks(views, succeeded); ended >= n || ctx.Err() != nil {
 			return ended, nil
 		}
 		select {
@@ -129,10 +129,19 @@ func (q *daybookQueue) Ended(ctx context.Context, n int64) (int64, error) {
 	}
 }
 
-func succeeded(views *projection.Views) (n int64) {
+func (q *daybookQueue) Left(context.Context) (int64, error) {
+	return tasks(q.daybook.Views(), open), nil
+}
+
+func succeeded(s task.Status) bool { return s == task.Success }
+
+func open(s task.Status) bool { return !s.Ended() }
+
+// tasks is the number of tasks in such statuses.
+func tasks(views *projection.Views, such func(task.Status) bool) (n int64) {
 	counts, _ := views.Counts()
 	for _, c := range counts {
-		if c.Status == task.Success {
+		if such(c.Status) {
 			n += c.N
 		}
 	}
@@ -140,7 +149,9 @@ func succeeded(views *projection.Views) (n int64) {
 }
 
 // Lag is how many events the file of ended tasks does not have yet. Memory has them.
-func (q *daybookQueue) Lag() int64 { return q.daybook.Views().Stats().Lag }
+func (q *daybookQueue) Lag(context.Context) (int64, error) {
+	return q.daybook.Views().Stats().Lag, nil
+}
 
 func (q *daybookQueue) Facts(ctx context.Context) (measure.Facts, error) {
 	return measure.Facts{

@@ -86,7 +86,7 @@ func (d *daybookHTTP) Work(context.Context) error {
 
 func (d *daybookHTTP) Ended(ctx context.Context, n int64) (int64, error) {
 	for {
-		ended, err := d.succeeded()
+		ended, err := d.tasks(ctx, "SUCCESS")
 		if err != nil || ended >= n || ctx.Err() != nil {
 			return ended, err
 		}
@@ -94,32 +94,52 @@ func (d *daybookHTTP) Ended(ctx context.Context, n int64) (int64, error) {
 	}
 }
 
-func (d *daybookHTTP) succeeded() (int64, error) {
-	answer, err := http.Get("http://" + d.address + "/api/tasks/?status=SUCCESS&limit=1&fields=summary")
-	if err != nil {
-		return 0, err
-	}
-	defer answer.Body.Close()
-	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
-		return 0, err
-	}
-	return strconv.ParseInt(answer.Header.Get("X-Total-Count"), 10, 64)
+func (d *daybookHTTP) Left(ctx context.Context) (int64, error) {
+	return d.tasks(ctx, "PENDING,RUNNING")
 }
 
-// Lag asks the server for the lag of its views, where it has a metric for that.
-func (d *daybookHTTP) Lag() int64 {
-	answer, err := http.Get("http://" + d.address + "/metrics")
+// tasks asks the server how many tasks there are in the statuses, by commas.
+func (d *daybookHTTP) tasks(ctx context.Context, statuses string) (n int64, err error) {
+	err = d.get(ctx, "/api/tasks/?limit=1&fields=summary&status="+statuses, func(answer *http.Response) error {
+		n, err = strconv.ParseInt(answer.Header.Get("X-Total-Count"), 10, 64)
+		return err
+	})
+	return n, err
+}
+
+// Lag asks the server for the lag of its views.
+func (d *daybookHTTP) Lag(ctx context.Context) (lag int64, err error) {
+	err = d.get(ctx, "/metrics", func(answer *http.Response) error {
+		for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+			if value, ok := strings.CutPrefix(lines.Text(), lagMetric+" "); ok {
+				events, err := strconv.ParseFloat(value, 64)
+				lag = int64(events)
+				return err
+			}
+		}
+		return fmt.Errorf("there is no %s", lagMetric)
+	})
+	return lag, err
+}
+
+// get reads an answer to its end. The context of a wait that is over does not break it
+// off: what is asked last is what counts.
+func (d *daybookHTTP) get(ctx context.Context, path string, read func(*http.Response) error) error {
+	request, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, "http://"+d.address+path, nil)
 	if err != nil {
-		return 0
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
 	}
 	defer answer.Body.Close()
-	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
-		if value, ok := strings.CutPrefix(lines.Text(), lagMetric+" "); ok {
-			lag, _ := strconv.ParseFloat(value, 64)
-			return int64(lag)
-		}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", path, answer.Status)
 	}
-	return 0
+	err = read(answer)
+	_, drainErr := io.Copy(io.Discard, answer.Body)
+	return errors.Join(err, drainErr)
 }
 
 // lagMetric counts the events that the file of ended tasks is behind the log.

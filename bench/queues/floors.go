@@ -28,6 +28,9 @@ func (f *floor) Work(context.Context) error { return nil }
 // Ended is always 0.
 func (f *floor) Ended(context.Context, int64) (int64, error) { return 0, nil }
 
+// Left is always 0.
+func (f *floor) Left(context.Context) (int64, error) { return 0, nil }
+
 func (f *floor) Facts(ctx context.Context) (measure.Facts, error) { return f.facts(ctx) }
 
 func (f *floor) Close() error { return f.close() }

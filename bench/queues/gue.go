@@ -77,10 +77,13 @@ func (g *gueQueue) Work(ctx context.Context) error {
 }
 
 func (g *gueQueue) Ended(ctx context.Context, n int64) (int64, error) {
-	return g.hits.Settle(ctx, n, func(ctx context.Context) (left int64, err error) {
-		err = g.pool.QueryRow(ctx, "SELECT count(*) FROM gue_jobs").Scan(&left)
-		return left, err
-	})
+	return g.hits.Settle(ctx, n, g.Left)
+}
+
+// Left counts what the store holds: a task that ended is deleted.
+func (g *gueQueue) Left(ctx context.Context) (left int64, err error) {
+	err = g.pool.QueryRow(ctx, "SELECT count(*) FROM gue_jobs").Scan(&left)
+	return left, err
 }
 
 func (g *gueQueue) Facts(ctx context.Context) (measure.Facts, error) {

@@ -129,6 +129,8 @@ func (r *riverQueue[TTx]) Ended(ctx context.Context, n int64) (int64, error) {
 	return r.hits.Settle(ctx, n, r.left)
 }
 
+func (r *riverQueue[TTx]) Left(ctx context.Context) (int64, error) { return r.left(ctx) }
+
 func (r *riverQueue[TTx]) Facts(ctx context.Context) (measure.Facts, error) { return r.facts(ctx) }
 
 func (r *riverQueue[TTx]) Close() error {
