@@ -99,13 +99,11 @@ func (a *API) writeLog(ctx context.Context, out *long, want *reading, head int64
 			break // the engine has no more
 		}
 		after = scanned
-		for _, e := range events {
-			if e.Seq > head {
-				break
-			}
-			if err := w.write(ctx, e); err != nil {
-				return err
-			}
+		if late := slices.IndexFunc(events, func(e *eventlog.Event) bool { return e.Seq > head }); late >= 0 {
+			events = events[:late]
+		}
+		if err := w.write(ctx, events); err != nil {
+			return err
 		}
 		if len(events) > 0 && want.limit == 0 && out.out != nil {
 			if err := out.flush(); err != nil {
@@ -193,10 +191,8 @@ func (a *API) history(p *reply, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		for _, e := range events {
-			if err := w.write(ctx, e); err != nil {
-				return err
-			}
+		if err := w.write(ctx, events); err != nil {
+			return err
 		}
 	}
 	return w.end()
@@ -211,31 +207,76 @@ type eventWriter struct {
 	last int64 // seq of the latest
 }
 
-func (w *eventWriter) write(ctx context.Context, e *eventlog.Event) error {
+// write writes the events, whose payloads it fetches some at a time.
+func (w *eventWriter) write(ctx context.Context, events []*eventlog.Event) error {
+	for len(events) > 0 {
+		bodies, err := w.bodies(ctx, events)
+		if err != nil {
+			return err
+		}
+		for i, body := range bodies {
+			if err := w.event(events[i], body); err != nil {
+				return err
+			}
+		}
+		events = events[len(bodies):]
+	}
+	return nil
+}
+
+// payloadRoom is about how many bytes of payloads are fetched before they are written.
+const payloadRoom = 1 << 20
+
+var errEnough = errors.New("that is enough for now")
+
+// bodies fetches the payloads of the first events, at least of one, and at most about
+// payloadRoom bytes of them. nil stands for none, and for one that was erased.
+func (w *eventWriter) bodies(ctx context.Context, events []*eventlog.Event) ([][]byte, error) {
+	bodies := make([][]byte, len(events))
+	if !w.want.payload {
+		return bodies, nil
+	}
+	var seqs []int64
+	var of []int // events, by the index in seqs
+	for i, e := range events {
+		if e.HasPayload {
+			seqs, of = append(seqs, e.Seq), append(of, i)
+		}
+	}
+	read, size := make([]bool, len(seqs)), 0
+	err := w.api.Log.Payloads(ctx, seqs, func(i int, body []byte, err error) error {
+		if err != nil && !errors.Is(err, eventlog.ErrErased) {
+			return err
+		}
+		bodies[of[i]], read[i] = body, true
+		if size += len(body); size > payloadRoom && read[0] {
+			return errEnough
+		}
+		return nil
+	})
+	if !errors.Is(err, errEnough) {
+		return bodies, err
+	}
+	if missing := slices.Index(read, false); missing >= 0 {
+		bodies = bodies[:of[missing]]
+	}
+	return bodies, nil
+}
+
+func (w *eventWriter) event(e *eventlog.Event, body []byte) error {
 	if w.want.format == asJSON {
 		w.out.b = append(w.out.b, "[,"[min(w.n, 1)])
 	}
-	if err := w.event(ctx, e); err != nil {
-		return err
+	if body == nil {
+		w.out.b = append(w.out.b, e.JSON()...)
+	} else {
+		w.out.b = eventlog.AppendJSON(w.out.b, e, body)
 	}
 	if w.want.format == asNDJSON {
 		w.out.b = append(w.out.b, '\n')
 	}
 	w.n, w.last = w.n+1, e.Seq
 	return w.out.room()
-}
-
-func (w *eventWriter) event(ctx context.Context, e *eventlog.Event) error {
-	if !w.want.payload || !e.HasPayload {
-		w.out.b = append(w.out.b, e.JSON()...)
-		return nil
-	}
-	body, err := w.api.Log.Payload(ctx, e.Seq)
-	if err != nil && !errors.Is(err, eventlog.ErrErased) {
-		return err
-	}
-	w.out.b = eventlog.AppendJSON(w.out.b, e, body)
-	return nil
 }
 
 // next says where the next page begins.
