@@ -51,6 +51,14 @@ func (b *Bench) row(ctx context.Context) (Result, error) {
 		return b.endToEnd(ctx, j.Callers, 1)
 	case RunBulk:
 		return b.endToEnd(ctx, j.Bulkers, 100)
+	case MinuteOne:
+		return b.minute(ctx, j.Callers, 1)
+	case MinuteBulk:
+		return b.minute(ctx, j.Bulkers, 100)
+	case SustainedOne:
+		return b.sustained(ctx, j.Callers, 1)
+	case SustainedBulk:
+		return b.sustained(ctx, j.Bulkers, 100)
 	case Drain:
 		return b.drain(ctx)
 	case PickUp:
@@ -77,14 +85,8 @@ func (b *Bench) submit(ctx context.Context, callers, size int) (Result, error) {
 
 // endToEnd measures from the first call to the end of the last task.
 func (b *Bench) endToEnd(ctx context.Context, callers, size int) (Result, error) {
-	if err := b.System.Work(ctx); err != nil {
-		return Result{}, err
-	}
-	warm, err := run(ctx, b.System, callers, size, func(begun int64, _ time.Time) bool { return begun < warmTasks })
+	warm, err := b.warmUp(ctx, callers, size)
 	if err != nil {
-		return Result{}, err
-	}
-	if _, err := b.ended(ctx, warm.tasks.Load()); err != nil {
 		return Result{}, err
 	}
 	start := time.Now()
@@ -92,7 +94,19 @@ func (b *Bench) endToEnd(ctx context.Context, callers, size int) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
-	return b.settle(ctx, l.result(), start, warm.tasks.Load(), l.tasks.Load())
+	return b.settle(ctx, l.result(), start, warm, l.tasks.Load())
+}
+
+// warmUp lets the tasks run and returns how many have, when they have.
+func (b *Bench) warmUp(ctx context.Context, callers, size int) (int64, error) {
+	if err := b.System.Work(ctx); err != nil {
+		return 0, err
+	}
+	l, err := run(ctx, b.System, callers, size, func(begun int64, _ time.Time) bool { return begun < warmTasks })
+	if err != nil {
+		return 0, err
+	}
+	return b.ended(ctx, l.tasks.Load())
 }
 
 // drain measures from the first start of a handler to the end of the last task.
