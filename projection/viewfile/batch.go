@@ -1,7 +1,6 @@
 package viewfile
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -13,17 +12,30 @@ var ErrBusy = errors.New("view file has an open batch")
 // other method only Rollback is of use. A batch keeps about 150 bytes of memory for
 // each task that it archives, up to some 50 MB.
 type Batch struct {
-	f       *File
-	w       *writer
-	pending pending
-	changes *changes
-	totals  *totals
+	f *File
+	w *writer
+	*waiting
+	totals *totals
+	terms  []int64 // room
+	old    Row
+}
 
-	archived []int64 // submit seqs of those archived since the last flush, in that order
-	body     []byte  // room
-	seqs     []byte
-	terms    []int64
-	old      Row
+// waiting is what a batch has yet to write. Its room is used again by the next one.
+type waiting struct {
+	pending  pending
+	changes  *changes
+	image    imageRows
+	archived archivedSeqs
+}
+
+// clear forgets all of it, and room that few batches need.
+func (w *waiting) clear() {
+	w.pending.clear()
+	w.pending.shrink()
+	w.changes.clear()
+	w.changes.shrink()
+	w.image.clear()
+	w.archived.clear()
 }
 
 // Begin starts a batch. Errors: ErrBusy.
@@ -35,7 +47,7 @@ func (f *File) Begin() (*Batch, error) {
 		return nil, fail("begin batch", err)
 	}
 	f.write.open = true
-	return &Batch{f: f, w: f.write, changes: newChanges(), totals: f.totals.Load().clone()}, nil
+	return &Batch{f: f, w: f.write, waiting: f.write.waiting, totals: f.totals.Load().clone()}, nil
 }
 
 // Keep puts the task into the image, in place of what the file has of it. was says
@@ -50,9 +62,11 @@ func (b *Batch) keep(r *Row, was Place) error {
 		if err := b.leave(r.Task.SubmitSeq); err != nil {
 			return err
 		}
+		if err := b.image.flush(b.w); err != nil { // it may have been dropped
+			return err
+		}
 	}
-	b.body = appendBody(b.body[:0], r)
-	return b.w.putImage.run(r.Task.SubmitSeq, r.Task.ID[:], b.body)
+	return b.image.keep(b.w, r)
 }
 
 // Archive puts the task into the archive, in place of what the file has of it. was
@@ -73,19 +87,24 @@ func (b *Batch) archive(r *Row, was Place) error {
 			return err
 		}
 	case InImage:
-		if err := b.w.dropImage.run(seq); err != nil {
+		if err := b.image.drop(b.w, seq); err != nil {
 			return err
 		}
 	}
 	b.w.no++
-	b.archived = append(b.archived, seq)
+	if err := b.archived.add(b.w, seq, b.w.no); err != nil {
+		return err
+	}
 	if err := b.pending.add(b.w, r, b.w.no); err != nil {
 		return err
 	}
-	if b.pending.full() {
-		return b.flush()
+	if !b.pending.full() {
+		return nil
 	}
-	return nil
+	if err := b.pending.flush(b.w, b.changes); err != nil {
+		return err
+	}
+	return b.changes.flushFull(b.w, b.totals)
 }
 
 // leave takes the task with that submit seq out of the archive.
@@ -118,44 +137,20 @@ func (b *Batch) leave(seq int64) error {
 		key = hashKey(b.old.Task.IdempotencyKey)
 	}
 	b.changes.note(seq, gone, b.terms, key)
-	if b.changes.n >= maxChanges {
-		return b.flush()
-	}
-	return nil
+	return b.changes.flushFull(b.w, b.totals)
 }
 
 func (b *Batch) flush() error {
-	if err := b.flushArchived(); err != nil {
+	if err := b.image.flush(b.w); err != nil {
+		return err
+	}
+	if err := b.archived.flush(b.w, b.w.no); err != nil {
 		return err
 	}
 	if err := b.pending.flush(b.w, b.changes); err != nil {
 		return err
 	}
 	return b.changes.flush(b.w, b.totals)
-}
-
-// archivedRow is how many archive numbers share a row.
-const archivedRow = 4096
-
-// flushArchived writes which tasks got the latest archive numbers.
-func (b *Batch) flushArchived() error {
-	seqs := b.archived
-	first := b.w.no - int64(len(seqs)) + 1
-	for len(seqs) > 0 {
-		n := min(len(seqs), archivedRow)
-		b.seqs = b.seqs[:0]
-		before := int64(0)
-		for _, seq := range seqs[:n] {
-			b.seqs = binary.AppendVarint(b.seqs, seq-before)
-			before = seq
-		}
-		if err := b.w.putArchived.run(first, b.seqs); err != nil {
-			return err
-		}
-		seqs, first = seqs[n:], first+int64(n)
-	}
-	b.archived = b.archived[:0]
-	return nil
 }
 
 // Trim forgets the archive numbers up to no: Archived gives them no more.
@@ -171,7 +166,7 @@ func (b *Batch) Commit(s *State) error {
 	if err := b.commit(s); err != nil {
 		return errors.Join(fail("commit batch", err), b.Rollback())
 	}
-	b.w.open = false
+	b.end()
 	b.f.last.Store(b.w.no)
 	return nil
 }
@@ -204,6 +199,11 @@ func (b *Batch) Rollback() error {
 	if !b.w.conn.AutoCommit() {
 		err = b.w.rollback.run()
 	}
-	b.w.open = false
+	b.end()
 	return fail("roll back batch", errors.Join(err, b.w.reload(), b.f.load()))
+}
+
+func (b *Batch) end() {
+	b.w.open = false
+	b.clear()
 }

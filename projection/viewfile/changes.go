@@ -17,25 +17,37 @@ type changes struct {
 	n      int           // entries
 	keys   []keyChange
 
-	old, merged []entry // room
-	columns     columns
+	spare             []*chunkChanges // of earlier batches, empty
+	list              []block         // room
+	old, news, merged []entry
+	columns           columns
 }
 
 // chunkChanges is the changes of the blocks of one chunk, in the order of their coming.
 type chunkChanges struct {
 	chunk       int64
 	all         []entry
-	facets      map[uint32][]entry
-	runs        [runBuckets][]entry
-	wides       [runBuckets/wideSpan + 1][]entry
-	states      [][]entry // by status
-	tags        map[int64][]entry
+	facets      map[uint32]indices
+	runs        [runBuckets]indices
+	wides       [runBuckets/wideSpan + 1]indices
+	states      []indices // by status
+	tags        map[int64]indices
 	zoned       bool // some came, with ids from least to most
 	least, most ulid.ULID
 }
 
-// maxChanges is how many entries wait in memory before a batch writes them.
-const maxChanges = 1 << 20
+// indices say where in all the changes of one block are.
+type indices []uint32
+
+const (
+	// maxChanges is how many entries wait in memory before a batch writes them.
+	maxChanges = 1 << 20
+	// A chunk in which a batch changed no more than spareEntries, of no more than
+	// spareTags tags, leaves its room to a later one: spareChunks do.
+	spareEntries = chunkSize
+	spareTags    = 1 << 10
+	spareChunks  = 4
+)
 
 type keyChange struct {
 	hash, seq int64
@@ -51,11 +63,61 @@ func (c *changes) of(chunk int64) *chunkChanges {
 	}
 	of := c.chunks[chunk]
 	if of == nil {
-		of = &chunkChanges{chunk: chunk, facets: map[uint32][]entry{}, states: make([][]entry, FacetSpan), tags: map[int64][]entry{}}
+		of = c.empty()
+		of.chunk = chunk
 		c.chunks[chunk] = of
 	}
 	c.latest = of
 	return of
+}
+
+// empty returns one that is spare, or a new one.
+func (c *changes) empty() *chunkChanges {
+	n := len(c.spare) - 1
+	if n < 0 {
+		return &chunkChanges{facets: map[uint32]indices{}, states: make([]indices, FacetSpan), tags: map[int64]indices{}}
+	}
+	of := c.spare[n]
+	c.spare = c.spare[:n]
+	return of
+}
+
+// clear forgets all changes, and keeps some of their room.
+func (c *changes) clear() {
+	for _, of := range c.chunks {
+		if len(c.spare) < spareChunks && cap(of.all) <= spareEntries && len(of.tags) <= spareTags {
+			of.clear()
+			c.spare = append(c.spare, of)
+		}
+	}
+	clear(c.chunks)
+	c.latest, c.n, c.keys = nil, 0, c.keys[:0]
+	clear(c.list)
+}
+
+// shrink lets go of room that few batches need.
+func (c *changes) shrink() {
+	if cap(c.list) > spareEntries {
+		c.list = nil
+	}
+	if cap(c.keys) > spareEntries {
+		c.keys = nil
+	}
+}
+
+func (of *chunkChanges) clear() {
+	of.all, of.zoned, of.least, of.most = of.all[:0], false, ulid.ULID{}, ulid.ULID{}
+	for facet, indices := range of.facets {
+		of.facets[facet] = indices[:0]
+	}
+	for term, indices := range of.tags {
+		of.tags[term] = indices[:0]
+	}
+	for _, list := range [...][]indices{of.runs[:], of.wides[:], of.states} {
+		for i := range list {
+			list[i] = list[i][:0]
+		}
+	}
 }
 
 // entryOf returns the entry of an archived row.
@@ -67,16 +129,17 @@ func entryOf(r *Row) entry {
 // terms of its tags, key the hash of its idempotency key, 0 without one.
 func (c *changes) note(seq int64, e entry, tags []int64, key int64) {
 	of := c.of(chunkOf(seq))
+	at := uint32(len(of.all))
 	of.all = append(of.all, e)
-	of.facets[e.facet] = append(of.facets[e.facet], e)
-	of.states[e.facet%FacetSpan] = append(of.states[e.facet%FacetSpan], e)
+	of.facets[e.facet] = append(of.facets[e.facet], at)
+	of.states[e.facet%FacetSpan] = append(of.states[e.facet%FacetSpan], at)
 	if e.run != 0 {
 		bucket := bucketOf(runOf(e.run))
-		of.runs[bucket] = append(of.runs[bucket], e)
-		of.wides[bucket/wideSpan] = append(of.wides[bucket/wideSpan], e)
+		of.runs[bucket] = append(of.runs[bucket], at)
+		of.wides[bucket/wideSpan] = append(of.wides[bucket/wideSpan], at)
 	}
 	for _, term := range tags {
-		of.tags[term] = append(of.tags[term], e)
+		of.tags[term] = append(of.tags[term], at)
 	}
 	c.n += 5 + len(tags)
 	if key != 0 {
@@ -99,37 +162,60 @@ func (c *changes) widen(seq int64, id ulid.ULID) {
 // block is the changes of one block.
 type block struct {
 	key     int64
-	changes []entry
+	of      *chunkChanges
+	indices indices // in the list of all; not for the block of all
 }
 
 // blocks lists the changes of all blocks by key.
 func (c *changes) blocks() []block {
-	var list []block
-	add := func(term, chunk int64, changes []entry) {
-		if len(changes) > 0 {
-			list = append(list, block{keyOf(term, chunk), changes})
-		}
-	}
+	list := c.list[:0]
 	for chunk, of := range c.chunks {
-		add(termAll, chunk, of.all)
-		for facet, changes := range of.facets {
-			add(facetTerm(facet), chunk, changes)
+		add := func(term int64, indices indices) {
+			if len(indices) > 0 {
+				list = append(list, block{keyOf(term, chunk), of, indices})
+			}
 		}
-		for bucket, changes := range of.runs {
-			add(runTerm(bucket), chunk, changes)
+		if len(of.all) > 0 {
+			list = append(list, block{key: keyOf(termAll, chunk), of: of})
 		}
-		for wide, changes := range of.wides {
-			add(wideTerm(wide), chunk, changes)
+		for facet, indices := range of.facets {
+			add(facetTerm(facet), indices)
 		}
-		for status, changes := range of.states {
-			add(statusTerm(uint32(status)), chunk, changes)
+		for bucket, indices := range of.runs {
+			add(runTerm(bucket), indices)
 		}
-		for term, changes := range of.tags {
-			add(term, chunk, changes)
+		for wide, indices := range of.wides {
+			add(wideTerm(wide), indices)
+		}
+		for status, indices := range of.states {
+			add(statusTerm(uint32(status)), indices)
+		}
+		for term, indices := range of.tags {
+			add(term, indices)
 		}
 	}
 	slices.SortFunc(list, func(a, b block) int { return cmp.Compare(a.key, b.key) })
+	c.list = list
 	return list
+}
+
+// appendTo appends the changes to dst.
+func (b *block) appendTo(dst []entry) []entry {
+	if b.indices == nil {
+		return append(dst, b.of.all...)
+	}
+	for _, at := range b.indices {
+		dst = append(dst, b.of.all[at])
+	}
+	return dst
+}
+
+// flushFull writes all that waits if it is too much.
+func (c *changes) flushFull(w *writer, t *totals) error {
+	if c.n < maxChanges {
+		return nil
+	}
+	return c.flush(w, t)
 }
 
 // flush writes all that waits. The counts of terms go into t.
@@ -164,8 +250,7 @@ func (c *changes) flush(w *writer, t *totals) error {
 	if err := c.flushKeys(w); err != nil {
 		return err
 	}
-	clear(c.chunks)
-	c.latest, c.n, c.keys = nil, 0, c.keys[:0]
+	c.clear()
 	return nil
 }
 
@@ -176,7 +261,8 @@ func (c *changes) flushBlock(w *writer, b block) (more int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	news := inOrder(b.changes)
+	c.news = b.appendTo(c.news[:0])
+	news := inOrder(c.news)
 	c.old = c.old[:0]
 	newest := int64(0)
 	if found {

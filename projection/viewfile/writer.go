@@ -67,17 +67,17 @@ func intOf(v driver.Value) int64 {
 type writer struct {
 	conn *sqlite.Conn
 
-	begin, commit, rollback             statement
-	putGroup, putState                  statement
-	putImage, dropImage                 statement
-	putArchive, dropArchive, getArchive statement
-	putArchives                         statement
-	putArchived, trimArchived           statement
-	putKey, dropKey                     statement
-	getBlock, putBlock, dropBlock       statement
-	addTerm, addTag                     statement
-	findTag, newTag                     statement
-	putZone                             statement
+	begin, commit, rollback       statement
+	putGroup, putState            statement
+	putImage, dropImage           *sqlite.Rows
+	putArchive, putArchives       *sqlite.Rows
+	dropArchive, getArchive       statement
+	putArchived, trimArchived     statement
+	putKey, dropKey               statement
+	getBlock, putBlock, dropBlock statement
+	addTerm, addTag               statement
+	findTag, newTag               statement
+	putZone                       statement
 
 	open        bool  // a batch is
 	no, trimmed int64 // as in the table of the state
@@ -85,20 +85,17 @@ type writer struct {
 	lastTag     int64
 	buf         []byte
 	dest        [8]driver.Value
+	waiting     *waiting
 }
 
 func newWriter(conn *sqlite.Conn) (*writer, error) {
-	w := &writer{conn: conn}
+	w := &writer{conn: conn, waiting: &waiting{changes: newChanges()}}
 	err := prepareAll(conn, map[*statement]string{
 		&w.begin:        "BEGIN IMMEDIATE",
 		&w.commit:       "COMMIT",
 		&w.rollback:     "ROLLBACK",
 		&w.putGroup:     "INSERT INTO groups (number, type, queue) VALUES (?, ?, ?)",
 		&w.putState:     "UPDATE state SET seq = ?, hash = ?, no = ?, trimmed = ?, counts = ?, windows = ?",
-		&w.putImage:     "INSERT OR REPLACE INTO image (seq, id, body) VALUES (?, ?, ?)",
-		&w.dropImage:    "DELETE FROM image WHERE seq = ? + 0",
-		&w.putArchive:   "INSERT INTO archive (seq, no, id, body) VALUES (?, ?, ?, ?)",
-		&w.putArchives:  "INSERT INTO archive (seq, no, id, body) VALUES (?, ?, ?, ?)" + strings.Repeat(", (?, ?, ?, ?)", together-1),
 		&w.dropArchive:  "DELETE FROM archive WHERE seq = ? + 0",
 		&w.getArchive:   "SELECT id, body FROM archive WHERE seq = ? + 0",
 		&w.putArchived:  "INSERT INTO archived (first, seqs) VALUES (?, ?)",
@@ -115,10 +112,28 @@ func newWriter(conn *sqlite.Conn) (*writer, error) {
 		&w.putZone: "INSERT INTO zones (chunk, least, most) VALUES (?, ?, ?) " +
 			"ON CONFLICT DO UPDATE SET least = min(least, excluded.least), most = max(most, excluded.most)",
 	})
+	if err == nil {
+		err = w.prepareRows()
+	}
 	if err != nil {
 		return nil, err
 	}
 	return w, w.reload()
+}
+
+// prepareRows prepares the statements of which one call does many rows.
+func (w *writer) prepareRows() (err error) {
+	const archive = "INSERT INTO archive (seq, no, id, body) VALUES (?, ?, ?, ?)"
+	prepare := func(rows **sqlite.Rows, sql, kinds string) {
+		if err == nil {
+			*rows, err = w.conn.PrepareRows(sql, kinds)
+		}
+	}
+	prepare(&w.putImage, "INSERT OR REPLACE INTO image (seq, id, body) VALUES (?, ?, ?)", "ibb")
+	prepare(&w.dropImage, "DELETE FROM image WHERE seq = ? + 0", "i")
+	prepare(&w.putArchive, archive, "iibb")
+	prepare(&w.putArchives, archive+strings.Repeat(", (?, ?, ?, ?)", together-1), strings.Repeat("iibb", together))
+	return err
 }
 
 // reload forgets what a transaction that was rolled back may have left in memory.
