@@ -116,11 +116,27 @@ func (c *Client) open(ctx context.Context, k call) (*http.Response, error) {
 func (c *Client) do(ctx context.Context, k call, out any) (http.Header, error) {
 	data, header, err := c.read(ctx, k)
 	if err == nil && out != nil {
-		if err := json.Unmarshal(data, out); err != nil {
+		if err := decode(data, out); err != nil {
 			return nil, fmt.Errorf("decode the answer to %s %s: %w", k.method, k.path, err)
 		}
 	}
 	return header, err
+}
+
+// decode decodes JSON into out as json.Unmarshal does, tasks faster.
+func decode(data []byte, out any) error {
+	switch to := out.(type) {
+	case *Task:
+		if to.fromPlain(trim(data)) {
+			return nil
+		}
+	case *[]Task:
+		if tasks, ok := plainTasks(data); ok {
+			*to = tasks
+			return nil
+		}
+	}
+	return json.Unmarshal(data, out)
 }
 
 // read sends the call and returns the answer.

@@ -47,7 +47,8 @@ type Task struct {
 	Version         int64           `json:"version"`  // number of the task's own events
 	LastSeq         int64           `json:"last_seq"` // log position of the latest of them
 
-	// Raw is the task as it was received, with the fields this client does not know.
+	// Raw is the task as it was received, with the fields this client does not know. The
+	// other RawMessages may be parts of it.
 	Raw json.RawMessage `json:"-"`
 }
 
@@ -60,6 +61,14 @@ type WaitingFor struct {
 
 // UnmarshalJSON decodes the task and keeps the text.
 func (t *Task) UnmarshalJSON(data []byte) error {
+	if t.fromPlain(data) {
+		return nil
+	}
+	return t.fromAny(data)
+}
+
+// fromAny decodes a task that is written in any way.
+func (t *Task) fromAny(data []byte) error {
 	type plain Task
 	if err := json.Unmarshal(data, (*plain)(t)); err != nil {
 		return err
