@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"container/list"
 	"context"
 	"sync"
 )
@@ -12,15 +11,18 @@ type Payloads struct {
 	log   Log
 	limit int
 
-	mu     sync.Mutex
-	bytes  int                     // guarded by mu
-	bySeq  map[int64]*list.Element // guarded by mu
-	recent *list.List              // guarded by mu; front = newest use; of payloadEntry
+	mu    sync.Mutex
+	bytes int                     // guarded by mu
+	bySeq map[int64]*payloadEntry // guarded by mu
+	ring  payloadEntry            // guarded by mu; next is the newest use, previous the oldest
+	spare *payloadEntry           // guarded by mu; the one dropped last, for the next one
 }
 
+// payloadEntry is a body in the ring of uses.
 type payloadEntry struct {
-	seq  int64
-	body []byte
+	seq            int64
+	body           []byte
+	next, previous *payloadEntry
 }
 
 // entryCost is what an entry costs beside its body, in bytes.
@@ -28,7 +30,9 @@ const entryCost = 160
 
 // NewPayloads returns a cache of at most limit bytes in front of log.
 func NewPayloads(log Log, limit int) *Payloads {
-	return &Payloads{log: log, limit: limit, bySeq: make(map[int64]*list.Element), recent: list.New()}
+	p := &Payloads{log: log, limit: limit, bySeq: make(map[int64]*payloadEntry)}
+	p.ring.next, p.ring.previous = &p.ring, &p.ring
+	return p
 }
 
 // Put remembers the body of event seq.
@@ -42,20 +46,26 @@ func (p *Payloads) Put(seq int64, body []byte) {
 	if _, ok := p.bySeq[seq]; ok {
 		return
 	}
-	p.bySeq[seq] = p.recent.PushFront(payloadEntry{seq, body})
-	p.bytes += cost
-	for p.bytes > p.limit {
-		p.drop(p.recent.Back())
+	for p.bytes += cost; p.bytes > p.limit; {
+		p.drop(p.ring.previous)
 	}
+	e := p.spare
+	if p.spare = nil; e == nil {
+		e = new(payloadEntry)
+	}
+	e.seq, e.body = seq, body
+	p.bySeq[seq] = e
+	p.use(e)
 }
 
 // Get returns the body of event seq, from the cache or from the log.
 func (p *Payloads) Get(ctx context.Context, seq int64) ([]byte, error) {
 	p.mu.Lock()
-	if at, ok := p.bySeq[seq]; ok {
-		p.recent.MoveToFront(at)
+	if e, ok := p.bySeq[seq]; ok {
+		p.useAgain(e)
+		body := e.body
 		p.mu.Unlock()
-		return at.Value.(payloadEntry).body, nil
+		return body, nil
 	}
 	p.mu.Unlock()
 	body, err := p.log.Payload(ctx, seq)
@@ -100,9 +110,9 @@ func (p *Payloads) cached(seqs []int64) (bodies [][]byte, missing []int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, seq := range seqs {
-		if at, ok := p.bySeq[seq]; ok {
-			p.recent.MoveToFront(at)
-			bodies[i] = at.Value.(payloadEntry).body
+		if e, ok := p.bySeq[seq]; ok {
+			p.useAgain(e)
+			bodies[i] = e.body
 		}
 		if bodies[i] == nil {
 			missing = append(missing, i)
@@ -115,8 +125,8 @@ func (p *Payloads) cached(seqs []int64) (bodies [][]byte, missing []int) {
 func (p *Payloads) Forget(seq int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if at, ok := p.bySeq[seq]; ok {
-		p.drop(at)
+	if e, ok := p.bySeq[seq]; ok {
+		p.drop(e)
 	}
 }
 
@@ -131,12 +141,27 @@ func (p *Payloads) Bytes() int {
 func (p *Payloads) Len() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.recent.Len()
+	return len(p.bySeq)
 }
 
+// use makes the entry the newest use; mu is held.
+func (p *Payloads) use(e *payloadEntry) {
+	e.next, e.previous = p.ring.next, &p.ring
+	e.next.previous, e.previous.next = e, e
+}
+
+func (p *Payloads) useAgain(e *payloadEntry) {
+	e.leave()
+	p.use(e)
+}
+
+func (e *payloadEntry) leave() { e.next.previous, e.previous.next = e.previous, e.next }
+
 // drop removes an entry; mu is held.
-func (p *Payloads) drop(at *list.Element) {
-	e := p.recent.Remove(at).(payloadEntry)
+func (p *Payloads) drop(e *payloadEntry) {
+	e.leave()
 	delete(p.bySeq, e.seq)
 	p.bytes -= len(e.body) + entryCost
+	*e = payloadEntry{}
+	p.spare = e
 }
