@@ -161,5 +161,14 @@ func brief(row measure.Row, r measure.Result) string {
 	if r.CutOff {
 		line += ", cut off"
 	}
+	if r.Settled != nil {
+		line += fmt.Sprintf(", left after the first third %d", *r.Settled)
+	}
+	if r.Waiting != nil {
+		line += fmt.Sprintf(", left at the end of the load %d", *r.Waiting)
+	}
+	if r.Lags != nil {
+		line += fmt.Sprintf(", lag median %d, most %d, last %d", r.Lags.Median, r.Lags.Most, r.Lags.Last)
+	}
 	return line
 }

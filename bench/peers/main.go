@@ -102,5 +102,5 @@ func publish(r *report.Report, o options) error {
 	if o.write == "" {
 		return nil
 	}
-	return report.WriteInto(o.write, strings.TrimSuffix(text, "\n"))
+	return o.part.WriteInto(o.write, strings.TrimSuffix(text, "\n"))
 }

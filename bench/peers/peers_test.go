@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -54,7 +55,8 @@ func conductorFor(t *testing.T, spec queues.Spec) *conductor {
 		}
 		t.Skip(err)
 	}
-	o, err := parse([]string{"-seconds", "0.05", "-backlog", "300", "-large", "300", "-samples", "5", "-limit", "30", "-workers", "32", "-systems", spec.Name})
+	o, err := parse([]string{"-seconds", "0.05", "-backlog", "300", "-large", "300", "-samples", "5", "-limit", "30", "-workers", "32",
+		"-minute", "0.3", "-sustained", "1.5", "-ahead", "300", "-systems", spec.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +97,25 @@ func TestEverySystemRunsTasksAndIsAsDurableAsTheTableSays(t *testing.T) {
 	}
 }
 
+// Each system knows how many tasks are left: the backlog stays below its bound.
+func TestEverySystemBearsASustainedLoad(t *testing.T) {
+	for _, spec := range queues.Specs() {
+		if !spec.Has(measure.SustainedOne) {
+			continue
+		}
+		t.Run(spec.Name, func(t *testing.T) {
+			c := conductorFor(t, spec)
+			r, _, err := c.turn(t.Context(), spec, measure.SustainedOne)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if most := int64(c.o.job.Ahead); r.Rate <= 0 || *r.Settled > most || *r.Waiting > most {
+				t.Errorf("%v tasks/s, %d left after a third and %d at the end; want at most %d", r.Rate, *r.Settled, *r.Waiting, most)
+			}
+		})
+	}
+}
+
 func TestDaybookDoesEveryRow(t *testing.T) {
 	for _, name := range []string{"daybook", "daybook-http", "daybook-client"} {
 		spec, err := queues.Lookup(name)
@@ -102,13 +123,16 @@ func TestDaybookDoesEveryRow(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := conductorFor(t, spec)
-		for _, row := range measure.Rows() {
+		for _, row := range append(measure.Rows(), measure.LongRows()...) {
 			t.Run(name+"/"+string(row), func(t *testing.T) {
 				r, _, err := c.turn(t.Context(), spec, row)
 				if err != nil {
 					t.Fatal(err)
 				}
 				if r.CutOff || r.Rate == 0 && row != measure.Start || row == measure.Start && r.Seconds <= 0 {
+					t.Errorf("%+v", r)
+				}
+				if row.Long() && (r.Lags == nil || r.Waiting == nil) {
 					t.Errorf("%+v", r)
 				}
 				if row == measure.Memory && (r.Idle == 0 || r.After == 0) {
@@ -137,10 +161,45 @@ func TestFlagsChooseSystemsAndRows(t *testing.T) {
 	}
 }
 
+func TestLongChoosesSystemsAndRowsUnlessTheyAreChosen(t *testing.T) {
+	o, err := parse([]string{"-long"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := names(o.specs); got != longSystems || !slices.Equal(o.rows, measure.LongRows()) || o.part != report.Long {
+		t.Errorf("systems %s, rows %v, part %s", got, o.rows, o.part)
+	}
+	if o, err = parse([]string{"-long", "-systems", "goqite", "-rows", "minute-64"}); err != nil {
+		t.Fatal(err)
+	}
+	if names(o.specs) != "goqite" || !slices.Equal(o.rows, []measure.Row{measure.MinuteOne}) {
+		t.Errorf("systems %s, rows %v", names(o.specs), o.rows)
+	}
+}
+
+func TestADocumentWithoutAPlaceIsRefusedBeforeTheRun(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "doc.md")
+	if err := os.WriteFile(path, []byte("<!-- peers:begin -->\n<!-- peers:end -->\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parse([]string{"-write", path}); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range [][]string{
+		{"-write", path, "-long"}, {"-write", path, "-rows", "drain,minute-64"}, {"-write", path + "x"}, {"-sustained", "0"},
+	} {
+		if _, err := parse(bad); err == nil {
+			t.Errorf("no error for %v", bad)
+		}
+	}
+}
+
 func TestTheTableSaysHowToRepeatIt(t *testing.T) {
 	for want, arguments := range map[string][]string{
 		"make bench-peers":                        {"-write", "doc.md"},
 		`make bench-peers PEERS="-runs 1"`:        {"-write", "doc.md", "-runs", "1"},
+		"make bench-peers LONG=1":                 {"-write", "doc.md", "-long"},
+		`make bench-peers LONG=1 PEERS="-runs 1"`: {"-long", "-runs", "1"},
 		`make bench-peers PEERS="-rows drain -h"`: {"-rows", "drain", "-h"},
 	} {
 		if got := command(arguments); got != want {

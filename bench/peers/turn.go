@@ -55,7 +55,7 @@ func (t *turn) fillAndStart(ctx context.Context, large int) (measure.Result, err
 
 // child runs the job in a process of its own.
 func (t *turn) child(ctx context.Context) (r measure.Result, err error) {
-	ctx, cancel := context.WithTimeout(ctx, overtime+time.Duration((t.job.Seconds+2*t.job.Limit)*float64(time.Second)))
+	ctx, cancel := context.WithTimeout(ctx, t.limit())
 	defer cancel()
 	job, err := json.Marshal(t.job)
 	if err != nil {
@@ -84,6 +84,12 @@ func (t *turn) child(ctx context.Context) (r measure.Result, err error) {
 		waitErr = errors.Join(ctx.Err(), waitErr)
 	}
 	return r, errors.Join(err, waitErr)
+}
+
+// limit is when a child is taken to hang.
+func (t *turn) limit() time.Duration {
+	load := max(t.job.Seconds, t.job.Minute, t.job.Sustained)
+	return overtime + time.Duration((load+2*t.job.Limit)*float64(time.Second))
 }
 
 // listen hears the child out.

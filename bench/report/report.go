@@ -53,6 +53,18 @@ func (s *System) Of(row measure.Row) *Runs {
 	return s.Rows[row]
 }
 
+// has tells whether there is such a row.
+func (r *Report) has(such func(measure.Row) bool) bool {
+	for _, s := range r.Systems {
+		for row := range s.Rows {
+			if such(row) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // spread is the spread of one figure over the runs.
 func (r *Runs) spread(of func(measure.Result) float64) measure.Spread {
 	var runs []float64

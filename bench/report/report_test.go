@@ -33,26 +33,26 @@ func TestAKernelIsNamedByTwoNumbers(t *testing.T) {
 
 func TestTheTextReplacesWhatStandsBetweenTheMarkers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doc.md")
-	if err := os.WriteFile(path, []byte("before\n\n"+begin+"\nold\n"+end+"\n\nafter\n"), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte("before\n\n"+Long.begin()+"\nold\n"+Long.end()+"\n\nafter\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time changes nothing
-		if err := WriteInto(path, "new"); err != nil {
+		if err := Long.WriteInto(path, "new"); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff("before\n\n"+begin+"\nnew\n"+end+"\n\nafter\n", string(got)); diff != "" {
+		if diff := cmp.Diff("before\n\n"+Long.begin()+"\nnew\n"+Long.end()+"\n\nafter\n", string(got)); diff != "" {
 			t.Error(diff)
 		}
 	}
 }
 
 func TestADocumentWithoutMarkersIsLeftAlone(t *testing.T) {
-	for _, document := range []string{"", begin, end + begin} {
-		if _, err := between([]byte(document), "new"); err == nil {
+	for _, document := range []string{"", Short.begin(), Short.end() + Short.begin(), Long.begin() + Long.end()} {
+		if _, err := Short.in([]byte(document), "new"); err == nil {
 			t.Errorf("no error for %q", document)
 		}
 	}

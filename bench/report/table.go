@@ -21,9 +21,12 @@ func (r *Report) Markdown() string {
 	fmt.Fprintf(&b, "Made by `%s`, %s, in %v. Medians of %d runs in which the systems took turns, with the least and the most.\n",
 		r.Command, r.Began.UTC().Format("2 January 2006"), r.Took.Round(1e9), r.Runs)
 	j := r.Settings
-	fmt.Fprintf(&b, "A task carries a JSON object of %d bytes and does nothing. %d workers; submits from %d callers, those of many tasks a call from %d; "+
-		"load for %g s; a backlog of %s; a large one of %s.\n",
-		len(measure.Payload), j.Workers, j.Callers, j.Bulkers, j.Seconds, grouped(int64(j.Backlog)), grouped(int64(r.Large)))
+	fmt.Fprintf(&b, "A task carries a JSON object of %d bytes and does nothing. %d workers; submits from %d callers, those of many tasks a call from %d.",
+		len(measure.Payload), j.Workers, j.Callers, j.Bulkers)
+	if r.has(func(row measure.Row) bool { return !row.Long() }) {
+		fmt.Fprintf(&b, " Load for %g s; a backlog of %s; a large one of %s.", j.Seconds, grouped(int64(j.Backlog)), grouped(int64(r.Large)))
+	}
+	b.WriteString("\n")
 	r.table(&b, "Submit, tasks a second", []column{
 		{"one caller", rate(measure.SubmitOne)},
 		{"its call p50 / p99", latency(measure.SubmitOne)},
@@ -43,6 +46,7 @@ func (r *Report) Markdown() string {
 		{"memory after the backlog has run", memory(func(m measure.Result) float64 { return m.After })},
 		{"start with the large backlog, to the first task", startTime},
 	})
+	r.long(&b)
 	r.facts(&b)
 	return b.String()
 }
