@@ -16,6 +16,10 @@ const (
 	copyChunk = 256
 	// evictChunk is how many tasks leave memory before the writer gets its turn.
 	evictChunk = 512
+	// What a checkpoint needed room for leaves it to the next one, unless it was more tasks
+	// than these.
+	mostDirty  = 1 << 18
+	mostImages = 1 << 12
 )
 
 // image is a task as it was when a checkpoint began, because it has changed since.
@@ -39,7 +43,6 @@ type checkpoint struct {
 	ends    int   // that many of the queue are up to the horizon
 	trim    int64 // archive numbers up to it are forgotten
 
-	taken     []taken // what has been copied, should it have to be undone
 	rewritten []int64 // submit seqs of tasks whose archived row is gone or new
 }
 
@@ -73,18 +76,35 @@ func (v *Views) touch(rec *record) {
 		return
 	}
 	if rec.dirty != 0 { // the checkpoint that is being written has not come to it
-		v.images = append(v.images, image{rowOf(rec), rec.slot, rec.filed})
+		v.images = appendImage(v.images, rec)
 	}
 	rec.dirty = v.epoch
 	v.dirty = append(v.dirty, rec.slot)
 }
 
-// rowOf is the record as the file keeps it.
-func rowOf(rec *record) fileRow {
-	return fileRow{
-		Task: rec.task, Group: rec.group, Since: rec.since, Due: rec.due,
-		Events: append([]byte(nil), rec.trail.bytes()...),
+// appendImage appends the record as the file keeps it. It uses what room rows has, the
+// events of the row that was there before too.
+func appendImage(rows []image, rec *record) []image {
+	if len(rows) < cap(rows) {
+		rows = rows[:len(rows)+1]
+	} else {
+		rows = append(rows, image{})
 	}
+	i := &rows[len(rows)-1]
+	i.slot, i.was = rec.slot, rec.filed
+	r := &i.row
+	r.Task, r.Group, r.Since, r.Due = rec.task, rec.group, rec.since, rec.due
+	r.Events = append(r.Events[:0], rec.trail.bytes()...)
+	return rows
+}
+
+// again empties a slice that is to be filled again, or gives up its room if it is more
+// than most.
+func again[T any](s []T, most int) []T {
+	if cap(s) > most {
+		return nil
+	}
+	return s[:0]
 }
 
 // checkpoint writes what has changed since the one before, in one transaction. Where
@@ -117,7 +137,9 @@ func (k *keeper) begin() *checkpoint {
 	defer v.mu.Unlock()
 	c := &checkpoint{epoch: v.epoch, dirty: v.dirty, windows: v.windows.copy()}
 	v.epoch++
-	v.dirty = nil
+	v.dirty, k.dirty = again(k.dirty, mostDirty), c.dirty
+	v.images = again(v.images, mostImages)
+	k.taken = again(k.taken, mostDirty)
 	seq := v.Seq()
 	c.state = viewfile.State{Seq: seq, Counts: append([]int64(nil), v.counts.n...)}
 	for _, name := range v.counts.names {
@@ -163,7 +185,7 @@ func (k *keeper) finishState(c *checkpoint) error {
 // fill puts the tasks into the batch: those that are dirty, those whose image was put
 // aside, and those that have ended long enough ago.
 func (k *keeper) fill(c *checkpoint, batch *viewfile.Batch) error {
-	var rows []image
+	rows := k.rows[:0]
 	for dirty := c.dirty; len(dirty) > 0; {
 		n := min(copyChunk, len(dirty))
 		rows = k.copyDirty(c, dirty[:n], rows[:0])
@@ -181,6 +203,7 @@ func (k *keeper) fill(c *checkpoint, batch *viewfile.Batch) error {
 			return err
 		}
 	}
+	k.rows = rows
 	if c.trim > k.trimmed {
 		return batch.Trim(c.trim)
 	}
@@ -217,7 +240,8 @@ func (k *keeper) copyDirty(c *checkpoint, slots []uint32, rows []image) []image 
 			continue // it changed, and its image was put aside
 		}
 		rec.dirty = 0
-		rows = append(rows, v.take(c, rec, rowOf(rec)))
+		rows = appendImage(rows, rec)
+		k.claim(c, rec, &rows[len(rows)-1])
 	}
 	return rows
 }
@@ -227,12 +251,11 @@ func (k *keeper) takeImages(c *checkpoint) []image {
 	v := k.v
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	rows := v.images
-	v.images = nil
-	for i := range rows {
-		rows[i] = v.take(c, v.table.at(rows[i].slot), rows[i].row)
+	for i := range v.images {
+		row := &v.images[i]
+		k.claim(c, v.table.at(row.slot), row)
 	}
-	return rows
+	return v.images
 }
 
 // copyEnded copies the tasks of the queue that the file has in its image and that go to
@@ -245,24 +268,24 @@ func (k *keeper) copyEnded(c *checkpoint, from, to int, rows []image) []image {
 		e := v.ended.at(i)
 		rec := v.table.at(e.slot)
 		if rec != nil && !rec.gone && rec.dirty == 0 && rec.task.LastSeq == e.seq && rec.filed == viewfile.InImage {
-			rows = append(rows, v.take(c, rec, rowOf(rec)))
+			rows = appendImage(rows, rec)
+			k.claim(c, rec, &rows[len(rows)-1])
 		}
 	}
 	return rows
 }
 
-// take notes that the row goes to the file.
-func (v *Views) take(c *checkpoint, rec *record, row fileRow) image {
-	c.taken = append(c.taken, taken{rec.slot, rec.filed})
-	i := image{row, rec.slot, rec.filed}
+// claim notes that the row goes to the file, and where that has the task before.
+func (k *keeper) claim(c *checkpoint, rec *record, row *image) {
+	row.was = rec.filed
+	k.taken = append(k.taken, taken{rec.slot, rec.filed})
 	rec.filed = viewfile.InImage
-	if c.archives(&row.Task) {
+	if t := &row.row.Task; c.archives(t) {
 		rec.filed = viewfile.InArchive
-		if row.Task.LastSeq <= v.evicted { // it would count as soon as it is there
-			v.returned.Insert(row.Task.SubmitSeq)
+		if t.LastSeq <= k.v.evicted { // it would count as soon as it is there
+			k.v.returned.Insert(t.SubmitSeq)
 		}
 	}
-	return i
 }
 
 // undo makes dirty again what was copied in vain.
@@ -270,9 +293,8 @@ func (k *keeper) undo(c *checkpoint) {
 	v := k.v
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.images = nil
-	for i := len(c.taken) - 1; i >= 0; i-- {
-		v.table.at(c.taken[i].slot).filed = c.taken[i].was
+	for i := len(k.taken) - 1; i >= 0; i-- {
+		v.table.at(k.taken[i].slot).filed = k.taken[i].was
 	}
 	for _, slot := range c.dirty {
 		if rec := v.table.at(slot); rec.dirty != v.epoch {
