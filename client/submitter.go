@@ -106,9 +106,7 @@ func (s *Submitter) leave(p *post, i int) {
 // work sends what gathers, a post at a time, until nothing is left.
 func (s *Submitter) work() {
 	for {
-		// Those that were answered a moment ago, and are about to submit again, go
-		// first: then they travel together.
-		runtime.Gosched()
+		s.settle()
 		p := s.take()
 		if p == nil {
 			return
@@ -117,6 +115,30 @@ func (s *Submitter) work() {
 		p.cancel()
 		close(p.done)
 	}
+}
+
+// settle lets other goroutines run, again as long as more gather by that: those that were
+// answered a moment ago, and are about to submit again, then travel together. It waits for
+// nobody who does not run already.
+func (s *Submitter) settle() {
+	for before := 0; ; {
+		runtime.Gosched()
+		n := s.gathered()
+		if n <= before {
+			return
+		}
+		before = n
+	}
+}
+
+// gathered is how many submits gather.
+func (s *Submitter) gathered() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.gather {
+		n += p.waiting
+	}
+	return n
 }
 
 // take closes the first post that gathers to newcomers; nil, and the end of the worker,
