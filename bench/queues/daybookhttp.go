@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
@@ -95,12 +96,13 @@ func (d *daybookHTTP) Ended(ctx context.Context, n int64) (int64, error) {
 }
 
 func (d *daybookHTTP) Left(ctx context.Context) (int64, error) {
-	return d.tasks(ctx, "PENDING,RUNNING")
+	return d.tasks(ctx, "PENDING", "RUNNING")
 }
 
-// tasks asks the server how many tasks there are in the statuses, by commas.
-func (d *daybookHTTP) tasks(ctx context.Context, statuses string) (n int64, err error) {
-	err = d.get(ctx, "/api/tasks/?limit=1&fields=summary&status="+statuses, func(answer *http.Response) error {
+// tasks asks the server how many tasks there are in the statuses.
+func (d *daybookHTTP) tasks(ctx context.Context, statuses ...string) (n int64, err error) {
+	query := url.Values{"limit": {"1"}, "fields": {"summary"}, "status": statuses}
+	err = d.get(ctx, "/api/tasks/?"+query.Encode(), func(answer *http.Response) error {
 		n, err = strconv.ParseInt(answer.Header.Get("X-Total-Count"), 10, 64)
 		return err
 	})
