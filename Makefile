@@ -87,8 +87,8 @@ bench-curves: ## Measure and draw costs over 1,000 to MAX (1000000) tasks
 	$(GO) test -run '^TestCostCurves$$' -count=1 -timeout 8h -v . -args -curves $(or $(MAX),1000000)
 
 .PHONY: bench-peers
-bench-peers: ## Measure Daybook beside other task queues (WRITE=1: into the docs)
-	cd bench && $(GO) run ./peers $(if $(WRITE),-write ../docs/performance.md) $(PEERS)
+bench-peers: ## Measure Daybook beside other task queues (WRITE=1: into the docs, LONG=1: minutes of load)
+	cd bench && $(GO) run ./peers $(if $(WRITE),-write ../docs/performance.md) $(if $(LONG),-long) $(PEERS)
 
 .PHONY: clean
 clean: ## Remove what was built

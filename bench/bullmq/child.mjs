@@ -3,6 +3,7 @@
 // measure/measure.go.
 
 import { once } from 'node:events';
+import { createHistogram } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { Queue, Worker } from 'bullmq';
@@ -42,22 +43,27 @@ const submit = (n) => n === 1
   ? queue.add('noop', data)
   : queue.addBulk(Array.from({ length: n }, () => ({ name: 'noop', data })));
 
+/** What callers did and do; calls is how long they took, in nanoseconds. */
+const newLoad = () => ({ tasks: 0, seconds: 0, calls: createHistogram() });
+const took = (load, ms) => load.calls.record(Math.max(Math.round(ms * 1e6), 1));
+
 /** Has callers submit size tasks a call until more says no. */
-async function run(callers, size, more) {
-  const calls = [];
+async function run(callers, size, more, load = newLoad()) {
   let begun = 0;
   const start = now();
   await Promise.all(Array.from({ length: callers }, async () => {
     for (;;) {
       const before = begun;
       begun += size;
-      if (!more(before)) return;
+      if (!await more(before)) return;
       const sent = now();
       await submit(size);
-      calls.push(now() - sent);
+      took(load, now() - sent);
+      load.tasks += size;
     }
   }));
-  return { tasks: calls.length * size, seconds: (now() - start) / 1000, calls };
+  load.seconds = (now() - start) / 1000;
+  return load;
 }
 
 function runFor(callers, size, seconds) {
@@ -67,24 +73,20 @@ function runFor(callers, size, seconds) {
 
 const fill = () => run(job.bulkers, Math.min(1000, job.backlog), (begun) => begun < job.backlog);
 
-/** The nearest rank. */
-function percentile(times, p) {
-  if (times.length === 0) return 0;
-  times.sort((a, b) => a - b);
-  return milliseconds(times[Math.max(Math.ceil(times.length * p / 100), 1) - 1]);
-}
+const percentile = (calls, p) => calls.count === 0 ? 0 : milliseconds(calls.percentile(p) / 1e6);
 
 const resultOf = ({ tasks, seconds, calls }) => ({
   tasks, seconds, rate: tasks / seconds, p50: percentile(calls, 50), p99: percentile(calls, 99),
 });
+
+const left = () => queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized');
 
 /** Waits until n tasks have ended and the store holds none that has not. */
 async function settled(n) {
   const limit = now() + job.limit * 1000;
   while (ended < n && now() < limit) await pause(1);
   while (now() < limit) {
-    const left = await queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized');
-    if (left === 0) break;
+    if (await left() === 0) break;
     await pause(1);
   }
   return ended;
@@ -103,13 +105,70 @@ async function submits(callers, size) {
   return resultOf(await runFor(callers, size, job.seconds));
 }
 
-async function endToEnd(callers, size) {
+async function endToEnd(callers, size, seconds, atEnd = async () => {}) {
   await work();
   const warm = await run(callers, size, (begun) => begun < warmTasks);
   await settled(warm.tasks);
   const start = now();
-  const load = await runFor(callers, size, job.seconds);
-  return settle(resultOf(load), start, warm.tasks, load.tasks);
+  const load = await runFor(callers, size, seconds);
+  const result = resultOf(load);
+  await atEnd(result);
+  return settle(result, start, warm.tasks, load.tasks);
+}
+
+const minute = (callers, size) => endToEnd(callers, size, job.minute, async (result) => { result.waiting = await left(); });
+
+/** Callers pause while job.ahead tasks and more have not ended, as in measure/window.go. */
+function newWindow() {
+  let done = 0;
+  let closed = false;
+  let moved = resolvers();
+  return {
+    async wait(begun) {
+      while (!closed && begun >= done + job.ahead) await moved.promise;
+      return !closed;
+    },
+    move(to, close = false) {
+      done = to;
+      closed = close;
+      moved.resolve();
+      moved = resolvers();
+    },
+  };
+}
+
+function resolvers() {
+  let resolve;
+  const promise = new Promise((r) => { resolve = r; });
+  return { promise, resolve };
+}
+
+async function look(load) {
+  const acknowledged = load.tasks;
+  const rest = await left();
+  return { at: now(), ended: Math.max(acknowledged - rest, 0), left: rest };
+}
+
+/** The tasks that end in the last two thirds of the time. */
+async function sustained(callers, size) {
+  await work();
+  const load = newLoad();
+  const window = newWindow();
+  const start = now();
+  const total = job.sustained * 1000;
+  const loaded = run(callers, size, window.wait, load);
+  let from;
+  let to;
+  do {
+    await pause(Math.min(100, total / 10));
+    to = await look(load);
+    window.move(to.ended);
+    if (!from && to.at - start >= total / 3) from = to;
+  } while (to.at - start < total || to === from);
+  window.move(to.ended, true);
+  await loaded;
+  const [tasks, seconds] = [to.ended - from.ended, (to.at - from.at) / 1000];
+  return { ...resultOf(load), tasks, seconds, rate: tasks / seconds, settled: from.left, waiting: to.left };
 }
 
 async function firstStart() {
@@ -128,7 +187,7 @@ async function drain() {
 async function pickUp() {
   await work();
   const warm = Math.floor(job.samples / 10);
-  const times = [];
+  const load = newLoad();
   const begin = now();
   for (let i = 0; i < job.samples + warm; i++) {
     await pause(2 + Math.random() * 8);
@@ -136,9 +195,11 @@ async function pickUp() {
     const sent = now();
     await submit(1);
     const at = await started;
-    if (i >= warm) times.push(at - sent);
+    if (i >= warm) took(load, at - sent);
   }
-  return resultOf({ tasks: times.length, seconds: (now() - begin) / 1000, calls: times });
+  load.tasks = load.calls.count;
+  load.seconds = (now() - begin) / 1000;
+  return resultOf(load);
 }
 
 async function waitForParent(phase) {
@@ -166,8 +227,12 @@ const rows = {
   'submit-64': () => submits(job.callers, 1),
   'bulk-100': () => submits(job.bulkers, 100),
   'bulk-1000': () => submits(job.bulkers, 1000),
-  'run-64': () => endToEnd(job.callers, 1),
-  'run-bulk': () => endToEnd(job.bulkers, 100),
+  'run-64': () => endToEnd(job.callers, 1, job.seconds),
+  'run-bulk': () => endToEnd(job.bulkers, 100, job.seconds),
+  'minute-64': () => minute(job.callers, 1),
+  'minute-bulk': () => minute(job.bulkers, 100),
+  'sustained-64': () => sustained(job.callers, 1),
+  'sustained-bulk': () => sustained(job.bulkers, 100),
   'drain': drain,
   'pick-up': pickUp,
   'memory': memory,
