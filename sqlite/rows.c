@@ -1,5 +1,7 @@
 #include "rows.h"
 
+#include <string.h>
+
 // SQLite is compiled into the driver, and its header lies there. What is used of it is
 // declared here, by the same stable interface. The symbols are weak so that this package
 // can be linked by itself, as the go command does on the way; in a program the driver
@@ -12,6 +14,9 @@ FROM_DRIVER int sqlite3_bind_null(sqlite3_stmt *, int);
 FROM_DRIVER int sqlite3_bind_text64(sqlite3_stmt *, int, const char *, unsigned long long, void (*)(void *), unsigned char);
 FROM_DRIVER int sqlite3_bind_blob64(sqlite3_stmt *, int, const void *, unsigned long long, void (*)(void *));
 FROM_DRIVER int sqlite3_step(sqlite3_stmt *);
+FROM_DRIVER long long sqlite3_column_int64(sqlite3_stmt *, int);
+FROM_DRIVER const void *sqlite3_column_blob(sqlite3_stmt *, int);
+FROM_DRIVER int sqlite3_column_bytes(sqlite3_stmt *, int);
 FROM_DRIVER int sqlite3_reset(sqlite3_stmt *);
 FROM_DRIVER int sqlite3_clear_bindings(sqlite3_stmt *);
 FROM_DRIVER int sqlite3_finalize(sqlite3_stmt *);
@@ -24,6 +29,7 @@ FROM_DRIVER int sqlite3_system_errno(sqlite3 *);
 enum {
 	OK = 0,
 	MISUSE = 21,
+	ROW = 100,
 	DONE = 101,
 	PREPARE_PERSISTENT = 1,
 	UTF8 = 1,
@@ -82,6 +88,57 @@ int daybook_insert(sqlite3_stmt *stmt, const char *kinds, const unsigned char *r
 	for (*done = 0; rc == OK && rows < end; *done += rc == OK)
 		rc = row(stmt, kinds, &rows, end);
 	return rc; // the caller reads the message before the statement is reset
+}
+
+int daybook_bind_numbers(sqlite3_stmt *stmt, const long long *numbers, int n) {
+	int rc = OK;
+	for (int i = 0; rc == OK && i < n; i++)
+		rc = sqlite3_bind_int64(stmt, i + 1, numbers[i]);
+	return rc;
+}
+
+static void put_length(unsigned char *b, unsigned int n) {
+	for (int i = 0; i < 4; i++)
+		b[i] = (unsigned char)(n >> (24 - 8 * i));
+}
+
+// take writes the row that the statement is at to b, and returns how long that is; 0 if
+// there is no room.
+static size_t take(sqlite3_stmt *stmt, const char *kinds, unsigned char *b, size_t room) {
+	size_t at = 0;
+	for (int i = 0; kinds[i]; i++) {
+		if (kinds[i] == 'i') {
+			if (room - at < 12)
+				return 0;
+			unsigned long long n = (unsigned long long)sqlite3_column_int64(stmt, i);
+			put_length(b + at, 8);
+			put_length(b + at + 4, (unsigned int)(n >> 32));
+			put_length(b + at + 8, (unsigned int)n);
+			at += 12;
+			continue;
+		}
+		const void *value = sqlite3_column_blob(stmt, i);
+		unsigned int n = (unsigned int)sqlite3_column_bytes(stmt, i);
+		if (room - at < 4 || room - at - 4 < n)
+			return 0;
+		put_length(b + at, n);
+		if (n > 0)
+			memcpy(b + at + 4, value, n);
+		at += 4 + (size_t)n;
+	}
+	return at;
+}
+
+int daybook_read(sqlite3_stmt *stmt, const char *kinds, unsigned char *rows, size_t room, size_t *used, int *waits) {
+	int rc = *waits ? ROW : sqlite3_step(stmt);
+	for (*used = 0; rc == ROW; rc = sqlite3_step(stmt)) {
+		size_t n = take(stmt, kinds, rows + *used, room - *used);
+		*waits = n == 0;
+		if (*waits)
+			break;
+		*used += n;
+	}
+	return rc;
 }
 
 int daybook_ignore_triggers(sqlite3 *db) { return sqlite3_db_config(db, DBCONFIG_ENABLE_TRIGGER, 0, (int *)0); }

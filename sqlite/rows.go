@@ -26,6 +26,11 @@ import (
 // Rows are bytes: the values of one row after the other, each with its length before it
 // in 4 bytes, big-endian, as AppendNumber and AppendBytes write them.
 type Rows struct {
+	rowStmt
+}
+
+// rowStmt is a statement with the kinds of its values.
+type rowStmt struct {
 	c     *Conn
 	stmt  *C.sqlite3_stmt
 	kinds *C.char
@@ -35,19 +40,23 @@ type Rows struct {
 // parameters are, a letter each: 'i' a number, 't' text, 'b' a BLOB, of which no bytes
 // mean NULL.
 func (c *Conn) PrepareRows(sql, kinds string) (*Rows, error) {
+	r := &Rows{}
+	return r, r.prepare(c, sql, kinds)
+}
+
+func (r *rowStmt) prepare(c *Conn, sql, kinds string) error {
 	db, err := c.handle()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	text := C.CString(sql)
 	defer C.free(unsafe.Pointer(text))
-	r := &Rows{c: c}
 	if rc := C.daybook_prepare(db, text, C.size_t(len(sql)), &r.stmt); rc != 0 {
-		return nil, fmt.Errorf("prepare %s: %w", sql, c.lastError(db, rc))
+		return fmt.Errorf("prepare %s: %w", sql, c.lastError(db, rc))
 	}
-	r.kinds = C.CString(kinds)
+	r.c, r.kinds = c, C.CString(kinds)
 	c.rows = append(c.rows, r)
-	return r, nil
+	return nil
 }
 
 // Insert inserts rows one by one and ends with the first that is refused; how many went
@@ -58,19 +67,22 @@ func (r *Rows) Insert(rows []byte) (int, error) {
 	}
 	var done C.int
 	rc := C.daybook_insert(r.stmt, r.kinds, (*C.uchar)(unsafe.SliceData(rows)), C.size_t(len(rows)), &done)
-	var err error
-	if rc != 0 {
-		db, handleErr := r.c.handle()
-		if handleErr != nil {
-			return int(done), handleErr
-		}
-		err = r.c.lastError(db, rc)
-	}
-	C.daybook_reset(r.stmt)
-	return int(done), err
+	return int(done), r.reset(rc)
 }
 
-func (r *Rows) close() {
+// reset readies the statement for the next time. Unless rc is 0 it returns the error.
+func (r *rowStmt) reset(rc C.int) (err error) {
+	if rc != 0 {
+		var db *C.sqlite3
+		if db, err = r.c.handle(); err == nil {
+			err = r.c.lastError(db, rc)
+		}
+	}
+	C.daybook_reset(r.stmt)
+	return err
+}
+
+func (r *rowStmt) close() {
 	C.daybook_finalize(r.stmt)
 	C.free(unsafe.Pointer(r.kinds))
 }

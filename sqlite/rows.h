@@ -1,4 +1,4 @@
-// Many rows in one call of C; see rows.go.
+// Many rows in one call of C; see rows.go and query.go.
 
 #include <stddef.h>
 
@@ -7,6 +7,8 @@ typedef struct sqlite3_stmt sqlite3_stmt;
 
 int daybook_prepare(sqlite3 *db, const char *sql, size_t size, sqlite3_stmt **stmt);
 int daybook_insert(sqlite3_stmt *stmt, const char *kinds, const unsigned char *rows, size_t size, int *done);
+int daybook_bind_numbers(sqlite3_stmt *stmt, const long long *numbers, int n);
+int daybook_read(sqlite3_stmt *stmt, const char *kinds, unsigned char *rows, size_t room, size_t *used, int *waits);
 void daybook_reset(sqlite3_stmt *stmt);
 void daybook_finalize(sqlite3_stmt *stmt);
 int daybook_ignore_triggers(sqlite3 *db);

@@ -21,7 +21,7 @@ const oldest = 3_051_003
 type Conn struct {
 	*sqlite3.SQLiteConn
 	stmts  []*Stmt
-	rows   []*Rows
+	rows   []*rowStmt
 	frames *frameCount // nil: not counted
 }
 

@@ -15,8 +15,10 @@ const readers = 4
 
 // reader is one connection that reads, with its statements.
 type reader struct {
-	c                                             *sqlite.Conn
-	page, filtered, one, body, bodies, hash, scan *sqlite.Stmt
+	c                                       *sqlite.Conn
+	page, filtered, one, body, bodies, hash *sqlite.Stmt
+	scan                                    *sqlite.Query
+	latest                                  int // bytes of the latest chunk of a scan
 }
 
 // columns of an event as decode takes them; data as a BLOB spares a copy.
@@ -48,13 +50,17 @@ func newReader(c *sqlite.Conn) (*reader, error) {
 		sql string
 	}{
 		{&r.page, pageSQL}, {&r.filtered, filteredSQL}, {&r.one, oneSQL},
-		{&r.body, bodySQL}, {&r.bodies, bodiesSQL}, {&r.hash, hashSQL}, {&r.scan, scanSQL},
+		{&r.body, bodySQL}, {&r.bodies, bodiesSQL}, {&r.hash, hashSQL},
 	} {
 		s, err := c.Prepare(p.sql)
 		if err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
 		*p.to = s
+	}
+	var err error
+	if r.scan, err = c.PrepareQuery(scanSQL, scanColumns); err != nil {
+		return nil, errors.Join(err, c.Close())
 	}
 	return r, nil
 }

@@ -1,27 +1,23 @@
 package sqlitelog
 
 import (
-	"bytes"
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"unsafe"
 
 	"daybook/eventlog"
+	"daybook/sqlite"
 )
 
 // scanChunk is how many events one statement of a scan reads: a short transaction.
 const scanChunk = 512
 
-// scanSQL makes one value of a whole chunk: a row through the driver costs an allocation
-// or two for each column, and a chunk the same for all of its events. Of each event come
-// seq, the two hashes (zeros for no payload), and then the rest, a line each; no field but
-// a hash can hold a line break.
-const scanSQL = `SELECT CAST(group_concat(concat_ws(x'0a', hash,
-	ifnull(payload_hash, x'0000000000000000000000000000000000000000000000000000000000000000'),
-	seq, at, version, v, stream, type, actor, data), x'0a') AS BLOB)
-	FROM events WHERE seq > ?1 + 0 AND seq <= ?2 + 0`
+// scanSQL reads the events of a chunk.
+const (
+	scanSQL     = "SELECT hash, payload_hash, seq, at, version, v, stream, type, actor, data FROM events WHERE seq > ?1 + 0 AND seq <= ?2 + 0"
+	scanColumns = "bbiiiitttt"
+)
 
 // Scan calls fn for every event with seq > after. See eventlog.Log. One goroutine reads,
 // while the caller's checks the chain and calls fn.
@@ -98,10 +94,11 @@ func (l *Log) readChunks(ctx context.Context, after, upTo int64, chunks chan<- [
 	return nil
 }
 
+// chunk reads the events after one seq up to another, in memory of their own.
 func (r *reader) chunk(after, last int64) ([]byte, error) {
-	var dest [1]driver.Value
-	err := r.scan.Each(dest[:], func() error { return nil }, after, last)
-	chunk, _ := dest[0].([]byte)
+	room := max(r.latest+r.latest/8, 16<<10)
+	chunk, err := r.scan.Append(make([]byte, 0, room), after, last)
+	r.latest = len(chunk)
 	return chunk, err
 }
 
@@ -116,13 +113,11 @@ type checker struct {
 
 func (c *checker) check(chunk []byte) error {
 	e := &c.event
-	for len(chunk) > 0 {
+	for values := sqlite.ValuesOf(chunk); values.More(); {
 		*e = eventlog.Event{}
-		rest, err := c.parse(e, chunk)
-		if err != nil {
+		if err := c.parse(e, &values); err != nil {
 			return err
 		}
-		chunk = rest
 		if e.Seq != c.seq+1 {
 			return fmt.Errorf("%w: event %d is missing", eventlog.ErrDamaged, c.seq+1)
 		}
@@ -139,35 +134,22 @@ func (c *checker) check(chunk []byte) error {
 
 var errShape = errors.New("not in the shape of an event")
 
-// parse reads one event of a chunk and returns what lies behind it.
-func (c *checker) parse(e *eventlog.Event, b []byte) ([]byte, error) {
-	const hashes = 2 * (eventlog.HashSize + 1)
-	if len(b) < hashes {
-		return nil, c.damage(errShape)
+// parse reads the next event.
+func (c *checker) parse(e *eventlog.Event, values *sqlite.Values) error {
+	hash, payloadHash := values.Bytes(), values.Bytes()
+	e.Seq, e.At, e.Version, e.V = values.Number(), values.Number(), values.Number(), int(values.Number())
+	stream, kind, actor := values.Bytes(), values.Bytes(), values.Bytes()
+	e.Data = values.Bytes()
+	e.HasPayload = len(payloadHash) > 0
+	if !values.Whole() || len(hash) != eventlog.HashSize || e.HasPayload && len(payloadHash) != eventlog.HashSize {
+		return c.damage(errShape)
 	}
-	copy(e.Hash[:], b)
-	copy(e.PayloadHash[:], b[eventlog.HashSize+1:])
-	e.HasPayload = e.PayloadHash != eventlog.Hash{}
-	b = b[hashes:]
-	var ok [4]bool
-	var v int64
-	e.Seq, b, ok[0] = number(b)
-	e.At, b, ok[1] = number(b)
-	e.Version, b, ok[2] = number(b)
-	v, b, ok[3] = number(b)
-	e.V = int(v)
-	if ok != [4]bool{true, true, true, true} {
-		return nil, c.damage(errShape)
-	}
-	var stream, kind, actor []byte
-	stream, b = line(b)
-	kind, b = line(b)
-	actor, b = line(b)
-	e.Data, b = line(b)
+	copy(e.Hash[:], hash)
+	copy(e.PayloadHash[:], payloadHash)
 	// The chunk is never written to: the string is as safe as a copy.
 	e.Stream = unsafe.String(unsafe.SliceData(stream), len(stream))
 	e.Type, e.Actor = c.name(kind), c.name(actor)
-	return b, nil
+	return nil
 }
 
 func (c *checker) damage(err error) error {
@@ -184,27 +166,4 @@ func (c *checker) name(b []byte) string {
 		}
 	}
 	return s
-}
-
-// line returns what lies before the next line break, and what lies behind it.
-func line(b []byte) (field, rest []byte) {
-	i := bytes.IndexByte(b, '\n')
-	if i < 0 {
-		return b, nil
-	}
-	return b[:i:i], b[i+1:]
-}
-
-// number reads a decimal number that ends with a line break.
-func number(b []byte) (n int64, rest []byte, ok bool) {
-	for i, d := range b {
-		switch {
-		case d == '\n':
-			return n, b[i+1:], i > 0
-		case d < '0' || d > '9':
-			return 0, nil, false
-		}
-		n = n*10 + int64(d-'0')
-	}
-	return 0, nil, false
 }
