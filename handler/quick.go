@@ -79,7 +79,7 @@ var annotations = map[string]bool{
 func quickOf(document map[string]any, defaults []member) *quick {
 	b := quickBuilder{document: document, known: map[string]*quickSchema{}}
 	q := &quick{object: b.schema(document)}
-	if q.object == nil {
+	if q.object == nil || q.object.kinds&kindObject == 0 || q.object.words != nil {
 		return nil
 	}
 	for _, d := range defaults {
