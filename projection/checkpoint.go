@@ -91,7 +91,7 @@ func appendImage(rows []image, rec *record) []image {
 		rows = append(rows, image{})
 	}
 	i := &rows[len(rows)-1]
-	i.slot, i.was = rec.slot, rec.filed
+	i.slot = rec.slot // claim says where the file has it
 	r := &i.row
 	r.Task, r.Group, r.Since, r.Due = rec.task, rec.group, rec.since, rec.due
 	r.Events = append(r.Events[:0], rec.trail.bytes()...)
