@@ -67,6 +67,17 @@ type Job struct {
 	Text      string  `json:"text"`      // the text in the payload
 }
 
+// Load is how long the load of a row that is not counted in tasks takes.
+func (j Job) Load() time.Duration {
+	switch j.Row {
+	case MinuteOne, MinuteBulk:
+		return seconds(j.Minute)
+	case SustainedOne, SustainedBulk:
+		return seconds(j.Sustained)
+	}
+	return seconds(j.Seconds)
+}
+
 // Result is what a child process found. Which fields are set depends on the row.
 type Result struct {
 	Tasks   int64   `json:"tasks"`

@@ -18,7 +18,7 @@ func (b *Bench) minute(ctx context.Context, callers, size int) (Result, error) {
 		return Result{}, err
 	}
 	stop, start := watchLags(ctx, b.System), time.Now()
-	l, err := runFor(ctx, b.System, callers, size, seconds(b.Job.Minute))
+	l, err := runFor(ctx, b.System, callers, size, b.Job.Load())
 	waiting, leftErr := b.System.Left(ctx)
 	r := l.result()
 	if err = errors.Join(err, leftErr); err == nil {
@@ -62,7 +62,7 @@ type look struct {
 // follow moves the window while the load goes on, and tells how far the load was after
 // the first third of its time and at the end.
 func (b *Bench) follow(ctx context.Context, l *load, w *window) (from, to look, err error) {
-	start, total := time.Now(), seconds(b.Job.Sustained)
+	start, total := time.Now(), b.Job.Load()
 	every := time.NewTicker(min(lookEvery, total/10))
 	defer every.Stop()
 	for to.at.Sub(start) < total || !to.at.After(from.at) {

@@ -79,7 +79,7 @@ func (b *Bench) submit(ctx context.Context, callers, size int) (Result, error) {
 	if _, err := runFor(ctx, b.System, callers, size, warmTime); err != nil {
 		return Result{}, err
 	}
-	l, err := runFor(ctx, b.System, callers, size, seconds(b.Job.Seconds))
+	l, err := runFor(ctx, b.System, callers, size, b.Job.Load())
 	return l.result(), err
 }
 
@@ -90,7 +90,7 @@ func (b *Bench) endToEnd(ctx context.Context, callers, size int) (Result, error)
 		return Result{}, err
 	}
 	start := time.Now()
-	l, err := runFor(ctx, b.System, callers, size, seconds(b.Job.Seconds))
+	l, err := runFor(ctx, b.System, callers, size, b.Job.Load())
 	if err != nil {
 		return Result{}, err
 	}

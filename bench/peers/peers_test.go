@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"daybook/bench/measure"
 	"daybook/bench/queues"
@@ -190,6 +191,15 @@ func TestADocumentWithoutAPlaceIsRefusedBeforeTheRun(t *testing.T) {
 	} {
 		if _, err := parse(bad); err == nil {
 			t.Errorf("no error for %v", bad)
+		}
+	}
+}
+
+func TestAChildHasTheTimeOfItsRow(t *testing.T) {
+	for row, want := range map[measure.Row]time.Duration{measure.RunOne: 65 * time.Second, measure.MinuteBulk: 120 * time.Second, measure.SustainedOne: 240 * time.Second} {
+		c := turn{job: measure.Job{Row: row, Seconds: 5, Minute: 60, Sustained: 180, Limit: 30}}
+		if got := c.limit() - overtime; got != want {
+			t.Errorf("%s: %v, want %v", row, got, want)
 		}
 	}
 }

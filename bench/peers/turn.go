@@ -88,8 +88,7 @@ func (t *turn) child(ctx context.Context) (r measure.Result, err error) {
 
 // limit is when a child is taken to hang.
 func (t *turn) limit() time.Duration {
-	load := max(t.job.Seconds, t.job.Minute, t.job.Sustained)
-	return overtime + time.Duration((load+2*t.job.Limit)*float64(time.Second))
+	return overtime + t.job.Load() + time.Duration(2*t.job.Limit*float64(time.Second))
 }
 
 // listen hears the child out.
