@@ -5,13 +5,17 @@ package sqlite
 #cgo nocallback daybook_read
 #cgo noescape daybook_bind_numbers
 #cgo nocallback daybook_bind_numbers
+#cgo nocallback daybook_bind_text
+#include <stdlib.h>
 #include "rows.h"
 */
 import "C"
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
+	"strconv"
 	"unsafe"
 )
 
@@ -29,14 +33,42 @@ func (c *Conn) PrepareQuery(sql, kinds string) (*Query, error) {
 
 // Append appends all rows of the query with these parameters to dst, as Values reads them.
 func (q *Query) Append(dst []byte, parameters ...int64) ([]byte, error) {
-	const row, done = 100, 101
 	rc := C.daybook_bind_numbers(q.stmt, (*C.longlong)(unsafe.SliceData(parameters)), C.int(len(parameters)))
+	return q.read(dst, math.MaxInt, rc)
+}
+
+// AppendSome appends rows of the query with this parameter to dst, as Values reads them,
+// until they have enough bytes or there are no more.
+func (q *Query) AppendSome(dst []byte, enough int, parameter string) ([]byte, error) {
+	text := C.CString(parameter)
+	defer C.free(unsafe.Pointer(text))
+	return q.read(dst, enough, C.daybook_bind_text(q.stmt, text, C.size_t(len(parameter))))
+}
+
+// Array is a JSON array of the numbers, for json_each: a query reads the rows of many keys
+// at once.
+func Array(numbers []int64) string {
+	text := make([]byte, 0, 2+10*len(numbers))
+	text = append(text, '[')
+	for i, n := range numbers {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, n, 10)
+	}
+	return string(append(text, ']'))
+}
+
+// read appends rows until they have enough bytes, unless rc is that of an error.
+func (q *Query) read(dst []byte, enough int, rc C.int) ([]byte, error) {
+	const row, done = 100, 101
 	var used C.size_t
 	var waits C.int
-	for rc == 0 || rc == row {
+	for from := len(dst); rc == 0 || rc == row; {
 		dst = slices.Grow(dst, 1)
 		free := dst[len(dst):cap(dst)]
-		rc = C.daybook_read(q.stmt, q.kinds, (*C.uchar)(unsafe.SliceData(free)), C.size_t(len(free)), &used, &waits)
+		left := enough - (len(dst) - from)
+		rc = C.daybook_read(q.stmt, q.kinds, (*C.uchar)(unsafe.SliceData(free)), C.size_t(len(free)), C.size_t(left), &used, &waits)
 		dst = dst[:len(dst)+int(used)]
 		if rc == row { // it finds no room
 			dst = slices.Grow(dst, max(2*(cap(dst)-len(dst)), 4<<10))

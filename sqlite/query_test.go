@@ -83,3 +83,42 @@ func TestValuesThatAreCutAreNotWhole(t *testing.T) {
 		t.Error("a number of one byte was taken")
 	}
 }
+
+func TestAQueryThatHasEnoughReadsNoFurther(t *testing.T) {
+	c := open(t)
+	q, err := c.PrepareQuery("SELECT value, upper(?1) FROM json_each(?1)", "it")
+	must(t, err)
+	const text = "[1,2,3,4]"
+	one := len(AppendBytes(AppendNumber(nil, 1), []byte(text)))
+	for enough, want := range map[int]int64{1: 1, one: 1, one + 1: 2, 4 * one: 4, 1 << 20: 4} {
+		for _, room := range []int{0, one, 100 * one} {
+			got, err := q.AppendSome(append(make([]byte, 0, room), "kept"...), enough, text)
+			must(t, err)
+			values, n := ValuesOf(bytes.TrimPrefix(got, []byte("kept"))), int64(0)
+			for ; values.More(); n++ {
+				if value, all := values.Number(), values.Bytes(); value != n+1 || string(all) != text {
+					t.Errorf("enough %d, room %d: row %d is %d, %q", enough, room, n, value, all)
+				}
+			}
+			if n != want || !values.Whole() {
+				t.Errorf("enough %d, room %d: %d rows, want %d", enough, room, n, want)
+			}
+		}
+	}
+	for _, numbers := range [][]int64{nil, {-1 << 63}, {0, 1<<63 - 1, -7}} {
+		got, err := q.AppendSome(nil, 1<<20, Array(numbers))
+		must(t, err)
+		for values, n := ValuesOf(got), 0; n < len(numbers) || values.More(); n++ {
+			if value := values.Number(); n == len(numbers) || value != numbers[n] {
+				t.Fatalf("%v: %d is %d", numbers, n, value)
+			}
+			values.Bytes()
+		}
+	}
+	if _, err := q.AppendSome(nil, 1, "no JSON"); err == nil || !strings.Contains(err.Error(), "malformed JSON") {
+		t.Error(err)
+	}
+	if got, err := q.AppendSome(nil, 1, ""); len(got) != 0 || err == nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}

@@ -97,6 +97,10 @@ int daybook_bind_numbers(sqlite3_stmt *stmt, const long long *numbers, int n) {
 	return rc;
 }
 
+int daybook_bind_text(sqlite3_stmt *stmt, const char *text, size_t size) {
+	return sqlite3_bind_text64(stmt, 1, text, size, 0, UTF8);
+}
+
 static void put_length(unsigned char *b, unsigned int n) {
 	for (int i = 0; i < 4; i++)
 		b[i] = (unsigned char)(n >> (24 - 8 * i));
@@ -129,9 +133,9 @@ static size_t take(sqlite3_stmt *stmt, const char *kinds, unsigned char *b, size
 	return at;
 }
 
-int daybook_read(sqlite3_stmt *stmt, const char *kinds, unsigned char *rows, size_t room, size_t *used, int *waits) {
+int daybook_read(sqlite3_stmt *stmt, const char *kinds, unsigned char *rows, size_t room, size_t enough, size_t *used, int *waits) {
 	int rc = *waits ? ROW : sqlite3_step(stmt);
-	for (*used = 0; rc == ROW; rc = sqlite3_step(stmt)) {
+	for (*used = 0; rc == ROW; rc = *used >= enough ? DONE : sqlite3_step(stmt)) {
 		size_t n = take(stmt, kinds, rows + *used, room - *used);
 		*waits = n == 0;
 		if (*waits)

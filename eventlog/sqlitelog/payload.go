@@ -40,20 +40,21 @@ func (r *reader) bodyOf(seq int64) ([]byte, error) {
 	if !found {
 		return nil, errMissing
 	}
-	return checkBody(dest[:])
+	hash, _ := dest[0].([]byte)
+	salt, _ := dest[1].([]byte)
+	body, _ := dest[2].([]byte)
+	return checkBody(hash, salt, body)
 }
 
 var errMissing = fmt.Errorf("%w: the event is missing", eventlog.ErrDamaged)
 
-// checkBody returns the body in a row of an event's hash of it, its salt and itself.
-func checkBody(row []driver.Value) ([]byte, error) {
-	hash, hasPayload := row[0].([]byte)
-	salt, kept := row[1].([]byte)
-	body, _ := row[2].([]byte)
+// checkBody returns the body that is kept with this salt, if it fits the event's hash of
+// it. An event without a payload has no hash, and one that was erased no salt.
+func checkBody(hash, salt, body []byte) ([]byte, error) {
 	switch {
-	case !hasPayload:
+	case len(hash) == 0:
 		return nil, eventlog.ErrNotFound
-	case !kept:
+	case len(salt) == 0:
 		return nil, eventlog.ErrErased
 	}
 	if sum := eventlog.PayloadHash(salt, body); string(sum[:]) != string(hash) {

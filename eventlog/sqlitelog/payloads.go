@@ -1,21 +1,23 @@
 package sqlitelog
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"daybook/eventlog"
+	"daybook/sqlite"
 )
 
 const (
 	// bodiesAtOnce is how many bodies one statement reads, so that others get the reader too.
 	bodiesAtOnce = 1000
-	// bodyBytes is after how many bytes a statement reads no further body.
+	// keptRoom is how much memory a reader keeps for the next bodies, in bytes.
+	keptRoom = bodyBytes / 2
+	// bodyBytes is after how many bytes of rows a statement reads no further.
 	bodyBytes = 1 << 20
 )
 
@@ -74,40 +76,27 @@ func (l *Log) bodies(ctx context.Context, seqs []int64) ([]body, error) {
 	return some, err
 }
 
-var errEnough = errors.New("enough bytes")
-
 // bodiesOf calls fn for each of the seqs in order, until there are bodyBytes.
 func (r *reader) bodiesOf(seqs []int64, fn func(bytes []byte, err error)) error {
-	var dest [4]driver.Value
-	var read, size int
-	err := r.bodies.Each(dest[:], func() error {
-		var bytes []byte
-		err := errMissing
-		if seq, found := dest[3].(int64); found && seq == seqs[read] {
-			bytes, err = checkBody(dest[:3])
+	chunk, readErr := r.bodies.AppendSome(r.room[:0], bodyBytes, sqlite.Array(seqs))
+	if r.room = chunk; cap(chunk) > keptRoom {
+		r.room = nil
+	}
+	read := 0
+	for values := sqlite.ValuesOf(chunk); values.More(); read++ {
+		seq, hash, salt, stored := values.Number(), values.Bytes(), values.Bytes(), values.Bytes()
+		if !values.Whole() || read == len(seqs) {
+			return errors.Join(fmt.Errorf("%w: rows of bodies that are none", eventlog.ErrDamaged), readErr)
 		}
-		fn(bytes, err)
-		read, size = read+1, size+len(bytes)
-		if size >= bodyBytes {
-			return errEnough
+		if seq != seqs[read] {
+			fn(nil, errMissing)
+			continue
 		}
-		return nil
-	}, arrayOf(seqs))
-	if err == nil && read < len(seqs) {
+		body, err := checkBody(hash, salt, stored)
+		fn(bytes.Clone(body), err)
+	}
+	if readErr == nil && len(chunk) < bodyBytes && read < len(seqs) {
 		return fmt.Errorf("%w: %d bodies of %d", eventlog.ErrDamaged, read, len(seqs))
 	}
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return err
-}
-
-// arrayOf is a JSON array of the seqs.
-func arrayOf(seqs []int64) string {
-	text := make([]byte, 0, 2+10*len(seqs))
-	for i, seq := range seqs {
-		text = append(text, "[,"[min(i, 1)])
-		text = strconv.AppendInt(text, seq, 10)
-	}
-	return string(append(text, ']'))
+	return readErr
 }

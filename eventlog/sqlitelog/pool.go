@@ -15,10 +15,11 @@ const readers = 4
 
 // reader is one connection that reads, with its statements.
 type reader struct {
-	c                                       *sqlite.Conn
-	page, filtered, one, body, bodies, hash *sqlite.Stmt
-	scan                                    *sqlite.Query
-	latest                                  int // bytes of the latest chunk of a scan
+	c                               *sqlite.Conn
+	page, filtered, one, body, hash *sqlite.Stmt
+	scan, bodies                    *sqlite.Query
+	latest                          int    // bytes of the latest chunk of a scan
+	room                            []byte // for the next rows of bodies
 }
 
 // columns of an event as decode takes them; data as a BLOB spares a copy.
@@ -38,9 +39,10 @@ const (
 	bodySQL = `SELECT e.payload_hash, p.salt, p.body
 		FROM events e LEFT JOIN payloads p ON p.seq = e.seq WHERE e.seq = ?1 + 0`
 	// The seqs are a JSON array; a row comes for each of them, in its order.
-	bodiesSQL = `SELECT e.payload_hash, p.salt, p.body, e.seq
+	bodiesSQL = `SELECT e.seq, e.payload_hash, p.salt, p.body
 		FROM json_each(?1) j LEFT JOIN events e ON e.seq = j.value LEFT JOIN payloads p ON p.seq = e.seq`
-	hashSQL = "SELECT hash FROM events WHERE seq = ?1 + 0"
+	bodiesColumns = "ibbb"
+	hashSQL       = "SELECT hash FROM events WHERE seq = ?1 + 0"
 )
 
 func newReader(c *sqlite.Conn) (*reader, error) {
@@ -50,7 +52,7 @@ func newReader(c *sqlite.Conn) (*reader, error) {
 		sql string
 	}{
 		{&r.page, pageSQL}, {&r.filtered, filteredSQL}, {&r.one, oneSQL},
-		{&r.body, bodySQL}, {&r.bodies, bodiesSQL}, {&r.hash, hashSQL},
+		{&r.body, bodySQL}, {&r.hash, hashSQL},
 	} {
 		s, err := c.Prepare(p.sql)
 		if err != nil {
@@ -58,8 +60,10 @@ func newReader(c *sqlite.Conn) (*reader, error) {
 		}
 		*p.to = s
 	}
-	var err error
-	if r.scan, err = c.PrepareQuery(scanSQL, scanColumns); err != nil {
+	var err, more error
+	r.scan, err = c.PrepareQuery(scanSQL, scanColumns)
+	r.bodies, more = c.PrepareQuery(bodiesSQL, bodiesColumns)
+	if err = errors.Join(err, more); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return r, nil
