@@ -23,15 +23,19 @@ type Reader struct {
 
 	begin, rollback, first               statement
 	body, byID, byKey, from              statement
-	archivedFrom, archived, look         statement
+	archivedFrom, archived               statement
 	tag, block, below, ends, zones, zone statement
 	idsBetween, idsOfChunk               statement
+	look                                 *sqlite.Query
 
 	fixed  bool
 	groups []Group
 	totals *totals
 	dest   [6]driver.Value
 	room   room
+
+	wanted, numbers []int64 // of a look: submit seqs, and the archive numbers they had
+	looked          []byte  // what it read
 }
 
 func newReader(f *File) (*Reader, error) {
@@ -52,7 +56,6 @@ func newReader(f *File) (*Reader, error) {
 			&r.from:         "SELECT seq, id, body FROM archive WHERE seq >= ? ORDER BY seq LIMIT 1",
 			&r.archivedFrom: "SELECT coalesce(max(first), 0), (SELECT trimmed FROM state) FROM archived WHERE first <= ?",
 			&r.archived:     "SELECT first, seqs FROM archived WHERE first >= ? ORDER BY first LIMIT 1",
-			&r.look:         "SELECT no, id, body FROM archive WHERE seq = ? + 0",
 			&r.tag:          "SELECT term, n FROM tags WHERE name = ?",
 			&r.block:        "SELECT newest, seqs, facets, runs, lasts FROM lists WHERE key = ? + 0",
 			&r.below:        "SELECT key, newest, seqs, CASE WHEN ?3 THEN facets END, CASE WHEN ?4 THEN runs END FROM lists WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC LIMIT 1",
@@ -63,11 +66,17 @@ func newReader(f *File) (*Reader, error) {
 			&r.idsOfChunk:   "SELECT group_concat(seq) FROM archive NOT INDEXED WHERE seq BETWEEN ? AND ? AND id BETWEEN ? AND ?",
 		})
 	}
+	if err == nil {
+		r.look, err = conn.PrepareQuery(lookSQL, "iibb")
+	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return r, nil
 }
+
+// lookSQL gives the tasks of a JSON array of submit seqs, in its order.
+const lookSQL = "SELECT a.seq, a.no, a.id, a.body FROM json_each(?1) AS j CROSS JOIN archive AS a ON a.seq = j.value"
 
 // byKey gives the tasks of a hash, from the newest epoch to the oldest.
 const byKey = `WITH RECURSIVE epochs (n) AS (
@@ -204,34 +213,50 @@ func (r *Reader) Archived(ctx context.Context, after int64, limit int) (rows []R
 
 // archivedRow appends to rows the tasks of one row of archive numbers, n in all.
 func (r *Reader) archivedRow(first int64, seqs []byte, rows *[]Row, last *int64, limit int) (n int64, err error) {
-	seq := int64(0)
-	for len(seqs) > 0 && len(*rows) < limit {
-		step, size := binary.Varint(seqs)
-		if size <= 0 {
-			return n, damaged("archive numbers cannot be read")
+	for seq := int64(0); len(seqs) > 0 && len(*rows) < limit; {
+		r.wanted, r.numbers = r.wanted[:0], r.numbers[:0]
+		for len(seqs) > 0 && len(*rows)+len(r.wanted) < limit {
+			step, size := binary.Varint(seqs)
+			if size <= 0 {
+				return n, damaged("archive numbers cannot be read")
+			}
+			seqs, seq = seqs[size:], seq+step
+			if no := first + n; no > *last {
+				*last = no
+				r.wanted, r.numbers = append(r.wanted, seq), append(r.numbers, no)
+			}
+			n++
 		}
-		seqs, seq = seqs[size:], seq+step
-		no := first + n
-		n++
-		if no <= *last {
-			continue
-		}
-		*last = no
-		found, err := r.look.row(r.dest[:3], seq)
-		if err != nil {
+		if err := r.lookAt(rows); err != nil {
 			return n, err
 		}
-		if !found || r.dest[0] != no {
-			continue
-		}
-		var row Row
-		r.dest[0] = seq
-		if err := r.decode(&row); err != nil {
-			return n, err
-		}
-		*rows = append(*rows, row)
 	}
 	return n, nil
+}
+
+// lookAt appends to rows those of the wanted tasks that have the same number still.
+func (r *Reader) lookAt(rows *[]Row) (err error) {
+	if r.looked, err = r.look.AppendSome(r.looked[:0], math.MaxInt, sqlite.Array(r.wanted)); err != nil {
+		return err
+	}
+	at := 0
+	for values := sqlite.ValuesOf(r.looked); values.More(); at++ {
+		seq, no, id, body := values.Number(), values.Number(), values.Bytes(), values.Bytes()
+		for at < len(r.wanted) && r.wanted[at] != seq { // of a task that went back to the image
+			at++
+		}
+		if !values.Whole() || at == len(r.wanted) {
+			return damaged("archived tasks are not those that were asked for")
+		}
+		if r.numbers[at] != no {
+			continue
+		}
+		*rows = append(*rows, Row{})
+		if err := decodeBody(&(*rows)[len(*rows)-1], seq, id, body, r.groups); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rowAt returns the archived task with that submit seq.
