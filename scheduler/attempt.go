@@ -39,7 +39,7 @@ type attempt struct {
 	task   task.Task // as it started
 	ctx    context.Context
 	end    context.CancelCauseFunc
-	// parameters of the task when it starts in the round that submits it, else nil: the
+	// parameters of the task, nil if they are still to be read: the
 	// attempt then reads them.
 	parameters []byte
 

@@ -29,6 +29,7 @@ func (l *loop) handOver() error {
 	}
 	l.flight = t
 	l.rounds <- t.sealed(l.head)
+	t.fetch()
 	return nil
 }
 
@@ -99,7 +100,7 @@ func (l *loop) tell(t *turn, e *entry, err error) {
 	case single:
 		e.after(err)
 	case started:
-		l.launched(t.starts[e.first:e.last], err)
+		l.launched(t.starts[e.first:e.last], e.cold, err)
 	case reports:
 		l.settledBy(t.ends[e.first:e.last], err)
 	}

@@ -60,12 +60,13 @@ func (l *loop) launch(t *turn, state *task.Task) {
 }
 
 // launched runs the handlers of the tasks that have started, or gives their slots back.
-func (l *loop) launched(starts []start, err error) {
+// What the round did not submit itself comes from cold.
+func (l *loop) launched(starts []start, cold <-chan fetched, err error) {
 	if err != nil {
 		l.used -= len(starts)
 		return
 	}
-	var cold []*attempt // parameters have to be fetched
+	var waiting []*attempt // by their place in starts
 	for i := range starts {
 		s := &starts[i]
 		var parameters []byte
@@ -77,33 +78,71 @@ func (l *loop) launched(starts []start, err error) {
 		a.parameters = parameters
 		l.holders[a.id] = a
 		l.live++
-		if parameters == nil {
-			cold = append(cold, a)
+		if parameters == nil && cold != nil {
+			if waiting == nil {
+				waiting = make([]*attempt, len(starts))
+			}
+			waiting[i] = a
 			continue
 		}
 		go a.run()
 	}
-	if len(cold) > 0 {
-		go l.s.runAll(cold)
+	if waiting != nil {
+		go runFetched(waiting, cold)
 	}
 }
 
-// runAll fetches the parameters of the attempts together and runs each as soon as it has
-// them. An attempt whose parameters cannot be fetched tries once more, and reports why.
-func (s *Scheduler) runAll(attempts []*attempt) {
-	seqs := make([]int64, len(attempts))
-	for i, a := range attempts {
-		seqs[i] = a.task.SubmitSeq
+// fetched is the parameters of a task, nil if they could not be read.
+type fetched struct {
+	place int // in the starts of the entry
+	body  []byte
+}
+
+// fetch begins to read the parameters that starts of the turn need, while it is appended.
+// Those of a start that does not come about were read in vain.
+func (t *turn) fetch() {
+	for i := range t.entries {
+		if e := &t.entries[i]; e.kind == started {
+			e.cold = t.l.s.fetch(t.starts[e.first:e.last])
+		}
 	}
-	runs := make([]bool, len(attempts))
-	// What ends the call ends the reading of each attempt too, which says it.
-	_ = s.o.Payloads.GetMany(context.Background(), seqs, func(i int, body []byte, _ error) error {
-		runs[i], attempts[i].parameters = true, body
-		go attempts[i].run()
+}
+
+// fetch returns the parameters of those starts that were submitted earlier, as they are
+// read; nil if there are none.
+func (s *Scheduler) fetch(starts []start) <-chan fetched {
+	var places []int
+	var seqs []int64
+	for i := range starts {
+		if starts[i].node.submitted == nil {
+			places, seqs = append(places, i), append(seqs, starts[i].started.SubmitSeq)
+		}
+	}
+	if len(seqs) == 0 {
 		return nil
-	})
-	for i, a := range attempts {
-		if !runs[i] {
+	}
+	bodies := make(chan fetched, len(seqs)) // so that nobody has to take them
+	go func() {
+		defer close(bodies)
+		// What ends the call ends the reading of each attempt too, which says it.
+		_ = s.o.Payloads.GetMany(context.Background(), seqs, func(i int, body []byte, _ error) error {
+			bodies <- fetched{places[i], body}
+			return nil
+		})
+	}()
+	return bodies
+}
+
+// runFetched runs each attempt as soon as it has its parameters. One whose parameters could
+// not be fetched tries once more, and reports why.
+func runFetched(attempts []*attempt, bodies <-chan fetched) {
+	for b := range bodies {
+		a := attempts[b.place]
+		attempts[b.place], a.parameters = nil, b.body
+		go a.run()
+	}
+	for _, a := range attempts {
+		if a != nil {
 			go a.run()
 		}
 	}

@@ -1,9 +1,11 @@
 package scheduler
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,6 +61,38 @@ func TestACancelCanFollowAStartThatIsStillBeingAppended(t *testing.T) {
 		log.release()
 		b.want(id, task.Cancelled)
 		b.wantHistory(id, "submitted started cancel_requested cancelled")
+	})
+}
+
+func TestParametersAreReadWhileTheStartIsAppended(t *testing.T) {
+	held(t, Options{}, func(t *testing.T, b *bench, log *heldLog) {
+		want := []byte(`"` + strings.Repeat("long", 40_000) + `"`) // more than the cache takes
+		var got [][]byte
+		b.does["T"] = func(_ context.Context, a Attempt) (Outcome, error) {
+			got = append(got, a.Parameters)
+			return Outcome{Result: []byte("{}")}, nil
+		}
+		submit := b.ask(task.Submit{Type: "T", Parameters: want, RunAt: task.MicrosOf(time.Now().Add(time.Hour))})
+		log.let(nil)
+		first := submit.got[0].Task
+		if read := log.asked(); len(read) != 0 {
+			t.Errorf("payloads %d were read before the task was due", read)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if read := log.asked(); !slices.Equal(read, []int64{first.SubmitSeq}) || len(got) != 0 {
+			t.Errorf("payloads %d were read while the start was appended, and it ran %d times; want %d, none", read, len(got), first.SubmitSeq)
+		}
+		log.let(eventlog.ErrFull) // the start does not come about
+		if len(got) != 0 {
+			t.Fatal("it runs and has not started")
+		}
+		time.Sleep(fullProbe)
+		log.release()
+		b.want(first.ID, task.Success)
+		if read := log.asked(); len(got) != 1 || !bytes.Equal(got[0], want) || !slices.Equal(read, []int64{first.SubmitSeq}) {
+			t.Errorf("it ran %d times, payloads %d were read; want it once with its parameters", len(got), read)
+		}
 	})
 }
 

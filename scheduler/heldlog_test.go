@@ -24,6 +24,7 @@ type heldLog struct {
 	mu    sync.Mutex
 	ids   []ulid.ULID // guarded by mu; the tasks of the latest append, in the order of its events
 	calls int         // guarded by mu
+	read  []int64     // guarded by mu; the payloads that were asked for
 }
 
 func newHeld(log eventlog.Log) *heldLog {
@@ -62,6 +63,22 @@ func (h *heldLog) Append(ctx context.Context, entries []eventlog.Entry) []eventl
 		}
 	}
 	return h.fullLog.Append(ctx, entries)
+}
+
+func (h *heldLog) Payloads(ctx context.Context, seqs []int64, fn func(i int, body []byte, err error) error) error {
+	h.mu.Lock()
+	h.read = append(h.read, seqs...)
+	h.mu.Unlock()
+	return h.fullLog.Payloads(ctx, seqs, fn)
+}
+
+// asked is the payloads that were asked for since the last time.
+func (h *heldLog) asked() []int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	read := h.read
+	h.read = nil
+	return read
 }
 
 // let lets the append that waits go on, and waits until the scheduler has nothing to do.
