@@ -43,11 +43,12 @@ type keeper struct {
 	text   *textindex.Index
 	logger *slog.Logger
 
-	seq      atomic.Int64 // that the file shows
-	indexed  atomic.Int64 // archive numbers up to it have their texts indexed
-	trimmed  int64        // owned by the checkpoint: those the file has forgotten
-	dirty    []uint32     // owned by the checkpoint, as are taken and rows: room
-	taken    []taken      // what has been copied, should it have to be undone
+	seq      atomic.Int64   // that the file shows
+	indexed  atomic.Int64   // archive numbers up to it have their texts indexed
+	texts    []viewfile.Row // owned by whoever indexes: room
+	trimmed  int64          // owned by the checkpoint: those the file has forgotten
+	dirty    []uint32       // owned by the checkpoint, as are taken and rows: room
+	taken    []taken        // what has been copied, should it have to be undone
 	rows     []image
 	most     atomic.Int64  // lag at which events wait
 	keep     int64         // events after its end for which a task stays in memory

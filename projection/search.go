@@ -153,8 +153,11 @@ func (s *search) file(ctx context.Context, r *viewfile.Reader) error {
 
 // rest looks at what is not indexed.
 func (s *search) rest(ctx context.Context, r *viewfile.Reader, l *listing, find *viewfile.Query) error {
+	var rows []viewfile.Row
 	for after := s.v.keeper.indexed.Load(); ; {
-		rows, last, err := r.Archived(ctx, after, searchPage)
+		var last int64
+		var err error
+		rows, last, err = r.Archived(ctx, rows[:0], after, searchPage)
 		if err != nil || last <= after {
 			return err
 		}

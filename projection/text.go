@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"daybook/eventlog"
@@ -13,8 +14,12 @@ import (
 	"daybook/task"
 )
 
-// textBatch is how many tasks are indexed in one transaction.
-const textBatch = 8192
+const (
+	// textBatch is how many tasks are indexed in one transaction.
+	textBatch = 8192
+	// textStep is how many of them are in memory at once.
+	textStep = 1024
+)
 
 // index has the texts of archived tasks indexed, until stop.
 func (k *keeper) index() {
@@ -53,35 +58,44 @@ func (k *keeper) rest(d time.Duration) {
 
 // indexSome indexes the next ones and tells how many.
 func (k *keeper) indexSome(ctx context.Context) (int, error) {
-	var rows []viewfile.Row
-	var last int64
-	err := k.readingNow(ctx, func(r *viewfile.Reader) (err error) {
-		rows, last, err = r.Archived(ctx, k.indexed.Load(), textBatch)
-		return err
-	})
-	if err != nil || last <= k.indexed.Load() {
-		return 0, err
+	var docs []textindex.Doc
+	last := k.indexed.Load()
+	for more := true; more && len(docs) < textBatch; {
+		before := last
+		err := k.readingNow(ctx, func(r *viewfile.Reader) (err error) {
+			k.texts, last, err = r.Archived(ctx, k.texts[:0], before, textStep)
+			return err
+		})
+		if err == nil {
+			docs, err = k.addDocs(ctx, docs, k.texts)
+		}
+		if err != nil {
+			return 0, err
+		}
+		more = last > before
 	}
-	docs, err := k.docsOf(ctx, rows)
-	if err != nil {
-		return 0, err
+	if last <= k.indexed.Load() {
+		return 0, nil
 	}
 	if err := k.text.Add(ctx, docs, last); err != nil {
 		return 0, err
 	}
 	k.indexed.Store(last)
-	return max(len(rows), 1), nil
+	return max(len(docs), 1), nil
 }
 
-// docsOf fetches the texts of the tasks.
-func (k *keeper) docsOf(ctx context.Context, rows []viewfile.Row) ([]textindex.Doc, error) {
-	docs := make([]textindex.Doc, len(rows))
+// addDocs appends the texts of the tasks.
+func (k *keeper) addDocs(ctx context.Context, docs []textindex.Doc, rows []viewfile.Row) ([]textindex.Doc, error) {
 	tasks := make([]*task.Task, len(rows))
+	from := len(docs)
+	docs = slices.Grow(docs, len(rows))[:from+len(rows)]
 	for i := range rows {
 		tasks[i] = &rows[i].Task
-		docs[i].Number = tasks[i].SubmitSeq
+		docs[from+i] = textindex.Doc{Number: tasks[i].SubmitSeq}
 	}
-	err := textsOf(ctx, tasks, k.log.Payloads, func(i int, text []byte) { docs[i].Texts = append(docs[i].Texts, text) })
+	err := textsOf(ctx, tasks, k.log.Payloads, func(i int, text []byte) {
+		docs[from+i].Texts = append(docs[from+i].Texts, text)
+	})
 	return docs, err
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"daybook/eventlog"
 	"daybook/eventlog/eventlogtest"
+	"daybook/projection/textindex"
 	"daybook/projection/viewfile"
 	"daybook/task"
 
@@ -34,7 +35,7 @@ func TestEachTaskIsIndexedWithItsOwnTextsAndWithoutWhatWasErased(t *testing.T) {
 		{Task: task.Task{SubmitSeq: 5, ResultSeq: 7}},
 	}
 	k := &keeper{log: log}
-	docs, err := k.docsOf(t.Context(), rows)
+	docs, err := k.addDocs(t.Context(), []textindex.Doc{{Number: 9}}, rows)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,13 +46,13 @@ func TestEachTaskIsIndexedWithItsOwnTextsAndWithoutWhatWasErased(t *testing.T) {
 			got[d.Number] = append(got[d.Number], string(text))
 		}
 	}
-	if diff := cmp.Diff(map[int64][]string{2: {"2", "4"}, 1: {"1", "3", "8"}, 5: nil}, got); diff != "" {
+	if diff := cmp.Diff(map[int64][]string{2: {"2", "4"}, 1: {"1", "3", "8"}, 5: nil, 9: nil}, got); diff != "" {
 		t.Error(diff)
 	}
 
 	mine := errors.New("mine")
 	k.log = brokenPayloads{log, mine}
-	if _, err := k.docsOf(t.Context(), rows); !errors.Is(err, mine) {
+	if _, err := k.addDocs(t.Context(), nil, rows); !errors.Is(err, mine) {
 		t.Errorf("a log that cannot be read: %v", err)
 	}
 }

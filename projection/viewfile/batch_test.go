@@ -44,7 +44,7 @@ func TestALargeBatchIsWrittenInPartsAndLeavesNothingOut(t *testing.T) {
 	if int(total) != len(rows) || len(found) != len(rows) {
 		t.Fatalf("%d counted, %d listed of %d", total, len(found), len(rows))
 	}
-	byNumber, last, err := r.Archived(t.Context(), 0, len(rows))
+	byNumber, last, err := r.Archived(t.Context(), nil, 0, len(rows))
 	ok(t, err)
 	if len(byNumber) != len(rows) || int(last) != len(rows) {
 		t.Fatalf("%d of %d archive numbers, the last %d", len(byNumber), len(rows), last)

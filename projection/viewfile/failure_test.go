@@ -216,7 +216,7 @@ func readAll(f *File) error {
 	if _, err := r.ByKey(ctx, "no key"); !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	if _, _, err = r.Archived(ctx, 0, 10_000); err != nil {
+	if _, _, err = r.Archived(ctx, nil, 0, 10_000); err != nil {
 		return err
 	}
 	_, err = r.FirstAfter(ctx, rows[0].Task.CreatedAt)

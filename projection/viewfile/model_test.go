@@ -294,7 +294,7 @@ func compareOrder(t *rapid.T, r *Reader, m *model, archived []*modelRow) {
 		}
 	}
 	for {
-		rows, last, err := r.Archived(context.Background(), after, rapid.IntRange(1, 20).Draw(t, "limit"))
+		rows, last, err := r.Archived(context.Background(), nil, after, rapid.IntRange(1, 20).Draw(t, "limit"))
 		must(t, err)
 		got = append(got, rows...)
 		if last == after {

@@ -183,11 +183,12 @@ func (r *Reader) FirstAfter(_ context.Context, moment task.Micros) (int64, error
 	return intOf(r.dest[0]), nil
 }
 
-// Archived returns up to limit tasks in the order in which they were archived, those with
+// Archived appends to rows up to limit tasks in the order in which they were archived, those with
 // archive numbers after the given one, and the last number it looked at: where to go
 // on from. A task that was archived again has its new number alone; one that went
 // back to the image is left out. There is no more when last is after.
-func (r *Reader) Archived(ctx context.Context, after int64, limit int) (rows []Row, last int64, err error) {
+func (r *Reader) Archived(ctx context.Context, rows []Row, after int64, limit int) (_ []Row, last int64, err error) {
+	limit += len(rows)
 	if _, err = r.archivedFrom.row(r.dest[:2], after+1); err != nil {
 		return nil, after, fail("list archived tasks", err)
 	}
