@@ -88,8 +88,8 @@ func (s *Submitter) join(body []byte) (p *post, i int) {
 	return p, i
 }
 
-// leave takes a submit out of its post if that has not been sent, and ends a post that
-// nobody waits for any more.
+// leave takes a submit out of its post if that has not been sent; others may join it yet.
+// The last that leaves a post that was sent ends it.
 func (s *Submitter) leave(p *post, i int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,8 +97,7 @@ func (s *Submitter) leave(p *post, i int) {
 	if !p.sent {
 		p.size -= len(p.bodies[i])
 		p.bodies[i] = nil
-	}
-	if p.waiting == 0 {
+	} else if p.waiting == 0 {
 		p.cancel()
 	}
 }
