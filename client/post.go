@@ -21,7 +21,9 @@ type post struct {
 	answers []answer // one a body, once done is closed
 
 	sent    bool // guarded by the Submitter's lock
-	waiting int  // callers; guarded by the Submitter's lock
+	late    bool // not back in time; guarded by the Submitter's lock
+	back    bool // guarded by the Submitter's lock
+	waiting int  // callers that have not left; guarded by the Submitter's lock
 	ctx     context.Context
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when all are answered

@@ -6,21 +6,24 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 )
 
 const (
 	// mostPosts is how many posts of a Submitter are on their way at once.
 	mostPosts = 2
+	// near is the longest that a post of a near server is on its way; then it is late.
+	near = 10 * time.Millisecond
 	// mostItems and mostBytes are the most that a server takes in one batch.
 	mostItems = 1000
 	mostBytes = 16 << 20
 )
 
 // Submitter submits tasks for many goroutines: what they submit at the same time travels
-// in one post and lands in one commit. Nobody waits for company: while fewer than two
-// posts are on their way a submit goes out at once; those that come meanwhile gather and
-// go out together when one is back. There is no timer. One goroutine alone gains nothing
-// and loses nothing.
+// in one post and lands in one commit. Nobody waits for company: a submit goes out at once
+// when no post is on its way; those that come meanwhile gather and go out together when it
+// is back. Where it takes more than 10 ms to come back, a second one leaves before that.
+// One goroutine alone gains nothing and loses nothing.
 //
 // No order holds between submits of different goroutines. Make it with
 // Client.NewSubmitter, one for all goroutines of a program. Safe for concurrent use. It
@@ -30,6 +33,8 @@ type Submitter struct {
 
 	mu     sync.Mutex
 	onWay  int     // posts that have a goroutine, at most mostPosts
+	late   int     // those of them that are late
+	isNear bool    // the post that came back last was not late
 	gather []*post // not on their way yet; the last one takes more
 }
 
@@ -61,13 +66,15 @@ func (s *Submitter) Submit(ctx context.Context, submit Submit) (out Submitted, e
 		s.leave(p, i)
 		return out, ctx.Err()
 	}
-	a := &p.answers[i]
-	if a.alone { // the server did nothing of the batch that it was in
+	if p.answers[i].alone { // the server did nothing of the batch that it was in
+		s.leave(p, i)
 		alone := &post{ctx: ctx, bodies: [][]byte{body}, answers: make([]answer, 1)}
 		alone.sendOne(s.client, 0)
 		return alone.answers[0].submitted()
 	}
-	return a.submitted()
+	out, err = p.answers[i].submitted()
+	s.leave(p, i)
+	return out, err
 }
 
 // join adds a submit to what gathers and returns its post and its place there.
@@ -81,11 +88,25 @@ func (s *Submitter) join(body []byte) (p *post, i int) {
 		s.gather = append(s.gather, p)
 	}
 	i = p.add(body)
-	if s.onWay < mostPosts {
+	s.begin()
+	return p, i
+}
+
+// begin makes a worker for what gathers, if a post may leave. Under the lock.
+func (s *Submitter) begin() {
+	if len(s.gather) > 0 && s.mayLeave() {
 		s.onWay++
 		go s.work()
 	}
-	return p, i
+}
+
+// mayLeave tells whether one more post may leave. A near server does better with one that
+// is full than with two; those that are late hold up nobody. Under the lock.
+func (s *Submitter) mayLeave() bool {
+	if s.isNear && s.onWay > s.late {
+		return false
+	}
+	return s.onWay < mostPosts
 }
 
 // leave takes a submit out of its post if that has not been sent; others may join it yet.
@@ -102,7 +123,9 @@ func (s *Submitter) leave(p *post, i int) {
 	}
 }
 
-// work sends what gathers, a post at a time, until nothing is left.
+// work sends what gathers, a post at a time, until nothing is left. Between two posts the
+// callers of the first run until each has its task: who submits again at once is in the
+// second.
 func (s *Submitter) work() {
 	for {
 		s.settle()
@@ -110,9 +133,35 @@ func (s *Submitter) work() {
 		if p == nil {
 			return
 		}
+		late := time.AfterFunc(near, func() { s.isLate(p) })
 		p.send(s.client)
-		p.cancel()
+		late.Stop()
+		s.isBack(p)
 		close(p.done)
+		<-p.ctx.Done()
+	}
+}
+
+// isLate lets what gathers leave while a post takes its time.
+func (s *Submitter) isLate(p *post) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.back {
+		return
+	}
+	p.late = true
+	s.late++
+	s.begin()
+}
+
+// isBack takes note of a post that came back.
+func (s *Submitter) isBack(p *post) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.back = true
+	s.isNear = !p.late
+	if p.late {
+		s.late--
 	}
 }
 
@@ -141,18 +190,19 @@ func (s *Submitter) gathered() (n int) {
 }
 
 // take closes the first post that gathers to newcomers; nil, and the end of the worker,
-// when there is none.
+// when there is none, or when a worker less is enough.
 func (s *Submitter) take() *post {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.gather) > 0 {
+	s.onWay--
+	for len(s.gather) > 0 && s.mayLeave() {
 		p := s.gather[0]
 		s.gather[0], s.gather = nil, s.gather[1:]
 		p.sent = true
 		if p.waiting > 0 {
+			s.onWay++
 			return p
 		}
 	}
-	s.onWay--
 	return nil
 }
