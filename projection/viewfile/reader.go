@@ -75,6 +75,9 @@ func newReader(f *File) (*Reader, error) {
 	return r, nil
 }
 
+// keptRoom is how much memory a reader keeps for the next look, in bytes.
+const keptRoom = 512 << 10
+
 // lookSQL gives the tasks of a JSON array of submit seqs, in its order.
 const lookSQL = "SELECT a.seq, a.no, a.id, a.body FROM json_each(?1) AS j CROSS JOIN archive AS a ON a.seq = j.value"
 
@@ -240,8 +243,11 @@ func (r *Reader) lookAt(rows *[]Row) (err error) {
 	if r.looked, err = r.look.AppendSome(r.looked[:0], math.MaxInt, sqlite.Array(r.wanted)); err != nil {
 		return err
 	}
-	at := 0
-	for values := sqlite.ValuesOf(r.looked); values.More(); at++ {
+	values := sqlite.ValuesOf(r.looked)
+	if cap(r.looked) > keptRoom {
+		r.looked = nil
+	}
+	for at := 0; values.More(); at++ {
 		seq, no, id, body := values.Number(), values.Number(), values.Bytes(), values.Bytes()
 		for at < len(r.wanted) && r.wanted[at] != seq { // of a task that went back to the image
 			at++
