@@ -12,8 +12,9 @@ import (
 
 // filter is a Query made ready for a scan.
 type filter struct {
-	facets []bool // which to take, by facet; nil = all
-	total  int64  // tasks in those facets
+	facets   []bool // which to take, by facet; nil = all
+	statuses []bool // those of the facets, by status
+	total    int64  // tasks in those facets
 
 	tags       []string
 	minRun     task.Micros
@@ -27,7 +28,7 @@ type filter struct {
 // newFilter makes a filter on the groups there are. A task that is submitted later may
 // be of a new one: it lies outside the scan.
 func newFilter(q Query, c *counts) filter {
-	f := filter{tags: q.Tags, minRun: q.MinRun, maxRun: q.MaxRun}
+	f := filter{tags: q.Tags, minRun: q.MinRun, maxRun: q.MaxRun, statuses: make([]bool, statusSpan)}
 	if len(q.Statuses)+len(q.Types)+len(q.Queues) > 0 {
 		f.facets = make([]bool, len(c.n))
 	}
@@ -35,6 +36,7 @@ func newFilter(q Query, c *counts) filter {
 		name, status := c.names[uint32(i)/statusSpan], task.Status(uint32(i)%statusSpan)
 		if anyOf(q.Statuses, status) && anyOf(q.Types, name.taskType) && anyOf(q.Queues, name.queue) {
 			f.total += n
+			f.statuses[status] = true
 			if f.facets != nil {
 				f.facets[i] = true
 			}

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"daybook/task"
@@ -117,9 +119,12 @@ func goldenOf(t testing.TB, v *Views, r *task.Task) goldenTask {
 // tasksGolden is tasks.golden.json: all tasks in the order of submission.
 func tasksGolden(t testing.TB, v *Views) []byte {
 	list := make([]goldenTask, 0, v.table.size())
-	for rec := range v.table.records {
-		list = append(list, goldenOf(t, v, &rec.task))
-	}
+	all := slices.Repeat([]bool{true}, int(statusSpan))
+	v.table.descend(math.MaxInt64, all, func(at line) bool {
+		list = append(list, goldenOf(t, v, &v.table.at(at.slot).task))
+		return true
+	})
+	slices.Reverse(list)
 	return marshal(t, list)
 }
 

@@ -141,7 +141,7 @@ func (v *Views) scan(l *listing, q Query, r *viewfile.Reader, first bool, chunk 
 		v.startListing(l, q)
 	}
 	looked := 0
-	v.table.lines.Descend(line{seq: l.next - 1}, func(at line) bool {
+	v.table.descend(l.next, l.filter.statuses, func(at line) bool {
 		if l.done() || at.seq < l.end || looked == chunk {
 			return false
 		}

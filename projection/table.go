@@ -2,6 +2,7 @@ package projection
 
 import (
 	"math"
+	"slices"
 
 	"daybook/projection/viewfile"
 	"daybook/task"
@@ -29,6 +30,7 @@ type record struct {
 	key   dueKey // in order.ready or order.waiting, while place says so
 
 	slot  uint32 // in the table
+	lined uint8  // which of table.lines has it
 	batch uint64 // the latest batch that touched it
 	gone  bool   // it has left memory: the slot is free
 
@@ -45,7 +47,7 @@ type slab struct {
 }
 
 // line is a task in the order of submission. The facet lies here too, so that a scan by
-// status, type or queue need not look at the records.
+// type or queue need not look at the records.
 type line struct {
 	seq   int64 // of its submission
 	slot  uint32
@@ -59,14 +61,15 @@ type table struct {
 	slabs []*slab // nil where all have left
 	room  int     // slabs before this one are full
 	slots map[ulid.ULID]uint32
-	lines *btree.BTreeG[line]
+	lines [2]*btree.BTreeG[line] // what waits, and what runs or has ended: it is found beside any number that waits
 }
 
 func newTable(tasks int64) table {
-	return table{
-		slots: make(map[ulid.ULID]uint32, tasks),
-		lines: btree.NewBTreeGOptions(line.less, btree.Options{NoLocks: true, Degree: 64}),
+	t := table{slots: make(map[ulid.ULID]uint32, tasks)}
+	for i := range t.lines {
+		t.lines[i] = btree.NewBTreeGOptions(line.less, btree.Options{NoLocks: true, Degree: 64})
 	}
+	return t
 }
 
 // size is how many tasks are in memory.
@@ -118,14 +121,14 @@ func (t *table) add(rec *record) bool {
 	t.slots[rec.task.ID] = rec.slot
 	s := t.slabs[rec.slot/slabSize]
 	s.free = s.free[:len(s.free)-1]
-	t.lines.Load(rec.line()) // quick when it comes last, as most do
+	t.enter(rec)
 	return len(t.slots) == before+1
 }
 
 // remove takes the record out of memory. What still points to it finds gone.
 func (t *table) remove(rec *record) {
 	delete(t.slots, rec.task.ID)
-	t.lines.Delete(rec.line())
+	t.lines[rec.lined].Delete(rec.line())
 	rec.gone = true
 	number := int(rec.slot / slabSize)
 	s := t.slabs[number]
@@ -139,29 +142,95 @@ func (t *table) remove(rec *record) {
 // line is the record in the order of submission.
 func (rec *record) line() line { return line{rec.task.SubmitSeq, rec.slot, rec.facet} }
 
-// refacet tells the order of submission where the record is counted now.
-func (t *table) refacet(rec *record) { t.lines.Set(rec.line()) }
+// linedAs is where in table.lines tasks of the status are.
+func linedAs(s task.Status) uint8 {
+	if s == task.Pending {
+		return 0
+	}
+	return 1
+}
 
-// records goes through the tasks in memory in the order of submission.
-func (t *table) records(yield func(*record) bool) {
-	t.lines.Scan(func(l line) bool { return yield(t.at(l.slot)) })
+// enter puts the record into the order of submission.
+func (t *table) enter(rec *record) {
+	rec.lined = linedAs(rec.task.Status)
+	t.lines[rec.lined].Load(rec.line()) // quick when it comes last, as most do
+}
+
+// refacet tells the order of submission where the record is counted now.
+func (t *table) refacet(rec *record) {
+	if rec.lined != linedAs(rec.task.Status) {
+		t.lines[rec.lined].Delete(rec.line())
+	}
+	t.enter(rec)
+}
+
+// descend calls fn for the tasks submitted before a seq, from the newest to the oldest,
+// until it returns false. It may leave out those that are in none of the statuses.
+func (t *table) descend(before int64, statuses []bool, fn func(line) bool) {
+	var wanted [len(t.lines)]bool
+	for status, want := range statuses {
+		wanted[linedAs(task.Status(status))] = wanted[linedAs(task.Status(status))] || want
+	}
+	var cursors []cursor
+	for i, lines := range t.lines {
+		if !wanted[i] {
+			continue
+		}
+		c := cursor{IterG: lines.Iter()}
+		found := c.Seek(line{seq: before})
+		if found {
+			found = c.Prev()
+		} else {
+			found = c.Last()
+		}
+		if found {
+			c.at = c.Item()
+			cursors = append(cursors, c)
+		}
+	}
+	for len(cursors) > 0 {
+		newest := 0
+		for i := range cursors {
+			if cursors[i].at.seq > cursors[newest].at.seq {
+				newest = i
+			}
+		}
+		c := &cursors[newest]
+		if !fn(c.at) {
+			return
+		}
+		if c.Prev() {
+			c.at = c.Item()
+		} else {
+			cursors = slices.Delete(cursors, newest, newest+1)
+		}
+	}
+}
+
+// cursor is a place in one of table.lines.
+type cursor struct {
+	btree.IterG[line]
+	at line
 }
 
 // firstAfter returns the submit seq of the first task in memory that was created after
 // the moment. Time in the log never goes down, so tasks lie in the order of creation too.
 func (t *table) firstAfter(moment task.Micros) int64 {
-	low, high := 0, t.lines.Len()
-	for low < high {
-		middle := int(uint(low+high) / 2)
-		l, _ := t.lines.GetAt(middle)
-		if t.at(l.slot).task.CreatedAt > moment {
-			high = middle
-		} else {
-			low = middle + 1
+	first := int64(math.MaxInt64)
+	for _, lines := range t.lines {
+		low, high := 0, lines.Len()
+		for low < high {
+			middle := int(uint(low+high) / 2)
+			l, _ := lines.GetAt(middle)
+			if t.at(l.slot).task.CreatedAt > moment {
+				high = middle
+			} else {
+				low = middle + 1
+			}
+		}
+		if l, ok := lines.GetAt(low); ok {
+			first = min(first, l.seq)
 		}
 	}
-	if l, ok := t.lines.GetAt(low); ok {
-		return l.seq
-	}
-	return math.MaxInt64
+	return first
 }
