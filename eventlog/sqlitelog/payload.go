@@ -2,7 +2,6 @@ package sqlitelog
 
 import (
 	"context"
-	"database/sql/driver"
 	"fmt"
 
 	"daybook/eventlog"
@@ -13,12 +12,17 @@ func (l *Log) Payload(ctx context.Context, seq int64) ([]byte, error) {
 	if !l.reaches(seq) {
 		return nil, bodyError(seq, eventlog.ErrNotFound)
 	}
-	var body []byte
-	err := l.reading(ctx, func(r *reader) (err error) {
-		body, err = r.bodyOf(seq)
-		return err
+	var found body
+	err := l.reading(ctx, func(r *reader) error {
+		return r.bodiesOf([]int64{seq}, func(bytes []byte, err error) { found = body{bytes, err} })
 	})
-	return body, bodyError(seq, err)
+	if err == nil {
+		err = found.err
+	}
+	if err != nil {
+		return nil, bodyError(seq, err)
+	}
+	return found.bytes, nil
 }
 
 // reaches tells whether event seq is in the log.
@@ -29,21 +33,6 @@ func bodyError(seq int64, err error) error {
 		return nil
 	}
 	return fmt.Errorf("read payload of event %d: %w", seq, err)
-}
-
-func (r *reader) bodyOf(seq int64) ([]byte, error) {
-	var dest [3]driver.Value
-	found := false
-	if err := r.body.Each(dest[:], func() error { found = true; return nil }, seq); err != nil {
-		return nil, err
-	}
-	if !found {
-		return nil, errMissing
-	}
-	hash, _ := dest[0].([]byte)
-	salt, _ := dest[1].([]byte)
-	body, _ := dest[2].([]byte)
-	return checkBody(hash, salt, body)
 }
 
 var errMissing = fmt.Errorf("%w: the event is missing", eventlog.ErrDamaged)

@@ -15,11 +15,11 @@ const readers = 4
 
 // reader is one connection that reads, with its statements.
 type reader struct {
-	c                               *sqlite.Conn
-	page, filtered, one, body, hash *sqlite.Stmt
-	scan, bodies                    *sqlite.Query
-	latest                          int    // bytes of the latest chunk of a scan
-	room                            []byte // for the next rows of bodies
+	c                         *sqlite.Conn
+	page, filtered, one, hash *sqlite.Stmt
+	scan, bodies              *sqlite.Query
+	latest                    int    // bytes of the latest chunk of a scan
+	room                      []byte // for the next rows of bodies
 }
 
 // columns of an event as decode takes them; data as a BLOB spares a copy.
@@ -35,9 +35,7 @@ const (
 		AND (?5 IS NULL OR type IN (SELECT value FROM json_each(?5)))
 		AND (?6 IS NULL OR actor IN (SELECT value FROM json_each(?6)))
 		ORDER BY seq LIMIT ?3 + 0`
-	oneSQL  = "SELECT " + columns + " FROM events WHERE seq = ?1 + 0"
-	bodySQL = `SELECT e.payload_hash, p.salt, p.body
-		FROM events e LEFT JOIN payloads p ON p.seq = e.seq WHERE e.seq = ?1 + 0`
+	oneSQL = "SELECT " + columns + " FROM events WHERE seq = ?1 + 0"
 	// The seqs are a JSON array; a row comes for each of them, in its order.
 	bodiesSQL = `SELECT e.seq, e.payload_hash, p.salt, p.body
 		FROM json_each(?1) j LEFT JOIN events e ON e.seq = j.value LEFT JOIN payloads p ON p.seq = e.seq`
@@ -52,7 +50,7 @@ func newReader(c *sqlite.Conn) (*reader, error) {
 		sql string
 	}{
 		{&r.page, pageSQL}, {&r.filtered, filteredSQL}, {&r.one, oneSQL},
-		{&r.body, bodySQL}, {&r.hash, hashSQL},
+		{&r.hash, hashSQL},
 	} {
 		s, err := c.Prepare(p.sql)
 		if err != nil {
