@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -21,32 +22,47 @@ const roomToOpen = 1 << 20
 // Close and after a failure every result wraps eventlog.ErrUnknown, after Condemn
 // eventlog.ErrDamaged.
 func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.Result {
-	results := make([]eventlog.Result, len(entries))
+	results, sync := l.Stage(ctx, entries)
+	if err := sync(); err != nil {
+		for i := range results {
+			if results[i].Err == nil {
+				results[i] = eventlog.Result{Err: err}
+			}
+		}
+	}
+	return results
+}
+
+// Stage writes the entries in one transaction, without a sync. See eventlog.Stager.
+func (l *Log) Stage(ctx context.Context, entries []eventlog.Entry) (results []eventlog.Result, sync func() error) {
+	results = make([]eventlog.Result, len(entries))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.ready(ctx); err != nil {
 		for i := range results {
 			results[i].Err = err
 		}
-		return results
+		return results, nothingToSync
 	}
 	full := !l.HasRoom()
 	for {
-		l.admit(entries, results, full)
-		if len(l.batch) == 0 {
-			return results
+		batch := l.admit(entries, results, full)
+		if len(batch) == 0 {
+			return results, nothingToSync
 		}
-		err := l.commit()
+		err := l.commit(batch)
 		if err == nil {
-			return results
+			return results, func() error { return l.sync(batch) }
 		}
-		l.takeBack(err, results)
+		l.takeBack(batch, err, results)
 		if full || !isFull(err) || !reserved(entries) {
-			return results
+			return results, nothingToSync
 		}
 		full = true // what may use the reserve tries once more without the rest
 	}
 }
+
+func nothingToSync() error { return nil }
 
 // ready tells whether anything can be appended at all.
 func (l *Log) ready(ctx context.Context) error {
@@ -96,12 +112,12 @@ func (l *Log) reopen() error {
 	return fmt.Errorf("%w: %w", eventlog.ErrFull, err)
 }
 
-// admit decides entry by entry what goes into the batch, and numbers it. Entries that
-// have a result already are left out.
-func (l *Log) admit(entries []eventlog.Entry, results []eventlog.Result, full bool) {
-	head := l.Head()
+// admit decides entry by entry what goes into the batch that it returns, and numbers it.
+// Entries that have a result already are left out.
+func (l *Log) admit(entries []eventlog.Entry, results []eventlog.Result, full bool) []*eventlog.Event {
+	head := l.written
 	seq, at := head.Seq, head.At
-	l.batch = l.batch[:0]
+	var batch []*eventlog.Event
 	for i := range entries {
 		e, r := &entries[i], &results[i]
 		if r.Err != nil && !(full && e.Reserve && errors.Is(r.Err, eventlog.ErrFull)) {
@@ -119,52 +135,54 @@ func (l *Log) admit(entries []eventlog.Entry, results []eventlog.Result, full bo
 		if r.Err = check(e, at); r.Err != nil {
 			continue
 		}
+		batch = slices.Grow(batch, len(e.Events))
 		r.First = seq + 1
 		for _, event := range e.Events {
 			seq++
 			event.Seq = seq
 			event.HasPayload = event.Payload != nil
-			l.batch = append(l.batch, event)
+			batch = append(batch, event)
 		}
 		at = e.Events[len(e.Events)-1].At
 		r.Last = seq
 	}
+	return batch
 }
 
-// commit writes the batch, then the witness, and then lets readers see it.
-func (l *Log) commit() error {
-	hash, err := l.writer.write(l.Head().Hash, l.batch)
+// commit writes the batch. Nobody sees it before it is synced.
+func (l *Log) commit(batch []*eventlog.Event) error {
+	hash, err := l.writer.write(l.written.Hash, batch)
 	if err != nil {
 		return err
 	}
-	last := l.batch[len(l.batch)-1]
 	if err := l.writer.folder.committed(l.writer.c.Frames()); err != nil {
 		return doubt{fmt.Errorf("fold the WAL: %w", err)}
 	}
-	if err := l.sidecar.write(witness{l.id, last.Seq, hash}); err != nil {
-		return doubt{fmt.Errorf("write %s: %w", sidecarName, err)}
-	}
-	l.loss.Store(nil)
-	l.ring.add(l.batch)
-	l.head.Store(&eventlog.Head{Seq: last.Seq, Hash: hash, At: last.At})
-	l.signal.Raise()
+	last := batch[len(batch)-1]
+	l.written = eventlog.Head{Seq: last.Seq, Hash: hash, At: last.At}
+	l.staged = append(l.staged, batch)
 	return nil
 }
 
 // takeBack gives the entries of the batch their error.
-func (l *Log) takeBack(err error, results []eventlog.Result) {
+func (l *Log) takeBack(batch []*eventlog.Event, err error, results []eventlog.Result) {
 	if isFull(err) {
 		err = fmt.Errorf("%w: %w", eventlog.ErrFull, err)
 	} else {
 		err = l.fail(err)
 	}
-	for _, e := range l.batch {
-		e.Seq, e.Hash, e.PayloadHash, e.HasPayload = 0, eventlog.Hash{}, eventlog.Hash{}, false
-	}
+	forget(batch)
 	for i := range results {
 		if results[i].Err == nil {
 			results[i] = eventlog.Result{Err: err}
 		}
+	}
+}
+
+// forget takes back what the log has set in events that it does not have.
+func forget(batch []*eventlog.Event) {
+	for _, e := range batch {
+		e.Seq, e.Hash, e.PayloadHash, e.HasPayload = 0, eventlog.Hash{}, eventlog.Hash{}, false
 	}
 }
 

@@ -28,18 +28,21 @@ type Log struct {
 	signal  eventlog.Signal
 	loss    atomic.Pointer[Loss]
 
-	head    atomic.Pointer[eventlog.Head] // written with mu held
+	head    atomic.Pointer[eventlog.Head] // written with syncing held
 	failed  atomic.Pointer[error]
 	checked atomic.Int64          // by Check, up to here
 	damaged atomic.Pointer[error] // set by Condemn
 
-	mu      sync.Mutex // held by Append, ErasePayload and Close
-	writer  *writer    // guarded by mu; nil while the log can only be read
-	sidecar *sidecar   // guarded by mu
-	view    view       // guarded by mu; what a log that can only be read is read through
-	tried   time.Time  // guarded by mu; when a writer was last asked for
-	batch   []*eventlog.Event
-	closed  bool // guarded by mu
+	syncing sync.Mutex // held while what was written is synced and published; taken before mu
+
+	mu      sync.Mutex          // held by Stage, ErasePayload and Close
+	writer  *writer             // guarded by mu; nil while the log can only be read, then never again
+	sidecar *sidecar            // guarded by syncing once there is a writer, by mu before
+	view    view                // guarded by mu; what a log that can only be read is read through
+	tried   time.Time           // guarded by mu; when a writer was last asked for
+	written eventlog.Head       // guarded by mu; the last event written
+	staged  [][]*eventlog.Event // guarded by mu; what was written and is not synced
+	closed  bool                // guarded by mu
 
 	readOnly atomic.Bool
 	offline  bool // opened by OpenReadOnly: there will be no writer
@@ -185,7 +188,7 @@ func (l *Log) openForReading(f found) error {
 }
 
 func (l *Log) setFound(f found) {
-	l.id, l.base = f.id, f.base
+	l.id, l.base, l.written = f.id, f.base, f.head
 	l.head.Store(&f.head)
 }
 
@@ -245,6 +248,8 @@ func fileSize(path string) int64 {
 // Close waits for what is going on, closes the files and gives back the lock. A log that
 // has failed or is damaged is left on disk as it is.
 func (l *Log) Close() error {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -252,6 +257,9 @@ func (l *Log) Close() error {
 	}
 	l.closed = true
 	var errs []error
+	if len(l.staged) > 0 && !l.stopped() {
+		errs = append(errs, l.publish(l.staged, l.written))
+	}
 	if l.writer != nil && l.stopped() {
 		// The last connection to close folds the WAL into the database and deletes it,
 		// unless it can only read.

@@ -3,6 +3,7 @@ package sqlitelog
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"time"
 
@@ -20,10 +21,12 @@ type writer struct {
 	begin, commit, rollback, erase *sqlite.Stmt
 	events, payloads               *sqlite.Rows
 	rows                           rows
-	folder                         *folder // nil until the writer is in use
+	wal                            *os.File // for syncs: it is never read or written here
+	folder                         *folder  // nil until the writer is in use
 }
 
-const writerSettings = "_synchronous=FULL&_recursive_triggers=1&_txlock=immediate&_secure_delete=1"
+// A commit is not synced: see writer.sync. SQLite itself syncs what begins a WAL anew.
+const writerSettings = "_synchronous=NORMAL&_recursive_triggers=1&_txlock=immediate&_secure_delete=1"
 
 // openWriter opens path for writing; fresh makes the log.
 func openWriter(path string, fresh bool) (*writer, error) {
@@ -39,8 +42,17 @@ func openWriter(path string, fresh bool) (*writer, error) {
 	if err := w.prepare(fresh); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
+	if w.wal, err = os.OpenFile(path+"-wal", os.O_RDWR, 0); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	if err := w.sync(); err != nil { // what a process that was killed has written, or a new log
+		return nil, errors.Join(err, w.wal.Close(), c.Close())
+	}
 	return w, nil
 }
+
+// sync puts on disk what was written. It may go on beside write.
+func (w *writer) sync() error { return w.wal.Sync() }
 
 func (w *writer) prepare(fresh bool) error {
 	if fresh {
@@ -111,7 +123,7 @@ func (w *writer) assertSettings() error {
 	if row[0] != "wal" {
 		return fmt.Errorf("journal_mode is %v, want wal", row[0])
 	}
-	for pragma, want := range map[string]int64{"synchronous": 2, "recursive_triggers": 1} {
+	for pragma, want := range map[string]int64{"synchronous": 1, "recursive_triggers": 1} {
 		got, err := w.c.Number("PRAGMA " + pragma)
 		if err != nil {
 			return err
@@ -123,7 +135,7 @@ func (w *writer) assertSettings() error {
 	return nil
 }
 
-// write appends the events in one transaction with one sync, and fills in PayloadHash
+// write appends the events in one transaction, without a sync, and fills in PayloadHash
 // and Hash. prev is the hash before the first one; the last one's is returned.
 func (w *writer) write(prev eventlog.Hash, events []*eventlog.Event) (eventlog.Hash, error) {
 	if err := w.begin.Run(); err != nil {
@@ -165,16 +177,16 @@ func (w *writer) insert(events []*eventlog.Event) error {
 // foldAndClose copies all of the WAL into the database and closes the connection.
 func (w *writer) foldAndClose() error {
 	if err := w.stopFolding(); err != nil {
-		return errors.Join(err, w.c.Close())
+		return errors.Join(err, w.wal.Close(), w.c.Close())
 	}
 	_, err := w.c.Row(3, "PRAGMA wal_checkpoint(TRUNCATE)")
 	if isFull(err) {
 		err = nil
 	}
-	return errors.Join(err, w.c.Close())
+	return errors.Join(err, w.wal.Close(), w.c.Close())
 }
 
-func (w *writer) close() error { return errors.Join(w.stopFolding(), w.c.Close()) }
+func (w *writer) close() error { return errors.Join(w.stopFolding(), w.wal.Close(), w.c.Close()) }
 
 func (w *writer) stopFolding() error {
 	if w.folder == nil {
