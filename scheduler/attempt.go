@@ -140,6 +140,7 @@ func (a *attempt) stop(cause error) {
 func (s *Scheduler) tell(r report) {
 	select {
 	case s.reports <- r:
+		s.wake(len(s.reports))
 	case <-s.stopped:
 	}
 }

@@ -3,33 +3,93 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"daybook/eventlog"
 	"daybook/projection"
 	"daybook/task"
 )
 
-// appendRounds appends what is handed over, one round after the other.
+const (
+	// mostInFlight is how many rounds are on their way to the disk at most: one is written
+	// while the one before is synced.
+	mostInFlight = 2
+	// earlyEvents is how many events a round must have to be written while the one before
+	// is synced. A smaller one is written in no time, and grows until then. As many are
+	// enough for a round when the log has nothing to write: what else waits is decided
+	// while they are written.
+	earlyEvents = 64
+)
+
+// appendRounds appends what is handed over. The next round comes once this one is written.
 func (l *loop) appendRounds() {
-	for entries := range l.rounds {
-		l.landed <- l.s.o.Log.Append(context.Background(), entries)
+	for t := range l.rounds {
+		results, sync := eventlog.Stage(context.Background(), l.s.o.Log, t.out)
+		t.take(results)
+		t.written.Store(true)
+		if l.waits.Load() {
+			select {
+			case l.wrote <- struct{}{}:
+			default: // it is about to look
+			}
+		}
+		t.err = sync()
+		l.landed <- t
 	}
 }
 
-// handOver gives the open turn to the log. Nothing may be in flight.
+// mayHandOver tells whether the open turn may be given to the log: nothing is in flight, or
+// it is large, and what it rests on is written as it was decided.
+func (l *loop) mayHandOver() bool {
+	if len(l.flight) > 0 && len(l.opened.records) < l.s.early {
+		return false
+	}
+	l.waits.Store(true) // before the look: whoever writes looks after it has written
+	return l.logIsFree()
+}
+
+// logIsFree tells whether the log would write a round at once, and what a round would rest
+// on was written as it was decided.
+func (l *loop) logIsFree() bool {
+	switch len(l.flight) {
+	case 0:
+		return true
+	case mostInFlight:
+		return false
+	}
+	newest := l.flight[len(l.flight)-1]
+	return newest.written.Load() && newest.exact
+}
+
+// handOver gives the open turn to the log.
 func (l *loop) handOver() error {
 	t := l.opened
 	l.opened = nil
+	l.waits.Store(false)
 	t.stored.close()
 	if l.broken != nil {
 		return l.fail(t, l.broken)
 	}
 	if len(t.entries) == 0 {
-		return l.land(t, nil)
+		return l.land(t)
 	}
-	l.flight = t
-	l.rounds <- t.sealed(l.head)
+	l.flight = append(l.flight, t)
+	t.seal()
+	l.rounds <- t
 	t.fetch()
+	return nil
+}
+
+// touchDown takes in that the turn is on disk, or failed. Turns land in their order.
+func (l *loop) touchDown(t *turn) error {
+	t.down = true
+	for len(l.flight) > 0 && l.flight[0].down {
+		oldest := l.flight[0]
+		l.flight = slices.Delete(l.flight, 0, 1)
+		if err := l.land(oldest); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -38,38 +98,40 @@ func (l *loop) commit(t *turn) error {
 	if l.broken != nil {
 		return l.fail(t, l.broken)
 	}
-	var results []eventlog.Result
 	if len(t.entries) > 0 {
-		results = l.s.o.Log.Append(context.Background(), t.sealed(l.head))
+		t.seal()
+		t.take(l.s.o.Log.Append(context.Background(), t.out))
 	}
-	return l.land(t, results)
+	return l.land(t)
 }
 
 // land folds the turn into the views, publishes them and lets everybody know. What was
 // decided on top of the turn stands, or is decided again. Its error ends the scheduler.
-func (l *loop) land(t *turn, results []eventlog.Result) error {
-	l.flight = nil
-	if err := t.check(results); err != nil {
+func (l *loop) land(t *turn) error {
+	if err := t.check(); err != nil {
 		return l.fail(t, err)
 	}
-	changes, exact := t.applied(results)
+	changes := t.applied()
 	if err := l.s.o.Views.ApplyChanges(changes); err != nil {
 		return l.fail(t, fmt.Errorf("%w: fold what was appended: %w", eventlog.ErrUnknown, err))
 	}
 	if len(changes) > 0 {
-		n := l.s.o.Log.Head()
-		l.head, l.lastAt = n.Seq, task.Micros(n.At)
+		last := changes[len(changes)-1].Event
+		l.head, l.lastAt = last.Seq, last.At
 	}
-	l.noteFull(results)
-	l.answer(t, results)
+	l.noteFull(t.results)
+	l.answer(t)
+	for _, above := range l.flight {
+		above.restOff(t)
+	}
 	if next := l.opened; next != nil {
 		next.stored.close() // the views have moved
-		next.under = nil
+		next.restOff(t)
 		switch {
-		case !exact:
+		case !t.exact: // then it is the latest that was handed over
 			l.opened = l.decideAgain(next)
-		case len(next.entries) == 0: // its replies rest on what has just landed
-			l.answer(next, nil)
+		case next.under == nil && len(next.entries) == 0: // its replies rest on what has just landed
+			l.answer(next)
 			next.replies = emptied(next.replies)
 		}
 	}
@@ -77,11 +139,18 @@ func (l *loop) land(t *turn, results []eventlog.Result) error {
 	return nil
 }
 
+// restOff lets the turn rest on the views if it rested on one that has landed.
+func (t *turn) restOff(landed *turn) {
+	if t.under == landed {
+		t.under = nil
+	}
+}
+
 // answer tells everybody what became of the turn.
-func (l *loop) answer(t *turn, results []eventlog.Result) {
+func (l *loop) answer(t *turn) {
 	var rest error // what those get that have no entry but rest on those of the turn
 	for i := range t.entries {
-		e, err := &t.entries[i], results[i].Err
+		e, err := &t.entries[i], t.results[i].Err
 		if rest == nil {
 			rest = err
 		}
@@ -109,7 +178,12 @@ func (l *loop) tell(t *turn, e *entry, err error) {
 // fail answers everybody with the error that ends the scheduler.
 func (l *loop) fail(t *turn, err error) error {
 	l.s.failed.Store(true)
-	for ; t != nil; t, l.opened = l.opened, nil {
+	turns := append([]*turn{t}, l.flight...)
+	if l.opened != nil {
+		turns = append(turns, l.opened)
+	}
+	l.flight, l.opened = nil, nil
+	for _, t := range turns {
 		t.stored.close()
 		for i := range t.entries {
 			l.tell(t, &t.entries[i], err)
@@ -121,11 +195,22 @@ func (l *loop) fail(t *turn, err error) error {
 	return err
 }
 
+// take takes in what became of the entries.
+func (t *turn) take(results []eventlog.Result) {
+	t.results = results
+	for i := range results {
+		t.exact = t.exact && results[i].Err == nil && results[i].First == t.base+int64(t.entries[i].from)+1
+	}
+}
+
 // check says whether the results are ones the scheduler can go on with: appended, or
 // refused for lack of room with all that builds on it.
-func (t *turn) check(results []eventlog.Result) error {
+func (t *turn) check() error {
+	if t.err != nil {
+		return fmt.Errorf("append: %w", t.err)
+	}
 	var lost map[[16]byte]bool
-	for i, r := range results {
+	for i, r := range t.results {
 		if r.Err != nil && !noRoom(r.Err) {
 			return fmt.Errorf("append: %w", r.Err)
 		}
@@ -148,28 +233,23 @@ func (t *turn) check(results []eventlog.Result) error {
 
 // applied lists the changes that are on disk, with the seqs the log gave them, and
 // remembers the payloads that are likely to be asked for and the tasks that have ended.
-// exact tells that all are, with the seqs they were decided with.
-func (t *turn) applied(results []eventlog.Result) (changes []projection.Change, exact bool) {
-	exact = true
-	for i := range results {
-		exact = exact && results[i].Err == nil && results[i].First == t.base+int64(t.entries[i].from)+1
-	}
-	for i := range results {
-		if results[i].Err != nil {
+func (t *turn) applied() (changes []projection.Change) {
+	for i, r := range t.results {
+		if r.Err != nil {
 			continue
 		}
 		e := &t.entries[i]
 		for k := e.from; k < e.to; k++ {
-			t.note(&t.changes[k], results[i].First+int64(k-e.from))
+			t.note(&t.changes[k], r.First+int64(k-e.from))
 		}
-		if !exact {
+		if !t.exact {
 			changes = append(changes, t.changes[e.from:e.to]...)
 		}
 	}
-	if exact {
+	if t.exact {
 		changes = t.changes
 	}
-	return changes, exact
+	return changes
 }
 
 // note takes in that the change is on disk as event seq.

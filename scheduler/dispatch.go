@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // dispatch gives free slots to ready tasks, in order.
@@ -25,13 +27,13 @@ func (l *loop) dispatch(t *turn) {
 }
 
 // nextReady returns the task that is to start next, nil if there is none: the first of
-// those that the turn made ready, those that the turn in flight did, and those of
-// the views that neither has touched.
+// those that the turn made ready, those that the turns in flight did, and those of
+// the views that none of them has touched.
 func (l *loop) nextReady(t *turn) *task.Task {
 	knows := func(s *task.Task) bool { return l.s.o.Runner.Knows(s.Type) }
 	next := t.fresh.first(knows)
-	if t.under != nil {
-		other := t.under.fresh.first(func(s *task.Task) bool { return t.overlay[s.ID] == nil && knows(s) })
+	for under := t.under; under != nil; under = under.under {
+		other := under.fresh.first(func(s *task.Task) bool { return !t.touchedAbove(under, s.ID) && knows(s) })
 		if next == nil || other != nil && before(other, next) < 0 {
 			next = other
 		}
@@ -44,6 +46,16 @@ func (l *loop) nextReady(t *turn) *task.Task {
 		}
 	}
 	return next
+}
+
+// touchedAbove tells whether the turn, or one between it and under, has touched the task.
+func (t *turn) touchedAbove(under *turn, id ulid.ULID) bool {
+	for ; t != under; t = t.under {
+		if t.overlay[id] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // launch decides that the task starts; its handler runs once that is on disk.
@@ -69,9 +81,9 @@ func (l *loop) launched(starts []start, cold <-chan fetched, err error) {
 	var waiting []*attempt // by their place in starts
 	for i := range starts {
 		s := &starts[i]
-		var parameters []byte
+		parameters := s.node.parameters
 		if first := s.node.submitted; first != nil {
-			s.started.SubmitSeq, parameters = first.Seq, first.Payload
+			s.started.SubmitSeq = first.Seq
 		}
 		s.started.LastSeq = s.event.Seq
 		a := l.s.newAttempt(&s.started, s.node.stream)
@@ -114,7 +126,7 @@ func (s *Scheduler) fetch(starts []start) <-chan fetched {
 	var places []int
 	var seqs []int64
 	for i := range starts {
-		if starts[i].node.submitted == nil {
+		if starts[i].node.parameters == nil {
 			places, seqs = append(places, i), append(seqs, starts[i].started.SubmitSeq)
 		}
 	}

@@ -83,16 +83,15 @@ func (t *turn) addServer(name string, version int64, data []byte) {
 	e.to = len(t.records)
 }
 
-// sealed returns the entries as the log takes them after event head.
-func (t *turn) sealed(head int64) []eventlog.Entry {
+// seal makes of the entries what the log takes.
+func (t *turn) seal() {
 	t.out = t.out[:0]
 	for i := range t.entries {
 		e := &t.entries[i]
 		records := t.records[e.from:e.to:e.to]
 		t.out = append(t.out, eventlog.Entry{
 			Events: records, Reserve: e.reserve,
-			Expect: eventlog.Expect{Scope: records[0].Stream, LastSeq: head},
+			Expect: eventlog.Expect{Scope: records[0].Stream, LastSeq: t.base},
 		})
 	}
-	return t.out
 }

@@ -39,8 +39,10 @@ func (l *loop) takeInputs(t *turn, first *input) {
 	}
 	// Whoever is ready to ask gets to do so first: the round grows, and with it the number
 	// that share one sync. On an idle machine this costs nothing.
-	runtime.Gosched()
-	for more := true; more && t.size < turnEvents; {
+	if len(l.flight) == 0 {
+		runtime.Gosched()
+	}
+	for more := true; more && t.size < l.enough(); {
 		select {
 		case c := <-l.s.commands:
 			l.command(t, c)
@@ -48,6 +50,15 @@ func (l *loop) takeInputs(t *turn, first *input) {
 			more = false
 		}
 	}
+}
+
+// enough is how many events commands may add to the turn before it is handed over, or
+// waits to be.
+func (l *loop) enough() int {
+	if l.logIsFree() {
+		return l.s.early
+	}
+	return turnEvents
 }
 
 // receive takes from a report what is true whatever becomes of the turn, that the handler

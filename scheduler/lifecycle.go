@@ -142,7 +142,7 @@ func (l *loop) drain() error {
 func (l *loop) drainUntil(deadline time.Time) error {
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
-	for l.flight != nil || l.live > 0 && len(l.holders) > 0 && time.Now().Before(deadline) {
+	for len(l.flight) > 0 || l.live > 0 && len(l.holders) > 0 && time.Now().Before(deadline) {
 		if err := l.await(nil, timer.C); err != nil {
 			return err
 		}
@@ -155,8 +155,8 @@ func (l *loop) farewell() error {
 	if err := l.pass(&input{}); err != nil {
 		return err
 	}
-	if l.flight != nil {
-		if err := l.land(l.flight, <-l.landed); err != nil {
+	for len(l.flight) > 0 {
+		if err := l.touchDown(<-l.landed); err != nil {
 			return err
 		}
 	}

@@ -3,9 +3,10 @@ package scheduler
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"daybook/eventlog"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -42,11 +43,13 @@ type loop struct {
 	broken   error                  // the views could not be read: what was decided is not to be trusted
 	fullTill time.Time              // while the log is full: when to try again
 
-	flight *turn                  // the round that is being appended, nil when none is
-	opened *turn                  // the round that is being decided, nil when none is
-	spare  *turn                  // memory for the next one
-	rounds chan []eventlog.Entry  // to the goroutine that appends
-	landed chan []eventlog.Result // from it
+	flight []*turn       // rounds that are being appended, the oldest first
+	opened *turn         // the round that is being decided, nil when none is
+	spare  []*turn       // memory for the next ones
+	rounds chan *turn    // to the goroutines that append
+	wrote  chan struct{} // from them: a round was written, and somebody waits for that
+	waits  atomic.Bool   // the loop does
+	landed chan *turn    // from them: a round is on disk, or failed
 }
 
 func (l *loop) init(s *Scheduler) {
@@ -54,7 +57,7 @@ func (l *loop) init(s *Scheduler) {
 	l.ids = newIDSource()
 	l.seeds = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	l.holders = make(map[ulid.ULID]*attempt)
-	l.rounds, l.landed = make(chan []eventlog.Entry, 1), make(chan []eventlog.Result, 1)
+	l.rounds, l.wrote, l.landed = make(chan *turn, 1), make(chan struct{}, 1), make(chan *turn, mostInFlight)
 	s.boot = l.ids.next(task.MicrosOf(time.Now()))
 	l.start = task.Start{Boot: s.boot}
 }
@@ -64,11 +67,10 @@ func (l *loop) init(s *Scheduler) {
 // eventlog.ErrUnknown means that the log must be reopened. It can be called once.
 func (s *Scheduler) Run(ctx context.Context) error {
 	l := &s.loop
-	appended := make(chan struct{})
-	go func() {
-		defer close(appended)
-		l.appendRounds()
-	}()
+	var appending sync.WaitGroup
+	for range mostInFlight {
+		appending.Go(l.appendRounds)
+	}
 	err := l.begin()
 	if err == nil {
 		err = l.serve(ctx)
@@ -80,7 +82,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		s.failed.Store(true)
 	}
 	close(l.rounds)
-	<-appended
+	appending.Wait()
 	close(s.stopped)
 	for _, a := range l.holders {
 		a.end(errStopping)
@@ -105,9 +107,9 @@ func (l *loop) serve(ctx context.Context) error {
 // await waits for something to do and does it.
 func (l *loop) await(done <-chan struct{}, timer <-chan time.Time) error {
 	var first input
-	commands, nudge := l.s.commands, l.s.nudge
-	if l.flight != nil {
-		commands = nil
+	commands, reports, nudge := l.s.commands, l.s.reports, l.s.nudge
+	if len(l.flight) > 0 {
+		commands, reports = nil, nil
 		if l.opened != nil && l.opened.size >= turnEvents {
 			nudge = nil // the round is as large as it may be
 		}
@@ -115,13 +117,14 @@ func (l *loop) await(done <-chan struct{}, timer <-chan time.Time) error {
 	select {
 	case <-done:
 		return nil
-	case r := <-l.s.reports:
+	case r := <-reports:
 		first.kind, first.report = fromAttempt, r
 	case c := <-commands:
 		first.kind, first.request = fromOutside, c
 	case <-nudge:
-	case results := <-l.landed:
-		if err := l.land(l.flight, results); err != nil {
+	case <-l.wrote:
+	case t := <-l.landed:
+		if err := l.touchDown(t); err != nil {
 			return err
 		}
 	case <-timer:
@@ -129,20 +132,26 @@ func (l *loop) await(done <-chan struct{}, timer <-chan time.Time) error {
 	return l.pass(&first)
 }
 
-// pass decides what waits, and hands it over unless a round is being appended.
+// pass decides what waits, and hands it over if that may be.
 func (l *loop) pass(first *input) error {
-	if l.opened == nil {
-		l.opened = l.newTurn()
+	for {
+		if l.opened == nil {
+			l.opened = l.newTurn()
+		}
+		t := l.opened
+		t.tick()
+		l.takeInputs(t, first)
+		l.dispatch(t)
+		l.s.running.Store(int64(l.used))
+		if !l.mayHandOver() {
+			return nil
+		}
+		full := t.size >= l.s.early
+		if err := l.handOver(); err != nil || !full || len(l.s.commands) == 0 {
+			return err
+		}
+		first = &input{}
 	}
-	t := l.opened
-	t.tick()
-	l.takeInputs(t, first)
-	l.dispatch(t)
-	l.s.running.Store(int64(l.used))
-	if l.flight != nil {
-		return nil
-	}
-	return l.handOver()
 }
 
 // sleep is how long nothing is due by itself.
@@ -151,7 +160,7 @@ func (l *loop) sleep() time.Duration {
 	if due := l.s.o.Views.NextDue(); due != 0 && !l.s.draining.Load() && !l.shut() {
 		sleep = min(sleep, time.Until(due.Time()))
 	}
-	if l.s.full.Load() && l.flight == nil { // what is in flight tells whether there is room
+	if l.s.full.Load() && len(l.flight) == 0 { // what is in flight tells whether there is room
 		sleep = min(sleep, time.Until(l.fullTill))
 	}
 	return max(sleep, 0)

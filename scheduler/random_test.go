@@ -69,9 +69,10 @@ func (c *chaos) step() {
 	case 8, 9:
 		select {
 		case c.log.gate <- nil:
+			synctest.Wait()
 		default:
+			c.log.sync(c.r.IntN(2), nil)
 		}
-		synctest.Wait()
 	case 10:
 		c.log.full.Store(c.r.IntN(3) == 0)
 		c.log.reserve.Store(c.r.IntN(2) == 0)
@@ -149,6 +150,10 @@ func TestWhateverHappensNothingAcknowledgedIsLostAndNoSlotIsTakenTwice(t *testin
 			c := &chaos{b: b, log: log, r: rand.New(rand.NewPCG(seed, 1))}
 			b.does["T"] = c.run
 			log.holding.Store(true)
+			if seed%2 == 1 { // a round is written while another is synced
+				b.s.early = 1
+				log.syncs.Store(true)
+			}
 			for range 150 {
 				c.step()
 				if n := b.s.State().Running; n < 0 || n > slots {

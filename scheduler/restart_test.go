@@ -55,8 +55,16 @@ type fullLog struct {
 func (f *fullLog) HasRoom() bool { return !f.full.Load() }
 
 func (f *fullLog) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.Result {
+	results, sync := f.Stage(ctx, entries)
+	if err := sync(); err != nil {
+		panic(err) // a log in memory does not fail
+	}
+	return results
+}
+
+func (f *fullLog) Stage(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Result, func() error) {
 	if !f.full.Load() {
-		return f.Log.Append(ctx, entries)
+		return eventlog.Stage(ctx, f.Log, entries)
 	}
 	results := make([]eventlog.Result, len(entries))
 	for i, e := range entries {
@@ -67,7 +75,7 @@ func (f *fullLog) Append(ctx context.Context, entries []eventlog.Entry) []eventl
 		e.Expect = eventlog.Expect{} // one call has become several
 		results[i] = f.Log.Append(ctx, []eventlog.Entry{e})[0]
 	}
-	return results
+	return results, func() error { return nil }
 }
 
 func TestWhatRanWhenTheProcessDiedCountsAndRunsAgainAtOnce(t *testing.T) {

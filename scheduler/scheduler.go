@@ -2,8 +2,8 @@
 //
 // One goroutine, the loop, drains the commands that wait, decides each on the state
 // that the ones before it lead to, hands over all that follows to be appended with one
-// sync, folds it into the views and answers. While a round is being appended the next is
-// decided on top of it, never more than one ahead. Everything else (handlers, readers)
+// sync, folds it into the views and answers. While a round is synced the next may be
+// written, and another is decided on top of both. Everything else (handlers, readers)
 // runs beside it.
 package scheduler
 
@@ -92,8 +92,9 @@ type Scheduler struct {
 	boot ulid.ULID // of this life of the server
 
 	commands chan *request
-	nudge    chan struct{} // enough commands wait to be decided while a round is being appended
+	nudge    chan struct{} // enough commands or reports wait to be decided while a round is being appended
 	eager    int           // how many are enough
+	early    int           // events that a round must have to be written while another is synced
 	reports  chan report
 	stopped  chan struct{} // closed when the loop answers no more
 	waiters  waiters
@@ -107,9 +108,9 @@ type Scheduler struct {
 	loop loop // owned by the goroutine in Run
 }
 
-// eagerCommands is how many commands must wait, or how many tasks one must submit, for the
-// loop to be woken for them while a round is being appended: to be woken for each costs
-// more than is gained.
+// eagerCommands is how many commands or reports must wait, or how many tasks one command must
+// submit, for the loop to be woken for them while a round is being appended: to be woken
+// for each costs more than is gained.
 const eagerCommands = 16
 
 // commandQueue is how many commands may wait to be decided.
@@ -137,6 +138,7 @@ func New(o Options) (*Scheduler, error) {
 		commands: make(chan *request, commandQueue),
 		nudge:    make(chan struct{}, 1),
 		eager:    eagerCommands,
+		early:    earlyEvents,
 		reports:  make(chan report, o.Concurrency),
 		stopped:  make(chan struct{}),
 	}
@@ -235,12 +237,7 @@ func (s *Scheduler) enqueue(ctx context.Context, r *request) error {
 	}
 	select {
 	case s.commands <- r:
-		if len(s.commands) >= s.eager || len(r.submits) >= s.eager {
-			select {
-			case s.nudge <- struct{}{}:
-			default: // it is about to look
-			}
-		}
+		s.wake(max(len(s.commands), len(r.submits)))
 		return nil
 	default:
 	}
@@ -255,6 +252,17 @@ func (s *Scheduler) enqueue(ctx context.Context, r *request) error {
 		return ctx.Err()
 	case <-s.stopped:
 		return s.stopError()
+	}
+}
+
+// wake wakes the loop while a round is being appended if so many things to decide are enough.
+func (s *Scheduler) wake(waiting int) {
+	if waiting < s.eager {
+		return
+	}
+	select {
+	case s.nudge <- struct{}{}:
+	default: // it is about to look
 	}
 }
 

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"daybook/eventlog"
@@ -16,7 +17,7 @@ import (
 // sees what an earlier one led to. Nothing of it is real until it has landed.
 type turn struct {
 	l     *loop
-	under *turn       // the one in flight when this was opened, until it has landed
+	under *turn       // the latest in flight when this was opened, until it has landed
 	wall  task.Micros // the wall clock
 	now   task.Micros // the same, never below the latest event's time
 
@@ -44,13 +45,20 @@ type turn struct {
 	records []*eventlog.Event   // of all entries
 	changes []projection.Change // one for each record
 	out     []eventlog.Entry    // entries as the log takes them
+
+	written atomic.Bool       // it was written, or refused: results are there
+	results []eventlog.Result // of the entries; they hold once the turn is down
+	exact   bool              // all entries were written, with the seqs they were decided with
+	err     error             // of the sync
+	down    bool              // on disk, or failed
 }
 
 // node is a task as a turn leaves it.
 type node struct {
-	task      task.Task
-	stream    string
-	submitted *task.Event // its submission, when the turn has decided that
+	task       task.Task
+	stream     string
+	submitted  *task.Event // its submission, when the turn has decided that
+	parameters []byte      // of its submission, if that was not on disk when the turn looked
 	// soft tells that an entry touched it that may not use the reserve: what builds on it
 	// may not use it either, so that it cannot outlive it.
 	soft bool
@@ -70,15 +78,18 @@ const (
 
 // newTurn opens a turn on what is in flight or, when nothing is, on the views.
 func (l *loop) newTurn() *turn {
-	t := l.spare
-	if l.spare = nil; t == nil {
+	var t *turn
+	if n := len(l.spare); n > 0 {
+		t, l.spare = l.spare[n-1], l.spare[:n-1]
+	} else {
 		t = &turn{l: l, overlay: make(map[ulid.ULID]*node)}
 	}
-	t.under, t.base, t.now = l.flight, l.head, l.lastAt
-	if t.under != nil {
+	t.base, t.now = l.head, l.lastAt
+	if n := len(l.flight); n > 0 {
+		t.under = l.flight[n-1]
 		t.base, t.now = t.under.seq, t.under.now
 	}
-	t.seq = t.base
+	t.seq, t.exact = t.base, true
 	t.tick()
 	return t
 }
@@ -106,7 +117,9 @@ func (l *loop) recycle(t *turn) {
 	t.replies, t.ended, t.entries, t.out = emptied(t.replies), emptied(t.ended), emptied(t.entries), emptied(t.out)
 	t.records, t.changes = emptied(t.records), emptied(t.changes)
 	t.under, t.size = nil, 0
-	l.spare = t
+	t.written.Store(false)
+	t.results, t.err, t.down = nil, nil, false
+	l.spare = append(l.spare, t)
 }
 
 // emptied returns the slice without its values, and without its memory if that is long.
@@ -118,8 +131,8 @@ func emptied[S ~[]T, T any](s S) S {
 	return s[:0]
 }
 
-// over returns what the turn, or else the one it rests on, has made of the task; nil if
-// neither has touched it.
+// over returns what the turn, or else those it rests on, have made of the task; nil if
+// none has touched it.
 func (t *turn) over(id ulid.ULID) *node {
 	for ; t != nil; t = t.under {
 		if n := t.overlay[id]; n != nil {
@@ -173,7 +186,7 @@ func (t *turn) own(id ulid.ULID, state *task.Task) *node {
 	mine := t.nodes.one()
 	mine.task = *state
 	if n != nil {
-		mine.stream = n.stream
+		mine.stream, mine.parameters = n.stream, n.parameters
 	}
 	t.overlay[id] = mine
 	return mine
@@ -218,7 +231,7 @@ func (t *turn) add(n *node, id ulid.ULID, decided []task.Event) {
 			panic(fmt.Sprintf("scheduler: decided what cannot follow: %v", err))
 		}
 		if d.Type == task.EventSubmitted {
-			n.submitted = d
+			n.submitted, n.parameters = d, d.Payload
 		}
 		r := t.record(d.Payload)
 		r.At, r.Stream, r.Version, r.Type, r.V = int64(d.At), n.stream, d.Version, d.Type.String(), d.Type.SchemaVersion()
