@@ -48,15 +48,15 @@ func (l *Log) Stage(ctx context.Context, entries []eventlog.Entry) (results []ev
 	for {
 		batch := l.admit(entries, results, full)
 		if len(batch) == 0 {
-			return results, nothingToSync
+			return results, l.syncOf(nil)
 		}
 		err := l.commit(batch)
 		if err == nil {
-			return results, func() error { return l.sync(batch) }
+			return results, l.syncOf(batch)
 		}
 		l.takeBack(batch, err, results)
 		if full || !isFull(err) || !reserved(entries) {
-			return results, nothingToSync
+			return results, l.syncOf(nil)
 		}
 		full = true // what may use the reserve tries once more without the rest
 	}

@@ -6,13 +6,20 @@ import (
 	"daybook/eventlog"
 )
 
-// sync puts the batch on disk, and all else that was written before the sync began. Then the
-// witness says so, and readers see it. Batches are written while the ones before are
-// synced, so one sync may do for some of them.
-func (l *Log) sync(batch []*eventlog.Event) error {
+// syncOf returns the sync of a batch that was just written; mu is held. An empty batch
+// waits for those before it all the same: what was refused may rest on them.
+func (l *Log) syncOf(batch []*eventlog.Event) func() error {
+	upTo := l.written.Seq
+	return func() error { return l.sync(upTo, batch) }
+}
+
+// sync puts on disk what was written up to a seq, and all else that was written before the
+// sync began. Then the witness says so, and readers see it. Batches are written while the
+// ones before are synced, so one sync may do for some of them.
+func (l *Log) sync(upTo int64, batch []*eventlog.Event) error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
-	if l.Head().Seq >= batch[len(batch)-1].Seq {
+	if l.Head().Seq >= upTo {
 		return nil // another's sync has taken it along
 	}
 	err := l.Failed()
