@@ -245,8 +245,8 @@ func fileSize(path string) int64 {
 	return info.Size()
 }
 
-// Close waits for what is going on, closes the files and gives back the lock. A log that
-// has failed or is damaged is left on disk as it is.
+// Close waits for what is going on, syncs what is staged, closes the files and gives back the
+// lock. A log that has failed or is damaged is left on disk as it is.
 func (l *Log) Close() error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
@@ -258,7 +258,9 @@ func (l *Log) Close() error {
 	l.closed = true
 	var errs []error
 	if len(l.staged) > 0 && !l.stopped() {
-		errs = append(errs, l.publish(l.staged, l.written))
+		if err := l.publish(l.staged, l.written); err != nil {
+			errs = append(errs, l.fail(err))
+		}
 	}
 	if l.writer != nil && l.stopped() {
 		// The last connection to close folds the WAL into the database and deletes it,

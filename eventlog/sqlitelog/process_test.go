@@ -19,11 +19,17 @@ import (
 // that folder and prints each seq that was acknowledged, until it is killed.
 const childDir = "DAYBOOK_TEST_CHILD_DIR"
 
+// childStages is set for one that goes no further than to stage: see stageAndWait.
+const childStages = "DAYBOOK_TEST_CHILD_STAGES"
+
 func child(dir string) int {
 	log, err := Open(context.Background(), Options{Dir: dir})
 	if err != nil {
 		fmt.Println(err)
 		return 1
+	}
+	if os.Getenv(childStages) != "" {
+		return stageAndWait(log)
 	}
 	for {
 		if err := appendN(context.Background(), log, 1); err != nil {
@@ -34,12 +40,37 @@ func child(dir string) int {
 	}
 }
 
+// stageAndWait appends five events, stages two more and three more, says what is
+// acknowledged and waits to be killed.
+func stageAndWait(log *Log) int {
+	ctx := context.Background()
+	err := appendN(ctx, log, 5)
+	for _, n := range []int{2, 3} {
+		entry := eventlog.Entry{}
+		for range n {
+			entry.Events = append(entry.Events, one(log, false).Events...)
+		}
+		results, _ := log.Stage(ctx, []eventlog.Entry{entry})
+		err = errors.Join(err, results[0].Err)
+	}
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println(log.Head().Seq)
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	return 1
+}
+
 // startChild starts a process that appends to the log in dir, and returns when it has
 // acknowledged an event.
-func startChild(t *testing.T, dir string) (*exec.Cmd, *bufio.Scanner) {
+func startChild(t *testing.T, dir string, env ...string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childDir+"="+dir)
+	cmd.Env = append(append(os.Environ(), childDir+"="+dir), env...)
+	in, err := cmd.StdinPipe() // open as long as this process lives
+	must(t, err)
+	t.Cleanup(func() { _ = in.Close() })
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
@@ -92,6 +123,41 @@ func TestNothingAcknowledgedIsLostByAKill(t *testing.T) {
 			t.Errorf("round %d: %d events, %d were acknowledged, loss %+v, %v", round, n, acknowledged, log.Loss(), err)
 		}
 		must(t, log.Close())
+	}
+}
+
+// A kill between stage and sync leaves each stage whole or not at all, also where the power
+// fails with it and the end of the WAL was never written.
+func TestAKillBetweenStageAndSyncLeavesWholeStages(t *testing.T) {
+	dir := t.TempDir()
+	cmd, lines := startChild(t, dir, childStages+"=1")
+	if lines.Text() != "5" {
+		t.Fatalf("the other process says %q, want 5", lines.Text())
+	}
+	must(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	image := files(t, dir)
+	wal := image[logName+"-wal"]
+	found := make(map[int64]bool)
+	const cuts = 64
+	for cut := range cuts {
+		image[logName+"-wal"] = wal[:len(wal)*(cuts-cut)/cuts]
+		write(t, dir, image)
+		log, err := Open(t.Context(), Options{Dir: dir})
+		if errors.Is(err, ErrLoss) {
+			break // so much of the WAL had been synced
+		}
+		must(t, err)
+		n, err := scanAll(t.Context(), log)
+		if err != nil || n != log.Head().Seq || n != 5 && n != 7 && n != 10 {
+			t.Errorf("%d of %d bytes of the WAL: %d events, head %d: %v", len(image[logName+"-wal"]), len(wal), n, log.Head().Seq, err)
+		}
+		must(t, appendN(t.Context(), log, 1))
+		must(t, log.Close())
+		found[n] = true
+	}
+	if !found[5] || !found[7] || !found[10] {
+		t.Errorf("the log opened with %v events, want each of 5, 7 and 10", found)
 	}
 }
 
