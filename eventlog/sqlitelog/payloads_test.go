@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"daybook/eventlog"
@@ -70,4 +71,31 @@ func TestPayloadsOfAClosedLogSayThatItIsClosed(t *testing.T) {
 	if !errors.Is(err, eventlog.ErrClosed) {
 		t.Error(err)
 	}
+}
+
+func TestABodyThatComesWhileItIsReadIsNotDamaged(t *testing.T) {
+	log := open(t, Options{Dir: t.TempDir()})
+	var group sync.WaitGroup
+	const appends = 200
+	group.Go(func() {
+		seqs := make([]int64, appends)
+		for i := range seqs {
+			seqs[i] = int64(i + 1)
+		}
+		for log.Head().Seq < appends && !t.Failed() {
+			err := log.Payloads(t.Context(), seqs, func(_ int, _ []byte, err error) error {
+				if errors.Is(err, eventlog.ErrNotFound) {
+					return nil
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if err := appendN(t.Context(), log, appends); err != nil {
+		t.Error(err)
+	}
+	group.Wait()
 }
