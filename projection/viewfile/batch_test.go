@@ -2,7 +2,10 @@ package viewfile
 
 import (
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -71,4 +74,39 @@ func TestABatchLeavesLittleRoomToTheNext(t *testing.T) {
 	if n := len(w.changes.spare); n > spareChunks {
 		t.Fatalf("%d chunks are spare", n)
 	}
+}
+
+func TestABatchMakesNoTemporaryFile(t *testing.T) {
+	before := namelessFiles(t)
+	f := open(t, temp(t))
+	defer func() { ok(t, f.Close()) }()
+	rows := make([]Row, 3*nearRows)
+	makeRows(rows, 0)
+	b, err := f.Begin()
+	ok(t, err)
+	for i := range rows {
+		ok(t, b.Keep(&rows[i], Nowhere))
+		ok(t, b.Archive(&rows[i], InImage))
+	}
+	ok(t, b.flush())
+	if n := namelessFiles(t); n != before {
+		t.Errorf("%d files without a name are open, %d before the batch", n, before)
+	}
+	ok(t, b.Rollback())
+}
+
+// namelessFiles counts the open files of this process that have been deleted.
+func namelessFiles(t *testing.T) (n int) {
+	t.Helper()
+	const open = "/proc/self/fd"
+	files, err := os.ReadDir(open)
+	if err != nil {
+		t.Skip("the system does not list open files: ", err)
+	}
+	for _, file := range files {
+		if name, _ := os.Readlink(filepath.Join(open, file.Name())); strings.HasSuffix(name, " (deleted)") {
+			n++
+		}
+	}
+	return n
 }
