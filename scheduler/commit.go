@@ -76,7 +76,7 @@ func (l *loop) handOver() error {
 	l.flight = append(l.flight, t)
 	t.seal()
 	l.rounds <- t
-	t.fetch()
+	t.cold = l.s.fetch(t.starts)
 	return nil
 }
 
@@ -156,6 +156,9 @@ func (l *loop) answer(t *turn) {
 		}
 		l.tell(t, e, err)
 	}
+	if t.waiting != nil {
+		go runFetched(t.waiting, t.cold)
+	}
 	for _, reply := range t.replies {
 		reply(rest)
 	}
@@ -169,7 +172,7 @@ func (l *loop) tell(t *turn, e *entry, err error) {
 	case single:
 		e.after(err)
 	case started:
-		l.launched(t.starts[e.first:e.last], e.cold, err)
+		l.launched(t, e.first, e.last, err)
 	case reports:
 		l.settledBy(t.ends[e.first:e.last], err)
 	}

@@ -71,57 +71,42 @@ func (l *loop) launch(t *turn, state *task.Task) {
 	l.used++
 }
 
-// launched runs the handlers of the tasks that have started, or gives their slots back.
-// What the round did not submit itself comes from cold.
-func (l *loop) launched(starts []start, cold <-chan fetched, err error) {
+// launched runs the handlers of some of the turn's starts, or gives their slots back. What
+// the turn did not submit itself waits for its parameters.
+func (l *loop) launched(t *turn, from, to int, err error) {
 	if err != nil {
-		l.used -= len(starts)
+		l.used -= to - from
 		return
 	}
-	var waiting []*attempt // by their place in starts
-	for i := range starts {
-		s := &starts[i]
-		parameters := s.node.parameters
+	for i := from; i < to; i++ {
+		s := &t.starts[i]
 		if first := s.node.submitted; first != nil {
 			s.started.SubmitSeq = first.Seq
 		}
 		s.started.LastSeq = s.event.Seq
 		a := l.s.newAttempt(&s.started, s.node.stream)
-		a.parameters = parameters
+		a.parameters = s.node.parameters
 		l.holders[a.id] = a
 		l.live++
-		if parameters == nil && cold != nil {
-			if waiting == nil {
-				waiting = make([]*attempt, len(starts))
+		if a.parameters == nil && t.cold != nil {
+			if t.waiting == nil {
+				t.waiting = make([]*attempt, len(t.starts))
 			}
-			waiting[i] = a
+			t.waiting[i] = a
 			continue
 		}
 		go a.run()
-	}
-	if waiting != nil {
-		go runFetched(waiting, cold)
 	}
 }
 
 // fetched is the parameters of a task, nil if they could not be read.
 type fetched struct {
-	place int // in the starts of the entry
+	place int // in the starts of the turn
 	body  []byte
 }
 
-// fetch begins to read the parameters that starts of the turn need, while it is appended.
-// Those of a start that does not come about were read in vain.
-func (t *turn) fetch() {
-	for i := range t.entries {
-		if e := &t.entries[i]; e.kind == started {
-			e.cold = t.l.s.fetch(t.starts[e.first:e.last])
-		}
-	}
-}
-
 // fetch returns the parameters of those starts that were submitted earlier, as they are
-// read; nil if there are none.
+// read; nil if there are none. Those of a start that does not come about are read in vain.
 func (s *Scheduler) fetch(starts []start) <-chan fetched {
 	var places []int
 	var seqs []int64
@@ -145,13 +130,15 @@ func (s *Scheduler) fetch(starts []start) <-chan fetched {
 	return bodies
 }
 
-// runFetched runs each attempt as soon as it has its parameters. One whose parameters could
-// not be fetched tries once more, and reports why.
+// runFetched runs each attempt as soon as it has its parameters; their places are those of
+// the starts, with nil for those that need none. One whose parameters could not be fetched
+// tries once more, and reports why.
 func runFetched(attempts []*attempt, bodies <-chan fetched) {
 	for b := range bodies {
-		a := attempts[b.place]
-		attempts[b.place], a.parameters = nil, b.body
-		go a.run()
+		if a := attempts[b.place]; a != nil {
+			attempts[b.place], a.parameters = nil, b.body
+			go a.run()
+		}
 	}
 	for _, a := range attempts {
 		if a != nil {

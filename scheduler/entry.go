@@ -15,7 +15,6 @@ type entry struct {
 	from, to    int // in turn.records and turn.changes
 	first, last int // in turn.starts or turn.ends
 	after       func(error)
-	cold        <-chan fetched // parameters of what starts, read while the entry is appended; may be nil
 }
 
 type entryKind uint8

@@ -45,6 +45,8 @@ type turn struct {
 	records []*eventlog.Event   // of all entries
 	changes []projection.Change // one for each record
 	out     []eventlog.Entry    // entries as the log takes them
+	cold    <-chan fetched      // parameters of starts, read while the turn is appended; may be nil
+	waiting []*attempt          // for cold, by their places in starts; nil if none waits
 
 	written atomic.Bool       // it was written, or refused: results are there
 	results []eventlog.Result // of the entries; they hold once the turn is down
@@ -116,7 +118,7 @@ func (l *loop) recycle(t *turn) {
 	t.inputs, t.settled, t.starts, t.ends = emptied(t.inputs), emptied(t.settled), emptied(t.starts), emptied(t.ends)
 	t.replies, t.ended, t.entries, t.out = emptied(t.replies), emptied(t.ended), emptied(t.entries), emptied(t.out)
 	t.records, t.changes = emptied(t.records), emptied(t.changes)
-	t.under, t.size = nil, 0
+	t.under, t.size, t.cold, t.waiting = nil, 0, nil, nil
 	t.written.Store(false)
 	t.results, t.err, t.down = nil, nil, false
 	l.spare = append(l.spare, t)
