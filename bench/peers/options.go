@@ -30,7 +30,7 @@ func parse(arguments []string) (options, error) {
 	o := options{command: command(arguments)}
 	f := flag.NewFlagSet("peers", flag.ContinueOnError)
 	f.IntVar(&o.runs, "runs", 3, "how often each row is run; the table has medians")
-	f.IntVar(&o.job.Workers, "workers", 256, "handlers at the same time")
+	f.IntVar(&o.job.Workers, "workers", 512, "handlers at the same time")
 	f.IntVar(&o.job.Callers, "callers", 64, "callers that submit one by one")
 	f.IntVar(&o.job.Bulkers, "bulkers", 4, "callers that submit many tasks a call")
 	f.Float64Var(&o.job.Seconds, "seconds", 5, "how long each row of load takes")
