@@ -11,9 +11,9 @@ import (
 	"daybook/sqlite"
 )
 
-// pageSize is that of a new log. Full pages cost least when they are large, for each is
-// written with two calls; a lone event costs a page of each table. See docs/adr/0009.
-const pageSize = 16384
+// pageSize is that of a new log, in bytes. Full pages cost least when they are large, for
+// each is written with two calls; a lone event costs a page of each table. See docs/adr/0009.
+const pageSize = 8192
 
 // writer is the one connection that writes. It is used with Log.mu held.
 type writer struct {
