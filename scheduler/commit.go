@@ -28,10 +28,7 @@ func (l *loop) appendRounds() {
 		t.take(results)
 		t.written.Store(true)
 		if l.waits.Load() {
-			select {
-			case l.wrote <- struct{}{}:
-			default: // it is about to look
-			}
+			poke(l.wrote)
 		}
 		t.err = sync()
 		l.landed <- t

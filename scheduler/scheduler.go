@@ -257,12 +257,16 @@ func (s *Scheduler) enqueue(ctx context.Context, r *request) error {
 
 // wake wakes the loop while a round is being appended if so many things to decide are enough.
 func (s *Scheduler) wake(waiting int) {
-	if waiting < s.eager {
-		return
+	if waiting >= s.eager {
+		poke(s.nudge)
 	}
+}
+
+// poke fills a channel of one place: whoever is poked already is about to look.
+func poke(ch chan struct{}) {
 	select {
-	case s.nudge <- struct{}{}:
-	default: // it is about to look
+	case ch <- struct{}{}:
+	default:
 	}
 }
 

@@ -24,11 +24,7 @@ const roomToOpen = 1 << 20
 func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.Result {
 	results, sync := l.Stage(ctx, entries)
 	if err := sync(); err != nil {
-		for i := range results {
-			if results[i].Err == nil {
-				results[i] = eventlog.Result{Err: err}
-			}
-		}
+		refuseRest(results, err)
 	}
 	return results
 }
@@ -39,9 +35,7 @@ func (l *Log) Stage(ctx context.Context, entries []eventlog.Entry) (results []ev
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.ready(ctx); err != nil {
-		for i := range results {
-			results[i].Err = err
-		}
+		refuseRest(results, err)
 		return results, nothingToSync
 	}
 	full := !l.HasRoom()
@@ -172,6 +166,11 @@ func (l *Log) takeBack(batch []*eventlog.Event, err error, results []eventlog.Re
 		err = l.fail(err)
 	}
 	forget(batch)
+	refuseRest(results, err)
+}
+
+// refuseRest gives the error to the entries that have none.
+func refuseRest(results []eventlog.Result, err error) {
 	for i := range results {
 		if results[i].Err == nil {
 			results[i] = eventlog.Result{Err: err}

@@ -9,7 +9,7 @@ import (
 
 // Payload returns the body of event seq, checked against its hash. See eventlog.Log.
 func (l *Log) Payload(ctx context.Context, seq int64) ([]byte, error) {
-	if !l.reaches(seq) {
+	if !l.reaches(seq, l.Head().Seq) {
 		return nil, bodyError(seq, eventlog.ErrNotFound)
 	}
 	var found body
@@ -25,8 +25,8 @@ func (l *Log) Payload(ctx context.Context, seq int64) ([]byte, error) {
 	return found.bytes, nil
 }
 
-// reaches tells whether event seq is in the log.
-func (l *Log) reaches(seq int64) bool { return seq > l.base.Seq && seq <= l.Head().Seq }
+// reaches tells whether event seq is in the log that ends with head.
+func (l *Log) reaches(seq, head int64) bool { return seq > l.base.Seq && seq <= head }
 
 func bodyError(seq int64, err error) error {
 	if err == nil {

@@ -62,7 +62,7 @@ func (l *Log) bodies(ctx context.Context, seqs []int64) ([]body, error) {
 	head := l.Head().Seq // as of before the read: what comes meanwhile may be missing in it
 	err := l.reading(ctx, func(r *reader) error {
 		return r.bodiesOf(seqs, func(bytes []byte, err error) {
-			if seq := seqs[len(some)]; seq <= l.base.Seq || seq > head {
+			if !l.reaches(seqs[len(some)], head) {
 				bytes, err = nil, eventlog.ErrNotFound
 			}
 			some = append(some, body{bytes, err})

@@ -79,7 +79,7 @@ func (l *Log) Events(ctx context.Context, seqs []int64) ([]*eventlog.Event, erro
 	events := make([]*eventlog.Event, len(seqs))
 	var missing []int // indexes
 	for i, seq := range seqs {
-		if seq <= l.base.Seq || seq > head {
+		if !l.reaches(seq, head) {
 			return nil, fmt.Errorf("read event %d: %w", seq, eventlog.ErrNotFound)
 		}
 		if events[i] = l.ring.get(seq); events[i] == nil {

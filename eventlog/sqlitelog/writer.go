@@ -46,7 +46,7 @@ func openWriter(path string, fresh bool) (*writer, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	if err := w.sync(); err != nil { // what a process that was killed has written, or a new log
-		return nil, errors.Join(err, w.wal.Close(), c.Close())
+		return nil, errors.Join(err, w.close())
 	}
 	return w, nil
 }
