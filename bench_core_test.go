@@ -39,9 +39,13 @@ func (p probe) Run(context.Context, handler.Call) (any, error) {
 	return nil, nil
 }
 
-// runDaybook runs a Daybook with the probe until the benchmark ends.
+var tune = sync.OnceFunc(daybook.TuneMemory)
+
+// runDaybook runs a Daybook with the probe, in a process as that of the server, until the
+// benchmark ends.
 func runDaybook(b *testing.B, dir string, concurrency int, hit func()) *daybook.Daybook {
 	b.Helper()
+	tune()
 	d, err := daybook.Open(b.Context(), daybook.Options{Data: dir, Concurrency: concurrency, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		b.Fatal(err)

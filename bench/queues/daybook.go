@@ -83,6 +83,7 @@ func daybookOptions(j measure.Job) daybook.Options {
 }
 
 func openDaybook(ctx context.Context, j measure.Job, hits *measure.Hits) (measure.System, error) {
+	daybook.TuneMemory()
 	d, err := daybook.Open(ctx, daybookOptions(j))
 	if err != nil {
 		return nil, err
@@ -157,7 +158,7 @@ func (q *daybookQueue) Facts(ctx context.Context) (measure.Facts, error) {
 	return measure.Facts{
 		Synced:     true,
 		Durability: "synced before the answer: " + daybookDurability,
-		Settings:   fmt.Sprintf("%d slots, no polling; every event and payload is kept", q.workers),
+		Settings:   fmt.Sprintf("%d slots, no polling; memory as `daybook serve` sets it; every event and payload is kept", q.workers),
 		PIDs:       []int{os.Getpid()},
 	}, ctx.Err()
 }

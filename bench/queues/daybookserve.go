@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -16,14 +15,11 @@ import (
 	"daybook/bench/measure"
 )
 
-// serverGCPercent is what the daybook binary sets for its server.
-const serverGCPercent = 150
-
 // Serve is Daybook over HTTP until in ends. It writes its address to out, then the
 // times of starts of handlers in nanoseconds: the first, or all where the row wants
 // them. A line of in opens the gate for tasks.
 func Serve(ctx context.Context, j measure.Job, in io.Reader, out io.Writer) error {
-	debug.SetGCPercent(serverGCPercent)
+	daybook.TuneMemory()
 	d, err := daybook.Open(ctx, daybookOptions(j))
 	if err != nil {
 		return err

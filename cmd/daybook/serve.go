@@ -53,7 +53,7 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 	if err := c.checkAddr(ctx); err != nil {
 		return err
 	}
-	tuneMemory()
+	daybook.TuneMemory()
 	logger := c.logger(s)
 	bar := newRebuildBar(s)
 	server, err := openServer(ctx, serverOptions{

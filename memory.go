@@ -1,4 +1,4 @@
-package main
+package daybook
 
 import (
 	"io/fs"
@@ -11,25 +11,25 @@ import (
 )
 
 const (
-	// gcPercent lets the heap grow to this much over what is live before it is collected.
-	gcPercent = 150
 	// leastLimit is the smallest soft limit that is set: below it a limit costs more time
 	// than it saves memory.
 	leastLimit = 256 << 20
+	// mostInHugePages bounds what heapInHugePages is asked for: it takes 10 ms a GiB.
+	mostInHugePages = 1 << 30
 )
 
-// tuneMemory trades memory for fewer collections as long as there is memory: near three
-// quarters of what the machine, or the control group, allows it collects sooner. What GOGC
-// and GOMEMLIMIT in the environment say wins.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+// TuneMemory sets the memory of this process as `daybook serve` does: for a program that
+// does little else than run a Daybook, first in its main.
+//
+// Near three quarters of what the machine, or the control group, allows the heap is
+// collected sooner, unless GOMEMLIMIT or the program has set a limit. On Linux the kernel
+// may back the first GiB of the heap, or a quarter of the limit if that is less, with huge
+// pages.
+func TuneMemory() {
+	if limit := memoryLimit(os.DirFS("/")); limit > 0 && debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(limit)
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		if limit := memoryLimit(os.DirFS("/")); limit > 0 {
-			debug.SetMemoryLimit(limit)
-		}
-	}
+	heapInHugePages(int(min(debug.SetMemoryLimit(-1)/4, mostInHugePages)))
 }
 
 // memoryLimit is three quarters of the memory there is, at least leastLimit; 0 when nothing
