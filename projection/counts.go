@@ -57,6 +57,16 @@ func (c *counts) move(rec *record) bool {
 	return true
 }
 
+// live is how many tasks there are that have not ended.
+func (c *counts) live() (n int64) {
+	for f := range c.n {
+		if !task.Status(uint32(f) % statusSpan).Ended() {
+			n += c.n[f]
+		}
+	}
+	return n
+}
+
 // Count is how many tasks there are of one status, type and queue.
 type Count struct {
 	Status      task.Status

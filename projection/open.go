@@ -165,6 +165,7 @@ func (k *keeper) take(ctx context.Context, state *viewfile.State) error {
 		return fmt.Errorf("%w: %d counts of %d groups", viewfile.ErrUnusable, len(state.Counts), len(state.Groups))
 	}
 	copy(v.counts.n, state.Counts)
+	v.table = newTable(min(v.counts.live(), mostRoom))
 	v.windows, v.evicted, k.trimmed = windows, marks.horizon, marks.trimmed
 	k.indexed.Store(max(k.text.Through(), k.trimmed))
 	if err := k.loadImage(); err != nil {

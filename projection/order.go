@@ -26,7 +26,7 @@ const (
 
 // dueKey orders tasks: by rank (the priority, turned round), then due, then seq.
 type dueKey struct {
-	rank int64
+	rank int32
 	due  task.Micros
 	seq  int64
 	rec  *record
@@ -62,11 +62,11 @@ func newOrder() order {
 // put moves the record to where its task now belongs.
 func (o *order) put(rec *record) {
 	to, key := rec.belongs()
-	if to == rec.place && key == rec.key {
+	if to == rec.place && key == rec.key() {
 		return
 	}
 	o.remove(rec)
-	rec.place, rec.key = to, key
+	rec.place, rec.rank, rec.keyDue = to, key.rank, key.due
 	switch to {
 	case inReady:
 		o.ready.Load(key) // quick when it comes last, as most do
@@ -84,22 +84,25 @@ func (rec *record) belongs() (place, dueKey) {
 	t := &rec.task
 	switch t.Status {
 	case task.Running:
-		return inRunning, dueKey{}
+		return inRunning, dueKey{0, 0, t.SubmitSeq, rec}
 	case task.Pending:
 		if rec.due {
-			return inReady, dueKey{-int64(t.Priority), t.DueAt, t.SubmitSeq, rec}
+			return inReady, dueKey{-int32(t.Priority), t.DueAt, t.SubmitSeq, rec}
 		}
 		return inWaiting, dueKey{0, t.DueAt, t.SubmitSeq, rec}
 	}
-	return nowhere, dueKey{}
+	return nowhere, dueKey{0, 0, t.SubmitSeq, rec}
 }
+
+// key is the key that the record has where it lies; of no use where nothing is ordered.
+func (rec *record) key() dueKey { return dueKey{rec.rank, rec.keyDue, rec.task.SubmitSeq, rec} }
 
 func (o *order) remove(rec *record) {
 	switch rec.place {
 	case inReady:
-		o.ready.Delete(rec.key)
+		o.ready.Delete(rec.key())
 	case inWaiting:
-		o.waiting.Delete(rec.key)
+		o.waiting.Delete(rec.key())
 	case inRunning:
 		last := len(o.running) - 1
 		moved := o.running[last]
@@ -107,7 +110,7 @@ func (o *order) remove(rec *record) {
 		o.running[last] = nil
 		o.running = o.running[:last]
 	}
-	rec.place, rec.key = nowhere, dueKey{}
+	rec.place, rec.rank, rec.keyDue = nowhere, 0, 0
 }
 
 // settle tells readers what changed.

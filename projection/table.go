@@ -14,28 +14,28 @@ import (
 // record is a task in memory and what the views remember about it.
 type record struct {
 	task  task.Task
+	trail trail  // where its events lie
 	group uint32 // of its type and queue, see counts
 	facet uint32 // where it is counted
-	trail trail  // where its events lie
+	slot  uint32 // in the table
+	lined uint8  // which of table.lines has it
+	gone  bool   // it has left memory: the slot is free
 
-	// since is when the task became free to start: it was due and pending. Its wait is
-	// counted from here. Meaningful while it is pending.
-	since task.Micros
 	// due tells that the task is ready: it was due when the event that made it wait was
 	// written, or Promote has found it due since. Meaningful while it is pending.
 	due bool
+	// since is when the task became free to start: it was due and pending. Its wait is
+	// counted from here. Meaningful while it is pending.
+	since task.Micros
 
-	place place  // in order
-	lane  int32  // in order.running, while place is inRunning
-	key   dueKey // in order.ready or order.waiting, while place says so
+	place  place          // in order
+	filed  viewfile.Place // where the file has it
+	lane   int32          // in order.running, while place is inRunning
+	rank   int32          // in order.ready or order.waiting, while place says so: see key
+	keyDue task.Micros    // there as well
 
-	slot  uint32 // in the table
-	lined uint8  // which of table.lines has it
 	batch uint64 // the latest batch that touched it
-	gone  bool   // it has left memory: the slot is free
-
-	dirty uint64         // the checkpoint that is to write it; 0 = the file has it as it is
-	filed viewfile.Place // where the file has it
+	dirty uint64 // the checkpoint that is to write it; 0 = the file has it as it is
 }
 
 const slabSize = 512
@@ -64,6 +64,7 @@ type table struct {
 	lines [2]*btree.BTreeG[line] // what waits, and what runs or has ended: it is found beside any number that waits
 }
 
+// newTable makes room for so many tasks, which may become more.
 func newTable(tasks int64) table {
 	t := table{slots: make(map[ulid.ULID]uint32, tasks)}
 	for i := range t.lines {

@@ -1,13 +1,16 @@
 package projection
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // trail says where the events of a task lie after its first one: for each the distance
 // from the one before, as a varint. Few tasks have more than fit without an allocation.
 type trail struct {
 	inline [14]byte
 	used   uint8
-	long   []byte // all of it, once it does not fit
+	long   *[]byte // all of it, once it does not fit
 }
 
 // add appends the distance of the next event from the one before, at least 1.
@@ -19,15 +22,16 @@ func (t *trail) add(distance int64) {
 			t.used += uint8(copy(t.inline[t.used:], b))
 			return
 		}
-		t.long = append(make([]byte, 0, 4*len(t.inline)), t.inline[:t.used]...)
+		long := append(make([]byte, 0, 4*len(t.inline)), t.inline[:t.used]...)
+		t.long = &long
 	}
-	t.long = binary.AppendUvarint(t.long, uint64(distance))
+	*t.long = binary.AppendUvarint(*t.long, uint64(distance))
 }
 
 // bytes is the trail as it is kept in a file. It is only good until the next add.
 func (t *trail) bytes() []byte {
 	if t.long != nil {
-		return t.long
+		return *t.long
 	}
 	return t.inline[:t.used]
 }
@@ -39,7 +43,8 @@ func (t *trail) set(b []byte) {
 		t.used = uint8(copy(t.inline[:], b))
 		return
 	}
-	t.long = append(t.long, b...)
+	long := bytes.Clone(b)
+	t.long = &long
 }
 
 // seqsOf lists the seqs of a trail that begins at first.

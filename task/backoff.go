@@ -32,9 +32,9 @@ func ParseBackoffKind(name string) (BackoffKind, bool) {
 
 // Backoff is how long to wait after a failed attempt.
 type Backoff struct {
-	Kind BackoffKind
 	Base Micros // wait after the first failure, 0 … 86,400 s
 	Max  Micros // no wait is longer, Base … 604,800 s
+	Kind BackoffKind
 	// NoJitter gives the full wait each time; without it the wait is drawn evenly
 	// from 0 to the full one, so that tasks which failed together do not return together.
 	NoJitter bool

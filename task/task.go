@@ -14,16 +14,21 @@ type Task struct {
 	ID       ulid.ULID
 	Type     string
 	Queue    string
-	Status   Status
 	Priority int
 	Tags     []string // shared between copies, never changed in place
+
+	// The small ones stand together, for each task that waits is in memory.
+	Status          Status
+	Code            Code // of the latest failure; CodeNone after success or a retry
+	Retrying        bool // pending, and DueAt is the end of a backoff
+	CancelRequested bool // running, and asked to stop
+	Erased          bool
 
 	CreatedAt   Micros
 	StartedAt   Micros // of the latest attempt; 0 before the first
 	CompletedAt Micros // 0 until it has ended
 	RunAt       Micros // as asked for at submission or by a snooze; 0 = at once
 	DueAt       Micros // a pending task may start from here on
-	Retrying    bool   // pending, and DueAt is the end of a backoff
 
 	Attempt     int // attempts that cost something; never resets
 	AttemptBase int // Attempt when the task was last sent round by a person
@@ -31,17 +36,14 @@ type Task struct {
 	Backoff     Backoff
 	Timeout     Micros
 
-	Fence           int64 // version of the task.started that holds it; 0 unless running
-	LastFence       int64 // the latest Fence ever given
-	RefusedFence    int64 // the highest fence whose late result was refused
-	CancelRequested bool  // running, and asked to stop
-	Boot            ulid.ULID
-	Worker          string
-	LeaseSeconds    int
+	Fence        int64 // version of the task.started that holds it; 0 unless running
+	LastFence    int64 // the latest Fence ever given
+	RefusedFence int64 // the highest fence whose late result was refused
+	Boot         ulid.ULID
+	Worker       string
+	LeaseSeconds int
 
-	Progress int  // hundredths of a percent
-	Code     Code // of the latest failure; CodeNone after success or a retry
-	Erased   bool
+	Progress int // hundredths of a percent
 
 	IdempotencyKey string
 	RequestHash    [32]byte

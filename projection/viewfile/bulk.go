@@ -1,9 +1,6 @@
 package viewfile
 
-import (
-	"database/sql/driver"
-	"errors"
-)
+import "errors"
 
 // StartBulk begins a rebuild of an empty file: until EndBulk nothing waits for the
 // disk, and the file is marked as not complete, so that Open refuses it if the
@@ -65,25 +62,4 @@ func (w *writer) doAll(statements ...string) error {
 		}
 	}
 	return nil
-}
-
-// Image calls fn for every task of the image in the order of submission. The Row is
-// used again for the next one: fn must not keep it, but may keep its slices and text.
-// It is for the goroutine that writes, between batches.
-func (f *File) Image(fn func(*Row) error) error {
-	groups := *f.groups.Load()
-	var stop error
-	var r Row
-	err := f.write.each("SELECT seq, id, body FROM image ORDER BY seq", 3, func(v []driver.Value) error {
-		seq := intOf(v[0])
-		if err := decodeBody(&r, seq, bytesOf(v[1]), bytesOf(v[2]), groups); err != nil {
-			return err
-		}
-		stop = fn(&r)
-		return stop
-	})
-	if stop != nil {
-		return stop
-	}
-	return fail("read image", err)
 }

@@ -69,6 +69,7 @@ type writer struct {
 
 	begin, commit, rollback       statement
 	putGroup, putState            statement
+	image                         *sqlite.Query
 	putImage, dropImage           *sqlite.Rows
 	putArchive, putArchives       *sqlite.Rows
 	dropArchive, getArchive       statement
@@ -128,6 +129,9 @@ func (w *writer) prepareRows() (err error) {
 		if err == nil {
 			*rows, err = w.conn.PrepareRows(sql, kinds)
 		}
+	}
+	if w.image, err = w.conn.PrepareQuery(imageSQL, "ibb"); err != nil {
+		return err
 	}
 	prepare(&w.putImage, "INSERT OR REPLACE INTO image (seq, id, body) VALUES (?, ?, ?)", "ibb")
 	prepare(&w.dropImage, "DELETE FROM image WHERE seq = ? + 0", "i")
