@@ -10,13 +10,9 @@ import (
 	"strings"
 )
 
-const (
-	// leastLimit is the smallest soft limit that is set: below it a limit costs more time
-	// than it saves memory.
-	leastLimit = 256 << 20
-	// mostInHugePages bounds what heapInHugePages is asked for: it takes 10 ms a GiB.
-	mostInHugePages = 1 << 30
-)
+// leastLimit is the smallest soft limit that is set: below it a limit costs more time than it
+// saves memory.
+const leastLimit = 256 << 20
 
 // TuneMemory sets the memory of this process as `daybook serve` does: for a program that
 // does little else than run a Daybook, first in its main.
