@@ -1,6 +1,9 @@
 package daybook
 
 import (
+	"math"
+	"os"
+	"runtime/debug"
 	"testing"
 	"testing/fstest"
 )
@@ -28,6 +31,22 @@ func TestTheMemoryLimitIsThreeQuartersOfWhatThereIs(t *testing.T) {
 	} {
 		if got := memoryLimit(c.machine); got != c.want {
 			t.Errorf("%s: %d, not %d", name, got, c.want)
+		}
+	}
+}
+
+func TestTuneMemorySetsTheLimitUnlessOneIsSet(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	t.Cleanup(func() { debug.SetMemoryLimit(before) })
+	machine := memoryLimit(os.DirFS("/"))
+	if machine == 0 {
+		machine = math.MaxInt64 // nothing tells how much memory there is
+	}
+	for set, want := range map[int64]int64{math.MaxInt64: machine, 300 << 20: 300 << 20} {
+		debug.SetMemoryLimit(set)
+		TuneMemory()
+		if got := debug.SetMemoryLimit(-1); got != want {
+			t.Errorf("%d was set, and %d is; want %d", set, got, want)
 		}
 	}
 }

@@ -7,25 +7,31 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"daybook"
 )
 
 func TestTheServerSetsItsMemoryAndTheEnvironmentWins(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells how much memory there is")
 	}
-	var machine int64 // the first server says what the limit is that nobody set
+	before := debug.SetMemoryLimit(math.MaxInt64) // as if nobody had set one
+	daybook.TuneMemory()
+	machine := debug.SetMemoryLimit(before)
 	for _, c := range []struct {
-		env   []string
-		limit int64
+		env         []string
+		limit, gogc int64
 	}{
-		{[]string{"GOMEMLIMIT="}, 0},
-		{[]string{"GOMEMLIMIT=1GiB"}, 1 << 30},
-		{[]string{"GOMEMLIMIT=300MiB"}, 300 << 20},
+		{[]string{"GOMEMLIMIT=", "GOGC="}, machine, 100},
+		{[]string{"GOMEMLIMIT=1GiB", "GOGC="}, 1 << 30, 100},
+		{[]string{"GOMEMLIMIT=", "GOGC=50"}, machine, 50},
+		{[]string{"GOMEMLIMIT=300MiB", "GOGC=150"}, 300 << 20, 150},
 	} {
 		p, err := startServer(t.TempDir(), append(os.Environ(), c.env...), "--addr", freeAddr(t), "--data", "data", "--quiet")
 		if err != nil {
@@ -36,16 +42,8 @@ func TestTheServerSetsItsMemoryAndTheEnvironmentWins(t *testing.T) {
 			t.Fatal(err)
 		}
 		said := scrape(t, p.url)
-		if machine == 0 {
-			if machine = int64(said["go_gc_gomemlimit_bytes"]); machine > 1<<50 {
-				t.Fatal("a server has no limit unless one is set")
-			}
-		}
-		if c.limit == 0 {
-			c.limit = machine
-		}
-		if said["go_gc_gomemlimit_bytes"] != float64(c.limit) {
-			t.Errorf("%v: the limit is %v", c.env, said["go_gc_gomemlimit_bytes"])
+		if said["go_gc_gomemlimit_bytes"] != float64(c.limit) || said["go_gc_gogc_percent"] != float64(c.gogc) {
+			t.Errorf("%v: limit %v, GOGC %v", c.env, said["go_gc_gomemlimit_bytes"], said["go_gc_gogc_percent"])
 		}
 		if got, want := inHugePages(t, p.cmd.Process.Pid), min(c.limit/4, 64<<20)-2<<20; got < want {
 			t.Errorf("%v: %d bytes may be in huge pages, not %d", c.env, got, want)
