@@ -82,6 +82,10 @@ bench: ## Run the benchmarks that match BENCH; results go to bench.out/
 bench-compare: ## Print what changed since BASE, a commit or a file of results
 	$(REGRESS) compare -bench '$(BENCH)' -packages '$(BENCHPKG)' -benchtime $(BENCHTIME) -count $(BENCHCOUNT) '$(BASE)'
 
+.PHONY: profile
+profile: ## Print what each stage of the hot path costs a task; profiles go to profile.out/
+	$(GO) run -C tools ./hotpath $(PROFILE)
+
 .PHONY: bench-curves
 bench-curves: ## Measure and draw costs over 1,000 to MAX (1000000) tasks
 	$(GO) test -run '^TestCostCurves$$' -count=1 -timeout 8h -v . -args -curves $(or $(MAX),1000000)
@@ -92,4 +96,4 @@ bench-peers: ## Measure Daybook beside other task queues (WRITE=1: into the docs
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin bench.out
+	rm -rf bin bench.out profile.out

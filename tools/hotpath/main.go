@@ -1,0 +1,160 @@
+// Command hotpath profiles benchmarks that submit and run tasks, and prints, in Markdown,
+// what each stage of the hot path costs a task: processor time, allocations, and where
+// goroutines wait for each other.
+//
+//	hotpath                                      the two benchmarks that the docs show
+//	hotpath -bench NAME -package DIR -tasks N    another one
+//
+// Each benchmark runs three times: for the processor time, for the allocations, and for
+// the waits, so that no profile slows what another measures. The profiles, and the test
+// binary that `go tool pprof` wants with them, stay in profile.out/.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "hotpath:", err)
+		os.Exit(1)
+	}
+}
+
+// subject is a benchmark and how many tasks it is to do.
+type subject struct {
+	bench, pkg string
+	tasks      int
+}
+
+var usual = []subject{
+	{"BenchmarkRunByBatches", ".", 300_000},
+	{"BenchmarkTasksOverHTTP", "./api", 100_000},
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	var s subject
+	flags := flag.NewFlagSet("hotpath", flag.ContinueOnError)
+	flags.StringVar(&s.bench, "bench", "", "the benchmark; without it, those that the docs show")
+	flags.StringVar(&s.pkg, "package", ".", "the package it is in")
+	flags.IntVar(&s.tasks, "tasks", 100_000, "how many tasks it does: its b.N")
+	tree := flags.String("tree", "..", "folder of the module")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 || s.tasks < 1 {
+		return errors.New("usage: hotpath [-bench NAME] [-package DIR] [-tasks N]; -tasks is at least 1")
+	}
+	subjects := usual
+	if s.bench != "" {
+		subjects = []subject{s}
+	}
+	for _, s := range subjects {
+		p, err := newProfiler(ctx, *tree, s)
+		if err == nil {
+			err = p.report(ctx, out)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.bench, err)
+		}
+	}
+	return nil
+}
+
+// profiler profiles one benchmark.
+type profiler struct {
+	subject
+	tree, dir string // of the module, of the profiles; both absolute
+	pprof     string // its path: to ask the go command each time takes longer than pprof itself
+}
+
+func newProfiler(ctx context.Context, tree string, s subject) (*profiler, error) {
+	tree, err := filepath.Abs(tree)
+	if err != nil {
+		return nil, err
+	}
+	p := &profiler{subject: s, tree: tree, dir: filepath.Join(tree, "profile.out", strings.Trim(s.bench, "^$"))}
+	path, err := p.tool(ctx, "go", "tool", "-n", "pprof")
+	if err != nil {
+		return nil, err
+	}
+	p.pprof = strings.TrimSpace(path)
+	return p, os.MkdirAll(p.dir, 0o755)
+}
+
+func (p *profiler) file(name string) string { return filepath.Join(p.dir, name) }
+
+// measure runs the benchmark with the flags of a profile.
+func (p *profiler) measure(ctx context.Context, flags ...string) (string, error) {
+	args := append([]string{
+		"go", "test", "-run", "^$", "-bench", p.bench, "-benchtime", strconv.Itoa(p.tasks) + "x", "-o", p.file("test"),
+	}, flags...)
+	said, err := p.tool(ctx, append(args, p.pkg)...)
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(said) {
+		if strings.HasPrefix(line, "Benchmark") && strings.Contains(line, "ns/op") {
+			return strings.Join(strings.Fields(line), " "), nil
+		}
+	}
+	return "", fmt.Errorf("there is no such benchmark in %s", p.pkg)
+}
+
+// tool runs a command in the tree and returns what it says.
+func (p *profiler) tool(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Dir = p.tree
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	said, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s%s", strings.Join(args, " "), err, said, errs.String())
+	}
+	return string(said), nil
+}
+
+// total is the line of pprof that says how much of a profile matched.
+var total = regexp.MustCompile(`(?m)^Showing nodes accounting for ([0-9.]+)[a-zA-Z]*, .* of ([0-9.]+)[a-zA-Z]* total`)
+
+// share asks pprof how much of a profile has a frame that matches focus and none that
+// matches ignore, in the unit of the index: nanoseconds, objects or bytes.
+func (p *profiler) share(ctx context.Context, profile, index, focus, ignore string) (matched, all float64, err error) {
+	args := []string{p.pprof, "-top", "-nodefraction=0", "-nodecount=1000000", "-sample_index=" + index, "-unit=" + units[index]}
+	if focus != "" {
+		args = append(args, "-focus="+focus)
+	}
+	if ignore != "" {
+		args = append(args, "-ignore="+ignore)
+	}
+	said, err := p.tool(ctx, append(args, p.file("test"), p.file(profile))...)
+	if err != nil {
+		return 0, 0, err
+	}
+	found := total.FindStringSubmatch(said)
+	if found == nil {
+		return 0, 0, fmt.Errorf("pprof said nothing of a total: %.500q", said)
+	}
+	matched, err = strconv.ParseFloat(found[1], 64)
+	if err != nil {
+		return 0, 0, err
+	}
+	all, err = strconv.ParseFloat(found[2], 64)
+	return matched, all, err
+}
+
+var units = map[string]string{"cpu": "ns", "alloc_objects": "count", "alloc_space": "B"}
