@@ -107,12 +107,19 @@ func (p *profiler) measure(ctx context.Context, flags ...string) (string, error)
 	if err != nil {
 		return "", err
 	}
+	var results []string
 	for line := range strings.Lines(said) {
 		if strings.HasPrefix(line, "Benchmark") && strings.Contains(line, "ns/op") {
-			return strings.Join(strings.Fields(line), " "), nil
+			results = append(results, strings.Join(strings.Fields(line), " "))
 		}
 	}
-	return "", fmt.Errorf("there is no such benchmark in %s", p.pkg)
+	switch len(results) {
+	case 0:
+		return "", fmt.Errorf("there is no such benchmark in %s", p.pkg)
+	case 1:
+		return results[0], nil
+	}
+	return "", fmt.Errorf("name one of these, not all:\n%s", strings.Join(results, "\n"))
 }
 
 // tool runs a command in the tree and returns what it says.

@@ -136,7 +136,7 @@ func between(text, from, to string) string {
 	return found
 }
 
-func TestABenchmarkThatIsNotThereIsAnError(t *testing.T) {
+func TestOneBenchmarkMustBeNamed(t *testing.T) {
 	p, err := newProfiler(t.Context(), t.TempDir(), subject{"BenchmarkNone", ".", 1})
 	if err != nil {
 		t.Fatal(err)
@@ -148,6 +148,14 @@ func TestABenchmarkThatIsNotThereIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := p.measure(t.Context()); err == nil || !strings.Contains(err.Error(), "no such benchmark") {
+		t.Error(err)
+	}
+	two := "package none\n\nimport \"testing\"\n\nfunc BenchmarkA(*testing.B) {}\n\nfunc BenchmarkB(*testing.B) {}\n"
+	if err := os.WriteFile(filepath.Join(p.tree, "none_test.go"), []byte(two), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.bench = "Benchmark"
+	if _, err := p.measure(t.Context()); err == nil || !strings.Contains(err.Error(), "name one of these") {
 		t.Error(err)
 	}
 	if err := run(t.Context(), []string{"-tasks", "0"}, nil); err == nil {
