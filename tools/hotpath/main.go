@@ -17,23 +17,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"daybook/tools/command"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "hotpath:", err)
-		os.Exit(1)
-	}
-}
+func main() { command.Main("hotpath", run) }
 
 // subject is a benchmark and how many tasks it is to do.
 type subject struct {
@@ -87,12 +79,11 @@ func newProfiler(ctx context.Context, tree string, s subject) (*profiler, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &profiler{subject: s, tree: tree, dir: filepath.Join(tree, "profile.out", strings.Trim(s.bench, "^$"))}
-	path, err := p.tool(ctx, "go", "tool", "-n", "pprof")
+	pprof, err := command.Output(ctx, tree, "go", "tool", "-n", "pprof")
 	if err != nil {
 		return nil, err
 	}
-	p.pprof = strings.TrimSpace(path)
+	p := &profiler{subject: s, tree: tree, dir: filepath.Join(tree, "profile.out", strings.Trim(s.bench, "^$")), pprof: pprof}
 	return p, os.MkdirAll(p.dir, 0o755)
 }
 
@@ -101,9 +92,9 @@ func (p *profiler) file(name string) string { return filepath.Join(p.dir, name) 
 // measure runs the benchmark with the flags of a profile.
 func (p *profiler) measure(ctx context.Context, flags ...string) (string, error) {
 	args := append([]string{
-		"go", "test", "-run", "^$", "-bench", p.bench, "-benchtime", strconv.Itoa(p.tasks) + "x", "-o", p.file("test"),
+		"test", "-run", "^$", "-bench", p.bench, "-benchtime", strconv.Itoa(p.tasks) + "x", "-o", p.file("test"),
 	}, flags...)
-	said, err := p.tool(ctx, append(args, p.pkg)...)
+	said, err := command.Output(ctx, p.tree, "go", append(args, p.pkg)...)
 	if err != nil {
 		return "", err
 	}
@@ -122,33 +113,20 @@ func (p *profiler) measure(ctx context.Context, flags ...string) (string, error)
 	return "", fmt.Errorf("name one of these, not all:\n%s", strings.Join(results, "\n"))
 }
 
-// tool runs a command in the tree and returns what it says.
-func (p *profiler) tool(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Dir = p.tree
-	var errs strings.Builder
-	cmd.Stderr = &errs
-	said, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s: %w\n%s%s", strings.Join(args, " "), err, said, errs.String())
-	}
-	return string(said), nil
-}
-
 // total is the line of pprof that says how much of a profile matched.
 var total = regexp.MustCompile(`(?m)^Showing nodes accounting for ([0-9.]+)[a-zA-Z]*, .* of ([0-9.]+)[a-zA-Z]* total`)
 
 // share asks pprof how much of a profile has a frame that matches focus and none that
 // matches ignore, in the unit of the index: nanoseconds, objects or bytes.
 func (p *profiler) share(ctx context.Context, profile, index, focus, ignore string) (matched, all float64, err error) {
-	args := []string{p.pprof, "-top", "-nodefraction=0", "-nodecount=1000000", "-sample_index=" + index, "-unit=" + units[index]}
+	args := []string{"-top", "-nodefraction=0", "-nodecount=1000000", "-sample_index=" + index, "-unit=" + units[index]}
 	if focus != "" {
 		args = append(args, "-focus="+focus)
 	}
 	if ignore != "" {
 		args = append(args, "-ignore="+ignore)
 	}
-	said, err := p.tool(ctx, append(args, p.file("test"), p.file(profile))...)
+	said, err := command.Output(ctx, p.tree, p.pprof, append(args, p.file("test"), p.file(profile))...)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"daybook/tools/command"
 )
 
 // stage is a part of the hot path: what has one of these functions on its stack and none
@@ -42,11 +44,14 @@ func pattern(of ...stage) string {
 	return strings.Join(all, "|")
 }
 
-// rest is what has none of them on its stack.
-const rest = "Go: collector, scheduler of goroutines; the rest"
-
-// cost is what a stage took of the whole benchmark.
+// cost is what a part took of the whole benchmark.
 type cost struct{ cpu, objects, bytes float64 } // ns, number, bytes
+
+// row is a line of the table.
+type row struct {
+	name string
+	cost
+}
 
 // report profiles the benchmark and prints what was found.
 func (p *profiler) report(ctx context.Context, out io.Writer) error {
@@ -61,12 +66,12 @@ func (p *profiler) report(ctx context.Context, out io.Writer) error {
 		"-mutexprofile", p.file("mutex"), "-mutexprofilefraction", "1"); err != nil {
 		return err
 	}
-	costs, all, err := p.costs(ctx)
+	rows, err := p.rows(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "`%s`\n\n", line)
-	p.table(out, costs, all)
+	p.table(out, rows)
 	for _, w := range []struct{ profile, title string }{
 		{"block", "waits for a channel, a lock or a group"}, {"mutex", "has others wait for its lock"},
 	} {
@@ -77,17 +82,18 @@ func (p *profiler) report(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// costs returns what each of the stages took, then the rest, and what all took.
-func (p *profiler) costs(ctx context.Context) (costs []cost, all cost, err error) {
+// rows returns what each of the stages took, then what has none of them on its stack, then
+// all.
+func (p *profiler) rows(ctx context.Context) (rows []row, err error) {
 	for i, s := range stages {
-		c, whole, err := p.cost(ctx, pattern(s), pattern(stages[:i]...))
+		c, _, err := p.cost(ctx, pattern(s), pattern(stages[:i]...))
 		if err != nil {
-			return nil, cost{}, err
+			return nil, err
 		}
-		costs, all = append(costs, c), whole
+		rows = append(rows, row{s.name, c})
 	}
-	c, _, err := p.cost(ctx, "", pattern(stages...))
-	return append(costs, c), all, err
+	rest, all, err := p.cost(ctx, "", pattern(stages...))
+	return append(rows, row{"Go: collector, scheduler of goroutines; the rest", rest}, row{"all", all}), err
 }
 
 func (p *profiler) cost(ctx context.Context, focus, ignore string) (c, all cost, err error) {
@@ -106,24 +112,16 @@ func (p *profiler) cost(ctx context.Context, focus, ignore string) (c, all cost,
 	return c, all, nil
 }
 
-// table prints a line for each stage that took something.
-func (p *profiler) table(out io.Writer, costs []cost, all cost) {
+// table prints those of the rows that took something; the last one is all.
+func (p *profiler) table(out io.Writer, rows []row) {
 	fmt.Fprintln(out, "| stage | processor time a task | share | allocations a task | bytes a task |")
 	fmt.Fprintln(out, "| --- | --- | --- | --- | --- |")
-	n := float64(p.tasks)
-	row := func(name string, c cost) {
-		fmt.Fprintf(out, "| %s | %.2f µs | %.0f %% | %.2f | %.0f |\n", name, c.cpu/n/1e3, 100*c.cpu/all.cpu, c.objects/n, c.bytes/n)
-	}
-	for i, c := range costs {
-		name := rest
-		if i < len(stages) {
-			name = stages[i].name
-		}
-		if c != (cost{}) {
-			row(name, c)
+	n, all := float64(p.tasks), rows[len(rows)-1]
+	for _, r := range rows {
+		if r.cost != (cost{}) {
+			fmt.Fprintf(out, "| %s | %.2f µs | %.0f %% | %.2f | %.0f |\n", r.name, r.cpu/n/1e3, 100*r.cpu/all.cpu, r.objects/n, r.bytes/n)
 		}
 	}
-	row("all", all)
 	fmt.Fprintln(out)
 }
 
@@ -136,7 +134,7 @@ var waited = regexp.MustCompile(`^([0-9.]+)ms +([0-9.]+)% +\S+ +\S+ +\S+ +(\S.*)
 // waits prints which of Daybook's functions waited for how long, summed over goroutines.
 // Those that have nothing to do are among them.
 func (p *profiler) waits(ctx context.Context, out io.Writer, profile, title string) error {
-	said, err := p.tool(ctx, p.pprof, "-top", "-unit=ms", "-nodefraction=0.005", "-nodecount="+strconv.Itoa(mostWaits),
+	said, err := command.Output(ctx, p.tree, p.pprof, "-top", "-unit=ms", "-nodefraction=0.005", "-nodecount="+strconv.Itoa(mostWaits),
 		"-show=^daybook", p.file("test"), p.file(profile))
 	if err != nil {
 		return err

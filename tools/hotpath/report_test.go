@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// source is a module with one benchmark: half of its work is in a function whose name is
+// source is a module with one benchmark: most of its work is in a function whose name is
 // that of a stage, and it waits for a lock.
 const source = `package scheduler
 
@@ -89,26 +89,32 @@ func TestStagesAndWaitsOfABenchmark(t *testing.T) {
 
 // A function that has another name now would be counted as something else.
 func TestTheFunctionsOfTheStagesAreThere(t *testing.T) {
-	method := regexp.MustCompile(`^\(\*(\w+)\)\.(\w*)$`)
 	for _, s := range stages[:len(stages)-2] {
 		for _, f := range s.functions {
 			slash := strings.LastIndex(f, "/") + 1
 			dot := slash + strings.Index(f[slash:], ".")
 			folder, name := strings.TrimPrefix(f[:dot], "daybook"), f[dot+1:]
-			declared := `(?m)^func ` + name + `\(`
-			if m := method.FindStringSubmatch(name); m != nil {
-				declared = `(?m)^func \(\w+ \*` + m[1] + `\) ` + m[2]
-			} else if name == "" {
-				declared = `(?m)^package `
-			}
-			if !strings.HasSuffix(declared, `\(`) && !strings.HasSuffix(f, ".") {
-				declared += `\(`
-			}
-			if !found(t, filepath.Join("..", "..", folder, "*.go"), regexp.MustCompile(declared)) {
+			if !found(t, filepath.Join("..", "..", folder, "*.go"), declaration(name)) {
 				t.Errorf("%s: there is no %s", s.name, f)
 			}
 		}
 	}
+}
+
+// declaration finds where a function is declared: "f", "(*T).f", "(*T)." for any of a
+// type, "" for any of a package.
+func declaration(name string) *regexp.Regexp {
+	method, isMethod := strings.CutPrefix(name, "(*")
+	receiver, method, _ := strings.Cut(method, ").")
+	switch {
+	case name == "":
+		return regexp.MustCompile(`(?m)^package `)
+	case !isMethod:
+		return regexp.MustCompile(`(?m)^func ` + name + `\(`)
+	case method == "":
+		return regexp.MustCompile(`(?m)^func \(\w+ \*` + receiver + `\) `)
+	}
+	return regexp.MustCompile(`(?m)^func \(\w+ \*` + receiver + `\) ` + method + `\(`)
 }
 
 // found tells whether a file has a match.

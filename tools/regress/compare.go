@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"daybook/tools/command"
 )
 
 // compare prints what differs between base, a file of results or a commit, and this tree.
@@ -53,7 +55,7 @@ func resultsOf(ctx context.Context, s settings, here tree, base string) (path st
 	if path := filepath.Join(s.out, base+".txt"); strings.HasSuffix(base, "-dirty") && isFile(path) {
 		return path, true, nil // it cannot be measured again
 	}
-	commit, err := output(ctx, here.dir, "git", "rev-parse", "--verify", "--quiet", "--short=12", base+"^{commit}")
+	commit, err := command.Output(ctx, here.dir, "git", "rev-parse", "--verify", "--quiet", "--short=12", base+"^{commit}")
 	if err != nil {
 		return "", false, fmt.Errorf("%s is no file of results and no commit", base)
 	}
@@ -77,13 +79,13 @@ func tell(ctx context.Context, s settings, out io.Writer, here tree, theirs, our
 	args := []string{"-C", filepath.Join(here.dir, "tools"), "tool", "benchstat", "-ignore", "commit,settings,go", "-alpha", s.alpha}
 	files := []string{"base=" + theirs, "now=" + ours}
 	if s.all {
-		text, err := output(ctx, here.dir, "go", append(args, files...)...)
+		text, err := command.Output(ctx, here.dir, "go", append(args, files...)...)
 		if err == nil {
 			_, err = fmt.Fprintln(out, text)
 		}
 		return err
 	}
-	table, err := output(ctx, here.dir, "go", append(append(args, "-format", "csv"), files...)...)
+	table, err := command.Output(ctx, here.dir, "go", append(append(args, "-format", "csv"), files...)...)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"daybook/tools/command"
 )
 
 const table = `goos: linux
@@ -122,7 +124,7 @@ func TestACommitThatIsSlowerIsFound(t *testing.T) {
 			t.Errorf("it does not say %q:\n%s", want, &out)
 		}
 	}
-	if trees, err := output(t.Context(), dir, "git", "worktree", "list"); err != nil || strings.Contains(trees, "\n") {
+	if trees, err := command.Output(t.Context(), dir, "git", "worktree", "list"); err != nil || strings.Contains(trees, "\n") {
 		t.Errorf("left: %s, %v", trees, err)
 	}
 	if kept, _ := filepath.Glob(filepath.Join(dir, "bench.out", "*")); len(kept) != 2 {

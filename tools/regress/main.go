@@ -17,22 +17,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
+
+	"daybook/tools/command"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "regress:", err)
-		os.Exit(1)
-	}
-}
+func main() { command.Main("regress", run) }
 
 // settings are what both sides of a comparison are measured with.
 type settings struct {
@@ -89,15 +81,15 @@ type tree struct {
 
 // openTree is the tree that the command is called in.
 func openTree(ctx context.Context) (tree, error) {
-	dir, err := output(ctx, ".", "git", "rev-parse", "--show-toplevel")
+	dir, err := command.Output(ctx, ".", "git", "rev-parse", "--show-toplevel")
 	if err != nil {
 		return tree{}, err
 	}
-	name, err := output(ctx, dir, "git", "rev-parse", "--short=12", "HEAD")
+	name, err := command.Output(ctx, dir, "git", "rev-parse", "--short=12", "HEAD")
 	if err != nil {
 		return tree{}, err
 	}
-	changed, err := output(ctx, dir, "git", "status", "--porcelain", "--untracked-files=normal", "--", "*.go", "go.mod", "go.sum")
+	changed, err := command.Output(ctx, dir, "git", "status", "--porcelain", "--untracked-files=normal", "--", "*.go", "go.mod", "go.sum")
 	if err != nil {
 		return tree{}, err
 	}
@@ -118,25 +110,12 @@ func checkOut(ctx context.Context, here tree, commit string) (t tree, remove fun
 	t = tree{filepath.Join(parent, "tree"), commit}
 	remove = func() {
 		// Not by ctx: it may have ended.
-		_, _ = output(context.Background(), here.dir, "git", "worktree", "remove", "--force", t.dir)
+		_, _ = command.Output(context.Background(), here.dir, "git", "worktree", "remove", "--force", t.dir)
 		_ = os.RemoveAll(parent)
 	}
-	if _, err := output(ctx, here.dir, "git", "worktree", "add", "--quiet", "--detach", t.dir, commit); err != nil {
+	if _, err := command.Output(ctx, here.dir, "git", "worktree", "add", "--quiet", "--detach", t.dir, commit); err != nil {
 		remove()
 		return tree{}, nil, err
 	}
 	return t, remove, nil
-}
-
-// output runs a program and returns what it says, without the space around it.
-func output(ctx context.Context, dir, program string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir = dir
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
-	}
-	return strings.TrimSpace(string(out)), nil
 }

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 
+	"daybook/tools/command"
+
 	"golang.org/x/perf/benchfmt"
 )
 
@@ -90,7 +92,7 @@ type side struct {
 // newSide compiles what has benchmarks and begins the file of results.
 func newSide(ctx context.Context, s settings, t tree, temp string) (*side, error) {
 	one := &side{tree: t, path: filepath.Join(s.out, t.name+".txt"), rates: map[string]bool{}}
-	list, err := output(ctx, t.dir, "go", append([]string{"list", "-f", "{{.ImportPath}}\t{{.Dir}}"}, strings.Fields(s.packages)...)...)
+	list, err := command.Output(ctx, t.dir, "go", append([]string{"list", "-f", "{{.ImportPath}}\t{{.Dir}}"}, strings.Fields(s.packages)...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +105,7 @@ func newSide(ctx context.Context, s settings, t tree, temp string) (*side, error
 			continue
 		}
 		binary := filepath.Join(temp, strings.ReplaceAll(path, "/", "-")+".test")
-		if _, err := output(ctx, t.dir, "go", "test", "-c", "-o", binary, path); err != nil {
+		if _, err := command.Output(ctx, t.dir, "go", "test", "-c", "-o", binary, path); err != nil {
 			return nil, err
 		}
 		one.tests = append(one.tests, test{binary, dir})
