@@ -198,10 +198,9 @@ func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 	}
 }
 
-// observe keeps since and due true.
+// observe keeps due true.
 func (rec *record) observe(before task.Status, e *task.Event) {
 	if rec.task.Status == task.Pending && (before != task.Pending || e.Type == task.EventSnoozed) {
-		rec.since = max(rec.task.DueAt, e.At)
 		rec.due = rec.task.DueAt <= e.At
 	}
 }

@@ -93,7 +93,7 @@ func appendImage(rows []image, rec *record) []image {
 	i := &rows[len(rows)-1]
 	i.slot = rec.slot // claim says where the file has it
 	r := &i.row
-	r.Task, r.Group, r.Since, r.Due = rec.task, rec.group, rec.since, rec.due
+	r.Task, r.Group, r.Due = rec.task, rec.group, rec.due
 	r.Events = append(r.Events[:0], rec.trail.bytes()...)
 	return rows
 }
@@ -371,7 +371,7 @@ func (v *Views) restore(row *fileRow) *record {
 // load puts a task of the file into memory.
 func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
 	rec := v.table.next()
-	rec.task, rec.group, rec.since, rec.due, rec.filed = row.Task, row.Group, row.Since, row.Due, filed
+	rec.task, rec.group, rec.due, rec.filed = row.Task, row.Group, row.Due, filed
 	name := v.counts.names[row.Group]
 	rec.task.Type, rec.task.Queue = name.taskType, name.queue // one string for all of the group
 	rec.trail.set(row.Events)

@@ -24,9 +24,6 @@ type record struct {
 	// due tells that the task is ready: it was due when the event that made it wait was
 	// written, or Promote has found it due since. Meaningful while it is pending.
 	due bool
-	// since is when the task became free to start: it was due and pending. Its wait is
-	// counted from here. Meaningful while it is pending.
-	since task.Micros
 
 	place  place          // in order
 	filed  viewfile.Place // where the file has it

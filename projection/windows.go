@@ -55,7 +55,7 @@ func (w *windows) add(rec *record, from task.Status, e *task.Event) {
 	case task.EventSubmitted:
 		w.tally(e.At).submitted++
 	case task.EventStarted:
-		w.slice(e.At).wait.add(e.At - rec.since)
+		w.slice(e.At).wait.add(e.At - rec.task.ReadyAt)
 	case task.EventSucceeded:
 		w.tally(e.At).succeeded++
 		w.slice(e.At).run.add(e.At - rec.task.StartedAt)

@@ -27,6 +27,7 @@ type Task struct {
 	CreatedAt   Micros
 	StartedAt   Micros // of the latest attempt; 0 before the first
 	CompletedAt Micros // 0 until it has ended
+	ReadyAt     Micros // since when, or from when on, it is pending and due; of a started one: was. Its wait is counted from here
 	RunAt       Micros // as asked for at submission or by a snooze; 0 = at once
 	DueAt       Micros // a pending task may start from here on
 
@@ -43,7 +44,8 @@ type Task struct {
 	Worker       string
 	LeaseSeconds int
 
-	Progress int // hundredths of a percent
+	Progress int   // hundredths of a percent
+	Reports  int64 // how many of its events are task.progressed
 
 	IdempotencyKey string
 	RequestHash    [32]byte
@@ -107,12 +109,16 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 	if t.Status == Running && to != Running {
 		t.Fence, t.CancelRequested, t.Boot, t.Worker, t.LeaseSeconds = 0, false, ulid.ULID{}, "", 0
 	}
+	from := t.Status
 	t.Status = to
 	t.Version, t.LastSeq = e.Version, e.Seq
 	if to.Ended() && e.Type != EventLateResultRefused && e.Type != EventErased {
 		t.CompletedAt = e.At
 	}
 	fold[e.Type](t, id, e, d)
+	if to == Pending && (from != Pending || e.Type == EventSnoozed) {
+		t.ReadyAt = max(t.DueAt, e.At)
+	}
 	return nil
 }
 
@@ -142,7 +148,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		t.Progress, t.MessageSeq = 0, 0
 	},
 	EventProgressed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
-		t.Progress = d.Progress
+		t.Progress, t.Reports = d.Progress, t.Reports+1
 		if e.HasPayload {
 			t.MessageSeq = e.Seq
 		}

@@ -44,7 +44,7 @@ const (
 	nPriority
 	nDueAt
 	nRunAt
-	nSince
+	nReadyAt
 	nMaxAttempts
 	nProgress
 	nMessageSeq
@@ -56,6 +56,7 @@ const (
 	nFence
 	nRefusedFence
 	nLeaseSeconds
+	nReports
 
 	numberCount
 )
@@ -99,7 +100,7 @@ var fields = [numberCount]struct {
 	nPriority:     {0, zero, zero},
 	nDueAt:        {0, nCreatedAt, nCreatedAt},
 	nRunAt:        {0, zero, nCreatedAt},
-	nSince:        {0, nCreatedAt, nCreatedAt},
+	nReadyAt:      {0, nCreatedAt, nCreatedAt},
 	nMaxAttempts:  {3, zero, zero},
 	nProgress:     {10_000, zero, zero},
 	nMessageSeq:   {0, zero, nLastSeq},
@@ -111,6 +112,7 @@ var fields = [numberCount]struct {
 	nFence:        {0, zero, zero},
 	nRefusedFence: {0, zero, zero},
 	nLeaseSeconds: {0, zero, zero},
+	nReports:      {0, zero, zero},
 }
 
 // numbers are those of a body, and the bases.
@@ -134,12 +136,12 @@ func numbersOf(r *Row, n *numbers) {
 		bitIf(t.Erased, flagErased) | bitIf(t.Backoff.NoJitter, flagNoJitter) | bitIf(r.Due, flagDue)
 	n[nGroup] = int64(r.Group)
 	n[nCreatedAt], n[nStartedAt], n[nCompletedAt] = int64(t.CreatedAt), int64(t.StartedAt), int64(t.CompletedAt)
-	n[nRunAt], n[nDueAt], n[nSince] = int64(t.RunAt), int64(t.DueAt), int64(r.Since)
+	n[nRunAt], n[nDueAt], n[nReadyAt] = int64(t.RunAt), int64(t.DueAt), int64(t.ReadyAt)
 	n[nVersion], n[nLastSeq] = t.Version, t.LastSeq
 	n[nMessageSeq], n[nResultSeq], n[nErrorSeq] = t.MessageSeq, t.ResultSeq, t.ErrorSeq
 	n[nAttempt], n[nAttemptBase], n[nMaxAttempts] = int64(t.Attempt), int64(t.AttemptBase), int64(t.MaxAttempts)
 	n[nFence], n[nLastFence], n[nRefusedFence] = t.Fence, t.LastFence, t.RefusedFence
-	n[nCode], n[nPriority], n[nProgress] = int64(t.Code), int64(t.Priority), int64(t.Progress)
+	n[nCode], n[nPriority], n[nProgress], n[nReports] = int64(t.Code), int64(t.Priority), int64(t.Progress), t.Reports
 	n[nTimeout], n[nLeaseSeconds] = int64(t.Timeout), int64(t.LeaseSeconds)
 	n[nBackoffKind], n[nBackoffBase], n[nBackoffMax] = int64(t.Backoff.Kind), int64(t.Backoff.Base), int64(t.Backoff.Max)
 }
@@ -159,12 +161,12 @@ func setNumbers(r *Row, n *numbers) {
 	t.Erased, r.Due = flags&flagErased != 0, flags&flagDue != 0
 	r.Group = uint32(n[nGroup])
 	t.CreatedAt, t.StartedAt, t.CompletedAt = task.Micros(n[nCreatedAt]), task.Micros(n[nStartedAt]), task.Micros(n[nCompletedAt])
-	t.RunAt, t.DueAt, r.Since = task.Micros(n[nRunAt]), task.Micros(n[nDueAt]), task.Micros(n[nSince])
+	t.RunAt, t.DueAt, t.ReadyAt = task.Micros(n[nRunAt]), task.Micros(n[nDueAt]), task.Micros(n[nReadyAt])
 	t.Version, t.LastSeq = n[nVersion], n[nLastSeq]
 	t.MessageSeq, t.ResultSeq, t.ErrorSeq = n[nMessageSeq], n[nResultSeq], n[nErrorSeq]
 	t.Attempt, t.AttemptBase, t.MaxAttempts = int(n[nAttempt]), int(n[nAttemptBase]), int(n[nMaxAttempts])
 	t.Fence, t.LastFence, t.RefusedFence = n[nFence], n[nLastFence], n[nRefusedFence]
-	t.Code, t.Priority, t.Progress = task.Code(n[nCode]), int(n[nPriority]), int(n[nProgress])
+	t.Code, t.Priority, t.Progress, t.Reports = task.Code(n[nCode]), int(n[nPriority]), int(n[nProgress]), n[nReports]
 	t.Timeout, t.LeaseSeconds = task.Micros(n[nTimeout]), int(n[nLeaseSeconds])
 	t.Backoff = task.Backoff{
 		Kind: task.BackoffKind(n[nBackoffKind]), Base: task.Micros(n[nBackoffBase]), Max: task.Micros(n[nBackoffMax]),

@@ -17,7 +17,7 @@ var schema string
 
 const (
 	applicationID = 0x44425657 // "DBVW"
-	format        = 1          // user_version
+	format        = 2          // user_version
 
 	readers     = 4
 	writerCache = "PRAGMA cache_size = -16384" // KiB

@@ -34,9 +34,8 @@ const (
 // Row is a task as the file keeps it.
 type Row struct {
 	Task  task.Task
-	Group uint32      // of its type and queue, see State
-	Since task.Micros // pending: when it became free to start
-	Due   bool        // pending: it has been found due
+	Group uint32 // of its type and queue, see State
+	Due   bool   // pending: it has been found due
 	// Events says where the task's events lie in the log. The file does not look into it.
 	Events []byte
 }
