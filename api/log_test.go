@@ -203,7 +203,7 @@ func TestStatsCountWhatThereIsAndHowLongItTook(t *testing.T) {
 	if run := minute["run_seconds"].(map[string]any); run["count"] != 1.0 || run["p50"] == nil {
 		t.Error(a.body)
 	}
-	if log := got["log"].(map[string]any); log["id"] != h.log.ID() || log["head"] != 5.0 || got["seq"] != 5.0 || a.header.Get("X-Log-Seq") != "5" {
+	if log := got["log"].(map[string]any); log["id"] != h.log.ID() || log["epoch"] != h.log.Epoch() || log["head"] != 5.0 || got["seq"] != 5.0 || a.header.Get("X-Log-Seq") != "5" {
 		t.Error(a.body)
 	}
 	if state := got["state"].(map[string]any); state["slots"] != 2.0 || state["full"] != false {

@@ -113,11 +113,13 @@ func appendPercentiles(b []byte, p projection.Percentiles) []byte {
 	return append(b, '}')
 }
 
-// appendHead appends the log's position: {"id","head","at"}.
+// appendHead appends the log's position: {"id","epoch","head","at"}.
 func (a *API) appendHead(b []byte) []byte {
 	head := a.Log.Head()
 	b = append(b, `{"id":`...)
 	b = appendText(b, a.Log.ID())
+	b = append(b, `,"epoch":`...)
+	b = appendText(b, a.Log.Epoch())
 	b = append(b, `,"head":`...)
 	b = strconv.AppendInt(b, head.Seq, 10)
 	b = append(b, `,"at":`...)

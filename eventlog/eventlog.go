@@ -102,6 +102,13 @@ type Log interface {
 	// ID is the log's own identity, a ULID that never changes.
 	ID() string
 
+	// Epoch is a short text, see IsEpoch, that tells two histories of one log apart: when
+	// acknowledged events were lost and the loss is accepted, seqs are given out again, and
+	// the log gets another epoch. Until then it stays as it is, also when the log is opened
+	// again. A seq and its epoch name one event for good. It never changes while the log is
+	// open.
+	Epoch() string
+
 	// Append appends the entries in order with one sync and returns one Result
 	// each, in order. It returns when all that it reports as appended is on disk.
 	// ctx is looked at before anything is written and never after; when it has

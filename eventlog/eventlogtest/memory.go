@@ -39,6 +39,9 @@ func NewMemory() *Memory {
 // ID is the log's own identity.
 func (m *Memory) ID() string { return m.id }
 
+// Epoch is that of a log that never lost an event.
+func (m *Memory) Epoch() string { return eventlog.FirstEpoch(m.id) }
+
 // Head returns the last event.
 func (m *Memory) Head() eventlog.Head {
 	m.mu.RLock()

@@ -26,6 +26,7 @@ func Run(t *testing.T, open Open) {
 		{"EntriesOfOneCallDoNotConflictWithEachOther", testOwnCall},
 		{"AnEndedContextWritesNothing", testContext},
 		{"ReopenKeepsEverything", testReopen},
+		{"AnEpochStaysAndNamesOneLog", testEpoch},
 		{"ReadKeepsToLimitAndBounds", testLimits},
 		{"ReadFilters", testFilter},
 		{"EventsComeInTheOrderAskedFor", testEvents},

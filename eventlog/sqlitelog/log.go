@@ -19,6 +19,7 @@ import (
 type Log struct {
 	dir     string
 	id      string
+	epoch   string
 	base    eventlog.Head
 	options Options
 	logger  *slog.Logger
@@ -98,6 +99,9 @@ func (l *Log) start() error {
 		return &LossError{Dir: l.dir, Loss: *loss}
 	}
 	l.loss.Store(loss)
+	if l.epoch = w.epoch; loss != nil {
+		l.epoch = nextEpoch(w.epoch)
+	}
 	if loss != nil || w == (witness{}) {
 		l.sidecar = &sidecar{dir: l.dir}
 	} else if l.sidecar, err = openSidecar(l.dir, slot); err != nil {
@@ -160,7 +164,7 @@ func (l *Log) openForWriting(f found) error {
 		err = l.pool.open(func() (*sqlite.Conn, error) { return sqlite.Connect(path, "mode=ro&_query_only=1") })
 	}
 	if err == nil && l.sidecar.file == nil && l.loss.Load() == nil {
-		err = l.sidecar.replace(witness{now.id, now.head.Seq, now.head.Hash})
+		err = l.sidecar.replace(witness{now.id, now.head.Seq, now.head.Hash, eventlog.FirstEpoch(now.id)})
 	}
 	if err == nil {
 		w.folder, err = openFolder(path, l.stopped, func(err error) { _ = l.fail(err) })
@@ -189,11 +193,17 @@ func (l *Log) openForReading(f found) error {
 
 func (l *Log) setFound(f found) {
 	l.id, l.base, l.written = f.id, f.base, f.head
+	if l.epoch == "" {
+		l.epoch = eventlog.FirstEpoch(f.id)
+	}
 	l.head.Store(&f.head)
 }
 
 // ID is the log's own identity.
 func (l *Log) ID() string { return l.id }
+
+// Epoch tells the histories of the log apart. See eventlog.Log.
+func (l *Log) Epoch() string { return l.epoch }
 
 // Head returns the last event that was acknowledged.
 func (l *Log) Head() eventlog.Head { return *l.head.Load() }

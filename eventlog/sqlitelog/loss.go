@@ -1,10 +1,12 @@
 package sqlitelog
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 
+	"daybook/eventlog"
 	"daybook/sqlite"
 )
 
@@ -76,5 +78,16 @@ func compare(c *sqlite.Conn, f found, w witness, err error) (*Loss, error) {
 func (l *Loss) missing(first, last int64) {
 	if last >= first {
 		l.First, l.Last = first, last
+	}
+}
+
+// nextEpoch is the epoch after one that is known, which may be none.
+func nextEpoch(last string) string {
+	for {
+		var random [eventlog.EpochSize]byte
+		rand.Read(random[:]) // never returns an error
+		if next := eventlog.EpochOf(random); next != last {
+			return next
+		}
 	}
 }

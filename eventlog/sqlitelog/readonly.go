@@ -31,10 +31,11 @@ func OpenReadOnly(ctx context.Context, dir string) (*Log, error) {
 	}
 	l := newLog(o, held)
 	l.offline = true
-	f, _, _, loss, err := l.inspect()
+	f, w, _, loss, err := l.inspect()
 	if err == nil && f.empty {
 		err = fmt.Errorf("%w: it is empty", eventlog.ErrDamaged)
 	}
+	l.epoch = w.epoch
 	if err == nil {
 		err = l.openForReading(f)
 	}

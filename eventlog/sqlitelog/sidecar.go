@@ -16,9 +16,14 @@ import (
 // The sidecar is the witness of how far the log was acknowledged. Two slots are written
 // in turn, so that one whole slot is left whatever happens to the other; they lie a
 // page apart, so that one torn page cannot take both.
+//
+// A slot of a log that is in its first epoch does not name it: so it was before there were
+// epochs, and the epoch follows from the identity of the log.
 const (
-	slotMagic  = "daybook1"
-	slotSize   = len(slotMagic) + ulidSize + 8 + eventlog.HashSize + 4
+	firstMagic = "daybook1"
+	epochMagic = "daybook2" // the slot has an epoch before its checksum
+	firstSize  = len(firstMagic) + ulidSize + 8 + eventlog.HashSize + 4
+	slotSize   = firstSize + eventlog.EpochSize
 	slotGap    = 4096
 	slotCount  = 2
 	syncPeriod = time.Second // how old the witness may be after a power cut
@@ -29,6 +34,7 @@ type witness struct {
 	logID string
 	seq   int64
 	hash  eventlog.Hash
+	epoch string
 }
 
 var errSlots = errors.New("neither of its two slots can be read")
@@ -37,22 +43,40 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (w witness) append(b []byte) []byte {
 	start := len(b)
-	b = append(b, slotMagic...)
+	first := w.epoch == eventlog.FirstEpoch(w.logID)
+	if first {
+		b = append(b, firstMagic...)
+	} else {
+		b = append(b, epochMagic...)
+	}
 	b = append(b, w.logID...)
 	b = binary.BigEndian.AppendUint64(b, uint64(w.seq))
 	b = append(b, w.hash[:]...)
+	if !first {
+		b = append(b, w.epoch...)
+	}
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
 }
 
+// parseSlot reads one slot of slotSize bytes; ok is false for one that is not whole.
 func parseSlot(b []byte) (w witness, ok bool) {
-	body, sum := b[:slotSize-4], b[slotSize-4:slotSize]
-	if string(body[:len(slotMagic)]) != slotMagic || crc32.Checksum(body, castagnoli) != binary.BigEndian.Uint32(sum) {
+	magic := string(b[:len(firstMagic)])
+	if magic == firstMagic {
+		b = b[:firstSize]
+	} else if magic != epochMagic {
 		return witness{}, false
 	}
-	body = body[len(slotMagic):]
+	body, sum := b[:len(b)-4], b[len(b)-4:]
+	if crc32.Checksum(body, castagnoli) != binary.BigEndian.Uint32(sum) {
+		return witness{}, false
+	}
+	body = body[len(magic):]
 	w.logID = string(body[:ulidSize])
 	w.seq = int64(binary.BigEndian.Uint64(body[ulidSize:]))
-	copy(w.hash[:], body[ulidSize+8:])
+	w.hash = eventlog.Hash(body[ulidSize+8:][:eventlog.HashSize])
+	if w.epoch = string(body[ulidSize+8+eventlog.HashSize:]); magic == firstMagic {
+		w.epoch = eventlog.FirstEpoch(w.logID)
+	}
 	return w, true
 }
 

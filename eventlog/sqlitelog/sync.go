@@ -49,7 +49,7 @@ func (l *Log) publish(batches [][]*eventlog.Event, head eventlog.Head) error {
 	if err := l.writer.sync(); err != nil {
 		return doubt{fmt.Errorf("sync the WAL: %w", err)}
 	}
-	if err := l.sidecar.write(witness{l.id, head.Seq, head.Hash}); err != nil {
+	if err := l.sidecar.write(witness{l.id, head.Seq, head.Hash, l.epoch}); err != nil {
 		return doubt{fmt.Errorf("write %s: %w", sidecarName, err)}
 	}
 	l.loss.Store(nil)
