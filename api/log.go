@@ -23,8 +23,39 @@ type reading struct {
 	after   int64
 	limit   int // 0 = all there are
 	filter  eventlog.Filter
-	payload bool
+	payload payloads
 	format  format
+}
+
+// payloads says which payloads come with their events.
+type payloads string
+
+const (
+	noPayloads    payloads = ""
+	allPayloads   payloads = "all"
+	shortPayloads payloads = "texts" // messages, errors and reasons: not parameters, not results
+)
+
+// payloads reads ?payload=.
+func (q *query) payloads() payloads {
+	switch q.choice("payload", "1", "0", "true", "false", "texts") {
+	case "1", "true":
+		return allPayloads
+	case "texts":
+		return shortPayloads
+	}
+	return noPayloads
+}
+
+// of tells whether the payload of e is wanted.
+func (want payloads) of(e *eventlog.Event) bool {
+	switch want {
+	case allPayloads:
+		return e.HasPayload
+	case shortPayloads:
+		return e.HasPayload && e.Type != task.EventSubmitted.String() && e.Type != task.EventSucceeded.String()
+	}
+	return false
 }
 
 // readLog answers GET /api/log.
@@ -37,7 +68,7 @@ func (a *API) readLog(p *reply, r *http.Request) error {
 		after:   q.integer("after", 0, 0, 1<<62),
 		limit:   int(q.integer("limit", 0, 1, mostEvents)),
 		filter:  eventFilter(q),
-		payload: q.flag("payload"),
+		payload: q.payloads(),
 		format:  formatOf(r, q, asJSON, asNDJSON),
 	}
 	want.filter.Actors = q.list("actor")
@@ -161,43 +192,6 @@ func (a *API) taskSeqs(ctx context.Context, streams []string) ([]int64, error) {
 	return slices.Compact(all), nil
 }
 
-// history answers GET /api/tasks/{id}/events.
-func (a *API) history(p *reply, r *http.Request) error {
-	q, err := queryOf(r, "payload", "format")
-	if err != nil {
-		return err
-	}
-	want := reading{payload: q.flag("payload"), format: formatOf(r, q, asJSON, asNDJSON)}
-	if err := q.err(); err != nil {
-		return err
-	}
-	id, err := idOf(p)
-	if err != nil {
-		return err
-	}
-	ctx := r.Context()
-	seq := a.Views.Seq()
-	seqs, err := a.Views.History(ctx, id)
-	if err != nil {
-		return err
-	}
-	p.shows(max(seq, seqs[len(seqs)-1]))
-	p.Header()["Vary"] = []string{"Accept"}
-	out := p.long(contentTypes[want.format])
-	defer out.close()
-	w := eventWriter{api: a, out: out, want: &want}
-	for some := range slices.Chunk(seqs, eventPage) {
-		events, err := a.Log.Events(ctx, some)
-		if err != nil {
-			return err
-		}
-		if err := w.write(ctx, events); err != nil {
-			return err
-		}
-	}
-	return w.end()
-}
-
 // eventWriter writes events as an array or one a line.
 type eventWriter struct {
 	api  *API
@@ -233,13 +227,13 @@ var errEnough = errors.New("that is enough for now")
 // payloadRoom bytes of them. nil stands for none, and for one that was erased.
 func (w *eventWriter) bodies(ctx context.Context, events []*eventlog.Event) ([][]byte, error) {
 	bodies := make([][]byte, len(events))
-	if !w.want.payload {
+	if w.want.payload == noPayloads {
 		return bodies, nil
 	}
 	var seqs []int64
 	var of []int // events, by the index in seqs
 	for i, e := range events {
-		if e.HasPayload {
+		if w.want.payload.of(e) {
 			seqs, of = append(seqs, e.Seq), append(of, i)
 		}
 	}

@@ -107,6 +107,7 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	d.drive(200, "GET", "/api/tasks/"+later, "")
 	d.drive(404, "GET", "/api/tasks/nonsense", "")
 	d.drive(200, "GET", "/api/tasks/"+id+"/events?payload=1", "")
+	d.drive(200, "GET", "/api/tasks/"+id+"/events?progress=last&payload=texts&after=0&limit=1", "")
 	d.drive(404, "GET", "/api/tasks/nonsense/events", "")
 	d.drive(400, "POST", "/api/tasks/"+id+"/retry", "")
 	d.drive(200, "DELETE", "/api/tasks/"+later, "")
