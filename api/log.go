@@ -109,20 +109,25 @@ func eventFilter(q *query) eventlog.Filter {
 	return f
 }
 
-// writeLog writes events up to the head there was, or up to the limit.
+// writeLog writes events up to the head there was, or one page of them.
 func (a *API) writeLog(ctx context.Context, out *long, want *reading, head int64, q *query) error {
 	w := eventWriter{api: a, out: out, want: want}
 	source := a.eventSource(ctx, want)
+	if want.limit > 0 {
+		page, more, err := pageOf(source, want, head)
+		if err != nil {
+			return err
+		}
+		if more {
+			w.next(q, page[len(page)-1].Seq)
+		}
+		if err := w.write(ctx, page); err != nil {
+			return err
+		}
+		return w.end()
+	}
 	for after := want.after; after < head; {
-		if want.limit > 0 && w.n == want.limit {
-			w.next(q)
-			break
-		}
-		limit := eventPage
-		if want.limit > 0 {
-			limit = min(limit, want.limit-w.n)
-		}
-		events, scanned, err := source(after, limit)
+		events, scanned, err := source(after, eventPage)
 		if err != nil {
 			return err
 		}
@@ -130,13 +135,10 @@ func (a *API) writeLog(ctx context.Context, out *long, want *reading, head int64
 			break // the engine has no more
 		}
 		after = scanned
-		if late := slices.IndexFunc(events, func(e *eventlog.Event) bool { return e.Seq > head }); late >= 0 {
-			events = events[:late]
-		}
-		if err := w.write(ctx, events); err != nil {
+		if err := w.write(ctx, upTo(head, events)); err != nil {
 			return err
 		}
-		if len(events) > 0 && want.limit == 0 && out.out != nil {
+		if len(events) > 0 && out.out != nil {
 			if err := out.flush(); err != nil {
 				return err
 			}
@@ -145,9 +147,43 @@ func (a *API) writeLog(ctx context.Context, out *long, want *reading, head int64
 	return w.end()
 }
 
+// pageOf reads one page, without payloads, before anything of it is written: the header
+// says whether there may be more.
+func pageOf(source eventSource, want *reading, head int64) (page []*eventlog.Event, more bool, err error) {
+	after := want.after
+	for after < head {
+		events, scanned, err := source(after, max(min(eventPage, want.limit-len(page)), 1))
+		if err != nil {
+			return nil, false, err
+		}
+		if scanned <= after {
+			break // the engine has no more
+		}
+		after = scanned
+		events = upTo(head, events)
+		if len(page) == want.limit { // a look at what follows the page
+			return page, len(events) > 0 || after < head, nil
+		}
+		page = append(page, events...)
+	}
+	return page, false, nil
+}
+
+// upTo leaves out what came after the head.
+func upTo(head int64, events []*eventlog.Event) []*eventlog.Event {
+	if late := slices.IndexFunc(events, func(e *eventlog.Event) bool { return e.Seq > head }); late >= 0 {
+		return events[:late]
+	}
+	return events
+}
+
+// eventSource returns events after a seq, at most limit of them, and the seq up to which
+// there are no others.
+type eventSource func(after int64, limit int) (events []*eventlog.Event, scanned int64, err error)
+
 // eventSource reads the log by seq, or, for the streams of tasks alone, by where the
 // views know their events to lie.
-func (a *API) eventSource(ctx context.Context, want *reading) func(after int64, limit int) ([]*eventlog.Event, int64, error) {
+func (a *API) eventSource(ctx context.Context, want *reading) eventSource {
 	seqs, err := a.taskSeqs(ctx, want.filter.Streams)
 	if err != nil || len(want.filter.Streams) == 0 {
 		return func(after int64, limit int) ([]*eventlog.Event, int64, error) {
@@ -197,8 +233,7 @@ type eventWriter struct {
 	api  *API
 	out  *long
 	want *reading
-	n    int   // events written
-	last int64 // seq of the latest
+	n    int // events written
 }
 
 // write writes the events, whose payloads it fetches some at a time.
@@ -269,20 +304,18 @@ func (w *eventWriter) event(e *eventlog.Event, body []byte) error {
 	if w.want.format == asNDJSON {
 		w.out.b = append(w.out.b, '\n')
 	}
-	w.n, w.last = w.n+1, e.Seq
+	w.n++
 	return w.out.room()
 }
 
-// next says where the next page begins.
-func (w *eventWriter) next(q *query) {
+// next says where the next page begins: after the seq. Nothing is written yet.
+func (w *eventWriter) next(q *query, after int64) {
 	next := url.Values{}
 	for key, list := range q.values {
 		next[key] = list
 	}
-	next.Set("after", itoa(w.last))
-	if w.out.out == nil { // else the header is gone; the client knows the last seq
-		w.out.p.Header()["Link"] = []string{"</api/log?" + next.Encode() + `>; rel="next"`}
-	}
+	next.Set("after", itoa(after))
+	w.out.p.Header()["Link"] = []string{"</api/log?" + next.Encode() + `>; rel="next"`}
 }
 
 func (w *eventWriter) end() error {

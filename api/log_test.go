@@ -220,3 +220,44 @@ func (s *slowPayloads) Payloads(ctx context.Context, seqs []int64, fn func(int, 
 		return fn(i, body, err)
 	})
 }
+
+func TestWhoFollowsLinksGetsAllHoweverLargeAPageIs(t *testing.T) {
+	h := open(t, nil)
+	const tasks = 1200 // a page of their events is larger than what is gathered before it is written
+	text := strings.Repeat("x", 1000)
+	for range tasks / 200 {
+		one := `{"task_type":"ECHO","delay_seconds":3600,"tags":["a","b"],"parameters":{"text":"` + text + `"}}`
+		h.want("POST", "/api/tasks/batch", "["+strings.Repeat(one+",", 199)+one+"]")
+	}
+	for query, want := range map[string]int{
+		"/api/log?limit=1000":                               tasks + 1,
+		"/api/log?payload=1":                                tasks + 1,
+		"/api/log?payload=1&limit=1000":                     tasks + 1,
+		"/api/log?limit=1000&type=task.submitted":           tasks,
+		"/api/log?limit=600&type=task.submitted&payload=1":  tasks,
+		"/api/log?limit=1000&payload=1&actor=anonymous":     tasks,
+		"/api/log?limit=1000&payload=1&type=server.started": 1,
+		"/api/tasks?limit=1000":                             tasks,
+		"/api/tasks?limit=1000&fields=summary":              tasks,
+	} {
+		got, pages := 0, 0
+		for path := query; path != ""; pages++ {
+			a := h.want("GET", path, "")
+			list := a.list(t)
+			got += len(list)
+			if path = next(a); path != "" && len(list) == 0 {
+				t.Fatal(query, "leads to an empty page")
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %d of %d on %d pages", query, got, want, pages)
+		}
+	}
+	a := h.want("GET", "/api/log?limit=700", "", "Accept: application/x-ndjson")
+	if n := strings.Count(a.body, "\n"); n != 700 || next(a) == "" {
+		t.Error("NDJSON:", n, "lines and", a.header)
+	}
+	if a := h.want("GET", "/api/log?limit=1&after="+strconv.Itoa(tasks), ""); next(a) != "" {
+		t.Error("the last page leads on:", a.header)
+	}
+}
