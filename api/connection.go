@@ -156,10 +156,19 @@ func (c *connection) begin() {
 		c.end()
 		return
 	}
+	c.noDeadline()
 	c.takeOver()
 	c.heard = time.Now()
 	c.silence = time.AfterFunc(keepAlive, c.silent)
 	c.publish(parcel{c.api.announcement(open, c.herald.extra()), open.after})
+}
+
+// noDeadline ends the deadline of a write that is done: HTTP/2 resets a stream when it
+// passes, whether anything is being written then or not.
+func (c *connection) noDeadline() {
+	if c.failed == nil {
+		_ = c.reply.SetWriteDeadline(time.Time{})
+	}
 }
 
 // takeOver gets the connection from the server, so that neither the goroutine of the
@@ -197,6 +206,7 @@ func (c *connection) writeOut() {
 		if _, c.failed = c.p.Write(*c.gathered); c.failed == nil {
 			c.failed = c.reply.Flush()
 		}
+		c.noDeadline()
 	}
 	*c.gathered = (*c.gathered)[:0]
 	if c.failed != nil {

@@ -131,7 +131,8 @@ func (p *reply) slowly(fn func(io.Writer) error) error {
 	return err
 }
 
-// rolling sets a new write deadline before each write.
+// rolling gives each write a deadline, which ends with the write: over HTTP/2 the answer
+// would be reset while the next part of it is being made.
 type rolling struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -146,6 +147,9 @@ func (w rolling) Write(b []byte) (int, error) {
 		_ = w.control.SetWriteDeadline(time.Now().Add(patience))
 		n, err := w.ResponseWriter.Write(b[done:min(len(b), done+writeChunk)])
 		done += n
+		if err == nil && done == len(b) {
+			_ = w.control.SetWriteDeadline(time.Time{})
+		}
 		if err != nil || done == len(b) {
 			return done, err
 		}
