@@ -217,3 +217,27 @@ func TestASearchStopsAfterASecondAndGoesOnOnTheNextPage(t *testing.T) {
 		}
 	})
 }
+
+func TestAClientThatPoursBytesIntoItsStreamIsCutOff(t *testing.T) {
+	bubble(t, func(h *house, dial func() net.Conn) {
+		conn := dial()
+		defer conn.Close()
+		fmt.Fprintf(conn, "GET /api/log/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		go func() { _, _ = io.Copy(io.Discard, conn) }()
+		poured := 0
+		for chunk := make([]byte, 1<<10); poured < 1<<20; {
+			n, err := conn.Write(chunk)
+			poured += n
+			if err != nil {
+				break
+			}
+		}
+		if poured > 64<<10 { // what the server had read ahead with the request counts too
+			h.Error("it took", poured, "bytes")
+		}
+		synctest.Wait()
+		if n := h.clients(); n != 0 {
+			h.Error(n, "clients")
+		}
+	})
+}

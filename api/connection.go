@@ -62,6 +62,10 @@ func newConnection(a *API, p *reply, r *http.Request, h *herald, open opening) *
 	}
 }
 
+// mostSaid is how many bytes the client of a stream may send after its request. It has
+// nothing to say; whoever says more is cut off.
+const mostSaid = 4 << 10
+
 var identity = []string{"identity"}
 
 // serve lets the library serve the connection, and returns when it has ended.
@@ -181,14 +185,17 @@ func (c *connection) takeOver() {
 	}
 	c.conn, c.gone = conn, make(chan struct{})
 	c.p, c.reply = nil, nil
+	dropWhenVanished(conn)
 	context.AfterFunc(c.ctx, func() { _ = conn.Close() })
 	go func() {
 		defer close(c.gone)
 		defer c.end()
-		for b := make([]byte, 16); ; { // a client has nothing to say; when it goes, this ends
-			if _, err := conn.Read(b); err != nil {
+		for b, said := make([]byte, 16), 0; said <= mostSaid; { // when the client goes, this ends
+			n, err := conn.Read(b)
+			if err != nil {
 				return
 			}
+			said += n
 		}
 	}()
 	close(c.handed)

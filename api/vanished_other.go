@@ -1,0 +1,8 @@
+//go:build !linux
+
+package api
+
+import "net"
+
+// dropWhenVanished leaves it to the kernel when a client that vanished is given up.
+func dropWhenVanished(net.Conn) {}
