@@ -3,6 +3,8 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -257,3 +259,22 @@ func TestAPanicBecomesAProblemAndItsStackIsLogged(t *testing.T) {
 type panicking struct{ Types }
 
 func (panicking) Knows(string) bool { panic("planted") }
+
+func TestARequestWithTwoLengthsIsTheLastOfItsConnection(t *testing.T) {
+	h := open(t, nil)
+	conn, err := net.Dial("tcp", h.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const hidden = "GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+	fmt.Fprintf(conn, "POST /api/tasks/submit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+		"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n{\"task_type\":\"ECHO\"}\r\n0\r\n\r\n%s", hidden)
+	text, err := io.ReadAll(conn)
+	if n := strings.Count(string(text), "HTTP/1.1 "); err != nil || n != 1 {
+		t.Errorf("%d answers, %v: %s", n, err, text)
+	}
+	if !strings.Contains(string(text), "Connection: close\r\n") {
+		t.Errorf("%s", text)
+	}
+}

@@ -16,6 +16,11 @@ import (
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["X-Content-Type-Options"] = nosniff
+	if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 {
+		// It may have had a Content-Length too, which net/http takes out: two ends of one
+		// message, of which a proxy may have seen the other (RFC 9112, 6.3).
+		w.Header()["Connection"] = closing
+	}
 	p := reply{ResponseWriter: w}
 	defer a.recover(&p, r)
 	if err := a.guard(r); err != nil {
@@ -35,6 +40,7 @@ var (
 	nosniff  = []string{"nosniff"}
 	typeJSON = []string{"application/json"}
 	noStore  = []string{"no-store"}
+	closing  = []string{"close"}
 )
 
 // find returns the route of r. A path with a slash at its end is the path without.
