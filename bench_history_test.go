@@ -355,7 +355,7 @@ func (w *pen) write(first, n int) oklog.ULID {
 	w.data = w.data[:0]
 	var entries []eventlog.Entry
 	step := func(i int, command task.Command) {
-		decided, err := task.Decide(&tasks[i], command, w.now)
+		decided, err := task.Decide(&tasks[i], command, task.Now{Wall: w.now, At: w.now})
 		if err != nil {
 			w.b.Fatal(err)
 		}
@@ -366,7 +366,7 @@ func (w *pen) write(first, n int) oklog.ULID {
 				w.b.Fatal(err)
 			}
 			entry.Events = append(entry.Events, &eventlog.Event{
-				At: int64(d.At), Stream: task.StreamOf(ids[i]), Version: d.Version, Type: d.Type.String(), V: 1,
+				At: int64(d.At), Stream: task.StreamOf(ids[i]), Version: d.Version, Type: d.Type.String(), V: d.Type.SchemaVersion(),
 				Actor: "anonymous", Data: task.AppendData(nil, d.Type, &d.Data), Payload: d.Payload,
 			})
 		}

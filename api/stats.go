@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"daybook/projection"
+	"daybook/scheduler"
 	"daybook/task"
 )
 
@@ -107,7 +108,7 @@ func appendPercentiles(b []byte, p projection.Percentiles) []byte {
 		if p.Count == 0 {
 			b = append(b, "null"...)
 		} else {
-			b = strconv.AppendFloat(b, float64(one.span)/float64(task.Second), 'f', -1, 64)
+			b = appendSeconds(b, one.span)
 		}
 	}
 	return append(b, '}')
@@ -127,7 +128,7 @@ func (a *API) appendHead(b []byte) []byte {
 	return append(b, '}')
 }
 
-// appendState appends how the scheduler is: {"running","slots","draining","full","damaged","failed","commands"}.
+// appendState appends how the scheduler is: {"running","slots","draining","full","damaged","failed","commands","clock"}.
 func (a *API) appendState(b []byte) []byte {
 	s := a.Scheduler.State()
 	b = append(b, `{"running":`...)
@@ -144,5 +145,27 @@ func (a *API) appendState(b []byte) []byte {
 	b = strconv.AppendBool(b, s.Failed)
 	b = append(b, `,"commands":`...)
 	b = strconv.AppendInt(b, int64(s.Commands), 10)
+	b = append(b, `,"clock":`...)
+	b = appendClock(b, a.Scheduler.Clock())
 	return append(b, '}')
+}
+
+// appendClock appends how the wall clock stands: {"behind_log_seconds","last_step_seconds","last_step_at"};
+// the last two are null until a step is noticed.
+func appendClock(b []byte, c scheduler.Clock) []byte {
+	b = append(b, `{"behind_log_seconds":`...)
+	b = appendSeconds(b, c.Behind)
+	if c.Step == 0 {
+		return append(b, `,"last_step_seconds":null,"last_step_at":null}`...)
+	}
+	b = append(b, `,"last_step_seconds":`...)
+	b = appendSeconds(b, c.Step)
+	b = append(b, `,"last_step_at":`...)
+	b = appendMoment(b, c.SteppedAt)
+	return append(b, '}')
+}
+
+// appendSeconds appends a span as a number of seconds.
+func appendSeconds(b []byte, span task.Micros) []byte {
+	return strconv.AppendFloat(b, float64(span)/float64(task.Second), 'f', -1, 64)
 }

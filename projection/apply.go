@@ -201,7 +201,7 @@ func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 // observe keeps due true.
 func (rec *record) observe(before task.Status, e *task.Event) {
 	if rec.task.Status == task.Pending && (before != task.Pending || e.Type == task.EventSnoozed) {
-		rec.due = rec.task.DueAt <= e.At
+		rec.due = !rec.task.Timed
 	}
 }
 

@@ -34,7 +34,7 @@ func (d *decoder) decode(e *task.Event, raw *eventlog.Event) (ulid.ULID, error) 
 		return ulid.ULID{}, checkOther(raw)
 	}
 	e.Type = kind
-	if raw.V != kind.SchemaVersion() {
+	if raw.V < 1 || raw.V > kind.SchemaVersion() {
 		return ulid.ULID{}, newer(raw)
 	}
 	id, ok := task.ParseStream(raw.Stream)

@@ -186,6 +186,26 @@ func (v *Views) Promote(now task.Micros) {
 	o.settle()
 }
 
+// PromoteStale makes ready the pending tasks that are due by now although their time is
+// not reached: see task.Task.Due. It looks at every task that waits, and is needed only
+// after the wall clock was set back.
+func (v *Views) PromoteStale(now task.Micros) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var due []*record
+	v.order.waiting.Scan(func(key dueKey) bool {
+		if key.rec.task.Due(now) {
+			due = append(due, key.rec)
+		}
+		return true
+	})
+	for _, rec := range due {
+		rec.due = true
+		v.order.put(rec)
+	}
+	v.order.settle()
+}
+
 // NextDue is when the next pending task that is not ready becomes due; 0 = none.
 func (v *Views) NextDue() task.Micros {
 	key, _ := v.order.waiting.Min()

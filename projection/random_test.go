@@ -146,6 +146,7 @@ func checkTasks(t failer, l *ledger) {
 
 // checkOrder sorts the pending tasks by the rule.
 func checkOrder(t failer, l *ledger) {
+	l.views.Promote(l.now)
 	var ready, waiting []*task.Task
 	var running []string
 	for _, id := range l.order {

@@ -17,6 +17,11 @@ func (l *loop) dispatch(t *turn) {
 		t.stored.close()
 		l.s.o.Views.Promote(t.wall)
 	}
+	if l.stepped {
+		t.stored.close()
+		l.s.o.Views.PromoteStale(t.wall)
+		l.stepped = false
+	}
 	for l.used < l.s.o.Concurrency {
 		state := l.nextReady(t)
 		if state == nil {

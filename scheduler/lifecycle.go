@@ -21,6 +21,7 @@ func (l *loop) begin() error {
 		return fmt.Errorf("scheduler: the views are at %d and the log is at %d", seq, head.Seq)
 	}
 	l.head, l.lastAt = head.Seq, task.Micros(head.At)
+	l.checkClock()
 	if err := l.greet(); err != nil {
 		return err
 	}

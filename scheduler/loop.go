@@ -34,6 +34,8 @@ type loop struct {
 	start    task.Command           // what every start here is
 	head     int64                  // of the log
 	lastAt   task.Micros            // of the latest event: time never goes below it
+	clock    clock                  // steps of the wall clock
+	stepped  bool                   // it was set back since the latest dispatch
 	serverV  int64                  // version of this server's own stream
 	holders  map[ulid.ULID]*attempt // by the task they hold
 	used     int                    // slots: handlers that have not returned, starts on their way, results that wait for room
@@ -58,7 +60,7 @@ func (l *loop) init(s *Scheduler) {
 	l.seeds = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	l.holders = make(map[ulid.ULID]*attempt)
 	l.rounds, l.wrote, l.landed = make(chan *turn, 1), make(chan struct{}, 1), make(chan *turn, mostInFlight)
-	s.boot = l.ids.next(task.MicrosOf(time.Now()))
+	s.boot = l.ids.next(s.o.Wall())
 	l.start = task.Start{Boot: s.boot}
 }
 
@@ -158,7 +160,7 @@ func (l *loop) pass(first *input) error {
 func (l *loop) sleep() time.Duration {
 	sleep := longestSleep
 	if due := l.s.o.Views.NextDue(); due != 0 && !l.s.draining.Load() && !l.shut() {
-		sleep = min(sleep, time.Until(due.Time()))
+		sleep = min(sleep, (due - l.s.o.Wall()).Duration())
 	}
 	if l.s.full.Load() && len(l.flight) == 0 { // what is in flight tells whether there is room
 		sleep = min(sleep, time.Until(l.fullTill))

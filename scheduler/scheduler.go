@@ -70,6 +70,9 @@ type Options struct {
 	Grace       time.Duration // for handlers at a stop; 0 = 20 s
 	Logger      *slog.Logger  // nil = slog.Default()
 	Version     string        // of the program, for server.started
+	// Wall is the wall clock: what is due, and the time of events. nil = the system's.
+	// Timeouts and the grace are measured on the monotonic clock instead.
+	Wall func() task.Micros
 	// AcceptedLoss, if not nil, is written down as server.loss_accepted before all else.
 	AcceptedLoss *Loss
 }
@@ -132,6 +135,9 @@ func New(o Options) (*Scheduler, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.Wall == nil {
+		o.Wall = func() task.Micros { return task.MicrosOf(time.Now()) }
 	}
 	s := &Scheduler{
 		o:        o,

@@ -3,7 +3,6 @@ package scheduler
 import (
 	"context"
 	"sync"
-	"time"
 
 	"daybook/task"
 
@@ -50,7 +49,7 @@ func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 	if t.Status != task.Pending {
 		return nil
 	}
-	if t.DueAt > task.MicrosOf(time.Now()) {
+	if !t.Due(s.o.Wall()) {
 		if t.Retrying {
 			return &Waiting{Reason: "backoff", Until: t.DueAt, Attempt: t.Attempt}
 		}

@@ -3,7 +3,6 @@ package scheduler
 import (
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"daybook/eventlog"
 	"daybook/projection"
@@ -98,8 +97,8 @@ func (l *loop) newTurn() *turn {
 
 // tick lets the turn know what time it is.
 func (t *turn) tick() {
-	t.wall = task.MicrosOf(time.Now())
-	t.now = max(t.wall, t.now)
+	now := t.l.now(t.now)
+	t.wall, t.now = now.Wall, now.At
 }
 
 // recycle keeps the turn's memory for the next one.
@@ -213,7 +212,7 @@ func (t *turn) decideOn(state *task.Task, c task.Command) ([]task.Event, error) 
 	if state == nil {
 		state = &none
 	}
-	return task.AppendDecision(t.decided.run(1), state, c, t.now)
+	return task.AppendDecision(t.decided.run(1), state, c, task.Now{Wall: t.wall, At: t.now})
 }
 
 // none is the state of a task before its first event.
@@ -243,7 +242,7 @@ func (t *turn) add(n *node, id ulid.ULID, decided []task.Event) {
 	}
 	e.to = len(t.records)
 	n.soft = n.soft || !e.reserve
-	if n.task.Status == task.Pending && n.task.DueAt <= t.wall {
+	if n.task.Status == task.Pending && n.task.Due(t.wall) {
 		t.fresh.push(n)
 	}
 }

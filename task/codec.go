@@ -43,6 +43,7 @@ const (
 	fProgress
 	fRetryAt
 	fCode
+	fClock
 
 	fieldCount
 )
@@ -71,6 +72,7 @@ var fieldNames = [fieldCount]string{
 	fProgress:        "progress",
 	fRetryAt:         "retry_at",
 	fCode:            "code",
+	fClock:           "clock",
 }
 
 // keys holds `"name":` for each field, made once.
@@ -84,7 +86,7 @@ var keys = func() (k [fieldCount]string) {
 // fieldsOf is the shape of each type's data, in the order of writing.
 var fieldsOf = [typeCount][]field{
 	EventSubmitted: {fTaskType, fQueue, fPriority, fRunAt, fMaxAttempts, fBackoffKind, fBackoffBase, fBackoffMax,
-		fBackoffNoJitter, fTimeout, fTags, fIdempotencyKey, fRequestHash, fFiles},
+		fBackoffNoJitter, fTimeout, fTags, fIdempotencyKey, fRequestHash, fFiles, fClock},
 	EventStarted:           {fAttempt, fBoot, fWorker, fLeaseSeconds, fTokenHash},
 	EventProgressed:        {fFence, fProgress},
 	EventSucceeded:         {fFence, fFiles},
@@ -94,17 +96,40 @@ var fieldsOf = [typeCount][]field{
 	EventCancelled:         {fFence},
 	EventLeaseExpired:      {fFence, fAttempt},
 	EventReleased:          {fFence},
-	EventRetried:           {},
-	EventSnoozed:           {fRunAt},
+	EventRetried:           {fRunAt, fClock},
+	EventSnoozed:           {fRunAt, fClock},
 	EventReprioritised:     {fPriority},
 	EventLateResultRefused: {fFence},
 	EventErased:            {},
 }
 
-// FieldNames lists the keys that an event of type t may carry, in order.
-func FieldNames(t EventType) []string {
+// addedFields says how many fields each schema version after the first added at the end
+// of fieldsOf. A field that is added is optional: at zero it must mean what the version
+// before meant, so that an old event needs no other upcast.
+var addedFields = [typeCount][]int{
+	EventSubmitted: {1}, // v 2: clock
+	EventRetried:   {2}, // v 2: run_at, clock
+	EventSnoozed:   {1}, // v 2: clock
+}
+
+// fieldsIn is the shape of schema version v of a type, nil if there is no such version.
+func fieldsIn(t EventType, v int) []field {
+	all, added := fieldsOf[t], addedFields[t]
+	if v < 1 || v > 1+len(added) {
+		return nil
+	}
+	n := len(all)
+	for _, later := range added[v-1:] {
+		n -= later
+	}
+	return all[:n:n]
+}
+
+// FieldNames lists the keys that an event of type t may carry in schema version v, in
+// order.
+func FieldNames(t EventType, v int) []string {
 	var names []string
-	for _, f := range fieldsOf[t] {
+	for _, f := range fieldsIn(t, v) {
 		names = append(names, fieldNames[f])
 	}
 	return names
@@ -157,8 +182,10 @@ func (d *Data) at(f field) any {
 		return &d.Progress
 	case fRetryAt:
 		return &d.RetryAt
-	default:
+	case fCode:
 		return &d.Code
+	default:
+		return &d.Clock
 	}
 }
 

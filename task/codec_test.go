@@ -22,13 +22,17 @@ func fullData() Data {
 		Tags: []string{"plain", "Grüße 🎈", "\u2028 <&> \\ \" \x7f"}, IdempotencyKey: "key/é", RequestHash: [32]byte{1, 0xAB},
 		Files: []string{"f1", "f2"}, Attempt: 3, Boot: ulid.ULID{0, 1, 2}, Worker: "crane-7", LeaseSeconds: 30,
 		TokenHash: [32]byte{31: 9}, Fence: math.MaxInt64, Progress: 10_000, RetryAt: math.MinInt64, Code: CodeWorkerDied,
+		Clock: 1_795_521_600_000_001,
 	}
 }
 
 // only keeps the fields that the type has.
-func only(t EventType, d Data) Data {
+func only(t EventType, d Data) Data { return pick(fieldsOf[t], d) }
+
+// pick keeps the given fields.
+func pick(fields []field, d Data) Data {
 	var kept Data
-	for _, f := range fieldsOf[t] {
+	for _, f := range fields {
 		reflect.ValueOf(kept.at(f)).Elem().Set(reflect.ValueOf(d.at(f)).Elem())
 	}
 	return kept
@@ -42,7 +46,7 @@ func checkDecode(t interface {
 	t.Helper()
 	var dec Decoder
 	var got Data
-	err := dec.Decode(&got, kind, 1, data)
+	err := dec.Decode(&got, kind, kind.SchemaVersion(), data)
 	want, refusal := referenceDecode(kind, data)
 	if (err == nil) != (refusal == nil) {
 		t.Fatalf("%s %q: codec says %v, reference says %v", kind, data, err, refusal)
@@ -65,14 +69,14 @@ func TestEveryFieldIsReadAsItIsWritten(t *testing.T) {
 	full := fullData()
 	for _, kind := range EventTypes() {
 		data := AppendData(nil, kind, &full)
-		for _, name := range FieldNames(kind) {
+		for _, name := range FieldNames(kind, kind.SchemaVersion()) {
 			if !strings.Contains(string(data), `"`+name+`":`) {
 				t.Errorf("%s lacks %s: %s", kind, name, data)
 			}
 		}
 		var dec Decoder
 		var got Data
-		if err := dec.Decode(&got, kind, 1, data); err != nil {
+		if err := dec.Decode(&got, kind, kind.SchemaVersion(), data); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(only(kind, full), got); diff != "" {
@@ -120,7 +124,8 @@ func anyData(rt *rapid.T) Data {
 		Attempt: int(number.Draw(rt, "attempt")), Boot: id.Draw(rt, "boot"), Worker: text.Draw(rt, "worker"),
 		LeaseSeconds: int(number.Draw(rt, "lease")), TokenHash: hash.Draw(rt, "token"), Fence: number.Draw(rt, "fence"),
 		Progress: int(number.Draw(rt, "progress")), RetryAt: micros("retry_at"),
-		Code: Code(rapid.IntRange(0, int(codeCount)-1).Draw(rt, "code")),
+		Code:  Code(rapid.IntRange(0, int(codeCount)-1).Draw(rt, "code")),
+		Clock: micros("clock"),
 	}
 }
 
@@ -187,6 +192,29 @@ func TestANewerSchemaVersionIsRefused(t *testing.T) {
 	}
 }
 
+// An event of an earlier schema version is read with the fields that its version had: what
+// it leaves out means what it meant then, and a later field in it is refused.
+func TestAnEventOfAnEarlierSchemaVersionIsReadAsItWas(t *testing.T) {
+	var dec Decoder
+	full := fullData()
+	for _, kind := range EventTypes() {
+		for v := 1; v < kind.SchemaVersion(); v++ {
+			all, then := fieldsOf[kind], fieldsIn(kind, v)
+			if len(then) >= len(all) {
+				t.Errorf("%s version %d has all fields of version %d", kind, v, kind.SchemaVersion())
+			}
+			want := pick(then, full)
+			var got Data
+			if err := dec.Decode(&got, kind, v, AppendData(nil, kind, &want)); err != nil || !cmp.Equal(got, want) {
+				t.Errorf("%s version %d: %v\n%s", kind, v, err, cmp.Diff(want, got))
+			}
+			if err := dec.Decode(&got, kind, v, AppendData(nil, kind, &full)); !errors.Is(err, ErrData) {
+				t.Errorf("%s version %d with later fields: %v", kind, v, err)
+			}
+		}
+	}
+}
+
 func TestAnErrorOfDecodingSaysWhere(t *testing.T) {
 	var dec Decoder
 	var d Data
@@ -227,7 +255,7 @@ func BenchmarkDecode(b *testing.B) {
 			var d Data
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := dec.Decode(&d, kind, 1, data); err != nil {
+				if err := dec.Decode(&d, kind, kind.SchemaVersion(), data); err != nil {
 					b.Fatal(err)
 				}
 			}

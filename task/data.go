@@ -31,4 +31,8 @@ type Data struct {
 	Progress int    // task.progressed: hundredths of a percent, 0 … 10,000
 	RetryAt  Micros // task.attempt_failed
 	Code     Code   // task.attempt_failed, task.failed
+
+	// The wall clock of a task.submitted, task.snoozed or task.retried when it stood behind
+	// the event's time, because it was set back; 0 = it did not. See Now.
+	Clock Micros
 }

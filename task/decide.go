@@ -11,19 +11,18 @@ import (
 const ErrorWorkerDied = "its worker died while it ran"
 
 // Decide says which events follow from a command in a state, without changing the
-// state. now is clamped so that it never goes below the latest event's time. A
-// command that the state does not allow gives a *Refusal; events may come with it
+// state. A command that the state does not allow gives a *Refusal; events may come with it
 // (task.late_result_refused), and then they are to be appended all the same.
 //
 // The events carry type, version and facts; the caller sets Actor.
-func Decide(t *Task, command Command, now Micros) ([]Event, error) {
+func Decide(t *Task, command Command, now Now) ([]Event, error) {
 	return AppendDecision(nil, t, command, now)
 }
 
 // AppendDecision is Decide that appends to events and returns only what it appended.
 // events must be empty; its memory is used if there is enough. A Submit and a Succeed
 // may come by pointer too, which saves a copy.
-func AppendDecision(events []Event, t *Task, command Command, now Micros) ([]Event, error) {
+func AppendDecision(events []Event, t *Task, command Command, now Now) ([]Event, error) {
 	d := decision{task: t, now: now, events: events}
 	if s, byPointer := command.(*Submit); byPointer {
 		err := d.submit(*s)
@@ -68,15 +67,23 @@ func AppendDecision(events []Event, t *Task, command Command, now Micros) ([]Eve
 
 type decision struct {
 	task   *Task
-	now    Micros
+	now    Now
 	events []Event
 }
 
 func (d *decision) add(t EventType, data Data, payload []byte) {
 	d.events = append(d.events, Event{
-		Type: t, Version: d.task.Version + int64(len(d.events)) + 1, At: d.now,
+		Type: t, Version: d.task.Version + int64(len(d.events)) + 1, At: d.now.At,
 		Data: data, Payload: payload, HasPayload: payload != nil,
 	})
+}
+
+// clock is the wall clock if it stands behind the time of the events, else 0.
+func (d *decision) clock() Micros {
+	if d.now.Wall < d.now.At {
+		return d.now.Wall
+	}
+	return 0
 }
 
 func (d *decision) refuse(kind error, detail string) error {
@@ -98,6 +105,7 @@ func (d *decision) submit(c Submit) error {
 		TaskType: c.Type, Queue: c.Queue, Priority: c.Priority, RunAt: c.RunAt,
 		MaxAttempts: c.MaxAttempts, Backoff: *c.Backoff, Timeout: c.Timeout, Tags: c.Tags,
 		IdempotencyKey: c.IdempotencyKey, RequestHash: c.RequestHash, Files: c.Files,
+		Clock: d.clock(),
 	}, c.Parameters)
 	return nil
 }
@@ -170,7 +178,7 @@ func (d *decision) fail(c Fail) error {
 		d.add(EventFailed, data, payload)
 		return nil
 	}
-	data.RetryAt = d.now + t.Backoff.Delay(t.Attempt-t.AttemptBase, c.Seed)
+	data.RetryAt = d.now.Wall + t.Backoff.Delay(t.Attempt-t.AttemptBase, c.Seed)
 	d.add(EventAttemptFailed, data, payload)
 	return nil
 }
@@ -230,7 +238,11 @@ func (d *decision) retry(c Retry) error {
 		if d.task.Erased {
 			return d.refuse(ErrErased, "its parameters are gone; submit a new one")
 		}
-		d.add(EventRetried, Data{}, textPayload("reason", c.Reason))
+		data := Data{Clock: d.clock()}
+		if d.task.RunAt > d.now.Wall {
+			data.RunAt = d.task.RunAt // cancelled before it was due
+		}
+		d.add(EventRetried, data, textPayload("reason", c.Reason))
 		return nil
 	case Success:
 		return d.refuse(ErrSucceeded, "only a failed or cancelled task can be retried; submit a new one")
@@ -245,7 +257,7 @@ func (d *decision) snooze(c Snooze) error {
 	if c.Until <= 0 || c.Until > maxMoment {
 		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{"/until", "must be between 1970 and 9999"}}}
 	}
-	d.add(EventSnoozed, Data{RunAt: c.Until}, nil)
+	d.add(EventSnoozed, Data{RunAt: c.Until, Clock: d.clock()}, nil)
 	return nil
 }
 

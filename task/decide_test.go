@@ -256,3 +256,47 @@ func TestARefusalSaysWhatAndWhatToDo(t *testing.T) {
 		t.Errorf("got %q, want %q", err, want)
 	}
 }
+
+// A task that was cancelled before it was due waits for its time again when it is retried;
+// one that was due, or that ran, is ready at once.
+func TestARetryKeepsATimeThatIsStillToCome(t *testing.T) {
+	const now = Micros(1_795_521_600_000_000)
+	tomorrow := now + 24*3600*Second
+	for _, c := range []struct {
+		name      string
+		runAt     Micros
+		at        Micros // of the retry
+		start     bool
+		wantRunAt Micros
+		wantWaits bool
+	}{
+		{"cancelled before it was due", tomorrow, now, false, tomorrow, true},
+		{"retried after it was due", tomorrow, tomorrow, false, 0, false},
+		{"never asked to wait", 0, now, false, 0, false},
+		{"cancelled while it ran", now - Second, now, true, 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newMachine(t)
+			m.now = now
+			do := func(c Command) {
+				t.Helper()
+				if err := m.do(c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			do(Submit{Type: "SLEEP", RunAt: c.runAt})
+			if c.start {
+				do(Start{Boot: ulid.ULID{1}})
+			}
+			do(Cancel{})
+			if c.start {
+				do(Stop{Fence: m.task.Fence})
+			}
+			m.now = c.at
+			do(Retry{})
+			if m.task.RunAt != c.wantRunAt || m.task.Due(c.at) == c.wantWaits {
+				t.Errorf("run_at %d, due %v; want run_at %d, due %v", m.task.RunAt, m.task.Due(c.at), c.wantRunAt, !c.wantWaits)
+			}
+		})
+	}
+}

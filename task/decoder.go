@@ -18,7 +18,8 @@ type Decoder struct {
 // clears first. Every error wraps ErrData and says where.
 func (dec *Decoder) Decode(d *Data, t EventType, v int, data []byte) error {
 	*d = Data{}
-	if v != t.SchemaVersion() {
+	fields := fieldsIn(t, v)
+	if fields == nil {
 		return fmt.Errorf("%w: %s has no schema version %d here; it was written by a newer Daybook", ErrData, t, v)
 	}
 	r := reader{rest: data, dec: dec}
@@ -26,7 +27,7 @@ func (dec *Decoder) Decode(d *Data, t EventType, v int, data []byte) error {
 		return r.fail(t, "want an object", data)
 	}
 	first := true
-	for _, f := range fieldsOf[t] {
+	for _, f := range fields {
 		if !r.takeKey(f, first) {
 			continue
 		}

@@ -62,8 +62,9 @@ func EventTypes() []EventType {
 // String returns the name in the log: "task.started".
 func (t EventType) String() string { return typeNames[t] }
 
-// SchemaVersion is the version that events of this type are written with.
-func (t EventType) SchemaVersion() int { return 1 }
+// SchemaVersion is the version that events of this type are written with, from 1. Events
+// of every earlier version can be read.
+func (t EventType) SchemaVersion() int { return 1 + len(addedFields[t]) }
 
 // ParseEventType returns the type of that name.
 func ParseEventType(name string) (EventType, bool) {

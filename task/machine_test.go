@@ -36,7 +36,7 @@ func newMachine(t interface {
 func (m *machine) do(command Command) error {
 	m.t.Helper()
 	before := m.task
-	events, err := Decide(&m.task, command, m.now)
+	events, err := Decide(&m.task, command, Now{m.now, m.now})
 	if diff := cmp.Diff(before, m.task); diff != "" {
 		m.t.Fatalf("deciding %T changed the task:\n%s", command, diff)
 	}
@@ -177,7 +177,7 @@ func (m *machine) replay() {
 	var again Task
 	for _, e := range m.events {
 		data := AppendData(nil, e.Type, &e.Data)
-		if err := m.dec.Decode(&e.Data, e.Type, 1, data); err != nil {
+		if err := m.dec.Decode(&e.Data, e.Type, e.Type.SchemaVersion(), data); err != nil {
 			m.t.Fatalf("%v", err)
 		}
 		e.Payload, e.Actor = nil, ""

@@ -30,6 +30,7 @@ type (
 		IdempotencyKey string   `json:"idempotency_key,omitzero"`
 		RequestHash    refHash  `json:"request_hash,omitzero"`
 		Files          []string `json:"files,omitempty"`
+		Clock          Micros   `json:"clock,omitzero"`
 	}
 	refStarted struct {
 		Attempt      int     `json:"attempt,omitzero"`
@@ -66,6 +67,7 @@ type (
 	}
 	refRunAt struct {
 		RunAt Micros `json:"run_at,omitzero"`
+		Clock Micros `json:"clock,omitzero"`
 	}
 	refPriority struct {
 		Priority int `json:"priority,omitzero"`
@@ -76,7 +78,7 @@ type (
 func (r *refSubmitted) data() Data {
 	return Data{TaskType: r.TaskType, Queue: r.Queue, Priority: r.Priority, RunAt: r.RunAt, MaxAttempts: r.MaxAttempts,
 		Backoff: Backoff{Kind: BackoffKind(r.Kind), Base: r.Base, Max: r.Max, NoJitter: r.NoJitter}, Timeout: r.Timeout,
-		Tags: r.Tags, IdempotencyKey: r.IdempotencyKey, RequestHash: r.RequestHash, Files: r.Files}
+		Tags: r.Tags, IdempotencyKey: r.IdempotencyKey, RequestHash: r.RequestHash, Files: r.Files, Clock: r.Clock}
 }
 
 func (r *refStarted) data() Data {
@@ -92,7 +94,7 @@ func (r *refProgressed) data() Data { return Data{Fence: r.Fence, Progress: r.Pr
 func (r *refSucceeded) data() Data  { return Data{Fence: r.Fence, Files: r.Files} }
 func (r *refLost) data() Data       { return Data{Fence: r.Fence, Attempt: r.Attempt} }
 func (r *refFence) data() Data      { return Data{Fence: r.Fence} }
-func (r *refRunAt) data() Data      { return Data{RunAt: r.RunAt} }
+func (r *refRunAt) data() Data      { return Data{RunAt: r.RunAt, Clock: r.Clock} }
 func (r *refPriority) data() Data   { return Data{Priority: r.Priority} }
 func (r *refNothing) data() Data    { return Data{} }
 
@@ -115,11 +117,11 @@ func referenceFor(t EventType) reference {
 		return new(refLost)
 	case EventCancelled, EventReleased, EventLateResultRefused:
 		return new(refFence)
-	case EventSnoozed:
+	case EventSnoozed, EventRetried:
 		return new(refRunAt)
 	case EventReprioritised:
 		return new(refPriority)
-	default: // task.cancel_requested, task.retried, task.erased
+	default: // task.cancel_requested, task.erased
 		return new(refNothing)
 	}
 }

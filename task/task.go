@@ -21,6 +21,7 @@ type Task struct {
 	Status          Status
 	Code            Code // of the latest failure; CodeNone after success or a retry
 	Retrying        bool // pending, and DueAt is the end of a backoff
+	Timed           bool // pending, and waits until the wall clock reaches DueAt
 	CancelRequested bool // running, and asked to stop
 	Erased          bool
 
@@ -29,7 +30,7 @@ type Task struct {
 	CompletedAt Micros // 0 until it has ended
 	ReadyAt     Micros // since when, or from when on, it is pending and due; of a started one: was. Its wait is counted from here
 	RunAt       Micros // as asked for at submission or by a snooze; 0 = at once
-	DueAt       Micros // a pending task may start from here on
+	DueAt       Micros // its place in line; with Timed, it may not start before
 
 	Attempt     int // attempts that cost something; never resets
 	AttemptBase int // Attempt when the task was last sent round by a person
@@ -67,6 +68,23 @@ func (t *Task) Stream() string { return StreamOf(t.ID) }
 
 // AttemptsLeft is how many more attempts the task may have.
 func (t *Task) AttemptsLeft() int { return t.MaxAttempts - (t.Attempt - t.AttemptBase) }
+
+// Due reports whether a pending task may start at that moment of the wall clock. A backoff
+// that seems to end later than its longest wait from now was planned by a clock that has
+// been set back since: it is over.
+func (t *Task) Due(wall Micros) bool {
+	return !t.Timed || t.DueAt <= wall || t.Retrying && t.DueAt-wall > t.Backoff.Max
+}
+
+// wait makes the task wait for the event's run_at, if the wall clock was not there yet.
+func (t *Task) wait(e *Event) {
+	wall := e.At
+	if e.Data.Clock != 0 {
+		wall = e.Data.Clock
+	}
+	t.RunAt, t.Timed, t.Retrying = e.Data.RunAt, e.Data.RunAt > wall, false
+	t.DueAt = max(e.Data.RunAt, wall)
+}
 
 // Running as a remote attempt needs heartbeats; a local one ends with its process.
 func (t *Task) Remote() bool { return t.Status == Running && t.LeaseSeconds > 0 }
@@ -136,13 +154,14 @@ func held(e EventType) bool {
 var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	EventSubmitted: func(t *Task, id ulid.ULID, e *Event, d *Data) {
 		t.ID, t.Type, t.Queue, t.Priority, t.Tags = id, d.TaskType, d.Queue, d.Priority, d.Tags
-		t.CreatedAt, t.RunAt, t.DueAt = e.At, d.RunAt, max(e.At, d.RunAt)
+		t.CreatedAt = e.At
+		t.wait(e)
 		t.MaxAttempts, t.Backoff, t.Timeout = d.MaxAttempts, d.Backoff, d.Timeout
 		t.IdempotencyKey, t.RequestHash = d.IdempotencyKey, d.RequestHash
 		t.SubmitSeq = e.Seq
 	},
 	EventStarted: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
-		t.StartedAt, t.Retrying = e.At, false
+		t.StartedAt, t.Timed, t.Retrying = e.At, false, false
 		t.Attempt, t.Fence, t.LastFence = d.Attempt, e.Version, e.Version
 		t.Boot, t.Worker, t.LeaseSeconds = d.Boot, d.Worker, d.LeaseSeconds
 		t.Progress, t.MessageSeq = 0, 0
@@ -160,23 +179,22 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		}
 	},
 	EventAttemptFailed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
-		t.DueAt, t.Retrying, t.Code, t.ErrorSeq = d.RetryAt, true, d.Code, e.Seq
+		t.DueAt, t.Timed, t.Retrying, t.Code, t.ErrorSeq = d.RetryAt, true, true, d.Code, e.Seq
 	},
 	EventFailed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.Code, t.ErrorSeq = d.Code, e.Seq
 	},
 	EventCancelRequested: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.CancelRequested = true },
-	EventCancelled:       func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Retrying = false },
+	EventCancelled:       func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Timed, t.Retrying = false, false },
 	EventLeaseExpired:    func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Code = CodeWorkerDied },
 	EventReleased:        func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Attempt-- },
 	EventRetried: func(t *Task, _ ulid.ULID, e *Event, _ *Data) {
-		t.AttemptBase, t.DueAt, t.RunAt, t.Retrying = t.Attempt, e.At, 0, false
+		t.AttemptBase = t.Attempt
+		t.wait(e)
 		t.StartedAt, t.CompletedAt, t.Progress = 0, 0, 0
 		t.MessageSeq, t.ResultSeq, t.ErrorSeq, t.Code = 0, 0, 0, CodeNone
 	},
-	EventSnoozed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
-		t.RunAt, t.DueAt, t.Retrying = d.RunAt, max(e.At, d.RunAt), false
-	},
+	EventSnoozed:       func(t *Task, _ ulid.ULID, e *Event, d *Data) { t.wait(e) },
 	EventReprioritised: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.Priority = d.Priority },
 	EventLateResultRefused: func(t *Task, _ ulid.ULID, _ *Event, d *Data) {
 		t.RefusedFence = max(t.RefusedFence, d.Fence)

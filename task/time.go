@@ -9,6 +9,13 @@ type Micros int64
 // Second is one second as a span.
 const Second Micros = 1_000_000
 
+// Now is the time of a decision. The two moments differ only while the wall clock stands
+// behind the log, because it was set back.
+type Now struct {
+	Wall Micros // the wall clock: it alone decides what is due
+	At   Micros // what events carry: the wall clock, never before the latest event of the log
+}
+
 // MicrosOf returns the moment of t, cut to the microsecond.
 func MicrosOf(t time.Time) Micros { return Micros(t.UnixMicro()) }
 

@@ -15,7 +15,7 @@ import (
 //
 // A field is left out when it has its usual value. A number is the zigzag varint of
 // its distance from a base, which is an earlier field or 0. Text is a length and bytes.
-const bodyVersion = 1
+const bodyVersion = 2
 
 // Bits of the mask above those of the numbers.
 const (
@@ -67,6 +67,7 @@ const (
 	flagErased
 	flagNoJitter
 	flagDue
+	flagTimed
 )
 
 // Two more places among the numbers, for bases.
@@ -133,7 +134,8 @@ func numbersOf(r *Row, n *numbers) {
 	t := &r.Task
 	n[submitSeq] = t.SubmitSeq
 	n[nState] = int64(t.Status) | bitIf(t.Retrying, flagRetrying) | bitIf(t.CancelRequested, flagCancelRequested) |
-		bitIf(t.Erased, flagErased) | bitIf(t.Backoff.NoJitter, flagNoJitter) | bitIf(r.Due, flagDue)
+		bitIf(t.Erased, flagErased) | bitIf(t.Backoff.NoJitter, flagNoJitter) | bitIf(r.Due, flagDue) |
+		bitIf(t.Timed, flagTimed)
 	n[nGroup] = int64(r.Group)
 	n[nCreatedAt], n[nStartedAt], n[nCompletedAt] = int64(t.CreatedAt), int64(t.StartedAt), int64(t.CompletedAt)
 	n[nRunAt], n[nDueAt], n[nReadyAt] = int64(t.RunAt), int64(t.DueAt), int64(t.ReadyAt)
@@ -159,6 +161,7 @@ func setNumbers(r *Row, n *numbers) {
 	t.Status = task.Status(flags)
 	t.Retrying, t.CancelRequested = flags&flagRetrying != 0, flags&flagCancelRequested != 0
 	t.Erased, r.Due = flags&flagErased != 0, flags&flagDue != 0
+	t.Timed = flags&flagTimed != 0
 	r.Group = uint32(n[nGroup])
 	t.CreatedAt, t.StartedAt, t.CompletedAt = task.Micros(n[nCreatedAt]), task.Micros(n[nStartedAt]), task.Micros(n[nCompletedAt])
 	t.RunAt, t.DueAt, t.ReadyAt = task.Micros(n[nRunAt]), task.Micros(n[nDueAt]), task.Micros(n[nReadyAt])
