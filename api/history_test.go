@@ -23,7 +23,7 @@ func reported(t *testing.T) (eventlog.Log, ulid.ULID) {
 	do := func(c task.Command) {
 		t.Helper()
 		now += task.Second
-		decided, err := task.Decide(&one, c, now)
+		decided, err := task.Decide(&one, c, task.Now{Wall: now, At: now})
 		if err != nil {
 			t.Fatal(err)
 		}
