@@ -153,7 +153,7 @@ func checkOrder(t failer, l *ledger) {
 		switch r := l.tasks[id]; {
 		case r.Status == task.Running:
 			running = append(running, r.Name())
-		case r.Status == task.Pending && r.DueAt <= l.now:
+		case r.Status == task.Pending && r.Due(l.now):
 			ready = append(ready, r)
 		case r.Status == task.Pending:
 			waiting = append(waiting, r)
