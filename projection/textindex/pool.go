@@ -57,7 +57,7 @@ func (p *pool) connection() (*searcher, error) {
 		p.idle = p.idle[:n-1]
 		return s, nil
 	}
-	c, err := sqlite.Connect(p.path, "mode=ro&_query_only=1&_cache_size=-2048")
+	c, err := sqlite.ConnectSummed(p.path, "mode=ro&_query_only=1&_cache_size=-2048", pageSize)
 	if err != nil {
 		return nil, err
 	}

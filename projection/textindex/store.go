@@ -12,7 +12,8 @@ import (
 
 const (
 	applicationID = 0x44425458 // "DBTX"
-	format        = 1
+	format        = 2          // each page has a checksum
+	pageSize      = 4096
 )
 
 // schema: the id of a row of blocks, places and numbers is its segment times 2^20 plus
@@ -81,7 +82,12 @@ func readSegment(row []driver.Value) segment {
 func connectWriter(path, owner string) (*sqlite.Conn, error) {
 	_, err := os.Stat(path)
 	made := errors.Is(err, os.ErrNotExist)
-	c, err := sqlite.Connect(path, "_synchronous=NORMAL&_cache_size=-8192&_txlock=immediate")
+	if !made {
+		if err := checkBefore(path); err != nil {
+			return nil, err
+		}
+	}
+	c, err := sqlite.ConnectSummed(path, "_synchronous=NORMAL&_cache_size=-8192&_txlock=immediate", pageSize)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +95,28 @@ func connectWriter(path, owner string) (*sqlite.Conn, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
+}
+
+// checkBefore looks at a file before SQLite does: at what it says that it is, and at the WAL
+// of a process that did not close it.
+func checkBefore(path string) error {
+	id, version, err := sqlite.FormatOf(path)
+	if err != nil {
+		return err
+	}
+	if id != 0 { // else all of it may lie in the WAL
+		if err := isOurs(int64(id), int64(version)); err != nil {
+			return err
+		}
+	}
+	return sqlite.CheckWAL(path, pageSize)
+}
+
+func isOurs(id, version int64) error {
+	if id != applicationID || version != format {
+		return damaged("application %#x, format %d", id, version)
+	}
+	return nil
 }
 
 func checkFile(c *sqlite.Conn, made bool, owner string) error {
@@ -107,8 +135,8 @@ func checkFile(c *sqlite.Conn, made bool, owner string) error {
 	if err != nil {
 		return err
 	}
-	if id != applicationID || version != format {
-		return damaged("application %#x, format %d", id, version)
+	if err := isOurs(id, version); err != nil {
+		return err
 	}
 	row, err := c.Row(1, "SELECT owner FROM meta")
 	if err != nil {
@@ -130,7 +158,10 @@ func notThere(err error) error {
 
 // makeFile makes the tables. Whose file it is, is in the same transaction.
 func makeFile(c *sqlite.Conn, owner string) error {
-	if err := c.Do("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=16777216"); err != nil {
+	if err := c.MakeSummed(pageSize); err != nil {
+		return err
+	}
+	if err := c.Do("PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=16777216"); err != nil {
 		return err
 	}
 	if err := c.Do("BEGIN IMMEDIATE;" + schema +

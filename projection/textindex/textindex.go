@@ -117,7 +117,7 @@ func unusable(err error) error {
 	switch _, code := sqlite.Code(err); {
 	case errors.Is(err, ErrUnusable):
 		return err
-	case code == sqlite3.ErrCorrupt, code == sqlite3.ErrNotADB, code == sqlite3.ErrFormat:
+	case code == sqlite3.ErrIoErr, code == sqlite3.ErrFormat, sqlite.IsDamaged(err):
 		return fmt.Errorf("%w: %w", ErrUnusable, err)
 	}
 	return err

@@ -16,8 +16,10 @@ func fail(doing string, err error) error {
 	if err == nil || errors.Is(err, ErrUnusable) {
 		return err
 	}
-	switch _, code := sqlite.Code(err); code {
-	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB, sqlite3.ErrIoErr:
+	if sqlite.IsDamaged(err) {
+		return fmt.Errorf("%s: %w: a page is not as it was written: %w", doing, ErrUnusable, err)
+	}
+	if _, code := sqlite.Code(err); code == sqlite3.ErrIoErr {
 		return fmt.Errorf("%s: %w: %w", doing, ErrUnusable, err)
 	}
 	if errors.Is(err, io.EOF) { // a row that must be there is not

@@ -50,8 +50,11 @@ func filled(t *testing.T, n int) string {
 // change runs SQL on a closed file.
 func change(t *testing.T, path, sql string) {
 	t.Helper()
-	conn, err := sqlite.Connect(path, "")
+	conn, err := sqlite.ConnectSummed(path, "", pageSize)
 	ok(t, err)
+	if pages, err := conn.Number("PRAGMA page_count"); err != nil || pages == 0 {
+		ok(t, errors.Join(err, conn.MakeSummed(pageSize)))
+	}
 	ok(t, conn.Do(sql))
 	ok(t, conn.Close())
 }

@@ -17,7 +17,8 @@ var schema string
 
 const (
 	applicationID = 0x44425657 // "DBVW"
-	format        = 2          // user_version
+	format        = 3          // user_version; 3: each page has a checksum
+	pageSize      = 8192
 
 	readers     = 4
 	writerCache = "PRAGMA cache_size = -16384" // KiB
@@ -55,11 +56,17 @@ func Open(path, logID string) (*File, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open view file: %w", err)
 	}
-	conn, err := sqlite.Connect(path, "")
+	made := info == nil || info.Size() == 0
+	if !made {
+		if err := checkBefore(path); err != nil {
+			return nil, fail("open view file", err)
+		}
+	}
+	conn, err := sqlite.ConnectSummed(path, "", pageSize)
 	if err != nil {
 		return nil, fail("open view file", err)
 	}
-	if info == nil || info.Size() == 0 {
+	if made {
 		err = create(conn, logID)
 	} else {
 		err = check(conn, logID)
@@ -76,8 +83,11 @@ func Open(path, logID string) (*File, error) {
 
 // create makes an empty file.
 func create(conn *sqlite.Conn, logID string) error {
+	if err := conn.MakeSummed(pageSize); err != nil {
+		return err
+	}
 	for _, sql := range []string{
-		"PRAGMA page_size = 8192", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL",
+		"PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL",
 		"BEGIN IMMEDIATE",
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
 		fmt.Sprintf("PRAGMA user_version = %d", format),
@@ -94,6 +104,28 @@ func create(conn *sqlite.Conn, logID string) error {
 	return conn.Do("COMMIT")
 }
 
+// checkBefore looks at a file before SQLite does: at what it says that it is, and at the WAL
+// of a process that did not close it.
+func checkBefore(path string) error {
+	app, version, err := sqlite.FormatOf(path)
+	if err != nil {
+		return err
+	}
+	if app != 0 { // else all of it may lie in the WAL
+		if err := isOurs(int64(app), int64(version)); err != nil {
+			return err
+		}
+	}
+	return sqlite.CheckWAL(path, pageSize)
+}
+
+func isOurs(app, version int64) error {
+	if app != applicationID || version != format {
+		return damaged(fmt.Sprintf("it has application id %#x and format %d, not %#x and %d", app, version, applicationID, format))
+	}
+	return nil
+}
+
 // check tells whether the file is what its path says.
 func check(conn *sqlite.Conn, logID string) error {
 	app, err := conn.Number("PRAGMA application_id")
@@ -104,8 +136,8 @@ func check(conn *sqlite.Conn, logID string) error {
 	if err != nil {
 		return err
 	}
-	if app != applicationID || version != format {
-		return damaged(fmt.Sprintf("it has application id %#x and format %d, not %#x and %d", app, version, applicationID, format))
+	if err := isOurs(app, version); err != nil {
+		return err
 	}
 	row, err := conn.Row(2, "SELECT log_id, complete FROM about")
 	if err != nil {

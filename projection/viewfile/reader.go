@@ -39,7 +39,7 @@ type Reader struct {
 }
 
 func newReader(f *File) (*Reader, error) {
-	conn, err := sqlite.Connect(f.path, "_query_only=1")
+	conn, err := sqlite.ConnectSummed(f.path, "_query_only=1", pageSize)
 	if err != nil {
 		return nil, err
 	}
