@@ -31,8 +31,23 @@ import (
 // Version of the program.
 const Version = "0.1.0"
 
-// maxDepth is how deep parameters may nest.
-const maxDepth = 32
+// Errors of a Daybook, beside those that its methods name.
+var (
+	// ErrNotRunning: Run has not been called yet. Nothing happened.
+	ErrNotRunning = scheduler.ErrNotRunning
+	// ErrRanBefore: Run was called before. Close the queue and open it again to run it again.
+	ErrRanBefore = scheduler.ErrRanBefore
+	// ErrClosed: the queue was closed. Open it again.
+	ErrClosed = errors.New("queue is closed: open it again")
+)
+
+// Causes of the end of a handler's context, see handler.Handler.
+var (
+	ErrCancelled = handler.ErrCancelled
+	ErrTimeout   = handler.ErrTimeout
+	ErrStopping  = handler.ErrStopping
+	ErrLeaseLost = handler.ErrLeaseLost
+)
 
 // payloadCache is how many bytes of recent payloads are kept in memory.
 const payloadCache = 32 << 20
@@ -66,14 +81,21 @@ type Daybook struct {
 	files    *files.Store
 	registry *handler.Registry
 
-	wire      sync.Once // guards the two below
+	wire      sync.Once // guards the three below
 	scheduler *scheduler.Scheduler
 	api       *api.API
 	wireErr   error
+
+	mu       sync.Mutex
+	closed   bool               // guarded by mu
+	stop     context.CancelFunc // guarded by mu; ends Run; nil unless it runs
+	over     chan struct{}      // guarded by mu; closed when Run has returned
+	closing  sync.Once
+	closeErr error // of the first Close
 }
 
 // Open opens or makes the queue in o.Data and its views. The built-in task
-// types are registered. Close it after Run has returned. Errors: a folder that another
+// types are registered. Close it in the end. Errors: a folder that another
 // process holds, a log that is damaged, shorter than what was acknowledged or written
 // by a newer Daybook; each says what to do.
 func Open(ctx context.Context, o Options) (*Daybook, error) {
@@ -112,12 +134,19 @@ func (d *Daybook) Register(h handler.Handler) error {
 	return d.registry.Add(h)
 }
 
+// Use puts middleware around the handlers of all types, the built-in ones too: for logs,
+// traces, metrics, or values that handlers find in their context. The first one is the
+// outermost. To be called before Run.
+func (d *Daybook) Use(around ...handler.Middleware) {
+	d.registry.Use(around...)
+}
+
 // Submit makes tasks from inside the program, all in one commit or none, as POST
 // /api/tasks/batch does: parameters are checked by the schema of the type, which also
-// gives the defaults. Errors: *scheduler.BatchError with a *task.Refusal, and those of
-// scheduler.Scheduler.Submit. It returns while Run runs.
+// gives the defaults. Errors: *scheduler.BatchError with a *task.Refusal, ErrNotRunning when Run
+// was not called a second later, ErrClosed, and those of scheduler.Scheduler.Submit.
 func (d *Daybook) Submit(ctx context.Context, submits ...task.Submit) ([]scheduler.Submitted, error) {
-	if err := d.connect(); err != nil {
+	if err := d.ready(); err != nil {
 		return nil, err
 	}
 	for i := range submits {
@@ -125,7 +154,54 @@ func (d *Daybook) Submit(ctx context.Context, submits ...task.Submit) ([]schedul
 			return nil, &scheduler.BatchError{Index: i, Err: err}
 		}
 	}
-	return d.scheduler.Submit(ctx, "system:program", submits)
+	return d.scheduler.Submit(ctx, actorProgram, submits)
+}
+
+// actorProgram is the actor of all that the program itself asks for.
+const actorProgram = "system:program"
+
+// Cancel cancels a task: at once when it is pending; when it runs, its handler is told to stop
+// and the task is CANCELLED once it has. reason may be empty. It returns the task as it then
+// stands. Errors: projection.ErrNotFound, a *task.Refusal when the task has ended, and those
+// of Submit.
+func (d *Daybook) Cancel(ctx context.Context, id ulid.ULID, reason string) (task.Task, error) {
+	return d.do(ctx, id, task.Cancel{Reason: reason})
+}
+
+// Retry sends a failed or cancelled task round again, with its attempts afresh. Errors: those
+// of Cancel; a *task.Refusal unless the task has failed or was cancelled.
+func (d *Daybook) Retry(ctx context.Context, id ulid.ULID, reason string) (task.Task, error) {
+	return d.do(ctx, id, task.Retry{Reason: reason})
+}
+
+// Reprioritise changes the priority of a task that has not ended: −100 … 100, higher first.
+// Errors: those of Cancel.
+func (d *Daybook) Reprioritise(ctx context.Context, id ulid.ULID, priority int) (task.Task, error) {
+	return d.do(ctx, id, task.Reprioritise{Priority: priority})
+}
+
+// Reschedule changes when a pending task is due; a time in the past means at once. Errors:
+// those of Cancel; a *task.Refusal unless the task is pending.
+func (d *Daybook) Reschedule(ctx context.Context, id ulid.ULID, due time.Time) (task.Task, error) {
+	return d.do(ctx, id, task.Snooze{Until: task.MicrosOf(due)})
+}
+
+func (d *Daybook) do(ctx context.Context, id ulid.ULID, command task.Command) (task.Task, error) {
+	if err := d.ready(); err != nil {
+		return task.Task{}, err
+	}
+	return d.scheduler.Do(ctx, actorProgram, id, command)
+}
+
+// ready says why nothing can be asked for, nil when it can.
+func (d *Daybook) ready() error {
+	d.mu.Lock()
+	closed := d.closed
+	d.mu.Unlock()
+	if closed {
+		return ErrClosed
+	}
+	return d.connect()
 }
 
 // prepare makes the parameters canonical and complete.
@@ -133,7 +209,7 @@ func (d *Daybook) prepare(s *task.Submit) error {
 	if len(s.Parameters) == 0 {
 		s.Parameters = []byte("{}")
 	}
-	canonical, err := task.CanonicalJSON(nil, s.Parameters, maxDepth)
+	canonical, err := task.CanonicalJSON(nil, s.Parameters, task.MaxDepth)
 	if err != nil {
 		return &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/parameters", Detail: err.Error()}}}
 	}
@@ -149,9 +225,10 @@ func (d *Daybook) prepare(s *task.Submit) error {
 }
 
 // Wait returns when the task has ended or ctx has, with the task as it then stands and
-// its result as JSON, nil if it has none. Errors: projection.ErrNotFound, scheduler.ErrStopped.
+// its result as JSON, nil if it has none. Errors: projection.ErrNotFound, scheduler.ErrStopped,
+// ErrClosed.
 func (d *Daybook) Wait(ctx context.Context, id ulid.ULID) (task.Task, []byte, error) {
-	if err := d.connect(); err != nil {
+	if err := d.ready(); err != nil {
 		return task.Task{}, nil, err
 	}
 	t, err := d.scheduler.WaitEnded(ctx, id)
@@ -165,29 +242,48 @@ func (d *Daybook) Wait(ctx context.Context, id ulid.ULID) (task.Task, []byte, er
 // Views are the tasks as they are now, for reading.
 func (d *Daybook) Views() *projection.Views { return d.views }
 
-// Run runs tasks until ctx ends, then stops in order: nothing new is started, handlers
-// get Grace, what is left is given back at no cost. An error means that the queue must
-// be closed and opened again.
+// Run runs tasks until ctx ends or Close is called, then stops in order: nothing new is
+// started, handlers get Grace, what is left is given back at no cost. It can be called once:
+// ErrRanBefore, ErrClosed. Any other error means that the queue must be closed and opened again.
 func (d *Daybook) Run(ctx context.Context) error {
 	if err := d.connect(); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	over, err := d.beginRun(stop)
+	if err != nil {
+		return err
+	}
+	defer close(over)
 	var beside sync.WaitGroup
 	defer beside.Wait()
-	over, end := context.WithCancel(context.Background())
+	besides, end := context.WithCancel(context.Background())
 	defer end()
 	beside.Go(func() {
 		select {
 		case <-d.views.Failed():
 			stop()
-		case <-over.Done():
+		case <-besides.Done():
 		}
 	})
-	beside.Go(func() { d.checkLog(over) })
-	err := d.scheduler.Run(ctx)
+	beside.Go(func() { d.checkLog(besides) })
+	err = d.scheduler.Run(ctx)
 	return errors.Join(err, d.views.Err())
+}
+
+// beginRun notes that Run runs, and how Close ends it.
+func (d *Daybook) beginRun(stop context.CancelFunc) (over chan struct{}, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.closed:
+		return nil, ErrClosed
+	case d.over != nil:
+		return nil, ErrRanBefore
+	}
+	d.stop, d.over = stop, make(chan struct{})
+	return d.over, nil
 }
 
 // checkLog checks the chain of a long log, slowly, beside other work: of a short one it
@@ -227,9 +323,22 @@ func (d *Daybook) StopStreams() {
 	}
 }
 
-// Close closes the views, the log and the files. Call it after Run has returned.
+// Close ends Run, if it runs, and waits for it, then closes the views, the log and the
+// files. It may be called again, and by several goroutines: all get the same answer.
 func (d *Daybook) Close() error {
-	return errors.Join(d.views.Close(), d.files.Close(), d.log.Close())
+	d.closing.Do(func() {
+		d.mu.Lock()
+		d.closed = true
+		stop, over := d.stop, d.over
+		d.mu.Unlock()
+		if over != nil {
+			stop()
+			<-over
+		}
+		d.StopStreams()
+		d.closeErr = errors.Join(d.views.Close(), d.files.Close(), d.log.Close())
+	})
+	return d.closeErr
 }
 
 // connect makes the scheduler and the API once, when all types are registered.
@@ -273,7 +382,10 @@ func (r runner) Knows(taskType string) bool { return r.registry.Knows(taskType) 
 
 func (r runner) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome, error) {
 	result, fileIDs, err := r.registry.Run(ctx, a.Task.Type, handler.Call{
-		TaskID: a.Task.Name(), Attempt: a.Task.Attempt, Parameters: a.Parameters, Files: r.files, Report: a.Report,
+		TaskID: a.Task.Name(), TaskType: a.Task.Type,
+		Attempt: a.Task.Attempt, MaxAttempts: a.Task.MaxAttempts, LastAttempt: a.Task.AttemptsLeft() <= 0,
+		Tags: a.Task.Tags, IdempotencyKey: a.Task.IdempotencyKey,
+		Parameters: a.Parameters, Files: r.files, Report: a.Report,
 	})
 	return scheduler.Outcome{Result: result, Files: fileIDs}, err
 }

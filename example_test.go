@@ -3,10 +3,12 @@ package daybook_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
 	"os"
+	"time"
 
 	"daybook"
 	"daybook/handler"
@@ -55,6 +57,16 @@ func Example() {
 	if err := d.Register(Greeter{}); err != nil {
 		log.Fatal(err)
 	}
+	// Middleware sees every attempt, those of the built-in types too.
+	d.Use(func(next handler.RunFunc) handler.RunFunc {
+		return func(ctx context.Context, call handler.Call) (any, error) {
+			result, err := next(ctx, call)
+			if err != nil && !errors.Is(context.Cause(ctx), daybook.ErrStopping) {
+				log.Printf("%s, attempt %d of %d, last %v: %v", call.TaskType, call.Attempt, call.MaxAttempts, call.LastAttempt, err)
+			}
+			return result, err
+		}
+	})
 	done := make(chan error)
 	go func() { done <- d.Run(ctx) }()
 
@@ -68,6 +80,16 @@ func Example() {
 	}
 	fmt.Printf("%s %s\n", ended.Status, result)
 
+	later, err := d.Submit(ctx, task.Submit{Type: "GREET", RunAt: task.MicrosOf(time.Now().Add(time.Hour))})
+	if err != nil {
+		log.Fatal(err)
+	}
+	cancelled, err := d.Cancel(ctx, later[0].Task.ID, "no longer needed")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(cancelled.Status)
+
 	stop()
 	if err := <-done; err != nil {
 		log.Fatal(err)
@@ -75,5 +97,7 @@ func Example() {
 	if err := d.Close(); err != nil {
 		log.Fatal(err)
 	}
-	// Output: SUCCESS {"greeting":"Hello, Ada!"}
+	// Output:
+	// SUCCESS {"greeting":"Hello, Ada!"}
+	// CANCELLED
 }

@@ -75,6 +75,7 @@ var answers = []struct {
 	{task.ErrNotPending, problem{Status: 400, Kind: "not-pending", Detail: "The task is not waiting any more."}},
 	{task.ErrExists, problem{Status: 409, Kind: "exists", Detail: "The task exists already."}},
 	{scheduler.ErrBusy, problem{Status: 503, Kind: "busy", RetryAfter: 1, Detail: "Too many commands are waiting. Nothing happened; try again in a moment."}},
+	{scheduler.ErrNotRunning, problem{Status: 503, Kind: "not-running", RetryAfter: 1, Detail: "The queue does not run yet. Nothing happened; try again in a moment."}},
 	{scheduler.ErrStopped, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Nothing happened; try again when it is back."}},
 	{eventlog.ErrFull, problem{Status: 503, Kind: "log-full", RetryAfter: 30, Detail: "The disk is full, so nothing can be written. Nothing happened; make room and try again. Reading goes on."}},
 	{scheduler.ErrReadOnly, problem{Status: 503, Kind: "log-damaged", Detail: "The log is damaged, so nothing more is written. Nothing happened. Reading goes on; the server's log says what was found and what to do."}},

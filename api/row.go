@@ -137,13 +137,21 @@ func (a *API) waitingFor(t *task.Task) *scheduler.Waiting {
 	return w
 }
 
-// textIn returns the JSON string in a payload of one member, nil when it is not so.
+// textIn returns the JSON string that is the first member of a payload, nil when it is not so.
 func textIn(payload []byte, prefix string) []byte {
 	inner, ok := bytes.CutPrefix(payload, []byte(prefix))
-	if !ok || len(inner) == 0 {
+	if !ok || len(inner) == 0 || inner[0] != '"' {
 		return nil
 	}
-	return inner[:len(inner)-1]
+	for i := 1; i < len(inner); i++ {
+		switch inner[i] {
+		case '\\':
+			i++
+		case '"':
+			return inner[:i+1]
+		}
+	}
+	return nil
 }
 
 // appendRow appends the row as a JSON object, fields in the order of the reference.

@@ -11,26 +11,58 @@ import (
 	"daybook/task"
 )
 
-// Handler runs tasks of one type.
+// Handler runs tasks of one type. Its methods, and those of what it returns, run in the
+// goroutine of the attempt: a panic there, or runtime.Goexit, is a failed attempt. A panic in a
+// goroutine that the handler starts itself ends the whole process, as Go has it: recover there.
 type Handler interface {
 	// Spec describes the type. It is asked for once, at registration.
 	Spec() task.TypeSpec
-	// Run runs one attempt. The result is marshalled to JSON. ctx ends on cancel,
-	// timeout or stop; a handler that then returns ctx's error within a second is
-	// polite. An error made with Permanent is not retried.
+	// Run runs one attempt. The result is marshalled to JSON: at most 16 MiB, nested at most
+	// 32 deep. What cannot be JSON fails the task for good. An error made with Permanent
+	// is not retried.
+	//
+	// ctx ends on cancel, timeout or stop, and context.Cause(ctx) is then ErrCancelled,
+	// ErrTimeout, ErrStopping or ErrLeaseLost; its deadline is that of the task's timeout. A
+	// handler is to return soon after, with ctx's error or its own. One that does not return
+	// within a second loses its task, but keeps its slot, and the task does not start again
+	// before it has returned.
 	Run(ctx context.Context, call Call) (result any, err error)
 }
 
-// Call is one attempt as a handler sees it.
+// Causes of the end of an attempt's context, for context.Cause.
+var (
+	// ErrCancelled: somebody cancelled the task; nothing of the attempt is kept.
+	ErrCancelled = task.CauseCancelled
+	// ErrTimeout: the attempt ran longer than the task's timeout.
+	ErrTimeout = task.CauseTimeout
+	// ErrStopping: the server stops; the task is given back and the attempt does not count.
+	ErrStopping = task.CauseStopping
+	// ErrLeaseLost: the attempt does not hold its task any more; nothing of it is kept.
+	ErrLeaseLost = task.CauseLeaseLost
+)
+
+// Call is one attempt as a handler sees it. All in it is the handler's own: it may be changed.
 type Call struct {
-	TaskID     string
-	Attempt    int             // from 1
-	Parameters json.RawMessage // valid by the type's schema, defaults included
-	Files      *files.Store
-	// Report tells how far the attempt is, 0 … 100, and a short message ("" = none). It
+	TaskID         string
+	TaskType       string
+	Attempt        int             // from 1; goes on counting when a person retries the task
+	MaxAttempts    int             // that the task was given; they apply afresh when a person retries it
+	LastAttempt    bool            // if this one fails, the task does
+	Tags           []string        // of the task
+	IdempotencyKey string          // "" = none
+	Parameters     json.RawMessage // valid by the type's schema, defaults included
+	Files          *files.Store
+	// Report says how far the attempt is, 0 … 100, and a short message ("" = none). It
 	// may be called as often as one likes.
 	Report func(percent float64, message string)
 }
+
+// RunFunc is the method Run of a Handler.
+type RunFunc func(ctx context.Context, call Call) (result any, err error)
+
+// Middleware wraps the attempts of every type: what it returns is called instead of next, and
+// calls next, or not. It runs in the goroutine of the attempt.
+type Middleware func(next RunFunc) RunFunc
 
 type permanent struct{ error }
 

@@ -20,6 +20,7 @@ const fileFormat = "daybook-file"
 // registered is one type with all that is worked out of its schemas.
 type registered struct {
 	handler Handler
+	run     RunFunc // of the handler, in its middleware
 	spec    task.TypeSpec
 
 	schema   *jsonschema.Schema // of the parameters

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ const MaxTypes = 1000
 // Registry is the set of known types. Safe for concurrent use.
 type Registry struct {
 	adding sync.Mutex
+	around []Middleware                           // guarded by adding; the outermost first
 	types  atomic.Pointer[map[string]*registered] // the map itself is never changed
 }
 
@@ -51,13 +53,33 @@ func (r *Registry) Add(h Handler) error {
 	case len(known) >= MaxTypes:
 		return fmt.Errorf("register task type %s: there are %d types already", t.spec.Name, MaxTypes)
 	}
-	more := make(map[string]*registered, len(known)+1)
-	for name, other := range known {
-		more[name] = other
-	}
+	t.wrap(r.around)
+	more := maps.Clone(known)
 	more[t.spec.Name] = t
 	r.types.Store(&more)
 	return nil
+}
+
+// Use puts middleware around the handlers of all types, those that are added later included.
+// The first one given is the outermost; what a later call gives lies within.
+func (r *Registry) Use(around ...Middleware) {
+	r.adding.Lock()
+	defer r.adding.Unlock()
+	r.around = append(r.around, around...)
+	wrapped := make(map[string]*registered)
+	for name, t := range *r.types.Load() {
+		other := *t
+		other.wrap(r.around)
+		wrapped[name] = &other
+	}
+	r.types.Store(&wrapped)
+}
+
+func (t *registered) wrap(around []Middleware) {
+	t.run = t.handler.Run
+	for _, m := range slices.Backward(around) {
+		t.run = m(t.run)
+	}
 }
 
 // Specs lists the types by name.
@@ -91,14 +113,14 @@ func (r *Registry) Prepare(name string, parameters []byte) (prepared []byte, fil
 
 // Run runs one attempt of the type and returns its result as JSON and the ids of the files
 // the result names: what its method Files() []string says, or else the values whose
-// result schema says "format":"daybook-file". A result that is no JSON or is larger than
-// MaxResult is a permanent error. ErrUnknownType.
+// result schema says "format":"daybook-file". What cannot be made JSON is a permanent error;
+// a result that is JSON text already comes back as it is, to be checked. ErrUnknownType.
 func (r *Registry) Run(ctx context.Context, name string, call Call) (result []byte, fileIDs []string, err error) {
 	t := (*r.types.Load())[name]
 	if t == nil {
 		return nil, nil, ErrUnknownType
 	}
-	value, err := t.handler.Run(ctx, call)
+	value, err := t.run(ctx, call)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -3,7 +3,6 @@ package handler
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,20 +12,15 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// MaxResult is the most bytes of JSON that a result may have.
-const MaxResult = 16 << 20
-
-// encode turns what a handler returned into JSON and lists the files it names.
+// encode turns what a handler returned into JSON and lists the files it names. Whether the
+// log can take that, the scheduler checks.
 func (t *registered) encode(value any) (result []byte, fileIDs []string, err error) {
 	if value == nil {
 		return nil, nil, nil
 	}
 	result, err = resultJSON(value)
 	if err != nil {
-		return nil, nil, Permanent(fmt.Errorf("write the result as JSON: %w", err))
-	}
-	if len(result) > MaxResult {
-		return nil, nil, Permanent(fmt.Errorf("result has %d bytes; the most is %d", len(result), MaxResult))
+		return nil, nil, Permanent(fmt.Errorf("the result is not valid JSON: %w", err))
 	}
 	fileIDs, err = t.filesOf(value, result)
 	if err != nil {
@@ -37,9 +31,6 @@ func (t *registered) encode(value any) (result []byte, fileIDs []string, err err
 
 func resultJSON(value any) ([]byte, error) {
 	if raw, ok := value.(json.RawMessage); ok {
-		if !json.Valid(raw) {
-			return nil, errors.New("it is not valid")
-		}
 		return raw, nil
 	}
 	var b bytes.Buffer
@@ -59,13 +50,13 @@ func (t *registered) filesOf(value any, result []byte) (ids []string, err error)
 	} else if t.resultFiles != nil {
 		decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(result))
 		if err != nil {
-			return nil, fmt.Errorf("read the result: %w", err)
+			return nil, fmt.Errorf("the result is not valid JSON: %w", err)
 		}
 		ids = t.resultFiles.collect(nil, decoded)
 	}
 	for _, id := range ids {
 		if !files.ValidID(id) {
-			return nil, fmt.Errorf("result names %q, which is no id of a file", id)
+			return nil, fmt.Errorf("the result names %.80q, which is no id of a file", id)
 		}
 	}
 	return ids, nil

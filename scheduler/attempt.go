@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -14,13 +13,8 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// Causes of the end of an attempt's context.
-var (
-	errCancelled = errors.New("task was cancelled")
-	errTimeout   = errors.New("attempt ran longer than timeout_seconds")
-	errStopping  = errors.New("server is stopping")
-	errOver      = errors.New("attempt is over")
-)
+// errOver ends the context of an attempt that has returned; the other causes are in package task.
+var errOver = errors.New("attempt is over")
 
 const (
 	// progressEvery is the least time between two progress events of a task.
@@ -42,10 +36,10 @@ type attempt struct {
 	// parameters of the task, nil if they are still to be read: the
 	// attempt then reads them.
 	parameters []byte
+	ending     ending // owned by the goroutine in run until it has reported
 
 	// Owned by the loop.
-	settled bool         // its end has been decided, with the handler or without
-	success task.Succeed // what conclude returns
+	settled bool // its end has been decided, with the handler or without
 
 	mu       sync.Mutex
 	percent  float64     // guarded by mu; the latest report
@@ -62,8 +56,7 @@ type report struct {
 	kind     reportKind
 	news     bool // progress says something; known once the loop has it
 	attempt  *attempt
-	outcome  Outcome       // returned
-	err      error         // returned, overdue
+	command  task.Command  // returned, overdue: what ends the attempt
 	progress task.Progress // what no event carries yet
 }
 
@@ -81,14 +74,40 @@ func (s *Scheduler) newAttempt(t *task.Task, stream string) *attempt {
 	return a
 }
 
-// run calls the handler and reports its return. It is the body of a goroutine that
-// the loop joins through the report.
+// run calls the handler and reports its end. It is the body of a goroutine that the loop
+// joins through the report. See ending for the steps; each of them is taken even if the
+// handler ends the goroutine by runtime.Goexit.
 func (a *attempt) run() {
-	if a.task.Timeout > 0 {
-		timeout := time.AfterFunc(a.task.Timeout.Duration(), func() { a.stop(errTimeout) })
-		defer timeout.Stop()
+	if timeout := a.task.Timeout.Duration(); timeout > 0 {
+		var cancel context.CancelFunc
+		a.ctx, cancel = context.WithTimeoutCause(a.ctx, timeout, task.CauseTimeout)
+		defer cancel()
+		a.expectReturn(timeout)
 	}
-	outcome, err := a.call()
+	defer a.finish()
+	defer a.explain()
+	defer a.notice()
+	a.ending.outcome, a.ending.err = a.call()
+	a.ending.returned = true
+}
+
+// call runs the handler and checks its result, as the log would.
+func (a *attempt) call() (outcome Outcome, err error) {
+	parameters := a.parameters
+	if parameters == nil {
+		if parameters, err = a.s.o.Payloads.Get(a.ctx, a.task.SubmitSeq); err != nil {
+			return Outcome{}, fmt.Errorf("read the parameters: %w", err)
+		}
+	}
+	outcome, err = a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: parameters, Report: a.report})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return checked(outcome)
+}
+
+// finish reports the end. None of the handler's code runs any more.
+func (a *attempt) finish() {
 	a.mu.Lock()
 	a.finished = true
 	if a.timer != nil {
@@ -96,37 +115,20 @@ func (a *attempt) run() {
 	}
 	a.mu.Unlock()
 	a.end(errOver)
-	a.s.tell(report{kind: returned, attempt: a, outcome: outcome, err: err})
-}
-
-// panicked is the error of a handler that panicked.
-type panicked struct{ stack []byte }
-
-func (p *panicked) Error() string { return "the handler panicked; the server's log has the stack" }
-
-func (a *attempt) call() (outcome Outcome, err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			stack := debug.Stack()
-			a.s.o.Logger.Error("handler panicked", "task", a.task.Name(), "type", a.task.Type,
-				"attempt", a.task.Attempt, "panic", fmt.Sprint(value), "stack", string(stack))
-			err = &panicked{stack}
-		}
-	}()
-	parameters := a.parameters
-	if parameters == nil {
-		if parameters, err = a.s.o.Payloads.Get(a.ctx, a.task.SubmitSeq); err != nil {
-			return Outcome{}, fmt.Errorf("read the parameters: %w", err)
-		}
-	}
-	return a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: parameters, Report: a.report})
+	a.s.tell(report{kind: returned, attempt: a, command: a.ending.command})
 }
 
 // stop ends the attempt's context; the loop hears of it if the handler does not return
 // in time.
 func (a *attempt) stop(cause error) {
 	a.end(cause)
-	time.AfterFunc(obedience, func() {
+	a.expectReturn(0)
+}
+
+// expectReturn tells the loop if the handler has not returned soon after its context has
+// ended, which it does after so long.
+func (a *attempt) expectReturn(after time.Duration) {
+	time.AfterFunc(after+obedience, func() {
 		a.mu.Lock()
 		finished := a.finished
 		a.mu.Unlock()
@@ -181,33 +183,4 @@ func (a *attempt) takeNews() (task.Progress, bool) {
 	p := task.Progress{Fence: a.fence, Percent: a.percent, Message: a.message}
 	a.message = ""
 	return p, news
-}
-
-// conclude says which command ends the attempt, from what the handler returned and
-// from why its context ended, if it did.
-func (a *attempt) conclude(r *report, seed uint64) task.Command {
-	if r.err == nil {
-		a.success = task.Succeed{Fence: a.fence, Result: r.outcome.Result, Files: r.outcome.Files}
-		return &a.success
-	}
-	var p *panicked
-	var permanent interface{ Permanent() bool }
-	fail := task.Fail{Fence: a.fence, Code: task.CodeError, Error: r.err.Error(), Seed: seed}
-	switch cause := context.Cause(a.ctx); {
-	case cause == errCancelled:
-		return task.Stop{Fence: a.fence}
-	case cause == errStopping:
-		return task.Release{Fence: a.fence}
-	case cause == errTimeout:
-		fail.Code, fail.Error = task.CodeTimeout, a.timeoutText()
-	case errors.As(r.err, &p):
-		fail.Code = task.CodePanic
-	case errors.As(r.err, &permanent) && permanent.Permanent():
-		fail.Code = task.CodePermanent
-	}
-	return fail
-}
-
-func (a *attempt) timeoutText() string {
-	return fmt.Sprintf("it ran longer than its timeout of %v", a.task.Timeout.Duration())
 }

@@ -156,6 +156,6 @@ func runFetched(attempts []*attempt, bodies <-chan fetched) {
 // being cancelled.
 func (l *loop) stopHolder(id [16]byte) {
 	if a := l.holders[id]; a != nil {
-		a.stop(errCancelled)
+		a.stop(task.CauseCancelled)
 	}
 }

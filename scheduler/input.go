@@ -74,7 +74,7 @@ func (l *loop) receive(t *turn, r *report) {
 			l.s.o.Logger.Warn("handler ignores the end of its context; it keeps its slot until it returns",
 				"task", a.task.Name(), "type", a.task.Type, "attempt", a.task.Attempt)
 		}
-		r.err = errDisobedient
+		r.command = a.withoutHandler()
 	}
 	r.progress, r.news = a.takeNews()
 	l.take(t, *r)

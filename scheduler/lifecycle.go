@@ -129,7 +129,7 @@ func (l *loop) drain() error {
 	}
 	if l.live > 0 {
 		for _, a := range l.holders {
-			a.stop(errStopping)
+			a.stop(task.CauseStopping)
 		}
 		if err := l.drainUntil(time.Now().Add(obedience + progressEvery)); err != nil {
 			return err

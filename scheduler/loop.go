@@ -66,8 +66,12 @@ func (l *loop) init(s *Scheduler) {
 
 // Run runs until ctx ends, then stops in order: no more dispatch, handlers get Grace,
 // what is left is released. A nil error means a stop in order; an error that wraps
-// eventlog.ErrUnknown means that the log must be reopened. It can be called once.
+// eventlog.ErrUnknown means that the log must be reopened. It can be called once: ErrRanBefore.
 func (s *Scheduler) Run(ctx context.Context) error {
+	if s.once.Swap(true) {
+		return ErrRanBefore
+	}
+	close(s.began)
 	l := &s.loop
 	var appending sync.WaitGroup
 	for range mostInFlight {
@@ -86,8 +90,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	close(l.rounds)
 	appending.Wait()
 	close(s.stopped)
-	for _, a := range l.holders {
-		a.end(errStopping)
+	for _, a := range l.holders { // whatever they return, nobody writes it down
+		a.end(task.CauseLeaseLost)
 	}
 	return err
 }

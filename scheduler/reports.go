@@ -17,10 +17,6 @@ func (l *loop) take(t *turn, r report) {
 	}
 }
 
-// errDisobedient stands for the error of a handler that did not return in time; the
-// cause of the end of its context says what it means.
-var errDisobedient = errors.New("the handler did not return when it was told to stop")
-
 // progress decides what the attempt says of how far it is. What finds no room is
 // dropped: the next report or the end says more.
 func (l *loop) progress(t *turn, r report) {
@@ -70,7 +66,11 @@ func (l *loop) settle(t *turn, r report) {
 			put(decided)
 		}
 	}
-	decided, refusal := t.decideOn(state, a.conclude(&r, l.seeds.Uint64()))
+	if fail, failed := r.command.(task.Fail); failed {
+		fail.Seed = l.seeds.Uint64()
+		r.command = fail
+	}
+	decided, refusal := t.decideOn(state, r.command)
 	if errors.Is(refusal, task.ErrStopping) {
 		decided, refusal = t.decideOn(state, task.Stop{Fence: a.fence})
 	}

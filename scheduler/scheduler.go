@@ -29,6 +29,10 @@ var (
 	ErrBusy = errors.New("too many commands are waiting")
 	// ErrStopped: the scheduler takes no more commands. Nothing happened.
 	ErrStopped = errors.New("server is stopping")
+	// ErrNotRunning: Run has not been called yet, so nothing is decided. Nothing happened.
+	ErrNotRunning = errors.New("not running: call Run, in a goroutine of its own, before anything is submitted or changed")
+	// ErrRanBefore: Run was called a second time.
+	ErrRanBefore = errors.New("has run already: open the queue anew to run it again")
 	// ErrReadOnly: the log was found damaged and takes nothing any more. Nothing happened.
 	// The error wraps eventlog.ErrDamaged too and says what was found.
 	ErrReadOnly = errors.New("log is read only")
@@ -99,6 +103,8 @@ type Scheduler struct {
 	eager    int           // how many are enough
 	early    int           // events that a round must have to be written while another is synced
 	reports  chan report
+	began    chan struct{} // closed by Run
+	once     atomic.Bool   // Run was called
 	stopped  chan struct{} // closed when the loop answers no more
 	waiters  waiters
 
@@ -146,6 +152,7 @@ func New(o Options) (*Scheduler, error) {
 		eager:    eagerCommands,
 		early:    earlyEvents,
 		reports:  make(chan report, o.Concurrency),
+		began:    make(chan struct{}),
 		stopped:  make(chan struct{}),
 	}
 	s.damaged, _ = o.Log.(interface{ Damage() error })
@@ -215,7 +222,33 @@ type answer struct {
 // patience is how long a command waits for a place in the queue.
 const patience = 5 * time.Second
 
+// startPatience is how long a command waits for Run to be called, which is often done in
+// another goroutine.
+const startPatience = time.Second
+
+// awaitBegin returns when Run has been called.
+func (s *Scheduler) awaitBegin(ctx context.Context) error {
+	select {
+	case <-s.began:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(startPatience)
+	defer timer.Stop()
+	select {
+	case <-s.began:
+		return nil
+	case <-timer.C:
+		return ErrNotRunning
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func (s *Scheduler) ask(ctx context.Context, r *request) (answer, error) {
+	if err := s.awaitBegin(ctx); err != nil {
+		return answer{}, err
+	}
 	r.done = make(chan answer, 1)
 	if err := s.enqueue(ctx, r); err != nil {
 		return answer{}, err

@@ -70,21 +70,6 @@ func TestAPermanentErrorIsNotRetried(t *testing.T) {
 	})
 }
 
-func TestAPanicIsAFailedAttemptWithoutItsStackInTheAnswer(t *testing.T) {
-	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
-		b := open(t, log, Options{})
-		defer b.stop()
-		b.does["T"] = func(context.Context, Attempt) (Outcome, error) { panic("secret") }
-		id := b.submit(task.Submit{Type: "T", MaxAttempts: 1}).ID
-		if got := b.want(id, task.Failed); got.Code != task.CodePanic {
-			t.Errorf("code is %s", got.Code)
-		}
-		if got := b.errorText(id); got != `{"error":"the handler panicked; the server's log has the stack"}` {
-			t.Errorf("error is %s", got)
-		}
-	})
-}
-
 func TestAnAttemptThatRunsTooLongFailsAtItsTimeout(t *testing.T) {
 	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
 		b := open(t, log, Options{})

@@ -56,6 +56,7 @@ type Fail struct {
 	Fence int64
 	Code  Code
 	Error string
+	Stack string // where it panicked, a function a line; "" = nowhere
 	Seed  uint64 // 64 random bits for the jitter of the backoff
 }
 

@@ -173,6 +173,9 @@ func (d *decision) fail(c Fail) error {
 		c.Error = "the handler gave no reason"
 	}
 	payload := textPayload("error", c.Error)
+	if c.Stack != "" {
+		payload = append(append(payload[:len(payload)-1], ','), textPayload("stack", c.Stack)[1:]...)
+	}
 	data := Data{Fence: c.Fence, Attempt: t.Attempt, Code: c.Code}
 	if c.Code == CodePermanent || t.AttemptsLeft() <= 0 {
 		d.add(EventFailed, data, payload)
@@ -290,14 +293,7 @@ func textPayload(key, text string) []byte {
 	if text == "" {
 		return nil
 	}
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	if len(text) > maxErrorTextBytes {
-		cut := maxErrorTextBytes
-		for !utf8.RuneStart(text[cut]) {
-			cut--
-		}
-		text = text[:cut] + "…"
-	}
+	text = CutText(text, maxErrorTextBytes)
 	quoted, _ := json.Marshal(text) // a string always marshals
 	payload := make([]byte, 0, len(key)+len(quoted)+5)
 	payload = append(payload, `{"`...)
@@ -305,4 +301,19 @@ func textPayload(key, text string) []byte {
 	payload = append(payload, `":`...)
 	payload = append(payload, quoted...)
 	return append(payload, '}')
+}
+
+// CutText makes text valid UTF-8 and cuts it to most bytes.
+func CutText(text string, most int) string {
+	if len(text) > 4*most { // what is cut off anyway need not be looked at
+		text = text[:4*most]
+	}
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= most {
+		return text
+	}
+	for !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most] + "…"
 }

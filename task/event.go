@@ -97,7 +97,7 @@ const (
 	CodeError           // the handler returned an error that a retry may mend
 	CodePermanent       // the handler says that no retry can help, as with bad input
 	CodeTimeout         // it ran longer than timeout_seconds
-	CodePanic           // the handler panicked; the stack is in the server's log
+	CodePanic           // the handler panicked; its stack is in the payload
 	CodeWorkerDied      // the process or worker that ran it is gone
 
 	codeCount

@@ -15,6 +15,9 @@ const (
 	MaxTagLength      = 64
 	MaxKeyLength      = 255
 	MaxParameters     = 256 << 10
+	MaxResult         = 16 << 20 // bytes of canonical JSON
+	MaxDepth          = 32       // of parameters and results
+	MaxFiles          = 10_000   // that parameters or a result may name
 	MaxTimeout        = 30 * 24 * 3600 * Second
 	MaxBackoffBase    = 24 * 3600 * Second
 	MaxBackoffMax     = 7 * 24 * 3600 * Second
@@ -76,6 +79,7 @@ func (s *Submit) Validate() []FieldError {
 	check(s.IdempotencyKey == "" || validText(s.IdempotencyKey, MaxKeyLength) && len(s.IdempotencyKey) <= MaxKeyLength,
 		"/idempotency_key", "must be 1 to 255 bytes of printable characters")
 	check(len(s.Parameters) <= MaxParameters, "/parameters", "must be at most 262144 bytes")
+	check(len(s.Files) <= MaxFiles, "/parameters", "must name at most 10000 files")
 	return bad
 }
 
