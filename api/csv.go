@@ -12,7 +12,7 @@ import (
 
 var csvColumns = []string{"id", "task_type", "status", "created_at", "started_at", "completed_at", "progress",
 	"progress_message", "parameters", "result_data", "error_message", "queue", "priority", "run_at", "attempt",
-	"max_attempts", "timeout_seconds", "tags", "idempotency_key", "worker", "version", "last_seq", "ready_at", "attempts_before_retry", "progress_reports"}
+	"max_attempts", "timeout_seconds", "tags", "idempotency_key", "worker", "version", "last_seq", "ready_at", "attempts_before_retry", "progress_reports", "damaged"}
 
 // writeCSV writes the tasks as RFC 4180, with a header. Summaries lack two columns.
 func (a *API) writeCSV(ctx context.Context, out *long, as shape, tasks []task.Task) error {
@@ -52,6 +52,7 @@ func csvRecord(r *row) []string {
 		strconv.Itoa(t.MaxAttempts), csvSpan(t.Timeout), harmless(strings.Join(t.Tags, ",")), harmless(t.IdempotencyKey),
 		harmless(t.Worker), itoa(t.Version), itoa(t.LastSeq),
 		csvMoment(t.ReadyAt), strconv.Itoa(t.AttemptBase), itoa(t.Reports),
+		strings.Join(r.damaged.names(), ","),
 	}
 }
 

@@ -1,6 +1,9 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+)
 
 // health answers GET /api/health, as the clients of old expect it.
 func (a *API) health(p *reply, r *http.Request) error {
@@ -36,5 +39,10 @@ func (a *API) ready(p *reply, _ *http.Request) error {
 		return unready("log-full", "The disk is full. Make room; the server goes on by itself. Reading works.")
 	}
 	p.Header()["Cache-Control"] = noStore
-	return p.send(typeText, []byte("ready\n"))
+	body := "ready\n"
+	if n, first := a.Payloads.Damaged(); n > 0 {
+		body += "damaged payloads: " + strconv.Itoa(n) + ", the first at event " + itoa(first) +
+			". Their tasks say which; the rest works. To have them back, restore the data folder from a backup.\n"
+	}
+	return p.send(typeText, []byte(body))
 }

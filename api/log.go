@@ -244,7 +244,7 @@ func (w *eventWriter) write(ctx context.Context, events []*eventlog.Event) error
 			return err
 		}
 		for i, body := range bodies {
-			if err := w.event(events[i], body); err != nil {
+			if err := w.event(events[i], body.bytes, body.damaged); err != nil {
 				return err
 			}
 		}
@@ -259,9 +259,10 @@ const payloadRoom = 1 << 20
 var errEnough = errors.New("that is enough for now")
 
 // bodies fetches the payloads of the first events, at least of one, and at most about
-// payloadRoom bytes of them. nil stands for none, and for one that was erased.
-func (w *eventWriter) bodies(ctx context.Context, events []*eventlog.Event) ([][]byte, error) {
-	bodies := make([][]byte, len(events))
+// payloadRoom bytes of them. nil stands for none, for one that was erased, and for one
+// that is damaged.
+func (w *eventWriter) bodies(ctx context.Context, events []*eventlog.Event) ([]payloadBody, error) {
+	bodies := make([]payloadBody, len(events))
 	if w.want.payload == noPayloads {
 		return bodies, nil
 	}
@@ -274,10 +275,12 @@ func (w *eventWriter) bodies(ctx context.Context, events []*eventlog.Event) ([][
 	}
 	read, size := make([]bool, len(seqs)), 0
 	err := w.api.Log.Payloads(ctx, seqs, func(i int, body []byte, err error) error {
-		if err != nil && !errors.Is(err, eventlog.ErrErased) {
+		damaged := errors.Is(err, eventlog.ErrDamaged)
+		if err != nil && !damaged && !errors.Is(err, eventlog.ErrErased) {
 			return err
 		}
-		bodies[of[i]], read[i] = body, true
+		w.api.Payloads.Note(seqs[i], err)
+		bodies[of[i]], read[i] = payloadBody{body, damaged}, true
 		if size += len(body); size > payloadRoom && read[0] {
 			return errEnough
 		}
@@ -292,13 +295,23 @@ func (w *eventWriter) bodies(ctx context.Context, events []*eventlog.Event) ([][
 	return bodies, nil
 }
 
-func (w *eventWriter) event(e *eventlog.Event, body []byte) error {
+// payloadBody is the payload of an event.
+type payloadBody struct {
+	bytes   []byte // nil = there is none to show
+	damaged bool
+}
+
+func (w *eventWriter) event(e *eventlog.Event, body []byte, damaged bool) error {
 	if w.want.format == asJSON {
 		w.out.b = append(w.out.b, "[,"[min(w.n, 1)])
 	}
-	if body == nil {
+	switch {
+	case damaged:
 		w.out.b = append(w.out.b, e.JSON()...)
-	} else {
+		w.out.b = append(w.out.b[:len(w.out.b)-1], `,"payload":null,"damaged":["payload"]}`...)
+	case body == nil:
+		w.out.b = append(w.out.b, e.JSON()...)
+	default:
 		w.out.b = eventlog.AppendJSON(w.out.b, e, body)
 	}
 	if w.want.format == asNDJSON {

@@ -35,7 +35,11 @@ const (
 	kindInternal = "internal"
 )
 
-const internalDetail = "Something went wrong in the server; its log says what. Nothing was acknowledged."
+// What an error that nobody foresaw says to a request that reads, and to one that writes.
+const (
+	internalRead  = "Something went wrong in the server; its log says what. Try again; if it stays so, report what the server's log says."
+	internalWrite = "Something went wrong in the server; its log says what. Nothing was acknowledged: look whether it happened before you try again."
+)
 
 // invalid is a 400 about one field. The pointer is a JSON pointer into the body, or
 // ?name for a query key, or the name of a header.
@@ -79,6 +83,7 @@ var answers = []struct {
 	{scheduler.ErrStopped, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Nothing happened; try again when it is back."}},
 	{eventlog.ErrFull, problem{Status: 503, Kind: "log-full", RetryAfter: 30, Detail: "The disk is full, so nothing can be written. Nothing happened; make room and try again. Reading goes on."}},
 	{scheduler.ErrReadOnly, problem{Status: 503, Kind: "log-damaged", Detail: "The log is damaged, so nothing more is written. Nothing happened. Reading goes on; the server's log says what was found and what to do."}},
+	{eventlog.ErrDamaged, problem{Status: 500, Kind: "log-damaged", Detail: "What was asked for is damaged in the log. The rest can be read; GET /api/log/verify says where the log is damaged. Restore the data folder from a backup."}},
 	{eventlog.ErrUnknown, problem{Status: 503, Kind: "outcome-unknown", RetryAfter: 5, Detail: "The disk gave no clear answer: it happened, or it did not. Look before you try again, or try again with the same idempotency key."}},
 	{eventlog.ErrClosed, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Try again when it is back."}},
 	{context.Canceled, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The request ended before its answer. A command that was sent stands."}},
@@ -128,7 +133,16 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 		}
 	}
 	a.Logger.Error("request went wrong", "method", r.Method, "path", r.URL.Path, "error", err)
-	return problem{Status: http.StatusInternalServerError, Kind: kindInternal, Detail: internalDetail}
+	return internal(r)
+}
+
+// internal is the problem of a request that failed for a reason that nobody foresaw.
+func internal(r *http.Request) problem {
+	detail := internalWrite
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		detail = internalRead
+	}
+	return problem{Status: http.StatusInternalServerError, Kind: kindInternal, Detail: detail}
 }
 
 // batchPrefix is the pointer of the item of a batch that err is about, "" for no batch.

@@ -26,6 +26,29 @@ type row struct {
 	message    []byte // a JSON string
 	failure    []byte // a JSON string
 	cut        bool   // the result is there but too large for a list
+	damaged    damage // which of these the log has but cannot give: they are nil
+}
+
+// damage is a set of texts, a bit each.
+type damage uint8
+
+const (
+	damagedMessage damage = 1 << iota
+	damagedParameters
+	damagedResult
+	damagedFailure
+)
+
+// names are the fields of a task's JSON by the bits of damage.
+var damageNames = [...]string{"progress_message", "parameters", "result_data", "error_message"}
+
+func (d damage) names() (names []string) {
+	for i, name := range damageNames {
+		if d&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // shape is how much of a task is shown.
@@ -76,15 +99,15 @@ func (a *API) rowsOf(ctx context.Context, tasks []task.Task, as shape) ([]row, e
 		t, r := &tasks[i], &rows[i]
 		r.task, r.waiting = t, a.waitingFor(t)
 		if as != summary {
-			w.add(t.SubmitSeq, place{body: &r.parameters})
-			result := place{body: &r.result}
+			w.add(t.SubmitSeq, place{body: &r.parameters, row: r, as: damagedParameters})
+			result := place{body: &r.result, row: r, as: damagedResult}
 			if as == listed {
 				result.cut = &r.cut
 			}
 			w.add(t.ResultSeq, result)
 		}
-		w.add(t.MessageSeq, place{body: &r.message})
-		w.add(t.ErrorSeq, place{body: &r.failure})
+		w.add(t.MessageSeq, place{body: &r.message, row: r, as: damagedMessage})
+		w.add(t.ErrorSeq, place{body: &r.failure, row: r, as: damagedFailure})
 	}
 	err := a.Payloads.GetMany(ctx, w.seqs, w.take)
 	for i := range rows {
@@ -104,6 +127,8 @@ type wanted struct {
 type place struct {
 	body *[]byte
 	cut  *bool // nil = any length will do
+	row  *row  // of which it is the text as
+	as   damage
 }
 
 // add wants the payload of event seq, none for seq 0.
@@ -113,12 +138,17 @@ func (w *wanted) add(seq int64, to place) {
 	}
 }
 
-// take puts a payload in its place. One that was erased is nil.
+// take puts a payload in its place. One that was erased is nil; so is one that is damaged,
+// and the row says so.
 func (w *wanted) take(i int, body []byte, err error) error {
 	if errors.Is(err, eventlog.ErrErased) || errors.Is(err, eventlog.ErrNotFound) {
 		return nil
 	}
 	to := w.to[i]
+	if errors.Is(err, eventlog.ErrDamaged) {
+		to.row.damaged |= to.as
+		return nil
+	}
 	if to.cut != nil && len(body) > maxListedResult {
 		*to.cut = true // and let go of it
 		return nil
@@ -186,6 +216,10 @@ func appendRow(dst []byte, r *row, as shape) []byte {
 	}
 	dst = append(dst, `,"error_message":`...)
 	dst = appendRaw(dst, r.failure)
+	if r.damaged != 0 {
+		dst = append(dst, `,"damaged":`...)
+		dst = appendTexts(dst, r.damaged.names())
+	}
 	dst = append(dst, `,"queue":`...)
 	dst = appendText(dst, t.Queue)
 	dst = append(dst, `,"priority":`...)

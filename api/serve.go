@@ -73,7 +73,7 @@ func (a *API) recover(p *reply, r *http.Request) {
 	if p.status != 0 {
 		panic(http.ErrAbortHandler) // a cut answer must not look whole
 	}
-	a.writeProblem(p, r, problem{Status: http.StatusInternalServerError, Kind: kindInternal, Detail: internalDetail})
+	a.writeProblem(p, r, internal(r))
 }
 
 // reply is the ResponseWriter of one request. It knows what was answered.

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -15,6 +16,7 @@ type Payloads struct {
 	bytes int                     // guarded by mu
 	bySeq map[int64]*payloadEntry // guarded by mu
 	ring  payloadEntry            // guarded by mu; next is the newest use, previous the oldest
+	bad   map[int64]struct{}      // guarded by mu; seqs of events whose payloads were found damaged
 	spare *payloadEntry           // guarded by mu; the one dropped last, for the next one
 }
 
@@ -72,7 +74,39 @@ func (p *Payloads) Get(ctx context.Context, seq int64) ([]byte, error) {
 	if err == nil {
 		p.Put(seq, body)
 	}
+	p.Note(seq, err)
 	return body, err
+}
+
+// mostBad is how many damaged payloads are remembered.
+const mostBad = 10_000
+
+// Note remembers that the payload of event seq is damaged, if err says so.
+func (p *Payloads) Note(seq int64, err error) {
+	if !errors.Is(err, ErrDamaged) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bad == nil {
+		p.bad = make(map[int64]struct{})
+	}
+	if len(p.bad) < mostBad {
+		p.bad[seq] = struct{}{}
+	}
+}
+
+// Damaged is how many payloads were found damaged since the start, 10,000 at most, and the
+// event of the first of them; 0 when none was. Only what was read is known.
+func (p *Payloads) Damaged() (n int, first int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for seq := range p.bad {
+		if first == 0 || seq < first {
+			first = seq
+		}
+	}
+	return len(p.bad), first
 }
 
 // GetMany calls fn once for each of the seqs, with its index and what Get has for it: first
@@ -99,6 +133,7 @@ func (p *Payloads) GetMany(ctx context.Context, seqs []int64, fn func(i int, bod
 		if err == nil {
 			p.Put(others[k], body)
 		}
+		p.Note(others[k], err)
 		return fn(missing[k], body, err)
 	})
 }

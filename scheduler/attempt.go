@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"daybook/eventlog"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -91,11 +92,25 @@ func (a *attempt) run() {
 	a.ending.returned = true
 }
 
+// damagedParameters is the error of an attempt whose parameters the log cannot give: no
+// other attempt can have them.
+type damagedParameters struct{}
+
+func (damagedParameters) Error() string {
+	return "its parameters are damaged in the log, so it cannot run: submit it again"
+}
+
+func (damagedParameters) Permanent() bool { return true }
+
 // call runs the handler and checks its result, as the log would.
 func (a *attempt) call() (outcome Outcome, err error) {
 	parameters := a.parameters
 	if parameters == nil {
-		if parameters, err = a.s.o.Payloads.Get(a.ctx, a.task.SubmitSeq); err != nil {
+		parameters, err = a.s.o.Payloads.Get(a.ctx, a.task.SubmitSeq)
+		if errors.Is(err, eventlog.ErrDamaged) {
+			return Outcome{}, damagedParameters{}
+		}
+		if err != nil {
 			return Outcome{}, fmt.Errorf("read the parameters: %w", err)
 		}
 	}

@@ -40,11 +40,11 @@
  * }} Row
  */
 
-/** @typedef {Row & { parameters: any, result_data: any, result_truncated?: boolean }} Task */
+/** @typedef {Row & { parameters: any, result_data: any, result_truncated?: boolean, damaged?: string[] }} Task */
 
 /** @typedef {{ status: Status, task_type: string, queue: string, n: number }} Count */
 
-/** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean, damaged?: boolean }} SchedulerState */
+/** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean, damaged?: boolean, damaged_payloads?: number }} SchedulerState */
 
 /**
  * One message of /api/stream.

@@ -25,6 +25,9 @@ import { TimelineView } from "./timeline.js";
 
 /** @typedef {{ now: number, state: SchedulerState | null, title: (type: string) => string, live: boolean }} DetailContext */
 
+/** What a text of the task that the log cannot give is shown as. */
+const DAMAGED = "It is damaged in the log and cannot be shown.";
+
 export class DetailView {
   #root = byId("detail");
   #main = byId("main");
@@ -242,12 +245,12 @@ class TaskPanel {
     const task = d.task;
     const has = task !== null && task.result_data !== null && task.result_data !== undefined;
     show(this.#result.el, has || task?.status === "SUCCESS");
-    this.#result.fill(has && task ? resultView(task) : [h("p", { class: "dim" }, "The task gave no result.")], has && task ? copyButton(() => JSON.stringify(task.result_data, null, 2), "Copy result") : null);
+    this.#result.fill(has && task ? resultView(task) : [h("p", { class: "dim" }, task?.damaged?.includes("result_data") ? DAMAGED : "The task gave no result.")], has && task ? copyButton(() => JSON.stringify(task.result_data, null, 2), "Copy result") : null);
     const parameters = task?.parameters ?? {};
     const empty = Object.keys(parameters).length === 0;
     show(this.#parameters.el, task !== null);
     this.#parameters.fill(
-      empty ? [h("p", { class: "dim" }, `None: ${c.title(task?.task_type ?? "").toLowerCase()} went by its defaults.`)] : [jsonView(parameters)],
+      task?.damaged?.includes("parameters") ? [h("p", { class: "dim" }, DAMAGED)] : empty ? [h("p", { class: "dim" }, `None: ${c.title(task?.task_type ?? "").toLowerCase()} went by its defaults.`)] : [jsonView(parameters)],
       empty ? null : copyButton(() => JSON.stringify(parameters, null, 2), "Copy parameters"),
     );
   }

@@ -78,7 +78,9 @@ export class HeaderView {
     const lit = state.slots === 0 ? 0 : Math.ceil((state.running / state.slots) * pips);
     for (let i = 0; i < pips; i++) attr(this.#pips.children[i], "class", i < lit ? "on" : null);
     const word = state.draining ? "stopping" : state.damaged ? "log damaged" : state.full ? "disk full" : "running";
-    text(this.#slotsText, `${state.running}/${state.slots} ${word}`);
+    const damage = state.damaged_payloads && word === "running" ? ", log has damage" : "";
+    text(this.#slotsText, `${state.running}/${state.slots} ${word}${damage}`);
+    attr(this.#slots, "title", damage ? `${state.damaged_payloads} texts of tasks in the log are damaged. Their tasks say so; the rest works.` : "Attempts that run, and how many may run at the same time");
   }
 
   /** @param {number} now */
