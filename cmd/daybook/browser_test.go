@@ -78,6 +78,15 @@ func openPage(t *testing.T, width, height int64) (*tab, *process) {
 
 func openTab(t *testing.T, url string, width, height int64) *tab {
 	t.Helper()
+	needBrowser(t)
+	b := newTab(t, browser.ctx, chromedp.WithNewBrowserContext())
+	b.do(chromedp.EmulateViewport(width, height), chromedp.Navigate(url))
+	b.until("the page is live", `document.documentElement.dataset.live === "live"`)
+	return b
+}
+
+func needBrowser(t *testing.T) {
+	t.Helper()
 	browser.once.Do(startBrowser)
 	if browser.err != nil {
 		if os.Getenv("CI") != "" {
@@ -85,7 +94,12 @@ func openTab(t *testing.T, url string, width, height int64) *tab {
 		}
 		t.Skipf("no Chromium here, so the page is not looked at: %v", browser.err)
 	}
-	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext())
+}
+
+// newTab is an empty tab that looks out for mistakes.
+func newTab(t *testing.T, parent context.Context, options ...chromedp.ContextOption) *tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(parent, options...)
 	b := &tab{t: t, ctx: ctx}
 	t.Cleanup(cancel)
 	t.Cleanup(b.check)
@@ -98,8 +112,6 @@ func openTab(t *testing.T, url string, width, height int64) *tab {
 	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
 		Source: `addEventListener("securitypolicyviolation", (e) => console.error("policy: " + e.violatedDirective + " " + e.blockedURI))`,
 	})
-	b.do(chromedp.EmulateViewport(width, height), chromedp.Navigate(url))
-	b.until("the page is live", `document.documentElement.dataset.live === "live"`)
 	return b
 }
 

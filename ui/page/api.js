@@ -78,7 +78,7 @@ export function problemFrom(status, body) {
  */
 function listPath(filters, limit) {
   const query = formatFilters(filters);
-  return `/api/tasks/?fields=summary&limit=${limit}${query ? `&${query}` : ""}`;
+  return `api/tasks/?fields=summary&limit=${limit}${query ? `&${query}` : ""}`;
 }
 
 /**
@@ -123,6 +123,7 @@ export async function page(path, signal) {
   const res = await call(path, signal ? { signal, headers: { Accept: "application/json" } } : undefined);
   /** @type {Row[]} */
   const rows = await res.json();
+  const next = nextLink(res.headers.get("Link"));
   const total = Number(res.headers.get("X-Total-Count") ?? rows.length);
   return {
     rows,
@@ -130,12 +131,13 @@ export async function page(path, signal) {
     total,
     totalExact: res.headers.get("X-Total-Count-Relation") !== "gte",
     searchTruncated: res.headers.get("X-Search-Truncated") === "true",
-    next: nextLink(res.headers.get("Link")),
+    next: next === null ? null : `api/tasks/${next}`,
   };
 }
 
 /**
- * The path of rel="next" in a Link header; null if there is none.
+ * The query of rel="next" in a Link header, with its question mark; null if there is none.
+ * The path is the one that was asked for: a proxy may have put something before it.
  * @param {string | null} header
  */
 export function nextLink(header) {
@@ -143,8 +145,7 @@ export function nextLink(header) {
   for (const part of header.split(/,(?=\s*<)/)) {
     const m = /<([^>]*)>(.*)/s.exec(part);
     if (!m || !/;\s*rel="?next"?/.test(m[2])) continue;
-    const url = new URL(m[1], "http://page/api/tasks/");
-    return url.pathname + url.search;
+    return new URL(m[1], "http://page/").search;
   }
   return null;
 }
@@ -155,60 +156,41 @@ export function nextLink(header) {
  * @returns {Promise<Task>}
  */
 export async function getTask(id, signal) {
-  const res = await call(`/api/tasks/${encodeURIComponent(id)}`, { signal, headers: { Accept: "application/json" } });
+  const res = await call(`api/tasks/${encodeURIComponent(id)}`, { signal, headers: { Accept: "application/json" } });
   return res.json();
 }
 
-/** Events whose payload is a short text. Parameters and results come with the task itself. */
-const TEXTS = ["task.progressed", "task.attempt_failed", "task.failed", "task.cancel_requested", "task.cancelled", "task.retried"];
-
 /**
- * The events of a task after a seq, oldest first, with the texts that belong to them.
+ * The events of a task after a seq, oldest first: of each attempt's reports of progress
+ * the latest, and the texts that belong to them. Parameters and results come with the
+ * task itself.
  * @param {string} id
  * @param {number} after
  * @param {AbortSignal} signal
  * @returns {Promise<LogEvent[]>}
  */
 export async function getEvents(id, after, signal) {
-  const events = await readLog(id, after, "", signal);
-  if (!events.some((e) => TEXTS.includes(e.type))) return events;
-  const only = TEXTS.map((t) => `&type=${t}`).join("");
-  const texts = await readLog(id, after, `&payload=1${only}`, signal);
-  const payloads = new Map(texts.map((e) => [e.seq, e.payload]));
-  return events.map((e) => (payloads.has(e.seq) ? { ...e, payload: payloads.get(e.seq) } : e));
-}
-
-const LOG_PAGE = 1000;
-
-/**
- * @param {string} id
- * @param {number} after
- * @param {string} more of the query
- * @param {AbortSignal} signal
- * @returns {Promise<LogEvent[]>}
- */
-async function readLog(id, after, more, signal) {
+  const at = `api/tasks/${encodeURIComponent(id)}/events`;
   /** @type {LogEvent[]} */
   const all = [];
+  let query = `?progress=last&payload=texts&limit=1000&after=${after}`;
   for (;;) {
-    const path = `/api/log?stream=${encodeURIComponent(`task:${id}`)}&after=${after}&limit=${LOG_PAGE}${more}`;
-    const res = await call(path, { signal, headers: { Accept: "application/json" } });
-    /** @type {LogEvent[]} */
-    const page = await res.json();
-    all.push(...page);
-    if (page.length < LOG_PAGE) return all;
-    after = page[page.length - 1].seq;
+    const res = await call(`${at}${query}`, { signal, headers: { Accept: "application/json" } });
+    all.push(...(await res.json()));
+    const next = nextLink(res.headers.get("Link"));
+    if (next === null) return all;
+    query = next;
   }
 }
 
 /** @returns {Promise<TaskType[]>} */
 export async function getTaskTypes() {
-  return (await call("/api/task-types")).json();
+  return (await call("api/task-types")).json();
 }
 
 /** @returns {Promise<any>} */
 export async function getStats() {
-  return (await call("/api/stats")).json();
+  return (await call("api/stats")).json();
 }
 
 /**
@@ -216,7 +198,7 @@ export async function getStats() {
  * @returns {Promise<Task>}
  */
 export async function submit(body) {
-  const res = await call("/api/tasks/submit", {
+  const res = await call("api/tasks/submit", {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json" },
     body: JSON.stringify(body),
@@ -229,7 +211,7 @@ export async function submit(body) {
  * @returns {Promise<{ message: string, task_id: string, status: string }>}
  */
 export async function cancel(id) {
-  return (await call(`/api/tasks/${encodeURIComponent(id)}`, { method: "DELETE" })).json();
+  return (await call(`api/tasks/${encodeURIComponent(id)}`, { method: "DELETE" })).json();
 }
 
 /**
@@ -237,7 +219,7 @@ export async function cancel(id) {
  * @returns {Promise<Task>}
  */
 export async function retry(id) {
-  return (await call(`/api/tasks/${encodeURIComponent(id)}/retry`, { method: "POST" })).json();
+  return (await call(`api/tasks/${encodeURIComponent(id)}/retry`, { method: "POST" })).json();
 }
 
 /**
@@ -250,7 +232,7 @@ export async function retry(id) {
 export function upload(file, progress, signal) {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
-    xhr.open("POST", `/api/files?name=${encodeURIComponent(file.name)}`);
+    xhr.open("POST", `api/files?name=${encodeURIComponent(file.name)}`);
     xhr.setRequestHeader("Content-Type", file.type || "application/octet-stream");
     xhr.responseType = "json";
     xhr.upload.onprogress = (e) => progress(e.total > 0 ? e.loaded / e.total : 0);
@@ -267,5 +249,5 @@ export function upload(file, progress, signal) {
 
 /** @param {string} id */
 export function fileUrl(id) {
-  return `/api/files/${encodeURIComponent(id)}`;
+  return `api/files/${encodeURIComponent(id)}`;
 }

@@ -1,12 +1,16 @@
-// The open task: fetched whole once, then again when the stream says that it changed.
+// The open task: fetched whole once; then it is pushed. Reports of progress come with its
+// row, and what else happens to it is asked for when the row says that something did.
 
 import { Problem, getEvents, getTask } from "./api.js";
+import { joined, reportOf, turns } from "./events.js";
 import { ended } from "./task.js";
 
 /** @import { LogEvent, Message, Row, Task } from "./types.js" */
 
-/** Least time between two fetches of a task's history, in milliseconds. */
+/** Least time between two fetches, in milliseconds. */
 const REST = 250;
+/** Least time between two fetches because the stream could not tell of all rows. */
+const LONG_REST = 2000;
 
 export class Detail {
   /** @type {string | null} */
@@ -15,17 +19,21 @@ export class Detail {
   row = null;
   /** With parameters and result. @type {Task | null} */
   task = null;
-  /** @type {LogEvent[] | null} */
+  /** What is known of its history, the report of progress in the row included. @type {LogEvent[] | null} */
   events = null;
   /** @type {Problem | null} */
   problem = null;
   /** @type {Problem | null} */
   eventsProblem = null;
 
+  /** @type {LogEvent[] | null} events as they were fetched */
+  #fetched = null;
   #dirty;
   #abort = new AbortController();
   #busy = false;
   #again = false;
+  /** The row may have changed without a word: the stream could not tell of all. */
+  #doubt = false;
 
   /** @param {() => void} dirty is called when there is something to draw */
   constructor(dirty) {
@@ -43,11 +51,10 @@ export class Detail {
     this.id = id;
     this.row = row ?? null;
     this.task = null;
-    this.events = null;
+    this.events = this.#fetched = null;
     this.problem = null;
     this.eventsProblem = null;
-    this.#busy = false;
-    this.#again = false;
+    this.#busy = this.#again = this.#doubt = false;
     if (id !== null) this.refresh();
     this.#dirty();
   }
@@ -56,15 +63,18 @@ export class Detail {
   take(m) {
     if (this.id === null) return;
     const row = m.rows?.find((r) => r.id === this.id);
-    if (row) this.seen(row);
-    else if (m.truncated) this.refresh();
+    if (row) return this.seen(row);
+    if (!m.truncated) return;
+    this.#doubt = true;
+    this.refresh();
   }
 
   /** A newer row, wherever it came from. @param {Row} row */
   seen(row) {
     if (row.id !== this.id || (this.row && this.row.version >= row.version)) return;
     this.row = row;
-    this.refresh();
+    this.#follow();
+    if (this.#needsTask() || this.#needsEvents()) this.refresh();
     this.#dirty();
   }
 
@@ -83,10 +93,11 @@ export class Detail {
     }
     this.#busy = true;
     const signal = this.#abort.signal;
+    const least = this.#doubt ? LONG_REST : REST;
     void this.#fetch(signal).then(async (took) => {
       if (signal.aborted) return;
       this.#dirty();
-      await rest(Math.max(REST, took * 2));
+      await rest(Math.max(least, took * 2));
       if (signal.aborted) return;
       this.#busy = false;
       if (this.#again) {
@@ -100,26 +111,43 @@ export class Detail {
   async #fetch(signal) {
     const id = /** @type {string} */ (this.id);
     const from = performance.now();
-    await Promise.all([this.#needsTask() ? this.#fetchTask(id, signal) : null, this.#fetchEvents(id, signal)]);
+    const both = this.#fetched === null;
+    const first = this.#needsTask() ? this.#fetchTask(id, signal) : null;
+    if (!both) await first; // it says whether there is more
+    if (!signal.aborted) await Promise.all([first, both || this.#needsEvents() ? this.#fetchEvents(id, signal) : null]);
     return performance.now() - from;
   }
 
   /** Parameters never change; the result and the error come with the end. */
   #needsTask() {
-    if (!this.task || !this.row) return true;
+    if (!this.task || !this.row || this.#doubt) return true;
     if (this.row.version <= this.task.version) return false;
     return ended(this.row.status) || ended(this.task.status);
   }
 
+  /** Whether something else than a report of progress happened since the history was fetched. */
+  #needsEvents() {
+    return this.#fetched === null || this.row === null || this.row.version - this.row.progress_reports > turns(this.#fetched);
+  }
+
+  /** Puts the report of progress in the row at the end of the history. */
+  #follow() {
+    if (this.#fetched === null || this.row === null) return;
+    const report = reportOf(this.#fetched, this.row);
+    this.events = report ? joined(this.#fetched, [report]) : this.#fetched;
+  }
+
   /** @param {string} id @param {AbortSignal} signal */
   async #fetchTask(id, signal) {
+    this.#doubt = false;
     try {
       const task = await getTask(id, signal);
       if (signal.aborted) return;
       this.task = task;
       this.problem = null;
       if (!this.row || this.row.version <= task.version) this.row = task;
-      else this.#again = true;
+      else if (this.#needsTask()) this.#again = true;
+      this.#follow();
     } catch (err) {
       if (!signal.aborted) this.problem = asProblem(err);
     }
@@ -128,11 +156,13 @@ export class Detail {
   /** @param {string} id @param {AbortSignal} signal */
   async #fetchEvents(id, signal) {
     try {
-      const known = this.events ?? [];
+      const known = this.#fetched ?? [];
       const fresh = await getEvents(id, known.length > 0 ? known[known.length - 1].seq : 0, signal);
       if (signal.aborted) return;
-      if (fresh.length > 0 || this.events === null) this.events = [...known, ...fresh];
+      if (fresh.length > 0 || this.#fetched === null) this.#fetched = joined(known, fresh);
       this.eventsProblem = null;
+      this.#follow();
+      if (this.#needsEvents()) this.#again = true;
     } catch (err) {
       if (!signal.aborted) this.eventsProblem = asProblem(err);
     }

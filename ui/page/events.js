@@ -2,7 +2,7 @@
 
 import { absolute, percent, span, time } from "./format.js";
 
-/** @import { LogEvent } from "./types.js" */
+/** @import { LogEvent, Row } from "./types.js" */
 
 /** @typedef {"good" | "bad" | "warn" | "active" | "quiet"} Tone */
 
@@ -117,25 +117,77 @@ export function actorWords(actor) {
   return `by ${actor.replace(/^(token|worker):/, "")}`;
 }
 
-/** @typedef {{ key: string, last: LogEvent, first: LogEvent, count: number }} Entry */
+/** How many of the events are not reports of progress. @param {LogEvent[]} events */
+export function turns(events) {
+  return events.reduce((n, e) => n + (e.type === "task.progressed" ? 0 : 1), 0);
+}
 
 /**
- * Events as the timeline shows them: reports of progress in a row are one entry, which
- * says the latest.
+ * Events with those that came later: of each attempt's reports of progress the latest, as
+ * the server gives them.
+ * @param {LogEvent[]} known oldest first
+ * @param {LogEvent[]} fresh
+ */
+export function joined(known, fresh) {
+  let reported = false;
+  return [...known, ...fresh]
+    .reverse()
+    .filter((e) => {
+      if (e.type === "task.started") reported = false;
+      if (e.type !== "task.progressed") return true;
+      const latest = !reported;
+      reported = true;
+      return latest;
+    })
+    .reverse();
+}
+
+/**
+ * The report of progress that a row tells of when no other event than reports came since
+ * the events were fetched; null when another did, or nothing. The row does not say when
+ * it was.
+ * @param {LogEvent[]} events
+ * @param {Row} row
+ * @returns {LogEvent | null}
+ */
+export function reportOf(events, row) {
+  const last = events[events.length - 1];
+  if (!last || row.last_seq <= last.seq || row.version - row.progress_reports !== turns(events)) return null;
+  return {
+    ...last,
+    seq: row.last_seq,
+    at: "",
+    version: row.version,
+    type: "task.progressed",
+    data: { progress: Math.round(row.progress * 100) },
+    payload: row.progress_message === null ? undefined : { message: row.progress_message },
+  };
+}
+
+/** @typedef {{ key: string, event: LogEvent, count: number }} Entry */
+
+/**
+ * Events as the timeline shows them: a report of progress stands for those of its attempt
+ * before it, which the versions count.
  * @param {LogEvent[]} events oldest first
  * @returns {Entry[]}
  */
 export function timelineOf(events) {
   /** @type {Entry[]} */
   const out = [];
+  let version = 0;
+  let left = 0;
+  let attempt = 0;
   for (const e of events) {
-    const top = out[out.length - 1];
-    if (e.type === "task.progressed" && top?.last.type === "task.progressed") {
-      top.last = e;
-      top.count++;
+    if (e.type === "task.started") {
+      attempt = e.seq;
+      left = 0;
     } else {
-      out.push({ key: String(e.seq), first: e, last: e, count: 1 });
+      left += e.version - version - 1;
     }
+    version = e.version;
+    const report = e.type === "task.progressed";
+    out.push({ key: report ? `progress of ${attempt}` : String(e.seq), event: e, count: report ? left + 1 : 1 });
   }
   return out;
 }

@@ -1,14 +1,17 @@
-// The connection that pushes. Its only state is the seq it has reached: when it drops,
-// it comes back with that seq and nothing is missed.
+// What is pushed to this tab. A browser has one connection, whatever the number of its
+// tabs (HTTP/1.1 allows six to a server): one of the visible tabs leads, holds it and
+// passes on what comes. While none is visible there is no connection.
+//
+// Each tab keeps the seq it has reached. One that takes the lead goes on from its own; one
+// that hears a message which begins after its seq has missed something, and says so.
+
+import { leaderOf } from "./leader.js";
+import { SILENCE, Source } from "./source.js";
 
 /** @import { Live, Message } from "./types.js" */
 
-/** Silence after which a connection counts as dead: keep-alives come every 15 s. */
-const SILENCE = 40_000;
-/** Time without an answer after which "reconnecting" becomes "offline". */
-const PATIENCE = 10_000;
-const FIRST_WAIT = 500;
-const LONGEST_WAIT = 15_000;
+/** Most messages kept while the list is being fetched. */
+const MOST_EARLY = 500;
 
 /**
  * @typedef {{
@@ -16,6 +19,14 @@ const LONGEST_WAIT = 15_000;
  *   reset: () => void,
  *   changed: () => void,
  * }} Listener
+ */
+
+/** What the leader tells. @typedef {{ state: Live, heardAt: number, nextTry: number, logId: string, seq: number }} Word */
+
+/**
+ * What tabs say to each other.
+ * @typedef {{ kind: "message", from: number, message: Message, word: Word }
+ *   | { kind: "word", word: Word } | { kind: "reset" } | { kind: "ask" } | { kind: "retry" }} Said
  */
 
 export class Feed {
@@ -27,28 +38,42 @@ export class Feed {
   heardAt = 0;
   /** When the next attempt comes, in milliseconds; 0 = one is under way, or none is needed. */
   nextTry = 0;
+  /** Nothing comes because no tab is visible. */
+  paused = false;
 
   #listener;
+  #source;
+  #leader;
+  #leads = false;
+  #started = false;
   #seq = 0;
   #logId = "";
-  #downSince = 0;
-  #wait = FIRST_WAIT;
-  /** @type {EventSource | null} */
-  #source = null;
-  #timer = 0;
+  /** When another tab was last heard to lead, or this one began to wait for that. */
+  #wordAt = 0;
+  /** @type {BroadcastChannel | null} */
+  #channel = null;
+  /** What came while the list was being fetched. @type {Extract<Said, { kind: "message" }>[]} */
+  #early = [];
 
   /** @param {Listener} listener */
   constructor(listener) {
     this.#listener = listener;
-    addEventListener("online", () => this.#again());
-    addEventListener("offline", () => this.#again());
-    addEventListener("pagehide", () => this.stop());
+    this.#source = new Source({
+      message: (m) => this.#pulled(m),
+      reset: () => this.#reset(),
+      changed: () => this.#sourceChanged(),
+    });
+    this.#leader = leaderOf("daybook stream", { lead: () => this.#lead(), lost: () => this.#lost() });
+    this.#listen();
+    addEventListener("online", () => this.#leads && this.#source.retry());
+    addEventListener("offline", () => this.#leads && this.#source.retry());
+    addEventListener("pagehide", () => this.#leave());
     addEventListener("pageshow", (e) => {
-      if (e.persisted) this.#again();
+      if (!e.persisted) return;
+      this.#listen();
+      this.#compete();
     });
-    document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && this.state !== "live") this.#again();
-    });
+    document.addEventListener("visibilitychange", () => this.#compete());
   }
 
   /**
@@ -59,134 +84,170 @@ export class Feed {
   start(seq, logId) {
     this.#seq = seq;
     this.#logId = logId;
-    this.#open();
+    this.#started = true;
+    const early = this.#early;
+    this.#early = [];
+    if (this.#leads) this.#source.open(seq, logId);
+    else for (const said of early) this.#heard(said);
+    this.#compete();
   }
 
   stop() {
-    clearTimeout(this.#timer);
-    this.#source?.close();
-    this.#source = null;
+    this.#started = false;
+    this.#source.close();
   }
 
-  /** Looks for a connection that has fallen silent. To be called now and then. */
+  /** Looks for a connection, or a leader, that has fallen silent. To be called now and then. */
   tick() {
-    const now = Date.now();
-    if (this.#source && this.state === "live" && now - this.heardAt > SILENCE) this.#again();
-    if (this.state === "reconnecting" && this.#downSince > 0 && now - this.#downSince > PATIENCE) {
-      this.#set("offline");
-    }
+    if (this.#leads) return this.#source.tick();
+    if (!this.#started || Date.now() - this.#wordAt < SILENCE) return;
+    this.#wordAt = Date.now();
+    if (document.hidden) this.#pause();
+    else this.#leader.steal();
   }
 
   /** Tries at once. */
   retryNow() {
-    this.#again();
+    if (this.#leads) this.#source.retry();
+    else this.#say({ kind: "retry" });
   }
 
-  #again() {
-    if (this.#seq < 0 || (!this.#source && this.#timer === 0 && !this.everLive)) return;
-    this.#down();
-    this.#open();
-  }
+  // Who leads.
 
-  #open() {
-    this.stop();
-    this.nextTry = 0;
-    const log = this.#logId === "" ? "" : `&log=${encodeURIComponent(this.#logId)}`;
-    const source = new EventSource(`/api/stream?after=${this.#seq}${log}`);
-    this.#source = source;
-    // The server's first message bears the name of the browser's own event.
-    source.addEventListener("open", (e) => {
-      if (source !== this.#source) return;
-      this.#heard();
-      if (e instanceof MessageEvent) this.#opened(e.data);
-    });
-    for (const kind of ["message", "keepalive"]) {
-      source.addEventListener(kind, (e) => {
-        if (source === this.#source) this.#message(e.data);
-      });
+  /** Only a visible tab leads. */
+  #compete() {
+    if (!this.#started) return;
+    if (!document.hidden) {
+      if (this.#leads && this.state !== "live") this.#source.retry();
+      if (!this.#leads) this.#wordAt = Date.now();
+      this.#leader.want();
+    } else if (this.#leads) {
+      this.#giveUp();
+      this.#pause();
+    } else if (!this.everLive) {
+      this.#pause();
     }
-    source.addEventListener("reset", () => {
-      if (source === this.#source) this.#reset();
-    });
-    source.addEventListener("error", () => {
-      if (source === this.#source) this.#broken(source);
-    });
+    if (!this.#leads) this.#say({ kind: "ask" });
   }
 
-  #heard() {
-    this.heardAt = Date.now();
-    this.#downSince = 0;
-    this.#wait = FIRST_WAIT;
-    this.nextTry = 0;
-    this.everLive = true;
-    this.#set("live");
+  #lead() {
+    this.#leads = true;
+    this.paused = false;
+    if (this.#started) this.#source.open(this.#seq, this.#logId);
+    this.#listener.changed();
   }
 
-  /** @param {string} data */
-  #opened(data) {
-    const m = parse(data);
-    if (typeof m?.log_id === "string") {
-      const another = this.#logId !== "" && m.log_id !== this.#logId;
-      this.#logId = m.log_id;
-      if (another) return this.#reset();
-    }
-    if (m?.counts || m?.state) this.#listener.message({ seq: this.#seq, counts: m.counts, state: m.state });
+  /** Another tab took the lead. */
+  #lost() {
+    this.#leads = false;
+    this.#source.close();
+    this.#wordAt = Date.now();
+    if (document.hidden) return;
+    this.#leader.want();
+    this.#say({ kind: "ask" });
   }
 
-  /** @param {string} data */
-  #message(data) {
-    this.#heard();
-    /** @type {Message | null} */
-    const m = parse(data);
-    if (!m || typeof m.seq !== "number") return;
+  #giveUp() {
+    this.#leads = false;
+    this.#source.close();
+    this.#leader.release();
+  }
+
+  #leave() {
+    this.#giveUp();
+    this.#channel?.close();
+    this.#channel = null;
+  }
+
+  #pause() {
+    if (this.paused) return;
+    this.paused = true;
+    this.#listener.changed();
+  }
+
+  // What the source gives, while this tab leads.
+
+  /** @param {Message} m */
+  #pulled(m) {
+    const from = this.#seq;
+    this.#logId = this.#source.logId;
     this.#seq = Math.max(this.#seq, m.seq);
+    this.#say({ kind: "message", from, message: m, word: this.#word() });
     this.#listener.message(m);
   }
 
-  /** Another log, or a shorter one: what the page shows is of another world. */
   #reset() {
-    this.stop();
+    this.#say({ kind: "reset" });
+    this.#begin();
+  }
+
+  #sourceChanged() {
+    this.#take(this.#word());
+    this.#say({ kind: "word", word: this.#word() });
+  }
+
+  /** @returns {Word} */
+  #word() {
+    const { state, heardAt, nextTry, logId } = this.#source;
+    return { state, heardAt, nextTry, logId, seq: this.#seq };
+  }
+
+  // What other tabs say.
+
+  #listen() {
+    if (typeof BroadcastChannel === "undefined") return;
+    this.#channel = new BroadcastChannel("daybook stream");
+    this.#channel.onmessage = (e) => this.#heard(e.data);
+  }
+
+  /** @param {Said} said */
+  #say(said) {
+    this.#channel?.postMessage(said);
+  }
+
+  /** @param {Said} said */
+  #heard(said) {
+    if (said.kind === "ask" || said.kind === "retry") {
+      if (!this.#leads || !this.#started) return;
+      if (said.kind === "retry") this.#source.retry();
+      return this.#say({ kind: "word", word: this.#word() });
+    }
+    if (this.#leads) return; // said before this tab took the lead
+    this.#wordAt = Date.now();
+    if (!this.#started) {
+      if (said.kind === "message" && this.#early.push(said) > MOST_EARLY) this.#early.shift();
+      return;
+    }
+    if (said.kind === "reset") return this.#begin();
+    if (this.#logId !== "" && said.word.logId !== "" && this.#logId !== said.word.logId) return this.#begin();
+    this.#take(said.word);
+    if (said.kind === "message") this.#passOn(said);
+    else if (said.word.seq > this.#seq) this.#passOn({ from: said.word.seq, message: { seq: said.word.seq } });
+  }
+
+  /** @param {{ from: number, message: Message }} said */
+  #passOn({ from, message }) {
+    if (message.seq < this.#seq) return; // of a leader that is behind
+    const missed = from > this.#seq;
+    this.#seq = message.seq;
+    this.#listener.message(missed ? { ...message, truncated: true } : message);
+  }
+
+  /** Begins again: the page is of another log. */
+  #begin() {
     this.#seq = 0;
+    this.#logId = "";
     this.#listener.reset();
   }
 
-  /** @param {EventSource} source */
-  #broken(source) {
-    this.#down();
-    if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
-    this.stop();
-    const wait = this.#wait * (0.75 + Math.random() / 2);
-    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
-    this.nextTry = Date.now() + wait;
-    this.#timer = setTimeout(() => {
-      this.#timer = 0;
-      this.#open();
-    }, wait);
-    this.#listener.changed();
-  }
-
-  #down() {
-    if (this.#downSince === 0) this.#downSince = Date.now();
-    const long = Date.now() - this.#downSince > PATIENCE;
-    this.#set(!navigator.onLine || long || this.state === "offline" ? "offline" : "reconnecting");
-  }
-
-  /** @param {Live} state */
-  #set(state) {
-    if (this.state === state) return;
-    this.state = state;
-    this.#listener.changed();
-  }
-}
-
-/**
- * @param {string} data
- * @returns {any}
- */
-function parse(data) {
-  try {
-    return JSON.parse(data);
-  } catch {
-    return null;
+  /** Takes over how the leader says that the connection is. @param {Word} word */
+  #take(word) {
+    const changed = this.state !== word.state || this.nextTry !== word.nextTry || this.paused;
+    this.state = word.state;
+    this.heardAt = word.heardAt;
+    this.nextTry = word.nextTry;
+    this.paused = false;
+    if (word.state === "live") this.everLive = true;
+    if (changed) this.#listener.changed();
   }
 }

@@ -57,7 +57,7 @@ export function waitingSentence(row, state, now) {
   const until = time(w?.until);
   if (w && until !== null && until > now) {
     if (w.reason === "backoff") {
-      return `Tries again in ${countdown(until - now)} (attempt ${w.attempt ?? row.attempt} of ${row.max_attempts} failed)`;
+      return `Tries again in ${countdown(until - now)} (attempt ${attemptSentence(row)} failed)`;
     }
     return `Starts in ${countdown(until - now)}`;
   }
@@ -100,10 +100,39 @@ export function headline(row, state, now) {
 }
 
 /**
+ * Attempts used since the task was made, or was last sent round again: what counts
+ * against max_attempts.
+ * @param {Row} row
+ */
+export function attemptsUsed(row) {
+  return row.attempt - row.attempts_before_retry;
+}
+
+/**
  * @param {Row} row
  */
 export function attemptWords(row) {
-  return `${row.attempt}/${row.max_attempts}`;
+  return `${attemptsUsed(row)}/${row.max_attempts}`;
+}
+
+/**
+ * Which attempt of how many, whole; a retry by a person allows all of them again.
+ * @param {Row} row
+ */
+export function attemptSentence(row) {
+  const words = `${attemptsUsed(row)} of ${row.max_attempts}`;
+  return row.attempts_before_retry === 0 ? words : `${words} since the retry, ${row.attempt} in all`;
+}
+
+/**
+ * How long the latest attempt waited for a slot, in milliseconds; null when it has not
+ * started since the task became ready.
+ * @param {Row} row
+ */
+export function waited(row) {
+  const from = time(row.ready_at);
+  const to = time(row.started_at);
+  return from === null || to === null || to < from ? null : to - from;
 }
 
 /**

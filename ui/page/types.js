@@ -22,6 +22,7 @@
  *   created_at: string,
  *   started_at: string | null,
  *   completed_at: string | null,
+ *   ready_at: string,
  *   progress: number,
  *   progress_message: string | null,
  *   error_message: string | null,
@@ -31,11 +32,13 @@
  *   waiting_for: Waiting | null,
  *   attempt: number,
  *   max_attempts: number,
+ *   attempts_before_retry: number,
  *   timeout_seconds: number | null,
  *   tags: string[],
  *   idempotency_key: string | null,
  *   worker: string | null,
  *   version: number,
+ *   progress_reports: number,
  *   last_seq: number,
  * }} Row
  */

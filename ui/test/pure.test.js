@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { justAfter, nextLink, problemFrom } from "../page/api.js";
-import { eventWords, timelineOf } from "../page/events.js";
+import { eventWords, joined, reportOf, timelineOf, turns } from "../page/events.js";
 import { facet, formatFilters, matches, parseFilters } from "../page/filters.js";
 import { ago, bytes, countdown, humanize, number, percent, short, shortId, span, time } from "../page/format.js";
 import { Rate } from "../page/rate.js";
 import { formatRoute, parseRoute } from "../page/router.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../page/schema.js";
-import { duration, waitingSentence } from "../page/task.js";
+import { attemptSentence, attemptWords, duration, waited, waitingSentence } from "../page/task.js";
 import { shiftOf, windowOf } from "../page/window.js";
 
 const NOW = Date.parse("2026-01-01T12:00:00Z");
@@ -75,7 +75,7 @@ test("each facet counts under the filters of the others", () => {
 });
 
 test("why a task waits is a sentence", () => {
-  const row = /** @type {any} */ ({ status: "PENDING", attempt: 2, max_attempts: 3, waiting_for: null });
+  const row = /** @type {any} */ ({ status: "PENDING", attempt: 2, max_attempts: 3, attempts_before_retry: 0, waiting_for: null });
   const busy = { running: 8, slots: 8 };
   const say = (/** @type {any} */ w, /** @type {any} */ state = busy) => waitingSentence({ ...row, waiting_for: w }, state, NOW);
   assert.equal(say({ reason: "capacity", running: 8, slots: 8 }), "Waits for a free slot: all 8 are busy");
@@ -95,14 +95,49 @@ test("a duration runs with the clock until the task ends", () => {
   assert.equal(duration({ ...row, status: "PENDING" }, NOW), null);
 });
 
-test("reports of progress in a row are one entry of the timeline", () => {
-  const e = (/** @type {number} */ seq, /** @type {string} */ type, data = {}, payload = undefined) => /** @type {any} */ ({ seq, type, data, payload, at: "2026-01-01T12:00:00Z", actor: "system:scheduler" });
-  const entries = timelineOf([e(1, "task.submitted"), e(2, "task.started"), e(3, "task.progressed", { progress: 100 }), e(4, "task.progressed", { progress: 5000 }), e(5, "task.attempt_failed", { attempt: 1 }), e(6, "task.progressed", { progress: 1 })]);
-  assert.deepEqual(entries.map((x) => [x.key, x.last.seq, x.count]), [["1", 1, 1], ["2", 2, 1], ["3", 4, 2], ["5", 5, 1], ["6", 6, 1]]);
-  assert.equal(eventWords(entries[2].last).title, "50 %");
-  const failed = eventWords(e(5, "task.attempt_failed", { attempt: 1, code: "timeout", retry_at: NOW * 1000 + 2_000_000 }, /** @type {any} */ ({ error: "too slow" })));
+/** @returns {any} */
+const happened = (/** @type {number} */ seq, /** @type {string} */ type, data = {}, version = seq, payload = undefined) => ({ seq, version, type: `task.${type}`, data, payload, at: "2026-01-01T12:00:00Z", actor: "system:scheduler" });
+
+test("a report of progress stands in the timeline for those of its attempt before it", () => {
+  const e = happened;
+  const entries = timelineOf([e(1, "submitted"), e(2, "started"), e(40, "progressed", { progress: 5000 }, 4), e(50, "attempt_failed", { attempt: 1 }, 5), e(60, "started", {}, 6), e(90, "reprioritised", {}, 9), e(91, "progressed", { progress: 1 }, 10)]);
+  assert.deepEqual(entries.map((x) => [x.key, x.event.seq, x.count]), [["1", 1, 1], ["2", 2, 1], ["progress of 2", 40, 2], ["50", 50, 1], ["60", 60, 1], ["90", 90, 1], ["progress of 60", 91, 3]]);
+  assert.equal(eventWords(entries[2].event).title, "50 %");
+  const failed = eventWords(e(5, "attempt_failed", { attempt: 1, code: "timeout", retry_at: NOW * 1000 + 2_000_000 }, 5, /** @type {any} */ ({ error: "too slow" })));
   assert.deepEqual(failed, { title: "Attempt 1 failed", text: "too slow\nIt ran longer than its time limit.\nNext attempt after 2.0 s.", tone: "warn" });
-  assert.equal(eventWords(e(9, "task.from_the_future")).title, "task.from_the_future");
+  assert.equal(eventWords(e(9, "from_the_future")).title, "task.from_the_future");
+});
+
+test("a history goes on with what came later, and keeps of each attempt the latest report", () => {
+  const e = happened;
+  const known = [e(1, "submitted"), e(2, "started"), e(3, "progressed")];
+  const seqs = (/** @type {any[]} */ events) => events.map((x) => x.seq);
+  assert.deepEqual(seqs(joined(known, [e(4, "reprioritised"), e(5, "progressed")])), [1, 2, 4, 5]);
+  assert.deepEqual(seqs(joined(known, [e(4, "attempt_failed"), e(5, "started"), e(6, "progressed")])), [1, 2, 3, 4, 5, 6]);
+  assert.equal(turns(known), 2);
+});
+
+test("a row tells the latest report of progress, as long as nothing else happened", () => {
+  const known = [happened(1, "submitted"), happened(2, "started"), happened(3, "progressed")];
+  const row = /** @type {any} */ ({ version: 9, progress_reports: 7, last_seq: 30, progress: 33.12, progress_message: "row 3" });
+  const report = reportOf(known, row);
+  assert.deepEqual([report?.seq, report?.version, report?.data.progress, report?.payload], [30, 9, 3312, { message: "row 3" }]);
+  assert.equal(reportOf(known, { ...row, progress_reports: 6 }), null, "something else happened");
+  assert.equal(reportOf(known, { ...row, version: 3, progress_reports: 1, last_seq: 3 }), null, "nothing happened");
+});
+
+test("a task waits from when it is ready to its start", () => {
+  const row = /** @type {any} */ ({ created_at: "2026-01-01T11:00:00Z", ready_at: "2026-01-01T11:59:59Z", started_at: "2026-01-01T11:59:59.011Z" });
+  assert.equal(waited(row), 11);
+  assert.equal(waited({ ...row, started_at: null }), null);
+  assert.equal(waited({ ...row, started_at: "2026-01-01T11:00:00Z" }), null, "the start was of the attempt before");
+});
+
+test("a retry by a person allows all attempts again", () => {
+  const row = /** @type {any} */ ({ attempt: 4, max_attempts: 2, attempts_before_retry: 3 });
+  assert.equal(attemptSentence(row), "1 of 2 since the retry, 4 in all");
+  assert.equal(attemptWords(row), "1/2");
+  assert.equal(attemptSentence({ ...row, attempt: 1, attempts_before_retry: 0 }), "1 of 2");
 });
 
 test("the rate is what the log moved by, second by second", () => {
@@ -196,8 +231,8 @@ test("a dropped file finds the type that takes it", () => {
 });
 
 test("the next page is read from its link", () => {
-  assert.equal(nextLink('</api/tasks/?cursor=a%2Cb&limit=2>; rel="next"'), "/api/tasks/?cursor=a%2Cb&limit=2");
-  assert.equal(nextLink('<http://h/first>; rel="first", <http://h/api/tasks?c=2>; rel="next"'), "/api/tasks?c=2");
+  assert.equal(nextLink('</api/tasks/?cursor=a%2Cb&limit=2>; rel="next"'), "?cursor=a%2Cb&limit=2");
+  assert.equal(nextLink('<http://h/first>; rel="first", <http://h/api/tasks?c=2>; rel="next"'), "?c=2");
   assert.equal(nextLink('<x>; rel="prev"'), null);
   assert.equal(nextLink(null), null);
 });

@@ -2,7 +2,7 @@
 
 import { attr, byId, h, icon, show, text } from "../dom.js";
 import { percent } from "../format.js";
-import { canCancel, canRetry, ended, waitingSentence } from "../task.js";
+import { attemptsUsed, canCancel, canRetry, ended, waitingSentence } from "../task.js";
 import { factsView } from "./facts.js";
 import { copyButton } from "./copy.js";
 import { jsonView } from "./results/json.js";
@@ -197,7 +197,7 @@ class TaskPanel {
     this.#task = d.task;
     text(this.#title, c.title(row.task_type));
     text(this.#id, row.id);
-    attr(this.#raw, "href", `/api/tasks/${row.id}`);
+    attr(this.#raw, "href", `api/tasks/${row.id}`);
     this.#status.update(row.status);
     this.#drawStand(row, c);
     this.#drawError(row);
@@ -234,7 +234,7 @@ class TaskPanel {
     attr(this.#error, "data-final", failed);
     const body = h("pre", { class: "error-text", tabindex: 0 }, message);
     this.#error.replaceChildren(
-      h("div", { class: "error-head" }, icon("FAILED"), h("h3", null, failed ? (row.attempt > 1 ? `Failed after ${row.attempt} attempts` : "Failed") : "The last attempt failed"), copyButton(() => message, "Copy error")),
+      h("div", { class: "error-head" }, icon("FAILED"), h("h3", null, failed ? (attemptsUsed(row) > 1 ? `Failed after ${attemptsUsed(row)} attempts` : "Failed") : "The last attempt failed"), copyButton(() => message, "Copy error")),
       body,
     );
   }

@@ -1,17 +1,17 @@
 // The plain facts of a task.
 
 import { attr, h, show, text } from "../dom.js";
-import { absolute, ago, span, time } from "../format.js";
-import { duration, durationWords } from "../task.js";
+import { absolute, ago, span } from "../format.js";
+import { attemptSentence, duration, durationWords, waited } from "../task.js";
 
 /** @import { Row } from "../types.js" */
 
 /** @type {[string, (row: Row, now: number) => string][]} name, and value; "" = left out */
 const FACTS = [
   ["Created", (r, now) => ago(r.created_at, now)],
-  ["Waited", (r) => between(r.created_at, r.started_at)],
+  ["Waited", (r) => (waited(r) === null ? "" : span(waited(r) ?? 0))],
   ["Duration", (r, now) => (duration(r, now) === null ? "" : durationWords(r, now))],
-  ["Attempt", (r) => `${r.attempt} of ${r.max_attempts}`],
+  ["Attempt", attemptSentence],
   ["Queue", (r) => r.queue],
   ["Priority", (r) => String(r.priority)],
   ["Not before", (r) => (r.run_at ? absolute(r.run_at) : "")],
@@ -23,15 +23,9 @@ const FACTS = [
 
 const HOVER = new Map([
   ["Created", (/** @type {Row} */ r) => absolute(r.created_at)],
+  ["Waited", (/** @type {Row} */ r) => `Ready ${absolute(r.ready_at)}, started ${absolute(r.started_at)}`],
   ["Duration", (/** @type {Row} */ r) => `${absolute(r.started_at)} – ${r.completed_at ? absolute(r.completed_at) : "now"}`],
 ]);
-
-/** @param {string | null} from @param {string | null} to */
-function between(from, to) {
-  const a = time(from);
-  const b = time(to);
-  return a === null || b === null ? "" : span(b - a);
-}
 
 export function factsView() {
   const el = h("dl", { class: "facts" });

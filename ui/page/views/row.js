@@ -2,7 +2,7 @@
 
 import { attr, h, icon, setIcon, show, text } from "../dom.js";
 import { absolute, ago, percent, shortId } from "../format.js";
-import { attemptWords, canCancel, canRetry, durationWords, headline } from "../task.js";
+import { attemptSentence, attemptWords, attemptsUsed, canCancel, canRetry, durationWords, headline } from "../task.js";
 import { barView, statusView } from "./status.js";
 
 /** @import { Row, SchedulerState } from "../types.js" */
@@ -98,7 +98,8 @@ export class RowView {
     text(this.#pct, percent(row.progress));
     text(this.#cells.queue, row.queue);
     text(this.#cells.attempt, attemptWords(row));
-    attr(this.#cells.attempt, "data-more", row.attempt > 1 && row.status !== "SUCCESS");
+    attr(this.#cells.attempt, "data-more", attemptsUsed(row) > 1 && row.status !== "SUCCESS");
+    attr(this.#cells.attempt, "title", row.attempts_before_retry > 0 ? `Attempt ${attemptSentence(row)}` : null);
     attr(this.#created, "datetime", row.created_at);
     attr(this.#created, "title", absolute(row.created_at));
     this.#drawTags(row.tags);

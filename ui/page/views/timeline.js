@@ -49,8 +49,8 @@ export class TimelineView {
 
   /** @param {LogEvent[]} events */
   #draw(events) {
-    text(this.#count, plural(events.length, "event"));
-    const entries = timelineOf(events).map((entry, i, all) => ({ entry, before: i > 0 ? all[i - 1].last : null }));
+    text(this.#count, plural(events[events.length - 1]?.version ?? 0, "event"));
+    const entries = timelineOf(events).map((entry, i, all) => ({ entry, before: i > 0 ? all[i - 1].event : null }));
     const cut = this.#whole ? 0 : Math.max(0, entries.length - AT_FIRST);
     show(this.#all, cut > 0);
     text(this.#all, `Show ${plural(cut, "earlier entry", "earlier entries")}`);
@@ -81,7 +81,7 @@ function entryView(_first) {
     el,
     /** @param {Item} item */
     update({ entry, before }) {
-      const e = entry.last;
+      const e = entry.event;
       if (e.seq === drawnSeq) return;
       drawnSeq = e.seq;
       const words = eventWords(e);
@@ -92,9 +92,9 @@ function entryView(_first) {
       show(body, words.text !== "");
       text(by, e.type === "task.progressed" ? "" : actorWords(e.actor));
       attr(by, "title", e.actor);
-      text(at, absolute(e.at).slice(11));
+      text(at, e.at === "" ? "" : absolute(e.at).slice(11));
       attr(at, "datetime", e.at);
-      attr(at, "title", absolute(e.at));
+      attr(at, "title", e.at === "" ? null : absolute(e.at));
       text(seq, entry.count > 1 ? `${integer(entry.count)} reports, to #${e.seq}` : `#${e.seq}`);
       attr(seq, "title", `Position ${e.seq} of the log, ${e.type}`);
       text(gap, gapWords(before, entry));
@@ -108,7 +108,7 @@ function entryView(_first) {
  */
 function gapWords(before, entry) {
   const a = time(before?.at);
-  const b = time(entry.last.at);
+  const b = time(entry.event.at);
   if (a === null || b === null) return "";
   return `+${span(b - a)}`;
 }

@@ -1,0 +1,175 @@
+// The connection that pushes. Its only state is the seq it has reached: when it drops,
+// it comes back with that seq and nothing is missed.
+
+/** @import { Live, Message } from "./types.js" */
+
+/** Silence after which a connection counts as dead: keep-alives come every 15 s. */
+export const SILENCE = 40_000;
+/** Time without an answer after which "reconnecting" becomes "offline". */
+const PATIENCE = 10_000;
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 15_000;
+
+/**
+ * @typedef {{
+ *   message: (m: Message) => void,
+ *   reset: () => void,
+ *   changed: () => void,
+ * }} SourceListener
+ */
+
+export class Source {
+  /** @type {Live} */
+  state = "reconnecting";
+  /** When the server was last heard, in milliseconds. */
+  heardAt = 0;
+  /** When the next attempt comes, in milliseconds; 0 = one is under way, or none is needed. */
+  nextTry = 0;
+  seq = 0;
+  /** "" = not known */
+  logId = "";
+
+  #listener;
+  #downSince = 0;
+  #wait = FIRST_WAIT;
+  /** @type {EventSource | null} */
+  #events = null;
+  #timer = 0;
+
+  /** @param {SourceListener} listener */
+  constructor(listener) {
+    this.#listener = listener;
+  }
+
+  /**
+   * Follows from after a seq of a log.
+   * @param {number} seq
+   * @param {string} logId
+   */
+  open(seq, logId) {
+    this.seq = seq;
+    this.logId = logId;
+    this.#open();
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#events?.close();
+    this.#events = null;
+  }
+
+  /** Tries at once. */
+  retry() {
+    this.#down();
+    this.#open();
+  }
+
+  /** Looks for a connection that has fallen silent. To be called now and then. */
+  tick() {
+    const now = Date.now();
+    if (this.#events && this.state === "live" && now - this.heardAt > SILENCE) this.retry();
+    if (this.state === "reconnecting" && this.#downSince > 0 && now - this.#downSince > PATIENCE) this.#set("offline");
+  }
+
+  #open() {
+    this.close();
+    this.nextTry = 0;
+    const log = this.logId === "" ? "" : `&log=${encodeURIComponent(this.logId)}`;
+    const events = new EventSource(`api/stream?after=${this.seq}${log}`);
+    this.#events = events;
+    // The server's first message bears the name of the browser's own event.
+    events.addEventListener("open", (e) => {
+      if (events !== this.#events) return;
+      this.#heard();
+      if (e instanceof MessageEvent) this.#opened(e.data);
+    });
+    for (const kind of ["message", "keepalive"]) {
+      events.addEventListener(kind, (e) => {
+        if (events === this.#events) this.#message(e.data);
+      });
+    }
+    events.addEventListener("reset", () => {
+      if (events === this.#events) this.#reset();
+    });
+    events.addEventListener("error", () => {
+      if (events === this.#events) this.#broken(events);
+    });
+  }
+
+  #heard() {
+    this.heardAt = Date.now();
+    this.#downSince = 0;
+    this.#wait = FIRST_WAIT;
+    this.nextTry = 0;
+    this.#set("live");
+  }
+
+  /** @param {string} data */
+  #opened(data) {
+    const m = parse(data);
+    if (typeof m?.log_id === "string") {
+      const another = this.logId !== "" && m.log_id !== this.logId;
+      this.logId = m.log_id;
+      if (another) return this.#reset();
+    }
+    if (m?.counts || m?.state) this.#listener.message({ seq: this.seq, counts: m.counts, state: m.state });
+  }
+
+  /** @param {string} data */
+  #message(data) {
+    this.#heard();
+    /** @type {Message | null} */
+    const m = parse(data);
+    if (!m || typeof m.seq !== "number") return;
+    this.#listener.message(m);
+    this.seq = Math.max(this.seq, m.seq);
+  }
+
+  /** Another log, or a shorter one: what the page shows is of another world. */
+  #reset() {
+    this.close();
+    this.seq = 0;
+    this.#listener.reset();
+  }
+
+  /** @param {EventSource} events */
+  #broken(events) {
+    this.#down();
+    if (events.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+    this.close();
+    const wait = this.#wait * (0.75 + Math.random() / 2);
+    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+    this.nextTry = Date.now() + wait;
+    this.#timer = setTimeout(() => {
+      this.#timer = 0;
+      this.#open();
+    }, wait);
+    this.#listener.changed();
+  }
+
+  #down() {
+    if (this.#downSince === 0) this.#downSince = Date.now();
+    const long = Date.now() - this.#downSince > PATIENCE;
+    this.#set(!navigator.onLine || long || this.state === "offline" ? "offline" : "reconnecting");
+  }
+
+  /** @param {Live} state */
+  #set(state) {
+    if (this.state === state) return;
+    this.state = state;
+    this.#listener.changed();
+  }
+}
+
+/**
+ * @param {string} data
+ * @returns {any}
+ */
+function parse(data) {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return null;
+  }
+}
