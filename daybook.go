@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -110,20 +111,27 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 		return nil, err
 	}
 	d := &Daybook{o: o, registry: registry}
+	place := filepath.Join(o.Data, "files")
+	if info, err := os.Stat(place); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("open the files: %s is no folder: move it away", place)
+	}
 	d.log, err = sqlitelog.Open(ctx, sqlitelog.Options{
-		Dir: o.Data, AcceptLoss: o.AcceptLoss, RingBytes: recentEvents, Logger: o.Logger,
+		Dir: o.Data, AcceptLoss: o.AcceptLoss, RingBytes: recentEvents, Logger: o.Logger, LookFirst: true,
 	})
 	if err != nil {
 		return nil, err
-	}
-	if d.files, err = files.Open(filepath.Join(o.Data, "files")); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the files: %w", err), d.log.Close())
 	}
 	d.views, err = projection.Open(ctx, d.log, projection.Options{
 		Dir: o.Data, Progress: o.Rebuilding, Indexing: o.Indexing, Logger: o.Logger,
 	})
 	if err != nil {
-		return nil, errors.Join(err, d.files.Close(), d.log.Close())
+		return nil, errors.Join(err, d.log.Close())
+	}
+	if d.files, err = files.Open(place); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the files: %w", err), d.views.Close(), d.log.Close())
+	}
+	if err := d.log.StartWriting(); err != nil { // only now: what a refusal is about is evidence
+		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.log.Close())
 	}
 	d.payloads = eventlog.NewPayloads(d.log, payloadCache)
 	return d, nil

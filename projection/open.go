@@ -41,7 +41,10 @@ type Options struct {
 
 // Open returns the views of the log. What the file has is taken from there and only the
 // rest is replayed; a file that cannot be used is made again from the log. Close them.
-// Errors: those of Rebuild.
+//
+// What the file may lack of the log, and the latest events at least, is checked before
+// anything is written: a log that is damaged there leaves the files as they are. Errors:
+// those of Rebuild.
 func Open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
 	if o.Dir == "" {
 		return Rebuild(ctx, log, o.Progress)
@@ -49,9 +52,18 @@ func Open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if err := checkFiles(o.Dir); err != nil {
+		return nil, fmt.Errorf("open the views: %w", err)
+	}
+	if err := look(ctx, log, unchecked(log.Head().Seq, o.Dir)); err != nil {
+		return nil, fmt.Errorf("open the views: %w", err)
+	}
 	v, err := open(ctx, log, o)
 	if errors.Is(err, viewfile.ErrUnusable) || errors.Is(err, textindex.ErrUnusable) {
 		o.Logger.Warn("the view file cannot be used and is made again from the log", "reason", err)
+		if err := look(ctx, log, 0); err != nil {
+			return nil, fmt.Errorf("open the views: %w", err)
+		}
 		if err := errors.Join(viewfile.Remove(filepath.Join(o.Dir, fileName)), textindex.Remove(filepath.Join(o.Dir, textName))); err != nil {
 			return nil, fmt.Errorf("remove the view file: %w", err)
 		}

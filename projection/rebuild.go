@@ -13,8 +13,8 @@ const (
 	progressEvery = 1 << 15
 	// replayBatch is how many events of a replay are folded as one batch.
 	replayBatch = 1 << 15
-	// CheckedAtStart is up to how many events a log has all of its chain checked before
-	// the views are opened. In a longer one that is done beside other work.
+	// CheckedAtStart is how many of the latest events are checked before the views are opened;
+	// see Open. A longer log is checked beside other work.
 	CheckedAtStart = 100_000
 )
 
@@ -42,10 +42,7 @@ func (v *Views) replay(ctx context.Context, log eventlog.Log, progress func(done
 	if progress == nil {
 		progress = func(done, head int64) {}
 	}
-	r := replay{v: v, shown: v.Seq(), head: log.Head().Seq, progress: progress}
-	if r.seq = r.shown; r.head <= CheckedAtStart {
-		r.seq = 0 // what the views show already is only checked
-	}
+	r := replay{v: v, seq: v.Seq(), head: log.Head().Seq, progress: progress}
 	if err := log.Scan(ctx, r.seq, r.take); err != nil {
 		r.close()
 		return err
@@ -60,7 +57,6 @@ func (v *Views) replay(ctx context.Context, log eventlog.Log, progress func(done
 // replay is one reading of the log, folded batch by batch.
 type replay struct {
 	v         *Views
-	shown     int64 // by the views, before
 	seq, head int64
 	open      int // events in the batch that is open; the lock is held
 	progress  func(done, head int64)
@@ -73,9 +69,6 @@ func (r *replay) take(raw *eventlog.Event) error {
 	}
 	if r.seq%progressEvery == 0 {
 		r.progress(r.seq, max(r.seq, r.head))
-	}
-	if r.seq <= r.shown {
-		return nil
 	}
 	id, err := r.v.decoder.decode(&r.event, raw)
 	if err != nil {

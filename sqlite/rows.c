@@ -34,6 +34,7 @@ enum {
 	PREPARE_PERSISTENT = 1,
 	UTF8 = 1,
 	DBCONFIG_ENABLE_TRIGGER = 1003,
+	DBCONFIG_NO_CKPT_ON_CLOSE = 1006,
 };
 
 int daybook_prepare(sqlite3 *db, const char *sql, size_t size, sqlite3_stmt **stmt) {
@@ -146,6 +147,8 @@ int daybook_read(sqlite3_stmt *stmt, const char *kinds, unsigned char *rows, siz
 }
 
 int daybook_ignore_triggers(sqlite3 *db) { return sqlite3_db_config(db, DBCONFIG_ENABLE_TRIGGER, 0, (int *)0); }
+
+int daybook_keep_wal(sqlite3 *db, int keep) { return sqlite3_db_config(db, DBCONFIG_NO_CKPT_ON_CLOSE, keep, (int *)0); }
 
 static int count(void *frames, sqlite3 *db, const char *name, int n) {
 	(void)db, (void)name;

@@ -109,6 +109,23 @@ func (c *Conn) IgnoreTriggers() error {
 	return nil
 }
 
+// KeepWAL says whether Close leaves the WAL as it is. By default the last connection to close
+// copies it into the database and deletes it, if it may write.
+func (c *Conn) KeepWAL(keep bool) error {
+	db, err := c.handle()
+	if err != nil {
+		return err
+	}
+	var flag C.int
+	if keep {
+		flag = 1
+	}
+	if rc := C.daybook_keep_wal(db, flag); rc != 0 {
+		return fmt.Errorf("keep the WAL: %w", c.lastError(db, rc))
+	}
+	return nil
+}
+
 // CountFrames makes Frames tell how long the WAL is. It ends SQLite's own checkpoints, as
 // wal_autocheckpoint = 0 does.
 func (c *Conn) CountFrames() error {

@@ -13,5 +13,6 @@ int daybook_read(sqlite3_stmt *stmt, const char *kinds, unsigned char *rows, siz
 void daybook_reset(sqlite3_stmt *stmt);
 void daybook_finalize(sqlite3_stmt *stmt);
 int daybook_ignore_triggers(sqlite3 *db);
+int daybook_keep_wal(sqlite3 *db, int keep);
 void daybook_count_frames(sqlite3 *db, int *frames);
 const char *daybook_message(sqlite3 *db, int *extended, int *errno_);

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"path/filepath"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
@@ -33,11 +34,28 @@ func CheckVersion() error {
 	return nil
 }
 
-// Connect opens path with the settings of the query, as in a URL.
+// Connect opens path with the settings of the query, as in a URL. Unless the mode
+// is ro or rw, a database that is not there is made, for its owner alone; what SQLite makes
+// beside it gets the same mode.
+// Errors: ErrNotFile, those of SQLite.
 func Connect(path, query string) (*Conn, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
+	}
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		if err := CheckFile(abs + suffix); err != nil {
+			return nil, err
+		}
+	}
+	settings, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, err
+	}
+	if mode := settings.Get("mode"); mode != "ro" && mode != "rw" {
+		if err := makeFile(abs); err != nil {
+			return nil, err
+		}
 	}
 	dsn := "file:" + (&url.URL{Path: abs}).EscapedPath() + "?_mutex=no&_busy_timeout=5000&" + query
 	c, err := (&sqlite3.SQLiteDriver{}).Open(dsn)
@@ -45,6 +63,49 @@ func Connect(path, query string) (*Conn, error) {
 		return nil, err
 	}
 	return &Conn{SQLiteConn: c.(*sqlite3.SQLiteConn)}, nil
+}
+
+// ErrNotFile: something that is no file lies where a file is to be. Opening a named pipe would
+// wait for whoever writes to it.
+var ErrNotFile = errors.New("is no file")
+
+// CheckFile refuses what lies at the path if it is neither a file nor a link to one. Nothing
+// may lie there. Errors: ErrNotFile, with what it is.
+func CheckFile(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	kind := "something else"
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		kind = "a folder"
+	case mode&os.ModeNamedPipe != 0:
+		kind = "a named pipe"
+	case mode&os.ModeSocket != 0:
+		kind = "a socket"
+	case mode&os.ModeDevice != 0:
+		kind = "a device"
+	}
+	return fmt.Errorf("%s %w but %s: move it away", path, ErrNotFile, kind)
+}
+
+// makeFile makes an empty file if there is none. A file that is there is not opened: closing
+// it would drop the locks that SQLite has on it.
+func makeFile(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // Close closes the statements and then the connection. A connection with an open

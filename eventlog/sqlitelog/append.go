@@ -88,20 +88,19 @@ func (l *Log) reopen() error {
 	}
 	l.tried = time.Now()
 	head := l.Head()
-	if err := errors.Join(l.pool.pause(), l.view.remove()); err != nil {
-		return l.fail(err)
+	if err := l.leaveView(); err != nil {
+		return errors.Join(l.fail(err), l.pool.close())
 	}
-	l.view = view{}
 	err := l.openForWriting(found{id: l.id, base: l.base, head: head})
 	if err == nil {
 		l.readOnly.Store(false)
 		return nil
 	}
+	if again := l.openForReading(found{id: l.id, base: l.base, head: head}); again != nil {
+		return errors.Join(l.fail(errors.Join(err, again)), l.pool.close())
+	}
 	if !noRoom(err) {
 		return l.fail(err)
-	}
-	if again := l.openForReading(found{id: l.id, base: l.base, head: head}); again != nil {
-		return l.fail(again)
 	}
 	return fmt.Errorf("%w: %w", eventlog.ErrFull, err)
 }

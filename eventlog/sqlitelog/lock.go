@@ -15,43 +15,78 @@ import (
 var ErrLocked = errors.New("log is in use")
 
 // lock is a hold on the folder: the kernel gives it back when the process ends.
-type lock struct{ file *os.File }
+type lock struct {
+	file *os.File // nil: nobody else can have it either
+	// Until it is kept, release leaves the file as it was found.
+	kept   bool
+	made   bool
+	shared bool
+	found  []byte // what it says, unless it is shared
+}
 
 // takeLock takes the folder for this process alone and writes down who has it.
 func takeLock(dir string) (*lock, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	l, err := openLock(dir, os.O_RDWR|os.O_CREATE, syscall.LOCK_EX)
 	if err != nil {
 		return nil, err
 	}
-	if err := flock(f, dir, syscall.LOCK_EX); err != nil {
-		return nil, err
-	}
+	l.found, _ = io.ReadAll(io.LimitReader(l.file, maxOwner))
 	host, _ := os.Hostname()
-	owner := fmt.Sprintf("process %d on %s since %s\n", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339))
 	// Who holds the lock is told for people; a full disk must not keep the log shut.
-	if err := f.Truncate(0); err == nil {
-		_, _ = f.WriteAt([]byte(owner), 0)
-	}
-	return &lock{f}, nil
+	l.write(fmt.Appendf(nil, "process %d on %s since %s\n", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339)))
+	return l, nil
 }
 
 // shareLock takes the folder together with other readers, while no owner has it. A
 // folder that cannot be written to and has no lock file needs none.
 func shareLock(dir string) (*lock, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDONLY|os.O_CREATE, 0o600)
+	l, err := openLock(dir, os.O_RDONLY|os.O_CREATE, syscall.LOCK_SH)
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		f, err = os.Open(filepath.Join(dir, lockName))
+		l, err = openLock(dir, os.O_RDONLY, syscall.LOCK_SH)
 		if errors.Is(err, os.ErrNotExist) {
 			return &lock{}, nil
 		}
 	}
+	return l, err
+}
+
+func openLock(dir string, flag, how int) (*lock, error) {
+	path := filepath.Join(dir, lockName)
+	for {
+		_, err := os.Lstat(path)
+		l := &lock{made: errors.Is(err, os.ErrNotExist), shared: how == syscall.LOCK_SH}
+		if l.file, err = os.OpenFile(path, flag, 0o600); err != nil {
+			return nil, err
+		}
+		if err := flock(l.file, dir, how); err != nil {
+			return nil, err
+		}
+		if isAt(l.file, path) {
+			return l, nil
+		}
+		if err := l.file.Close(); err != nil { // who made it has just removed it
+			return nil, err
+		}
+	}
+}
+
+// maxOwner is the most bytes that a lock file has.
+const maxOwner = 512
+
+func (l *lock) write(text []byte) {
+	if _, err := l.file.WriteAt(text, 0); err == nil { // first, for it needs no room where text was
+		_ = l.file.Truncate(int64(len(text)))
+	}
+}
+
+// isAt tells whether the open file is the one at the path.
+func isAt(f *os.File, path string) bool {
+	here, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return false
 	}
-	if err := flock(f, dir, syscall.LOCK_SH); err != nil {
-		return nil, err
-	}
-	return &lock{f}, nil
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(here, there)
 }
 
 // flock closes f when it cannot have the lock.
@@ -64,7 +99,7 @@ func flock(f *os.File, dir string, how int) error {
 	if !errors.Is(err, syscall.EWOULDBLOCK) {
 		return fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
-	text, _ := io.ReadAll(io.LimitReader(f, 512))
+	text, _ := io.ReadAll(io.LimitReader(f, maxOwner))
 	owner := strings.TrimSpace(string(text))
 	if owner == "" {
 		owner = "another process"
@@ -72,10 +107,21 @@ func flock(f *os.File, dir string, how int) error {
 	return fmt.Errorf("%w: %s is held by %s; stop it first", ErrLocked, dir, owner)
 }
 
+// keep lets the lock file stay as it is.
+func (l *lock) keep() { l.kept = true }
+
 // release gives the folder back.
 func (l *lock) release() error {
 	if l.file == nil {
 		return nil
 	}
-	return l.file.Close()
+	var err error
+	switch {
+	case l.kept, l.shared && !l.made:
+	case !l.made:
+		l.write(l.found)
+	case !l.shared || syscall.Flock(int(l.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil: // nobody else has it
+		err = os.Remove(l.file.Name())
+	}
+	return errors.Join(err, l.file.Close())
 }

@@ -66,7 +66,10 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if err := sqlite.CheckVersion(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
+	if err := makeDir(o.Dir); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	if err := checkPlace(o.Dir); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	held, err := takeLock(o.Dir)
@@ -88,9 +91,6 @@ func newLog(o Options, held *lock) *Log {
 
 // start looks at the log without changing it, and only then opens it for writing.
 func (l *Log) start() error {
-	if err := removeLooks(l.dir); err != nil {
-		return err
-	}
 	f, w, slot, loss, err := l.inspect()
 	if err != nil {
 		return err
@@ -107,20 +107,59 @@ func (l *Log) start() error {
 	} else if l.sidecar, err = openSidecar(l.dir, slot); err != nil {
 		return err
 	}
-	if err = l.openForWriting(f); err == nil {
-		return nil
+	if l.options.LookFirst && !f.empty {
+		err = l.openForReading(f)
+	} else {
+		err = l.openAtStart(f)
 	}
-	if noRoom(err) && f.empty {
-		err = fmt.Errorf("%w: there is no room to make one: %w", eventlog.ErrFull, err)
-	}
-	if !noRoom(err) || f.empty {
-		return errors.Join(err, l.sidecar.close())
-	}
-	l.logger.Warn("disk is full: the log can only be read", "dir", l.dir, "error", err)
-	if err := l.openForReading(f); err != nil {
+	if err != nil {
 		return errors.Join(err, l.sidecar.close())
 	}
 	return nil
+}
+
+// openAtStart opens the log for writing. A full disk is no error if there is a log to read.
+func (l *Log) openAtStart(f found) error {
+	err := l.openForWriting(f)
+	if !noRoom(err) {
+		return err
+	}
+	if f.empty {
+		return fmt.Errorf("%w: there is no room to make one: %w", eventlog.ErrFull, err)
+	}
+	l.logger.Warn("disk is full: the log can only be read", "dir", l.dir, "error", err)
+	l.readOnly.Store(true)
+	return l.openForReading(f)
+}
+
+// StartWriting opens a log for writing that was opened with LookFirst. What was read goes
+// on to be read. It is called once, before the first append. Errors: those of Open.
+func (l *Log) StartWriting() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.writer != nil || !l.options.LookFirst {
+		return nil
+	}
+	l.options.LookFirst = false
+	if err := l.Failed(); err != nil {
+		return fmt.Errorf("open log: %w", err)
+	}
+	f := found{id: l.id, base: l.base, head: l.Head()}
+	err := l.leaveView()
+	if err == nil {
+		err = l.openAtStart(f)
+	}
+	if err != nil { // nothing is left to read through: nobody shall wait for it
+		return errors.Join(fmt.Errorf("open log: %w", err), l.pool.close())
+	}
+	return nil
+}
+
+// leaveView waits for the readers of the view and takes it away.
+func (l *Log) leaveView() error {
+	err := errors.Join(l.pool.pause(), l.view.remove())
+	l.view = view{}
+	return err
 }
 
 // inspect compares the log with its witness; slot is where the witness was found.
@@ -169,10 +208,14 @@ func (l *Log) openForWriting(f found) error {
 	if err == nil {
 		w.folder, err = openFolder(path, l.stopped, func(err error) { _ = l.fail(err) })
 	}
+	if err == nil {
+		err = removeLooks(l.dir)
+	}
 	if err != nil {
 		return errors.Join(err, l.pool.pause(), w.close())
 	}
 	l.writer = w
+	l.lock.keep()
 	l.setFound(now)
 	return nil
 }
@@ -186,7 +229,6 @@ func (l *Log) openForReading(f found) error {
 		return errors.Join(err, v.remove())
 	}
 	l.view = v
-	l.readOnly.Store(true)
 	l.setFound(f)
 	return nil
 }
@@ -273,8 +315,6 @@ func (l *Log) Close() error {
 		}
 	}
 	if l.writer != nil && l.stopped() {
-		// The last connection to close folds the WAL into the database and deletes it,
-		// unless it can only read.
 		errs = append(errs, l.writer.close(), l.pool.close())
 	} else {
 		errs = append(errs, l.pool.close())

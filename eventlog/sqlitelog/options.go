@@ -13,6 +13,11 @@ type Options struct {
 	// What is missing is told by Log.Loss. The witness is rewritten by the next append.
 	AcceptLoss bool
 
+	// LookFirst opens a log that is there for reading only, without a change to the folder,
+	// until Log.StartWriting is called: its caller looks at what it needs, and a start that
+	// is refused leaves all evidence.
+	LookFirst bool
+
 	Logger *slog.Logger // nil = slog.Default()
 
 	// MinFree is how many bytes of the disk are kept for entries with Reserve.

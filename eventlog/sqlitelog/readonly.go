@@ -22,8 +22,11 @@ func OpenReadOnly(ctx context.Context, dir string) (*Log, error) {
 	if err := errors.Join(ctx.Err(), sqlite.CheckVersion()); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(dir, logName)); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, logName)); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("open log: there is none in %s: %w", dir, os.ErrNotExist)
+	}
+	if err := checkPlace(dir); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
 	}
 	held, err := shareLock(dir)
 	if err != nil {
@@ -31,6 +34,7 @@ func OpenReadOnly(ctx context.Context, dir string) (*Log, error) {
 	}
 	l := newLog(o, held)
 	l.offline = true
+	l.readOnly.Store(true)
 	f, w, _, loss, err := l.inspect()
 	if err == nil && f.empty {
 		err = fmt.Errorf("%w: it is empty", eventlog.ErrDamaged)

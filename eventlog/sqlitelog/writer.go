@@ -39,6 +39,9 @@ func openWriter(path string, fresh bool) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{c: c}
+	if err := c.KeepWAL(true); err != nil { // until all is well: see foldAndClose
+		return nil, errors.Join(err, c.Close())
+	}
 	if err := w.prepare(fresh); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -182,6 +185,9 @@ func (w *writer) foldAndClose() error {
 	_, err := w.c.Row(3, "PRAGMA wal_checkpoint(TRUNCATE)")
 	if isFull(err) {
 		err = nil
+	}
+	if err == nil {
+		err = w.c.KeepWAL(false)
 	}
 	return errors.Join(err, w.wal.Close(), w.c.Close())
 }

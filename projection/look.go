@@ -1,0 +1,50 @@
+package projection
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"daybook/eventlog"
+	"daybook/sqlite"
+	"daybook/task"
+)
+
+// unchecked is the event after which a log that ends at head is checked before the files in
+// dir are touched. Files that were closed in order have all events, those of a process that
+// was killed lack mostLag of them at most.
+func unchecked(head int64, dir string) int64 {
+	file, err := os.Stat(filepath.Join(dir, fileName))
+	if err != nil || file.Size() == 0 {
+		return 0
+	}
+	last := int64(CheckedAtStart)
+	if _, err := os.Stat(filepath.Join(dir, fileName+"-wal")); err == nil { // they were not closed
+		last += mostLag
+	}
+	return max(head-last, 0)
+}
+
+// checkFiles refuses a folder in which something else lies where the files are to be. Errors:
+// sqlite.ErrNotFile.
+func checkFiles(dir string) error {
+	for _, name := range []string{fileName, textName} {
+		for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+			if err := sqlite.CheckFile(filepath.Join(dir, name+suffix)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// look reads the log after an event and checks that none is missing, that each follows from the
+// one before, and that all can be decoded. Errors: those of Scan and decode.
+func look(ctx context.Context, log eventlog.Log, after int64) error {
+	var d decoder
+	var e task.Event
+	return log.Scan(ctx, after, func(raw *eventlog.Event) error {
+		_, err := d.decode(&e, raw)
+		return err
+	})
+}
