@@ -60,9 +60,23 @@ type Expect struct {
 type Entry struct {
 	Events []*Event
 	Expect Expect
+	// Needs lists earlier entries of the same call, by their index, that this one builds on:
+	// when one of them is refused, so is this one, with ErrConflict.
+	Needs []int
 	// Reserve lets the entry use the disk space that is kept back for ends of work
 	// (completions, cancels) when the disk is nearly full.
 	Reserve bool
+}
+
+// Lacks returns whether an earlier entry that the entry needs was refused, and which, given
+// what became of the earlier ones.
+func (e *Entry) Lacks(results []Result) (index int, lacks bool) {
+	for _, i := range e.Needs {
+		if i < len(results) && results[i].Err != nil {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 // Result is what became of one entry: the seqs of its first and last event, or
@@ -115,7 +129,8 @@ type Log interface {
 	// ended, its error is every result's.
 	//
 	// Entries are decided one by one: when one is refused (ErrInvalid, ErrConflict, or
-	// ErrFull for want of Reserve), those after it are appended all the same.
+	// ErrFull for want of Reserve), those after it that do not need it are appended all
+	// the same.
 	Append(ctx context.Context, entries []Entry) []Result
 
 	// Read returns events with seq > after in log order. It looks at no more than

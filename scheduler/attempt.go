@@ -59,6 +59,7 @@ type report struct {
 	attempt  *attempt
 	command  task.Command  // returned, overdue: what ends the attempt
 	progress task.Progress // what no event carries yet
+	tried    tries
 }
 
 type reportKind uint8

@@ -45,7 +45,7 @@ func (l *loop) do(t *turn, r *request) {
 	var state task.Task
 	t.begin(r.actor, cancel && !n.soft, func(err error) {
 		if err != nil {
-			r.done <- answer{err: err}
+			l.unanswered(r, err)
 			return
 		}
 		state.LastSeq = last.Seq
@@ -62,10 +62,21 @@ func (l *loop) do(t *turn, r *request) {
 func (t *turn) reply(r *request, a answer) {
 	t.replies = append(t.replies, func(err error) {
 		if err != nil {
-			a = answer{err: err}
+			t.l.unanswered(r, err)
+			return
 		}
 		r.done <- a
 	})
+}
+
+// unanswered takes in that what was decided on the request is not in the log: it is decided
+// again if that was none of its own fault.
+func (l *loop) unanswered(r *request, err error) {
+	if err == errUndone { //nolint:errorlint // it is never wrapped
+		l.again = append(l.again, r)
+		return
+	}
+	r.done <- answer{err: err}
 }
 
 // batch is a request of submits while it is decided. Its slices go by the index of the
@@ -141,9 +152,12 @@ func (l *loop) closeSubmit(t *turn, b *batch) {
 		t.reply(b.r, answer{tasks: b.answers})
 		return
 	}
-	t.begin(b.r.actor, false, b.answer)
+	t.begin(b.r.actor, false, func(err error) { b.answer(t, err) })
 	for i := range b.news {
 		if b.news[i].decided == nil {
+			if first := t.overlay[b.answers[i].Task.ID]; first != nil { // the answer rests on it
+				t.needs = append(t.needs, first.entry-1)
+			}
 			continue
 		}
 		n := t.ownNew(b.news[i].id)
@@ -160,9 +174,9 @@ func (l *loop) closeSubmit(t *turn, b *batch) {
 }
 
 // answer answers the request once its outcome is known.
-func (b *batch) answer(err error) {
+func (b *batch) answer(t *turn, err error) {
 	if err != nil {
-		b.r.done <- answer{err: err}
+		t.l.unanswered(b.r, err)
 		return
 	}
 	for i := range b.answers {
@@ -172,6 +186,10 @@ func (b *batch) answer(err error) {
 			b.answers[i].Task.LastSeq = n.decided[0].Seq
 		case n.sameAs != nil:
 			b.answers[i].Task = n.sameAs.Task
+		case !t.exact: // it may have been submitted in this very turn, with another seq
+			if now := t.l.stored(t.l.s.o.Views.Find(b.answers[i].Task.ID)); now != nil {
+				b.answers[i].Task = *now
+			}
 		}
 	}
 	b.r.done <- answer{tasks: b.answers}

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -148,7 +149,13 @@ func (l *loop) answer(t *turn) {
 	var rest error // what those get that have no entry but rest on those of the turn
 	for i := range t.entries {
 		e, err := &t.entries[i], t.results[i].Err
-		if rest == nil {
+		switch {
+		case t.undone(i):
+			err, rest = errUndone, errUndone
+		case errors.Is(err, eventlog.ErrInvalid):
+			l.s.o.Logger.Error("the log refused an entry, and always will; it is left out", "error", err)
+			rest = errUndone
+		case rest == nil:
 			rest = err
 		}
 		l.tell(t, e, err)
@@ -169,7 +176,7 @@ func (l *loop) tell(t *turn, e *entry, err error) {
 	case single:
 		e.after(err)
 	case started:
-		l.launched(t, e.first, e.last, err)
+		l.launched(t, e, err)
 	case reports:
 		l.settledBy(t.ends[e.first:e.last], err)
 	}
@@ -203,15 +210,28 @@ func (t *turn) take(results []eventlog.Result) {
 	}
 }
 
+// errUndone is what becomes of a decision that rests on an entry that the log refused. It is
+// not the fault of whom it concerns: it is to be decided again.
+var errUndone = errors.New("what it rests on was refused")
+
+// undone tells whether entry i was refused because it builds on one that was.
+func (t *turn) undone(i int) bool {
+	if !errors.Is(t.results[i].Err, eventlog.ErrConflict) {
+		return false
+	}
+	_, lacks := t.out[i].Lacks(t.results[:i])
+	return lacks
+}
+
 // check says whether the results are ones the scheduler can go on with: appended, or
-// refused for lack of room with all that builds on it.
+// refused, for lack of room or as invalid, with all that builds on it.
 func (t *turn) check() error {
 	if t.err != nil {
 		return fmt.Errorf("append: %w", t.err)
 	}
 	var lost map[[16]byte]bool
 	for i, r := range t.results {
-		if r.Err != nil && !noRoom(r.Err) {
+		if r.Err != nil && !noRoom(r.Err) && !errors.Is(r.Err, eventlog.ErrInvalid) && !t.undone(i) {
 			return fmt.Errorf("append: %w", r.Err)
 		}
 		if r.Err == nil && lost == nil {

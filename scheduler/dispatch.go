@@ -2,7 +2,9 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 
+	"daybook/eventlog"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -35,7 +37,7 @@ func (l *loop) dispatch(t *turn) {
 // those that the turn made ready, those that the turns in flight did, and those of
 // the views that none of them has touched.
 func (l *loop) nextReady(t *turn) *task.Task {
-	knows := func(s *task.Task) bool { return l.s.o.Runner.Knows(s.Type) }
+	knows := func(s *task.Task) bool { return l.s.o.Runner.Knows(s.Type) && !l.refused[s.ID] }
 	next := t.fresh.first(knows)
 	for under := t.under; under != nil; under = under.under {
 		other := under.fresh.first(func(s *task.Task) bool { return !t.touchedAbove(under, s.ID) && knows(s) })
@@ -69,21 +71,24 @@ func (l *loop) launch(t *turn, state *task.Task) {
 	if err != nil {
 		panic("scheduler: a ready task cannot start: " + err.Error())
 	}
-	t.join(started, false)
+	t.join(started, false, l.apart[state.ID])
 	n := t.own(state.ID, state)
 	t.add(n, n.task.ID, decided)
 	t.starting(start{node: n, started: n.task, event: &decided[0]})
 	l.used++
 }
 
-// launched runs the handlers of some of the turn's starts, or gives their slots back. What
+// launched runs the handlers of the entry's starts, or gives their slots back. What
 // the turn did not submit itself waits for its parameters.
-func (l *loop) launched(t *turn, from, to int, err error) {
+func (l *loop) launched(t *turn, e *entry, err error) {
 	if err != nil {
-		l.used -= to - from
+		l.used -= e.last - e.first
+		if errors.Is(err, eventlog.ErrInvalid) {
+			l.startsRefused(t.starts[e.first:e.last], e.apart)
+		}
 		return
 	}
-	for i := from; i < to; i++ {
+	for i := e.first; i < e.last; i++ {
 		s := &t.starts[i]
 		if first := s.node.submitted; first != nil {
 			s.started.SubmitSeq = first.Seq
@@ -93,6 +98,7 @@ func (l *loop) launched(t *turn, from, to int, err error) {
 		a.parameters = s.node.parameters
 		l.holders[a.id] = a
 		l.live++
+		delete(l.apart, a.id)
 		if a.parameters == nil && t.cold != nil {
 			if t.waiting == nil {
 				t.waiting = make([]*attempt, len(t.starts))
@@ -101,6 +107,19 @@ func (l *loop) launched(t *turn, from, to int, err error) {
 			continue
 		}
 		go a.run()
+	}
+}
+
+// startsRefused takes in that the log takes none of these starts as they are: each is tried
+// by itself, and what is refused then does not start until the server is started again.
+func (l *loop) startsRefused(starts []start, apart bool) {
+	for i := range starts {
+		id := starts[i].started.ID
+		l.apart[id] = true
+		if apart {
+			l.refused[id] = true
+			l.s.o.Logger.Error("the log refuses the start of a task; it waits for the next start of the server", "task", id.String())
+		}
 	}
 }
 

@@ -12,8 +12,10 @@ type entry struct {
 	kind        entryKind
 	actor       string
 	reserve     bool
-	from, to    int // in turn.records and turn.changes
-	first, last int // in turn.starts or turn.ends
+	from, to    int  // in turn.records and turn.changes
+	first, last int  // in turn.starts or turn.ends
+	need        int  // in turn.needs: where those of this entry begin
+	apart       bool // nothing joins it
 	after       func(error)
 }
 
@@ -37,18 +39,21 @@ type start struct {
 // the views.
 func (t *turn) begin(actor string, reserve bool, after func(error)) {
 	t.entries = append(t.entries, entry{
-		kind: single, actor: actor, reserve: reserve, after: after, from: len(t.records), to: len(t.records),
+		kind: single, actor: actor, reserve: reserve, after: after, from: len(t.records), to: len(t.records), need: len(t.needs),
 	})
 }
 
-// join goes on with the latest entry if it is of that kind, else it begins one.
-func (t *turn) join(kind entryKind, reserve bool) {
-	if n := len(t.entries); n > 0 && t.entries[n-1].kind == kind && t.entries[n-1].reserve == reserve {
-		return
+// join goes on with the latest entry if it is of that kind, else it begins one. apart begins
+// one that nothing else joins.
+func (t *turn) join(kind entryKind, reserve, apart bool) {
+	if n := len(t.entries); n > 0 && !apart {
+		if e := &t.entries[n-1]; e.kind == kind && e.reserve == reserve && !e.apart {
+			return
+		}
 	}
 	t.begin(ActorScheduler, reserve, nil)
 	e := t.latest()
-	e.kind, e.first = kind, len(t.starts)
+	e.kind, e.first, e.apart = kind, len(t.starts), apart
 	if kind == reports {
 		e.first = len(t.ends)
 	}
@@ -87,9 +92,13 @@ func (t *turn) seal() {
 	t.out = t.out[:0]
 	for i := range t.entries {
 		e := &t.entries[i]
+		needs := t.needs[e.need:]
+		if i+1 < len(t.entries) {
+			needs = t.needs[e.need:t.entries[i+1].need]
+		}
 		records := t.records[e.from:e.to:e.to]
 		t.out = append(t.out, eventlog.Entry{
-			Events: records, Reserve: e.reserve,
+			Events: records, Reserve: e.reserve, Needs: needs,
 			Expect: eventlog.Expect{Scope: records[0].Stream, LastSeq: t.base},
 		})
 	}

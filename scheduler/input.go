@@ -23,6 +23,7 @@ const (
 func (l *loop) takeInputs(t *turn, first *input) {
 	l.expireOrphans(t)
 	l.takeHeld(t)
+	l.takeAgain(t)
 	if first.kind == fromAttempt {
 		l.receive(t, &first.report)
 	}
@@ -49,6 +50,15 @@ func (l *loop) takeInputs(t *turn, first *input) {
 		default:
 			more = false
 		}
+	}
+}
+
+// takeAgain decides what has to be decided again.
+func (l *loop) takeAgain(t *turn) {
+	again := l.again
+	l.again = nil
+	for i := range again {
+		l.command(t, again[i])
 	}
 }
 

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -110,7 +111,7 @@ func (l *loop) expire(t *turn, o orphan) {
 	}
 	n := t.own(o.id, state)
 	t.begin(ActorScheduler, !n.soft, func(err error) {
-		if noRoom(err) {
+		if noRoom(err) || errors.Is(err, errUndone) {
 			l.orphans = append(l.orphans, o)
 		}
 	})
@@ -153,12 +154,14 @@ func (l *loop) drainUntil(deadline time.Time) error {
 
 // farewell answers the commands that still wait and writes down that the server stopped.
 func (l *loop) farewell() error {
-	if err := l.pass(&input{}); err != nil {
-		return err
-	}
-	for len(l.flight) > 0 {
-		if err := l.touchDown(<-l.landed); err != nil {
+	for first := true; first || len(l.again) > 0; first = false {
+		if err := l.pass(&input{}); err != nil {
 			return err
+		}
+		for len(l.flight) > 0 {
+			if err := l.touchDown(<-l.landed); err != nil {
+				return err
+			}
 		}
 	}
 	if n := len(l.held); n > 0 {

@@ -40,7 +40,10 @@ type loop struct {
 	holders  map[ulid.ULID]*attempt // by the task they hold
 	used     int                    // slots: handlers that have not returned, starts on their way, results that wait for room
 	live     int                    // handlers that have not returned
-	held     []report               // returns that found no room in the log
+	held     []report               // returns that found no room in the log, or are to be tried another way
+	again    []*request             // what is to be decided again, because the log refused what it was decided on
+	apart    map[ulid.ULID]bool     // tasks whose starts the log refused together with others
+	refused  map[ulid.ULID]bool     // tasks whose starts the log refuses
 	orphans  []orphan               // attempts of earlier processes that are still to be ended
 	broken   error                  // the views could not be read: what was decided is not to be trusted
 	fullTill time.Time              // while the log is full: when to try again
@@ -59,6 +62,7 @@ func (l *loop) init(s *Scheduler) {
 	l.ids = newIDSource()
 	l.seeds = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	l.holders = make(map[ulid.ULID]*attempt)
+	l.apart, l.refused = make(map[ulid.ULID]bool), make(map[ulid.ULID]bool)
 	l.rounds, l.wrote, l.landed = make(chan *turn, 1), make(chan struct{}, 1), make(chan *turn, mostInFlight)
 	s.boot = l.ids.next(s.o.Wall())
 	l.start = task.Start{Boot: s.boot}

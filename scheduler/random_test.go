@@ -90,6 +90,9 @@ func (c *chaos) submit() {
 		if c.r.IntN(4) == 0 {
 			s.IdempotencyKey, s.RequestHash = fmt.Sprint("k", c.r.IntN(5)), [32]byte{1}
 		}
+		if c.r.IntN(8) == 0 {
+			s.Tags = append(s.Tags, "bad") // the log refuses it
+		}
 		if c.r.IntN(4) == 0 {
 			s.RunAt = task.MicrosOf(time.Now().Add(time.Second))
 		}
@@ -144,7 +147,7 @@ func (c *chaos) finish() {
 func TestWhateverHappensNothingAcknowledgedIsLostAndNoSlotIsTakenTwice(t *testing.T) {
 	for seed := range uint64(60) {
 		bubble(t, func(t *testing.T, memory *eventlogtest.Memory) {
-			log := newHeld(memory)
+			log := newHeld(&pickyLog{memory, refusing("task.submitted", "bad")})
 			const slots = 3
 			b := open(t, log, Options{Concurrency: slots})
 			c := &chaos{b: b, log: log, r: rand.New(rand.NewPCG(seed, 1))}

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"errors"
 
+	"daybook/eventlog"
 	"daybook/task"
 )
 
@@ -29,7 +30,7 @@ func (l *loop) progress(t *turn, r report) {
 	if refusal != nil {
 		return // it is being cancelled: its word counts no more
 	}
-	t.join(reports, false)
+	t.join(reports, false, false)
 	t.addOf(r.attempt, state, decided)
 }
 
@@ -57,7 +58,7 @@ func (l *loop) settle(t *turn, r report) {
 	state, begun := t.peek(a.id), false
 	put := func(decided []task.Event) {
 		if !begun {
-			t.join(reports, !t.soft(a.id))
+			t.join(reports, !t.soft(a.id), r.tried != triedNot)
 		}
 		state, begun = t.addOf(a, state, decided), true
 	}
@@ -85,22 +86,55 @@ func (l *loop) settle(t *turn, r report) {
 		return
 	}
 	t.replies = append(t.replies, func(err error) {
-		if err == nil {
-			l.letGo(a)
+		if err != nil {
+			l.hold(r)
+			return
 		}
+		l.letGo(a)
 	})
 }
 
-// settledBy lets go of the attempts whose ends are on disk, and keeps those that found no room.
+// settledBy lets go of the attempts whose ends are on disk, and keeps the others.
 func (l *loop) settledBy(ends []report, err error) {
-	for i := range ends {
-		if noRoom(err) {
-			l.hold(ends[i])
-		} else {
-			l.letGo(ends[i].attempt)
+	for _, r := range ends {
+		switch {
+		case errors.Is(err, eventlog.ErrInvalid):
+			l.endRefused(r)
+		case noRoom(err) || errors.Is(err, errUndone):
+			l.hold(r)
+		default:
+			l.letGo(r.attempt)
 		}
 	}
 }
+
+// tries is how often, and as what, the log has refused the end of an attempt as invalid.
+type tries uint8
+
+const (
+	triedNot     tries = iota
+	triedWith          // together with others: it is tried apart from now on
+	triedApart         // it is now a permanent failure without a word of the handler's
+	triedFailure       // this too was refused
+)
+
+// endRefused takes in that the log does not take the end of an attempt as it is.
+func (l *loop) endRefused(r report) {
+	a := r.attempt
+	switch r.tried++; r.tried {
+	case triedApart:
+		r.news, r.command = false, task.Fail{Fence: a.fence, Code: task.CodePermanent, Error: errorRefused}
+	case triedFailure:
+		l.s.o.Logger.Error("the log refuses every end of an attempt; its task is RUNNING until the next start of the server",
+			"task", a.task.Name(), "attempt", a.task.Attempt)
+		l.letGo(a)
+		return
+	}
+	l.hold(r)
+}
+
+// errorRefused is the error of a task whose end the log does not take.
+const errorRefused = "the log refused what the attempt ended with; the server's log says why"
 
 // letGo forgets that the attempt holds its task, if it still does.
 func (l *loop) letGo(a *attempt) {

@@ -72,7 +72,7 @@ func (f *fullLog) Stage(ctx context.Context, entries []eventlog.Entry) ([]eventl
 			results[i].Err = eventlog.ErrFull
 			continue
 		}
-		e.Expect = eventlog.Expect{} // one call has become several
+		e.Expect, e.Needs = eventlog.Expect{}, nil // one call has become several
 		results[i] = f.Log.Append(ctx, []eventlog.Entry{e})[0]
 	}
 	return results, func() error { return nil }

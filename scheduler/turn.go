@@ -41,6 +41,7 @@ type turn struct {
 	size    int              // events that commands added
 
 	entries []entry
+	needs   []int               // of all entries: the earlier ones that they build on
 	records []*eventlog.Event   // of all entries
 	changes []projection.Change // one for each record
 	out     []eventlog.Entry    // entries as the log takes them
@@ -63,6 +64,8 @@ type node struct {
 	// soft tells that an entry touched it that may not use the reserve: what builds on it
 	// may not use it either, so that it cannot outlive it.
 	soft bool
+	// entry is the latest entry of the turn that touched it, counted from 1.
+	entry int
 }
 
 const (
@@ -116,7 +119,7 @@ func (l *loop) recycle(t *turn) {
 	t.fresh = emptied(t.fresh)
 	t.inputs, t.settled, t.starts, t.ends = emptied(t.inputs), emptied(t.settled), emptied(t.starts), emptied(t.ends)
 	t.replies, t.ended, t.entries, t.out = emptied(t.replies), emptied(t.ended), emptied(t.entries), emptied(t.out)
-	t.records, t.changes = emptied(t.records), emptied(t.changes)
+	t.records, t.changes, t.needs = emptied(t.records), emptied(t.changes), emptied(t.needs)
 	t.under, t.size, t.cold, t.waiting = nil, 0, nil, nil
 	t.written.Store(false)
 	t.results, t.err, t.down = nil, nil, false
@@ -221,6 +224,12 @@ var none task.Task
 // add takes decided events of one task into the latest entry.
 func (t *turn) add(n *node, id ulid.ULID, decided []task.Event) {
 	e := t.latest()
+	if n.entry != len(t.entries) {
+		if n.entry > 0 {
+			t.needs = append(t.needs, n.entry-1)
+		}
+		n.entry = len(t.entries)
+	}
 	if n.stream == "" {
 		n.stream = task.StreamOf(id)
 	}

@@ -75,6 +75,10 @@ func (m *Memory) Stage(ctx context.Context, entries []eventlog.Entry) (results [
 			results[i].Err = err
 			continue
 		}
+		if k, lacks := e.Lacks(results[:i]); lacks {
+			results[i].Err = fmt.Errorf("%w: it builds on entry %d, which was refused", eventlog.ErrConflict, k)
+			continue
+		}
 		results[i] = m.append(before, e)
 	}
 	return results, m.sync

@@ -24,6 +24,7 @@ func Run(t *testing.T, open Open) {
 		{"TimeNeverGoesDown", testTime},
 		{"AGuardedEntryConflictsWhenItsScopeMovedOn", testConflict},
 		{"EntriesOfOneCallDoNotConflictWithEachOther", testOwnCall},
+		{"WhatNeedsARefusedEntryIsRefusedWithIt", testNeeds},
 		{"AnEndedContextWritesNothing", testContext},
 		{"ReopenKeepsEverything", testReopen},
 		{"AnEpochStaysAndNamesOneLog", testEpoch},

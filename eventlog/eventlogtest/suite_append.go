@@ -277,3 +277,21 @@ func testReopen(t *testing.T, open Open) {
 		}
 	}
 }
+
+// What builds on a refused entry of its own call is refused with it, and nothing else is.
+func testNeeds(t *testing.T, open Open) {
+	log, reopen := open(t)
+	bad := event("task:b", 1)
+	bad.Version = 0
+	good, onBad, onThat, onGood := event("task:a", 1), event("task:b", 1), event("task:b", 1), event("task:a", 1)
+	on := func(e *eventlog.Event, needs ...int) eventlog.Entry {
+		return eventlog.Entry{Events: []*eventlog.Event{e}, Needs: needs}
+	}
+	results := log.Append(t.Context(), []eventlog.Entry{entry(good), entry(bad), on(onBad, 0, 1), on(onThat, 2), on(onGood, 0)})
+	for i, want := range []error{nil, eventlog.ErrInvalid, eventlog.ErrConflict, eventlog.ErrConflict, nil} {
+		if !errors.Is(results[i].Err, want) {
+			t.Errorf("entry %d: %+v, want %v", i, results[i], want)
+		}
+	}
+	wantChain(t, log, reopen, good, onGood)
+}

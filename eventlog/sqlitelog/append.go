@@ -125,6 +125,10 @@ func (l *Log) admit(entries []eventlog.Entry, results []eventlog.Result, full bo
 			r.Err = eventlog.ErrFull
 			continue
 		}
+		if k, lacks := e.Lacks(results[:i]); lacks {
+			r.Err = fmt.Errorf("%w: it builds on entry %d, which was refused", eventlog.ErrConflict, k)
+			continue
+		}
 		if r.Err = check(e, at); r.Err != nil {
 			continue
 		}
