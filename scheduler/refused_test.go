@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,13 +133,13 @@ func TestProgressThatTheLogRefusesIsLeftOut(t *testing.T) {
 }
 
 func TestAStartThatTheLogRefusesHoldsUpNobody(t *testing.T) {
-	var bad string
-	picky(t, Options{}, func(e *eventlog.Event) bool { return e.Type == "task.started" && e.Stream == bad }, func(t *testing.T, b *bench, _ *heldLog) {
+	var bad atomic.Value
+	picky(t, Options{}, func(e *eventlog.Event) bool { return e.Type == "task.started" && e.Stream == bad.Load() }, func(t *testing.T, b *bench, _ *heldLog) {
 		due := task.MicrosOf(time.Now().Add(time.Minute))
 		one := b.submit(task.Submit{Type: "T", RunAt: due})
 		refused := b.submit(task.Submit{Type: "T", RunAt: due})
 		other := b.submit(task.Submit{Type: "T", RunAt: due})
-		bad = refused.Stream()
+		bad.Store(refused.Stream())
 		time.Sleep(time.Minute)
 		b.want(one.ID, task.Success)
 		b.want(other.ID, task.Success)
