@@ -21,12 +21,21 @@ type DataProcessing struct{}
 func NewDataProcessing() DataProcessing { return DataProcessing{} }
 
 type dataParameters struct {
-	File           string  `json:"file"`
-	Rows           int64   `json:"rows"`
-	Seed           uint64  `json:"seed"`
-	ProcessingTime float64 `json:"processing_time"`
-	Delimiter      string  `json:"delimiter"`
-	HasHeader      *bool   `json:"has_header"`
+	File           string   `json:"file"`
+	Rows           int64    `json:"rows"`
+	Seed           uint64   `json:"seed"`
+	ProcessingTime float64  `json:"processing_time"`
+	Delimiter      *string  `json:"delimiter"`
+	Quote          *string  `json:"quote"`
+	Escape         *string  `json:"escape"`
+	Comment        *string  `json:"comment"`
+	SkipLines      *int     `json:"skip_lines"`
+	HasHeader      *bool    `json:"has_header"`
+	Encoding       string   `json:"encoding"`
+	Decimal        string   `json:"decimal"`
+	Thousands      *string  `json:"thousands"`
+	Nulls          []string `json:"nulls"`
+	DateOrder      string   `json:"date_order"`
 }
 
 type dataResult struct {
@@ -46,8 +55,14 @@ func (DataProcessing) Spec() task.TypeSpec {
 	}
 }
 
-// Run reads the table. Permanent errors: a file that is not there, is no text or has too
-// many columns.
+// neverReadable are the errors that no further attempt changes.
+var neverReadable = []error{
+	files.ErrNotFound, table.ErrNotText, table.ErrTooWide, table.ErrDamaged, table.ErrBomb, table.ErrUnknownEncoding,
+	errContradiction, errNoRows,
+}
+
+// Run reads the table. Permanent errors: a file that is not there, is no text, is damaged,
+// has too many columns or no row that can be read, and options that contradict each other.
 func (DataProcessing) Run(ctx context.Context, call Call) (any, error) {
 	var p dataParameters
 	if err := json.Unmarshal(call.Parameters, &p); err != nil {
@@ -63,8 +78,10 @@ func (DataProcessing) Run(ctx context.Context, call Call) (any, error) {
 	if err == nil {
 		err = pace.to(1, report.TotalRows)
 	}
-	if errors.Is(err, files.ErrNotFound) || errors.Is(err, table.ErrNotText) || errors.Is(err, table.ErrTooWide) {
-		return nil, Permanent(err)
+	for _, never := range neverReadable {
+		if errors.Is(err, never) {
+			return nil, Permanent(err)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -80,21 +97,46 @@ func (DataProcessing) Run(ctx context.Context, call Call) (any, error) {
 const chunks = 100
 
 func analyseFile(_ context.Context, store *files.Store, p dataParameters, pace *pace) (*table.Report, error) {
+	o, err := p.tableOptions()
+	if err != nil {
+		return nil, err
+	}
 	f, info, err := store.Open(p.File)
 	if err != nil {
 		return nil, fmt.Errorf("open the file to read: %w", err)
 	}
 	defer f.Close()
-	o := p.tableOptions()
 	o.Chunk = int(max(1, min(info.Size/chunks, 1<<20)))
 	o.Progress = func(bytes, rows int64) error {
 		return pace.to(float64(bytes)/float64(max(info.Size, 1)), rows)
 	}
 	report, err := table.Analyse(f, o)
+	if err == nil {
+		err = anyRow(report)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", info.Name, err)
 	}
 	return report, nil
+}
+
+var errNoRows = errors.New("no row could be processed")
+
+// anyRow returns an error that says what to try when there is no row to tell of.
+func anyRow(r *table.Report) error {
+	switch {
+	case r.ProcessedRows > 0:
+		return nil
+	case r.BadRows > 0:
+		first := r.FirstBadRows[0]
+		return fmt.Errorf("%w: all %d rows are bad, the first at line %d: %s; give delimiter, quote, skip_lines or has_header",
+			errNoRows, r.BadRows, first.Line, first.Reason)
+	case r.HasHeader:
+		return fmt.Errorf("%w: there is only a header; upload a file with rows below it, or give has_header false if its first line is data", errNoRows)
+	case r.Dialect.SkipLines > 0:
+		return fmt.Errorf("%w: nothing is left after %d lines; give a smaller skip_lines", errNoRows, r.Dialect.SkipLines)
+	}
+	return fmt.Errorf("%w: the file is empty or has blank lines only; upload one with rows", errNoRows)
 }
 
 // analyseMade lets a second goroutine write the table while this one reads it.
@@ -117,10 +159,34 @@ func analyseMade(_ context.Context, _ *files.Store, p dataParameters, pace *pace
 	return report, nil
 }
 
-func (p dataParameters) tableOptions() table.Options {
-	o := table.Options{Header: p.HasHeader}
-	if p.Delimiter != "" {
-		o.Delimiter = p.Delimiter[0]
+var errContradiction = errors.New("the options contradict each other")
+
+// tableOptions are the parameters as the table package has them.
+func (p dataParameters) tableOptions() (table.Options, error) {
+	o := table.Options{
+		Delimiter: p.Delimiter, Quote: p.Quote, Escape: p.Escape, Comment: p.Comment, SkipLines: p.SkipLines, Header: p.HasHeader,
+		Encoding: p.Encoding, Decimal: p.Decimal, Thousands: p.Thousands, Nulls: p.Nulls, DateOrder: p.DateOrder,
 	}
-	return o
+	if p.Delimiter != nil && (*p.Delimiter == "tab" || *p.Delimiter == `\t`) {
+		tab := "\t"
+		o.Delimiter = &tab
+	}
+	given := func(mark *string) string {
+		if mark == nil {
+			return ""
+		}
+		return *mark
+	}
+	for _, pair := range [][4]string{
+		{"delimiter", given(o.Delimiter), "quote", given(p.Quote)},
+		{"delimiter", given(o.Delimiter), "escape", given(p.Escape)},
+		{"delimiter", given(o.Delimiter), "comment", given(p.Comment)},
+		{"quote", given(p.Quote), "comment", given(p.Comment)},
+		{"decimal", p.Decimal, "thousands", given(p.Thousands)},
+	} {
+		if pair[1] != "" && pair[1] == pair[3] {
+			return o, fmt.Errorf("%w: %s and %s are both %q; change one", errContradiction, pair[0], pair[2], pair[1])
+		}
+	}
+	return o, nil
 }

@@ -33,7 +33,7 @@ func TestAFileIsReadAndItsResultFitsTheSchema(t *testing.T) {
 	if err := json.Unmarshal(result, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.TotalRows != 4 || got.ProcessedRows != 3 || got.BadRows != 1 || got.Seconds <= 0 || got.RowsPerSecond <= 0 {
+	if got.TotalRows != 4 || got.ProcessedRows != 4 || got.ShortRows != 1 || got.BadRows != 0 || got.Seconds <= 0 || got.RowsPerSecond <= 0 {
 		t.Errorf("%s", result)
 	}
 	var short map[string]any
@@ -96,7 +96,7 @@ func TestMadeRowsNeverChange(t *testing.T) {
 func TestWhatCanNeverBeReadIsAPermanentError(t *testing.T) {
 	store := newStore(t)
 	png := upload(t, store, "picture.csv", "\x89PNG\r\n\x1a\nrest")
-	wide := upload(t, store, "wide.csv", strings.Repeat("x,", table.MaxColumns)+"\n")
+	wide := upload(t, store, "wide.csv", strings.Repeat(strings.Repeat("1,", table.MaxColumns)+"1\n", 2))
 	for parameters, want := range map[string]string{
 		`{"file":"` + png.ID + `"}`:                  "read picture.csv: file is not text: it is a PNG picture",
 		`{"file":"` + wide.ID + `"}`:                 "table has too many columns",
@@ -117,7 +117,14 @@ func TestParametersOfDataProcessingAreChecked(t *testing.T) {
 		`{"rows":1.5}`:             "/parameters/rows must be an integer",
 		`{"processing_time":3601}`: "/parameters/processing_time must be at most 3600",
 		`{"processing_time":-1}`:   "/parameters/processing_time must be at least 0",
-		`{"delimiter":"x"}`:        `/parameters/delimiter must be one of ",", ";", "\t", "|"`,
+		`{"delimiter":"||"}`:       "/parameters/delimiter must be one character, tab, or empty for a single column",
+		`{"delimiter":"\n"}`:       "/parameters/delimiter must be one character, tab, or empty for a single column",
+		`{"encoding":"klingon"}`:   "/parameters/encoding must be an encoding of the WHATWG standard, such as windows-1251, shift_jis, gbk or utf-16le",
+		`{"decimal":";"}`:          `/parameters/decimal must be one of ".", ","`,
+		`{"date_order":"DYM"}`:     `/parameters/date_order must be one of "DMY", "MDY", "YMD"`,
+		`{"quote":"q"}`:            `/parameters/quote must be one punctuation character, such as " or #, or empty for none`,
+		`{"comment":"//"}`:         `/parameters/comment must be one punctuation character, such as " or #, or empty for none`,
+		`{"skip_lines":-1}`:        "/parameters/skip_lines must be at least 0",
 		`{"seed":-1}`:              "/parameters/seed must be at least 0",
 		`{"file":"x"}`:             "/parameters/file must be the id of a file, 64 lower-case hex digits",
 		`{"has_header":"yes"}`:     "/parameters/has_header must be true or false",

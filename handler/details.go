@@ -138,6 +138,12 @@ func formatDetail(k *kind.Format) string {
 	switch k.Want {
 	case fileFormat:
 		return "must be the id of a file, 64 lower-case hex digits"
+	case encodingFormat:
+		return "must be an encoding of the WHATWG standard, such as windows-1251, shift_jis, gbk or utf-16le"
+	case delimiterFormat:
+		return "must be one character, tab, or empty for a single column"
+	case markFormat:
+		return "must be one punctuation character, such as \" or #, or empty for none"
 	case "email":
 		return "must be an e-mail address"
 	case "uri":

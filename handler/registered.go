@@ -7,15 +7,22 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"daybook/files"
+	"daybook/handler/table"
 	"daybook/task"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// fileFormat is the schema format of a value that is the id of a file.
-const fileFormat = "daybook-file"
+// Formats of schemas, beside those of JSON Schema.
+const (
+	fileFormat      = "daybook-file"      // the id of a file
+	encodingFormat  = "daybook-encoding"  // a label of an encoding of text
+	delimiterFormat = "daybook-delimiter" // one character, "tab", or nothing
+	markFormat      = "daybook-mark"      // one punctuation character of ASCII, or nothing
+)
 
 // registered is one type with all that is worked out of its schemas.
 type registered struct {
@@ -97,7 +104,31 @@ func newCompiler() *jsonschema.Compiler {
 		}
 		return nil
 	}})
+	c.RegisterFormat(&jsonschema.Format{Name: encodingFormat, Validate: func(v any) error {
+		if s, ok := v.(string); ok && !table.KnownEncoding(s) {
+			return errors.New("must be a label of the WHATWG Encoding Standard")
+		}
+		return nil
+	}})
+	c.RegisterFormat(&jsonschema.Format{Name: delimiterFormat, Validate: func(v any) error {
+		if s, ok := v.(string); ok && !isDelimiter(s) {
+			return errors.New("must be one character")
+		}
+		return nil
+	}})
+	c.RegisterFormat(&jsonschema.Format{Name: markFormat, Validate: func(v any) error {
+		if s, ok := v.(string); ok && (len(s) > 1 || strings.Trim(s, punctuation) != "") {
+			return errors.New("must be one punctuation character")
+		}
+		return nil
+	}})
 	return c
+}
+
+const punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+
+func isDelimiter(s string) bool {
+	return s == "tab" || s == `\t` || utf8.RuneCountInString(s) <= 1 && !strings.ContainsAny(s, "\r\n\x00\uFFFD")
 }
 
 func addSchema(c *jsonschema.Compiler, url string, text json.RawMessage) (map[string]any, error) {

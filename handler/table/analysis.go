@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 )
 
-// Fields are taken in blocks of so many rows, or bytes, whichever comes first.
+// Fields wait in blocks of so many rows, or bytes, whichever comes first.
 const (
 	blockRows  = 4096
 	blockBytes = 1 << 20
@@ -14,23 +16,32 @@ const (
 
 // analysis is the state of one reading.
 type analysis struct {
-	columns    []*column
-	names      []string
-	total, bad int64
-	rows       int  // that wait in the columns
-	bytes      int  // of their fields
-	exact      bool // every value is kept
-	shown      int  // bytes of a value that the report shows
+	detected
+	columns           []*column
+	names             []string
+	headerRow         [][]byte // as it is written
+	total, bad, short int64
+	firstBad          []BadRow
+	rows              int  // that wait in the columns
+	bytes             int  // of their fields
+	exact             bool // every value is kept
+	sizes             sizes
+	nulls             []string
 }
 
-func (a *analysis) read(rows *reader, d dialect) error {
-	sizes := sizesFor(d.width)
-	a.exact, a.shown = true, sizes.shown
-	for range d.width {
-		a.columns = append(a.columns, newColumn(sizes))
+// read reads all rows.
+func (a *analysis) read(rows *reader, d detected, o Options) error {
+	a.begin(d, o)
+	rows.marks = d.marks
+	if err := rows.skip(d.skip); err != nil {
+		return err
 	}
-	header := d.header
-	for {
+	if d.header {
+		if err := a.readHeader(rows); err != nil {
+			return err
+		}
+	}
+	for first := true; ; first = false {
 		fields, err := rows.next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -38,40 +49,133 @@ func (a *analysis) read(rows *reader, d dialect) error {
 		if err != nil {
 			return err
 		}
-		switch {
-		case len(fields) != d.width:
-			a.total++
-			a.bad++
-		case header:
-			header = false
-			a.names = columnNames(fields)
-		default:
-			a.row(fields)
+		a.total++
+		if reason := a.reasonAgainst(fields, rows.why, first); reason != "" {
+			a.passOver(rows.row, reason)
+			continue
 		}
+		a.row(fields)
 	}
-	a.take()
-	if a.names == nil {
-		a.names = columnNames(make([][]byte, d.width))
-	}
+	a.flush()
 	return nil
 }
 
-func (a *analysis) row(fields [][]byte) {
-	a.total++
-	a.rows++
-	for i, field := range fields {
-		a.columns[i].put(field)
-		a.bytes += len(field)
+// begin prepares for the columns.
+func (a *analysis) begin(d detected, o Options) {
+	a.detected, a.exact, a.sizes, a.nulls = d, true, sizesFor(d.width), o.Nulls
+	values := values{nulls: defaultNulls, format: d.format, order: o.DateOrder}
+	if o.Nulls != nil {
+		values.nulls = nullSet(o.Nulls)
+	} else {
+		a.nulls = DefaultNulls
 	}
-	if a.rows >= blockRows || a.bytes >= blockBytes {
-		a.take()
+	for range d.width {
+		a.columns = append(a.columns, newColumn(a.sizes, &values))
+	}
+	a.names = columnNames(make([][]byte, d.width))
+}
+
+// readHeader reads the row of names, which may be a comment.
+func (a *analysis) readHeader(rows *reader) error {
+	if a.hidden {
+		rows.comment = 0
+	}
+	fields, err := rows.next()
+	rows.comment = a.comment
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	named := make([][]byte, a.width)
+	shift := 0
+	if a.shifted {
+		shift = 1
+	}
+	for i, field := range fields[:min(len(fields), a.width-shift)] {
+		if a.hidden && i == 0 {
+			field = trim(field[1:])
+		}
+		named[i+shift] = field
+		a.headerRow = append(a.headerRow, append([]byte(nil), field...))
+	}
+	a.names = columnNames(named)
+	return nil
+}
+
+// reasonAgainst says why a row is passed over, "" for a good one.
+func (a *analysis) reasonAgainst(fields [][]byte, why error, first bool) string {
+	switch n := len(fields); {
+	case why != nil:
+		return why.Error()
+	case n > a.width && !areEmpty(fields[a.width:]):
+		return fmt.Sprintf("%d fields where the table has %d columns", n, a.width)
+	case first && a.units && isUnits(&record{fields: trimAll(fields)}):
+		return "units of the columns"
+	case n > 1 && n == len(a.headerRow) && a.repeatsHeader(fields):
+		return "repeats the header"
+	}
+	return ""
+}
+
+func (a *analysis) repeatsHeader(fields [][]byte) bool {
+	for i, field := range fields {
+		if string(field) != string(a.headerRow[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func areEmpty(fields [][]byte) bool {
+	for _, field := range fields {
+		if len(trim(field)) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func trimAll(fields [][]byte) [][]byte {
+	trimmed := make([][]byte, len(fields))
+	for i, field := range fields {
+		trimmed[i] = trim(field)
+	}
+	return trimmed
+}
+
+// passOver counts a bad row.
+func (a *analysis) passOver(line int64, reason string) {
+	a.bad++
+	if len(a.firstBad) < FirstBadRows {
+		a.firstBad = append(a.firstBad, BadRow{line, reason})
 	}
 }
 
-// take lets every column take the fields that wait.
-func (a *analysis) take() {
+// row adds a good row. What a short one does not have is null.
+func (a *analysis) row(fields [][]byte) {
+	a.rows++
+	if len(fields) < a.width {
+		a.short++
+	}
+	for i, c := range a.columns {
+		if i < len(fields) {
+			c.put(fields[i])
+			a.bytes += len(fields[i])
+		} else {
+			c.put(nil)
+		}
+	}
+	if a.rows >= blockRows || a.bytes >= blockBytes {
+		a.flush()
+	}
+}
+
+// flush adds the fields that wait to their columns.
+func (a *analysis) flush() {
 	for _, c := range a.columns {
-		c.take()
+		c.flush()
 	}
 	a.rows, a.bytes = 0, 0
 	if a.exact {
@@ -94,10 +198,22 @@ func (a *analysis) keepWithinBudget() {
 	}
 }
 
-func (a *analysis) report() *Report {
-	r := &Report{TotalRows: a.total, ProcessedRows: a.total - a.bad, BadRows: a.bad, Columns: []Column{}}
+// report says what was found.
+func (a *analysis) report(src *source, o Options) *Report {
+	r := &Report{
+		TotalRows: a.total, ProcessedRows: a.total - a.bad, ShortRows: a.short, BadRows: a.bad,
+		FirstBadRows: append([]BadRow{}, a.firstBad...), Compression: src.compression,
+		Warnings: append(append([]string{}, src.warnings(o)...), a.warnings...), Columns: []Column{},
+		Dialect: Dialect{
+			Delimiter: a.delimiter, Quote: text(a.quote), Escape: a.escapeText(), Comment: text(a.comment),
+			SkipLines: a.skip, HasHeader: a.header, Encoding: src.name(),
+			Decimal: text(a.format.decimal), Thousands: a.format.thousands, Nulls: a.nulls,
+		},
+	}
+	r.Delimiter, r.HasHeader, r.Encoding = r.Dialect.Delimiter, r.Dialect.HasHeader, r.Dialect.Encoding
+	order := a.dateOrder(r)
 	for i, c := range a.columns {
-		column := c.report(a.shown)
+		column := c.report(a.sizes, order)
 		column.Name = a.names[i]
 		r.Columns = append(r.Columns, column)
 		if r.Statistics.Column == nil && c.kind == kindNumber {
@@ -107,42 +223,101 @@ func (a *analysis) report() *Report {
 	return r
 }
 
+// dateOrder returns the way in which dates are read whose order their values leave open:
+// that of another column, or else the month first, but the day where numbers have a decimal
+// comma. It notes in the report what is assumed.
+func (a *analysis) dateOrder(r *Report) (preferred int) {
+	preferred, why := wayMDY, "as is most common"
+	if a.format.decimal == ',' {
+		preferred, why = wayDMY, "as is common where numbers have a decimal comma"
+	}
+	for _, c := range a.columns {
+		if c.kind != kindTime {
+			continue
+		}
+		if way, ambiguous := c.times.order(preferred); !ambiguous && dateOrders[way] != "" {
+			preferred, why = way, "as another column shows"
+			break
+		}
+	}
+	open := map[int][]string{}
+	for i, c := range a.columns {
+		if c.kind != kindTime {
+			continue
+		}
+		way, ambiguous := c.times.order(preferred)
+		name, ordered := dateOrders[way]
+		if ambiguous {
+			open[way] = append(open[way], a.names[i])
+		}
+		if ordered && r.Dialect.DateOrder == nil {
+			r.Dialect.DateOrder = &name
+		}
+	}
+	for way, names := range open {
+		if way != preferred {
+			why = "the first order that fits"
+		}
+		r.Warnings = append(r.Warnings, fmt.Sprintf("Dates can be read in more than one order, in %s. They were read as %s, %s. Give date_order if that is wrong.",
+			list(names), dateOrders[way], why))
+	}
+	slices.Sort(r.Warnings[len(r.Warnings)-len(open):])
+	return preferred
+}
+
+// list names the first of many.
+func list(names []string) string {
+	const most = 5
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
 // columnNames makes the header fit for use: no name empty, none twice.
 func columnNames(fields [][]byte) []string {
 	names := make([]string, len(fields))
 	seen := make(map[string]bool, len(fields))
+	last := make(map[string]int) // number that was added to a name
 	for i, field := range fields {
 		name := shown(trim(field), maxName)
 		if name == "" {
 			name = fmt.Sprintf("column_%d", i+1)
 		}
-		unique := name
-		for n := 2; seen[unique]; n++ {
+		unique, n := name, max(last[name], 1)
+		for seen[unique] {
+			n++
 			unique = fmt.Sprintf("%s_%d", name, n)
 		}
+		last[name] = n
 		seen[unique] = true
 		names[i] = unique
 	}
 	return names
 }
 
-// sizes are how large the sketches of one column may grow.
+// sizes are how large the sketches and the report of one column may grow.
 type sizes struct {
 	buffer    int   // values in one buffer of the quantile sketch
 	slots     int   // of the table of frequent values, a power of two
 	precision uint8 // of the HyperLogLog: 2^precision bytes
 	shown     int   // bytes of a value that the report shows
+	top       int   // values that the report lists
+	bins      int   // of the histogram
 }
 
-// sizesFor keeps the sketches of all columns together within about 50 MiB.
+// sizesFor keeps the sketches of all columns together within about 50 MiB, and the report
+// within 12 MiB.
 func sizesFor(columns int) sizes {
 	switch {
 	case columns <= 32:
-		return sizes{2048, 8192, 18, 256}
+		return sizes{2048, 8192, 18, 256, 10, 20}
 	case columns <= 128:
-		return sizes{1024, 4096, 17, 256}
+		return sizes{1024, 4096, 17, 256, 10, 20}
 	case columns <= 512:
-		return sizes{512, 2048, 15, 128}
+		return sizes{512, 2048, 15, 128, 10, 20}
+	case columns <= 2048:
+		return sizes{128, 512, 12, 64, 10, 20}
 	}
-	return sizes{128, 512, 12, 64}
+	return sizes{64, 128, 10, 48, 5, 10}
 }

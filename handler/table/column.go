@@ -1,14 +1,21 @@
 package table
 
-import "math"
+// values is how the values of a table are read.
+type values struct {
+	nulls  *nulls
+	format numberFormat
+	order  string // of dates; "" = not given
+}
 
 // column gathers what is said of one column. Its kind is the narrowest that all values so
 // far can be read as; text is the widest, and what text needs is kept from the first value
 // on, so that a column may turn into text at any row.
 type column struct {
+	*values
 	sizes       sizes
 	count       int64
-	nulls       int64
+	nullCount   int64
+	infinite    int64
 	kind        kind
 	lexical     lexical
 	frequencies frequencies
@@ -16,14 +23,14 @@ type column struct {
 	times       *times   // nil unless kindTime
 	sketched    bool
 
-	// Fields wait here, one after the other, until take: to take many of one column at a
+	// Fields wait here, one after the other, until flush: to add many to one column at a
 	// time keeps what they need in the processor's cache.
 	waiting []byte
 	ends    []int
 }
 
-func newColumn(s sizes) *column {
-	return &column{sizes: s, frequencies: newFrequencies(s)}
+func newColumn(s sizes, v *values) *column {
+	return &column{values: v, sizes: s, frequencies: newFrequencies(s)}
 }
 
 // put lays a field by.
@@ -32,8 +39,8 @@ func (c *column) put(b []byte) {
 	c.ends = append(c.ends, len(c.waiting))
 }
 
-// take takes the fields that wait.
-func (c *column) take() {
+// flush adds the fields that wait.
+func (c *column) flush() {
 	from := 0
 	for _, end := range c.ends {
 		c.add(c.waiting[from:end])
@@ -45,11 +52,11 @@ func (c *column) take() {
 	}
 }
 
-// add takes one field as it was written.
+// add adds one field as it was written.
 func (c *column) add(b []byte) {
 	b = trim(b)
-	if isNull(b) {
-		c.nulls++
+	if c.nulls.has(b) {
+		c.nullCount++
 		return
 	}
 	c.count++
@@ -57,11 +64,7 @@ func (c *column) add(b []byte) {
 	c.lexical.add(b, c.sizes.shown)
 	switch c.kind {
 	case kindNumber:
-		if n, ok := parseNumber(b); ok {
-			c.numbers.add(n)
-		} else {
-			c.toText()
-		}
+		c.addNumber(b)
 	case kindBoolean:
 		if !isBoolean(b) {
 			c.toText()
@@ -75,24 +78,38 @@ func (c *column) add(b []byte) {
 	}
 }
 
-// first takes the first value, which decides the kind.
+func (c *column) addNumber(b []byte) {
+	if n, ok := c.format.parse(b); ok {
+		c.numbers.add(n)
+	} else if isInfinite(b) {
+		c.infinite++
+	} else {
+		c.toText()
+	}
+}
+
+// first adds the first value, which decides the kind.
 func (c *column) first(b []byte) {
-	c.kind = kindOf(b)
-	switch c.kind {
-	case kindNumber:
+	_, number := c.format.parse(b)
+	switch {
+	case number || isInfinite(b):
+		c.kind = kindNumber
 		c.numbers = newNumbers(c.sizes.buffer)
 		if c.sketched {
 			c.numbers.sketch()
 		}
-		n, _ := parseNumber(b)
-		c.numbers.add(n)
-	case kindTime:
-		c.times = newTimes()
-		c.times.add(b)
+		c.addNumber(b)
+	case isBoolean(b):
+		c.kind = kindBoolean
+	default:
+		c.kind, c.times = kindTime, newTimes(c.order)
+		if !c.times.add(b) {
+			c.toText()
+		}
 	}
 }
 
-func (c *column) toText() { c.kind, c.numbers, c.times = kindText, nil, nil }
+func (c *column) toText() { c.kind, c.numbers, c.times, c.infinite = kindText, nil, nil, 0 }
 
 func (c *column) bytes() int {
 	bytes := c.frequencies.bytes()
@@ -111,145 +128,32 @@ func (c *column) sketch() {
 	}
 }
 
-func (c *column) report(shownBytes int) Column {
+// report says what was found. Dates whose order is open are read in the given one.
+func (c *column) report(s sizes, order int) Column {
+	// Identifiers lose digits as numbers, and infinities alone are words.
+	if c.kind == kindNumber && (c.numbers.big && !c.numbers.part || c.count == c.infinite) {
+		c.toText()
+	}
 	r := Column{
-		Type: "string", Count: c.count, Nulls: c.nulls,
-		Distinct: min(c.frequencies.distinct(), c.count), Top: c.frequencies.top(),
+		Type: "string", Count: c.count, Nulls: c.nullCount, Infinite: c.infinite,
+		Distinct: min(c.frequencies.distinct(), c.count), Top: c.frequencies.top(s.top),
 		Exact: c.frequencies.exact(),
 	}
 	switch c.kind {
 	case kindNumber:
 		r.Type = "number"
-		if c.numbers.moments.whole {
+		if c.numbers.whole {
 			r.Type = "integer"
 		}
-		c.reportNumbers(&r)
+		c.numbers.report(&r, &c.frequencies, c.format, s.bins)
 	case kindBoolean:
 		r.Type = "boolean"
 	case kindTime:
 		r.Type = "datetime"
-		low, high := c.times.bounds()
-		r.Min, r.Max = showTime(low), showTime(high)
+		way, _ := c.times.order(order)
+		r.Min, r.Max = showTime(c.times.min[way]), showTime(c.times.max[way])
 	case kindText:
-		r.Min, r.Max = shown(c.lexical.min, shownBytes), shown(c.lexical.max, shownBytes)
+		r.Min, r.Max = shown(c.lexical.min, s.shown), shown(c.lexical.max, s.shown)
 	}
 	return r
-}
-
-// reportNumbers fills in what is said of numbers alone. Few different values, each counted,
-// say more than a sketch of them.
-func (c *column) reportNumbers(r *Column) {
-	n := c.numbers
-	n.moments.fold(n.batch)
-	n.moments.report(r)
-	var list []weighted
-	if n.exact() {
-		list = n.list()
-	} else if counted, ok := c.frequencies.numbers(); ok {
-		list = counted
-	} else {
-		list, r.Exact = n.list(), false
-	}
-	r.P25 = finite(quantile(list, n.moments.n, 0.25))
-	r.Median = finite(quantile(list, n.moments.n, 0.5))
-	r.P75 = finite(quantile(list, n.moments.n, 0.75))
-	r.Histogram = histogram(list, n.moments.min, n.moments.max, n.moments.whole)
-}
-
-// numbers gathers what is said of a column of numbers.
-type numbers struct {
-	moments   moments
-	batch     []float64   // the latest numbers, not yet in moments; its capacity is full
-	full      [][]float64 // all batches before, while quantiles is nil
-	quantiles *quantiles  // has all batches before
-}
-
-func newNumbers(size int) *numbers {
-	return &numbers{moments: moments{whole: true}, batch: make([]float64, 0, size)}
-}
-
-func (n *numbers) add(p parsed) {
-	if p.whole && n.moments.whole {
-		n.moments.addWhole(p.i)
-	} else {
-		n.moments.whole = false
-	}
-	n.batch = append(n.batch, p.f)
-	if len(n.batch) == cap(n.batch) {
-		n.fold()
-	}
-}
-
-// fold takes a full batch further.
-func (n *numbers) fold() {
-	n.moments.fold(n.batch)
-	if n.quantiles != nil {
-		n.quantiles.add(n.batch)
-		n.batch = n.batch[:0]
-		return
-	}
-	n.full = append(n.full, n.batch)
-	n.batch = make([]float64, 0, cap(n.batch))
-}
-
-// sketch moves the numbers so far into a sketch.
-func (n *numbers) sketch() {
-	n.quantiles = &quantiles{size: cap(n.batch)}
-	for _, batch := range n.full {
-		n.quantiles.add(batch)
-	}
-	n.full = nil
-}
-
-func (n *numbers) bytes() int { return 8 * cap(n.batch) * (len(n.full) + 1) }
-
-// list returns the numbers in order, or a sketch of them.
-func (n *numbers) list() []weighted {
-	if n.quantiles != nil {
-		return n.quantiles.list(n.batch)
-	}
-	return inOrder(append(n.full, n.batch)...)
-}
-
-// exact tells whether list returns all numbers.
-func (n *numbers) exact() bool { return n.quantiles == nil }
-
-// times gathers what is said of a column of moments, for each way to write them that all
-// values so far keep to.
-type times struct {
-	alive    [len(timeFormats)]bool
-	min, max [len(timeFormats)]int64
-}
-
-func newTimes() *times {
-	t := &times{}
-	for i := range timeFormats {
-		t.alive[i], t.min[i], t.max[i] = true, math.MaxInt64, math.MinInt64
-	}
-	return t
-}
-
-// add tells whether there is a way left that reads all values.
-func (t *times) add(b []byte) (ok bool) {
-	for i, parse := range timeFormats {
-		if !t.alive[i] {
-			continue
-		}
-		var micros int64
-		if micros, t.alive[i] = parse(b); !t.alive[i] {
-			continue
-		}
-		ok = true
-		t.min[i], t.max[i] = min(t.min[i], micros), max(t.max[i], micros)
-	}
-	return ok
-}
-
-func (t *times) bounds() (low, high int64) {
-	for i, alive := range t.alive {
-		if alive {
-			return t.min[i], t.max[i]
-		}
-	}
-	return 0, 0
 }

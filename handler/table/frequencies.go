@@ -43,8 +43,7 @@ type slot struct {
 const (
 	slotBytes  = 16
 	firstSlots = 64
-	firstTexts = 64 // values whose text is kept at once; others when they come again
-	topValues  = 10
+	firstTexts = 64   // values whose text is kept at once; others when they come again
 	probes     = 1024 // values that the rarest are told from
 )
 
@@ -227,8 +226,8 @@ func (f *frequencies) bytes() int { return slotBytes*len(f.slots) + f.weight }
 func (f *frequencies) exact() bool { return f.sketch == nil }
 
 // numbers returns the values as numbers in order, if every one is still there with its
-// text.
-func (f *frequencies) numbers() (list []weighted, ok bool) {
+// text. They are keys of integers if whole.
+func (f *frequencies) numbers(format numberFormat, whole bool) (list []weighted, ok bool) {
 	if !f.exact() {
 		return nil, false
 	}
@@ -239,11 +238,19 @@ func (f *frequencies) numbers() (list []weighted, ok bool) {
 		if s.text == 0 || s.count == math.MaxUint32 {
 			return nil, false
 		}
-		n, ok := parseNumber([]byte(f.texts[s.text-1]))
-		if !ok {
+		text := []byte(f.texts[s.text-1])
+		if isInfinite(text) {
+			continue
+		}
+		n, ok := format.parse(text)
+		switch {
+		case ok && whole && n.whole:
+			list = append(list, weighted{wholeKey(n.i), int64(s.count)})
+		case ok && !whole:
+			list = append(list, weighted{floatKey(n.f), int64(s.count)})
+		default:
 			return nil, false
 		}
-		list = append(list, weighted{n.f, int64(s.count)})
 	}
 	sortWeighted(list)
 	return list, true
@@ -258,7 +265,7 @@ func (f *frequencies) distinct() int64 {
 
 // top returns the values that certainly came more often than any not listed here could
 // have without being in the table: most frequent first, then in the order of text.
-func (f *frequencies) top() []Value {
+func (f *frequencies) top(most int) []Value {
 	list := []Value{}
 	for _, s := range f.slots {
 		if s.text > 0 && s.count > f.floor {
@@ -271,5 +278,5 @@ func (f *frequencies) top() []Value {
 		}
 		return strings.Compare(a.Value, b.Value)
 	})
-	return slices.Clone(list[:min(len(list), topValues)])
+	return slices.Clone(list[:min(len(list), most)])
 }

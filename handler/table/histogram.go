@@ -1,41 +1,59 @@
 package table
 
-const maxBins = 20
+import (
+	"encoding/json"
+	"math/big"
+	"strconv"
+)
 
-// histogram counts numbers, given in order, in at most maxBins bins of one width from low
-// to high. Integers of a small range have a bin each.
-func histogram(list []weighted, low, high float64, whole bool) []Bin {
-	bins := binsOf(low, high, whole)
-	i := 0
+// wholeHistogram counts integers, given in order, in at most most bins of one width, an
+// integer too, from low on. Integers of a small range have a bin each.
+func wholeHistogram(list []weighted, low, high int64, most int) []Bin {
+	span := uint64(high) - uint64(low)
+	if span == 0 {
+		edge := json.Number(strconv.FormatInt(low, 10))
+		return []Bin{{From: edge, To: edge, Count: sumOf(list)}}
+	}
+	width := span/uint64(most) + 1
+	bins := make([]Bin, span/width+1)
+	edge, step := big.NewInt(low), new(big.Int).SetUint64(width)
+	for i := range bins {
+		bins[i].From = json.Number(edge.String())
+		bins[i].To = json.Number(edge.Add(edge, step).String())
+	}
 	for _, w := range list {
-		for i < len(bins)-1 && w.value >= bins[i].To {
-			i++
-		}
-		bins[i].Count += w.weight
+		bins[(w.key-wholeKey(low))/width].Count += w.weight
 	}
 	return bins
 }
 
-func binsOf(low, high float64, whole bool) []Bin {
-	switch {
-	case low == high:
-		return []Bin{{From: low, To: high}}
-	case whole:
-		width := float64(int64((high-low)/maxBins) + 1)
-		bins := make([]Bin, min(int((high-low)/width)+1, maxBins))
-		for i := range bins {
-			bins[i].From, bins[i].To = low+float64(i)*width, low+float64(i+1)*width
-		}
-		return bins
+// histogram counts numbers, given in order, in that many bins of one width from low to high.
+func histogram(list []weighted, low, high float64, most int) []Bin {
+	if low == high {
+		edge := *floatNumber(low)
+		return []Bin{{From: edge, To: edge, Count: sumOf(list)}}
 	}
-	bins := make([]Bin, maxBins)
-	from := low
-	for i := range bins {
-		share := float64(i+1) / maxBins
+	bins := make([]Bin, most)
+	from, i := low, 0
+	for b := range bins {
+		share := float64(b+1) / float64(most)
 		to := float64(low*(1-share)) + float64(high*share) // so that it does not overflow
-		bins[i].From, bins[i].To = from, to
+		last := b == most-1
+		if last {
+			to = high
+		}
+		bins[b].From, bins[b].To = *floatNumber(from), *floatNumber(to)
+		for ; i < len(list) && (last || floatOf(list[i].key) < to); i++ {
+			bins[b].Count += list[i].weight
+		}
 		from = to
 	}
-	bins[maxBins-1].To = high
 	return bins
+}
+
+func sumOf(list []weighted) (n int64) {
+	for _, w := range list {
+		n += w.weight
+	}
+	return n
 }

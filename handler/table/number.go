@@ -3,6 +3,7 @@ package table
 import (
 	"math"
 	"strconv"
+	"strings"
 )
 
 // parsed is a number as it was read.
@@ -10,14 +11,19 @@ type parsed struct {
 	f     float64
 	i     int64 // with whole
 	whole bool  // written as an integer that fits 64 bits
+	big   bool  // written as an integer that does not
 }
 
 // exactPowers of ten are those that float64 holds exactly.
 var exactPowers = [23]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
 	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
 
+// phoneDigits is how many digits make an integer with a plus a phone number.
+const phoneDigits = 7
+
 // parseNumber reads a decimal number: sign, digits, fraction, exponent. What starts with
-// needless zeros (00501) is no number but a code; infinities are none either.
+// needless zeros (00501) is no number but a code, and a long integer with a plus is a
+// phone number; infinities are none either.
 //
 // A number of at most 15 digits and a small exponent is rounded right by one operation on
 // two exact float64 (Clinger, "How to read floating point numbers accurately", 1990);
@@ -37,7 +43,7 @@ func parseNumber(b []byte) (parsed, bool) {
 		i++
 	}
 	digits := i - start
-	if digits > 1 && b[start] == '0' {
+	if digits > 1 && b[start] == '0' || digits >= phoneDigits && b[0] == '+' && i == len(b) {
 		return parsed{}, false
 	}
 	if i == len(b) && 0 < digits && digits <= 18 {
@@ -45,7 +51,7 @@ func parseNumber(b []byte) (parsed, bool) {
 		if negative {
 			n = -n
 		}
-		return parsed{float64(n), n, true}, true
+		return parsed{f: float64(n), i: n, whole: true}, true
 	}
 	return parseFraction(b, i, digits, mantissa, negative)
 }
@@ -120,11 +126,11 @@ func parseExponent(b []byte) (int, bool) {
 func parseLong(b []byte) (parsed, bool) {
 	text := string(b)
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return parsed{float64(n), n, true}, true
+		return parsed{f: float64(n), i: n, whole: true}, true
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
 		return parsed{}, false
 	}
-	return parsed{f: f + 0}, true
+	return parsed{f: f + 0, big: !strings.ContainsAny(text, ".eE")}, true
 }

@@ -1,9 +1,8 @@
 package table
 
 import (
-	"cmp"
-	"math"
-	"slices"
+	"encoding/json"
+	"math/big"
 )
 
 // quantiles is a sketch of many numbers that gives any quantile within a bound on its
@@ -24,28 +23,10 @@ type quantiles struct {
 	free   [][]uint64
 }
 
-// keyOf maps numbers to integers of the same order.
-func keyOf(f float64) uint64 {
-	u := math.Float64bits(f)
-	if u>>63 == 1 {
-		return ^u
-	}
-	return u | 1<<63
-}
-
-func valueOf(key uint64) float64 {
-	if key>>63 == 1 {
-		return math.Float64frombits(key &^ (1 << 63))
-	}
-	return math.Float64frombits(^key)
-}
-
-// add takes a batch of exactly size numbers.
-func (q *quantiles) add(batch []float64) {
+// add takes a batch of exactly size keys.
+func (q *quantiles) add(batch []uint64) {
 	buffer := q.buffer()
-	for i, v := range batch {
-		buffer[i] = keyOf(v)
-	}
+	copy(buffer, batch)
 	if q.spare == nil {
 		q.spare = make([]uint64, q.size)
 	}
@@ -98,43 +79,17 @@ func (q *quantiles) merge(level int, buffer []uint64) {
 	copy(buffer, out)
 }
 
-// weighted is a number that stands for several.
-type weighted struct {
-	value  float64
-	weight int64
-}
-
 // list returns all numbers of the sketch with their weights, in order, and those of rest
 // with weight 1.
-func (q *quantiles) list(rest []float64) []weighted {
+func (q *quantiles) list(rest []uint64) []weighted {
 	list := inOrder(rest)
 	for level, buffer := range q.levels {
 		for _, key := range buffer {
-			list = append(list, weighted{valueOf(key), 1 << level})
+			list = append(list, weighted{key, 1 << level})
 		}
 	}
 	sortWeighted(list)
 	return list
-}
-
-// inOrder returns the numbers of the batches in order.
-func inOrder(batches ...[]float64) []weighted {
-	n := 0
-	for _, batch := range batches {
-		n += len(batch)
-	}
-	list := make([]weighted, 0, n)
-	for _, batch := range batches {
-		for _, v := range batch {
-			list = append(list, weighted{v, 1})
-		}
-	}
-	sortWeighted(list)
-	return list
-}
-
-func sortWeighted(list []weighted) {
-	slices.SortFunc(list, func(a, b weighted) int { return cmp.Compare(a.value, b.value) })
 }
 
 // quantile is the p-quantile of the numbers in list, in order: linear between neighbours,
@@ -143,59 +98,26 @@ func sortWeighted(list []weighted) {
 func quantile(list []weighted, n int64, p float64) float64 {
 	rank := p * float64(n-1)
 	below := int64(rank)
-	low := at(list, below)
+	low := floatOf(keyAt(list, below))
 	part := rank - float64(below)
 	if part == 0 {
 		return low
 	}
-	high := at(list, below+1)
+	high := floatOf(keyAt(list, below+1))
 	if low == high {
 		return low
 	}
 	return float64(low*(1-part)) + float64(high*part)
 }
 
-// at returns the number of that rank, from 0.
-func at(list []weighted, rank int64) float64 {
-	for _, w := range list {
-		if rank < w.weight {
-			return w.value
-		}
-		rank -= w.weight
+// wholeQuartile is the k-th quartile of integers, exact: k of 4 as quantile says.
+func wholeQuartile(list []weighted, n, k int64) *json.Number {
+	below, part := k*(n-1)/4, k*(n-1)%4
+	low := big.NewInt(wholeOf(keyAt(list, below)))
+	if part == 0 {
+		return ratNumber(new(big.Rat).SetInt(low))
 	}
-	return list[len(list)-1].value
-}
-
-// sortKeys sorts by the bytes of the keys, the lowest first, and passes over those that
-// are the same in all.
-func sortKeys(keys, spare []uint64) {
-	var counts [8][256]uint16
-	for _, k := range keys {
-		for b := range counts {
-			counts[b][byte(k>>(8*b))]++
-		}
-	}
-	from, to := keys, spare[:len(keys)]
-	for b := range counts {
-		count := &counts[b]
-		shift := 8 * b
-		if int(count[byte(from[0]>>shift)]) == len(keys) {
-			continue
-		}
-		var place [256]uint16
-		sum := uint16(0)
-		for i, n := range count {
-			place[i] = sum
-			sum += n
-		}
-		for _, k := range from {
-			p := &place[byte(k>>shift)]
-			to[*p] = k
-			*p++
-		}
-		from, to = to, from
-	}
-	if &from[0] != &keys[0] {
-		copy(keys, from)
-	}
+	high := big.NewInt(wholeOf(keyAt(list, below+1)))
+	high.Sub(high, low).Mul(high, big.NewInt(part))
+	return ratNumber(new(big.Rat).SetFrac(low.Lsh(low, 2).Add(low, high), big.NewInt(4)))
 }

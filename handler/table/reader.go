@@ -2,62 +2,106 @@ package table
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 )
 
 // reader splits text into rows of fields, as RFC 4180 says and with mercy for what does
 // not keep to it:
+//   - LF, CRLF and CR end a row, also mixed;
 //   - blanks around a quoted field are passed over;
 //   - a quote within a quoted field that ends nothing is taken as it is, if the field
 //     ends on its line;
-//   - a quoted field that has no end within MaxRow makes its line a line without quotes.
+//   - a quoted field that has no end within MaxRow makes its line a line without quotes;
+//   - a byte order mark at the start of a row, of files put together, is passed over.
 type reader struct {
-	src     io.Reader
-	chunk   int
-	onRead  func() error
-	buf     []byte
-	start   int   // buf[start:end] is not yet split
-	end     int   //
-	offset  int64 // of buf[0] in the text
-	eof     bool
-	fields  [][]byte
-	scratch []byte // what fields point to that had doubled quotes
-	broken  int    // rows whose quotes make no sense
+	marks
+	src    io.Reader
+	chunk  int
+	onRead func() error
+	buf    []byte
+	start  int // buf[start:end] is not yet split
+	end    int
+	eof    bool
+	hasNUL bool // somewhere in what was read
+	lf, cr place
 
-	delimiter byte
-	rowEnd    byte // '\n', or '\r' where there is no '\n'
+	line    int64 // number of the line at start, from 1
+	row     int64 // number of the line where the row last returned starts
+	fields  [][]byte
+	quoted  []bool // whether each field had quotes; nil = none had
+	flags   []bool // what quoted points to
+	scratch []byte // what fields point to that had doubled or escaped quotes
+
+	whole  bool // in a sample: the text ends where the buffer ends
+	broken int  // rows whose quotes make no sense
+	stray  int  // quotes within quoted fields that end nothing
+	why    error
+
+	keepComments bool
+	comments     []comment // when they are kept
 }
+
+// comment is a line that is passed over as one.
+type comment struct {
+	line int64
+	text []byte
+}
+
+// Reasons for a row that has no fields.
+var (
+	errTooLong = fmt.Errorf("longer than %d MiB", MaxRow>>20)
+	errNUL     = errors.New("has a NUL byte")
+)
+
+// errCut is the end of a sample within a row.
+var errCut = errors.New("sample ends within a row")
 
 const (
 	minChunk = 4 << 10
 	maxChunk = 256 << 10
+	bom      = "\uFEFF"
 )
+
+// chunkSize is the bytes to read at a time; 0 = the most.
+func chunkSize(chunk int) int {
+	if chunk <= 0 {
+		return maxChunk
+	}
+	return min(max(chunk, minChunk), maxChunk)
+}
 
 // newReader returns a reader; onRead is called after each read and may end the work.
 func newReader(src io.Reader, chunk int, onRead func() error) *reader {
-	if chunk <= 0 {
-		chunk = maxChunk
-	}
-	chunk = min(max(chunk, minChunk), maxChunk)
-	return &reader{src: src, chunk: chunk, onRead: onRead, buf: make([]byte, maxChunk)}
+	return &reader{src: src, chunk: chunkSize(chunk), onRead: onRead, buf: make([]byte, maxChunk), line: 1}
 }
 
-// sample reads the first sampleSize bytes, which next will give again, and tells whether
+// newSampleReader returns a reader of text that is at hand. Unless whole, its last row is
+// cut and not returned.
+func newSampleReader(text []byte, whole bool, m marks) *reader {
+	return &reader{marks: m, buf: text, end: len(text), eof: true, whole: whole, line: 1, onRead: func() error { return nil }}
+}
+
+// sample reads the first size bytes, which next will give again, and reports whether
 // that is all there is.
-func (r *reader) sample() (text []byte, whole bool, err error) {
-	for !r.eof && r.end < sampleSize {
-		if _, err := r.more(); err != nil {
+func (r *reader) sample(size int) (text []byte, whole bool, err error) {
+	for !r.eof && r.end < size {
+		if more, err := r.more(); err != nil {
 			return nil, false, err
+		} else if !more {
+			break
 		}
 	}
 	return r.buf[:r.end], r.eof, nil
 }
 
-// more reads on. It tells false when the buffer is as large as it may be, and full.
+// more reads on. It returns false when the buffer is as large as it may be, and full.
 func (r *reader) more() (bool, error) {
 	if r.start > 0 {
-		r.offset += int64(r.start)
 		r.end = copy(r.buf, r.buf[r.start:r.end])
+		r.lf.shift(r.start)
+		r.cr.shift(r.start)
 		r.start = 0
 	}
 	if r.end == len(r.buf) {
@@ -74,13 +118,11 @@ func (r *reader) more() (bool, error) {
 	for range 100 {
 		n, err := r.src.Read(room)
 		if n > 0 {
-			if err := checkText(room[:n], r.offset+int64(r.end)); err != nil {
-				return false, err
-			}
+			r.hasNUL = r.hasNUL || bytes.IndexByte(room[:n], 0) >= 0
 			r.end += n
 		}
 		if err == io.EOF {
-			r.eof = true
+			r.eof, r.whole = true, true
 		} else if err != nil {
 			return false, err
 		}
@@ -91,67 +133,150 @@ func (r *reader) more() (bool, error) {
 	return false, io.ErrNoProgress
 }
 
-// next returns the fields of the next row, valid until the next call. Blank lines are
-// passed over. A row that is too long has no fields. io.EOF at the end.
+// skip passes over that many lines, whatever is in them.
+func (r *reader) skip(lines int) error {
+	for range lines {
+		end, found, err := r.rowEnd()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !found {
+			if err := r.skipLine(); err != nil {
+				return err
+			}
+			continue
+		}
+		r.pass(end)
+	}
+	return nil
+}
+
+// next returns the fields of the next row, valid until the next call. Blank lines and
+// comments are passed over. A row that cannot be read has no fields; why says what is
+// wrong. io.EOF at the end.
 func (r *reader) next() ([][]byte, error) {
 	for {
-		line, found, err := r.line()
+		end, found, err := r.rowEnd()
 		if err != nil {
 			return nil, err
 		}
+		r.row, r.quoted, r.why = r.line, nil, nil
 		if !found {
+			r.why = errTooLong
 			return nil, r.skipLine()
 		}
-		after := min(r.start+len(line)+1, r.end)
-		line = trimCR(line)
+		line := r.buf[r.start:end]
+		if len(line) > 0 && line[0] == bom[0] && bytes.HasPrefix(line, []byte(bom)) {
+			r.start += len(bom)
+			line = line[len(bom):]
+		}
 		switch {
-		case len(line) == 0:
-			r.start = after
-		case bytes.IndexByte(line, '"') < 0:
-			r.start = after
-			r.split(line)
-			return r.fields, nil
-		default:
-			done, err := r.quotedRow()
-			if err != nil {
+		case r.isBlank(line) || r.comment != 0 && line[0] == r.comment:
+			if end == r.end && !r.whole {
+				return nil, errCut
+			}
+			if r.keepComments && !r.isBlank(line) {
+				r.comments = append(r.comments, comment{r.line, line})
+			}
+			r.pass(end)
+			continue
+		case r.quote != 0 && bytes.IndexByte(line, r.quote) >= 0 || r.escape != 0 && bytes.IndexByte(line, r.escape) >= 0:
+			if err := r.quotedRow(); err != nil {
 				return nil, err
 			}
-			if !done { // more may have moved the line
-				r.broken++
-				line, _, _ := r.line()
-				r.start = min(r.start+len(line)+1, r.end)
-				r.split(trimCR(line))
+		case end == r.end && !r.whole:
+			return nil, errCut
+		default:
+			r.pass(end)
+			r.split(line)
+		}
+		if r.hasNUL && r.nulIn(r.fields) {
+			r.why = errNUL
+			return nil, nil
+		}
+		return r.fields, nil
+	}
+}
+
+// isBlank reports whether a line has nothing but blanks.
+func (r *reader) isBlank(line []byte) bool {
+	for _, c := range line {
+		if c != ' ' && c != '\r' && (c != '\t' || r.delimiter == "\t") {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *reader) nulIn(fields [][]byte) bool {
+	for _, field := range fields {
+		if bytes.IndexByte(field, 0) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// rowEnd returns the place of the first end of a row, that of the text if there is none,
+// and false when that is too far away. io.EOF when there is no text left.
+func (r *reader) rowEnd() (end int, found bool, err error) {
+	for {
+		end = r.lf.find(r.buf[:r.end], r.start, '\n')
+		if !r.lfOnly {
+			end = min(end, r.cr.find(r.buf[:r.end], r.start, '\r'))
+		}
+		// After a CR at the end of the buffer there may come its LF.
+		if end < r.end && (r.buf[end] == '\n' || end+1 < r.end || r.eof) {
+			if r.lfOnly && end > r.start && r.buf[end-1] == '\r' {
+				end--
 			}
-			return r.fields, nil
+			return end, true, nil
+		}
+		if r.eof {
+			if r.start == r.end {
+				return 0, false, io.EOF
+			}
+			return r.end, true, nil
+		}
+		if more, err := r.more(); err != nil || !more {
+			return 0, false, err
 		}
 	}
 }
 
-// line returns what lies up to the next end of row, and false when that is too far away.
-func (r *reader) line() (line []byte, found bool, err error) {
-	scanned := 0
-	for {
-		if i := bytes.IndexByte(r.buf[r.start+scanned:r.end], r.rowEnd); i >= 0 {
-			return r.buf[r.start : r.start+scanned+i], true, nil
-		}
-		scanned = r.end - r.start
-		if r.eof {
-			if scanned == 0 {
-				return nil, false, io.EOF
-			}
-			return r.buf[r.start:r.end], true, nil
-		}
-		if more, err := r.more(); err != nil || !more {
-			return nil, false, err
-		}
-	}
+// pass moves on to the row after the end of one.
+func (r *reader) pass(end int) {
+	r.start = r.afterEnd(end)
+	r.line++
 }
+
+// afterEnd returns what follows the LF, CRLF or CR at end.
+func (r *reader) afterEnd(end int) int {
+	if end < r.end && r.buf[end] == '\r' {
+		end++
+		if end < r.end && r.buf[end] == '\n' {
+			end++
+		}
+		return end
+	}
+	return min(end+1, r.end)
+}
+
+// endsRow reports whether a row may end with the byte.
+func (r *reader) endsRow(c byte) bool { return c == '\n' || c == '\r' && !r.lfOnly }
 
 // skipLine drops a line that does not fit into the buffer.
 func (r *reader) skipLine() error {
 	for {
-		if i := bytes.IndexByte(r.buf[r.start:r.end], r.rowEnd); i >= 0 {
-			r.start += i + 1
+		end := r.lf.find(r.buf[:r.end], r.start, '\n')
+		if !r.lfOnly {
+			end = min(end, r.cr.find(r.buf[:r.end], r.start, '\r'))
+		}
+		if end < r.end {
+			r.pass(end)
 			return nil
 		}
 		r.start = r.end
@@ -164,21 +289,59 @@ func (r *reader) skipLine() error {
 	}
 }
 
-func trimCR(line []byte) []byte {
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		return line[:n-1]
-	}
-	return line
-}
-
 // split splits a line without regard to quotes.
 func (r *reader) split(line []byte) {
-	fields, from := r.fields[:0], 0
-	for i, c := range line {
-		if c == r.delimiter {
-			fields = append(fields, line[from:i])
-			from = i + 1
+	r.fields = r.fields[:0]
+	switch {
+	case r.delimiter == "":
+		r.fields = append(r.fields, line)
+	case r.blanksDelimit():
+		r.fields = append(r.fields, bytes.Fields(line)...)
+	case len(r.delimiter) == 1:
+		fields, from, delimiter := r.fields, 0, r.delimiter[0]
+		for i, c := range line {
+			if c == delimiter {
+				fields = append(fields, line[from:i])
+				from = i + 1
+			}
+		}
+		r.fields = append(fields, line[from:])
+	default:
+		for field := range bytes.SplitSeq(line, []byte(r.delimiter)) {
+			r.fields = append(r.fields, field)
 		}
 	}
-	r.fields = append(fields, line[from:])
+}
+
+// place remembers where the next of some byte is, so that no text is searched twice.
+type place struct {
+	at      int  // of the byte, or the end of what was searched
+	found   bool // at is its place
+	started bool
+}
+
+// find returns the place of the first c in text from start on, len(text) without one.
+func (p *place) find(text []byte, start int, c byte) int {
+	if p.found && p.at >= start {
+		return p.at
+	}
+	from := start
+	if p.started && !p.found {
+		from = max(start, min(p.at, len(text)))
+	}
+	p.started = true
+	if i := bytes.IndexByte(text[from:], c); i >= 0 {
+		p.at, p.found = from+i, true
+	} else {
+		p.at, p.found = len(text), false
+	}
+	return p.at
+}
+
+// shift says that the first n bytes were dropped.
+func (p *place) shift(n int) {
+	if p.at < n {
+		*p = place{}
+	}
+	p.at = max(p.at-n, 0)
 }

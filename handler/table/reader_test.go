@@ -37,7 +37,9 @@ func TestRowsAreSplitWithMercy(t *testing.T) {
 		{"\"a \"b\nc\",d", [][]string{{`"a "b`}, {`c"`, "d"}}},
 		{"a,\"", [][]string{{"a", `"`}}},
 		{"a,\"b\"\r", [][]string{{"a", "b"}}},
-		{"a\rb\n", [][]string{{"a\rb"}}},
+		{"a\rb\n", [][]string{{"a"}, {"b"}}},
+		{"a\r\rb\r\n\r\nc\n\rd", [][]string{{"a"}, {"b"}, {"c"}, {"d"}}},
+		{"a\n\uFEFFb\n\uFEFF\"c,d\"\n", [][]string{{"a"}, {"b"}, {"c,d"}}},
 	}
 	for _, test := range tests {
 		got, err := readAll(test.text, 0)
@@ -78,7 +80,7 @@ func FuzzReader(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if strings.ContainsAny(text, "\x00") {
+		if strings.ContainsAny(text, "\x00\uFEFF") {
 			return
 		}
 		got, err := readAll(text, 0)
@@ -131,7 +133,7 @@ func readAll(text string, size int) (rows [][]string, err error) {
 		src = &slow{src, size}
 	}
 	r := newReader(src, 0, func() error { return nil })
-	r.delimiter, r.rowEnd = ',', '\n'
+	r.delimiter, r.quote = ",", '"'
 	for {
 		fields, err := r.next()
 		if err == io.EOF {

@@ -3,6 +3,7 @@ package table
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -26,14 +27,16 @@ func TestQuantilesStayWithinTheirBoundInAnyOrder(t *testing.T) {
 	}
 	for name, order := range orders {
 		all := make([]float64, n)
+		keys := make([]uint64, n)
 		q := &quantiles{size: size}
 		for i := range all {
 			all[i] = order(i)
+			keys[i] = floatKey(all[i])
 		}
 		for i := 0; i+size <= n; i += size {
-			q.add(all[i : i+size])
+			q.add(keys[i : i+size])
 		}
-		list := q.list(all[n-n%size:])
+		list := q.list(keys[n-n%size:])
 		total := int64(0)
 		for _, w := range list {
 			total += w.weight
@@ -66,13 +69,13 @@ func TestKeysSortAsNumbers(t *testing.T) {
 	}
 	keys := make([]uint64, len(numbers))
 	for i, f := range numbers {
-		keys[i] = keyOf(f)
+		keys[i] = floatKey(f)
 	}
 	sortKeys(keys, make([]uint64, len(keys)))
 	slices.Sort(numbers)
 	for i, key := range keys {
-		if valueOf(key) != numbers[i] {
-			t.Fatalf("number %d is %v, want %v", i, valueOf(key), numbers[i])
+		if floatOf(key) != numbers[i] {
+			t.Fatalf("number %d is %v, want %v", i, floatOf(key), numbers[i])
 		}
 	}
 }
@@ -123,7 +126,7 @@ func TestFrequentValuesAreFound(t *testing.T) {
 		truth[value]++
 		f.add(hashOf([]byte(value)), []byte(value))
 	}
-	top := f.top()
+	top := f.top(10)
 	var names []string
 	for _, v := range top {
 		names = append(names, v.Value)
@@ -189,33 +192,49 @@ func TestTheTableOfValuesStaysWithinItsSize(t *testing.T) {
 func TestHistogramsCoverTheRange(t *testing.T) {
 	tests := []struct {
 		values []float64
-		whole  bool
+		whole  []int64
 		bins   int
 		counts []int64
 	}{
-		{[]float64{5}, true, 1, []int64{1}},
-		{[]float64{5, 5}, false, 1, []int64{2}},
-		{[]float64{1, 2, 2, 4}, true, 4, []int64{1, 2, 0, 1}},
-		{[]float64{0, 19}, true, 20, nil},
-		{[]float64{0, 20}, true, 11, nil},
-		{[]float64{0, 0.5, 1}, false, 20, nil},
-		{[]float64{-1e308, 1e308}, false, 20, nil},
-		{[]float64{math.MinInt64, math.MaxInt64}, true, 20, nil},
+		{whole: []int64{5}, bins: 1, counts: []int64{1}},
+		{values: []float64{5, 5}, bins: 1, counts: []int64{2}},
+		{whole: []int64{1, 2, 2, 4}, bins: 4, counts: []int64{1, 2, 0, 1}},
+		{whole: []int64{0, 19}, bins: 20},
+		{whole: []int64{0, 20}, bins: 11},
+		{values: []float64{0, 0.5, 1}, bins: 20},
+		{values: []float64{-1e308, 1e308}, bins: 20},
+		{whole: []int64{math.MinInt64, math.MaxInt64}, bins: 20},
+		{whole: []int64{math.MaxInt64 - 1, math.MaxInt64}, bins: 2, counts: []int64{1, 1}},
+		{whole: []int64{1541815603606036480, 1541815603606036487, 1541815603606036489}, bins: 10},
 	}
 	for _, test := range tests {
-		list := inOrder(test.values)
-		bins := histogram(list, list[0].value, list[len(list)-1].value, test.whole)
+		var bins []Bin
+		if test.whole != nil {
+			var keys []uint64
+			for _, i := range test.whole {
+				keys = append(keys, wholeKey(i))
+			}
+			bins = wholeHistogram(inOrder(keys), test.whole[0], test.whole[len(test.whole)-1], 20)
+		} else {
+			var keys []uint64
+			for _, f := range test.values {
+				keys = append(keys, floatKey(f))
+			}
+			bins = histogram(inOrder(keys), test.values[0], test.values[len(test.values)-1], 20)
+		}
 		var counts []int64
 		total := int64(0)
 		for i, b := range bins {
 			counts = append(counts, b.Count)
 			total += b.Count
-			if math.IsInf(b.From, 0) || math.IsInf(b.To, 0) || b.To < b.From || i > 0 && b.From != bins[i-1].To {
-				t.Errorf("%v: bin %d is %v", test.values, i, b)
+			from, ok := new(big.Rat).SetString(string(b.From))
+			to, ok2 := new(big.Rat).SetString(string(b.To))
+			if !ok || !ok2 || len(bins) > 1 && to.Cmp(from) <= 0 || i > 0 && b.From != bins[i-1].To {
+				t.Errorf("%v%v: bin %d is %v", test.values, test.whole, i, b)
 			}
 		}
-		if len(bins) != test.bins || total != int64(len(test.values)) || test.counts != nil && !slices.Equal(counts, test.counts) {
-			t.Errorf("%v: %v", test.values, bins)
+		if len(bins) != test.bins || total != int64(len(test.values)+len(test.whole)) || test.counts != nil && !slices.Equal(counts, test.counts) {
+			t.Errorf("%v%v: %v", test.values, test.whole, bins)
 		}
 	}
 }
@@ -223,15 +242,16 @@ func TestHistogramsCoverTheRange(t *testing.T) {
 func TestMomentsAgreeWithTheDefinitionFarFromZero(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	const n, offset = 100_000, 1e9
-	all := make([]float64, n)
+	all, keys := make([]float64, n), make([]uint64, n)
 	m := moments{}
 	sum := 0.0
 	for i := range all {
 		all[i] = offset + random.NormFloat64()
+		keys[i] = floatKey(all[i])
 		sum += all[i] - offset
 	}
 	for from := 0; from < n; from += 777 {
-		m.fold(all[from:min(from+777, n)])
+		m.foldFloats(keys[from:min(from+777, n)])
 	}
 	squares := 0.0
 	for _, v := range all {

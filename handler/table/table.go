@@ -1,18 +1,19 @@
-// Package table works out what is in a table of delimited text: of every column its
-// type, range, sums, quantiles, most frequent values and shape.
+// Package table works out what is in a table of delimited text: how it is written, and of
+// every column its type, range, sums, quantiles, most frequent values and shape.
 //
 // It reads the text once, from start to end, in bounded memory: a file of any size takes
 // about 100 MiB at most. Counts, nulls, ranges, sums, means and standard deviations are
 // exact always. Distinct values, quantiles, most frequent values and histograms are exact
 // up to ExactRows rows and as long as all values fit into a budget of memory; beyond that
-// they come from sketches, and the column says so.
+// they come from sketches, and the column says so. Integers of 64 bits are never rounded.
 //
-// It never gives up on a row: what has the wrong number of fields is counted and passed
-// over. It gives up only on what is no text, on more than MaxColumns columns, and when it
-// is told to.
+// It never gives up on a row: one that is too short ends in nulls, one that is too long or
+// cannot be read is counted and passed over. It gives up only on what is no text or is
+// damaged, on more than MaxColumns columns, and when it is told to.
 package table
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,39 +21,43 @@ import (
 
 // Limits.
 const (
-	ExactRows  = 100_000 // up to so many rows everything is exact, within exactBytes
-	MaxColumns = 2048
-	MaxRow     = 8 << 20 // bytes; a longer row is a bad row
-	exactBytes = 60 << 20
-	sampleSize = 64 << 10 // bytes that the dialect is worked out from
+	ExactRows    = 100_000 // up to so many rows everything is exact, within exactBytes
+	MaxColumns   = 8192
+	MaxRow       = 8 << 20 // bytes; a longer row is a bad row
+	FirstBadRows = 20      // that the report lists
+	exactBytes   = 60 << 20
 )
 
 // Errors that say the input can never be read.
 var (
-	ErrNotText = errors.New("file is not text")
-	ErrTooWide = errors.New("table has too many columns")
+	ErrNotText         = errors.New("file is not text")
+	ErrTooWide         = errors.New("table has too many columns")
+	ErrDamaged         = errors.New("gzip file is damaged")
+	ErrBomb            = errors.New("file unpacks to too much")
+	ErrUnknownEncoding = errors.New("unknown encoding")
 )
-
-// Options say how to read. The zero value finds out.
-type Options struct {
-	Delimiter byte  // ',', ';', '\t', '|' or another ASCII character; 0 = detect
-	Header    *bool // whether the first row names the columns; nil = detect
-	Chunk     int   // bytes to read at a time, 4 KiB … 256 KiB; 0 = 256 KiB
-	// Progress is called after every read with the bytes read from the source and the
-	// rows done so far. Its error ends the work and is returned. nil = not.
-	Progress func(bytes, rows int64) error
-}
 
 // Report is what was found.
 type Report struct {
 	TotalRows     int64      `json:"total_rows"`     // rows of data, the bad ones included
 	ProcessedRows int64      `json:"processed_rows"` // rows that the columns tell of
-	BadRows       int64      `json:"bad_rows"`       // rows with a wrong number of fields
-	Delimiter     string     `json:"delimiter"`
-	HasHeader     bool       `json:"has_header"`
-	Encoding      string     `json:"encoding"` // "utf-8", "utf-16le" or "utf-16be"
+	ShortRows     int64      `json:"short_rows"`     // of these, rows with fewer fields than columns
+	BadRows       int64      `json:"bad_rows"`       // rows that were passed over
+	FirstBadRows  []BadRow   `json:"first_bad_rows"` // at most FirstBadRows
+	Delimiter     string     `json:"delimiter"`      // as in Dialect
+	HasHeader     bool       `json:"has_header"`     // as in Dialect
+	Encoding      string     `json:"encoding"`       // as in Dialect
+	Compression   string     `json:"compression"`    // "gzip" or ""
+	Dialect       Dialect    `json:"dialect"`
+	Warnings      []string   `json:"warnings"` // what was assumed, and what may be wrong
 	Columns       []Column   `json:"columns"`
 	Statistics    Statistics `json:"statistics"`
+}
+
+// BadRow is a row that was passed over.
+type BadRow struct {
+	Line   int64  `json:"line"` // where it starts, from 1
+	Reason string `json:"reason"`
 }
 
 // Column is what is known of one column. What does not go with its type is null.
@@ -60,22 +65,23 @@ type Column struct {
 	Name     string `json:"name"`
 	Type     string `json:"type"`     // integer, number, boolean, datetime or string
 	Count    int64  `json:"count"`    // values that are not null
-	Nulls    int64  `json:"nulls"`    // empty, NA, N/A, #N/A, null, None, NaN
+	Nulls    int64  `json:"nulls"`    // empty, or one of Dialect.Nulls
+	Infinite int64  `json:"infinite"` // values of Count that are infinite; they are in no other figure of numbers
 	Distinct int64  `json:"distinct"` // different values as they are written, nulls apart
-	// Exact tells that Distinct, the quantiles, Top and Histogram are exact.
+	// Exact says that Distinct, the quantiles, Top and Histogram are exact.
 	Exact bool `json:"exact"`
 	// Min and Max are numbers, or RFC 3339 times in UTC, or the first and last text in
 	// the order of bytes.
-	Min       any      `json:"min"`
-	Max       any      `json:"max"`
-	Sum       any      `json:"sum"`
-	Mean      *float64 `json:"mean"`
-	StdDev    *float64 `json:"stddev"` // of a sample (n − 1)
-	P25       *float64 `json:"p25"`
-	Median    *float64 `json:"median"`
-	P75       *float64 `json:"p75"`
-	Top       []Value  `json:"top"`       // the most frequent, at most 10
-	Histogram []Bin    `json:"histogram"` // of numbers, at most 20 bins
+	Min       any          `json:"min"`
+	Max       any          `json:"max"`
+	Sum       any          `json:"sum"`
+	Mean      *json.Number `json:"mean"`
+	StdDev    *float64     `json:"stddev"` // of a sample (n − 1)
+	P25       *json.Number `json:"p25"`
+	Median    *json.Number `json:"median"`
+	P75       *json.Number `json:"p75"`
+	Top       []Value      `json:"top"`       // the most frequent, at most 10
+	Histogram []Bin        `json:"histogram"` // of numbers, at most 20 bins
 }
 
 // Value is a value and how often it came.
@@ -86,60 +92,60 @@ type Value struct {
 
 // Bin counts the values from From up to but not To; the last bin has To too.
 type Bin struct {
-	From  float64 `json:"from"`
-	To    float64 `json:"to"`
-	Count int64   `json:"count"`
+	From  json.Number `json:"from"`
+	To    json.Number `json:"to"`
+	Count int64       `json:"count"`
 }
 
 // Statistics is the short form, of the first column of numbers; null without one.
 type Statistics struct {
-	Column  *string  `json:"column"`
-	Sum     any      `json:"sum"`
-	Average *float64 `json:"average"`
-	Min     any      `json:"min"`
-	Max     any      `json:"max"`
+	Column  *string      `json:"column"`
+	Sum     any          `json:"sum"`
+	Average *json.Number `json:"average"`
+	Min     any          `json:"min"`
+	Max     any          `json:"max"`
 }
 
-// Analyse reads the table to its end. Errors: ErrNotText, ErrTooWide, those of r and of
-// o.Progress.
+// Analyse reads the table to its end. Errors: those above, those of r and of o.Progress.
 func Analyse(r io.Reader, o Options) (*Report, error) {
-	bytes := &counter{r: r}
-	text, encoding, err := decode(bytes)
+	src, err := openSource(r, o)
 	if err != nil {
 		return nil, err
 	}
 	a := &analysis{}
-	rows := newReader(text, o.Chunk, func() error {
+	rows := newReader(src, o.Chunk, func() error {
 		if o.Progress == nil {
 			return nil
 		}
-		return o.Progress(bytes.n, a.total)
+		return o.Progress(src.raw.n, a.total)
 	})
-	sample, whole, err := rows.sample()
+	d, err := detectIn(rows, o)
 	if err != nil {
 		return nil, err
 	}
-	d := detect(sample, whole, o)
 	if d.width > MaxColumns {
-		return nil, fmt.Errorf("%w: %d, the most is %d", ErrTooWide, d.width, MaxColumns)
+		return nil, fmt.Errorf("%w: %d, the most is %d; if that cannot be, give delimiter", ErrTooWide, d.width, MaxColumns)
 	}
-	rows.delimiter, rows.rowEnd = d.delimiter, d.rowEnd
-	if err := a.read(rows, d); err != nil {
+	if err := a.read(rows, d, o); err != nil {
 		return nil, err
 	}
-	report := a.report()
-	report.Delimiter, report.HasHeader, report.Encoding = string(d.delimiter), d.header, encoding
-	return report, nil
+	return a.report(src, o), nil
 }
 
-// counter counts what is read through it.
-type counter struct {
-	r io.Reader
-	n int64
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
+// detectIn detects the dialect of what the reader will read, from a sample that has
+// enough whole rows.
+func detectIn(rows *reader, o Options) (detected, error) {
+	for size := sampleSize; ; size *= 4 {
+		sample, whole, err := rows.sample(size)
+		if err != nil {
+			return detected{}, err
+		}
+		if err := checkText(sample); err != nil {
+			return detected{}, err
+		}
+		d := detect(sample, whole, o)
+		if !d.cut || whole || size >= MaxRow {
+			return d, nil
+		}
+	}
 }

@@ -11,28 +11,42 @@ func trim(b []byte) []byte {
 	return b
 }
 
-// isNull tells whether a trimmed value stands for "nothing".
-func isNull(b []byte) bool {
-	switch len(b) {
-	case 0:
-		return true
-	case 2:
-		return b[0] == 'N' && b[1] == 'A'
-	case 3:
-		switch string(b) {
-		case "N/A", "n/a", "NaN", "nan", "NAN":
-			return true
-		}
-	case 4:
-		switch string(b) {
-		case "null", "NULL", "Null", "None", "#N/A":
-			return true
-		}
-	}
-	return false
+// DefaultNulls are the values that stand for "nothing", beside empty ones: those of
+// databases, statistics packages and spreadsheets, and the errors of spreadsheets.
+var DefaultNulls = []string{
+	"NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "#N/A N/A", "null", "NULL", "Null", "(null)", "None", `\N`,
+	"NaN", "nan", "NAN", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN",
+	"#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!",
 }
 
-// isBoolean tells whether a trimmed value is true, false, yes or no, in any case.
+var defaultNulls = nullSet(DefaultNulls)
+
+// nulls are the values that stand for "nothing".
+type nulls struct {
+	values  map[string]bool
+	first   [256]bool // bytes that one of them begins with
+	longest int
+}
+
+func nullSet(values []string) *nulls {
+	n := &nulls{values: make(map[string]bool, len(values))}
+	for _, v := range values {
+		if v == "" {
+			continue
+		}
+		n.values[v] = true
+		n.first[v[0]] = true
+		n.longest = max(n.longest, len(v))
+	}
+	return n
+}
+
+// has reports whether a trimmed value stands for "nothing".
+func (n *nulls) has(b []byte) bool {
+	return len(b) == 0 || n.first[b[0]] && len(b) <= n.longest && n.values[string(b)]
+}
+
+// isBoolean reports whether a trimmed value is true, false, yes or no, in any case.
 func isBoolean(b []byte) bool {
 	switch len(b) {
 	case 2:
@@ -58,18 +72,26 @@ const (
 	kindText
 )
 
-// kindOf is the narrowest kind of one trimmed value that is not null.
+// kindOf is the narrowest kind of one trimmed value that is not null, with numbers in any
+// format.
 func kindOf(b []byte) kind {
-	if _, ok := parseNumber(b); ok {
+	if isNumber(b) {
 		return kindNumber
 	}
 	if isBoolean(b) {
 		return kindBoolean
 	}
-	for _, parse := range timeFormats {
-		if _, ok := parse(b); ok {
-			return kindTime
-		}
+	if isTime(b) {
+		return kindTime
 	}
 	return kindText
+}
+
+func isTime(b []byte) bool {
+	for _, parse := range timeFormats {
+		if _, ok := parse(b); ok {
+			return true
+		}
+	}
+	return false
 }
