@@ -15,10 +15,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// streams is how many event streams a server has open.
-func streams(t *testing.T, url string) int {
+// getText is what the server answers a GET with.
+func getText(t *testing.T, url string) string {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/metrics", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,11 +31,17 @@ func streams(t *testing.T, url string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := regexp.MustCompile(`(?m)^daybook_sse_clients (\d+)$`).FindSubmatch(text)
+	return string(text)
+}
+
+// streams is how many event streams a server has open.
+func streams(t *testing.T, url string) int {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^daybook_sse_clients (\d+)$`).FindStringSubmatch(getText(t, url+"/metrics"))
 	if m == nil {
 		t.Fatal("no count of streams in the metrics")
 	}
-	n, _ := strconv.Atoi(string(m[1]))
+	n, _ := strconv.Atoi(m[1])
 	return n
 }
 

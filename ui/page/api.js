@@ -1,5 +1,6 @@
 // Calls to the server. Every refusal is a Problem, whatever went wrong.
 
+import { parse, stringify } from "./exact.js";
 import { formatFilters } from "./filters.js";
 
 /** @import { FieldError, FileInfo, Filters, LogEvent, Page, Row, Task, TaskType } from "./types.js" */
@@ -157,7 +158,7 @@ export function nextLink(header) {
  */
 export async function getTask(id, signal) {
   const res = await call(`api/tasks/${encodeURIComponent(id)}`, { signal, headers: { Accept: "application/json" } });
-  return res.json();
+  return parse(await res.text());
 }
 
 /**
@@ -185,7 +186,7 @@ export async function getEvents(id, after, signal) {
 
 /** @returns {Promise<TaskType[]>} */
 export async function getTaskTypes() {
-  return (await call("api/task-types")).json();
+  return parse(await (await call("api/task-types")).text());
 }
 
 /** @returns {Promise<any>} */
@@ -201,9 +202,9 @@ export async function submit(body) {
   const res = await call("api/tasks/submit", {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json" },
-    body: JSON.stringify(body),
+    body: stringify(body),
   });
-  return res.json();
+  return parse(await res.text());
 }
 
 /**

@@ -17,13 +17,16 @@ export function short(n) {
 }
 
 /**
- * A measured value: at most four significant digits, more only for whole numbers.
+ * A measured value: at most four significant digits. Whole numbers have all of theirs: a
+ * number that is an id must not look like another one.
  * @param {unknown} value
  */
 export function number(value) {
   const n = Number(value);
   if (value === null || value === undefined || value === "" || Number.isNaN(n)) return "–";
-  if (!Number.isFinite(n)) return String(n);
+  const whole = /^(-?)(\d+)(?:\.0+)?$/.exec(String(value));
+  if (whole && whole[2].length >= 7) return whole[1] + whole[2].replace(/\B(?=(\d{3})+$)/g, ",");
+  if (!Number.isFinite(n)) return String(value);
   const abs = Math.abs(n);
   if (Number.isInteger(n) && abs < 1e7) return nf.format(n);
   if (abs >= 1e7) return compact.format(n);

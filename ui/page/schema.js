@@ -1,5 +1,6 @@
 // A form's fields from a JSON Schema, and the parameters from what was typed. Pure.
 
+import { Exact, compare, exact, isNumber, isWhole, numberText, parse, stringify } from "./exact.js";
 import { humanize } from "./format.js";
 
 /** @import { FieldError } from "./types.js" */
@@ -14,9 +15,9 @@ import { humanize } from "./format.js";
  *   hint: string,
  *   required: boolean,
  *   default: any,
- *   options: string[],
- *   min: number | null,
- *   max: number | null,
+ *   options: any[],
+ *   min: number | Exact | null,
+ *   max: number | Exact | null,
  *   maxItems: number | null,
  *   placeholder: string,
  * }} Field
@@ -45,7 +46,7 @@ export function fieldsOf(schema, defaults = {}) {
       hint: hintOf(p, kind),
       required: required.has(name),
       default: fallback,
-      options: kind === "enum" ? p.enum.map(String) : [],
+      options: kind === "enum" ? p.enum : [],
       min: bound(p.minimum, p.exclusiveMinimum),
       max: bound(p.maximum, p.exclusiveMaximum),
       maxItems: typeof p.maxItems === "number" ? p.maxItems : null,
@@ -116,8 +117,8 @@ function isLong(p) {
  * @param {unknown} exclusive
  */
 function bound(limit, exclusive) {
-  if (typeof limit === "number") return limit;
-  return typeof exclusive === "number" ? exclusive : null;
+  if (isNumber(limit)) return limit;
+  return isNumber(exclusive) ? exclusive : null;
 }
 
 /**
@@ -125,10 +126,11 @@ function bound(limit, exclusive) {
  * @param {any} p
  */
 function placeholderOf(fallback, p) {
+  if (fallback instanceof Exact) return fallback.text;
   if (fallback !== undefined && fallback !== null && typeof fallback !== "object" && fallback !== "") return String(fallback);
   const example = Array.isArray(p.examples) ? p.examples[0] : undefined;
   if (example === undefined) return "";
-  return typeof example === "string" ? example : JSON.stringify(example);
+  return typeof example === "string" ? example : stringify(example);
 }
 
 /**
@@ -174,6 +176,8 @@ function read(f, raw) {
       return Array.isArray(raw) && raw.length > 0 ? { value: raw } : {};
     case "json":
       return readJSON(String(raw));
+    case "enum":
+      return { value: f.options.find((o) => String(o) === raw) ?? raw };
     default:
       return { value: raw };
   }
@@ -183,13 +187,13 @@ function read(f, raw) {
  * @param {Field} f
  * @param {string} raw
  */
-function readNumber(f, raw) {
-  const n = Number(raw.trim());
-  if (raw.trim() === "" || !Number.isFinite(n)) return { error: "must be a number" };
-  if (f.kind === "integer" && !Number.isInteger(n)) return { error: "must be a whole number" };
-  if (f.min !== null && n < f.min) return { error: `must be at least ${f.min}` };
-  if (f.max !== null && n > f.max) return { error: `must be at most ${f.max}` };
-  return { value: n };
+export function readNumber(f, raw) {
+  const text = numberText(raw);
+  if (text === "") return { error: "must be a number" };
+  if (f.kind === "integer" && !isWhole(text)) return { error: "must be a whole number" };
+  if (f.min !== null && compare(text, String(f.min)) < 0) return { error: `must be at least ${f.min}` };
+  if (f.max !== null && compare(text, String(f.max)) > 0) return { error: `must be at most ${f.max}` };
+  return { value: exact(text) };
 }
 
 /**
@@ -205,7 +209,7 @@ function readLines(f, raw) {
 /** @param {string} raw */
 function readJSON(raw) {
   try {
-    return { value: JSON.parse(raw) };
+    return { value: parse(raw) };
   } catch {
     return { error: "must be JSON" };
   }

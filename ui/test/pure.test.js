@@ -31,7 +31,7 @@ test("times are relative, and tell the future", () => {
 });
 
 test("numbers keep what matters and lose the noise", () => {
-  const cases = /** @type {[any, string][]} */ ([[0, "0"], [23.514572864, "23.51"], [2979.41379, "2,979.41"], [1234567, "1,234,567"], [123456789, "123.5M"], [0.00001234, "1.23e-5"], [-5.5, "-5.5"], [null, "–"], ["abc", "–"]]);
+  const cases = /** @type {[any, string][]} */ ([[0, "0"], [23.514572864, "23.51"], [2979.41379, "2,979.41"], [1234567, "1,234,567"], [123456789, "123,456,789"], [123456789.5, "123.5M"], [0.00001234, "1.23e-5"], [-5.5, "-5.5"], [null, "–"], ["abc", "–"]]);
   for (const [n, want] of cases) assert.equal(number(n), want);
   assert.equal(bytes(999), "999 B");
   assert.equal(bytes(1_500_000), "1.5 MB");

@@ -1,5 +1,6 @@
 // The part of the form that every type has.
 
+import { readNumber } from "../schema.js";
 import { fieldView } from "./field.js";
 
 /** @import { FieldError } from "../types.js" */
@@ -86,10 +87,5 @@ function read(f, raw) {
     return Number.isNaN(t.getTime()) ? { error: "must be a date and time" } : { value: t.toISOString() };
   }
   if (f.kind === "string") return { value: raw };
-  const n = Number(raw);
-  if (!Number.isFinite(n)) return { error: "must be a number" };
-  if (f.kind === "integer" && !Number.isInteger(n)) return { error: "must be a whole number" };
-  if (f.min !== null && n < f.min) return { error: `must be at least ${f.min}` };
-  if (f.max !== null && n > f.max) return { error: `must be at most ${f.max}` };
-  return { value: n };
+  return readNumber(f, raw);
 }

@@ -1,6 +1,7 @@
 // One task, whole: where it stands, what it made, and everything that happened to it.
 
 import { attr, byId, h, icon, show, text } from "../dom.js";
+import { stringify } from "../exact.js";
 import { percent } from "../format.js";
 import { attemptsUsed, canCancel, canRetry, ended, waitingSentence } from "../task.js";
 import { factsView } from "./facts.js";
@@ -245,13 +246,13 @@ class TaskPanel {
     const task = d.task;
     const has = task !== null && task.result_data !== null && task.result_data !== undefined;
     show(this.#result.el, has || task?.status === "SUCCESS");
-    this.#result.fill(has && task ? resultView(task) : [h("p", { class: "dim" }, task?.damaged?.includes("result_data") ? DAMAGED : "The task gave no result.")], has && task ? copyButton(() => JSON.stringify(task.result_data, null, 2), "Copy result") : null);
+    this.#result.fill(has && task ? resultView(task) : [h("p", { class: "dim" }, task?.damaged?.includes("result_data") ? DAMAGED : "The task gave no result.")], has && task ? copyButton(() => stringify(task.result_data, 2), "Copy result") : null);
     const parameters = task?.parameters ?? {};
     const empty = Object.keys(parameters).length === 0;
     show(this.#parameters.el, task !== null);
     this.#parameters.fill(
       task?.damaged?.includes("parameters") ? [h("p", { class: "dim" }, DAMAGED)] : empty ? [h("p", { class: "dim" }, `None: ${c.title(task?.task_type ?? "").toLowerCase()} went by its defaults.`)] : [jsonView(parameters)],
-      empty ? null : copyButton(() => JSON.stringify(parameters, null, 2), "Copy parameters"),
+      empty ? null : copyButton(() => stringify(parameters, 2), "Copy parameters"),
     );
   }
 }

@@ -2,8 +2,10 @@
 
 import { Problem, upload } from "../api.js";
 import { attr, h, icon, show, text } from "../dom.js";
-import { bytes, humanize, integer, number } from "../format.js";
+import { isNumber, stringify } from "../exact.js";
+import { bytes, humanize, number } from "../format.js";
 
+/** @import { Exact } from "../exact.js" */
 /** @import { Field, Value } from "../schema.js" */
 
 /**
@@ -54,7 +56,7 @@ export function fieldView(f, pointer, changed) {
 function valueText(f, value) {
   if (value === undefined || value === null) return "";
   if (f.kind === "lines" && Array.isArray(value)) return value.join("\n");
-  return typeof value === "object" || f.kind === "json" ? JSON.stringify(value, null, 2) : String(value);
+  return (typeof value === "object" && !isNumber(value)) || f.kind === "json" ? stringify(value, 2) : String(value);
 }
 
 /** @type {Record<string, string>} */
@@ -72,7 +74,7 @@ function controlOf(f) {
     case "boolean":
       return h("select", { class: "input" }, ...[["", "Automatic"], ["true", "Yes"], ["false", "No"]].map(([value, words]) => h("option", { value }, words)));
     case "enum": {
-      const options = f.options.map((o) => h("option", { value: o, selected: o === String(f.default) }, optionWords(o)));
+      const options = f.options.map((o) => h("option", { value: String(o), selected: String(o) === String(f.default) }, optionWords(String(o))));
       const none = f.default === undefined ? [h("option", { value: "" }, f.required ? "Choose…" : "Automatic")] : [];
       return h("select", { class: "input" }, ...none, ...options);
     }
@@ -82,7 +84,7 @@ function controlOf(f) {
       return h("textarea", { class: f.kind === "json" ? "input code" : "input", rows: f.kind === "json" ? 2 : 3, placeholder: f.placeholder || (f.kind === "lines" ? "One per line" : ""), spellcheck: "false" });
     case "integer":
     case "number":
-      return h("input", { class: "input", type: "text", inputmode: f.kind === "integer" && (f.min ?? -1) >= 0 ? "numeric" : "decimal", placeholder: f.placeholder, autocomplete: "off" });
+      return h("input", { class: "input", type: "text", inputmode: f.kind === "integer" && Number(f.min ?? -1) >= 0 ? "numeric" : "decimal", placeholder: f.placeholder, autocomplete: "off" });
     default:
       return h("input", { class: "input", type: "text", placeholder: f.placeholder, autocomplete: "off", spellcheck: "false" });
   }
@@ -127,15 +129,15 @@ function frame(f, pointer, control, whole) {
 /** @param {Field} f */
 function rangeWords(f) {
   if (f.kind !== "integer" && f.kind !== "number") return "";
-  const max = f.max !== null && f.max < Number.MAX_SAFE_INTEGER ? f.max : null;
+  const max = f.max !== null && Number(f.max) < Number.MAX_SAFE_INTEGER ? f.max : null;
   if (f.min !== null && max !== null) return `${limit(f.min)} to ${limit(max)}.`;
-  if (f.min !== null) return f.min === 0 ? "" : `At least ${limit(f.min)}.`;
+  if (f.min !== null) return Number(f.min) === 0 ? "" : `At least ${limit(f.min)}.`;
   return max !== null ? `At most ${limit(max)}.` : "";
 }
 
-/** @param {number} n */
+/** @param {number | Exact} n */
 function limit(n) {
-  return Number.isInteger(n) ? integer(n).replace("-", "−") : number(n);
+  return number(n).replace("-", "−");
 }
 
 /** "must be at least 1" → "Must be at least 1." @param {string} words */

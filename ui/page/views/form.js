@@ -2,6 +2,7 @@
 
 import { Problem, submit } from "../api.js";
 import { byId, h, icon, show, text } from "../dom.js";
+import { stringify } from "../exact.js";
 import { shortId } from "../format.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../schema.js";
 import { advancedFields, advancedOf } from "./advanced.js";
@@ -144,7 +145,7 @@ export class FormView {
   #fill(task) {
     for (const [i, f] of this.#fields.entries()) {
       const value = task.parameters?.[f.name];
-      if (value !== undefined && JSON.stringify(value) !== JSON.stringify(f.default)) this.#views[i].set(value);
+      if (value !== undefined && stringify(value) !== stringify(f.default)) this.#views[i].set(value);
     }
     const set = (/** @type {string} */ pointer, /** @type {any} */ value) => this.#advanced.find((v) => v.pointer === pointer)?.set(value);
     if (task.queue !== "default") set("/queue", task.queue);
@@ -268,7 +269,7 @@ export class FormView {
   }
 
   #curl() {
-    const body = JSON.stringify(this.#collect().body).replace(/'/g, "'\\''");
-    return `curl -s ${location.origin}/api/tasks/submit -H 'Content-Type: application/json' -d '${body}'`;
+    const body = stringify(this.#collect().body).replace(/'/g, "'\\''");
+    return `curl -s ${new URL("api/tasks/submit", document.baseURI)} -H 'Content-Type: application/json' -d '${body}'`;
   }
 }

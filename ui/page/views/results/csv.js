@@ -1,6 +1,7 @@
 // A table's columns: what is in each, at a glance.
 
 import { h, icon } from "../../dom.js";
+import { isNumber } from "../../exact.js";
 import { integer, number, percent, short, span } from "../../format.js";
 import { histogram, histogramBins } from "./histogram.js";
 import { figures } from "./stats.js";
@@ -151,7 +152,7 @@ function columnDetail(c) {
   ];
   const facts = all
     .filter(([, v]) => v !== null && v !== undefined)
-    .map(([k, v]) => h("div", null, h("dt", null, k), h("dd", { title: String(v) }, typeof v === "number" ? number(v) : dateWords(v))));
+    .map(([k, v]) => h("div", null, h("dt", null, k), h("dd", { title: String(v) }, isNumber(v) ? number(v) : dateWords(v))));
   const unique = (c.top?.[0]?.count ?? 0) === 1 && c.distinct > 1;
   const top = unique ? [] : (c.top ?? []);
   const most = Math.max(1, ...top.map((t) => t.count));

@@ -1,6 +1,7 @@
 // Small bars.
 
 import { s } from "../../dom.js";
+import { isNumber } from "../../exact.js";
 import { integer, number } from "../../format.js";
 
 /** @typedef {{ label: string, n: number }} Bin */
@@ -38,7 +39,7 @@ function spread(from, to, n) {
 /** @param {any} from @param {any} to */
 function range(from, to) {
   if (from === undefined) return "";
-  const words = (/** @type {any} */ v) => (typeof v === "number" ? number(v) : String(v));
+  const words = (/** @type {any} */ v) => (isNumber(v) ? number(v) : String(v));
   return to === undefined ? words(from) : `${words(from)} to ${words(to)}`;
 }
 

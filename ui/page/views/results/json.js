@@ -2,6 +2,7 @@
 
 import { fileUrl } from "../../api.js";
 import { h } from "../../dom.js";
+import { isNumber } from "../../exact.js";
 import { integer, plural } from "../../format.js";
 
 const PAGE = 100;
@@ -21,7 +22,7 @@ export function jsonView(value) {
  * @returns {Element}
  */
 function node(value, key, depth) {
-  if (value !== null && typeof value === "object") return branch(value, key, depth);
+  if (value !== null && typeof value === "object" && !isNumber(value)) return branch(value, key, depth);
   return h("div", { class: "json-leaf" }, name(key), leaf(value));
 }
 
@@ -33,6 +34,7 @@ function name(key) {
 /** @param {any} value */
 function leaf(value) {
   if (typeof value === "string" && FILE_ID.test(value)) return h("a", { class: "json-file", href: fileUrl(value), target: "_blank", rel: "noopener" }, value);
+  if (isNumber(value)) return h("span", { class: "json-number" }, String(value));
   if (typeof value !== "string") return h("span", { class: `json-${value === null ? "null" : typeof value}` }, String(value));
   const el = h("span", { class: "json-string" }, value.length > LONG ? `${value.slice(0, LONG)}…` : value);
   if (value.length <= LONG) return el;
