@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -92,7 +93,7 @@ func (a *API) sendSubmitted(p *reply, r *http.Request, asked *task.Submit, done 
 	}
 	h := p.Header()
 	if done.Replayed {
-		h["Idempotent-Replayed"] = []string{"true"}
+		h["Idempotent-Replayed"] = replayedAll
 	}
 	h["Location"] = []string{"/api/tasks/" + done.Task.Name()}
 	buffer := borrow()
@@ -100,6 +101,8 @@ func (a *API) sendSubmitted(p *reply, r *http.Request, asked *task.Submit, done 
 	*buffer = appendRow(*buffer, &one, whole)
 	return p.send(typeJSON, *buffer)
 }
+
+var replayedAll = []string{"true"}
 
 // noQuery refuses any query key.
 func noQuery(r *http.Request) error {
@@ -174,6 +177,10 @@ func (a *API) submitBatch(p *reply, r *http.Request) error {
 	if err := wantJSON(r, "application/x-ndjson"); err != nil {
 		return err
 	}
+	key, err := keyOf(r)
+	if err != nil {
+		return err
+	}
 	raw, canonical := borrow(), borrow()
 	defer giveBack(raw)
 	defer giveBack(canonical)
@@ -188,9 +195,20 @@ func (a *API) submitBatch(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if key != "" {
+		if err := keyBatch(key, parts, submits); err != nil {
+			return err
+		}
+	}
 	done, err := a.Scheduler.Submit(r.Context(), actor, submits)
+	if key != "" && errors.Is(err, task.ErrKeyReused) {
+		return single(err) // the whole batch is to blame
+	}
 	if err != nil {
 		return err
+	}
+	if key != "" && done[0].Replayed {
+		p.Header()["Idempotent-Replayed"] = replayedAll
 	}
 	return a.sendBatch(p, r, submits, done)
 }

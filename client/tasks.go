@@ -51,6 +51,15 @@ func (c *Client) SubmitBatch(ctx context.Context, batch []Submit) (tasks []Task,
 	return tasks, err
 }
 
+// SubmitBatchWithKey is SubmitBatch under an idempotency key of the whole batch: sent
+// again, also after a restart of the server, it returns the tasks of the first time.
+// replayed tells that it did. Another batch under the same key is a *Problem with 409.
+func (c *Client) SubmitBatchWithKey(ctx context.Context, key string, batch []Submit) (tasks []Task, replayed bool, err error) {
+	header, err := c.do(ctx, call{method: http.MethodPost, path: "/api/tasks/batch", body: batch,
+		header: http.Header{"Idempotency-Key": {key}}}, &tasks)
+	return tasks, header.Get("Idempotent-Replayed") == "true", err
+}
+
 // Get returns the task with all that belongs to it. A *Problem with 404 when there is none.
 func (c *Client) Get(ctx context.Context, id string) (t Task, err error) {
 	_, err = c.do(ctx, call{method: http.MethodGet, path: taskPath(id)}, &t)

@@ -189,3 +189,19 @@ func TestAnAddressThatIsNoneIsRefused(t *testing.T) {
 		t.Errorf("%v, %v", c, err)
 	}
 }
+
+func TestABatchWithAKeyIsMadeOnce(t *testing.T) {
+	c, ctx := connect(t), t.Context()
+	batch := []client.Submit{sleep(1), sleep(2)}
+	first, replayed, err := c.SubmitBatchWithKey(ctx, "import", batch)
+	if err != nil || replayed || len(first) != 2 {
+		t.Fatal(first, replayed, err)
+	}
+	again, replayed, err := c.SubmitBatchWithKey(ctx, "import", batch)
+	if err != nil || !replayed || len(again) != 2 || again[0].ID != first[0].ID || again[1].ID != first[1].ID {
+		t.Error(again, replayed, err)
+	}
+	if _, _, err := c.SubmitBatchWithKey(ctx, "import", batch[:1]); client.StatusOf(err) != 409 {
+		t.Error(err)
+	}
+}
