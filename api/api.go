@@ -89,6 +89,9 @@ type API struct {
 	specs   []byte            // answer of /api/task-types
 	names   map[string]string // of types and the usual queue, so that a submit need not copy its own
 
+	bodies  budget // memory for bodies on their way in
+	answers budget // memory for large answers on their way out
+
 	watchers herald // of the connections of /api/stream
 	readers  herald // of the connections of /api/log/stream
 
@@ -117,6 +120,7 @@ func New(o Options) (*API, error) {
 		pull: func(c *connection, told int64) (parcel, error) { return a.screenAfter(c.after, told) }, behind: make(chan struct{}, 1)}
 	a.readers = herald{api: a, least: settle, extra: func() []byte { return nil }, behind: make(chan struct{}, 1), pull: a.pullLog,
 		common: func(after, told int64) (parcel, error) { return a.chunks.since(a, after, told) }}
+	a.bodies.most, a.answers.most = memoryShare(), memoryShare()
 	a.proof.turn = make(chan struct{}, 1)
 	a.writeTime = streamWriteTime
 	a.names = map[string]string{task.DefaultQueue: task.DefaultQueue}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 
 	"daybook/eventlog"
 	"daybook/eventlog/sqlitelog"
@@ -26,12 +27,13 @@ func BenchmarkDecodeSubmit(b *testing.B) {
 	b.SetBytes(int64(len(benchBody)))
 	r := &http.Request{Header: http.Header{}, ContentLength: int64(len(benchBody))}
 	reader := bytes.NewReader(nil)
-	body := io.NopCloser(reader)
+	body := io.NopCloser(iotest.DataErrReader(reader)) // as net/http does
+	p := &reply{}
 	for b.Loop() {
 		reader.Reset([]byte(benchBody))
 		r.Body = body
 		var s task.Submit
-		if err := h.api.readSubmit(r, "", &s); err != nil {
+		if err := h.api.readSubmit(p, r, "", &s); err != nil {
 			b.Fatal(err)
 		}
 	}

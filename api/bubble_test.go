@@ -2,10 +2,12 @@ package api
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -135,7 +137,7 @@ func TestMoreChangesThanAMessageHoldsAreTruncated(t *testing.T) {
 
 func TestABodyThatDoesNotComeIsGivenUp(t *testing.T) {
 	bubble(t, func(h *house, dial func() net.Conn) {
-		for path, longest := range map[string]time.Duration{"/api/tasks/submit": 20 * time.Second, "/api/files": patience} {
+		for _, path := range []string{"/api/tasks/submit", "/api/files"} {
 			conn := dial()
 			begin := time.Now()
 			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{", path)
@@ -143,7 +145,7 @@ func TestABodyThatDoesNotComeIsGivenUp(t *testing.T) {
 			if err != nil {
 				h.Fatal(err)
 			}
-			if resp.StatusCode != 408 || time.Since(begin) > longest {
+			if resp.StatusCode != 408 || time.Since(begin) > patience {
 				h.Error(path, resp.Status, "after", time.Since(begin))
 			}
 			_, _ = io.Copy(io.Discard, resp.Body)
@@ -152,22 +154,60 @@ func TestABodyThatDoesNotComeIsGivenUp(t *testing.T) {
 	})
 }
 
-func TestASlowUploadThatFlowsIsTaken(t *testing.T) {
+func TestASlowBodyThatFlowsIsTaken(t *testing.T) {
 	bubble(t, func(h *house, dial func() net.Conn) {
-		conn := dial()
-		defer conn.Close()
-		fmt.Fprintf(conn, "POST /api/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n")
-		go func() {
-			for range 100 {
-				time.Sleep(25 * time.Second)
-				_, _ = io.WriteString(conn, "x")
+		const times, each = 20, 26 << 10 // every 25 s: a little more than the least rate
+		batch := []byte("[" + strings.Repeat(`{"task_type":"ECHO","delay_seconds":3600},`, 999) + `{"task_type":"ECHO","delay_seconds":3600}`)
+		batch = append(batch, bytes.Repeat([]byte(" "), times*each-len(batch)-1)...)
+		for path, content := range map[string][]byte{"/api/files": make([]byte, times*each), "/api/tasks/batch": append(batch, ']')} {
+			conn := dial()
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", path, times*each)
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				for part := range slices.Chunk(content, each) {
+					_, _ = conn.Write(part)
+					time.Sleep(25 * time.Second)
+				}
+			}()
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil || resp.StatusCode != 200 {
+				h.Error(path, err, resp)
 			}
-		}()
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil || resp.StatusCode != 200 {
-			h.Fatal(err, resp)
+			_, _ = io.Copy(io.Discard, resp.Body)
+			<-sent
+			_ = conn.Close()
 		}
-		_ = resp.Body.Close()
+	})
+}
+
+func TestABodyThatTricklesIsGivenUp(t *testing.T) {
+	bubble(t, func(h *house, dial func() net.Conn) {
+		for _, path := range []string{"/api/files", "/api/tasks/submit", "/api/tasks/batch"} {
+			for _, coding := range []string{"identity", "gzip"} {
+				conn := dial()
+				begin := time.Now()
+				fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: %s\r\nContent-Length: 1000000\r\n\r\n", path, coding)
+				go func() {
+					head := []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff} // of gzip, so that it goes on waiting
+					for i := 0; ; i++ {
+						if _, err := conn.Write([]byte{append(head, bytes.Repeat([]byte(" "), 100)...)[i%110]}); err != nil {
+							return
+						}
+						time.Sleep(time.Second)
+					}
+				}()
+				resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					h.Fatal(err)
+				}
+				if took := time.Since(begin); resp.StatusCode != 408 && coding == "identity" || took > patience+2*time.Second {
+					h.Error(path, coding, resp.Status, "after", took)
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = conn.Close()
+			}
+		}
 	})
 }
 

@@ -1,14 +1,11 @@
 package api
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"mime"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,47 +21,6 @@ const (
 	maxDepth     = 32       // nesting of a submit's parameters
 	maxQuery     = 16 << 10 // bytes of a query string
 )
-
-// readBody appends the whole body to buffer. More than limit bytes are a 413.
-func readBody(r *http.Request, buffer *[]byte, limit int) error {
-	if r.ContentLength > int64(limit) {
-		return tooLarge(limit)
-	}
-	b := (*buffer)[:0]
-	if n := int(r.ContentLength); n >= cap(b) {
-		b = make([]byte, 0, n+1)
-	}
-	for {
-		if len(b) == cap(b) {
-			b = slices.Grow(b, min(len(b)+512, limit))
-		}
-		n, err := r.Body.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		*buffer = b
-		if len(b) > limit {
-			return tooLarge(limit)
-		}
-		if err == io.EOF { //nolint:errorlint // the contract of io.Reader
-			return nil
-		}
-		if err != nil {
-			return bodyError(err)
-		}
-	}
-}
-
-func tooLarge(limit int) *problem {
-	return &problem{Status: http.StatusRequestEntityTooLarge, Kind: "too-large",
-		Detail: fmt.Sprintf("The body has more than %d bytes. Send less.", limit)}
-}
-
-// bodyError says why a body could not be read.
-func bodyError(err error) *problem {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &problem{Status: http.StatusRequestTimeout, Kind: "body-too-slow", Detail: "The body came too slowly. Send it again."}
-	}
-	return invalid("", "the body could not be read to its end; send it again")
-}
 
 // wantJSON refuses a body that says it is something else.
 func wantJSON(r *http.Request, also ...string) error {
@@ -87,13 +43,13 @@ func unsupported(types ...string) *problem {
 }
 
 // noBody refuses a body with anything in it but an empty object, on calls that take none.
-func noBody(r *http.Request) error {
+func (a *API) noBody(p *reply, r *http.Request) error {
 	if r.ContentLength == 0 || r.Body == nil {
 		return nil
 	}
 	buffer := borrow()
 	defer giveBack(buffer)
-	if err := readBody(r, buffer, maxSubmit); err != nil {
+	if err := a.readBody(p, r, buffer, maxSubmit); err != nil {
 		return err
 	}
 	if len(strings.TrimSpace(string(*buffer))) == 0 {

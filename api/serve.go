@@ -27,6 +27,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.refuse(&p, r, err)
 		return
 	}
+	if r.Header["Content-Encoding"] != nil && r.Body != nil {
+		if err := decode(&p, r); err != nil {
+			a.refuse(&p, r, err)
+			return
+		}
+	}
 	at := a.find(r, &p)
 	start := time.Now()
 	if err := at.answer(a, &p, r); err != nil {
@@ -59,10 +65,11 @@ func (a *API) find(r *http.Request, p *reply) *route {
 	return a.metrics.unknown
 }
 
-// recover turns a panic into a problem: the stack goes to the server's log, never to
-// the client.
+// recover ends a request: what it held is free again, and a panic is turned into a
+// problem: the stack goes to the server's log, never to the client.
 func (a *API) recover(p *reply, r *http.Request) {
 	cause := recover()
+	p.settle()
 	if cause == nil {
 		return
 	}
@@ -81,6 +88,7 @@ type reply struct {
 	http.ResponseWriter
 	status int    // 0 until the header is written
 	id     string // {id} of the path
+	debts  [2]debt
 }
 
 // Unwrap gives http.ResponseController the connection.
@@ -116,13 +124,8 @@ func (p *reply) send(contentType []string, body []byte) error {
 	return nil
 }
 
-const (
-	// largeAnswer is what a socket may not take at once, in bytes.
-	largeAnswer = 64 << 10
-	// patience is how long a client may take nothing of its answer, or give nothing of
-	// its body.
-	patience = 30 * time.Second
-)
+// largeAnswer is what a socket may not take at once, in bytes.
+const largeAnswer = 64 << 10
 
 // slowly lets fn write a long answer: the client may take its time, but must take
 // something every 30 s. An error of writing ends the connection and is nobody's fault.

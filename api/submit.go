@@ -31,7 +31,7 @@ func (a *API) submit(p *reply, r *http.Request) error {
 		return err
 	}
 	one := make([]task.Submit, 1)
-	if err := a.readSubmit(r, key, &one[0]); err != nil {
+	if err := a.readSubmit(p, r, key, &one[0]); err != nil {
 		return err
 	}
 	done, err := a.Scheduler.Submit(r.Context(), actor, one)
@@ -49,11 +49,11 @@ func (a *API) submit(p *reply, r *http.Request) error {
 
 // readSubmit reads one submit from the body of r. What is kept of it does not lie in a
 // shared buffer.
-func (a *API) readSubmit(r *http.Request, key string, into *task.Submit) error {
+func (a *API) readSubmit(p *reply, r *http.Request, key string, into *task.Submit) error {
 	raw, canonical := borrow(), borrow()
 	defer giveBack(raw)
 	defer giveBack(canonical)
-	if err := readBody(r, raw, maxSubmit); err != nil {
+	if err := a.readBody(p, r, raw, maxSubmit); err != nil {
 		return err
 	}
 	if len(*raw) == 0 {
@@ -184,7 +184,7 @@ func (a *API) submitBatch(p *reply, r *http.Request) error {
 	raw, canonical := borrow(), borrow()
 	defer giveBack(raw)
 	defer giveBack(canonical)
-	if err := readBody(r, raw, maxBatch); err != nil {
+	if err := a.readBody(p, r, raw, maxBatch); err != nil {
 		return err
 	}
 	parts, err := batchItems(r, *raw, canonical)

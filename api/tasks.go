@@ -37,7 +37,7 @@ func (a *API) get(p *reply, r *http.Request) error {
 
 // cancel answers DELETE /api/tasks/{id}.
 func (a *API) cancel(p *reply, r *http.Request) error {
-	id, err := commandID(p, r)
+	id, err := a.commandID(p, r)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (a *API) cancel(p *reply, r *http.Request) error {
 
 // retry answers POST /api/tasks/{id}/retry.
 func (a *API) retry(p *reply, r *http.Request) error {
-	id, err := commandID(p, r)
+	id, err := a.commandID(p, r)
 	if err != nil {
 		return err
 	}
@@ -101,11 +101,11 @@ func idOf(p *reply) (ulid.ULID, error) {
 }
 
 // commandID checks a request that is a path and nothing else.
-func commandID(p *reply, r *http.Request) (ulid.ULID, error) {
+func (a *API) commandID(p *reply, r *http.Request) (ulid.ULID, error) {
 	if err := noQuery(r); err != nil {
 		return ulid.ULID{}, err
 	}
-	if err := noBody(r); err != nil {
+	if err := a.noBody(p, r); err != nil {
 		return ulid.ULID{}, err
 	}
 	return idOf(p)

@@ -8,8 +8,8 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strings"
-	"time"
 
+	"daybook/eventlog"
 	"daybook/files"
 )
 
@@ -37,7 +37,7 @@ func (a *API) upload(p *reply, r *http.Request) error {
 	if !multi && r.ContentLength > a.MaxFile {
 		return files.ErrTooLarge
 	}
-	body := &arriving{r: r.Body, control: http.NewResponseController(p.ResponseWriter)}
+	body := a.uploaded(p, r)
 	var info files.Info
 	if multi {
 		info, err = a.storePart(r, body, parameters["boundary"])
@@ -49,7 +49,7 @@ func (a *API) upload(p *reply, r *http.Request) error {
 		info, err = a.Files.Put(r.Context(), name, kind, body, a.MaxFile)
 	}
 	if err != nil {
-		return uploadError(err)
+		return bodyError(err)
 	}
 	answer, err := json.Marshal(info)
 	if err != nil {
@@ -57,6 +57,37 @@ func (a *API) upload(p *reply, r *http.Request) error {
 	}
 	p.Header()["Location"] = []string{"/api/files/" + info.ID}
 	return p.send(typeJSON, answer)
+}
+
+// uploaded is the body of an upload as it arrives.
+func (a *API) uploaded(p *reply, r *http.Request) io.Reader {
+	limitRaw(r, a.MaxFile)
+	body := &arriving{r: r.Body}
+	body.begin(p)
+	return &fitting{r: body, log: a.Log}
+}
+
+// fitting ends an upload when the disk has no room left for it: what the log keeps free for
+// the results of tasks is not for uploads either.
+type fitting struct {
+	r    io.Reader
+	log  eventlog.Log
+	left int // bytes until the next look
+}
+
+// roomStep is how much of an upload is taken between two looks at the disk, in bytes.
+const roomStep = 1 << 20
+
+func (f *fitting) Read(into []byte) (int, error) {
+	if f.left <= 0 {
+		if !eventlog.HasRoom(f.log) {
+			return 0, files.ErrFull
+		}
+		f.left = roomStep
+	}
+	n, err := f.r.Read(into)
+	f.left -= n
+	return n, err
 }
 
 // storePart stores the one file of a form.
@@ -103,43 +134,8 @@ func (f formReader) Read(b []byte) (int, error) {
 // formError is what became of a form that does not end as it should.
 func formError(err error) error {
 	var late *arrivalError
-	if errors.As(err, &late) {
-		return late
+	if errors.As(err, &late) || errors.Is(err, files.ErrFull) {
+		return err
 	}
 	return invalid("", "the form is malformed or holds no file; send one file as multipart/form-data")
-}
-
-// arriving is a body that must bring something every 30 s, however long it takes.
-type arriving struct {
-	r       io.Reader
-	control *http.ResponseController
-	set     time.Time // when the deadline was last moved
-}
-
-// arrivalError is an error of reading from the client.
-type arrivalError struct{ err error }
-
-func (e *arrivalError) Error() string { return "read body: " + e.err.Error() }
-func (e *arrivalError) Unwrap() error { return e.err }
-
-func (b *arriving) Read(into []byte) (int, error) {
-	if now := time.Now(); now.Sub(b.set) > time.Second {
-		b.set = now
-		_ = b.control.SetReadDeadline(now.Add(patience))
-	}
-	n, err := b.r.Read(into)
-	if err == io.EOF { //nolint:errorlint // the contract of io.Reader
-		_ = b.control.SetReadDeadline(time.Time{}) // storing may take its time
-	} else if err != nil {
-		err = &arrivalError{err} // the deadline stays: the server must not wait for the rest
-	}
-	return n, err
-}
-
-func uploadError(err error) error {
-	var late *arrivalError
-	if errors.As(err, &late) {
-		return bodyError(late.err)
-	}
-	return err
 }
