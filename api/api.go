@@ -14,6 +14,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"runtime"
+	"sync/atomic"
 	"time"
 
 	"daybook/eventlog"
@@ -37,7 +39,7 @@ type Types interface {
 	Prepare(name string, parameters []byte) (prepared []byte, fileIDs []string, fields []task.FieldError, err error)
 }
 
-// Options configure the API. All but the last four must be set.
+// Options configure the API. All but the last five must be set.
 type Options struct {
 	Log       eventlog.Log
 	Views     *projection.Views
@@ -47,13 +49,17 @@ type Options struct {
 	Files     *files.Store
 	Page      fs.FS // the dashboard's files, index.html at its root; read once, by New
 
-	MaxFile int64        // most bytes of an upload; 0 = 2 GiB
-	AnyHost bool         // answer to any Host header; false = loopback names only
-	Version string       // of the program
-	Logger  *slog.Logger // nil = slog.Default()
+	MaxFile    int64        // most bytes of an upload; 0 = 2 GiB
+	MaxStreams int          // most open event streams; 0 = 10,000
+	AnyHost    bool         // answer to any Host header; false = loopback names only
+	Version    string       // of the program
+	Logger     *slog.Logger // nil = slog.Default()
 }
 
-const defaultMaxFile = 2 << 30
+const (
+	defaultMaxFile    = 2 << 30
+	defaultMaxStreams = 10_000
+)
 
 // check lists what is missing.
 func (o *Options) check() error {
@@ -92,6 +98,9 @@ type API struct {
 	bodies  budget // memory for bodies on their way in
 	answers budget // memory for large answers on their way out
 
+	searches   chan struct{} // room for one each that runs
+	streamsNow atomic.Int64  // open event streams
+
 	watchers herald // of the connections of /api/stream
 	readers  herald // of the connections of /api/log/stream
 
@@ -111,6 +120,9 @@ func New(o Options) (*API, error) {
 	if o.MaxFile <= 0 {
 		o.MaxFile = defaultMaxFile
 	}
+	if o.MaxStreams <= 0 {
+		o.MaxStreams = defaultMaxStreams
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -121,6 +133,7 @@ func New(o Options) (*API, error) {
 	a.readers = herald{api: a, least: settle, extra: func() []byte { return nil }, behind: make(chan struct{}, 1), pull: a.pullLog,
 		common: func(after, told int64) (parcel, error) { return a.chunks.since(a, after, told) }}
 	a.bodies.most, a.answers.most = memoryShare(), memoryShare()
+	a.searches = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	a.proof.turn = make(chan struct{}, 1)
 	a.writeTime = streamWriteTime
 	a.names = map[string]string{task.DefaultQueue: task.DefaultQueue}

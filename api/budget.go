@@ -1,10 +1,12 @@
 package api
 
 import (
+	"context"
 	"math"
 	"net/http"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 )
 
 // budget is memory that all requests together may hold for one purpose, in bytes.
@@ -29,8 +31,7 @@ type debt struct {
 	n  int64
 }
 
-// take lets the request hold as much of the budget as n says, until it is answered. What it
-// holds already counts.
+// take lets the request hold n bytes of the budget in all, until it is answered.
 func (p *reply) take(b *budget, n int64) bool {
 	for i := range p.debts {
 		d := &p.debts[i]
@@ -49,6 +50,15 @@ func (p *reply) take(b *budget, n int64) bool {
 		return true
 	}
 	return true // there are as many places as budgets
+}
+
+// takeAnswer lets an answer of n bytes lie in memory until the client has taken it. What a
+// write did is told in any case: it has happened.
+func (p *reply) takeAnswer(n int) error {
+	if n > largeAnswer && p.answers != nil && !p.take(p.answers, int64(n)) && p.reads {
+		return errNoMemory
+	}
+	return nil
 }
 
 // settle gives back what the request holds.
@@ -76,6 +86,25 @@ func memoryShare() int64 {
 		return max(limit/shareOfMemory, leastShare)
 	}
 	return usualShare
+}
+
+// searchPatience is how long a search waits for those before it.
+const searchPatience = 2 * time.Second
+
+// searchTurn waits until the search may run: few do at a time, so that they leave the
+// processors to others. The turn ends with done.
+func (a *API) searchTurn(ctx context.Context) (done func(), err error) {
+	wait := time.NewTimer(searchPatience)
+	defer wait.Stop()
+	select {
+	case a.searches <- struct{}{}:
+		return func() { <-a.searches }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-wait.C:
+		return nil, &problem{Status: http.StatusServiceUnavailable, Kind: "busy", RetryAfter: 2,
+			Detail: "Other searches are on their way. Try again in a moment."}
+	}
 }
 
 var errNoMemory = &problem{Status: http.StatusServiceUnavailable, Kind: "busy", RetryAfter: 1,

@@ -70,6 +70,7 @@ var identity = []string{"identity"}
 
 // serve lets the library serve the connection, and returns when it has ended.
 func (c *connection) serve() {
+	defer c.api.streamsNow.Add(-1)
 	defer c.herald.leave(c)
 	defer c.recover()
 	a := c.api

@@ -243,6 +243,10 @@ func (w *eventWriter) write(ctx context.Context, events []*eventlog.Event) error
 		if err != nil {
 			return err
 		}
+		w.out.beside = 0
+		for _, body := range bodies {
+			w.out.beside += len(body)
+		}
 		for i, body := range bodies {
 			if err := w.event(events[i], body.bytes, body.damaged); err != nil {
 				return err

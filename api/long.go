@@ -16,6 +16,7 @@ type long struct {
 	b      []byte   // what is not yet written
 	shared *[]byte
 	out    *rolling // nil until something was written
+	beside int      // bytes that lie in memory to be written next
 }
 
 // gather is how much of an answer gathers before it is written, in bytes.
@@ -34,8 +35,14 @@ func (l *long) room() error {
 	return l.flush()
 }
 
-// flush writes what has gathered.
+// flush writes what has gathered. When there is no memory for an answer that the client is
+// slow to take, it is refused, or cut if it has begun.
 func (l *long) flush() error {
+	if err := l.p.takeAnswer(len(l.b) + l.beside); err != nil && l.out != nil {
+		panic(http.ErrAbortHandler)
+	} else if err != nil {
+		return err
+	}
 	if l.out == nil {
 		l.p.Header()["Content-Type"] = l.kind
 		l.out = &rolling{ResponseWriter: l.p, control: http.NewResponseController(l.p.ResponseWriter)}

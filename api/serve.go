@@ -21,7 +21,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// message, of which a proxy may have seen the other (RFC 9112, 6.3).
 		w.Header()["Connection"] = closing
 	}
-	p := reply{ResponseWriter: w}
+	p := reply{ResponseWriter: w, reads: r.Method == http.MethodGet, answers: &a.answers}
 	defer a.recover(&p, r)
 	if err := a.guard(r); err != nil {
 		a.refuse(&p, r, err)
@@ -88,7 +88,10 @@ type reply struct {
 	http.ResponseWriter
 	status int    // 0 until the header is written
 	id     string // {id} of the path
-	debts  [2]debt
+
+	reads   bool    // it changes nothing
+	answers *budget // for large answers
+	debts   [2]debt // what it holds
 }
 
 // Unwrap gives http.ResponseController the connection.
@@ -111,6 +114,9 @@ func (p *reply) Write(b []byte) (int, error) {
 
 // send answers 200 with one body of known length.
 func (p *reply) send(contentType []string, body []byte) error {
+	if err := p.takeAnswer(len(body)); err != nil {
+		return err
+	}
 	h := p.Header()
 	h["Content-Type"] = contentType
 	h["Content-Length"] = []string{itoa(int64(len(body)))}

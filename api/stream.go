@@ -112,8 +112,13 @@ func (a *API) serveStream(p *reply, r *http.Request, h *herald, open opening) er
 		p.WriteHeader(http.StatusOK)
 		return nil
 	}
+	if a.streamsNow.Add(1) > int64(a.MaxStreams) {
+		a.streamsNow.Add(-1)
+		return errTooManyStreams
+	}
 	ctx, end := context.WithCancel(a.stopping)
 	if !h.join() {
+		a.streamsNow.Add(-1)
 		end()
 		return context.Canceled
 	}
@@ -134,6 +139,9 @@ func (a *API) serveStream(p *reply, r *http.Request, h *herald, open opening) er
 	}
 	return nil
 }
+
+var errTooManyStreams = &problem{Status: http.StatusServiceUnavailable, Kind: "busy", RetryAfter: 5,
+	Detail: "As many event streams are open as this server keeps. Try again later, or close one that is not needed."}
 
 // message is one message; kind "" is the default kind, "message". data is one line.
 func message(kind string, seq int64, data []byte) *sse.Event {

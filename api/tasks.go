@@ -77,6 +77,9 @@ func (a *API) sendTask(p *reply, r *http.Request, t *task.Task, seq int64) error
 	if err != nil {
 		return err
 	}
+	if err := p.takeAnswer(2 * (len(one.parameters) + len(one.result))); err != nil {
+		return err
+	}
 	p.shows(seq)
 	buffer := borrow()
 	defer giveBack(buffer)
