@@ -245,7 +245,7 @@ func (w *eventWriter) write(ctx context.Context, events []*eventlog.Event) error
 		}
 		w.out.beside = 0
 		for _, body := range bodies {
-			w.out.beside += len(body)
+			w.out.beside += len(body.bytes)
 		}
 		for i, body := range bodies {
 			if err := w.event(events[i], body.bytes, body.damaged); err != nil {
