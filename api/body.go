@@ -45,7 +45,9 @@ func (a *API) readBody(p *reply, r *http.Request, buffer *[]byte, limit int) err
 			b = slices.Grow(b, max(min(max(3*len(b), smallBody/4), most-len(b)), 1))
 		}
 		if len(b) >= paid {
-			paid *= 2
+			for len(b) >= paid {
+				paid *= 2
+			}
 			if !p.take(&a.bodies, int64(bodyCost*min(paid, limit))) {
 				return errNoMemory
 			}

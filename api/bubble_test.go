@@ -188,7 +188,9 @@ func TestABodyThatTricklesIsGivenUp(t *testing.T) {
 				conn := dial()
 				begin := time.Now()
 				fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: %s\r\nContent-Length: 1000000\r\n\r\n", path, coding)
+				ended := make(chan struct{})
 				go func() {
+					defer close(ended)
 					head := []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff} // of gzip, so that it goes on waiting
 					for i := 0; ; i++ {
 						if _, err := conn.Write([]byte{append(head, bytes.Repeat([]byte(" "), 100)...)[i%110]}); err != nil {
@@ -206,6 +208,7 @@ func TestABodyThatTricklesIsGivenUp(t *testing.T) {
 				}
 				_, _ = io.Copy(io.Discard, resp.Body)
 				_ = conn.Close()
+				<-ended
 			}
 		}
 	})
