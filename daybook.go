@@ -276,7 +276,13 @@ func (d *Daybook) Run(ctx context.Context) error {
 		}
 	})
 	beside.Go(func() { d.checkLog(besides) })
+	beside.Go(func() { d.watchFiles(besides) })
 	err = d.scheduler.Run(ctx)
+	if err != nil && errors.Is(d.log.Damage(), eventlog.ErrMoved) {
+		// The end of the process would be the end of the files that it alone has.
+		d.o.Logger.Error("queue has stopped; what it has can be read until the server is stopped", "error", err)
+		<-ctx.Done()
+	}
 	return errors.Join(err, d.views.Err())
 }
 
@@ -292,6 +298,22 @@ func (d *Daybook) beginRun(stop context.CancelFunc) (over chan struct{}, err err
 	}
 	d.stop, d.over = stop, make(chan struct{})
 	return d.over, nil
+}
+
+// watchFiles looks once a second whether the log still lies where it is written.
+func (d *Daybook) watchFiles(ctx context.Context) {
+	every := time.NewTicker(time.Second)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+			if d.log.CheckFiles() != nil {
+				return // it has said so
+			}
+		}
+	}
 }
 
 // checkLog checks the chain of a long log, slowly, beside other work: of a short one it

@@ -1,8 +1,11 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
+
+	"daybook/eventlog"
 )
 
 // health answers GET /api/health, as the clients of old expect it.
@@ -29,6 +32,8 @@ func (a *API) ready(p *reply, _ *http.Request) error {
 		return &problem{Status: http.StatusServiceUnavailable, Kind: kind, RetryAfter: 5, Detail: detail}
 	}
 	switch {
+	case a.moved() != nil:
+		return unready("data-moved", movedDetail)
 	case state.Failed:
 		return unready("outcome-unknown", "The log must be reopened: restart the server.")
 	case state.Draining:
@@ -45,4 +50,17 @@ func (a *API) ready(p *reply, _ *http.Request) error {
 			". Their tasks say which; the rest works. To have them back, restore the data folder from a backup.\n"
 	}
 	return p.send(typeText, []byte(body))
+}
+
+// moved is why nothing can be kept any more, nil while it can: the data folder is not where it
+// was. It wraps eventlog.ErrMoved.
+func (a *API) moved() error {
+	log, ok := a.Log.(interface{ CheckFiles() error })
+	if !ok {
+		return nil
+	}
+	if err := log.CheckFiles(); errors.Is(err, eventlog.ErrMoved) {
+		return err
+	}
+	return nil
 }

@@ -51,6 +51,9 @@ func (a *API) upload(p *reply, r *http.Request) error {
 	if err != nil {
 		return bodyError(err)
 	}
+	if err := a.moved(); err != nil { // else it is kept where nobody will find it
+		return err
+	}
 	answer, err := json.Marshal(info)
 	if err != nil {
 		return err

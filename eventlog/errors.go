@@ -24,6 +24,9 @@ var (
 	ErrErased = errors.New("payload was erased")
 	// ErrDamaged: what was read does not fit its hash, or a seq is missing.
 	ErrDamaged = errors.New("log is damaged")
+	// ErrMoved: the files of the log are not where they were when it was opened. What is
+	// appended to them would be lost with them, so nothing is.
+	ErrMoved = errors.New("files of the log were removed or replaced")
 	// ErrClosed: the log was closed.
 	ErrClosed = errors.New("log is closed")
 )

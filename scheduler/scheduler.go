@@ -311,6 +311,9 @@ func poke(ch chan struct{}) {
 
 // stopError is what a command gets that the loop never answered.
 func (s *Scheduler) stopError() error {
+	if err := s.damage(); err != nil {
+		return readOnly(err)
+	}
 	if s.failed.Load() {
 		return fmt.Errorf("%w: the server has stopped taking writes", eventlog.ErrUnknown)
 	}

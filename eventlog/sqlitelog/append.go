@@ -75,7 +75,7 @@ func (l *Log) ready(ctx context.Context) error {
 	if l.writer == nil {
 		return l.reopen()
 	}
-	return nil
+	return l.checkFiles(lookEvery)
 }
 
 // reopen opens a log for writing that could only be read, once there is room.

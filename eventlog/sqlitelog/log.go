@@ -32,7 +32,8 @@ type Log struct {
 	head    atomic.Pointer[eventlog.Head] // written with syncing held
 	failed  atomic.Pointer[error]
 	checked atomic.Int64          // by Check, up to here
-	damaged atomic.Pointer[error] // set by Condemn
+	damaged atomic.Pointer[error] // set by Condemn and by checkFiles
+	places  places
 
 	syncing sync.Mutex // held while what was written is synced and published; taken before mu
 
@@ -210,6 +211,9 @@ func (l *Log) openForWriting(f found) error {
 	}
 	if err == nil {
 		err = removeLooks(l.dir)
+	}
+	if err == nil {
+		err = l.places.note(l.dir)
 	}
 	if err != nil {
 		return errors.Join(err, l.pool.pause(), w.close())

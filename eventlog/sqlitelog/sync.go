@@ -49,8 +49,17 @@ func (l *Log) publish(batches [][]*eventlog.Event, head eventlog.Head) error {
 	if err := l.writer.sync(); err != nil {
 		return doubt{fmt.Errorf("sync the WAL: %w", err)}
 	}
+	first := l.sidecar.file == nil
 	if err := l.sidecar.write(witness{l.id, head.Seq, head.Hash, l.epoch}); err != nil {
 		return doubt{fmt.Errorf("write %s: %w", sidecarName, err)}
+	}
+	if first {
+		if err := l.places.noteSidecar(l.dir); err != nil {
+			return doubt{err}
+		}
+	}
+	if err := l.places.check(0); err != nil { // else it is on a disk where nobody will find it
+		return doubt{l.checkFiles(0)}
 	}
 	l.loss.Store(nil)
 	for _, batch := range batches {
