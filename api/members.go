@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 )
 
 // members goes through the members of a JSON object that task.CanonicalJSON has passed:
@@ -109,55 +108,6 @@ func unquote(quoted []byte) string {
 	var s string
 	_ = json.Unmarshal(quoted, &s) // it is canonical
 	return s
-}
-
-// appendSorted appends a canonical value with the keys of all its objects in order, so
-// that two requests which say the same have the same bytes. without names a key of the
-// outermost object that is left out.
-func appendSorted(dst, value []byte, without string) []byte {
-	if m, ok := membersOf(value); ok {
-		return appendSortedObject(dst, m, without)
-	}
-	it, ok := itemsOf(value)
-	if !ok {
-		return append(dst, value...)
-	}
-	dst = append(dst, '[')
-	for first := true; ; first = false {
-		item, ok := it.next()
-		if !ok {
-			return append(dst, ']')
-		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		dst = appendSorted(dst, item, "")
-	}
-}
-
-func appendSortedObject(dst []byte, m members, without string) []byte {
-	type member struct{ key, value []byte }
-	var all []member
-	for {
-		key, value, ok := m.next()
-		if !ok {
-			break
-		}
-		if without == "" || string(key) != without {
-			all = append(all, member{key, value})
-		}
-	}
-	slices.SortFunc(all, func(a, b member) int { return bytes.Compare(a.key, b.key) })
-	dst = append(dst, '{')
-	for i, one := range all {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendText(dst, string(one.key))
-		dst = append(dst, ':')
-		dst = appendSorted(dst, one.value, "")
-	}
-	return append(dst, '}')
 }
 
 // pointerTo finds a string in a canonical value and returns the JSON pointer to it.

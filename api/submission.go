@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"math"
 	"strconv"
 	"time"
@@ -47,7 +46,7 @@ func (s *submission) parse(body []byte, headerKey string) []task.FieldError {
 	}
 	s.parameters(parameters)
 	if s.into.IdempotencyKey != "" {
-		s.into.RequestHash = requestHash(body)
+		s.into.RequestHash, s.into.SpellingHash = requestHash(body), spellingHash(body)
 	}
 	if s.bad != nil {
 		s.rest()
@@ -193,15 +192,6 @@ func (s *submission) wrong(pointer, detail string) {
 
 func (s *submission) unknown(key []byte) {
 	s.wrong("/"+escapePointer(string(key)), "is not a field of this request")
-}
-
-// requestHash is SHA-256 of what the client asked for: its own fields, keys in order,
-// without the key itself, before any default.
-func requestHash(body []byte) [32]byte {
-	buffer := borrow()
-	defer giveBack(buffer)
-	*buffer = appendSorted(*buffer, body, "idempotency_key")
-	return sha256.Sum256(*buffer)
 }
 
 func isNull(value []byte) bool { return value[0] == 'n' }

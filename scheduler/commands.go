@@ -135,7 +135,7 @@ func (t *turn) replay(b *batch, i int) error {
 		b.keys[c.IdempotencyKey] = i
 		return nil
 	}
-	if hash != c.RequestHash {
+	if hash != c.RequestHash && hash != c.SpellingHash {
 		return &task.Refusal{Kind: task.ErrKeyReused, Detail: "use another key, or send the same request again"}
 	}
 	return nil

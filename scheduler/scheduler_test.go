@@ -327,3 +327,24 @@ func TestTheLogTellsTheLifeOfTheServer(t *testing.T) {
 		}
 	})
 }
+
+// A task of an earlier version has the hash of the request as it was spelled: the same
+// request again must still find it.
+func TestAKeyOfAnEarlierVersionIsReplayed(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		b := open(t, log, Options{})
+		spelled, normal := [32]byte{1}, [32]byte{2}
+		first := b.submit(task.Submit{Type: "A", IdempotencyKey: "k", RequestHash: spelled})
+		again, err := b.s.Submit(t.Context(), "anonymous", []task.Submit{{Type: "A", IdempotencyKey: "k", RequestHash: normal, SpellingHash: spelled}})
+		if err != nil || !again[0].Replayed || again[0].Task.ID != first.ID {
+			t.Errorf("%+v, %v", again, err)
+		}
+		_, err = b.s.Submit(t.Context(), "anonymous", []task.Submit{{Type: "A", IdempotencyKey: "k", RequestHash: normal}})
+		if !errors.Is(err, task.ErrKeyReused) {
+			t.Errorf("another request: %v", err)
+		}
+		if err := b.stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -23,6 +23,7 @@ type Submit struct {
 	Tags           []string  // at most 20, each 1 … 64 characters
 	IdempotencyKey string    // "" = none, at most 255 bytes
 	RequestHash    [32]byte  // of the canonical request; needed with a key
+	SpellingHash   [32]byte  // of the request as it was spelled, which earlier versions wrote as its hash
 	Files          []string  // ids of files that Parameters name
 	Parameters     []byte    // canonical JSON object with defaults in it
 }
