@@ -30,7 +30,7 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/api": {
 		code: []string{"daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/task", "daybook/files",
-			mux, sse, ulid, prometheus},
+			mux, sse, ulid, prometheus, compress},
 		tests: []string{"daybook/api", "daybook/handler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", openapi, goleak, cmp},
 	},
 	"daybook/scheduler": {
@@ -101,6 +101,7 @@ const (
 	cdproto     = "github.com/chromedp/cdproto"
 	chromedp    = "github.com/chromedp/chromedp"
 	cmp         = "github.com/google/go-cmp"
+	compress    = "github.com/klauspost/compress"
 	goleak      = "go.uber.org/goleak"
 	hdr         = "github.com/HdrHistogram/hdrhistogram-go"
 	hyperloglog = "github.com/axiomhq/hyperloglog"

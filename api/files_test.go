@@ -88,25 +88,6 @@ func TestTheLimitOfAnUploadHoldsWithoutALengthToo(t *testing.T) {
 	h.want("POST", "/api/files", body, "Content-Type: "+kind)
 }
 
-func TestThePageIsServedUnderItsPolicy(t *testing.T) {
-	h := open(t, nil)
-	for path, kind := range map[string]string{
-		"/": "text/html; charset=utf-8", "/app/main.js": "text/javascript; charset=utf-8",
-		"/docs": "text/html; charset=utf-8", "/docs/": "text/html; charset=utf-8", "/docs/docs.js": "text/javascript; charset=utf-8",
-	} {
-		a := h.want("GET", path, "")
-		if a.header.Get("Content-Type") != kind || a.header.Get("Content-Security-Policy") != contentPolicy {
-			t.Error(path, a.header)
-		}
-		if again := h.do("GET", path, "", "If-None-Match: "+a.header.Get("Etag")); again.status != 304 {
-			t.Error(path, again.status)
-		}
-	}
-	if strings.Contains(h.want("GET", "/docs", "").body, "<style") {
-		t.Error("the reference has a style that its policy forbids")
-	}
-}
-
 func TestTaskTypesAreAsRegistered(t *testing.T) {
 	h := open(t, nil)
 	var got []map[string]json.RawMessage

@@ -143,8 +143,12 @@ func (l *logged) String() string {
 }
 
 var testPage = fstest.MapFS{
-	"index.html":    {Data: []byte("<!doctype html><title>Daybook</title>")},
-	"app/main.js":   {Data: []byte("export {}\n")},
+	"index.html": {Data: []byte("<!doctype html>\n<title>Daybook</title>\n<link rel=\"stylesheet\" href=\"a.css\">\n" +
+		"<link rel=\"stylesheet\" href=\"app/b.css\">\n<script type=\"module\" src=\"app/main.js\"></script>\n<a href=\"docs\">API</a>\n")},
+	"app/main.js": {Data: []byte("import { a } from \"./part.js\";\n// " + strings.Repeat("x", 2000) + "\nconst later = () => import(\"./later.js\");\n")},
+	"app/part.js": {Data: []byte("/** @import { T } from \"./types.js\" */\nexport {\n  b,\n} from \"../c.js\";\n")},
+	"c.js":        {Data: []byte("export const b = 1;\n")}, "app/later.js": {Data: []byte("export {};\n")}, "app/types.js": {Data: []byte("export {};\n")},
+	"a.css": {Data: []byte("a {}")}, "app/b.css": {Data: []byte("b {}")},
 	"README.hidden": {Data: []byte("not served")},
 }
 

@@ -8,9 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 )
 
 // contentPolicy is what the pages may do: run what this server serves, and nothing else.
@@ -31,49 +36,165 @@ var pageTypes = map[string]string{
 	".json": "application/json", ".webmanifest": "application/manifest+json", ".txt": "text/plain; charset=utf-8",
 }
 
-// page registers the dashboard: / is index.html, every other file has its own path.
+// folder is the address of the page's files: one that names their content, so that they can
+// be kept for ever and a newer program's are others. They name each other by relative
+// paths.
+const folder = "static/"
+
+// page registers the dashboard and the reference: / and /docs are HTML, all that they are
+// made of lies in the folder.
 func (a *API) page() error {
-	var whole bool
-	err := fs.WalkDir(a.Page, ".", func(name string, entry fs.DirEntry, err error) error {
-		kind, known := pageTypes[path.Ext(name)]
-		if err != nil || entry.IsDir() || !known {
-			return err
+	parts, err := a.pageParts()
+	if err != nil {
+		return err
+	}
+	index, whole := parts["index.html"]
+	if !whole {
+		return errors.New("the page has no index.html")
+	}
+	index = preload(oneSheet(index, parts), parts)
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		fmt.Fprintf(sum, "%s %d\n%s", name, len(parts[name]), parts[name])
+	}
+	version := hex.EncodeToString(sum.Sum(nil)[:8])
+	base := folder + version + "/"
+	served := map[string]endpoint{}
+	for name, body := range parts {
+		if path.Ext(name) != ".html" {
+			served[version+"/"+name] = asset(pageTypes[path.Ext(name)], forEver, body)
 		}
-		body, err := fs.ReadFile(a.Page, name)
+	}
+	a.handle("/", methods{"GET": asset(pageTypes[".html"], always, pointInto(index, parts, base))})
+	docs := pointInto(parts["docs/index.html"], parts, base)
+	plain, slashed := asset(pageTypes[".html"], always, docs), asset(pageTypes[".html"], always, oneUp(docs))
+	a.handle("/docs", methods{"GET": func(a *API, p *reply, r *http.Request) error {
+		if strings.HasSuffix(r.URL.Path, "/") { // the browser counts relative addresses from here
+			return slashed(a, p, r)
+		}
+		return plain(a, p, r)
+	}})
+	a.handle("/"+folder+"{id:.+}", methods{"GET": func(a *API, p *reply, r *http.Request) error {
+		if serve := served[p.id]; serve != nil {
+			return serve(a, p, r)
+		}
+		return notFound("There is no such file in this version of the page. Load the page again.")
+	}})
+	if icon, ok := parts["favicon.svg"]; ok {
+		a.handle("/favicon.svg", methods{"GET": asset(pageTypes[".svg"], always, icon)})
+	}
+	return nil
+}
+
+// pageParts reads the files of the dashboard, and those of the reference under docs/.
+func (a *API) pageParts() (map[string][]byte, error) {
+	parts := map[string][]byte{}
+	for prefix, files := range map[string]fs.FS{"": a.Page, "docs/": reference} {
+		err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+			if _, known := pageTypes[path.Ext(name)]; err != nil || entry.IsDir() || !known {
+				return err
+			}
+			body, err := fs.ReadFile(files, name)
+			if err != nil {
+				return fmt.Errorf("read %s of the page: %w", name, err)
+			}
+			parts[prefix+strings.TrimPrefix(name, prefix)] = body
+			return nil
+		})
 		if err != nil {
-			return fmt.Errorf("read %s of the page: %w", name, err)
+			return nil, err
 		}
-		if name == "index.html" {
-			a.handle("/", methods{"GET": asset(kind, body)})
-			whole = true
+	}
+	return parts, nil
+}
+
+var sheet = regexp.MustCompile(`\s*<link rel="stylesheet" href="([^"]+)">`)
+
+// oneSheet makes one style sheet of those that a page names, in their order.
+func oneSheet(html []byte, parts map[string][]byte) []byte {
+	const name = "css/page.css"
+	var all []byte
+	for _, found := range sheet.FindAllSubmatch(html, -1) {
+		all = append(append(all, parts[string(found[1])]...), '\n')
+		delete(parts, string(found[1]))
+	}
+	if all == nil {
+		return html
+	}
+	parts[name] = all
+	first := true
+	return sheet.ReplaceAllFunc(html, func([]byte) []byte {
+		if !first {
+			return nil
 		}
-		a.handle("/"+literal(name), methods{"GET": asset(kind, body)})
-		return nil
+		first = false
+		return []byte("\n  <link rel=\"stylesheet\" href=\"" + name + "\">")
 	})
-	if err == nil && !whole {
-		err = errors.New("the page has no index.html")
-	}
-	return err
 }
 
-// literal keeps the router from reading a file's name as a pattern.
-func literal(name string) string { return strings.NewReplacer("{", "", "}", "").Replace(name) }
+var (
+	entry    = regexp.MustCompile(`\s*<script type="module" src="([^"]+)"></script>`)
+	imported = regexp.MustCompile(`(?m)^(?:import|export)\b[^;"]*"(\.[^"]+)";`)
+)
 
-// docs registers the API reference, a page over /openapi.json.
-func (a *API) docs() {
-	for name, at := range map[string]string{"index.html": "/docs", "docs.js": "/docs/docs.js", "docs.css": "/docs/docs.css"} {
-		body, err := reference.ReadFile("docs/" + name)
-		if err != nil {
-			panic("api: the reference lacks " + name) // the embed directive names the folder
+// preload names in a page all modules that its script imports, directly or not, so that the
+// browser fetches them at once and not as it comes upon them. What a module imports when it
+// is needed is left for then.
+func preload(html []byte, parts map[string][]byte) []byte {
+	return entry.ReplaceAllFunc(html, func(script []byte) []byte {
+		first := string(entry.FindSubmatch(script)[1])
+		all := []string{first}
+		for i := 0; i < len(all); i++ {
+			for _, found := range imported.FindAllSubmatch(parts[all[i]], -1) {
+				name := path.Join(path.Dir(all[i]), string(found[1]))
+				if _, ok := parts[name]; ok && !slices.Contains(all, name) {
+					all = append(all, name)
+				}
+			}
 		}
-		a.handle(at, methods{"GET": asset(pageTypes[path.Ext(name)], body)})
-	}
+		var out []byte
+		for _, name := range all[1:] {
+			out = fmt.Appendf(out, "\n  <link rel=\"modulepreload\" href=\"%s\">", name)
+		}
+		return append(out, script...)
+	})
 }
 
-// asset serves bytes that do not change while the program runs.
-func asset(kind string, body []byte) endpoint {
+// link is a relative address in HTML.
+var link = regexp.MustCompile(` (href|src)="([^"#:?]+)"`)
+
+// pointInto makes the links of a page to its parts point into the folder. They stay
+// relative: a proxy may serve all of this under a path.
+func pointInto(html []byte, parts map[string][]byte, base string) []byte {
+	return link.ReplaceAllFunc(html, func(found []byte) []byte {
+		at := link.FindSubmatch(found)
+		if _, ok := parts[string(at[2])]; !ok {
+			return found
+		}
+		return fmt.Appendf(nil, ` %s="%s%s"`, at[1], base, at[2])
+	})
+}
+
+// oneUp makes the relative links of a page right for an address with a slash at its end.
+func oneUp(html []byte) []byte { return link.ReplaceAll(html, []byte(` $1="../$2"`)) }
+
+// caching is what a browser may do with an asset.
+type caching string
+
+const (
+	always  caching = "no-cache" // look whether it changed
+	forEver caching = "public, max-age=31536000, immutable"
+)
+
+// asset serves bytes that do not change while the program runs, compressed once for each
+// way to do it.
+func asset(kind string, keep caching, body []byte) endpoint {
 	sum := sha256.Sum256(body)
-	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
+	tag := hex.EncodeToString(sum[:12])
+	packed := map[encoding]func() []byte{
+		gzipped: sync.OnceValue(func() []byte { return pack(gzipped, body) }),
+		zstded:  sync.OnceValue(func() []byte { return pack(zstded, body) }),
+	}
 	return func(_ *API, p *reply, r *http.Request) error {
 		h := p.Header()
 		h.Set("Content-Type", kind)
@@ -82,8 +203,20 @@ func asset(kind string, body []byte) endpoint {
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cache-Control", "no-cache")
-		h.Set("ETag", tag)
-		return serveContent(p, r, bytes.NewReader(body))
+		h.Set("Cache-Control", string(keep))
+		h.Add("Vary", "Accept-Encoding")
+		e := unpacked
+		if r.Header["Range"] == nil && len(body) >= leastCompressed { // ranges are of the file as it is
+			e = acceptedEncoding(p.accepts)
+		}
+		if e == unpacked {
+			h.Set("ETag", `"`+tag+`"`)
+			return serveContent(p, r, bytes.NewReader(body))
+		}
+		small := packed[e]()
+		h.Set("ETag", `"`+tag+"-"+string(e)+`"`)
+		h.Set("Content-Encoding", string(e))
+		h.Set("Content-Length", strconv.Itoa(len(small)))
+		return serveContent(p, r, bytes.NewReader(small))
 	}
 }

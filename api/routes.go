@@ -43,8 +43,7 @@ func (a *API) routes() error {
 	a.handle("/healthz", methods{"GET": (*API).alive})
 	a.handle("/readyz", methods{"GET": (*API).ready})
 	a.handle("/metrics", methods{"GET": (*API).scrape})
-	a.handle("/openapi.json", methods{"GET": asset("application/json", openAPI)})
-	a.docs()
+	a.handle("/openapi.json", methods{"GET": asset("application/json", always, openAPI)})
 	return a.page()
 }
 

@@ -21,7 +21,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// message, of which a proxy may have seen the other (RFC 9112, 6.3).
 		w.Header()["Connection"] = closing
 	}
-	p := reply{ResponseWriter: w, reads: r.Method == http.MethodGet, answers: &a.answers}
+	p := reply{ResponseWriter: w, reads: r.Method == http.MethodGet, answers: &a.answers, accepts: r.Header["Accept-Encoding"]}
 	defer a.recover(&p, r)
 	if err := a.guard(r); err != nil {
 		a.refuse(&p, r, err)
@@ -38,6 +38,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := at.answer(a, &p, r); err != nil {
 		a.refuse(&p, r, err)
 	}
+	p.finish()
 	at.times.observe(p.status, time.Since(start))
 }
 
@@ -92,6 +93,10 @@ type reply struct {
 	reads   bool    // it changes nothing
 	answers *budget // for large answers
 	debts   [2]debt // what it holds
+
+	accepts  []string   // Accept-Encoding of the request
+	packed   compressor // of the answer, while it is written; nil = it goes as it is
+	encoding encoding
 }
 
 // Unwrap gives http.ResponseController the connection.
@@ -101,13 +106,17 @@ func (p *reply) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 func (p *reply) WriteHeader(status int) {
 	if p.status == 0 {
 		p.status = status
+		p.compress(status)
 	}
 	p.ResponseWriter.WriteHeader(status)
 }
 
 func (p *reply) Write(b []byte) (int, error) {
 	if p.status == 0 {
-		p.status = http.StatusOK
+		p.WriteHeader(http.StatusOK)
+	}
+	if p.packed != nil {
+		return p.packed.Write(b)
 	}
 	return p.ResponseWriter.Write(b)
 }

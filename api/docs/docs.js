@@ -1,4 +1,4 @@
-// Draws /openapi.json. Text goes in as text: nothing here is read as HTML.
+// Draws openapi.json. Text goes in as text: nothing here is read as HTML.
 
 /**
  * @param {string} name
@@ -157,7 +157,7 @@ function show() {
 }
 
 try {
-  const res = await fetch("/openapi.json");
+  const res = await fetch(new URL("../../../openapi.json", import.meta.url));
   draw(await res.json());
   show();
 } catch {
