@@ -5,9 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 
 	"daybook/eventlog"
 	"daybook/eventlog/sqlitelog"
+	"daybook/files"
 )
 
 // Proof says whether a log is as it was written.
@@ -17,14 +20,42 @@ type Proof struct {
 	Hash     string // of that event, in hex: it stands for all before it
 	Payloads int64  // that fit their hash
 	Erased   int64  // that were erased by request
-	Damage   string // what is wrong; "" = nothing
+	Damage   string // what is wrong with the log; "" = nothing
+
+	Files        int64        // that fit their hash, and so their id
+	DamagedFiles []files.Info // that do not
 }
 
 // Verify reads the whole log in a data folder that no server has open, recomputes its
-// chain, looks at every payload, and compares the end with what was acknowledged. It
-// changes nothing. A log that is damaged is no error: see Proof.Damage. Errors:
-// sqlitelog.ErrLocked, os.ErrNotExist, ctx's. progress, if not nil, is called now and then.
-func Verify(ctx context.Context, data string, progress func(done, head int64)) (Proof, error) {
+// chain, looks at every payload, compares the end with what was acknowledged, and reads every
+// file. It changes nothing. Damage is no error: see Proof. Errors: sqlitelog.ErrLocked,
+// os.ErrNotExist, ctx's. progress, if not nil, is called now and then, first with events
+// ("events"), then with bytes of files ("bytes").
+func Verify(ctx context.Context, data string, progress func(what string, done, total int64)) (Proof, error) {
+	if progress == nil {
+		progress = func(string, int64, int64) {}
+	}
+	p, err := verifyLog(ctx, data, func(done, head int64) { progress("events", done, head) })
+	if err != nil {
+		return p, err
+	}
+	p.Files, p.DamagedFiles, err = verifyFiles(ctx, data, func(done, total int64) { progress("bytes", done, total) })
+	return p, err
+}
+
+func verifyFiles(ctx context.Context, data string, progress func(done, total int64)) (int64, []files.Info, error) {
+	store, err := files.OpenReadOnly(filepath.Join(data, "files"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil, nil
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	audit, err := store.Verify(ctx, progress)
+	return audit.Files, audit.Damaged, errors.Join(err, store.Close())
+}
+
+func verifyLog(ctx context.Context, data string, progress func(done, head int64)) (Proof, error) {
 	log, err := sqlitelog.OpenReadOnly(ctx, data)
 	if errors.Is(err, eventlog.ErrDamaged) {
 		return Proof{Damage: err.Error()}, nil
@@ -34,9 +65,7 @@ func Verify(ctx context.Context, data string, progress func(done, head int64)) (
 	}
 	head := log.Head().Seq
 	audit, err := eventlog.Verify(ctx, log, head, func(done int64) {
-		if progress != nil {
-			progress(done, head)
-		}
+		progress(done, head)
 	})
 	p := Proof{LogID: log.ID(), Events: audit.Seq, Hash: hex.EncodeToString(audit.Hash[:]), Payloads: audit.Payloads, Erased: audit.Erased}
 	switch loss := log.Loss(); {

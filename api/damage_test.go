@@ -1,14 +1,21 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"daybook/eventlog"
 	"daybook/eventlog/eventlogtest"
+	"daybook/eventlog/sqlitelog"
+	"daybook/files"
 )
 
 // spoilt is a log of which some payloads do not fit their hash.
@@ -109,4 +116,118 @@ func TestATaskWhoseParametersAreDamagedFailsForGood(t *testing.T) {
 	}
 	id := h.submit(`{"task_type":"ECHO"}`)
 	h.until(id, "SUCCESS")
+}
+
+// flip changes a bit of a file below dir, in place: at the last place where it holds text.
+func flip(t *testing.T, dir, path, text string) {
+	t.Helper()
+	path = filepath.Join(dir, path)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.LastIndex(b, []byte(text))
+	if at < 0 {
+		t.Fatalf("there is no %q in %s", text, path)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteAt([]byte{b[at] ^ 1}, int64(at))
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// withFiles has a server keep its files in dir.
+func withFiles(t *testing.T, dir string) func(*Options) {
+	store, err := files.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	return func(o *Options) { o.Files, o.MaxFile = store, 64<<20 }
+}
+
+func TestADamagedFileIsRefusedByNameUntilItIsUploadedAgain(t *testing.T) {
+	dir := t.TempDir()
+	h := open(t, nil, withFiles(t, dir))
+	body := strings.Repeat("some,row,of,a,table\n", 40_000) + "the,last,of,the,rows\n"
+	id := h.want("POST", "/api/files?name=a.csv", body).object(t)["id"].(string)
+	flip(t, dir, id[:2]+"/"+id[2:], "last")
+	for _, headers := range [][]string{nil, {"Range: bytes=0-3"}, {"Range: bytes=-9"}} {
+		a := h.do("GET", "/api/files/"+id, "", headers...)
+		if a.status != 500 || !strings.Contains(a.body, "/docs#file-damaged") || a.header.Get("Etag") != "" {
+			t.Errorf("%v: %d %.300s", headers, a.status, a.body)
+		}
+	}
+	if v := h.want("GET", "/api/log/verify", "").object(t); v["ok"] != false || !strings.Contains(fmt.Sprint(v["damaged_files"]), id) || v["files"] != 0.0 {
+		t.Errorf("verify: %v", v)
+	}
+	h.want("POST", "/api/files?name=b.csv", body)
+	if a := h.want("GET", "/api/files/"+id, ""); a.body != body {
+		t.Error("it is not mended")
+	}
+	if v := h.want("GET", "/api/log/verify", "").object(t); v["ok"] != true || v["files"] != 1.0 {
+		t.Errorf("verify: %v", v)
+	}
+	if err := os.Truncate(filepath.Join(dir, id[:2], id[2:]), 0); err != nil {
+		t.Fatal(err)
+	}
+	if a := h.do("GET", "/api/files/"+id, ""); a.status != 500 {
+		t.Errorf("emptied: %d", a.status)
+	}
+	a := h.do("POST", "/api/tasks/submit", `{"task_type":"ECHO","parameters":{"file":"`+id+`"}}`)
+	if a.status != 400 || !strings.Contains(a.body, "damaged; upload it again") {
+		t.Errorf("submit: %d %s", a.status, a.body)
+	}
+}
+
+// A file that is too long to be read before the answer is cut where it is damaged.
+func TestAnAnswerIsCutWhereALongFileIsDamaged(t *testing.T) {
+	dir := t.TempDir()
+	h := open(t, nil, withFiles(t, dir))
+	body := strings.Repeat("0123456789abcdef", (checkedFirst+1<<20)/16) + "END"
+	id := h.want("POST", "/api/files?name=long", body).object(t)["id"].(string)
+	flip(t, dir, id[:2]+"/"+id[2:], "END")
+	resp, err := h.client.Get(h.url + "/api/files/" + id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err == nil || len(got) == 0 || !strings.HasPrefix(body, string(got)) {
+		t.Errorf("%d of %d bytes, %v", len(got), len(body), err)
+	}
+	if a := h.do("GET", "/api/files/"+id, "", "Range: bytes=0-15"); a.status != 206 || a.body != body[:16] {
+		t.Errorf("a part that is whole: %d", a.status)
+	}
+}
+
+// The pages that SQLite has in memory are not the proof of what is on disk.
+func TestAVerificationReadsTheDiskEachTime(t *testing.T) {
+	dir := t.TempDir()
+	log, err := sqlitelog.Open(t.Context(), sqlitelog.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	h := open(t, log)
+	id := h.submit(`{"task_type":"ECHO","parameters":{"note":"needle"}}`)
+	h.until(id, "SUCCESS")
+	for range 8 { // until each connection has all pages in memory
+		if v := h.want("GET", "/api/log/verify", "").object(t); v["ok"] != true {
+			t.Fatalf("before: %v", v)
+		}
+	}
+	flip(t, dir, "log-00000000000000000001.db-wal", "needle")
+	v := h.want("GET", "/api/log/verify", "").object(t)
+	if v["ok"] != false || !strings.Contains(fmt.Sprint(v["detail"]), "does not fit its hash") {
+		t.Errorf("after: %v", v)
+	}
+	flip(t, dir, "log-00000000000000000001.db-wal", "oeedle") // back: 'n' and 'o' differ in that bit
+	if v := h.want("GET", "/api/log/verify", "").object(t); v["ok"] != true {
+		t.Errorf("mended: %v", v)
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"mime"
 	"net/http"
 	"time"
+
+	"daybook/files"
 )
 
 // inline are the types that a browser may show; all others are saved.
@@ -15,6 +17,10 @@ var inline = map[string]bool{"image/png": true, "image/jpeg": true, "image/gif":
 // harmlessTypes are those that no browser runs.
 var harmlessTypes = map[string]bool{"text/csv": true, "text/tab-separated-values": true, "text/plain": true,
 	"application/json": true, "application/zip": true, "application/gzip": true, "image/bmp": true, "image/tiff": true}
+
+// checkedFirst is up to how many bytes a file is checked before the answer begins. A longer
+// one is checked as it is sent, and the connection is cut where it is damaged.
+const checkedFirst = 16 << 20
 
 // download answers GET /api/files/{id}, ranges too. What was uploaded is never run: not
 // as a page, not as a script, not as a style.
@@ -27,6 +33,11 @@ func (a *API) download(p *reply, r *http.Request) error {
 		return err
 	}
 	defer file.Close()
+	if info.Size <= checkedFirst {
+		if err := a.Files.Check(r.Context(), info.ID); err != nil {
+			return err
+		}
+	}
 	kind, disposition, err := howToServe(file, info.ContentType)
 	if err != nil {
 		return err
@@ -38,7 +49,27 @@ func (a *API) download(p *reply, r *http.Request) error {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", "private, max-age=31536000, immutable")
 	h.Set("ETag", `"`+info.ID+`"`)
-	return serveContent(p, r, file)
+	content := &noted{ReadSeeker: file}
+	err = serveContent(p, r, content)
+	if errors.Is(content.err, files.ErrDamaged) {
+		a.Logger.Error("answer was cut", "file", info.ID, "error", content.err)
+		panic(http.ErrAbortHandler) // a cut answer must not look whole
+	}
+	return err
+}
+
+// noted keeps the error of reading, which net/http does not tell.
+type noted struct {
+	io.ReadSeeker
+	err error
+}
+
+func (n *noted) Read(b []byte) (int, error) {
+	read, err := n.ReadSeeker.Read(b)
+	if err != nil && err != io.EOF { //nolint:errorlint // the contract of io.Reader
+		n.err = err
+	}
+	return read, err
 }
 
 // howToServe decides by the first bytes, not by what the uploader said, whether it is a

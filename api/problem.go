@@ -71,6 +71,7 @@ var answers = []struct {
 	{eventlog.ErrNotFound, problem{Status: 404, Kind: kindNotFound, Detail: "The log has no such event."}},
 	{files.ErrNotFound, problem{Status: 404, Kind: kindNotFound, Detail: "There is no file with that id. Upload it with POST /api/files."}},
 	{files.ErrTooLarge, problem{Status: 413, Kind: "too-large", Detail: "The file is larger than this server takes. Send a smaller one, or raise the limit of the server."}},
+	{files.ErrDamaged, problem{Status: 500, Kind: "file-damaged", Detail: "The file is no longer as it was uploaded, so it is not given out. Upload it again: the same bytes get the same id."}},
 	{files.ErrFull, problem{Status: 503, Kind: "disk-full", RetryAfter: 30, Detail: "There is no room for the file. Try again when the disk has room."}},
 	{task.ErrKeyReused, problem{Status: 409, Kind: "key-reused", Detail: "The idempotency key was used for another request. Use a new key, or send the same request."}},
 	{task.ErrStale, problem{Status: 409, Kind: "stale-attempt", Detail: "The attempt no longer holds the task. Stop it."}},

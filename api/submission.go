@@ -2,10 +2,12 @@ package api
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"strconv"
 	"time"
 
+	"daybook/files"
 	"daybook/task"
 )
 
@@ -150,7 +152,11 @@ func (s *submission) parameters(value []byte) {
 	for _, id := range fileIDs {
 		if _, err := s.api.Files.Stat(id); err != nil {
 			at, _ := pointerTo(value, id)
-			s.wrong("/parameters"+at, "there is no file with that id; upload it first with POST /api/files")
+			detail := "there is no file with that id; upload it first with POST /api/files"
+			if errors.Is(err, files.ErrDamaged) {
+				detail = "the file is damaged; upload it again with POST /api/files"
+			}
+			s.wrong("/parameters"+at, detail)
 		}
 	}
 }

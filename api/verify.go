@@ -5,21 +5,25 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"daybook/eventlog"
+	"daybook/files"
 )
 
 // proof is the last answer of /api/log/verify. turn lets one verification run at a time
 // and guards the rest.
 type proof struct {
-	turn chan struct{}
-	head eventlog.Head
-	body []byte // nil = none yet
+	turn  chan struct{}
+	began time.Time
+	head  int64
+	body  []byte
 }
 
 // verify answers GET /api/log/verify: it recomputes every hash, from the first event to
-// the head, and looks at every payload. The answer is kept until the head moves.
+// the head, and looks at every payload and every file. It reads the disk each time; those
+// who asked before a verification began share its answer.
 func (a *API) verify(p *reply, r *http.Request) error {
 	if err := noQuery(r); err != nil {
 		return err
@@ -27,46 +31,62 @@ func (a *API) verify(p *reply, r *http.Request) error {
 	ctx, cancel := a.waiting(r)
 	defer cancel()
 	_ = http.NewResponseController(p.ResponseWriter).SetReadDeadline(time.Time{})
+	asked := time.Now()
 	select {
 	case a.proof.turn <- struct{}{}:
 		defer func() { <-a.proof.turn }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	head := a.Log.Head()
-	if a.proof.body == nil || a.proof.head != head {
+	if !a.proof.began.After(asked) {
+		began, head := time.Now(), a.Log.Head().Seq
 		var c check
-		if err := c.run(ctx, a.Log, head.Seq); err != nil {
+		if err := c.run(ctx, a, head); err != nil {
 			return err
 		}
-		a.proof.head, a.proof.body = head, c.encode(a.Log.ID(), time.Now())
 		if !c.ok() {
-			a.proof.head = eventlog.Head{Seq: -1} // a damage is looked at afresh each time
-			a.Logger.Error("log is damaged", "after", c.Seq, "what", c.damage)
+			a.Logger.Error("there is damage", "whole_up_to", c.Seq, "what", c.damage)
 		}
+		a.proof.began, a.proof.head, a.proof.body = began, head, c.encode(a.Log.ID(), time.Now())
 	}
-	p.shows(head.Seq)
+	p.shows(a.proof.head)
 	return p.send(typeJSON, a.proof.body)
 }
 
 // check is one verification.
 type check struct {
 	eventlog.Audit
-	damage string // what is wrong after Audit.Seq; "" = nothing
+	files  files.Audit
+	damage string // what is wrong; "" = nothing
 }
 
 func (c *check) ok() bool { return c.damage == "" }
 
-func (c *check) run(ctx context.Context, log eventlog.Log, head int64) (err error) {
-	c.Audit, err = eventlog.Verify(ctx, log, head, nil)
+func (c *check) run(ctx context.Context, a *API, head int64) (err error) {
+	if log, ok := a.Log.(interface{ Refresh(context.Context) error }); ok {
+		if err := log.Refresh(ctx); err != nil {
+			return err
+		}
+	}
+	c.Audit, err = eventlog.Verify(ctx, a.Log, head, nil)
 	switch {
 	case errors.Is(err, eventlog.ErrDamaged):
 		c.damage = "the event or payload at seq " + itoa(c.Seq+1) + " does not fit its hash, or is missing"
-		return nil
-	case err == nil && c.Seq < head:
+	case err != nil:
+		return err
+	case c.Seq < head:
 		c.damage = "the log ends before its head"
 	}
-	return err
+	if c.files, err = a.Files.Verify(ctx, nil); err != nil {
+		return err
+	}
+	if n := len(c.files.Damaged); n > 0 {
+		if c.damage != "" {
+			c.damage += "; "
+		}
+		c.damage += "files that do not fit their id: " + strconv.Itoa(n) + "; upload them again"
+	}
+	return nil
 }
 
 func (c *check) encode(logID string, at time.Time) []byte {
@@ -86,7 +106,19 @@ func (c *check) encode(logID string, at time.Time) []byte {
 	b = append(b, itoa(c.Payloads)...)
 	b = append(b, `,"erased":`...)
 	b = append(b, itoa(c.Erased)...)
-	b = append(b, `,"verified_at":"`...)
+	b = append(b, `,"files":`...)
+	b = append(b, itoa(c.files.Files)...)
+	b = append(b, `,"damaged_files":[`...)
+	for i, info := range c.files.Damaged[:min(len(c.files.Damaged), mostErrors)] {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"id":`...)
+		b = appendText(b, info.ID)
+		b = append(b, `,"name":`...)
+		b = append(appendText(b, info.Name), '}')
+	}
+	b = append(b, `],"verified_at":"`...)
 	b = at.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
 	b = append(b, `","detail":`...)
 	b = appendOptional(b, c.damage)

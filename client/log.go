@@ -111,16 +111,25 @@ func (c *Client) History(ctx context.Context, id string, payload bool) (events [
 
 // Verification says whether the log is as it was written.
 type Verification struct {
-	OK         bool      `json:"ok"`
-	LogID      string    `json:"log_id"`
-	Events     int64     `json:"events"`   // the last event that is as it should be
-	Hash       string    `json:"hash"`     // of that event: it stands for all before it
-	Payloads   int64     `json:"payloads"` // that fit their hash
-	Erased     int64     `json:"erased"`
-	VerifiedAt time.Time `json:"verified_at"`
-	Detail     *string   `json:"detail"` // what is wrong; nil when nothing is
+	OK       bool   `json:"ok"`
+	LogID    string `json:"log_id"`
+	Events   int64  `json:"events"`   // the last event that is as it should be
+	Hash     string `json:"hash"`     // of that event: it stands for all before it
+	Payloads int64  `json:"payloads"` // that fit their hash
+	Erased   int64  `json:"erased"`
+	Files    int64  `json:"files"` // that fit their id
+	// DamagedFiles do not; at most 100 of them.
+	DamagedFiles []DamagedFile `json:"damaged_files,omitempty"`
+	VerifiedAt   time.Time     `json:"verified_at"`
+	Detail       *string       `json:"detail"` // what is wrong; nil when nothing is
 	// Raw is the answer as it was received.
 	Raw json.RawMessage `json:"-"`
+}
+
+// DamagedFile is a file that is not as it was uploaded.
+type DamagedFile struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 // UnmarshalJSON decodes the verification and keeps the text.

@@ -4,10 +4,12 @@
 // A file lies at ab/cdef…, the hex of its hash, with a description beside it in
 // ab/cdef….json. Both are on disk, synced, before Put returns, the file last: what is
 // found is whole. A file is never changed; the same bytes are kept once.
+//
+// What is read is what was put: a file is checked as it is read, block by block, and one
+// that a disk has changed is ErrDamaged. Put of the same bytes replaces it.
 package files
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +22,21 @@ var (
 	ErrNotFound = errors.New("no such file")
 	ErrTooLarge = errors.New("file is too large")
 	ErrFull     = errors.New("no room for the file")
+	ErrDamaged  = errors.New("file is damaged")
 )
+
+// DamagedError is ErrDamaged, with the file that is.
+type DamagedError struct{ ID, Name string }
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("the file %s (%s…) is damaged: upload it again", e.Name, e.ID[:8])
+}
+
+// Is makes it ErrDamaged.
+func (e *DamagedError) Is(target error) bool { return target == ErrDamaged }
+
+// Permanent tells that it stays so, until somebody uploads the file again.
+func (e *DamagedError) Permanent() bool { return true }
 
 // Info describes a file.
 type Info struct {
@@ -33,7 +49,8 @@ type Info struct {
 
 // Store is a folder of files. Safe for concurrent use.
 type Store struct {
-	root *os.Root
+	root     *os.Root
+	readOnly bool
 }
 
 // unfinished is the folder of uploads that have not ended.
@@ -56,6 +73,15 @@ func Open(dir string) (*Store, error) {
 	return s, nil
 }
 
+// OpenReadOnly opens the store in dir to be looked at. Nothing in it is changed.
+func OpenReadOnly(dir string) (*Store, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the folder of files: %w", err)
+	}
+	return &Store{root: root, readOnly: true}, nil
+}
+
 func (s *Store) clear() error {
 	if err := s.root.RemoveAll(unfinished); err != nil {
 		return fmt.Errorf("remove unfinished uploads: %w", err)
@@ -69,36 +95,17 @@ func (s *Store) clear() error {
 // Close gives back the folder. Files that are open stay open.
 func (s *Store) Close() error { return s.root.Close() }
 
-// Stat describes the file with that id. ErrNotFound, also for an id that is malformed.
+// Stat describes the file with that id. Errors: ErrNotFound, also for an id that is
+// malformed; ErrDamaged for one that is not as long as it was. Its bytes are not read.
 func (s *Store) Stat(id string) (Info, error) {
-	if !ValidID(id) {
-		return Info{}, ErrNotFound
-	}
-	text, err := s.root.ReadFile(descriptionOf(id))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Info{}, ErrNotFound
-	}
-	if err != nil {
-		return Info{}, fmt.Errorf("read the description of file %s: %w", id, err)
-	}
-	var info Info
-	if err := json.Unmarshal(text, &info); err != nil {
-		return Info{}, fmt.Errorf("read the description of file %s: %w", id, err)
-	}
-	found, err := s.root.Lstat(placeOf(id))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Info{}, ErrNotFound
-	}
-	if err != nil {
-		return Info{}, fmt.Errorf("look at file %s: %w", id, err)
-	}
-	info.ID, info.SHA256, info.Size = id, id, found.Size()
-	return info, nil
+	d, err := s.describe(id)
+	return d.Info, err
 }
 
-// Open opens the file for reading. ErrNotFound.
+// Open opens the file for reading. Errors: those of Stat. Reading fails with ErrDamaged where
+// the file is not as it was put; what was read before is.
 func (s *Store) Open(id string) (io.ReadSeekCloser, Info, error) {
-	info, err := s.Stat(id)
+	d, err := s.describe(id)
 	if err != nil {
 		return nil, Info{}, err
 	}
@@ -109,7 +116,7 @@ func (s *Store) Open(id string) (io.ReadSeekCloser, Info, error) {
 	if err != nil {
 		return nil, Info{}, fmt.Errorf("open file %s: %w", id, err)
 	}
-	return f, info, nil
+	return &reading{f: f, d: d}, d.Info, nil
 }
 
 // ValidID tells whether id has the form of a file's id: 64 lower-case hex digits.

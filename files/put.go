@@ -5,9 +5,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -18,8 +18,9 @@ import (
 // the most bytes it may have. name is cut to its last element and 255 bytes.
 // Errors: ErrTooLarge, ErrFull, that of r or ctx; nothing is left behind.
 //
-// When the store has the same bytes already it keeps them and what it first knew of
-// them; the Info then has the name given here and the content type known before.
+// When the store has the same bytes already, they take the place of what it has, which may
+// be damaged, and it keeps what it first knew of them; the Info then has the name given here
+// and the content type known before.
 func (s *Store) Put(ctx context.Context, name, contentType string, r io.Reader, limit int64) (Info, error) {
 	info, err := s.put(ctx, cleanName(name), contentType, r, limit)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
@@ -34,49 +35,41 @@ func (s *Store) Put(ctx context.Context, name, contentType string, r io.Reader, 
 func (s *Store) put(ctx context.Context, name, contentType string, r io.Reader, limit int64) (Info, error) {
 	// Once the upload is renamed these removals find nothing.
 	upload := unfinished + "/" + rand.Text()
-	description := upload + ".json"
+	told := upload + ".json"
 	defer s.root.Remove(upload)
-	defer s.root.Remove(description)
+	defer s.root.Remove(told)
 
-	sum := summary{hash: sha256.New()}
+	sum := summary{hash: sha256.New(), blocks: blockSums{hash: sha256.New()}}
 	if err := s.receive(ctx, upload, r, limit, &sum); err != nil {
 		return Info{}, err
 	}
 	id := hex.EncodeToString(sum.hash.Sum(nil))
 	info := Info{ID: id, Name: name, Size: sum.size, ContentType: decideType(contentType, name, sum.head), SHA256: id}
 
-	if known, err := s.Stat(id); err == nil && known.Size == info.Size {
-		// Another Put may have renamed it and not yet synced the folder.
-		known.Name = name
-		return known, s.sync(folderOf(id))
+	d := description{Info: info, Blocks: sum.blocks.sums(sum.size)}
+	if known, err := s.describe(id); err == nil {
+		d.Name, d.ContentType = known.Name, known.ContentType
+		info.ContentType = known.ContentType
 	}
-	return info, s.keep(upload, description, info)
+	return info, s.keep(upload, told, d)
 }
 
 // keep moves a received file to its place, its description first.
-func (s *Store) keep(upload, description string, info Info) error {
-	text, err := json.Marshal(info)
-	if err != nil {
-		return fmt.Errorf("describe the file: %w", err)
-	}
-	err = s.write(description, func(w io.Writer) error {
-		_, err := w.Write(append(text, '\n'))
+func (s *Store) keep(upload, told string, d description) error {
+	if err := s.writeDescription(told, d); err != nil {
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("write the file's description: %w", err)
 	}
-	err = s.root.Mkdir(folderOf(info.ID), 0o700)
+	err := s.root.Mkdir(folderOf(d.ID), 0o700)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("make the file's folder: %w", err)
 	}
-	if err := s.root.Rename(description, descriptionOf(info.ID)); err != nil {
+	if err := s.root.Rename(told, descriptionOf(d.ID)); err != nil {
 		return fmt.Errorf("move the file's description to its place: %w", err)
 	}
-	if err := s.root.Rename(upload, placeOf(info.ID)); err != nil {
+	if err := s.root.Rename(upload, placeOf(d.ID)); err != nil {
 		return fmt.Errorf("move the file to its place: %w", err)
 	}
-	if err := s.sync(folderOf(info.ID)); err != nil {
+	if err := s.sync(folderOf(d.ID)); err != nil {
 		return err
 	}
 	// The folder may be new, made by this Put or by one that has not synced it yet.
@@ -125,12 +118,10 @@ func (s *Store) sync(folder string) error {
 
 // summary is what is learnt of a file while it streams by.
 type summary struct {
-	hash interface {
-		io.Writer
-		Sum([]byte) []byte
-	}
-	size int64
-	head []byte // the first 512 bytes
+	hash   hash.Hash
+	size   int64
+	head   []byte // the first 512 bytes
+	blocks blockSums
 }
 
 func (s *summary) Write(p []byte) (int, error) {
@@ -138,6 +129,7 @@ func (s *summary) Write(p []byte) (int, error) {
 		s.head = append(s.head, p[:min(room, len(p))]...)
 	}
 	s.size += int64(len(p))
+	s.blocks.add(p)
 	return s.hash.Write(p)
 }
 

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,6 +59,25 @@ func register(h Handler) (*registered, error) {
 		t.empty = slices.Clip(prepared)
 	}
 	return t, nil
+}
+
+// checkFiles reads the files that the parameters name, so that no handler works on one that
+// is damaged. One that is not there is left to the handler. Errors: *files.DamagedError, which
+// is permanent, those of reading, ctx's.
+func (t *registered) checkFiles(ctx context.Context, call Call) error {
+	if t.parameterFiles == nil || call.Files == nil {
+		return nil
+	}
+	var parameters any
+	if json.Unmarshal(call.Parameters, &parameters) != nil {
+		return nil // the handler says so
+	}
+	for _, id := range t.parameterFiles.collect(nil, parameters) {
+		if err := call.Files.Check(ctx, id); err != nil && !errors.Is(err, files.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *registered) compile() error {

@@ -120,6 +120,9 @@ func (r *Registry) Run(ctx context.Context, name string, call Call) (result []by
 	if t == nil {
 		return nil, nil, ErrUnknownType
 	}
+	if err := t.checkFiles(ctx, call); err != nil {
+		return nil, nil, err
+	}
 	value, err := t.run(ctx, call)
 	if err != nil {
 		return nil, nil, err

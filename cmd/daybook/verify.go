@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"daybook"
@@ -18,6 +19,7 @@ type verifyCmd struct {
 
 func (verifyCmd) Help() string {
 	return `Reads the whole log and recomputes its chain of hashes: a changed, missing or added event is found.
+Reads every file too, and compares it with the hash that is its id.
 Exit code 0 when all is as it was written, else 1.
 
 Examples:
@@ -42,8 +44,12 @@ func (c *verifyCmd) Run(ctx context.Context, s *stdio) error {
 // offline verifies a folder without a server.
 func (c *verifyCmd) offline(ctx context.Context, s *stdio) error {
 	bar := newBar(s)
-	proof, err := daybook.Verify(ctx, c.Data, func(done, head int64) {
-		bar.Draw("verifying", float64(done)/float64(head), fmt.Sprintf("%s of %s events", grouped(done), grouped(head)))
+	proof, err := daybook.Verify(ctx, c.Data, func(what string, done, total int64) {
+		label := "verifying the log"
+		if what == "bytes" {
+			label = "verifying the files"
+		}
+		bar.Draw(label, float64(done)/float64(max(total, 1)), fmt.Sprintf("%s of %s %s", grouped(done), grouped(total), what))
 	})
 	bar.Clear()
 	if err != nil {
@@ -51,9 +57,16 @@ func (c *verifyCmd) offline(ctx context.Context, s *stdio) error {
 	}
 	v := client.Verification{
 		OK: proof.Damage == "", LogID: proof.LogID, Events: proof.Events, Hash: proof.Hash,
-		Payloads: proof.Payloads, Erased: proof.Erased, VerifiedAt: time.Now().UTC(),
+		Payloads: proof.Payloads, Erased: proof.Erased, Files: proof.Files, VerifiedAt: time.Now().UTC(),
 	}
-	if !v.OK {
+	if n := len(proof.DamagedFiles); n > 0 {
+		v.OK = false
+		proof.Damage = strings.TrimPrefix(fmt.Sprintf("%s; files that do not fit their id: %d; upload them again", proof.Damage, n), "; ")
+	}
+	for _, f := range proof.DamagedFiles {
+		v.DamagedFiles = append(v.DamagedFiles, client.DamagedFile{ID: f.ID, Name: f.Name})
+	}
+	if proof.Damage != "" {
 		v.Detail = &proof.Damage
 	}
 	if v.Raw, err = json.Marshal(v); err != nil {
@@ -69,8 +82,13 @@ func (c *verifyCmd) print(s *stdio, proof *client.Verification) error {
 	case c.JSON:
 		err = printJSON(s.out, proof.Raw)
 	case proof.OK:
-		_, err = fmt.Fprintf(s.out, "ok: %s events and %s payloads are as they were written\nlog  %s\nhead %s\n",
-			grouped(proof.Events), grouped(proof.Payloads), proof.LogID, proof.Hash)
+		_, err = fmt.Fprintf(s.out, "ok: %s events, %s payloads and %s files are as they were written\nlog  %s\nhead %s\n",
+			grouped(proof.Events), grouped(proof.Payloads), grouped(proof.Files), proof.LogID, proof.Hash)
+	}
+	if !c.JSON {
+		for _, f := range proof.DamagedFiles {
+			fmt.Fprintf(s.out, "damaged file %s %s: upload it again\n", f.ID, oneLine(f.Name))
+		}
 	}
 	switch {
 	case err != nil || proof.OK:
@@ -79,6 +97,8 @@ func (c *verifyCmd) print(s *stdio, proof *client.Verification) error {
 		return errSilent
 	case proof.Detail == nil:
 		return errors.New("the log is damaged")
+	case len(proof.DamagedFiles) > 0:
+		return fmt.Errorf("there is damage: %s", *proof.Detail)
 	}
 	return fmt.Errorf("the log is damaged: %s", *proof.Detail)
 }

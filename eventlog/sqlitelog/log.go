@@ -35,6 +35,8 @@ type Log struct {
 	damaged atomic.Pointer[error] // set by Condemn and by checkFiles
 	places  places
 
+	refreshing sync.Mutex // held by Refresh
+
 	syncing sync.Mutex // held while what was written is synced and published; taken before mu
 
 	mu      sync.Mutex          // held by Stage, ErasePayload and Close
