@@ -2,7 +2,10 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"iter"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -20,28 +23,54 @@ type Submitted struct {
 // server's disk. Errors: a *Problem with 400 for a type or parameters that are not
 // right, 409 for a key that was used for something else.
 func (c *Client) Submit(ctx context.Context, s Submit) (Submitted, error) {
-	return c.submit(ctx, s, 0)
+	var out Submitted
+	header, err := c.do(ctx, call{method: http.MethodPost, path: "/api/tasks/submit", body: s}, &out.Task)
+	out.Replayed = header.Get("Idempotent-Replayed") == "true"
+	return out, err
 }
 
-// SubmitAndWait submits one task and waits until it has ended.
+// SubmitAndWait submits one task and waits until it has ended, also over restarts of the
+// server. A submit without an idempotency key is given a random one: if the connection is
+// cut before the answer is there, it is sent again, and makes no second task. When an
+// error comes after the task was submitted, the task's id is in the answer all the same.
 func (c *Client) SubmitAndWait(ctx context.Context, s Submit) (Submitted, error) {
-	const most = 20 // seconds that one request is held open
-	done, err := c.submit(ctx, s, most)
+	if s.IdempotencyKey == "" {
+		s.IdempotencyKey = "wait-" + rand.Text()
+	}
+	var done Submitted
+	err := c.persist(ctx, false, func() (err error) {
+		done, err = c.Submit(ctx, s)
+		return err
+	})
 	if err != nil || done.Status.Ended() {
 		return done, err
 	}
-	done.Task, err = c.Wait(ctx, done.ID)
+	last, err := c.Wait(ctx, done.ID)
+	if last.ID != "" {
+		done.Task = last
+	}
 	return done, err
 }
 
-func (c *Client) submit(ctx context.Context, s Submit, wait int) (out Submitted, err error) {
-	k := call{method: http.MethodPost, path: "/api/tasks/submit", body: s}
-	if wait > 0 {
-		k.header = http.Header{"Prefer": {"wait=" + strconv.Itoa(wait)}}
+// persist makes a call that may be repeated until it has an answer: it is repeated when the
+// connection was cut, or when the server says that it is stopping, full or unsure. A server
+// that cannot be reached at all is an error at once, unless it was reached before.
+func (c *Client) persist(ctx context.Context, reached bool, do func() error) error {
+	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+		err := do()
+		var dial *net.OpError
+		unreachable := errors.As(err, &dial) && dial.Op == "dial"
+		if err == nil || ctx.Err() != nil || !transient(err) || unreachable && !reached {
+			return err
+		}
+		reached = true
+		if c.Reconnecting != nil {
+			c.Reconnecting(err)
+		}
+		if sleep(ctx, pause) != nil {
+			return err
+		}
 	}
-	header, err := c.do(ctx, k, &out.Task)
-	out.Replayed = header.Get("Idempotent-Replayed") == "true"
-	return out, err
 }
 
 // SubmitBatch submits up to 1,000 tasks in one commit, all or none, and returns them in

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Wait waits until the task has ended and returns it.
+// Wait waits until the task has ended and returns it, also over restarts of the server.
+// With an error it returns the latest state it has seen.
 func (c *Client) Wait(ctx context.Context, id string) (Task, error) {
 	var last Task
 	for t, err := range c.Watch(ctx, id) {
@@ -24,7 +25,11 @@ func (c *Client) Wait(ctx context.Context, id string) (Task, error) {
 // after the first error: a *Problem with 404 when there is no such task, ctx's, ErrReset.
 func (c *Client) Watch(ctx context.Context, id string) iter.Seq2[Task, error] {
 	return func(yield func(Task, error) bool) {
-		t, err := c.Get(ctx, id)
+		var t Task
+		err := c.persist(ctx, false, func() (err error) {
+			t, err = c.Get(ctx, id)
+			return err
+		})
 		if err != nil {
 			yield(Task{}, err)
 			return
@@ -55,7 +60,11 @@ func (c *Client) Watch(ctx context.Context, id string) iter.Seq2[Task, error] {
 // what the stream has told already; then it is asked for again.
 func (c *Client) getAfter(ctx context.Context, id string, seq int64) (Task, error) {
 	for pause := time.Millisecond; ; pause = min(2*pause, longestPause) {
-		t, err := c.Get(ctx, id)
+		var t Task
+		err := c.persist(ctx, true, func() (err error) {
+			t, err = c.Get(ctx, id)
+			return err
+		})
 		if err != nil || t.LastSeq >= seq {
 			return t, err
 		}
