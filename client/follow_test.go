@@ -290,7 +290,7 @@ func TestLogAndHistoryAndVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	history, err := c.History(ctx, done.ID, true)
+	history, err := c.History(ctx, done.ID, client.HistoryQuery{Payload: true})
 	if err != nil || int64(len(history)) != done.Version {
 		t.Fatalf("%d events, %v", len(history), err)
 	}

@@ -102,10 +102,19 @@ func (c *Client) Log(ctx context.Context, q LogQuery) iter.Seq2[Event, error] {
 	}
 }
 
-// History returns all events of one task, oldest first, with their payloads if asked for.
-func (c *Client) History(ctx context.Context, id string, payload bool) (events []Event, err error) {
-	q := LogQuery{Payload: payload}
-	_, err = c.do(ctx, call{method: http.MethodGet, path: taskPath(id) + "/events", query: q.values()}, &events)
+// HistoryQuery says which events of a task to read.
+type HistoryQuery struct {
+	Payload      bool // with the payloads
+	LastProgress bool // of each attempt's progress only the latest
+}
+
+// History returns the events of one task, oldest first.
+func (c *Client) History(ctx context.Context, id string, q HistoryQuery) (events []Event, err error) {
+	values := (&LogQuery{Payload: q.Payload}).values()
+	if q.LastProgress {
+		values.Set("progress", "last")
+	}
+	_, err = c.do(ctx, call{method: http.MethodGet, path: taskPath(id) + "/events", query: values}, &events)
 	return events, err
 }
 

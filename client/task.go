@@ -40,12 +40,15 @@ type Task struct {
 	WaitingFor      *WaitingFor     `json:"waiting_for"` // nil unless pending
 	Attempt         int             `json:"attempt"`
 	MaxAttempts     int             `json:"max_attempts"`
-	TimeoutSeconds  *float64        `json:"timeout_seconds"`
-	Tags            []string        `json:"tags"`
-	IdempotencyKey  *string         `json:"idempotency_key"`
-	Worker          *string         `json:"worker"`
-	Version         int64           `json:"version"`  // number of the task's own events
-	LastSeq         int64           `json:"last_seq"` // log position of the latest of them
+	// AttemptsBeforeRetry is how many of Attempt were used before the latest retry by a
+	// person; MaxAttempts applies to those since.
+	AttemptsBeforeRetry int      `json:"attempts_before_retry"`
+	TimeoutSeconds      *float64 `json:"timeout_seconds"`
+	Tags                []string `json:"tags"`
+	IdempotencyKey      *string  `json:"idempotency_key"`
+	Worker              *string  `json:"worker"`
+	Version             int64    `json:"version"`  // number of the task's own events
+	LastSeq             int64    `json:"last_seq"` // log position of the latest of them
 
 	// Raw is the task as it was received, with the fields this client does not know. The
 	// other RawMessages may be parts of it.

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"iter"
 	"net"
@@ -119,6 +120,32 @@ func (c *Client) Retry(ctx context.Context, id string) (t Task, err error) {
 func (c *Client) TaskTypes(ctx context.Context) (types []TaskType, err error) {
 	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/task-types"}, &types)
 	return types, err
+}
+
+// Stats is what a server counts.
+type Stats struct {
+	Seq    int64   `json:"seq"` // the log position that the counts show
+	Counts []Count `json:"counts"`
+	// Raw is the answer as it was received: throughput, waits and the state of the server too.
+	Raw json.RawMessage `json:"-"`
+}
+
+// Count is how many tasks there are of one status, type and queue.
+type Count struct {
+	Status   Status `json:"status"`
+	TaskType string `json:"task_type"`
+	Queue    string `json:"queue"`
+	N        int64  `json:"n"`
+}
+
+// Stats returns the counts of all tasks.
+func (c *Client) Stats(ctx context.Context) (s Stats, err error) {
+	data, _, err := c.read(ctx, call{method: http.MethodGet, path: "/api/stats"})
+	if err == nil {
+		s.Raw = data
+		err = json.Unmarshal(data, &s)
+	}
+	return s, err
 }
 
 func taskPath(id string) string { return "/api/tasks/" + url.PathEscape(id) }

@@ -28,6 +28,7 @@ var taskFields = [...]struct {
 	{"waiting_for", func(s *scan, t *Task) { optional(s, &t.WaitingFor, (*scan).waiting) }},
 	{"attempt", func(s *scan, t *Task) { s.small(&t.Attempt) }},
 	{"max_attempts", func(s *scan, t *Task) { s.small(&t.MaxAttempts) }},
+	{"attempts_before_retry", func(s *scan, t *Task) { s.small(&t.AttemptsBeforeRetry) }},
 	{"timeout_seconds", func(s *scan, t *Task) { optional(s, &t.TimeoutSeconds, (*scan).float) }},
 	{"tags", func(s *scan, t *Task) { s.list(&t.Tags) }},
 	{"idempotency_key", func(s *scan, t *Task) { optional(s, &t.IdempotencyKey, (*scan).words) }},

@@ -2,6 +2,8 @@ package projection
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"daybook/eventlog"
 	"daybook/task"
@@ -16,6 +18,9 @@ var others = map[string]int{
 	"server.stopped":       1,
 	"server.loss_accepted": 1,
 }
+
+// OtherEventTypes lists the types of events that are not of a task, in alphabetical order.
+func OtherEventTypes() []string { return slices.Sorted(maps.Keys(others)) }
 
 // decoder turns events of the log into events of the domain. For one goroutine.
 type decoder struct {

@@ -13,7 +13,7 @@ import (
 )
 
 type benchCmd struct {
-	Server      string        `aliases:"url" placeholder:"URL" help:"The server to load. Without it, one is started for the time of the run, on a folder of its own."`
+	Server      string        `aliases:"url" env:"-" placeholder:"URL" help:"The server to load; it must be named here, DAYBOOK_SERVER is ignored. Without it, a server is started for the run, in a folder of its own."`
 	JSON        bool          `help:"Print JSON, for scripts."`
 	Rate        float64       `placeholder:"N" help:"Tasks a second; 0 = as fast as the connections go (0)."`
 	Type        string        `default:"SLEEP" help:"Task type (${default}, which ends at once)."`
@@ -84,7 +84,7 @@ func (c *benchCmd) Run(ctx context.Context, s *stdio) error {
 	case errors.Is(err, load.ErrUsage):
 		return usageError{err}
 	case err != nil:
-		return (&remote{Server: c.Server}).explain(err)
+		return (&remote{Server: serverURL(c.Server)}).explain(err)
 	}
 	if err := c.print(s, report); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (c *benchCmd) parameters() (json.RawMessage, error) {
 
 // measure runs the load, against a server of its own if none is named.
 func (c *benchCmd) measure(ctx context.Context, s *stdio, params json.RawMessage) (report *load.Report, err error) {
-	url := c.Server
+	url := serverURL(c.Server)
 	var own *ownServer
 	if url == "" {
 		if own, err = startOwnServer(ctx, c.Temp, c.Concurrency); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,14 +11,15 @@ import (
 	"daybook/client"
 )
 
-// boardRows is how many tasks the live list shows.
-const boardRows = 20
+// boardHead is how many lines stand above the list, and below it for the cursor.
+const boardHead = 3
 
-// board is the live list of the newest tasks on a terminal.
+// board is the live list on a terminal, as long as that is high: what runs, then the newest
+// of the rest.
 type board struct {
 	s      *stdio
 	server *client.Client
-	rows   []client.Task // newest first
+	rows   []client.Task // in the order in which they are shown
 }
 
 func newBoard(s *stdio, server *client.Client) *board { return &board{s: s, server: server} }
@@ -28,8 +30,8 @@ func (b *board) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(b.s.out, "\x1b[?1049h\x1b[?25l") // a screen of its own, without a cursor
-	defer fmt.Fprint(b.s.out, "\x1b[?25h\x1b[?1049l")
+	fmt.Fprint(b.s.out, "\x1b[?1049h\x1b[?25l\x1b[?7l") // the other screen, without a cursor; long lines are cut
+	defer fmt.Fprint(b.s.out, "\x1b[?7h\x1b[?25h\x1b[?1049l")
 	b.draw()
 	fetched := time.Now()
 	for update, err := range b.server.WatchAll(ctx, seq) {
@@ -48,14 +50,27 @@ func (b *board) run(ctx context.Context) error {
 	return nil
 }
 
-// fetch takes the newest tasks from the server.
+// room is how many tasks the list has place for.
+func (b *board) room() int {
+	_, lines := b.s.size()
+	return max(lines-boardHead, 1)
+}
+
+// fetch takes what runs and the newest tasks from the server.
 func (b *board) fetch(ctx context.Context) (seq int64, err error) {
-	page, err := b.server.ListPage(ctx, client.Filter{Limit: boardRows, Summary: true})
+	filter := client.Filter{Limit: min(b.room(), 1000), Summary: true}
+	newest, err := b.server.ListPage(ctx, filter)
 	if err != nil {
 		return 0, err
 	}
-	b.rows = page.Tasks
-	return page.Seq, nil
+	filter.Statuses = []client.Status{client.Running}
+	running, err := b.server.ListPage(ctx, filter)
+	if err != nil {
+		return 0, err
+	}
+	b.rows = newest.Tasks
+	b.merge(running.Tasks)
+	return newest.Seq, nil
 }
 
 // merge puts changed rows in their places; a row that is older than the one shown is
@@ -70,8 +85,16 @@ func (b *board) merge(changed []client.Task) {
 			b.rows[at] = t
 		}
 	}
-	slices.SortFunc(b.rows, func(x, y client.Task) int { return strings.Compare(y.ID, x.ID) })
-	b.rows = b.rows[:min(len(b.rows), boardRows)]
+	rank := func(t *client.Task) int {
+		if t.Status == client.Running {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(b.rows, func(x, y client.Task) int {
+		return cmp.Or(cmp.Compare(rank(&x), rank(&y)), strings.Compare(y.ID, x.ID))
+	})
+	b.rows = b.rows[:min(len(b.rows), b.room())]
 }
 
 func (b *board) draw() {

@@ -15,7 +15,7 @@ import (
 // is shown unless it is "".
 func eventLine(s *stdio, e *client.Event, stream string) string {
 	const indented = 2
-	at, seq := e.At.Local().Format("15:04:05.000"), grouped(e.Seq)
+	at, seq := e.At.Local().Format("2006-01-02 15:04:05.000 MST"), grouped(e.Seq)
 	who := e.Actor[strings.IndexByte(e.Actor, ':')+1:]
 	line := []string{at, pad(seq, -7), pad(e.Type, 20), pad(who, 10)}
 	if stream != "" {
@@ -81,13 +81,18 @@ func members(object json.RawMessage) (parts []string) {
 	return parts
 }
 
-// fact is one value for people: a moment, which the log has in microseconds, as a clock
-// shows it.
+// fact is one value for people. The log has moments and spans in microseconds and progress
+// in hundredths of a percent.
 func fact(name string, value json.RawMessage) string {
-	if strings.HasSuffix(name, "_at") {
-		if at, err := strconv.ParseInt(string(value), 10, 64); err == nil {
-			return strings.ReplaceAll(clock(time.UnixMicro(at)), " ", "T")
-		}
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	switch {
+	case err != nil:
+	case strings.HasSuffix(name, "_at"), name == "clock":
+		return strings.ReplaceAll(clock(time.UnixMicro(n)), " ", "T")
+	case name == "timeout", name == "backoff_base", name == "backoff_max":
+		return strings.ReplaceAll(span(time.Duration(n)*time.Microsecond), " ", "")
+	case name == "progress":
+		return strconv.FormatInt((n+50)/100, 10) + "%"
 	}
 	return strings.Trim(string(value), `"`)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 
+	"daybook"
 	"daybook/client"
 )
 
@@ -37,7 +38,9 @@ func (c *logCmd) AfterApply() error {
 	if c.Limit < 0 {
 		return fmt.Errorf("--limit must not be negative")
 	}
-	return nil
+	var err error
+	c.Type, err = allNamed("type of event", c.Type, daybook.EventTypes())
+	return err
 }
 
 func (c *logCmd) Run(ctx context.Context, s *stdio) error {

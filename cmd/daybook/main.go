@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -19,9 +21,10 @@ import (
 
 // Exit codes.
 const (
-	exitDone   = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // by Ctrl-C, while what was waited for goes on: 128 + SIGINT
 )
 
 func main() {
@@ -50,13 +53,13 @@ func processStdio() *stdio {
 	s.errTerminal = term.IsTerminal(int(os.Stderr.Fd()))
 	s.outColour = s.outTerminal && !plain
 	s.errColour = s.errTerminal && !plain
-	s.width = func() int {
+	s.size = func() (columns, lines int) {
 		for _, f := range []*os.File{os.Stdout, os.Stderr} {
-			if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
-				return w
+			if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {
+				return w, h
 			}
 		}
-		return 80
+		return 80, 24
 	}
 	return s
 }
@@ -73,7 +76,10 @@ type cli struct {
 	Log     logCmd     `cmd:"" help:"Print the log, or follow it."`
 	Verify  verifyCmd  `cmd:"" help:"Prove that nothing in the log was changed."`
 	Bench   benchCmd   `cmd:"" help:"Load a server and measure how it answers."`
+	Types   typesCmd   `cmd:"" help:"List the task types that the server can run."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	Completion completionCmd `cmd:"" help:"Print completions for a shell."`
 }
 
 // Help is shown below the usage of the program itself.
@@ -83,8 +89,10 @@ func (cli) Help() string {
     daybook serve
     daybook submit SLEEP -p seconds=3 --wait
 
-Every flag can also be set in the environment: --server is DAYBOOK_SERVER.
-Exit codes: 0 done, 1 failed, 2 wrong use.`
+"daybook help COMMAND" explains one command. Every flag can also be set in the environment:
+--server is DAYBOOK_SERVER.
+
+Exit codes: 0 done, 1 failed, 2 usage error, 130 interrupted while waiting.`
 }
 
 // run parses the arguments, carries out the command and returns the exit code.
@@ -102,15 +110,43 @@ func run(ctx context.Context, args []string, s *stdio) (code int) {
 	if err != nil {
 		return s.fail(err)
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(spelled(args))
 	if err != nil {
 		return s.misuse(err)
 	}
 	return s.fail(parsed.Run())
 }
+
+// spelled turns what people type into what the parser knows: "help X" into "X --help",
+// "--version" into the command, and "--priority -5" into "--priority=-5", which would be
+// read as a flag else.
+func spelled(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "--version":
+		return append([]string{"version"}, args[1:]...)
+	case args[0] == "help":
+		return append(args[1:len(args):len(args)], "--help")
+	}
+	var out []string
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if arg == "--" {
+			return append(out, args[i:]...)
+		}
+		long := strings.HasPrefix(arg, "--") && !strings.Contains(arg, "=")
+		if long && i+1 < len(args) && negativeNumber.MatchString(args[i+1]) {
+			i++
+			arg += "=" + args[i]
+		}
+		out = append(out, arg)
+	}
+	return out
+}
+
+// negativeNumber matches -5, -0.5 and -1h, and no flag.
+var negativeNumber = regexp.MustCompile(`^-[0-9.]`)
 
 // earlyExit carries kong's wish to exit (after --help) up to run.
 type earlyExit int
@@ -136,6 +172,9 @@ func misuse(format string, args ...any) error { return usageError{fmt.Errorf(for
 // errSilent fails without a word: what is wrong has been told already.
 var errSilent = errors.New("")
 
+// errInterrupted ends with exitInterrupted: what goes on has been told already.
+var errInterrupted = errors.New("interrupted")
+
 // stdio is the terminal, or the pipe, that the command talks to.
 type stdio struct {
 	in       io.Reader
@@ -143,7 +182,13 @@ type stdio struct {
 
 	outTerminal, errTerminal bool
 	outColour, errColour     bool
-	width                    func() int // columns
+	size                     func() (columns, lines int)
+}
+
+// width is how many columns there are.
+func (s *stdio) width() int {
+	columns, _ := s.size()
+	return columns
 }
 
 // fail tells err, if there is one, and returns the exit code.
@@ -154,6 +199,8 @@ func (s *stdio) fail(err error) int {
 		return exitDone
 	case errors.Is(err, errSilent):
 		return exitFailed
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
 	case errors.As(err, &wrong):
 		return s.misuse(err)
 	}

@@ -34,14 +34,29 @@ func pretty(value json.RawMessage) string {
 
 func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }
 
-// safe takes out of text from elsewhere what a terminal would obey.
-func (s *stdio) safe(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && unicode.IsControl(r) {
-			return '�'
+// safe escapes in text from elsewhere what a terminal would obey (control characters) or
+// what would reorder its neighbours (bidirectional marks): U+202E becomes \u202e. Line
+// ends and tabs stay.
+func (s *stdio) safe(text string) string { return escaped(text) }
+
+func escaped(text string) string {
+	if !strings.ContainsFunc(text, unprintable) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unprintable(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
 		}
-		return r
-	}, text)
+	}
+	return b.String()
+}
+
+// unprintable reports whether a terminal would obey r or reorder text by it.
+func unprintable(r rune) bool {
+	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
 }
 
 // plainRow is a task on one line for a pipe: id, status, percent, type, and a note, with
@@ -82,25 +97,19 @@ func waits(w *client.WaitingFor) string {
 	return strings.ReplaceAll(w.Reason, "_", " ")
 }
 
-// oneLine is text on one line, without anything a terminal would obey.
-func oneLine(text string) string {
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }), " ")
-}
+// oneLine is text on one line, with what a terminal would obey escaped.
+func oneLine(text string) string { return escaped(strings.Join(strings.Fields(text), " ")) }
 
-// clock is a moment in local time: only the time of day when that is today.
-func clock(at time.Time) string {
-	at = at.Local()
-	if time.Since(at).Abs() < 12*time.Hour {
-		return at.Format("15:04:05")
-	}
-	return at.Format("2006-01-02 15:04:05")
-}
+// clock is a moment in local time, with its zone: "2026-11-29 15:04:05 CET".
+func clock(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05 MST") }
 
-// span is a duration for people: "340 ms", "12.5 s", "3 m 20 s".
+// span is a duration for people: "340 ms", "2 s", "12.5 s", "3 m 20 s".
 func span(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute && d%time.Second == 0:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < time.Minute:
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	case d < time.Hour:

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ type remote struct {
 func (r *remote) connect(s *stdio) (*client.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
+	r.Server = serverURL(r.Server)
 	c, err := client.New(r.Server, &http.Client{Transport: transport})
 	if err != nil {
 		return nil, misuse("--server: %w", err)
@@ -35,6 +37,14 @@ func (r *remote) connect(s *stdio) (*client.Client, error) {
 		}
 	}
 	return c, nil
+}
+
+// serverURL makes an address out of a host and port: localhost:9100 is http://localhost:9100.
+func serverURL(address string) string {
+	if address == "" || strings.Contains(address, "://") {
+		return address
+	}
+	return "http://" + address
 }
 
 // explain says what a newcomer may not see in an error: that no server is there.
@@ -53,6 +63,8 @@ func (r *remote) with(ctx context.Context, s *stdio, do func(context.Context, *c
 	}
 	err = do(ctx, c)
 	switch {
+	case errors.Is(err, errInterrupted):
+		return err
 	case err != nil && errors.Is(ctx.Err(), context.Canceled):
 		return errSilent // Ctrl-C
 	case errors.Is(err, syscall.EPIPE), errors.Is(err, os.ErrClosed):

@@ -15,11 +15,11 @@ type submitCmd struct {
 	Param       []string      `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter; may be repeated. The value is taken as JSON if it is JSON, else as text; @PATH stands for the content of a file."`
 	Parameters  string        `placeholder:"JSON" help:"All parameters as one JSON object."`
 	File        []string      `short:"f" sep:"none" placeholder:"PATH" help:"Upload a file and hand it to the task; may be repeated where the type takes several."`
-	Wait        bool          `short:"w" help:"Wait until the task has ended and show how it went. Exit code 1 unless it succeeded."`
+	Wait        bool          `short:"w" help:"Wait until the task has ended and show how it went. Exit code 1 unless it succeeded; Ctrl-C ends the waiting, not the task."`
 	Queue       string        `help:"Queue to submit to."`
 	Priority    int           `help:"-100 to 100; higher runs first."`
 	Delay       time.Duration `help:"Do not start before this much time has passed, such as 90s or 2h."`
-	RunAt       time.Time     `placeholder:"TIME" help:"Do not start before this time, such as 2027-01-31T08:00:00Z."`
+	RunAt       moment        `placeholder:"TIME" help:"Do not start before this time, such as 2027-01-31T08:00:00Z."`
 	MaxAttempts int           `placeholder:"N" help:"Attempts before the task has failed."`
 	Timeout     time.Duration `help:"End an attempt that runs longer than this."`
 	Tag         []string      `help:"A tag to find the task by; may be repeated."`
@@ -53,15 +53,24 @@ func (c *submitCmd) Run(ctx context.Context, s *stdio) error {
 	}
 	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
 		if len(c.File) > 0 {
+			if err := c.resolveType(ctx, server); err != nil {
+				return err
+			}
 			if err := upload(ctx, s, server, c.Type, c.File, params); err != nil {
 				return err
 			}
 		}
 		done, err := server.Submit(ctx, c.submit(params))
 		if err != nil {
-			return err
+			if c.Type, err = meantType(ctx, server, c.Type, err); err != nil {
+				return err
+			}
+			if done, err = server.Submit(ctx, c.submit(params)); err != nil {
+				return err
+			}
 		}
 		if c.Wait {
+			fmt.Fprintf(s.err, "%s  %s\n", done.ID, s.paintErr("4;36", pageOf(server, done.ID)))
 			return showUntilEnded(ctx, s, server, done.ID, c.JSON)
 		}
 		switch {
@@ -77,6 +86,18 @@ func (c *submitCmd) Run(ctx context.Context, s *stdio) error {
 		return err
 	})
 }
+
+// resolveType makes the type the server's own name of it.
+func (c *submitCmd) resolveType(ctx context.Context, server *client.Client) error {
+	names, err := typeNames(ctx, server)
+	if err == nil {
+		c.Type, err = named("task type", c.Type, names)
+	}
+	return err
+}
+
+// pageOf is the address of the task's page.
+func pageOf(server *client.Client, id string) string { return server.URL() + "/#/tasks/" + id }
 
 // parameters puts together what --parameters and -p say; -p wins.
 func (c *submitCmd) parameters() (map[string]json.RawMessage, error) {
@@ -96,7 +117,7 @@ func (c *submitCmd) submit(params any) client.Submit {
 		IdempotencyKey: c.Key,
 	}
 	if !c.RunAt.IsZero() {
-		submit.RunAt = &c.RunAt
+		submit.RunAt = &c.RunAt.Time
 	}
 	return submit
 }

@@ -11,7 +11,8 @@ import (
 
 type taskCmd struct {
 	remote
-	ID string `arg:"" help:"The task."`
+	ID  string `arg:"" help:"The task."`
+	All bool   `help:"Show every report of progress, not only the latest of each attempt."`
 }
 
 func (taskCmd) Help() string {
@@ -30,7 +31,7 @@ func (c *taskCmd) Run(ctx context.Context, s *stdio) error {
 		if err != nil {
 			return err
 		}
-		events, err := server.History(ctx, c.ID, true)
+		events, err := server.History(ctx, c.ID, client.HistoryQuery{Payload: true, LastProgress: !c.All})
 		if err != nil {
 			return err
 		}
@@ -65,7 +66,7 @@ func printTask(s *stdio, t *client.Task) {
 	}
 	line("", note(t))
 	line("queue", fmt.Sprintf("%s, priority %d", t.Queue, t.Priority))
-	line("attempt", fmt.Sprintf("%d of %d", t.Attempt, t.MaxAttempts))
+	line("attempt", attempts(t))
 	line("tags", s.safe(strings.Join(t.Tags, ", ")))
 	line("created", clock(t.CreatedAt))
 	if t.StartedAt != nil {
@@ -80,6 +81,15 @@ func printTask(s *stdio, t *client.Task) {
 	}
 	printValue(s, "parameters", t.Parameters)
 	printValue(s, "result", t.ResultData)
+}
+
+// attempts says which attempt it is: "2 of 3", or after a retry by a person, which renews
+// the allowance, "2 of 3 since the retry, 5 in all".
+func attempts(t *client.Task) string {
+	if t.AttemptsBeforeRetry == 0 {
+		return fmt.Sprintf("%d of %d", t.Attempt, t.MaxAttempts)
+	}
+	return fmt.Sprintf("%d of %d since the retry, %d in all", t.Attempt-t.AttemptsBeforeRetry, t.MaxAttempts, t.Attempt)
 }
 
 func printValue(s *stdio, label string, value json.RawMessage) {

@@ -17,8 +17,8 @@ type tasksCmd struct {
 	Queue         []string      `help:"Only in this queue; may be repeated."`
 	Tag           []string      `help:"Only with this tag; may be repeated."`
 	Search        string        `short:"s" placeholder:"TEXT" help:"Only with words that begin so in parameters, result, error or message, or with an id that begins so."`
-	CreatedAfter  time.Time     `placeholder:"TIME" help:"Only those submitted after this time, such as 2027-01-31T08:00:00Z."`
-	CreatedBefore time.Time     `placeholder:"TIME" help:"Only those submitted before this time."`
+	CreatedAfter  moment        `placeholder:"TIME" help:"Only those submitted after this time, such as 2027-01-31T08:00:00Z."`
+	CreatedBefore moment        `placeholder:"TIME" help:"Only those submitted before this time."`
 	DurationMin   time.Duration `placeholder:"SPAN" help:"Only those that ran at least so long, such as 1m30s, and have ended."`
 	DurationMax   time.Duration `placeholder:"SPAN" help:"Only those that ran at most so long, and have ended."`
 	Limit         int           `short:"n" default:"20" help:"At most so many; 0 for all (${default})."`
@@ -63,7 +63,7 @@ func containsFold(known []client.Status, name string) bool {
 func (c *tasksCmd) filter() client.Filter {
 	f := client.Filter{
 		TaskTypes: c.Type, Queues: c.Queue, Tags: c.Tag, Search: c.Search,
-		CreatedAfter: c.CreatedAfter, CreatedBefore: c.CreatedBefore,
+		CreatedAfter: c.CreatedAfter.Time, CreatedBefore: c.CreatedBefore.Time,
 		DurationMin: c.DurationMin, DurationMax: c.DurationMax,
 		Summary: !c.JSON, Limit: 1000,
 	}
@@ -78,6 +78,15 @@ func (c *tasksCmd) filter() client.Filter {
 
 func (c *tasksCmd) Run(ctx context.Context, s *stdio) error {
 	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
+		if len(c.Type) > 0 {
+			known, err := typeNames(ctx, server)
+			if err == nil {
+				c.Type, err = allNamed("task type", c.Type, known)
+			}
+			if err != nil {
+				return err
+			}
+		}
 		page, err := server.ListPage(ctx, c.filter())
 		if err != nil {
 			return err

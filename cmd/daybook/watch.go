@@ -64,6 +64,11 @@ func showUntilEnded(ctx context.Context, s *stdio, server *client.Client, id str
 	defer bar.Clear()
 	var last client.Task
 	for t, err := range server.Watch(ctx, id) {
+		if err != nil && ctx.Err() != nil {
+			bar.Clear()
+			fmt.Fprintf(s.err, "%s the task goes on; watch it with: daybook watch %s\n", s.paintErr("33", "daybook:"), id)
+			return errInterrupted
+		}
 		if err != nil {
 			return err
 		}

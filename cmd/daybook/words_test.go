@@ -87,7 +87,7 @@ func TestFilesGoWhereTheSchemaTakesThem(t *testing.T) {
 }
 
 func TestWhatATerminalWouldObeyIsTakenOut(t *testing.T) {
-	s := &stdio{width: func() int { return 80 }}
+	s := &stdio{size: func() (int, int) { return 80, 24 }}
 	hostile := "\x1b]0;owned\x07 red\x1b[31m\r\nnext\u009b31m"
 	if got := s.safe(hostile); strings.ContainsAny(got, "\x1b\x07\r\u009b") || !strings.Contains(got, "\n") {
 		t.Errorf("got %q", got)
