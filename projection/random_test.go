@@ -76,11 +76,12 @@ func commandOf(rt *rapid.T, l *ledger, kind int, fence int64) task.Command {
 		code := task.Code(rapid.IntRange(int(task.CodeError), int(task.CodePanic)).Draw(rt, "code"))
 		return task.Fail{Fence: fence, Code: code, Seed: rapid.Uint64().Draw(rt, "seed")}
 	case 12:
-		return task.Progress{Fence: fence, Percent: rapid.Float64Range(0, 100).Draw(rt, "percent")}
+		return task.Progress{Fence: fence, Percent: rapid.Float64Range(0, 100).Draw(rt, "percent"), Trusted: rapid.Bool().Draw(rt, "trusted")}
 	case 13:
 		return rapid.SampledFrom([]task.Command{task.Cancel{}, task.Stop{Fence: fence}}).Draw(rt, "cancel")
 	case 14:
-		return rapid.SampledFrom([]task.Command{task.Expire{Fence: fence}, task.Release{Fence: fence}}).Draw(rt, "lose")
+		return rapid.SampledFrom([]task.Command{task.Expire{Fence: fence}, task.Release{Fence: fence},
+			task.Expire{Fence: fence, Crash: task.CrashAlone}, task.Expire{Fence: fence, Crash: task.CrashTogether}}).Draw(rt, "lose")
 	case 15:
 		return task.Retry{}
 	case 16:

@@ -68,6 +68,7 @@ const (
 	returned   reportKind = iota // the handler has returned
 	progressed                   // there is news in the attempt
 	overdue                      // the context ended and the handler has not returned
+	survived                     // a suspect has run for the length of its trial
 )
 
 func (s *Scheduler) newAttempt(t *task.Task, stream string) *attempt {

@@ -25,7 +25,7 @@ func (l *loop) dispatch(t *turn) {
 		l.stepped = false
 	}
 	for l.used < l.s.o.Concurrency {
-		state := l.nextReady(t)
+		state := l.next(t)
 		if state == nil {
 			return
 		}
@@ -37,22 +37,26 @@ func (l *loop) dispatch(t *turn) {
 // those that the turn made ready, those that the turns in flight did, and those of
 // the views that none of them has touched.
 func (l *loop) nextReady(t *turn) *task.Task {
-	knows := func(s *task.Task) bool { return l.s.o.Runner.Knows(s.Type) && !l.refused[s.ID] }
-	next := t.fresh.first(knows)
+	next := t.fresh.first(l.mayStart)
 	for under := t.under; under != nil; under = under.under {
-		other := under.fresh.first(func(s *task.Task) bool { return !t.touchedAbove(under, s.ID) && knows(s) })
+		other := under.fresh.first(func(s *task.Task) bool { return !t.touchedAbove(under, s.ID) && l.mayStart(s) })
 		if next == nil || other != nil && before(other, next) < 0 {
 			next = other
 		}
 	}
 	if l.s.o.Views.ReadyCount() > 0 {
 		t.stored.open(l.s.o.Views)
-		other := t.stored.first(func(s *task.Task) bool { return t.over(s.ID) == nil && knows(s) })
+		other := t.stored.first(func(s *task.Task) bool { return t.over(s.ID) == nil && l.mayStart(s) })
 		if next == nil || other != nil && before(other, next) < 0 {
 			next = other
 		}
 	}
 	return next
+}
+
+// mayStart tells whether a task that is pending and due can be run here and now.
+func (l *loop) mayStart(s *task.Task) bool {
+	return l.s.o.Runner.Knows(s.Type) && !l.refused[s.ID] && !l.s.lingering.has(s.ID)
 }
 
 // touchedAbove tells whether the turn, or one between it and under, has touched the task.
@@ -71,6 +75,7 @@ func (l *loop) launch(t *turn, state *task.Task) {
 	if err != nil {
 		panic("scheduler: a ready task cannot start: " + err.Error())
 	}
+	l.try(state)
 	t.join(started, false, l.apart[state.ID])
 	n := t.own(state.ID, state)
 	t.add(n, n.task.ID, decided)
@@ -83,6 +88,9 @@ func (l *loop) launch(t *turn, state *task.Task) {
 func (l *loop) launched(t *turn, e *entry, err error) {
 	if err != nil {
 		l.used -= e.last - e.first
+		for i := range t.starts[e.first:e.last] {
+			delete(l.trials.on, t.starts[e.first+i].started.ID)
+		}
 		if errors.Is(err, eventlog.ErrInvalid) {
 			l.startsRefused(t.starts[e.first:e.last], e.apart)
 		}
@@ -99,6 +107,9 @@ func (l *loop) launched(t *turn, e *entry, err error) {
 		l.holders[a.id] = a
 		l.live++
 		delete(l.apart, a.id)
+		if a.task.OnTrial() {
+			a.expectTrust(trialOf(&a.task))
+		}
 		if a.parameters == nil && t.cold != nil {
 			if t.waiting == nil {
 				t.waiting = make([]*attempt, len(t.starts))

@@ -39,11 +39,17 @@ type bench struct {
 // open starts a scheduler over the log as a new process would.
 func open(t *testing.T, log eventlog.Log, o Options) *bench {
 	t.Helper()
+	return openDoing(t, log, o, map[string]func(context.Context, Attempt) (Outcome, error){})
+}
+
+// openDoing is open with what the types do from the start on.
+func openDoing(t *testing.T, log eventlog.Log, o Options, does map[string]func(context.Context, Attempt) (Outcome, error)) *bench {
+	t.Helper()
 	views, err := projection.Rebuild(t.Context(), log, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, log: log, does: map[string]func(context.Context, Attempt) (Outcome, error){}}
+	b := &bench{t: t, log: log, does: does}
 	o.Log, o.Views, o.Payloads, o.Runner = log, views, eventlog.NewPayloads(log, 1<<20), b
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))

@@ -79,10 +79,12 @@ func (l *loop) receive(t *turn, r *report) {
 	case returned:
 		l.live--
 		l.used--
+		l.s.lingering.remove(a.id)
 	case overdue:
 		if !a.settled {
 			l.s.o.Logger.Warn("handler ignores the end of its context; it keeps its slot until it returns",
 				"task", a.task.Name(), "type", a.task.Type, "attempt", a.task.Attempt)
+			l.s.lingering.add(a.id)
 		}
 		r.command = a.withoutHandler()
 	}
@@ -104,6 +106,9 @@ func (l *loop) decideAgain(void *turn) *turn {
 		a.settled = false
 	}
 	l.used -= len(void.starts)
+	for i := range void.starts {
+		delete(l.trials.on, void.starts[i].started.ID)
+	}
 	t := l.newTurn()
 	for i := range void.inputs {
 		switch in := &void.inputs[i]; in.kind {

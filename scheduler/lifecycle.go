@@ -34,6 +34,7 @@ func (l *loop) begin() error {
 			return err
 		}
 	}
+	l.findSuspects()
 	return nil
 }
 
@@ -70,14 +71,18 @@ func (l *loop) greet() error {
 type orphan struct {
 	id    ulid.ULID
 	fence int64
+	crash task.Crash
 }
 
 // findOrphans looks for the local attempts of earlier boots.
 func (l *loop) findOrphans() {
 	for state := range l.s.o.Views.Running() {
 		if !state.Remote() && state.Boot != l.s.boot {
-			l.orphans = append(l.orphans, orphan{state.ID, state.Fence})
+			l.orphans = append(l.orphans, orphan{state.ID, state.Fence, task.CrashTogether})
 		}
+	}
+	if len(l.orphans) == 1 {
+		l.orphans[0].crash = task.CrashAlone
 	}
 	if n := len(l.orphans); n > 0 {
 		l.s.o.Logger.Info("attempts of an earlier process have ended with it; their tasks are ready again", "attempts", n)
@@ -105,7 +110,7 @@ func (l *loop) expire(t *turn, o orphan) {
 	}
 	t.remember(input{kind: fromBefore, orphan: o})
 	state := t.peek(o.id)
-	decided, refusal := t.decideOn(state, task.Expire{Fence: o.fence})
+	decided, refusal := t.decideOn(state, task.Expire{Fence: o.fence, Crash: o.crash})
 	if refusal != nil {
 		return // it is not held any more
 	}

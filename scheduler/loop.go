@@ -44,6 +44,7 @@ type loop struct {
 	again    []*request             // what is to be decided again, because the log refused what it was decided on
 	apart    map[ulid.ULID]bool     // tasks whose starts the log refused together with others
 	refused  map[ulid.ULID]bool     // tasks whose starts the log refuses
+	trials   trials                 // of those that may have killed an earlier process
 	orphans  []orphan               // attempts of earlier processes that are still to be ended
 	broken   error                  // the views could not be read: what was decided is not to be trusted
 	fullTill time.Time              // while the log is full: when to try again
@@ -62,6 +63,7 @@ func (l *loop) init(s *Scheduler) {
 	l.ids = newIDSource()
 	l.seeds = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	l.holders = make(map[ulid.ULID]*attempt)
+	l.trials.on = make(map[ulid.ULID]bool)
 	l.apart, l.refused = make(map[ulid.ULID]bool), make(map[ulid.ULID]bool)
 	l.rounds, l.wrote, l.landed = make(chan *turn, 1), make(chan struct{}, 1), make(chan *turn, mostInFlight)
 	s.boot = l.ids.next(s.o.Wall())
@@ -153,6 +155,7 @@ func (l *loop) pass(first *input) error {
 		l.takeInputs(t, first)
 		l.dispatch(t)
 		l.s.running.Store(int64(l.used))
+		l.s.trying.Store(l.trials.going())
 		if !l.mayHandOver() {
 			return nil
 		}

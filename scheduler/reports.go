@@ -13,6 +13,8 @@ func (l *loop) take(t *turn, r report) {
 	case r.attempt.settled:
 	case r.kind == progressed:
 		l.progress(t, r)
+	case r.kind == survived:
+		l.trust(t, r)
 	default:
 		l.settle(t, r)
 	}
@@ -47,6 +49,7 @@ func (t *turn) addOf(a *attempt, state *task.Task, decided []task.Event) *task.T
 func (l *loop) settle(t *turn, r report) {
 	a := r.attempt
 	a.settled = true
+	delete(l.trials.on, a.id)
 	if l.s.damage() != nil || l.full() && len(l.held) > 0 {
 		l.hold(r)
 		return

@@ -98,16 +98,18 @@ type Scheduler struct {
 	o    Options
 	boot ulid.ULID // of this life of the server
 
-	commands chan *request
-	nudge    chan struct{} // enough commands or reports wait to be decided while a round is being appended
-	eager    int           // how many are enough
-	early    int           // events that a round must have to be written while another is synced
-	reports  chan report
-	began    chan struct{} // closed by Run
-	once     atomic.Bool   // Run was called
-	stopped  chan struct{} // closed when the loop answers no more
-	waiters  waiters
+	commands  chan *request
+	nudge     chan struct{} // enough commands or reports wait to be decided while a round is being appended
+	eager     int           // how many are enough
+	early     int           // events that a round must have to be written while another is synced
+	reports   chan report
+	began     chan struct{} // closed by Run
+	once      atomic.Bool   // Run was called
+	stopped   chan struct{} // closed when the loop answers no more
+	waiters   waiters
+	lingering taskSet // whose attempt has ended but has not returned
 
+	trying   atomic.Bool  // suspects are tried, and others wait
 	running  atomic.Int64 // attempts that hold a slot
 	draining atomic.Bool
 	full     atomic.Bool

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"daybook/task"
 
@@ -35,7 +36,10 @@ func (s *Scheduler) State() State {
 
 // Waiting says why a pending task is not running.
 type Waiting struct {
-	Reason  string      // run_at, backoff, capacity, draining, log_full, log_damaged
+	// Reason is run_at, backoff, capacity, draining, log_full, log_damaged, previous_attempt (its
+	// handler has not returned, though it was told to) or crash_check (the process died while
+	// tasks ran, which are tried one at a time now).
+	Reason  string
 	Until   task.Micros // run_at, backoff: when that ends; else 0
 	Attempt int         // backoff: attempts so far
 	Running int         // capacity: attempts that hold a slot
@@ -62,6 +66,12 @@ func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 		return &Waiting{Reason: "log_damaged"}
 	case s.full.Load():
 		return &Waiting{Reason: "log_full"}
+	}
+	if s.lingering.has(t.ID) {
+		return &Waiting{Reason: "previous_attempt"}
+	}
+	if s.trying.Load() {
+		return &Waiting{Reason: "crash_check"}
 	}
 	if running := int(s.running.Load()); running >= s.o.Concurrency {
 		return &Waiting{Reason: "capacity", Running: running, Slots: s.o.Concurrency}
@@ -136,4 +146,40 @@ func (w *waiters) wake(ids []ulid.ULID) {
 		}
 		delete(w.byID, id)
 	}
+}
+
+// taskSet is a set of tasks that any goroutine may look into.
+type taskSet struct {
+	n   atomic.Int64 // how many there are: mostly none
+	mu  sync.RWMutex
+	ids map[ulid.ULID]bool // guarded by mu
+}
+
+func (s *taskSet) has(id ulid.ULID) bool {
+	if s.n.Load() == 0 {
+		return false
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.ids[id]
+}
+
+func (s *taskSet) add(id ulid.ULID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ids == nil {
+		s.ids = make(map[ulid.ULID]bool)
+	}
+	s.ids[id] = true
+	s.n.Store(int64(len(s.ids)))
+}
+
+func (s *taskSet) remove(id ulid.ULID) {
+	if s.n.Load() == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.ids, id)
+	s.n.Store(int64(len(s.ids)))
 }

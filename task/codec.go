@@ -44,6 +44,9 @@ const (
 	fRetryAt
 	fCode
 	fClock
+	fSuspicion
+	fDeaths
+	fTrusted
 
 	fieldCount
 )
@@ -73,6 +76,9 @@ var fieldNames = [fieldCount]string{
 	fRetryAt:         "retry_at",
 	fCode:            "code",
 	fClock:           "clock",
+	fSuspicion:       "suspicion",
+	fDeaths:          "deaths",
+	fTrusted:         "trusted",
 }
 
 // keys holds `"name":` for each field, made once.
@@ -88,13 +94,13 @@ var fieldsOf = [typeCount][]field{
 	EventSubmitted: {fTaskType, fQueue, fPriority, fRunAt, fMaxAttempts, fBackoffKind, fBackoffBase, fBackoffMax,
 		fBackoffNoJitter, fTimeout, fTags, fIdempotencyKey, fRequestHash, fFiles, fClock},
 	EventStarted:           {fAttempt, fBoot, fWorker, fLeaseSeconds, fTokenHash},
-	EventProgressed:        {fFence, fProgress},
+	EventProgressed:        {fFence, fProgress, fTrusted},
 	EventSucceeded:         {fFence, fFiles},
 	EventAttemptFailed:     {fFence, fAttempt, fCode, fRetryAt},
 	EventFailed:            {fFence, fAttempt, fCode},
 	EventCancelRequested:   {},
 	EventCancelled:         {fFence},
-	EventLeaseExpired:      {fFence, fAttempt},
+	EventLeaseExpired:      {fFence, fAttempt, fSuspicion, fDeaths},
 	EventReleased:          {fFence},
 	EventRetried:           {fRunAt, fClock},
 	EventSnoozed:           {fRunAt, fClock},
@@ -107,9 +113,11 @@ var fieldsOf = [typeCount][]field{
 // of fieldsOf. A field that is added is optional: at zero it must mean what the version
 // before meant, so that an old event needs no other upcast.
 var addedFields = [typeCount][]int{
-	EventSubmitted: {1}, // v 2: clock
-	EventRetried:   {2}, // v 2: run_at, clock
-	EventSnoozed:   {1}, // v 2: clock
+	EventSubmitted:    {1}, // v 2: clock
+	EventRetried:      {2}, // v 2: run_at, clock
+	EventSnoozed:      {1}, // v 2: clock
+	EventProgressed:   {1}, // v 2: trusted
+	EventLeaseExpired: {2}, // v 2: suspicion, deaths
 }
 
 // fieldsIn is the shape of schema version v of a type, nil if there is no such version.
@@ -184,8 +192,14 @@ func (d *Data) at(f field) any {
 		return &d.RetryAt
 	case fCode:
 		return &d.Code
-	default:
+	case fClock:
 		return &d.Clock
+	case fSuspicion:
+		return &d.Suspicion
+	case fDeaths:
+		return &d.Deaths
+	default:
+		return &d.Trusted
 	}
 }
 

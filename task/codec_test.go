@@ -22,7 +22,7 @@ func fullData() Data {
 		Tags: []string{"plain", "Grüße 🎈", "\u2028 <&> \\ \" \x7f"}, IdempotencyKey: "key/é", RequestHash: [32]byte{1, 0xAB},
 		Files: []string{"f1", "f2"}, Attempt: 3, Boot: ulid.ULID{0, 1, 2}, Worker: "crane-7", LeaseSeconds: 30,
 		TokenHash: [32]byte{31: 9}, Fence: math.MaxInt64, Progress: 10_000, RetryAt: math.MinInt64, Code: CodeWorkerDied,
-		Clock: 1_795_521_600_000_001,
+		Clock: 1_795_521_600_000_001, Suspicion: 7, Deaths: 2, Trusted: true,
 	}
 }
 
@@ -125,7 +125,8 @@ func anyData(rt *rapid.T) Data {
 		LeaseSeconds: int(number.Draw(rt, "lease")), TokenHash: hash.Draw(rt, "token"), Fence: number.Draw(rt, "fence"),
 		Progress: int(number.Draw(rt, "progress")), RetryAt: micros("retry_at"),
 		Code:  Code(rapid.IntRange(0, int(codeCount)-1).Draw(rt, "code")),
-		Clock: micros("clock"),
+		Clock: micros("clock"), Trusted: rapid.Bool().Draw(rt, "trusted"),
+		Suspicion: int(number.Draw(rt, "suspicion")), Deaths: int(number.Draw(rt, "deaths")),
 	}
 }
 

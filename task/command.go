@@ -42,6 +42,7 @@ type Progress struct {
 	Fence   int64
 	Percent float64 // 0 … 100; never goes down within an attempt
 	Message string  // "" = none
+	Trusted bool    // a suspect has run alone for long enough
 }
 
 // Succeed ends the attempt with a result.
@@ -68,7 +69,19 @@ type Cancel struct{ Reason string }
 type Stop struct{ Fence int64 }
 
 // Expire ends an attempt whose worker is gone.
-type Expire struct{ Fence int64 }
+type Expire struct {
+	Fence int64
+	Crash Crash
+}
+
+// Crash says what else ran in the process that died with a local attempt.
+type Crash uint8
+
+const (
+	NoCrash       Crash = iota // it was remote
+	CrashAlone                 // nothing else ran: the attempt killed the process
+	CrashTogether              // others ran too: any of them may have done it
+)
 
 // Release gives the task back; the attempt does not count.
 type Release struct{ Fence int64 }

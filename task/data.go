@@ -29,10 +29,15 @@ type Data struct {
 	Fence int64
 
 	Progress int    // task.progressed: hundredths of a percent, 0 … 10,000
+	Trusted  bool   // task.progressed: a suspect has run alone for long enough
 	RetryAt  Micros // task.attempt_failed
 	Code     Code   // task.attempt_failed, task.failed
 
 	// The wall clock of a task.submitted, task.snoozed or task.retried when it stood behind
 	// the event's time, because it was set back; 0 = it did not. See Now.
 	Clock Micros
+
+	// task.lease_expired of a local attempt, one of them: its process died
+	Suspicion int // while it ran beside others: the new Task.Suspicion; the attempt does not count
+	Deaths    int // while nothing else ran: the new Task.Deaths
 }

@@ -7,8 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// ErrorWorkerDied is the error text of a task whose last attempt lost its worker.
-const ErrorWorkerDied = "its worker died while it ran"
+const (
+	// ErrorWorkerDied is the error text of a task whose last attempt lost its worker.
+	ErrorWorkerDied = "its worker died while it ran"
+	// ErrorKilledWorkers is that of a task which MaxDeaths processes have died of.
+	ErrorKilledWorkers = "its worker died 3 times"
+)
 
 // Decide says which events follow from a command in a state, without changing the
 // state. A command that the state does not allow gives a *Refusal; events may come with it
@@ -145,7 +149,7 @@ func (d *decision) progress(c Progress) error {
 	if t.CancelRequested {
 		return d.refuse(ErrStopping, "stop the attempt; nothing of it is kept")
 	}
-	d.add(EventProgressed, Data{Fence: c.Fence, Progress: max(t.Progress, hundredths(c.Percent))}, textPayload("message", c.Message))
+	d.add(EventProgressed, Data{Fence: c.Fence, Progress: max(t.Progress, hundredths(c.Percent)), Trusted: c.Trusted}, textPayload("message", c.Message))
 	return nil
 }
 
@@ -217,12 +221,27 @@ func (d *decision) expire(c Expire) error {
 	if t.Status != Running || c.Fence != t.Fence {
 		return d.refuse(ErrStale, "")
 	}
-	d.add(EventLeaseExpired, Data{Fence: c.Fence, Attempt: t.Attempt}, nil)
+	data := Data{Fence: c.Fence, Attempt: t.Attempt}
+	switch c.Crash {
+	case CrashAlone:
+		data.Deaths = int(t.Deaths) + 1
+	case CrashTogether:
+		data.Suspicion = int(t.Suspicion) + 1
+		if t.OnTrial() { // the others ran already when it was started
+			data.Suspicion++
+		}
+		data.Suspicion = min(data.Suspicion, MaxSuspicion)
+	}
+	d.add(EventLeaseExpired, data, nil)
+	died := Data{Attempt: t.Attempt, Code: CodeWorkerDied}
 	switch {
 	case t.CancelRequested:
 		d.add(EventCancelled, Data{}, nil)
+	case c.Crash == CrashTogether: // the attempt is given back
+	case data.Deaths >= MaxDeaths:
+		d.add(EventFailed, died, textPayload("error", ErrorKilledWorkers))
 	case t.AttemptsLeft() <= 0:
-		d.add(EventFailed, Data{Attempt: t.Attempt, Code: CodeWorkerDied}, textPayload("error", ErrorWorkerDied))
+		d.add(EventFailed, died, textPayload("error", ErrorWorkerDied))
 	}
 	return nil
 }

@@ -117,8 +117,11 @@ func (m *machine) checkStep(before *Task, e *Event) {
 	if now.Fence != 0 && now.Fence == before.Fence && now.Progress < before.Progress {
 		fail("progress went down within an attempt")
 	}
-	if now.Attempt < before.Attempt && e.Type != EventReleased {
+	if now.Attempt < before.Attempt && e.Type != EventReleased && e.Data.Suspicion == 0 {
 		fail("attempts went down")
+	}
+	if now.Status.Ended() && now.Suspect() || now.Status == Pending && now.Trusted {
+		fail("it is suspect or trusted when that says nothing")
 	}
 	if now.RefusedFence < before.RefusedFence {
 		fail("the refused fence went down")
@@ -221,7 +224,7 @@ func machineCommand(op byte, n uint64, fence int64, now Micros) Command {
 	case 10:
 		return Stop{Fence: fence}
 	case 11:
-		return Expire{Fence: fence}
+		return Expire{Fence: fence, Crash: Crash(n % 3)}
 	case 12:
 		return Release{Fence: fence}
 	case 13:

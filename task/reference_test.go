@@ -42,6 +42,7 @@ type (
 	refProgressed struct {
 		Fence    int64 `json:"fence,omitzero"`
 		Progress int   `json:"progress,omitzero"`
+		Trusted  bool  `json:"trusted,omitzero"`
 	}
 	refSucceeded struct {
 		Fence int64    `json:"fence,omitzero"`
@@ -59,8 +60,10 @@ type (
 		Code    refCode `json:"code,omitzero"`
 	}
 	refLost struct {
-		Fence   int64 `json:"fence,omitzero"`
-		Attempt int   `json:"attempt,omitzero"`
+		Fence     int64 `json:"fence,omitzero"`
+		Attempt   int   `json:"attempt,omitzero"`
+		Suspicion int   `json:"suspicion,omitzero"`
+		Deaths    int   `json:"deaths,omitzero"`
 	}
 	refFence struct {
 		Fence int64 `json:"fence,omitzero"`
@@ -89,14 +92,18 @@ func (r *refAttemptFailed) data() Data {
 	return Data{Fence: r.Fence, Attempt: r.Attempt, Code: Code(r.Code), RetryAt: r.RetryAt}
 }
 
-func (r *refFailed) data() Data     { return Data{Fence: r.Fence, Attempt: r.Attempt, Code: Code(r.Code)} }
-func (r *refProgressed) data() Data { return Data{Fence: r.Fence, Progress: r.Progress} }
-func (r *refSucceeded) data() Data  { return Data{Fence: r.Fence, Files: r.Files} }
-func (r *refLost) data() Data       { return Data{Fence: r.Fence, Attempt: r.Attempt} }
-func (r *refFence) data() Data      { return Data{Fence: r.Fence} }
-func (r *refRunAt) data() Data      { return Data{RunAt: r.RunAt, Clock: r.Clock} }
-func (r *refPriority) data() Data   { return Data{Priority: r.Priority} }
-func (r *refNothing) data() Data    { return Data{} }
+func (r *refFailed) data() Data { return Data{Fence: r.Fence, Attempt: r.Attempt, Code: Code(r.Code)} }
+func (r *refProgressed) data() Data {
+	return Data{Fence: r.Fence, Progress: r.Progress, Trusted: r.Trusted}
+}
+func (r *refSucceeded) data() Data { return Data{Fence: r.Fence, Files: r.Files} }
+func (r *refLost) data() Data {
+	return Data{Fence: r.Fence, Attempt: r.Attempt, Suspicion: r.Suspicion, Deaths: r.Deaths}
+}
+func (r *refFence) data() Data    { return Data{Fence: r.Fence} }
+func (r *refRunAt) data() Data    { return Data{RunAt: r.RunAt, Clock: r.Clock} }
+func (r *refPriority) data() Data { return Data{Priority: r.Priority} }
+func (r *refNothing) data() Data  { return Data{} }
 
 // referenceFor returns the empty shape of a type.
 func referenceFor(t EventType) reference {

@@ -23,7 +23,11 @@ type Task struct {
 	Retrying        bool // pending, and DueAt is the end of a backoff
 	Timed           bool // pending, and waits until the wall clock reaches DueAt
 	CancelRequested bool // running, and asked to stop
-	Erased          bool
+	// What is known of deaths of the process that ran it, see docs/adr/0019.
+	Suspicion uint8 // not 0: the process died while it ran beside others, and it has not been cleared
+	Deaths    uint8 // in a row, of processes that ran nothing else
+	Trusted   bool  // running, and has run alone for long enough
+	Erased    bool
 
 	CreatedAt   Micros
 	StartedAt   Micros // of the latest attempt; 0 before the first
@@ -86,6 +90,12 @@ func (t *Task) wait(e *Event) {
 	t.DueAt = max(e.Data.RunAt, wall)
 }
 
+// Suspect tells whether the task may be what killed a process: it is tried alone.
+func (t *Task) Suspect() bool { return t.Suspicion > 0 || t.Deaths > 0 }
+
+// OnTrial tells whether it runs as a suspect that has not shown yet that it is harmless.
+func (t *Task) OnTrial() bool { return t.Status == Running && t.Suspect() && !t.Trusted }
+
 // Running as a remote attempt needs heartbeats; a local one ends with its process.
 func (t *Task) Remote() bool { return t.Status == Running && t.LeaseSeconds > 0 }
 
@@ -126,8 +136,15 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 	}
 	if t.Status == Running && to != Running {
 		t.Fence, t.CancelRequested, t.Boot, t.Worker, t.LeaseSeconds = 0, false, ulid.ULID{}, "", 0
+		if e.Type == EventReleased && t.Trusted {
+			t.Suspicion = 0
+		}
+		t.Trusted = false
 	}
 	from := t.Status
+	if to.Ended() {
+		t.Suspicion, t.Deaths = 0, 0
+	}
 	t.Status = to
 	t.Version, t.LastSeq = e.Version, e.Seq
 	if to.Ended() && e.Type != EventLateResultRefused && e.Type != EventErased {
@@ -168,6 +185,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	},
 	EventProgressed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.Progress, t.Reports = d.Progress, t.Reports+1
+		t.Trusted = t.Trusted || d.Trusted
 		if e.HasPayload {
 			t.MessageSeq = e.Seq
 		}
@@ -180,14 +198,24 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	},
 	EventAttemptFailed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.DueAt, t.Timed, t.Retrying, t.Code, t.ErrorSeq = d.RetryAt, true, true, d.Code, e.Seq
+		t.Suspicion, t.Deaths = 0, 0 // its handler returned
 	},
 	EventFailed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.Code, t.ErrorSeq = d.Code, e.Seq
 	},
 	EventCancelRequested: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.CancelRequested = true },
 	EventCancelled:       func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Timed, t.Retrying = false, false },
-	EventLeaseExpired:    func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Code = CodeWorkerDied },
-	EventReleased:        func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Attempt-- },
+	EventLeaseExpired: func(t *Task, _ ulid.ULID, _ *Event, d *Data) {
+		t.Code = CodeWorkerDied
+		if d.Suspicion > 0 {
+			t.Suspicion = uint8(min(d.Suspicion, MaxSuspicion))
+			t.Attempt--
+		}
+		if d.Deaths > 0 {
+			t.Deaths = uint8(min(d.Deaths, MaxDeaths))
+		}
+	},
+	EventReleased: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Attempt-- },
 	EventRetried: func(t *Task, _ ulid.ULID, e *Event, _ *Data) {
 		t.AttemptBase = t.Attempt
 		t.wait(e)

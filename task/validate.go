@@ -18,6 +18,8 @@ const (
 	MaxResult         = 16 << 20 // bytes of canonical JSON
 	MaxDepth          = 32       // of parameters and results
 	MaxFiles          = 10_000   // that parameters or a result may name
+	MaxDeaths         = 3        // in a row: then a task is FAILED, whatever its MaxAttempts
+	MaxSuspicion      = 30       // more is not counted
 	MaxTimeout        = 30 * 24 * 3600 * Second
 	MaxBackoffBase    = 24 * 3600 * Second
 	MaxBackoffMax     = 7 * 24 * 3600 * Second

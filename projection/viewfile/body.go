@@ -68,6 +68,10 @@ const (
 	flagNoJitter
 	flagDue
 	flagTimed
+	flagTrusted
+
+	suspicionShift = 16 // 8 bits
+	deathsShift    = 24 // 8 bits
 )
 
 // Two more places among the numbers, for bases.
@@ -135,7 +139,8 @@ func numbersOf(r *Row, n *numbers) {
 	n[submitSeq] = t.SubmitSeq
 	n[nState] = int64(t.Status) | bitIf(t.Retrying, flagRetrying) | bitIf(t.CancelRequested, flagCancelRequested) |
 		bitIf(t.Erased, flagErased) | bitIf(t.Backoff.NoJitter, flagNoJitter) | bitIf(r.Due, flagDue) |
-		bitIf(t.Timed, flagTimed)
+		bitIf(t.Timed, flagTimed) | bitIf(t.Trusted, flagTrusted) |
+		int64(t.Suspicion)<<suspicionShift | int64(t.Deaths)<<deathsShift
 	n[nGroup] = int64(r.Group)
 	n[nCreatedAt], n[nStartedAt], n[nCompletedAt] = int64(t.CreatedAt), int64(t.StartedAt), int64(t.CompletedAt)
 	n[nRunAt], n[nDueAt], n[nReadyAt] = int64(t.RunAt), int64(t.DueAt), int64(t.ReadyAt)
@@ -161,7 +166,8 @@ func setNumbers(r *Row, n *numbers) {
 	t.Status = task.Status(flags)
 	t.Retrying, t.CancelRequested = flags&flagRetrying != 0, flags&flagCancelRequested != 0
 	t.Erased, r.Due = flags&flagErased != 0, flags&flagDue != 0
-	t.Timed = flags&flagTimed != 0
+	t.Timed, t.Trusted = flags&flagTimed != 0, flags&flagTrusted != 0
+	t.Suspicion, t.Deaths = uint8(flags>>suspicionShift), uint8(flags>>deathsShift)
 	r.Group = uint32(n[nGroup])
 	t.CreatedAt, t.StartedAt, t.CompletedAt = task.Micros(n[nCreatedAt]), task.Micros(n[nStartedAt]), task.Micros(n[nCompletedAt])
 	t.RunAt, t.DueAt, t.ReadyAt = task.Micros(n[nRunAt]), task.Micros(n[nDueAt]), task.Micros(n[nReadyAt])

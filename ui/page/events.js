@@ -13,7 +13,7 @@ const CODES = {
   error: "",
   permanent: "No retry would help.",
   timeout: "It ran longer than its time limit.",
-  panic: "The handler crashed; the stack is in the server's log.",
+  panic: "The handler crashed.",
   worker_died: "Its worker died while it ran.",
 };
 
@@ -30,14 +30,20 @@ const WORDS = {
   "task.attempt_failed": (e) =>
     words(
       `Attempt ${e.data.attempt ?? ""} failed`.replace("  ", " "),
-      join(errorOf(e), CODES[e.data.code] ?? "", retryWords(e)),
+      join(errorOf(e), CODES[e.data.code] ?? "", stackOf(e), retryWords(e)),
       "warn",
     ),
-  "task.failed": (e) => words("Failed", join(errorOf(e), CODES[e.data.code] ?? ""), "bad"),
+  "task.failed": (e) => words("Failed", join(errorOf(e), CODES[e.data.code] ?? "", stackOf(e)), "bad"),
   "task.cancel_requested": (e) => words("Cancel requested", reasonOf(e), "warn"),
   "task.cancelled": (e) => words("Cancelled", reasonOf(e), "quiet"),
   "task.lease_expired": (e) =>
-    words(`Attempt ${e.data.attempt ?? ""} was lost`.replace("  ", " "), "Its worker died while it ran; the attempt counts.", "warn"),
+    words(
+      `Attempt ${e.data.attempt ?? ""} was lost`.replace("  ", " "),
+      e.data.suspicion
+        ? "The server died while this and other tasks ran; the attempt does not count. They are tried one after the other."
+        : "Its worker died while it ran; the attempt counts.",
+      "warn",
+    ),
   "task.released": () => words("Given back", "The server stopped in order; the attempt does not count.", "quiet"),
   "task.retried": (e) => words("Sent round again", reasonOf(e), "active"),
   "task.snoozed": (e) => words("Put off", e.data.run_at ? `Until ${absolute(e.data.run_at)}` : "", "quiet"),
@@ -89,6 +95,14 @@ function join(...parts) {
 /** @param {LogEvent} e */
 function errorOf(e) {
   return textOf(e.payload, ["error", "error_message", "message"]);
+}
+
+/**
+ * Where a handler panicked.
+ * @param {LogEvent} e
+ */
+function stackOf(e) {
+  return typeof e.payload?.stack === "string" ? e.payload.stack : "";
 }
 
 /** @param {LogEvent} e */

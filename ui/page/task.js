@@ -53,6 +53,8 @@ export function waitingSentence(row, state, now) {
   const w = row.waiting_for;
   if (state?.draining || w?.reason === "draining") return "Waits: the server is stopping and starts nothing new";
   if (state?.damaged || w?.reason === "log_damaged") return "Waits: the log is damaged, and nothing more is written";
+  if (w?.reason === "previous_attempt") return "Waits: its previous attempt was told to stop and has not returned";
+  if (w?.reason === "crash_check") return "Waits: the server died while tasks ran; they are tried one after the other";
   if (state?.full || w?.reason === "log_full") return "Waits: the disk is full, and goes on when there is room";
   const until = time(w?.until);
   if (w && until !== null && until > now) {
