@@ -21,7 +21,7 @@ import (
 var house = map[string]struct{ code, tests []string }{
 	"daybook/cmd/daybook": {
 		code:  []string{"daybook", "daybook/client", "daybook/load", kong, xterm},
-		tests: []string{chromedp, cdproto, testscript, goleak, cmp},
+		tests: []string{"daybook/powercut", chromedp, cdproto, testscript, goleak, cmp},
 	},
 	"daybook": {
 		code: []string{"daybook/api", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/files",
@@ -65,7 +65,10 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/eventlog/sqlitelog": {
 		code:  []string{"daybook/eventlog", "daybook/sqlite", sqlite, ulid},
-		tests: []string{"daybook/eventlog/sqlitelog", "daybook/eventlog/eventlogtest", goleak, cmp, rapid},
+		tests: []string{"daybook/eventlog/sqlitelog", "daybook/eventlog/eventlogtest", "daybook/powercut", goleak, cmp, rapid},
+	},
+	"daybook/powercut": {
+		tests: []string{"daybook/powercut", goleak, cmp},
 	},
 	"daybook/sqlite": {
 		code:  []string{sqlite},

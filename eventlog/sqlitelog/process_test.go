@@ -23,6 +23,9 @@ const childDir = "DAYBOOK_TEST_CHILD_DIR"
 const childStages = "DAYBOOK_TEST_CHILD_STAGES"
 
 func child(dir string) int {
+	if run := os.Getenv(childPower); run != "" {
+		return power(dir, run)
+	}
 	log, err := Open(context.Background(), Options{Dir: dir})
 	if err != nil {
 		fmt.Println(err)

@@ -1,0 +1,63 @@
+package powercut
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Options say how a recording is cut.
+type Options struct {
+	Cuts        int    // how many
+	Seed        uint64 // of where, and of what is lost
+	IgnoreSyncs bool   // as if no sync ever did anything: the control, which must lose
+	Temp        string // folder for the disks, each removed after its check
+}
+
+// Cut is the disk after one power cut.
+type Cut struct {
+	Dir  string   // what the disk holds
+	Said [][]byte // what the program had said by then
+	Fate Fate
+	At   int // events before the cut, of Of
+	Of   int
+}
+
+// Each calls check for each cut, in the order of time, and goes on until all were checked or an
+// error is one of the recording itself.
+func (r *Recording) Each(o Options, check func(Cut)) error {
+	random := rand.New(rand.NewPCG(o.Seed, 1))
+	at := make([]int, o.Cuts)
+	for i := range at {
+		at[i] = 1 + random.IntN(len(r.events))
+	}
+	slices.Sort(at)
+	d := newDisk(o.IgnoreSyncs)
+	var heard [][]byte
+	done := 0
+	for i, cut := range at {
+		for ; done < cut; done++ {
+			e := &r.events[done]
+			if e.kind == said {
+				heard = append(heard, e.data)
+			}
+			if err := d.step(e); err != nil {
+				return err
+			}
+		}
+		c := Cut{Dir: filepath.Join(o.Temp, fmt.Sprint("cut", i)), Said: heard, Fate: Fate(i) % fates, At: done, Of: len(r.events)}
+		if err := d.lay(c.Dir, c.Fate, random); err != nil {
+			return err
+		}
+		check(c)
+		if err := os.RemoveAll(c.Dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Events is how many there are.
+func (r *Recording) Events() int { return len(r.events) }

@@ -1,0 +1,243 @@
+package powercut
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+)
+
+const sector = 512
+
+// disk is what of a folder is safe, and what is only in memory.
+type disk struct {
+	ignoreSyncs bool
+	live        map[string]*inode // by path: as programs see it
+	safe        map[string]*inode // by path: as it is after a power cut
+	names       []*change         // of live that are not in safe yet, in order
+	syncs       map[string]snapshot
+	positions   map[string]int64 // by descriptor
+}
+
+type inode struct {
+	dir     bool
+	safe    []byte
+	pending []*patch // in order
+}
+
+// patch is a write, or a new size.
+type patch struct {
+	data   []byte
+	offset int64 // -1: size counts
+	size   int64
+	safe   bool
+}
+
+// change is one of the names in a folder.
+type change struct {
+	dir string // a sync of it makes the change safe
+	do  func(names map[string]*inode)
+}
+
+// snapshot is what a sync is about.
+type snapshot struct {
+	patches []*patch
+	of      *inode
+	names   []*change
+}
+
+func newDisk(ignoreSyncs bool) *disk {
+	return &disk{
+		ignoreSyncs: ignoreSyncs, live: map[string]*inode{}, safe: map[string]*inode{},
+		syncs: map[string]snapshot{}, positions: map[string]int64{},
+	}
+}
+
+// name changes the names: as programs see them now, after a power cut when dir was synced.
+func (d *disk) name(dir string, do func(map[string]*inode)) {
+	do(d.live)
+	d.names = append(d.names, &change{dir, do})
+}
+
+func (d *disk) step(e *event) error {
+	f := d.live[e.path]
+	switch e.kind {
+	case opened:
+		d.positions[e.fd] = 0
+		if f == nil && e.make {
+			made := &inode{}
+			d.name(path.Dir(e.path), func(names map[string]*inode) { names[e.path] = made })
+		} else if f != nil && e.empty && !f.dir {
+			f.pending = append(f.pending, &patch{offset: -1})
+		}
+	case written:
+		if f == nil {
+			return nil // of a file that was removed
+		}
+		offset := e.offset
+		if offset < 0 {
+			offset = d.positions[e.fd]
+			d.positions[e.fd] += int64(len(e.data))
+		}
+		f.pending = append(f.pending, &patch{data: e.data, offset: offset})
+	case moved:
+		d.positions[e.fd] = e.offset
+	case truncated:
+		if f != nil {
+			f.pending = append(f.pending, &patch{offset: -1, size: e.size})
+		}
+	case syncBegins:
+		s := snapshot{of: f}
+		if f != nil {
+			s.patches = slices.Clone(f.pending)
+		}
+		for _, c := range d.names {
+			if c.dir == e.path {
+				s.names = append(s.names, c)
+			}
+		}
+		d.syncs[e.id] = s
+	case syncEnds:
+		if !d.ignoreSyncs {
+			d.sync(d.syncs[e.id])
+		}
+		delete(d.syncs, e.id)
+	case renamed:
+		if f == nil || f.dir {
+			return fmt.Errorf("rename %s to %s: only files can be recorded", e.path, e.to)
+		}
+		d.name(path.Dir(e.to), func(names map[string]*inode) { delete(names, e.path); names[e.to] = f })
+	case linked:
+		if f != nil {
+			d.name(path.Dir(e.to), func(names map[string]*inode) { names[e.to] = f })
+		}
+	case removed:
+		if f != nil {
+			d.name(path.Dir(e.path), func(names map[string]*inode) { delete(names, e.path) })
+		}
+	case madeDir:
+		made := &inode{dir: true}
+		d.name(path.Dir(e.path), func(names map[string]*inode) { names[e.path] = made })
+	case ended:
+		clear(d.syncs)
+		clear(d.positions)
+	}
+	return nil
+}
+
+// sync makes safe what the sync is about.
+func (d *disk) sync(s snapshot) {
+	for _, p := range s.patches {
+		if !p.safe {
+			p.safe = true
+			s.of.safe = p.apply(s.of.safe)
+		}
+	}
+	if s.of != nil {
+		s.of.pending = slices.DeleteFunc(s.of.pending, func(p *patch) bool { return p.safe })
+	}
+	for _, c := range s.names {
+		if at := slices.Index(d.names, c); at >= 0 {
+			c.do(d.safe)
+			d.names = slices.Delete(d.names, at, at+1)
+		}
+	}
+}
+
+func (p *patch) apply(b []byte) []byte {
+	if p.offset < 0 {
+		return resize(b, p.size)
+	}
+	if end := p.offset + int64(len(p.data)); int64(len(b)) < end {
+		b = resize(b, end)
+	}
+	copy(b[p.offset:], p.data)
+	return b
+}
+
+func resize(b []byte, size int64) []byte {
+	if int64(len(b)) >= size {
+		return b[:size:size]
+	}
+	return append(b, make([]byte, size-int64(len(b)))...)
+}
+
+// Fate is what becomes of what was not synced.
+type Fate int
+
+const (
+	Lost Fate = iota // all of it
+	Kept             // nothing is lost
+	Torn             // each sector of a write is lost or kept, and of the names all after some
+	fates
+)
+
+func (f Fate) String() string { return [...]string{"lost", "kept", "torn"}[f] }
+
+// lay writes to dir what the disk holds after a power cut now.
+func (d *disk) lay(dir string, fate Fate, random *rand.Rand) error {
+	names := maps.Clone(d.safe)
+	n := len(d.names)
+	switch fate {
+	case Lost:
+		n = 0
+	case Torn:
+		n = random.IntN(n + 1)
+	}
+	for _, c := range d.names[:n] {
+		c.do(names)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) { // folders before what is in them
+		f, to := names[name], filepath.Join(dir, name)
+		if name == "." {
+			continue
+		}
+		if above := path.Dir(name); above != "." && (names[above] == nil || !names[above].dir) {
+			continue // it lies in a folder that is not there
+		}
+		var err error
+		if f.dir {
+			err = os.Mkdir(to, 0o700)
+		} else {
+			err = os.WriteFile(to, f.after(fate, random), 0o600)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// after is what a file holds after a power cut.
+func (f *inode) after(fate Fate, random *rand.Rand) []byte {
+	if fate == Lost || len(f.pending) == 0 {
+		return f.safe
+	}
+	b := slices.Clone(f.safe)
+	for _, p := range f.pending {
+		if fate == Kept {
+			b = p.apply(b)
+			continue
+		}
+		if p.offset < 0 {
+			if random.IntN(2) == 0 {
+				b = p.apply(b)
+			}
+			continue
+		}
+		for at := 0; at < len(p.data); {
+			end := min(len(p.data), at+sector-int(p.offset+int64(at))%sector)
+			if random.IntN(2) == 0 {
+				b = (&patch{data: p.data[at:end], offset: p.offset + int64(at)}).apply(b)
+			}
+			at = end
+		}
+	}
+	return b
+}

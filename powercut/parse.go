@@ -1,0 +1,266 @@
+package powercut
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+type kind uint8
+
+const (
+	opened    kind = iota // a file was opened, and made or emptied if the flags say so
+	written               // bytes at an offset, or at the position of the descriptor
+	moved                 // the position of a descriptor
+	truncated             // or made longer
+	syncBegins
+	syncEnds
+	renamed
+	removed
+	madeDir
+	linked
+	said  // to a pipe or a socket
+	ended // the program
+)
+
+type event struct {
+	kind     kind
+	path, to string // below the folder, "." for itself
+	fd       string
+	data     []byte
+	offset   int64 // -1 = at the position
+	size     int64
+	make     bool   // opened: O_CREAT
+	empty    bool   // opened: O_TRUNC
+	id       string // of a sync: its begin and end have the same
+}
+
+// parser makes events of the lines of strace.
+type parser struct {
+	dir    string
+	events []event
+	open   map[string]string // by thread: the beginning of a call that has not returned
+	syncs  int
+	ids    map[string]string // by thread: the sync that has begun
+}
+
+// line takes in one line: "PID call(arguments) = result", or a half of that.
+func (p *parser) line(line string) error {
+	if p.open == nil {
+		p.open, p.ids = map[string]string{}, map[string]string{}
+	}
+	pid, rest, ok := strings.Cut(line, " ")
+	rest = strings.TrimLeft(rest, " ")
+	if !ok || strings.HasPrefix(rest, "+++") || strings.HasPrefix(rest, "---") {
+		return nil
+	}
+	if begin, unfinished := strings.CutSuffix(rest, " <unfinished ...>"); unfinished {
+		p.open[pid] = begin
+		p.begin(pid, begin)
+		return nil
+	}
+	if strings.HasPrefix(rest, "<... ") {
+		_, end, ok := strings.Cut(rest, " resumed>")
+		if !ok {
+			return fmt.Errorf("line %.200q of the trace cannot be read", line)
+		}
+		rest = p.open[pid] + end
+		delete(p.open, pid)
+		return p.end(pid, rest)
+	}
+	p.begin(pid, rest)
+	return p.end(pid, rest)
+}
+
+// begin takes in what counts from the beginning of a call: what is said, and which writes a sync
+// is about.
+func (p *parser) begin(pid, text string) {
+	name, args, _ := strings.Cut(text, "(")
+	switch name {
+	case "fsync", "fdatasync":
+		fd, path := descriptor(args)
+		if path, ok := p.below(path); ok {
+			p.syncs++
+			p.ids[pid] = strconv.Itoa(p.syncs)
+			p.events = append(p.events, event{kind: syncBegins, fd: fd, path: path, id: p.ids[pid]})
+		}
+	case "write", "writev":
+		if fd, path := descriptor(args); !strings.HasPrefix(path, "/") || fd == "1" || fd == "2" {
+			p.events = append(p.events, event{kind: said, data: []byte(strings.Join(quoted(args), ""))})
+		}
+	}
+}
+
+// end takes in what a call has done.
+func (p *parser) end(pid, text string) error {
+	name, args, _ := strings.Cut(text, "(")
+	at := strings.LastIndex(args, "= ")
+	if at < 0 {
+		return nil // the program ended in the call
+	}
+	result := args[at+2:]
+	args = strings.TrimSuffix(strings.TrimRight(args[:at], " "), ")")
+	if strings.HasPrefix(result, "-1 ") || strings.HasPrefix(result, "?") {
+		return nil
+	}
+	fd, path := descriptor(args)
+	path, ours := p.below(path)
+	texts := quoted(args)
+	add := func(e event) { p.events = append(p.events, e) }
+	switch name {
+	case "openat", "open", "creat":
+		fd, path := descriptor(result)
+		if path, ok := p.below(path); ok && !strings.Contains(args, "O_DIRECTORY") {
+			add(event{kind: opened, fd: fd, path: path, make: name == "creat" || strings.Contains(args, "O_CREAT"), empty: name == "creat" || strings.Contains(args, "O_TRUNC")})
+		}
+	case "write", "pwrite64":
+		if !ours || fd == "1" || fd == "2" {
+			return nil
+		}
+		n, err := strconv.Atoi(result)
+		if err != nil || len(texts) != 1 || n > len(texts[0]) {
+			return fmt.Errorf("a write to %s cannot be read", path)
+		}
+		e := event{kind: written, fd: fd, path: path, data: []byte(texts[0][:n]), offset: -1}
+		if name == "pwrite64" {
+			if e.offset, err = last(args); err != nil {
+				return err
+			}
+		}
+		add(e)
+	case "lseek":
+		if n, err := strconv.ParseInt(result, 10, 64); ours && err == nil {
+			add(event{kind: moved, fd: fd, path: path, offset: n})
+		}
+	case "ftruncate":
+		if ours {
+			n, err := last(args)
+			add(event{kind: truncated, fd: fd, path: path, size: n})
+			return err
+		}
+	case "fsync", "fdatasync":
+		if ours {
+			add(event{kind: syncEnds, path: path, id: p.ids[pid]})
+		}
+	case "rename", "renameat", "renameat2":
+		from, to, err := p.twoPaths(args, texts)
+		if err == nil && from != "" {
+			add(event{kind: renamed, path: from, to: to})
+		}
+		return err
+	case "link", "linkat":
+		from, to, err := p.twoPaths(args, texts)
+		if err == nil && from != "" {
+			add(event{kind: linked, path: from, to: to})
+		}
+		return err
+	case "unlink", "unlinkat", "rmdir":
+		if path, ok := p.below(onePath(args, texts)); ok {
+			add(event{kind: removed, path: path})
+		}
+	case "mkdir", "mkdirat":
+		if path, ok := p.below(onePath(args, texts)); ok {
+			add(event{kind: madeDir, path: path})
+		}
+	case "dup", "dup2", "dup3", "sendfile", "sync_file_range":
+		// Neither writes a file; a sync of a range makes nothing safe.
+	case "copy_file_range":
+		if parts := strings.Split(args, ", "); len(parts) > 2 {
+			_, path = descriptor(parts[2])
+			path, ours = p.below(path)
+		}
+		fallthrough
+	default:
+		if ours && !strings.Contains(path, lookPrefix) {
+			return fmt.Errorf("%s of %s: the recorder does not know that call", name, path)
+		}
+	}
+	return nil
+}
+
+// lookPrefix is how the names of folders begin that hold copies to be looked at.
+const lookPrefix = "daybook.look-"
+
+// below returns the path within the folder, unless it lies elsewhere or is an index in shared
+// memory, which no start relies on.
+func (p *parser) below(path string) (string, bool) {
+	path = strings.TrimSuffix(path, " (deleted)")
+	rel, err := filepath.Rel(p.dir, path)
+	if err != nil || !strings.HasPrefix(path, "/") || rel == ".." || strings.HasPrefix(rel, "../") || strings.HasSuffix(rel, "-shm") {
+		return "", false
+	}
+	return rel, true
+}
+
+// descriptor reads `7</path>` at the beginning of a text.
+func descriptor(text string) (fd, path string) {
+	at := strings.IndexByte(text, '<')
+	if at < 0 || strings.ContainsAny(text[:at], ",\" ") {
+		return "", ""
+	}
+	path, _, _ = strings.Cut(text[at+1:], ">")
+	return text[:at], unescape(path)
+}
+
+// onePath is the path that a call is about: its string, from the folder of its descriptor.
+func onePath(args string, texts []string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	if _, dir := descriptor(args); dir != "" && !filepath.IsAbs(texts[0]) {
+		return filepath.Join(dir, texts[0])
+	}
+	return texts[0]
+}
+
+// twoPaths are those of a call that has two; from is "" when neither lies in the folder.
+func (p *parser) twoPaths(args string, texts []string) (from, to string, err error) {
+	if len(texts) != 2 {
+		return "", "", fmt.Errorf("two paths in %.200q cannot be read", args)
+	}
+	second := args[strings.Index(args, ", ")+2:]
+	if at := strings.Index(second, ", "); at >= 0 && strings.Contains(second[at:], "<") {
+		second = second[at+2:]
+	}
+	from, ok := p.below(onePath(args, texts[:1]))
+	to, ok2 := p.below(onePath(second, texts[1:]))
+	if ok != ok2 {
+		return "", "", fmt.Errorf("%q and %q do not both lie in the folder", texts[0], texts[1])
+	}
+	return from, to, nil
+}
+
+// last is the last argument, a number.
+func last(args string) (int64, error) {
+	return strconv.ParseInt(strings.TrimSpace(args[strings.LastIndexByte(args, ',')+1:]), 10, 64)
+}
+
+// quoted returns the strings among the arguments. They hold no quotes, for each byte is in hex.
+func quoted(args string) []string {
+	var texts []string
+	parts := strings.Split(args, `"`)
+	for i := 1; i < len(parts); i += 2 {
+		texts = append(texts, unescape(parts[i]))
+	}
+	return texts
+}
+
+// unescape reads \x41.
+func unescape(text string) string {
+	if !strings.HasPrefix(text, `\x`) {
+		return text
+	}
+	b := make([]byte, 0, len(text)/4)
+	for ; len(text) >= 4 && text[:2] == `\x`; text = text[4:] {
+		b = append(b, digit(text[2])<<4|digit(text[3]))
+	}
+	return string(append(b, text...))
+}
+
+func digit(c byte) byte {
+	if c >= 'a' {
+		return c - 'a' + 10
+	}
+	return c - '0'
+}
