@@ -54,6 +54,10 @@ e2e: ## Drive the page in a real Chromium
 crash: ## Kill the server 50 times under load (about a minute)
 	$(GO) test -count=1 -run '^TestNothingAcknowledgedIsLost' ./cmd/daybook -v -kills=50
 
+.PHONY: power
+power: ## Cut the power CUTS times (1500) under a log and a server (minutes)
+	$(GO) test -count=1 -timeout 0 -run 'PowerCut' ./eventlog/sqlitelog ./cmd/daybook -v -cuts=$(or $(CUTS),1500)
+
 .PHONY: soak
 soak: ## Load the server for SOAK (30m) and look for growth
 	$(GO) test -count=1 -timeout 0 -run '^TestNothingGrows' ./cmd/daybook -v -soak=$(or $(SOAK),30m)

@@ -193,16 +193,18 @@ func (d *disk) lay(dir string, fate Fate, random *rand.Rand) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	made := map[string]bool{".": true}
 	for _, name := range slices.Sorted(maps.Keys(names)) { // folders before what is in them
 		f, to := names[name], filepath.Join(dir, name)
 		if name == "." {
 			continue
 		}
-		if above := path.Dir(name); above != "." && (names[above] == nil || !names[above].dir) {
+		if !made[path.Dir(name)] {
 			continue // it lies in a folder that is not there
 		}
 		var err error
 		if f.dir {
+			made[name] = true
 			err = os.Mkdir(to, 0o700)
 		} else {
 			err = os.WriteFile(to, f.after(fate, random), 0o600)

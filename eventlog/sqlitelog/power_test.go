@@ -18,7 +18,7 @@ import (
 	"daybook/powercut"
 )
 
-var cuts = flag.Int("cuts", 100, "how many power cuts are simulated")
+var cuts = flag.Int("cuts", 20, "how many power cuts are simulated")
 
 // childPower is set for a process whose writes are recorded; it says which run it is.
 const childPower = "DAYBOOK_TEST_CHILD_POWER"
@@ -183,6 +183,12 @@ func (p promised) kept(ctx context.Context, dir string) error {
 // A log holds after any power cut what it had acknowledged by then; the same log on a disk that
 // forgets what was synced does not, or the test would see nothing.
 func TestNothingAcknowledgedIsLostByAPowerCut(t *testing.T) {
+	if _, err := exec.LookPath("strace"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("what a log writes is recorded by strace, which is not here")
+	}
 	recording := record(t)
 	temp := t.TempDir()
 	seed := uint64(time.Now().UnixNano())
