@@ -15,6 +15,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // Errors of the store.
@@ -62,6 +63,9 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of files: %w", err)
 	}
+	if err := syncAbove(dir); err != nil {
+		return nil, fmt.Errorf("make the folder of files: %w", err)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open the folder of files: %w", err)
@@ -71,6 +75,15 @@ func Open(dir string) (*Store, error) {
 		return nil, errors.Join(err, root.Close())
 	}
 	return s, nil
+}
+
+// syncAbove puts on disk that the folder is there: all that is in it rests on that.
+func syncAbove(dir string) error {
+	above, err := os.Open(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	return errors.Join(above.Sync(), above.Close())
 }
 
 // OpenReadOnly opens the store in dir to be looked at. Nothing in it is changed.
