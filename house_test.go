@@ -50,8 +50,12 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/projection/textindex", goleak, cmp, rapid},
 	},
 	"daybook/handler": {
-		code:  []string{"daybook/handler/table", "daybook/task", "daybook/files", jsonschema, ximage, xtext, mail, smtp, sasl},
+		code:  []string{"daybook/handler/codec", "daybook/handler/table", "daybook/task", "daybook/files", jsonschema, ximage, xtext, mail, smtp, sasl},
 		tests: []string{"daybook/handler", goleak, cmp, rapid},
+	},
+	"daybook/handler/codec": {
+		code:  []string{wazero},
+		tests: []string{"daybook/handler/codec", goleak, cmp},
 	},
 	"daybook/handler/table": {
 		code:  []string{xtext, hyperloglog},
@@ -121,6 +125,7 @@ const (
 	sse         = "github.com/r3labs/sse/v2"
 	testscript  = "github.com/rogpeppe/go-internal"
 	ulid        = "github.com/oklog/ulid/v2"
+	wazero      = "github.com/tetratelabs/wazero"
 	ximage      = "golang.org/x/image"
 	xterm       = "golang.org/x/term"
 	xtext       = "golang.org/x/text"

@@ -16,19 +16,23 @@ import (
 	"golang.org/x/image/draw"
 
 	"daybook/files"
+	"daybook/handler/codec"
 	"daybook/task"
 )
 
+// usualMegapixels is the default of max_megapixels.
+const usualMegapixels = 100
+
 // Image resizes, converts and changes pictures, uploaded or drawn.
 type Image struct {
-	budget *PixelBudget
+	budget *MemoryBudget
 }
 
 // NewImage returns the handler of IMAGE_PROCESSING. Handlers that share a budget share the memory
-// for pixels; nil = one of its own, of the default size.
-func NewImage(budget *PixelBudget) *Image {
+// for pictures; nil = another one, of the default size.
+func NewImage(budget *MemoryBudget) *Image {
 	if budget == nil {
-		budget = NewPixelBudget(0)
+		budget = NewMemoryBudget(0)
 	}
 	return &Image{budget: budget}
 }
@@ -38,8 +42,8 @@ func (*Image) Spec() task.TypeSpec {
 	return task.TypeSpec{
 		Name:  "IMAGE_PROCESSING",
 		Title: "Image processing",
-		Description: "Resizes, converts, greyscales, turns or blurs pictures (PNG, JPEG, GIF, BMP, TIFF or WebP), " +
-			"or such as it draws itself. Each result is a file; it carries no metadata of its source.",
+		Description: "Resizes, converts, greyscales, turns or blurs pictures (" + formatNames + "), " +
+			"or such as it draws itself. Each result is a file, upright and in sRGB; it carries no metadata of its source.",
 		ParametersSchema: schemaOf("image.parameters"),
 		ResultSchema:     schemaOf("image.result"),
 	}
@@ -57,6 +61,7 @@ type imageParameters struct {
 	Quality    float64  `json:"quality"`
 	Degrees    float64  `json:"degrees"`
 	Radius     float64  `json:"radius"`
+	Megapixels float64  `json:"max_megapixels"`
 }
 
 type imageResult struct {
@@ -77,6 +82,8 @@ type imageEntry struct {
 	NewBytes             *int64   `json:"new_bytes"`
 	SizeReductionPercent *float64 `json:"size_reduction_percent"`
 	ProcessingTimeMS     float64  `json:"processing_time_ms"`
+	Frames               *int     `json:"frames"` // of the source: one is kept
+	Notes                []string `json:"notes"`  // what was lost
 	Error                *string  `json:"error"`
 }
 
@@ -117,7 +124,8 @@ type imageWork struct {
 	params  imageParameters
 	fitting *fitting // nil = the size stays
 	right   int      // quarters to turn clockwise
-	budget  *PixelBudget
+	most    int      // megapixels
+	budget  *MemoryBudget
 }
 
 // newImageWork reads the parameters.
@@ -127,11 +135,18 @@ func newImageWork(call Call) (*imageWork, error) {
 		return nil, fmt.Errorf("read the parameters: %w", err)
 	}
 	p := &w.params
+	w.most = int(p.Megapixels)
+	if w.most == 0 {
+		w.most = usualMegapixels // a task of before there was a choice
+	}
 	if p.TargetSize == "" {
 		p.TargetSize = map[string]string{"resize": "800x600", "thumbnail": "256x256"}[p.Operation]
 	}
 	if p.TargetSize != "" {
 		box, err := parseSize(p.TargetSize)
+		if err == nil {
+			err = checkMeasures(box.X, box.Y, w.most)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("target_size: %w", err)
 		}
@@ -153,10 +168,13 @@ func (w *imageWork) total() int {
 // badPicture marks an error that concerns one picture, not the attempt.
 type badPicture struct{ error }
 
-// blame tells a bad picture from a file that could not be read.
+// blame tells a bad picture from a file that could not be read and from an attempt that was ended.
 func blame(err error) error {
 	if fault, ok := errors.AsType[readFault](err); ok {
 		return fmt.Errorf("read the picture: %w", fault)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
 	return badPicture{err}
 }
@@ -164,7 +182,7 @@ func blame(err error) error {
 // process makes the result of the i-th picture. Its error ends the attempt.
 func (w *imageWork) process(ctx context.Context, i int) (imageEntry, error) {
 	start := time.Now()
-	entry := imageEntry{}
+	entry := imageEntry{Notes: []string{}}
 	waited, err := w.transform(ctx, i, &entry)
 	entry.ProcessingTimeMS = math.Round(10*float64(time.Since(start)-waited)/float64(time.Millisecond)) / 10
 	if ctx.Err() != nil {
@@ -188,28 +206,45 @@ func (w *imageWork) transform(ctx context.Context, i int, entry *imageEntry) (wa
 	if size > maxPictureBytes {
 		return 0, badPicture{fmt.Errorf("the file is over %d MiB", maxPictureBytes>>20)}
 	}
-	s, err := readHeader(ctx, file)
+	s, err := readHeader(ctx, file, size, w.budget)
 	if err != nil {
 		return 0, blame(err)
 	}
-	entry.OriginalSize = new(sizeText(s.size()))
-	if err := checkMeasures(s.width, s.height); err != nil {
+	entry.OriginalSize, entry.Frames = new(sizeText(s.size())), new(s.frames)
+	if err := checkMeasures(s.width, s.height, w.most); err != nil {
 		return 0, badPicture{err}
+	}
+	if s.frames > 1 {
+		entry.Notes = append(entry.Notes, fmt.Sprintf("only the first of %d %s is kept", s.frames, framesOf(s.format)))
 	}
 	p := w.plan(s)
 	before := time.Now()
-	release, err := w.budget.take(ctx, int64(s.width*s.height+p.size.X*p.size.Y))
+	release, err := w.budget.take(ctx, s.memoryFor(p.shrink)+w.memory(s, p))
 	waited = time.Since(before)
 	if err != nil {
-		return waited, err
+		return waited, blame(err)
 	}
 	defer release()
-	m, err := w.render(ctx, s, p)
+	m, note, err := w.render(ctx, s, p)
 	if err != nil {
 		return waited, err
 	}
+	if note != "" {
+		entry.Notes = append(entry.Notes, note)
+	}
 	entry.NewSize = new(sizeText(m.Rect.Size()))
-	return waited, w.keep(ctx, m, s.format.name, name, entry)
+	return waited, w.keep(ctx, m, s.format, name, entry)
+}
+
+// framesOf names what a file of that format has several of.
+func framesOf(format string) string {
+	switch format {
+	case "tiff":
+		return "pages"
+	case "heic", "avif":
+		return "pictures"
+	}
+	return "frames"
 }
 
 // open opens the i-th source: an uploaded file, or one that is drawn.
@@ -236,45 +271,64 @@ func (nopCloser) Close() error { return nil }
 
 // plan is how one picture is brought to its size: resampled as it is stored, then turned.
 type plan struct {
-	part image.Rectangle // of the stored picture
-	size image.Point     // before the turn
-	turn turn
+	part   area        // of the stored picture
+	shrink int         // how it is decoded
+	size   image.Point // before the turn
+	turn   turn
 }
 
 func (w *imageWork) plan(s *source) plan {
 	stored := image.Pt(s.width, s.height)
-	p := plan{part: image.Rectangle{Max: stored}, size: stored, turn: s.turn.thenRight(w.right)}
+	p := plan{part: wholeOf(stored), size: stored, turn: s.turn.thenRight(w.right)}
 	if w.fitting != nil {
 		p.part, p.size = w.fitting.turned(p.turn).apply(stored)
 	}
+	p.shrink = s.shrinkFor(p.part, p.size)
 	return p
 }
 
-// render decodes a picture and makes the result's pixels.
-func (w *imageWork) render(ctx context.Context, s *source, p plan) (*image.RGBA, error) {
-	decoded, err := s.decode(ctx)
-	if err != nil {
-		return nil, blame(err)
+// memory is what the result takes beside the decoded picture, in bytes: its pixels, twice when they
+// are turned or blurred, what resampling keeps, what an encoder works with, and the conversion of
+// colours.
+func (w *imageWork) memory(s *source, p plan) int64 {
+	pixels := int64(p.size.X) * int64(p.size.Y)
+	bytes := 5*pixels + keptRowBytes + 32*int64(s.width+p.size.X)
+	if p.turn != (turn{}) || w.params.Operation == "blur" {
+		bytes += 4 * pixels
 	}
-	var m *image.RGBA
-	if p.size == decoded.Bounds().Size() && p.part == decoded.Bounds() {
-		m, err = toRGBA(ctx, decoded)
+	if s.hasColours() {
+		bytes += codec.ColoursMemory
+	}
+	return bytes
+}
+
+// render decodes a picture and makes the result's pixels, with a note of what was lost.
+func (w *imageWork) render(ctx context.Context, s *source, p plan) (m *image.RGBA, note string, err error) {
+	decoded, err := s.decode(ctx, p.shrink)
+	if err != nil {
+		return nil, "", blame(err)
+	}
+	if corner, ok := p.part.pixels(p.size); ok {
+		m, err = copyOf(ctx, decoded, corner, p.size)
 	} else {
-		m, err = resample(ctx, decoded, p.part, p.size, draw.CatmullRom)
+		m, err = resample(ctx, decoded, p.part.shrunk(p.shrink), p.size, draw.CatmullRom)
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	if note, err = s.toSRGB(ctx, m); err != nil {
+		return nil, "", err
 	}
 	if m, err = p.turn.apply(ctx, m); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	switch w.params.Operation {
 	case "grayscale":
 		grey(m)
 	case "blur":
-		return blur(ctx, m, w.params.Radius)
+		m, err = blur(ctx, m, w.params.Radius)
 	}
-	return m, nil
+	return m, note, err
 }
 
 // keep writes the result and completes the entry.

@@ -29,18 +29,18 @@ const directBlur = 3
 func blur(ctx context.Context, m *image.RGBA, radius float64) (*image.RGBA, error) {
 	size := m.Rect.Size()
 	if radius <= directBlur {
-		return resample(ctx, m, m.Rect, size, gaussian(radius))
+		return resample(ctx, m, wholeOf(size), size, gaussian(radius))
 	}
 	shrink := radius / directBlur * 1.5
 	small := image.Pt(pixels(float64(size.X)/shrink), pixels(float64(size.Y)/shrink))
-	m, err := resample(ctx, m, m.Rect, small, draw.CatmullRom)
+	m, err := resample(ctx, m, wholeOf(size), small, draw.CatmullRom)
 	if err != nil {
 		return nil, err
 	}
-	if m, err = resample(ctx, m, m.Rect, small, gaussian(radius/shrink)); err != nil {
+	if m, err = resample(ctx, m, wholeOf(small), small, gaussian(radius/shrink)); err != nil {
 		return nil, err
 	}
-	return resample(ctx, m, m.Rect, size, draw.CatmullRom)
+	return resample(ctx, m, wholeOf(small), size, draw.CatmullRom)
 }
 
 // gaussian is a kernel of that standard deviation.

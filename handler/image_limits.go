@@ -4,52 +4,78 @@ import (
 	"container/list"
 	"context"
 	"fmt"
+	"math"
+	"runtime/debug"
 	"sync"
 )
 
-// What a picture may measure, before and after.
+// What a picture may measure, before and after, beside the megapixels that a task allows.
 const (
-	maxPicturePixels = 40_000_000
-	maxPictureSide   = 16_384
-	maxPictureBytes  = 512 << 20 // of a file
+	maxPictureSide  = 65_535
+	maxPictureBytes = 512 << 20 // of a file
 )
 
-// checkMeasures refuses what would take too much memory.
-func checkMeasures(width, height int) error {
+// checkMeasures refuses what is larger than the task allows.
+func checkMeasures(width, height, megapixels int) error {
 	switch {
 	case width < 1 || height < 1:
 		return fmt.Errorf("%dx%d has no pixels", width, height)
 	case width > maxPictureSide || height > maxPictureSide:
-		return fmt.Errorf("%dx%d is over %d pixels a side", width, height, maxPictureSide)
-	case int64(width)*int64(height) > maxPicturePixels:
-		return fmt.Errorf("%dx%d is over %d megapixels", width, height, maxPicturePixels/1_000_000)
+		return fmt.Errorf("%dx%d is over %d pixels a side; cut it into parts", width, height, maxPictureSide)
+	case int64(width)*int64(height) > int64(megapixels)*1_000_000:
+		return fmt.Errorf("%dx%d is over %d megapixels; make it smaller, or raise max_megapixels", width, height, megapixels)
 	}
 	return nil
 }
 
-// PixelBudget bounds the pixels that are in memory at the same time, over all attempts that
+// MemoryBudget bounds the memory that pictures take at the same time, over all attempts that
 // share it. First come, first served.
-type PixelBudget struct {
+type MemoryBudget struct {
+	whole   int64
 	mu      sync.Mutex
 	free    int64
-	waiting list.List // of *pixelClaim
+	waiting list.List // of *memoryClaim
 }
 
-type pixelClaim struct {
-	pixels  int64
+type memoryClaim struct {
+	bytes   int64
 	granted chan struct{} // closed under mu
 }
 
-// NewPixelBudget returns a budget of that many pixels, raised to what the largest picture and its
-// result need together (80 million). A pixel takes 4 to 12 bytes.
-func NewPixelBudget(pixels int64) *PixelBudget {
-	return &PixelBudget{free: max(pixels, 2*maxPicturePixels)}
+// usualBudget is the budget of a process whose memory is not limited.
+const usualBudget = 1 << 30
+
+// NewMemoryBudget returns a budget of that many bytes. 0 = half of the memory limit of the Go
+// runtime (GOMEMLIMIT), the other half being for everything else and for what is not collected
+// yet; 1 GiB if there is no limit.
+func NewMemoryBudget(bytes int64) *MemoryBudget {
+	if bytes <= 0 {
+		bytes = usualBudget
+		if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
+			bytes = limit / 2
+		}
+	}
+	return &MemoryBudget{whole: bytes, free: bytes}
 }
 
-// take waits until that many pixels are free. release gives them back; call it once.
-func (b *PixelBudget) take(ctx context.Context, pixels int64) (release func(), err error) {
+// tooMuchMemory: a picture needs more than the whole budget. It would never be granted.
+type tooMuchMemory struct{ need, whole int64 }
+
+func (e tooMuchMemory) Error() string {
+	return fmt.Sprintf("it takes %s MB of memory, and all pictures together may take %s; make it smaller, save it without interlacing or progressive scans, or give the server more memory",
+		withCommas(megabytes(e.need)), withCommas(e.whole/1_000_000))
+}
+
+func megabytes(bytes int64) int64 { return (bytes + 999_999) / 1_000_000 }
+
+// take waits until that many bytes are free. release gives them back; call it once. Errors:
+// tooMuchMemory at once, ctx's.
+func (b *MemoryBudget) take(ctx context.Context, bytes int64) (release func(), err error) {
+	if bytes > b.whole {
+		return nil, tooMuchMemory{bytes, b.whole}
+	}
 	b.mu.Lock()
-	claim := &pixelClaim{pixels: pixels, granted: make(chan struct{})}
+	claim := &memoryClaim{bytes: bytes, granted: make(chan struct{})}
 	place := b.waiting.PushBack(claim)
 	b.grant()
 	b.mu.Unlock()
@@ -60,7 +86,7 @@ func (b *PixelBudget) take(ctx context.Context, pixels int64) (release func(), e
 		defer b.mu.Unlock()
 		select {
 		case <-claim.granted: // in the same moment
-			b.free += pixels
+			b.free += bytes
 		default:
 			b.waiting.Remove(place)
 		}
@@ -70,19 +96,19 @@ func (b *PixelBudget) take(ctx context.Context, pixels int64) (release func(), e
 	return func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.free += pixels
+		b.free += bytes
 		b.grant()
 	}, nil
 }
 
 // grant serves who waits, in order. mu is held.
-func (b *PixelBudget) grant() {
+func (b *MemoryBudget) grant() {
 	for first := b.waiting.Front(); first != nil; first = b.waiting.Front() {
-		claim := first.Value.(*pixelClaim)
-		if claim.pixels > b.free {
+		claim := first.Value.(*memoryClaim)
+		if claim.bytes > b.free {
 			return
 		}
-		b.free -= claim.pixels
+		b.free -= claim.bytes
 		b.waiting.Remove(first)
 		close(claim.granted)
 	}

@@ -9,15 +9,18 @@ import (
 	"golang.org/x/image/draw"
 )
 
-// resample brings the part of src to the size with the kernel, which is widened when the part
-// shrinks, so that every pixel counts. It holds one row of sums and a few rows of src beside
-// the result, whatever the sizes. Sums are made in premultiplied sRGB.
-func resample(ctx context.Context, src image.Image, part image.Rectangle, size image.Point, kernel *draw.Kernel) (*image.RGBA, error) {
+// resample brings an area of src to the size with the kernel, which is widened when the area
+// shrinks, so that every pixel counts. Pixels around the area count where the kernel reaches over
+// its edge. It holds one row of sums and a few rows of src beside the result, whatever the sizes.
+// Sums are made in premultiplied sRGB.
+func resample(ctx context.Context, src image.Image, from area, size image.Point, kernel *draw.Kernel) (*image.RGBA, error) {
 	dst := image.NewRGBA(image.Rectangle{Max: size})
-	across := newTaps(size.X, part.Dx(), kernel)
-	down := newTaps(size.Y, part.Dy(), kernel)
-	rows := newRows(src, part, down.widest)
-	sums := make([]float32, 4*part.Dx())
+	whole := src.Bounds().Size()
+	across := newTaps(size.X, from.x, from.w, whole.X, kernel)
+	down := newTaps(size.Y, from.y, from.h, whole.Y, kernel)
+	left, right := across.reach()
+	rows := newRows(src, left, right, down.widest)
+	sums := make([]float32, 4*(right-left))
 	for y := range size.Y {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -29,7 +32,7 @@ func resample(ctx context.Context, src image.Image, part image.Rectangle, size i
 		}
 		for x := range size.X {
 			first, weights := across.of(x)
-			putPixel(dst.Pix[y*dst.Stride+4*x:], sums[4*first:], weights)
+			putPixel(dst.Pix[y*dst.Stride+4*x:], sums[4*(first-left):], weights)
 		}
 	}
 	return dst, nil
@@ -75,16 +78,17 @@ type taps struct {
 	widest  int
 }
 
-// newTaps weighs a line of length from for one of length to.
-func newTaps(to, from int, kernel *draw.Kernel) *taps {
+// newTaps weighs the part of a line of length whole that begins at from and has length part, for
+// one of length to.
+func newTaps(to int, from, part float64, whole int, kernel *draw.Kernel) *taps {
 	t := &taps{first: make([]int, to), start: make([]int, to+1)}
-	step := float64(from) / float64(to)
+	step := part / float64(to)
 	widen := math.Max(step, 1)
 	for i := range to {
-		centre := (float64(i)+0.5)*step - 0.5
+		centre := from + (float64(i)+0.5)*step - 0.5
 		reach := kernel.Support * widen
 		low := max(int(math.Ceil(centre-reach)), 0)
-		high := min(int(math.Floor(centre+reach)), from-1)
+		high := min(int(math.Floor(centre+reach)), whole-1)
 		sum := 0.0
 		for j := low; j <= high; j++ {
 			weight := kernel.At(math.Abs(float64(j)-centre) / widen)
@@ -105,10 +109,15 @@ func (t *taps) of(i int) (first int, weights []float32) {
 	return t.first[i], t.weights[t.start[i]:t.start[i+1]]
 }
 
-// rows reads the rows of a part of a picture as premultiplied RGBA and keeps the last ones.
+// reach is the range of pixels that count for any result.
+func (t *taps) reach() (low, high int) {
+	last := len(t.first) - 1
+	return t.first[0], t.first[last] + t.start[last+1] - t.start[last]
+}
+
+// rows reads columns of a picture row by row as premultiplied RGBA and keeps the last ones.
 type rows struct {
-	src  image.Image
-	part image.Rectangle
+	read func(dst *image.RGBA, y int)
 	kept []*image.RGBA // one row each; row y is in y modulo their number
 	y    []int         // which one it is
 }
@@ -116,57 +125,65 @@ type rows struct {
 // keptRowBytes bounds what rows keeps; a row that comes up again later is read again.
 const keptRowBytes = 16 << 20
 
-func newRows(src image.Image, part image.Rectangle, widest int) *rows {
-	n := min(widest, max(4, keptRowBytes/(4*part.Dx())))
-	r := &rows{src: src, part: part, kept: make([]*image.RGBA, n), y: slices.Repeat([]int{-1}, n)}
+func newRows(src image.Image, left, right, widest int) *rows {
+	width := right - left
+	n := min(widest, max(4, keptRowBytes/(4*width)))
+	r := &rows{read: rowReader(src, left), kept: make([]*image.RGBA, n), y: slices.Repeat([]int{-1}, n)}
 	for i := range r.kept {
-		r.kept[i] = image.NewRGBA(image.Rect(0, 0, part.Dx(), 1))
+		r.kept[i] = image.NewRGBA(image.Rect(0, 0, width, 1))
 	}
 	return r
 }
 
-// at is row y of the part, valid until the next call.
+// at is row y, valid until the next call.
 func (r *rows) at(y int) []uint8 {
 	i := y % len(r.kept)
 	if r.y[i] != y {
-		readPixels(r.kept[i], r.kept[i].Rect, r.src, r.part.Min.Add(image.Pt(0, y)))
+		r.read(r.kept[i], y)
 		r.y[i] = y
 	}
 	return r.kept[i].Pix
 }
 
-// readPixels copies from src, from the point on, to the rectangle of dst.
-func readPixels(dst *image.RGBA, to image.Rectangle, src image.Image, from image.Point) {
-	paletted, ok := src.(*image.Paletted)
-	if !ok {
-		draw.Draw(dst, to, src, from, draw.Src)
-		return
+// rowReader returns what copies a row of src, from a column on, to a picture of one row.
+func rowReader(src image.Image, left int) func(dst *image.RGBA, y int) {
+	if src, ok := src.(*image.Paletted); ok {
+		return palettedReader(src, left)
 	}
-	colours := make([][4]uint8, 256) // an index beyond the palette is transparent
-	for i, c := range paletted.Palette {
+	corner := src.Bounds().Min.Add(image.Pt(left, 0))
+	return func(dst *image.RGBA, y int) {
+		draw.Draw(dst, dst.Rect, src, corner.Add(image.Pt(0, y)), draw.Src)
+	}
+}
+
+// palettedReader is rowReader of a picture with a palette. An index beyond it is transparent.
+func palettedReader(src *image.Paletted, left int) func(dst *image.RGBA, y int) {
+	colours := make([][4]uint8, 256)
+	for i, c := range src.Palette {
 		r, g, b, a := c.RGBA()
 		colours[i] = [4]uint8{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), uint8(a >> 8)}
 	}
-	for y := range to.Dy() {
-		indices := paletted.Pix[paletted.PixOffset(from.X, from.Y+y):][:to.Dx()]
-		row := dst.Pix[dst.PixOffset(to.Min.X, to.Min.Y+y):]
-		for x, index := range indices {
-			copy(row[4*x:], colours[index][:])
+	return func(dst *image.RGBA, y int) {
+		indices := src.Pix[y*src.Stride+left:]
+		for x := range dst.Rect.Dx() {
+			copy(dst.Pix[4*x:], colours[indices[x]][:])
 		}
 	}
 }
 
-// toRGBA copies a picture, some rows at a time.
-func toRGBA(ctx context.Context, src image.Image) (*image.RGBA, error) {
-	const some = 64
-	size := src.Bounds().Size()
+// copyOf copies the part of a picture that begins at a corner; src itself if it is that already.
+func copyOf(ctx context.Context, src image.Image, corner, size image.Point) (*image.RGBA, error) {
+	if m, ok := src.(*image.RGBA); ok && m.Rect.Size() == size && m.Stride == 4*size.X {
+		return m, nil
+	}
 	dst := image.NewRGBA(image.Rectangle{Max: size})
-	for y := 0; y < size.Y; y += some {
+	read := rowReader(src, corner.X)
+	for y := range size.Y {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		strip := image.Rect(0, y, size.X, min(y+some, size.Y))
-		readPixels(dst, strip, src, src.Bounds().Min.Add(strip.Min))
+		row := dst.Pix[y*dst.Stride:][:dst.Stride]
+		read(&image.RGBA{Pix: row, Stride: dst.Stride, Rect: image.Rect(0, 0, size.X, 1)}, corner.Y+y)
 	}
 	return dst, nil
 }

@@ -6,103 +6,165 @@ import (
 	"fmt"
 	"image"
 	"image/draw"
-	"image/gif"
-	"image/jpeg"
-	"image/png"
 	"io"
 
 	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
-	"golang.org/x/image/webp"
+
+	"daybook/handler/codec"
 )
 
 // pictureFormat is one that can be read.
 type pictureFormat struct {
-	name   string
-	magic  string // how a file begins; ? is any byte
-	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
+	name  string
+	magic string // how a file begins; ? is any byte
+	open  func(s *source, r *pictureReader) error
 }
 
-// pictureFormats are all. Of a GIF the first frame is read.
+// pictureFormats are all.
 var pictureFormats = []pictureFormat{
-	{"png", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode},
-	{"jpeg", "\xff\xd8\xff", jpeg.DecodeConfig, jpeg.Decode},
-	{"gif", "GIF8?a", gif.DecodeConfig, gif.Decode},
-	{"bmp", "BM????\x00\x00\x00\x00", bmp.DecodeConfig, bmp.Decode},
-	{"tiff", "II*\x00", tiff.DecodeConfig, tiff.Decode},
-	{"tiff", "MM\x00*", tiff.DecodeConfig, tiff.Decode},
-	{"webp", "RIFF????WEBPVP8", webp.DecodeConfig, webp.Decode},
+	{"png", "\x89PNG\r\n\x1a\n", (*source).openPNG},
+	{"jpeg", "\xff\xd8\xff", (*source).openJPEG},
+	{"gif", "GIF8?a", (*source).openGIF},
+	{"bmp", "BM????\x00\x00\x00\x00", (*source).openBMP},
+	{"tiff", "II*\x00", (*source).openTIFF},
+	{"tiff", "MM\x00*", (*source).openTIFF},
+	{"tiff", "II+\x00", (*source).openTIFF}, // BigTIFF
+	{"tiff", "MM\x00+", (*source).openTIFF},
+	{"webp", "RIFF????WEBPVP8", (*source).openWebP},
+	{"avif", "????ftypavi", (*source).openHEIF},
+	{"heic", "????ftyphe", (*source).openHEIF},
+	{"heic", "????ftypmif1", (*source).openHEIF},
+	{"heic", "????ftypmsf1", (*source).openHEIF},
 }
 
-// animatedWebP is how a WebP begins that may be animated; then it has bit 1 set in byte 20.
-const animatedWebP = "RIFF????WEBPVP8X?????"
+// otherFormats are known by their beginning and not read; tool makes a PNG of them.
+var otherFormats = []struct{ name, magic, tool string }{
+	{"a JPEG XL picture", "\xff\x0a", "djxl IN OUT.png"},
+	{"a JPEG XL picture", "\x00\x00\x00\x0cJXL ", "djxl IN OUT.png"},
+	{"a JPEG 2000 picture", "\x00\x00\x00\x0cjP  ", "magick IN OUT.png"},
+	{"a JPEG 2000 picture", "\xff\x4f\xff\x51", "magick IN OUT.png"},
+	{"a raw photo of a camera (CR3)", "????ftypcrx", "darktable-cli IN OUT.png"},
+	{"a video", "????ftyp", "ffmpeg -i IN -frames:v 1 OUT.png"},
+	{"a Photoshop document", "8BPS", "magick IN[0] OUT.png"},
+	{"a PDF document", "%PDF", "pdftoppm -png IN OUT"},
+	{"an SVG drawing", "<svg", "rsvg-convert IN -o OUT.png"},
+	{"an SVG drawing", "<?xml", "rsvg-convert IN -o OUT.png"},
+	{"an icon", "\x00\x00\x01\x00", "magick IN OUT.png"},
+	{"an OpenEXR picture", "\x76\x2f\x31\x01", "magick IN OUT.png"},
+	{"a Radiance picture", "#?RADIANCE", "magick IN OUT.png"},
+	{"a QOI picture", "qoif", "magick IN OUT.png"},
+}
 
-var (
-	errNoPicture    = errors.New("not a PNG, JPEG, GIF, BMP, TIFF or WebP picture")
-	errAnimatedWebP = errors.New("an animated WebP cannot be read")
-)
+// formatNames is what can be read, for people.
+const formatNames = "PNG, JPEG, GIF, BMP, TIFF, WebP, HEIC or AVIF"
 
 // source is a picture in a file, of which the header has been read.
 type source struct {
 	file   io.ReadSeeker
-	format pictureFormat
+	bytes  int64 // of file
+	format string
 	width  int // as stored, before the turn
 	height int
 	turn   turn // that shows it upright
+	frames int  // or pages, or pictures
+
+	profile             []byte // ICC; nil = none, or the decoder applies it
+	primaries, transfer int    // of ITU-T H.273; 0 = not said
+
+	memory  int64        // bytes that decoding takes; with the pixels where there is no library
+	library codec.Format // that decodes it; "" = decoder does
+	decoder func(io.Reader) (image.Image, error)
 }
 
-// readHeader finds out what the file is and how large, without decoding it. Its errors are about
-// the picture, but for a readFault.
-func readHeader(ctx context.Context, file io.ReadSeeker) (*source, error) {
-	s := &source{file: file}
-	r := &pictureReader{ctx: ctx, file: file}
-	head := make([]byte, 21)
+// formatOf finds out what the file is. Its error is about the picture, but for a readFault.
+func formatOf(r *pictureReader) (pictureFormat, error) {
+	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
+		return pictureFormat{}, readFault{err}
+	}
+	head := make([]byte, 16)
 	n, err := io.ReadFull(r, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return nil, readFault{err}
+		return pictureFormat{}, readFault{err}
 	}
 	for _, f := range pictureFormats {
 		if begins(head[:n], f.magic) {
-			s.format = f
+			return f, nil
 		}
 	}
-	if s.format.name == "" {
-		return nil, errNoPicture
+	for _, f := range otherFormats {
+		if begins(head[:n], f.magic) {
+			return pictureFormat{}, fmt.Errorf("%s cannot be read, only %s; convert it first: %s", f.name, formatNames, f.tool)
+		}
 	}
-	if s.format.name == "webp" && begins(head[:n], animatedWebP) && head[20]&2 != 0 {
-		return nil, errAnimatedWebP
-	}
-	config, err := guard(r, s.format.config)
+	return pictureFormat{}, errNoPicture
+}
+
+var errNoPicture = errors.New("not a picture that can be read: it is no " + formatNames)
+
+// readHeader finds out what the file is and how large, without decoding it. Its errors are about
+// the picture, but for a readFault and those of the budget.
+func readHeader(ctx context.Context, file io.ReadSeeker, bytes int64, budget *MemoryBudget) (*source, error) {
+	r := &pictureReader{ctx: ctx, file: file}
+	f, err := formatOf(r)
 	if err != nil {
-		return nil, fmt.Errorf("the %s cannot be read: %w", s.format.name, err)
+		return nil, err
 	}
-	s.width, s.height = config.Width, config.Height
-	if s.format.name == "jpeg" {
-		s.turn, err = guard(r, func(r io.Reader) (turn, error) { return readOrientation(r), nil })
+	s := &source{file: file, bytes: bytes, format: f.name, frames: 1}
+	release, err := budget.take(ctx, codec.HeaderMemory(codec.Format(f.name), bytes))
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	defer release()
+	if err := f.open(s, r); err != nil {
+		return nil, s.unreadable(err)
+	}
+	return s, nil
 }
 
 // size is that of the upright picture.
 func (s *source) size() image.Point { return s.turn.size(image.Pt(s.width, s.height)) }
 
-// decode reads the pixels, as stored, with the upper left corner at (0, 0).
-func (s *source) decode(ctx context.Context) (image.Image, error) {
-	m, err := guard(&pictureReader{ctx: ctx, file: s.file}, s.format.decode)
+// decode reads the pixels, as stored, at a fraction of the size, with the upper left corner at (0, 0).
+func (s *source) decode(ctx context.Context, shrink int) (m image.Image, err error) {
+	r := &pictureReader{ctx: ctx, file: s.file}
+	if s.library != "" {
+		m, err = s.decodeByLibrary(r, shrink)
+	} else {
+		m, err = guard(r, s.decoder)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("the %s cannot be read: %w", s.format.name, err)
+		return nil, s.unreadable(err)
 	}
 	whole := image.Rect(0, 0, s.width, s.height)
-	if m.Bounds() == whole {
+	if s.library != "" || m.Bounds() == whole {
 		return m, nil
 	}
 	if !m.Bounds().In(whole) {
-		return nil, fmt.Errorf("the %s is damaged: it is larger than its header says", s.format.name)
+		return nil, fmt.Errorf("the %s is damaged: it is larger than its header says", s.format)
 	}
 	canvas := image.NewRGBA(whole) // the first frame of a GIF may leave a margin
 	draw.Draw(canvas, m.Bounds(), m, m.Bounds().Min, draw.Src)
 	return canvas, nil
+}
+
+// memoryFor is what decoding at a fraction of the size takes with the decoded picture, in bytes.
+func (s *source) memoryFor(shrink int) int64 {
+	if s.library == "" {
+		return s.memory
+	}
+	return s.memory + 4*int64(ceilDiv(s.width, shrink))*int64(ceilDiv(s.height, shrink))
+}
+
+// openBMP reads the header of a BMP.
+func (s *source) openBMP(r *pictureReader) error {
+	config, err := guard(r, bmp.DecodeConfig)
+	if err != nil {
+		return err
+	}
+	s.width, s.height = config.Width, config.Height
+	s.memory = 4 * int64(s.width) * int64(s.height)
+	s.decoder = bmp.Decode
+	return nil
 }
 
 // readFault is an error of the file, not of the picture in it.
@@ -162,7 +224,7 @@ func (r *pictureReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadAt saves the TIFF decoder from holding the whole file. It moves the place of Read.
+// ReadAt is for a decoder that goes to and fro. It moves the place of Read.
 func (r *pictureReader) ReadAt(p []byte, offset int64) (int, error) {
 	if _, err := r.file.Seek(offset, io.SeekStart); err != nil {
 		return 0, err

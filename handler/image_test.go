@@ -213,7 +213,7 @@ func TestEveryFormatAndColourModelIsRead(t *testing.T) {
 
 func TestACMYKPictureHasItsColours(t *testing.T) {
 	src := copied(image.NewCMYK(image.Rect(0, 0, 40, 40)), quarters(40, 40, [4]color.NRGBA{red, green, blue, gold}))
-	got, err := toRGBA(t.Context(), src)
+	got, err := copyOf(t.Context(), src, image.Point{}, image.Pt(40, 40))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,15 +318,13 @@ func TestMetadataOfTheSourceIsNotInTheResult(t *testing.T) {
 }
 
 func TestUnreadableEXIFIsNoTurn(t *testing.T) {
-	plain := jpegOf(t, quarters(24, 16, [4]color.NRGBA{red, green, blue, gold}))
 	for name, block := range map[string]string{
 		"empty": "", "not TIFF": "XX*\x00\x00\x00\x00\x08", "offset beyond": "II*\x00\xff\xff\xff\xff",
 		"cut directory": "II*\x00\x08\x00\x00\x00\x09\x00\x12\x01", "orientation 9": "MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x09\x00\x00",
+		"a text": "MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x02\x00\x00\x00\x01\x00\x06\x00\x00",
 	} {
 		t.Run(name, func(t *testing.T) {
-			body := "Exif\x00\x00" + block
-			data := append(binary.BigEndian.AppendUint16([]byte{0xff, 0xd8, 0xff, 0xe1}, uint16(len(body)+2)), body...)
-			if got := readOrientation(bytes.NewReader(append(data, plain[2:]...))); got != (turn{}) {
+			if got := turnOfOrientation(orientationOf([]byte(block))); got != (turn{}) {
 				t.Errorf("got %+v", got)
 			}
 		})
@@ -428,7 +426,7 @@ func TestResamplingKeepsTheMeanOfEveryPattern(t *testing.T) {
 			}
 		}
 	}
-	got, err := resample(t.Context(), src, src.Rect, image.Pt(100, 61), xdraw.CatmullRom)
+	got, err := resample(t.Context(), src, wholeOf(src.Rect.Size()), image.Pt(100, 61), xdraw.CatmullRom)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -444,7 +442,7 @@ func TestResamplingKeepsTheMeanOfEveryPattern(t *testing.T) {
 func TestResamplingOneColourGivesThatColour(t *testing.T) {
 	src := quarters(37, 23, [4]color.NRGBA{gold, gold, gold, gold})
 	for _, size := range []image.Point{{1, 1}, {5, 3}, {37, 1}, {1, 23}, {200, 400}, {36, 24}} {
-		got, err := resample(t.Context(), src, src.Rect, size, xdraw.CatmullRom)
+		got, err := resample(t.Context(), src, wholeOf(src.Rect.Size()), size, xdraw.CatmullRom)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -488,8 +486,8 @@ func TestAPictureTooLargeIsRefusedBeforeItIsDecoded(t *testing.T) {
 		return data
 	}
 	s := newStudio(t)
-	ids := []string{s.put("bomb.png", header(50_000, 50_000)), s.put("wide.png", header(16_385, 1)),
-		s.put("area.png", header(8_000, 5_001)), s.put("good.png", pngOf(t, quarters(8, 8, [4]color.NRGBA{red, red, red, red})))}
+	ids := []string{s.put("bomb.png", header(50_000, 50_000)), s.put("wide.png", header(65_536, 1)),
+		s.put("area.png", header(10_001, 10_000)), s.put("good.png", pngOf(t, quarters(8, 8, [4]color.NRGBA{red, red, red, red})))}
 	result, err := s.run(t.Context(), map[string]any{"files": ids})
 	if err != nil {
 		t.Fatal(err)
@@ -499,9 +497,9 @@ func TestAPictureTooLargeIsRefusedBeforeItIsDecoded(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s: %s", entry.Filename, *entry.OriginalSize, *entry.Error))
 	}
 	want := []string{
-		"bomb.png 50000x50000: 50000x50000 is over 16384 pixels a side",
-		"wide.png 16385x1: 16385x1 is over 16384 pixels a side",
-		"area.png 8000x5001: 8000x5001 is over 40 megapixels",
+		"bomb.png 50000x50000: 50000x50000 is over 100 megapixels; make it smaller, or raise max_megapixels",
+		"wide.png 65536x1: 65536x1 is over 65535 pixels a side; cut it into parts",
+		"area.png 10001x10000: 10001x10000 is over 100 megapixels; make it smaller, or raise max_megapixels",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("entries (-want +got):\n%s", diff)
@@ -557,15 +555,16 @@ func (f faulty) Read(p []byte) (int, error) {
 
 func TestAFileThatCannotBeReadIsNotABadPicture(t *testing.T) {
 	data := pngOf(t, quarters(64, 64, [4]color.NRGBA{red, green, blue, gold}))
-	s, err := readHeader(t.Context(), faulty{bytes.NewReader(data)})
+	s, err := readHeader(t.Context(), bytes.NewReader(data), int64(len(data)), NewMemoryBudget(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.decode(t.Context())
+	s.file = faulty{bytes.NewReader(data)}
+	_, err = s.decode(t.Context(), 1)
 	if _, bad := errors.AsType[badPicture](blame(err)); bad || !errors.Is(blame(err), errDisk) {
 		t.Errorf("decode: %v", err)
 	}
-	_, err = readHeader(t.Context(), faulty{bytes.NewReader(data[:50])})
+	_, err = readHeader(t.Context(), faulty{bytes.NewReader(data[:50])}, 50, NewMemoryBudget(0))
 	if _, bad := errors.AsType[badPicture](blame(err)); bad || !errors.Is(blame(err), errDisk) {
 		t.Errorf("header: %v", err)
 	}
@@ -573,7 +572,7 @@ func TestAFileThatCannotBeReadIsNotABadPicture(t *testing.T) {
 
 func TestATargetTooLargeIsPermanent(t *testing.T) {
 	s := newStudio(t)
-	for _, size := range []string{"16385x10", "8000x5001", "99999x99999"} {
+	for _, size := range []string{"65536x10", "10001x10000", "99999x99999"} {
 		if _, err := s.run(t.Context(), map[string]any{"target_size": size}); !IsPermanent(err) {
 			t.Errorf("%s: %v", size, err)
 		}
@@ -632,17 +631,20 @@ func TestCancelEndsTheWorkWithinAPicture(t *testing.T) {
 	}
 	for name, long := range map[string]func() error{
 		"resample": func() error {
-			_, err := resample(ctx, image.NewRGBA(image.Rect(0, 0, 9, 9)), image.Rect(0, 0, 9, 9), image.Pt(5, 5), xdraw.CatmullRom)
+			_, err := resample(ctx, image.NewRGBA(image.Rect(0, 0, 9, 9)), wholeOf(image.Pt(9, 9)), image.Pt(5, 5), xdraw.CatmullRom)
 			return err
 		},
-		"toRGBA": func() error { _, err := toRGBA(ctx, image.NewGray(image.Rect(0, 0, 9, 9))); return err },
+		"copy": func() error {
+			_, err := copyOf(ctx, image.NewGray(image.Rect(0, 0, 9, 9)), image.Point{}, image.Pt(9, 9))
+			return err
+		},
 		"turn": func() error {
 			_, err := turn{flipX: true}.apply(ctx, image.NewRGBA(image.Rect(0, 0, 9, 9)))
 			return err
 		},
 		"quantize": func() error { _, err := quantize(ctx, image.NewRGBA(image.Rect(0, 0, 9, 9))); return err },
 		"read": func() error {
-			_, err := readHeader(ctx, bytes.NewReader(jpegOf(t, image.NewGray(image.Rect(0, 0, 9, 9)))))
+			_, err := readHeader(ctx, bytes.NewReader(jpegOf(t, image.NewGray(image.Rect(0, 0, 9, 9)))), 900, NewMemoryBudget(0))
 			return err
 		},
 	} {
