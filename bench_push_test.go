@@ -258,6 +258,9 @@ func (a *audience) field(line []byte) {
 	case bytes.HasPrefix(line, fieldID):
 		a.id = 0
 		for _, c := range line[len(fieldID):] {
+			if c == '@' { // then the epoch
+				break
+			}
 			a.id = 10*a.id + int64(c-'0')
 		}
 	case bytes.HasPrefix(line, fieldEvent):

@@ -2,13 +2,10 @@ package api
 
 import (
 	"context"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
 	"daybook/eventlog"
-
-	"github.com/r3labs/sse/v2"
 )
 
 const (
@@ -119,7 +116,7 @@ func (a *API) encodeChunk(ctx context.Context, after, told int64, filter *eventl
 			first = e
 		} else {
 			data = append(data, "\n\nid: "...)
-			data = strconv.AppendInt(data, e.Seq, 10)
+			data = a.appendPosition(data, e.Seq)
 			data = append(data, "\ndata: "...)
 		}
 		if whole {
@@ -131,5 +128,5 @@ func (a *API) encodeChunk(ctx context.Context, after, told int64, filter *eventl
 	if first == nil {
 		return parcel{upTo: upTo}, nil
 	}
-	return parcel{&sse.Event{ID: strconv.AppendInt(nil, first.Seq, 10), Data: data}, upTo}, nil
+	return parcel{a.message("", first.Seq, data), upTo}, nil
 }

@@ -236,7 +236,7 @@ func (c *connection) goOn() {
 			return
 		}
 		if p.event == nil && time.Since(c.heard) >= keepAlive {
-			p.event = keptAlive(p.upTo, c.herald.extra())
+			p.event = c.api.keptAlive(p.upTo, c.herald.extra())
 		}
 		if p.event != nil {
 			c.publish(p)
@@ -279,7 +279,7 @@ func (c *connection) silent() {
 	switch {
 	case c.ctx.Err() != nil:
 	case c.herald.take(c):
-		c.publish(parcel{keptAlive(c.after, c.herald.extra()), c.after})
+		c.publish(parcel{c.api.keptAlive(c.after, c.herald.extra()), c.after})
 	default:
 		c.silence.Reset(keepAlive / 100)
 	}

@@ -40,7 +40,7 @@ func (s *screens) since(a *API, from int64) (*screen, error) {
 	m := s.slot(from)
 	m.once.Do(func() {
 		m.seq, m.data, m.err = a.encodeScreen(from)
-		m.out = message("", m.seq, m.data)
+		m.out = a.message("", m.seq, m.data)
 		m.size.Store(int64(cap(m.data)))
 	})
 	return m, m.err

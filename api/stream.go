@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"daybook/eventlog"
@@ -37,7 +38,7 @@ func newStreams() *sse.Server {
 	s.AutoReplay = false
 	s.AutoStream = false
 	s.BufferSize = 1
-	s.Headers = map[string]string{"X-Accel-Buffering": "no"}
+	s.Headers = map[string]string{"X-Accel-Buffering": "no", "Cache-Control": "no-cache, no-store, no-transform"}
 	return s
 }
 
@@ -85,23 +86,38 @@ func (a *API) screenStream(p *reply, r *http.Request) error {
 
 // opening reads where the stream shall begin: Last-Event-ID, else ?after=, else the head.
 func (a *API) opening(r *http.Request, q *query, head int64) (opening, error) {
-	open := opening{after: q.integer("after", head, 0, 1<<62)}
+	open := opening{after: head}
+	epoch := ""
+	const form = "must be the id of a message of this stream, such as 7@3FZKQ2, or a whole number"
+	if text := q.text("after"); text != "" {
+		var ok bool
+		if open.after, epoch, ok = parsePosition(text); !ok {
+			q.wrong("after", form)
+		}
+	}
 	if err := q.err(); err != nil {
 		return open, err
 	}
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
-		n, err := strconv.ParseUint(last, 10, 62)
-		if err != nil {
-			return open, invalid("Last-Event-ID", "must be the id of a message of this stream, a whole number")
+		var ok bool
+		if open.after, epoch, ok = parsePosition(last); !ok {
+			return open, invalid("Last-Event-ID", form)
 		}
-		open.after = int64(n)
 	}
-	if log := q.text("log"); log != "" && log != a.Log.ID() {
+	log, of, known := strings.Cut(q.text("log"), "@")
+	if log != "" && log != a.Log.ID() || known && of != a.Log.Epoch() || epoch != "" && epoch != a.Log.Epoch() {
 		open.after, open.reset = head, "other_log"
 	} else if open.after > head {
 		open.after, open.reset = head, "beyond_head"
 	}
 	return open, nil
+}
+
+// parsePosition reads the id of a message, or a seq alone: then the epoch is "".
+func parsePosition(text string) (seq int64, epoch string, ok bool) {
+	number, epoch, named := strings.Cut(text, "@")
+	n, err := strconv.ParseUint(number, 10, 62)
+	return int64(n), epoch, err == nil && (!named || epoch != "")
 }
 
 // serveStream keeps the connection until it ends or, where the server can hand it over,
@@ -144,38 +160,47 @@ var errTooManyStreams = &problem{Status: http.StatusServiceUnavailable, Kind: "b
 	Detail: "As many event streams are open as this server keeps. Try again later, or close one that is not needed."}
 
 // message is one message; kind "" is the default kind, "message". data is one line.
-func message(kind string, seq int64, data []byte) *sse.Event {
-	return &sse.Event{ID: strconv.AppendInt(nil, seq, 10), Event: []byte(kind), Data: data}
+func (a *API) message(kind string, seq int64, data []byte) *sse.Event {
+	return &sse.Event{ID: a.appendPosition(nil, seq), Event: []byte(kind), Data: data}
 }
 
-// announcement says where the stream begins: {"seq","log_id"} and what extra adds. A
+// appendPosition appends the id of a message: the seq, and the epoch of the log that it is
+// of, as in 7@3FZKQ2.
+func (a *API) appendPosition(dst []byte, seq int64) []byte {
+	dst = append(strconv.AppendInt(dst, seq, 10), '@')
+	return append(dst, a.Log.Epoch()...)
+}
+
+// announcement says where the stream begins: {"seq","log_id","epoch"} and what extra adds. A
 // client that came from elsewhere is told to begin again.
 func (a *API) announcement(open *opening, extra []byte) *sse.Event {
 	data := append([]byte(nil), `{"seq":`...)
 	data = strconv.AppendInt(data, open.after, 10)
 	data = append(data, `,"log_id":`...)
 	data = appendText(data, a.Log.ID())
+	data = append(data, `,"epoch":`...)
+	data = appendText(data, a.Log.Epoch())
 	both := append(append(data[:len(data):len(data)], extra...), '}')
 	if open.reset == "" {
-		begin := message("open", open.after, both)
+		begin := a.message("start", open.after, both)
 		begin.Retry = []byte(retryHint)
 		return begin
 	}
 	// Two messages in one: the fields of the first but its id and data, then the second,
 	// whose last fields the library writes.
-	both = append(both, "\nevent: open\nretry: "+retryHint+"\n\nid: "...)
-	both = strconv.AppendInt(both, open.after, 10)
+	both = append(both, "\nevent: start\nretry: "+retryHint+"\n\nid: "...)
+	both = a.appendPosition(both, open.after)
 	both = append(both, "\ndata: "...)
 	both = append(both, data...)
 	both = append(both, `,"reason":"`+open.reset+`"}`...)
-	return message("reset", open.after, both)
+	return a.message("reset", open.after, both)
 }
 
 // keptAlive tells the client that the connection works, and the seq up to which there was
 // nothing for it, so that it does not begin before that again.
-func keptAlive(seq int64, extra []byte) *sse.Event {
+func (a *API) keptAlive(seq int64, extra []byte) *sse.Event {
 	data := append([]byte(nil), `{"seq":`...)
 	data = strconv.AppendInt(data, seq, 10)
 	data = append(data, extra...)
-	return message("keepalive", seq, append(data, '}'))
+	return a.message("keepalive", seq, append(data, '}'))
 }

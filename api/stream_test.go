@@ -14,10 +14,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"daybook/eventlog"
 )
 
 // heard is one message of a stream.
-type heard struct{ id, event, data, retry string }
+type heard struct{ id, epoch, event, data, retry string }
 
 // listener reads a stream.
 type listener struct {
@@ -65,7 +67,7 @@ func (l *listener) next() (m heard, ok bool) {
 		case "":
 			return m, true
 		case "id":
-			m.id = value
+			m.id, m.epoch, _ = strings.Cut(value, "@")
 		case "event":
 			m.event = value
 		case "data":
@@ -83,7 +85,7 @@ func (l *listener) must(t *testing.T) heard {
 	if !ok {
 		t.Fatal("the stream ended:", l.lines.Err())
 	}
-	if m.id == "" || !json.Valid([]byte(m.data)) {
+	if m.id == "" || !eventlog.IsEpoch(m.epoch) || !json.Valid([]byte(m.data)) {
 		t.Fatalf("not a message: %+v", m)
 	}
 	return m
@@ -102,14 +104,23 @@ func TestAStreamSaysFirstWhereItBegins(t *testing.T) {
 		{"/api/log/stream?after=2&log=01ARZ3NDEKTSV4RRFFQ69G5FAV", "X: ", "4", "other_log"},
 		{"/api/log/stream?after=2&log=" + h.log.ID(), "X: ", "2", ""},
 		{"/api/stream?after=2", "X: ", "2", ""},
+		{"/api/log/stream", "Last-Event-ID: 3@" + h.log.Epoch(), "3", ""},
+		{"/api/log/stream?stream=task:01ARZ3NDEKTSV4RRFFQ69G5FAV", "Last-Event-ID: 3@ZZZZZZ", "4", "other_log"},
+		{"/api/log/stream", "Last-Event-ID: 99@ZZZZZZ", "4", "other_log"},
+		{"/api/log/stream?after=1@ZZZZZZ", "Last-Event-ID: 3@" + h.log.Epoch(), "3", ""},
+		{"/api/log/stream?after=1@" + h.log.Epoch(), "X: ", "1", ""},
+		{"/api/log/stream?after=1@ZZZZZZ", "X: ", "4", "other_log"},
+		{"/api/stream", "Last-Event-ID: 2@ZZZZZZ", "4", "other_log"},
+		{"/api/stream?after=2&log=" + h.log.ID() + "@ZZZZZZ", "X: ", "4", "other_log"},
+		{"/api/stream?after=2&log=" + h.log.ID() + "@" + h.log.Epoch(), "X: ", "2", ""},
 		{"/api/stream", "Last-Event-ID: 1000", "4", "beyond_head"},
 	} {
 		l := h.listen(c.path, c.header)
 		m := l.must(t)
-		if m.event != "open" || m.id != c.id || m.retry != "1000" {
+		if m.event != "start" || m.id != c.id || m.retry != "1000" {
 			t.Errorf("%s %s: %+v", c.path, c.header, m)
 		}
-		if !strings.HasPrefix(m.data, `{"seq":`+c.id+`,"log_id":"`+h.log.ID()+`"`) {
+		if !strings.HasPrefix(m.data, `{"seq":`+c.id+`,"log_id":"`+h.log.ID()+`","epoch":"`+h.log.Epoch()+`"`) {
 			t.Errorf("%s: %s", c.path, m.data)
 		}
 		if c.event != "" {
@@ -202,7 +213,7 @@ func TestAStreamThatIsDroppedAtRandomHasNoGapAndNoRepeat(t *testing.T) {
 						break
 					}
 					n, _ := strconv.ParseInt(m.id, 10, 64)
-					if m.event == "" && n != seen+1 || m.event == "open" && n != seen {
+					if m.event == "" && n != seen+1 || m.event == "start" && n != seen {
 						t.Errorf("client %d: after %d came %+v", c, seen, m)
 					}
 					seen = n

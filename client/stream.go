@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/r3labs/sse/v2"
@@ -42,13 +43,15 @@ type stream struct {
 	client *Client
 	path   string
 	query  url.Values
-	after  int64 // position reached; Head until the server has told where it is
+	after  int64  // position reached; Head until the server has told where it is
+	epoch  string // of the log that after is of; "" = not known
 }
 
 // message is what came with one position.
 type message struct {
-	seq  int64
-	data json.RawMessage
+	seq   int64
+	epoch string // of the log
+	data  json.RawMessage
 }
 
 // run calls handle for every message, in order, until handle returns false, ctx ends, or
@@ -90,7 +93,11 @@ func (s *stream) connect(ctx context.Context, handle func(message) bool) (heard,
 		query[name] = values
 	}
 	if s.after != Head {
-		query.Set("after", strconv.FormatInt(s.after, 10))
+		after := strconv.FormatInt(s.after, 10)
+		if s.epoch != "" {
+			after += "@" + s.epoch
+		}
+		query.Set("after", after)
 	}
 	c := sse.NewClient(s.client.url(s.path, query), sse.ClientMaxBufferSize(maxMessage))
 	c.Connection = s.client.streams
@@ -115,6 +122,7 @@ func (s *stream) connect(ctx context.Context, handle func(message) bool) (heard,
 		if next.seq > s.after {
 			s.after = next.seq
 		}
+		s.epoch = next.epoch
 		if !handle(next) {
 			done = true
 			cancel(nil)
@@ -158,11 +166,12 @@ func (onlyOnce) Reset()                     {}
 // parse returns the message if it is whole. The library also hands on what it has of a
 // message when the connection is cut; the data is the proof, because it comes after the id.
 func parse(m *sse.Event) (message, bool) {
-	seq, err := strconv.ParseInt(string(m.ID), 10, 64)
+	number, epoch, _ := strings.Cut(string(m.ID), "@")
+	seq, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || seq < 0 || !json.Valid(m.Data) {
 		return message{}, false
 	}
-	return message{seq: seq, data: m.Data}, true
+	return message{seq: seq, epoch: epoch, data: m.Data}, true
 }
 
 // transient tells whether opening the stream again may help: always, unless the server

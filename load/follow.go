@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,7 +19,8 @@ type follower struct {
 	target target
 	ends   *ends
 	since  func() time.Duration
-	last   int64 // seq of the latest message; guarded by being one goroutine's
+	last   int64  // seq of the latest message; guarded by being one goroutine's
+	lastID string // its id; guarded likewise
 }
 
 // start opens the stream and follows it until ctx ends. It returns when the stream has
@@ -67,7 +69,7 @@ func (f *follower) connect(ctx context.Context, web *http.Client, begun chan<- e
 		return err
 	}
 	if f.last >= 0 {
-		req.Header.Set("Last-Event-ID", strconv.FormatInt(f.last, 10))
+		req.Header.Set("Last-Event-ID", f.lastID)
 	}
 	resp, err := web.Do(req)
 	if err != nil {
@@ -84,10 +86,13 @@ func (f *follower) connect(ctx context.Context, web *http.Client, begun chan<- e
 			return fmt.Errorf("read the event stream: %w", err)
 		}
 		if id, ok := bytes.CutPrefix(line, []byte("id: ")); ok {
-			seq, err := strconv.ParseInt(string(bytes.TrimSpace(id)), 10, 64)
+			text := string(bytes.TrimSpace(id))
+			number, _, _ := strings.Cut(text, "@") // the epoch of the log
+			seq, err := strconv.ParseInt(number, 10, 64)
 			if err != nil {
 				continue
 			}
+			f.lastID = text
 			if f.last < 0 {
 				begun <- nil
 			}

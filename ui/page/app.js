@@ -252,7 +252,7 @@ async function loadStats() {
     const stats = await api.getStats();
     store.counts ??= stats.counts;
     store.state ??= stats.state;
-    return String(stats.log?.id ?? "");
+    return stats.log ? `${stats.log.id}@${stats.log.epoch}` : "";
   } catch {
     return ""; // the stream's first message says all of it
   }

@@ -26,7 +26,7 @@ export class Source {
   /** When the next attempt comes, in milliseconds; 0 = one is under way, or none is needed. */
   nextTry = 0;
   seq = 0;
-  /** "" = not known */
+  /** Its id and epoch; "" = not known */
   logId = "";
 
   #listener;
@@ -78,11 +78,10 @@ export class Source {
     const log = this.logId === "" ? "" : `&log=${encodeURIComponent(this.logId)}`;
     const events = new EventSource(`api/stream?after=${this.seq}${log}`);
     this.#events = events;
-    // The server's first message bears the name of the browser's own event.
-    events.addEventListener("open", (e) => {
+    events.addEventListener("start", (e) => {
       if (events !== this.#events) return;
       this.#heard();
-      if (e instanceof MessageEvent) this.#opened(e.data);
+      this.#opened(e.data);
     });
     for (const kind of ["message", "keepalive"]) {
       events.addEventListener(kind, (e) => {
@@ -109,8 +108,9 @@ export class Source {
   #opened(data) {
     const m = parse(data);
     if (typeof m?.log_id === "string") {
-      const another = this.logId !== "" && m.log_id !== this.logId;
-      this.logId = m.log_id;
+      const logId = `${m.log_id}@${m.epoch}`;
+      const another = this.logId !== "" && logId !== this.logId;
+      this.logId = logId;
       if (another) return this.#reset();
     }
     if (m?.counts || m?.state) this.#listener.message({ seq: this.seq, counts: m.counts, state: m.state });
