@@ -63,14 +63,28 @@ type Options struct {
 	Grace       time.Duration // for handlers at a stop; 0 = 20 s
 	MaxFile     int64         // most bytes of an upload; 0 = 2 GiB
 	AnyHost     bool          // answer to any Host header; false = loopback names only
-	AcceptLoss  bool          // go on with a log that lost acknowledged events, and write that down
-	Logger      *slog.Logger  // nil = slog.Default()
+	// PublicURL is how the outside reaches this server through a proxy, such as
+	// "https://tasks.example/daybook"; Hosts are further host names that it answers to, and
+	// BasePath is the path before all of its own. CORSOrigins are the origins, such as
+	// "https://app.example", of front ends elsewhere. Zero = this machine's own names alone.
+	PublicURL   string
+	Hosts       []string
+	BasePath    string
+	CORSOrigins []string
+	MaxStreams  int          // most open event streams; 0 = 10,000, and fewer where few files may be open
+	AcceptLoss  bool         // go on with a log that lost acknowledged events, and write that down
+	Logger      *slog.Logger // nil = slog.Default()
 	// Rebuilding is called now and then while the views are rebuilt, with the seq
 	// reached and the log's head; nil = not.
 	Rebuilding func(done, head int64)
 	// Indexing is called now and then while the indexes of a rebuilt view file are made,
 	// with the tasks done and all of them; nil = not.
 	Indexing func(done, total int64)
+}
+
+// address is the part of the options that says how the outside reaches the server.
+func (o *Options) address() api.Options {
+	return api.Options{PublicURL: o.PublicURL, Hosts: o.Hosts, BasePath: o.BasePath, CORSOrigins: o.CORSOrigins}
 }
 
 // Daybook is one open queue.
@@ -105,6 +119,9 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if err := api.CheckAddress(o.address()); err != nil {
+		return nil, err
 	}
 	registry, err := handler.NewRegistry(handler.Builtin(handler.Options{})...)
 	if err != nil {
@@ -380,7 +397,9 @@ func (d *Daybook) connect() error {
 		d.api, d.wireErr = api.New(api.Options{
 			Log: d.log, Views: d.views, Payloads: d.payloads, Scheduler: d.scheduler,
 			Types: d.registry, Files: d.files, Page: ui.Files(),
-			MaxFile: d.o.MaxFile, AnyHost: d.o.AnyHost, Version: Version, Logger: d.o.Logger,
+			MaxFile: d.o.MaxFile, MaxStreams: d.o.MaxStreams, AnyHost: d.o.AnyHost,
+			PublicURL: d.o.PublicURL, Hosts: d.o.Hosts, BasePath: d.o.BasePath, CORSOrigins: d.o.CORSOrigins,
+			Version: Version, Logger: d.o.Logger,
 		})
 		if d.wireErr != nil {
 			d.o.Logger.Error("wire the API", "error", d.wireErr)

@@ -39,7 +39,7 @@ type Types interface {
 	Prepare(name string, parameters []byte) (prepared []byte, fileIDs []string, fields []task.FieldError, err error)
 }
 
-// Options configure the API. All but the last five must be set.
+// Options configure the API. Those up to Page must be set.
 type Options struct {
 	Log       eventlog.Log
 	Views     *projection.Views
@@ -49,11 +49,20 @@ type Options struct {
 	Files     *files.Store
 	Page      fs.FS // the dashboard's files, index.html at its root; read once, by New
 
-	MaxFile    int64        // most bytes of an upload; 0 = 2 GiB
-	MaxStreams int          // most open event streams; 0 = 10,000
-	AnyHost    bool         // answer to any Host header; false = loopback names only
-	Version    string       // of the program
-	Logger     *slog.Logger // nil = slog.Default()
+	MaxFile    int64 // most bytes of an upload; 0 = 2 GiB
+	MaxStreams int   // most open event streams; 0 = 10,000
+	AnyHost    bool  // answer to any Host header; false = loopback names, and those below
+
+	// How the outside reaches this server through a proxy: its URL, with a path if it lies
+	// below one; or further host names, with the port where it is not the usual one, and
+	// the path. CORSOrigins are those of front ends elsewhere, each named.
+	PublicURL   string
+	Hosts       []string
+	BasePath    string
+	CORSOrigins []string
+
+	Version string       // of the program
+	Logger  *slog.Logger // nil = slog.Default()
 }
 
 const (
@@ -87,6 +96,7 @@ type API struct {
 	Options
 	router  *mux.Router
 	origins *http.CrossOriginProtection
+	address address
 	metrics *metrics
 	streams *sse.Server       // one private stream a connection; see stream.go
 	screens screens           // shared messages of /api/stream
@@ -127,6 +137,15 @@ func New(o Options) (*API, error) {
 		o.Logger = slog.Default()
 	}
 	a := &API{Options: o, origins: http.NewCrossOriginProtection(), streams: newStreams()}
+	var err error
+	if a.address, err = newAddress(&o); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	for _, origin := range a.address.trusted {
+		if err := a.origins.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("api: trust %s: %w", origin, err)
+		}
+	}
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.watchers = herald{api: a, least: tick, paced: true, overlap: true, extra: a.screenState, common: a.screenAfter,
 		pull: func(c *connection, told int64) (parcel, error) { return a.screenAfter(c.after, told) }, behind: make(chan struct{}, 1)}

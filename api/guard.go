@@ -6,17 +6,42 @@ import (
 )
 
 // guard refuses requests that a foreign page makes a browser send: one that reached
-// this server under a name of its own (DNS rebinding), or that crosses origins.
+// this server under a name that is not the server's (DNS rebinding), or that crosses
+// origins. A request without any host is no browser's: it is a health check.
 func (a *API) guard(r *http.Request) error {
-	if !a.AnyHost && !loopback(r.Host) {
+	if !a.AnyHost && r.Host != "" && !loopback(r.Host) && !a.address.names[hostName(r.Host)] {
+		name := plainHost(r.Host)
 		return &problem{Status: http.StatusForbidden, Kind: "wrong-host",
-			Detail: "This server answers to localhost, 127.0.0.1 and [::1] only. Use one of them, or start it with --insecure."}
+			Detail: "This server does not answer to the host name " + name + ". If that is its name, start it with --public-url http://" + name +
+				" (https, if that is how it is reached, and with the path, if it lies below one) or with --host " + name +
+				". On its own machine it answers to localhost, 127.0.0.1 and [::1]."}
 	}
 	if err := a.origins.Check(r); err != nil {
+		origin := "ORIGIN"
+		if scheme, host, ok := strings.Cut(r.Header.Get("Origin"), "://"); ok && (scheme == "http" || scheme == "https") {
+			origin = scheme + "://" + plainHost(host)
+		}
 		return &problem{Status: http.StatusForbidden, Kind: "cross-origin",
-			Detail: "A page of another origin may not change anything here. Send the request from this server's own page, or without a browser."}
+			Detail: "A page of another origin may not change anything here. Send the request from this server's own page, or without a browser. " +
+				"If a proxy shows this server's page under " + origin + ", start the server with --public-url " + origin +
+				"; if a front end of yours lies there, with --cors-origin " + origin + "."}
 	}
 	return nil
+}
+
+// plainHost is the host as the client sent it, if it is one that can be shown.
+func plainHost(host string) string {
+	const most = 100
+	for i := 0; i < len(host); i++ {
+		c := host[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && strings.IndexByte(".-_:[]", c) < 0 {
+			return "NAME"
+		}
+	}
+	if host == "" || len(host) > most {
+		return "NAME"
+	}
+	return host
 }
 
 // loopback tells whether a Host header names this machine itself.

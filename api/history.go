@@ -51,7 +51,7 @@ func (a *API) history(p *reply, r *http.Request) error {
 			next[key] = list
 		}
 		next.Set("after", itoa(seqs[len(seqs)-1]))
-		p.Header()["Link"] = []string{"</api/tasks/" + id.String() + "/events?" + next.Encode() + `>; rel="next"`}
+		p.Header()["Link"] = []string{p.nextLink("/api/tasks/" + id.String() + "/events?" + next.Encode())}
 	}
 	return a.writeEvents(ctx, p, &want, seqs)
 }

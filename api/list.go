@@ -117,7 +117,7 @@ func (f *found) headers(p *reply, l *listing, q *query) {
 			next[key] = list
 		}
 		next.Set("cursor", l.cursor(f.next, f.total))
-		h["Link"] = []string{"</api/tasks/?" + next.Encode() + `>; rel="next"`}
+		h["Link"] = []string{p.nextLink("/api/tasks/?" + next.Encode())}
 	}
 	h["Vary"] = []string{"Accept"}
 }

@@ -332,7 +332,7 @@ func (w *eventWriter) next(q *query, after int64) {
 		next[key] = list
 	}
 	next.Set("after", itoa(after))
-	w.out.p.Header()["Link"] = []string{"</api/log?" + next.Encode() + `>; rel="next"`}
+	w.out.p.Header()["Link"] = []string{w.out.p.nextLink("/api/log?" + next.Encode())}
 }
 
 func (w *eventWriter) end() error {

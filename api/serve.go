@@ -21,12 +21,21 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// message, of which a proxy may have seen the other (RFC 9112, 6.3).
 		w.Header()["Connection"] = closing
 	}
-	p := reply{ResponseWriter: w, reads: r.Method == http.MethodGet, answers: &a.answers, accepts: r.Header["Accept-Encoding"]}
+	p := reply{ResponseWriter: w, reads: r.Method == http.MethodGet, answers: &a.answers, accepts: r.Header["Accept-Encoding"], address: &a.address}
 	defer a.recover(&p, r)
 	if err := a.guard(r); err != nil {
 		a.refuse(&p, r, err)
 		return
 	}
+	if len(a.address.cors) > 0 && a.share(&p, r) {
+		return
+	}
+	inner, whole := a.address.below(r)
+	if !whole {
+		addSlash(&p, r)
+		return
+	}
+	r, p.request = inner, inner
 	if r.Header["Content-Encoding"] != nil && r.Body != nil {
 		if err := decode(&p, r); err != nil {
 			a.refuse(&p, r, err)
@@ -90,6 +99,10 @@ type reply struct {
 	status int    // 0 until the header is written
 	id     string // {id} of the path
 
+	request *http.Request
+	address *address
+	varies  bool // by the origin
+
 	reads   bool    // it changes nothing
 	answers *budget // for large answers
 	debts   [2]debt // what it holds
@@ -102,10 +115,19 @@ type reply struct {
 // Unwrap gives http.ResponseController the connection.
 func (p *reply) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
+// reference is the path to as the client has to be told it.
+func (p *reply) reference(to string) string { return p.address.reference(p.request, to) }
+
+// nextLink is the Link header of the page that follows.
+func (p *reply) nextLink(to string) string { return "<" + p.reference(to) + `>; rel="next"` }
+
 // WriteHeader remembers the status.
 func (p *reply) WriteHeader(status int) {
 	if p.status == 0 {
 		p.status = status
+		if p.varies {
+			p.Header().Add("Vary", "Origin")
+		}
 		p.compress(status)
 	}
 	p.ResponseWriter.WriteHeader(status)

@@ -95,7 +95,7 @@ func (a *API) sendSubmitted(p *reply, r *http.Request, asked *task.Submit, done 
 	if done.Replayed {
 		h["Idempotent-Replayed"] = replayedAll
 	}
-	h["Location"] = []string{"/api/tasks/" + done.Task.Name()}
+	h["Location"] = []string{p.reference("/api/tasks/" + done.Task.Name())}
 	buffer := borrow()
 	defer giveBack(buffer)
 	*buffer = appendRow(*buffer, &one, whole)

@@ -58,7 +58,7 @@ func (a *API) upload(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p.Header()["Location"] = []string{"/api/files/" + info.ID}
+	p.Header()["Location"] = []string{p.reference("/api/files/" + info.ID)}
 	return p.send(typeJSON, answer)
 }
 

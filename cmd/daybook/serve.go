@@ -19,6 +19,11 @@ type serveCmd struct {
 	Grace       time.Duration `default:"20s" help:"Time that running tasks get to end when the server is stopped (${default})."`
 	MaxFile     byteSize      `default:"2GiB" help:"Largest file that can be uploaded (${default})."`
 	Insecure    bool          `help:"Allow an address that other machines can reach. Anyone who reaches it can then read and submit everything."`
+	PublicURL   string        `placeholder:"URL" help:"How a proxy shows this server, such as https://tasks.example or https://tasks.example/daybook."`
+	Host        []string      `placeholder:"NAME" help:"A further host name that this server answers to; may repeat."`
+	BasePath    string        `placeholder:"PATH" help:"Path before all of this server's own, such as /daybook; taken from --public-url."`
+	CORSOrigin  []string      `name:"cors-origin" placeholder:"ORIGIN" help:"Origin of a front end elsewhere that may do everything, such as https://app.example; may repeat."`
+	MaxStreams  int           `placeholder:"N" help:"Most open event streams; as many as memory and open files allow, at most 10,000, if it is not given."`
 	AcceptLoss  bool          `help:"Go on with a log that has lost acknowledged events, and write that down in it."`
 	Quiet       bool          `short:"q" help:"Log only warnings and errors."`
 	LogFormat   string        `enum:"text,json" default:"text" help:"Format of the server's own log on standard error: text or json (${default})."`
@@ -32,6 +37,7 @@ of --grace and is then put back into the queue. A second Ctrl-C ends it at once.
 Examples:
 
     daybook serve
+    daybook serve --public-url https://tasks.example/daybook
     daybook serve --addr 127.0.0.1:9000 --data /var/lib/daybook --concurrency 32
     DAYBOOK_ADDR=127.0.0.1:9000 daybook serve --quiet --log-format json`
 }
@@ -43,6 +49,8 @@ func (c *serveCmd) AfterApply() error {
 		return fmt.Errorf("--concurrency must be 1 to 10,000, not %d", c.Concurrency)
 	case c.Grace < 0:
 		return fmt.Errorf("--grace must not be negative")
+	case c.MaxStreams < 0:
+		return fmt.Errorf("--max-streams must not be negative")
 	case c.MaxFile < 1:
 		return fmt.Errorf("--max-file must be at least one byte")
 	}
@@ -65,6 +73,11 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 			Grace:       c.Grace,
 			MaxFile:     int64(c.MaxFile),
 			AnyHost:     c.Insecure,
+			PublicURL:   c.PublicURL,
+			Hosts:       c.Host,
+			BasePath:    c.BasePath,
+			CORSOrigins: c.CORSOrigin,
+			MaxStreams:  c.MaxStreams,
 			AcceptLoss:  c.AcceptLoss,
 			Logger:      logger,
 			Rebuilding:  bar.Set,
