@@ -2,15 +2,17 @@
 
 import * as api from "./api.js";
 import { Detail } from "./detail.js";
-import { byId, isField } from "./dom.js";
-import { noFilters, toggled } from "./filters.js";
-import { humanize } from "./format.js";
+import { byId } from "./dom.js";
+import { STATUSES, noFilters, toggled, withStatus, withoutWrong } from "./filters.js";
+import { humanize, percent } from "./format.js";
 import { Frame } from "./frame.js";
+import { listenToKeys } from "./keys.js";
 import { Feed } from "./live.js";
+import { refuseUnaimed } from "./press.js";
 import { Rate } from "./rate.js";
 import { Router, formatRoute } from "./router.js";
 import { Store, newestFirst } from "./store.js";
-import { canCancel, canRetry } from "./task.js";
+import { canCancel, canRetry, ended, nameOf } from "./task.js";
 import { DetailView } from "./views/detail.js";
 import { acceptDrops } from "./views/drop.js";
 import { FormView } from "./views/form.js";
@@ -25,6 +27,8 @@ const PAGE = 100;
 const LARGEST_PAGE = 1000;
 /** Least time between two fetches of the list that the stream asks for, in milliseconds. */
 const REFETCH = 1000;
+/** Most rows that are asked for one by one. */
+const MOST_SINGLE = 20;
 
 const store = new Store();
 const rate = new Rate();
@@ -53,17 +57,19 @@ const title = (/** @type {string} */ type) => types.get(type)?.title || humanize
 
 const list = new ListView(store, {
   open: openTask,
-  act: (kind, row) => void act(kind, row),
+  act: (kind, row, how) => void act(kind, row, how),
   tag: (tag) => setFilters(toggled(store.filters, "tag", tag)),
-  more: () => void more(),
+  more: (how) => void more(how),
   reveal,
   example: (type) => void submitExample(type),
   create: () => void openForm(),
   clear: () => setFilters(noFilters()),
+  clearWrong: () => setFilters(withoutWrong(store.filters)),
+  types: () => [...types.keys()],
   reload: () => void begin(),
   dirty: frame.ask,
 });
-const toolbar = new ToolbarView(store, { setFilters, reload: () => void reload() });
+const toolbar = new ToolbarView(store, { setFilters, reload: () => void reload(), toList: () => list.focus() });
 const header = new HeaderView(feed, rate, store);
 const detailView = new DetailView({
   close: closeTask,
@@ -73,7 +79,7 @@ const detailView = new DetailView({
   retryLoad: () => detail.refresh(),
 });
 const form = new FormView({
-  submitted: (task) => openTask(task.id),
+  submitted: (task) => submitted(task.id, { focus: true }),
   queues: () => [...new Set((store.counts ?? []).map((c) => c.queue))],
   href: (id) => formatRoute({ id, filters: store.filters }),
 });
@@ -90,16 +96,17 @@ function draw() {
     title,
     href: (id) => formatRoute({ id, filters: store.filters }),
     openId: detail.id,
-    cursorId: list.cursor,
   });
   detailView.draw(detail, { now, state: store.state, title, live: feed.state === "live" });
   document.documentElement.dataset.seq = String(seq);
-  document.title = titleWords();
+  retitle();
 }
 
-function titleWords() {
-  if (detail.row) return `${title(detail.row.task_type)} · Daybook`;
-  return store.state && store.state.running > 0 ? `(${store.state.running}) Daybook` : "Daybook";
+/** The tab's title. It says how many tasks run only while that is known. */
+function retitle() {
+  const running = feed.state === "live" && !detail.row ? (store.state?.running ?? 0) : 0;
+  const words = detail.row ? `${title(detail.row.task_type)} · Daybook` : running > 0 ? `(${running}) Daybook` : "Daybook";
+  if (document.title !== words) document.title = words;
 }
 
 // The stream.
@@ -107,9 +114,15 @@ function titleWords() {
 /** @param {Message} m */
 function pushed(m) {
   rate.saw(m.seq, Date.now());
-  store.apply(m, { hold: list.reading });
+  store.apply(m, list.hold);
   detail.take(m);
   if (m.truncated) refetchSoon();
+  changedSomething();
+}
+
+/** Draws in the next frame. A hidden page has no frames, but its title is seen. */
+function changedSomething() {
+  if (document.hidden) retitle();
   frame.ask();
 }
 
@@ -128,7 +141,7 @@ function connectionChanged() {
   } else if (frozenAt === 0 && feed.everLive) {
     frozenAt = api.serverNow();
   }
-  frame.ask();
+  changedSomething();
 }
 
 /** More changed than the stream tells: fetch the list, at most once a second. */
@@ -144,11 +157,11 @@ function refetchSoon() {
 
 /** Fetches as much of the list as is shown, in place of what is there. */
 async function refetch() {
-  if (store.phase !== "ready") return;
+  if (store.phase !== "ready" || store.filters.wrong.length > 0) return;
   const signal = listAbort.signal;
   const turn = ++refetchTurn;
-  const hold = list.reading && store.order.length > 0;
-  const needed = hold ? list.lastVisible + PAGE : PAGE;
+  const { hold, still } = store.order.length > 0 ? list.hold : { hold: false, still: false };
+  const needed = hold ? list.used + PAGE : PAGE;
   store.beginFetch();
   try {
     let page = await api.listTasks(store.filters, Math.min(LARGEST_PAGE, needed), signal);
@@ -164,7 +177,9 @@ async function refetch() {
       page.rows.push(...next.rows);
       page.next = next.next;
     }
-    if (!signal.aborted && turn === refetchTurn) store.replace(page, { hold, many });
+    if (signal.aborted || turn !== refetchTurn) return;
+    store.replace(page, { hold, many, still: still && list.hold.still });
+    await refresh(signal);
   } catch {
     // The next message asks again, or the connection says that it is down.
   } finally {
@@ -175,13 +190,24 @@ async function refetch() {
 
 // The list.
 
+/** Fetches the rows that stay in the list although a page no longer had them. @param {AbortSignal} signal */
+async function refresh(signal) {
+  const ids = store.stale.filter((id) => !ended(/** @type {Row} */ (store.rows.get(id)).status)).slice(0, MOST_SINGLE);
+  const pages = await Promise.all(ids.map((id) => api.listTasks({ ...noFilters(), q: id }, 1, signal)));
+  if (!signal.aborted) store.apply({ seq: store.seq, rows: pages.flatMap((p) => p.rows) }, list.hold);
+}
+
 /** Fetches the list from its head. @param {AbortSignal} signal */
 async function fetchList(signal) {
   store.beginFetch();
   try {
-    const page = await api.listTasks(store.filters, PAGE, signal);
+    // An address that asks for what is not there has no rows, but a seq to follow from.
+    const wrong = store.filters.wrong.length > 0;
+    const page = await api.listTasks(wrong ? noFilters() : store.filters, wrong ? 1 : PAGE, signal);
     if (signal.aborted) return null;
+    if (wrong) Object.assign(page, { rows: [], next: null });
     store.replace(page);
+    if (!page.totalExact && page.next !== null) void countFurther(signal);
     return page;
   } catch (err) {
     if (signal.aborted) return null;
@@ -192,6 +218,15 @@ async function fetchList(signal) {
     store.endFetch();
     frame.ask();
   }
+}
+
+/**
+ * A text search counts what it has found so far: a second, long page tells most totals.
+ * @param {AbortSignal} signal
+ */
+async function countFurther(signal) {
+  await Promise.resolve(); // the first page is taken
+  if (!signal.aborted) await more({ many: true });
 }
 
 /** Starts, or starts again on another log: list first, then the stream from its seq. */
@@ -215,20 +250,24 @@ async function reload() {
   listAbort.abort();
   listAbort = new AbortController();
   store.setFilters(router.route.filters);
-  list.toTop();
+  list.restart();
   frame.ask();
   await fetchList(listAbort.signal);
 }
 
-/** Fetches what follows the last row. Not while the connection is down: a list that cannot grow must not ask at each frame. */
-async function more() {
+/**
+ * Fetches what follows the last row: a page, or as much as one answer may have. Not while the connection is down: a list that cannot grow must not ask at each frame.
+ * @param {{ many: boolean }} how
+ */
+async function more({ many }) {
   if (loadingMore || moreFailed || store.phase !== "ready" || feed.state !== "live") return;
   loadingMore = true;
   const signal = listAbort.signal;
   store.beginFetch();
   try {
     const last = store.rows.get(store.order[store.order.length - 1]);
-    const page = store.next !== null ? await api.page(store.next, signal) : last ? await api.listOlder(store.filters, LARGEST_PAGE, last.created_at) : null;
+    const next = many ? store.next?.replace(/([?&]limit=)\d+/, `$1${LARGEST_PAGE}`) : store.next;
+    const page = next ? await api.page(next, signal) : last ? await api.listOlder(store.filters, LARGEST_PAGE, last.created_at) : null;
     if (page && !signal.aborted) store.append(page);
   } catch (err) {
     if (signal.aborted) return;
@@ -280,6 +319,7 @@ function routed() {
     void reload();
   }
   if (id !== null) list.stand(id);
+  store.pinned = id;
   detail.open(id, id ? store.rows.get(id) : undefined);
   frame.ask();
 }
@@ -289,54 +329,84 @@ function setFilters(filters, how) {
   router.go({ filters }, how);
 }
 
-/** @param {string} id */
-function openTask(id) {
+/** @param {string} id @param {{ focus?: boolean }} [how] with focus, the keyboard goes to it */
+function openTask(id, how = {}) {
   router.go({ id }, { replace: router.route.id !== null });
+  if (how.focus) detailView.focus();
+  frame.ask();
 }
 
+/** Closes the task; focus that was in it goes back to the row that it came from. */
 function closeTask() {
   const was = detail.id;
+  const focus = !list.hasFocus;
   router.go({ id: null });
-  list.cursor = was;
-  list.move(0);
+  if (was !== null && focus) list.focusOn(was);
+  else if (was !== null) list.cursor = was;
+}
+
+/** Goes to another row, with the task that is open. @param {(how: { focus: boolean }) => string | null} go */
+function goTo(go) {
+  if (list.cursor === null && detail.id !== null) list.cursor = detail.id;
+  const inDetail = detailView.hasFocus;
+  const id = go({ focus: !inDetail });
+  if (id !== null && detailView.isOpen) openTask(id, { focus: inDetail });
 }
 
 /** @param {number} by */
 function move(by) {
-  if (list.cursor === null && detail.id !== null) list.cursor = detail.id;
-  const id = list.move(by);
-  if (id !== null && detailView.isOpen) openTask(id);
+  goTo((how) => list.move(by, how));
+}
+
+/** A task was made here: its row is shown, whatever else waits. @param {string} id @param {{ focus?: boolean }} [how] */
+function submitted(id, how) {
+  store.admit(id);
+  openTask(id, how);
 }
 
 // What people do.
 
-/** @param {string} kind @param {Row} row */
-async function act(kind, row) {
+/**
+ * @param {string} kind
+ * @param {Row} row as it was when someone chose
+ * @param {{ ask?: boolean }} [how] with ask, it may be meant for another task
+ */
+async function act(kind, row, how = {}) {
+  const name = nameOf(row, title);
   try {
-    if (kind === "cancel") await cancelTask(row);
-    if (kind === "retry") {
-      await api.retry(row.id);
-      toast("Sent round again");
-    }
+    if (kind === "cancel") await cancelTask(row, name, how.ask ?? false);
+    if (kind === "retry") await retryTask(row, name, how.ask ?? false);
   } catch (err) {
     if (!(err instanceof api.Problem)) throw err;
-    toast(err.message, { bad: true });
+    toast(`${name}: ${err.message}`, { bad: true });
   }
 }
 
-/** @param {Row} row */
-async function cancelTask(row) {
+/** @param {Row} row @param {string} name @param {boolean} unsure */
+async function cancelTask(row, name, unsure) {
+  const running = row.status === "RUNNING";
+  const lost = "What this attempt has done so far is lost; a retry starts from the beginning.";
   const sure =
-    row.status !== "RUNNING" ||
+    (!running && !unsure) ||
     (await ask({
-      title: `Cancel this ${title(row.task_type).toLowerCase()} task?`,
-      text: "It is running. What this attempt has done so far is lost; a retry starts from the beginning.",
+      title: `Cancel ${name}?`,
+      text: running ? `It is running, and at ${percent(row.progress)}. ${lost}` : "It has not started. The list moved just now: check that this is the one.",
       yes: "Cancel task",
-      no: "Keep running",
+      no: running ? "Keep running" : "Keep it",
+      bad: true,
     }));
   if (!sure) return;
   const answer = await api.cancel(row.id);
-  toast(answer.status === "CANCELLED" ? "Cancelled" : "Cancel requested");
+  if (answer.status !== "CANCELLED") return toast(`Cancel requested: ${name}`);
+  toast(`Cancelled: ${name}`, { action: { word: "Retry", act: () => void act("retry", row) } });
+}
+
+/** @param {Row} row @param {string} name @param {boolean} unsure */
+async function retryTask(row, name, unsure) {
+  const text = "The list moved just now: check that this is the one.";
+  if (unsure && !(await ask({ title: `Retry ${name}?`, text, yes: "Retry task", no: "Leave it", bad: false }))) return;
+  await api.retry(row.id);
+  toast(`Sent round again: ${name}`);
 }
 
 /** @param {Parameters<FormView["open"]>[0]} [how] */
@@ -350,7 +420,7 @@ async function openForm(how) {
 async function submitExample(type) {
   try {
     const task = await api.submit({ task_type: type, parameters: type === "DATA_PROCESSING" ? { rows: 1000, processing_time: 3 } : {} });
-    openTask(task.id);
+    submitted(task.id);
   } catch (err) {
     toast(err instanceof api.Problem ? err.message : String(err), { bad: true });
   }
@@ -358,41 +428,29 @@ async function submitExample(type) {
 
 // Keys.
 
-/** @type {Record<string, (e: KeyboardEvent) => void>} */
-const KEYS = {
-  j: () => move(1),
-  ArrowDown: () => move(1),
-  k: () => move(-1),
-  ArrowUp: () => move(-1),
-  "/": () => toolbar.focusSearch(),
-  n: () => void openForm(),
-  "?": () => showKeys(),
-  t: () => {
-    list.toTop();
-    reveal();
+listenToKeys({
+  move,
+  movePage: (by) => goTo((how) => list.movePage(by, how)),
+  moveTo: (index) => goTo((how) => list.moveTo(index, how)),
+  enter: () => list.cursor !== null && openTask(list.cursor, { focus: true }),
+  back: () => {
+    if (!detailView.isOpen) return false;
+    closeTask();
+    return true;
   },
-  r: () => detail.row && canRetry(detail.row) && void act("retry", detail.row),
-  c: () => detail.row && canCancel(detail.row) && void act("cancel", detail.row),
-};
-
-addEventListener("keydown", (e) => {
-  if (e.ctrlKey || e.metaKey || e.altKey || isField(e.target) || document.querySelector("dialog[open]")) return;
-  if (e.key === "Escape" && detailView.isOpen) {
-    e.preventDefault();
-    return closeTask();
-  }
-  if (e.key === "Enter" && list.cursor !== null && (e.target === document.body || e.target === byId("scroller"))) {
-    e.preventDefault();
-    return openTask(list.cursor);
-  }
-  const arrow = e.key.startsWith("Arrow");
-  if (arrow && e.target instanceof Element && e.target.closest(".detail")) return;
-  const key = KEYS[e.key];
-  if (!key) return;
-  e.preventDefault();
-  key(e);
+  status: (n) => setFilters(withStatus(store.filters, ["", ...STATUSES][n])),
+  search: () => toolbar.focusSearch(),
+  create: () => void openForm(),
+  help: showKeys,
+  newest: () => list.toNewest(),
+  act: (kind) => {
+    const row = list.focusedRow ?? detail.row;
+    if (row && (kind === "retry" ? canRetry(row) : canCancel(row))) void act(kind, row);
+  },
 });
 
+refuseUnaimed();
+document.addEventListener("visibilitychange", changedSomething);
 byId("new-task").addEventListener("click", () => void openForm());
 byId("skip").addEventListener("click", () => list.focus());
 acceptDrops((files) => void openForm({ files }));
@@ -403,5 +461,6 @@ setInterval(() => {
 }, 1000);
 
 toolbar.take(router.route.filters);
+store.pinned = router.route.id;
 detail.open(router.route.id, undefined);
 void begin();

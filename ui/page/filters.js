@@ -1,28 +1,93 @@
 // What the list is narrowed to: its URL form, and whether a row belongs.
 
-/** @import { Filters, Row, Count } from "./types.js" */
+import { quoted } from "./format.js";
+
+/** @import { Filters, Row, Count, Wrong } from "./types.js" */
 
 export const STATUSES = /** @type {const} */ (["PENDING", "RUNNING", "SUCCESS", "FAILED", "CANCELLED"]);
 
 const LISTS = /** @type {const} */ (["status", "task_type", "queue", "tag"]);
 
+/** What names of types and queues are made of. */
+const NAME = /^[A-Za-z0-9._-]{1,64}$/;
+/** Most characters of a search. */
+export const LONGEST_SEARCH = 200;
+
 /** @returns {Filters} */
 export function noFilters() {
-  return { status: [], task_type: [], queue: [], tag: [], q: "" };
+  return { status: [], task_type: [], queue: [], tag: [], q: "", wrong: [] };
 }
 
 /**
- * Reads filters from a query string. Keys it does not know are passed over.
+ * Reads filters from a query string. What cannot be a filter is kept as wrong: a list that
+ * passed it over would show more than was asked for.
  * @param {string} query
  * @returns {Filters}
  */
 export function parseFilters(query) {
-  const params = new URLSearchParams(query);
   const f = noFilters();
-  for (const key of LISTS) f[key] = [...new Set(params.getAll(key).filter(Boolean))];
-  f.status = f.status.map((s) => s.toUpperCase()).filter((s) => STATUSES.includes(/** @type {any} */ (s)));
-  f.q = params.get("q") ?? "";
+  for (const [key, given] of new URLSearchParams(query)) {
+    const value = key === "status" ? given.toUpperCase() : given;
+    if (value === "") continue;
+    if (!isFilter(key, value)) f.wrong.push({ key, value: given });
+    else if (key === "q") f.q = value;
+    else if (!f[/** @type {ListKey} */ (key)].includes(value)) f[/** @type {ListKey} */ (key)].push(value);
+  }
   return f;
+}
+
+/** @typedef {(typeof LISTS)[number]} ListKey */
+
+/**
+ * Whether there can be a filter of that key and value.
+ * @param {string} key
+ * @param {string} value
+ */
+function isFilter(key, value) {
+  switch (key) {
+    case "status":
+      return STATUSES.includes(/** @type {any} */ (value));
+    case "task_type":
+    case "queue":
+      return NAME.test(value);
+    case "tag":
+      return true;
+    default:
+      return key === "q" && [...value].length <= LONGEST_SEARCH;
+  }
+}
+
+/**
+ * The filters without what is wrong with them.
+ * @param {Filters} f
+ * @returns {Filters}
+ */
+export function withoutWrong(f) {
+  return { ...f, wrong: [] };
+}
+
+/**
+ * The list of one status, or of all, under the other filters.
+ * @param {Filters} f
+ * @param {string} status "" = all
+ * @returns {Filters}
+ */
+export function withStatus(f, status) {
+  return { ...f, status: status === "" ? [] : [status], wrong: f.wrong.filter((w) => w.key !== "status") };
+}
+
+/** @type {Record<string, string>} */
+const KEY_WORDS = { task_type: "task type", q: "search" };
+
+/**
+ * What is wrong with an address, as a sentence.
+ * @param {Wrong} w
+ */
+export function wrongWords({ key, value }) {
+  if (key === "q") return `A search has at most ${LONGEST_SEARCH} characters.`;
+  if (key === "#") return `This page has no place ${quoted(value)}.`;
+  if (![...LISTS, "q"].includes(/** @type {any} */ (key))) return `The list has no filter ${quoted(key)}.`;
+  return `There is no ${KEY_WORDS[key] ?? key} ${quoted(value)}.`;
 }
 
 /**
@@ -33,12 +98,13 @@ export function formatFilters(f) {
   const params = new URLSearchParams();
   for (const key of LISTS) for (const value of f[key]) params.append(key, value);
   if (f.q) params.append("q", f.q);
+  for (const { key, value } of f.wrong) if (key !== "#") params.append(key, value);
   return params.toString();
 }
 
 /** @param {Filters} f */
 export function isFiltered(f) {
-  return f.q !== "" || LISTS.some((key) => f[key].length > 0);
+  return f.q !== "" || f.wrong.length > 0 || LISTS.some((key) => f[key].length > 0);
 }
 
 /**
@@ -49,6 +115,7 @@ export function isFiltered(f) {
  */
 export function matches(f, row) {
   return (
+    f.wrong.length === 0 &&
     anyOf(f.status, row.status) &&
     anyOf(f.task_type, row.task_type) &&
     anyOf(f.queue, row.queue) &&
@@ -91,6 +158,7 @@ export function facet(counts, f, facet) {
  * @returns {number | null}
  */
 export function countMatching(counts, f) {
+  if (f.wrong.length > 0) return 0;
   if (counts === null || f.q !== "" || f.tag.length > 0) return null;
   let n = 0;
   for (const c of counts) {

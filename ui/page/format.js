@@ -16,6 +16,16 @@ export function short(n) {
   return Math.abs(n) < 10_000 ? nf.format(n) : compact.format(n);
 }
 
+const three = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
+
+/**
+ * At most five characters up to a billion: "9,999", "12.3K", "123K".
+ * @param {number} n
+ */
+export function brief(n) {
+  return Math.abs(n) < 10_000 ? nf.format(n) : three.format(n);
+}
+
 /**
  * A measured value: at most four significant digits. Whole numbers have all of theirs: a
  * number that is an id must not look like another one.
@@ -168,4 +178,17 @@ export function humanize(name) {
  */
 export function plural(n, one, many) {
   return `${integer(n)} ${n === 1 ? one : (many ?? `${one}s`)}`;
+}
+
+/**
+ * Text of a user's inside a sentence: its direction does not reach its neighbours.
+ * @param {string} value
+ */
+export function isolated(value) {
+  return `\u2068${value}\u2069`;
+}
+
+/** @param {string} value */
+export function quoted(value) {
+  return `“${isolated(value)}”`;
 }

@@ -14,7 +14,9 @@ import { formatFilters, parseFilters } from "./filters.js";
 export function parseRoute(hash) {
   const [path, query = ""] = hash.replace(/^#/, "").split(/\?(.*)/s);
   const m = /^\/tasks\/([^/]+)\/?$/.exec(path);
-  return { id: m ? decode(m[1]) : null, filters: parseFilters(query) };
+  const filters = parseFilters(query);
+  if (!m && path !== "" && path !== "/") filters.wrong.unshift({ key: "#", value: path });
+  return { id: m ? decode(m[1]) : null, filters };
 }
 
 /**
@@ -31,7 +33,8 @@ function decode(part) {
 /** @param {Route} route */
 export function formatRoute(route) {
   const query = formatFilters(route.filters);
-  const path = route.id ? `#/tasks/${encodeURIComponent(route.id)}` : "#/";
+  const nowhere = route.filters.wrong.find((w) => w.key === "#");
+  const path = route.id ? `#/tasks/${encodeURIComponent(route.id)}` : `#${nowhere?.value ?? "/"}`;
   return query ? `${path}?${query}` : path;
 }
 

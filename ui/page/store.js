@@ -25,6 +25,20 @@ export function newestFirst(a, b) {
   return a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
 }
 
+/**
+ * @param {Row} row
+ * @param {Row | undefined} other
+ */
+function isBefore(row, other) {
+  return other !== undefined && newestFirst(row, other) < 0;
+}
+
+/**
+ * What may not move: with hold, what is newer than the newest shown waits; with still, no
+ * row that is shown changes its place.
+ * @typedef {{ hold?: boolean, still?: boolean }} Hold
+ */
+
 export class Store {
   /** @type {Map<string, Row>} rows of the list, held ones included */
   rows = new Map();
@@ -34,6 +48,14 @@ export class Store {
   held = new Set();
   /** @type {Set<string>} held beyond what is kept: the list must be fetched to show them */
   #overflow = new Set();
+  /** @type {Set<string>} in the list although they no longer match: nothing moves under a pointer */
+  #leaving = new Set();
+  /** @type {Set<string>} of those the ones whose latest row is not known */
+  #stale = new Set();
+  /** @type {Set<string>} tasks submitted here: they are shown when they come */
+  #own = new Set();
+  /** The open task: its row stays although it no longer matches. @type {string | null} */
+  pinned = null;
   /** More new tasks came than were told of: how many is not known. */
   manyNew = false;
   /** @type {Filters} */
@@ -82,6 +104,7 @@ export class Store {
     this.order = [];
     this.rows.clear();
     this.#dropHeld();
+    this.#dropLeaving();
     this.next = null;
     this.trimmed = false;
     this.#unmatched.clear();
@@ -94,33 +117,66 @@ export class Store {
     this.manyNew = false;
   }
 
+  #dropLeaving() {
+    this.#leaving.clear();
+    this.#stale.clear();
+  }
+
   /**
    * Takes a fetched list in place of what is there. With hold, tasks newer than the
-   * newest shown wait until someone asks for them; with many, the page begins below more
-   * of them than it is worth to fetch.
+   * newest shown wait until someone asks for them; with still, no row moves: others wait
+   * too, and what no longer matches stays. With many, the page begins below more new ones
+   * than it is worth to fetch.
    * @param {Page} page
-   * @param {{ hold?: boolean, many?: boolean }} [how]
+   * @param {Hold & { many?: boolean }} [how]
    */
   replace(page, how = {}) {
-    const newest = how.hold && this.order.length > 0 ? this.rows.get(this.order[0]) : undefined;
     const old = this.rows;
+    const stay = this.#stayers(page, how);
+    const staying = new Set(stay);
+    const newest = how.hold && this.order.length > 0 ? old.get(this.order[0]) : undefined;
+    const last = how.still && stay.length > 0 ? old.get(stay[stay.length - 1]) : undefined;
     this.rows = new Map();
     this.order = [];
     this.#dropHeld();
+    this.#dropLeaving();
     this.manyNew = how.many ?? false;
     for (const row of page.rows) {
-      const kept = newer(old.get(row.id), row);
-      this.rows.set(row.id, kept);
-      if (newest && newestFirst(row, newest) < 0) this.#hold(row.id);
+      this.rows.set(row.id, newer(old.get(row.id), row));
+      if (how.still && staying.has(row.id)) continue;
+      if (isBefore(row, newest) || isBefore(row, last)) this.#hold(row.id);
       else this.order.push(row.id);
     }
+    for (const id of stay) this.#stay(id, /** @type {Row} */ (old.get(id)));
+    this.order = how.still ? [...stay, ...this.order] : this.#merge(this.order, stay);
     this.#tail(page);
     this.trimmed = false;
     this.#unmatched.clear();
     this.phase = "ready";
     const since = this.#since;
     this.#since = [];
-    for (const row of since) this.#upsert([row], how.hold ?? false);
+    for (const row of since) this.#upsert([row], how);
+  }
+
+  /**
+   * The rows that stay in their places whatever a fetched page says, as far as it reaches.
+   * @param {Page} page
+   * @param {Hold} how
+   */
+  #stayers(page, how) {
+    const end = page.next === null ? undefined : page.rows[page.rows.length - 1];
+    const reached = (/** @type {string} */ id) => !end || newestFirst(/** @type {Row} */ (this.rows.get(id)), end) <= 0;
+    if (how.still) return this.order.filter(reached);
+    const listed = new Set(page.rows.map((r) => r.id));
+    return this.order.filter((id) => id === this.pinned && !listed.has(id) && reached(id));
+  }
+
+  /** Keeps a row that a fetched page may not have. @param {string} id @param {Row} row */
+  #stay(id, row) {
+    if (this.rows.has(id)) return;
+    this.rows.set(id, row);
+    this.#leaving.add(id);
+    this.#stale.add(id);
   }
 
   /**
@@ -135,8 +191,11 @@ export class Store {
       if (!known) fresh.push(row.id);
     }
     this.order = this.#merge(this.order, fresh);
+    const { fetchedTotal, totalExact } = this;
     this.#tail(page);
     this.trimmed = false;
+    // A page further down counts what it has seen, or only what is older.
+    if (page.total < fetchedTotal) Object.assign(this, { fetchedTotal, totalExact });
   }
 
   /** @param {Page} page */
@@ -149,25 +208,25 @@ export class Store {
   }
 
   /**
-   * Takes a message of the stream. With hold, new tasks wait.
+   * Takes a message of the stream. With hold, new tasks wait; with still, no row moves.
    * @param {Message} m
-   * @param {{ hold?: boolean }} [how]
+   * @param {Hold} [how]
    */
   apply(m, how = {}) {
     if (m.counts) this.counts = m.counts;
     if (m.state) this.state = m.state;
     if (m.rows && m.rows.length > 0) {
       if (this.#fetching > 0) this.#since.push(...m.rows);
-      this.#upsert(m.rows, how.hold ?? false);
+      this.#upsert(m.rows, how);
     }
     this.seq = Math.max(this.seq, m.seq);
   }
 
   /**
    * @param {Row[]} rows
-   * @param {boolean} hold
+   * @param {Hold} how
    */
-  #upsert(rows, hold) {
+  #upsert(rows, how) {
     /** @type {string[]} */
     const fresh = [];
     /** @type {Set<string>} */
@@ -175,22 +234,36 @@ export class Store {
     for (const row of rows) {
       const known = this.rows.get(row.id);
       if (known && known.version >= row.version) continue;
-      if (!known) this.#meet(row, hold, fresh);
-      else if (matches(this.filters, row)) this.rows.set(row.id, row);
-      else gone.add(row.id);
+      if (!known) this.#meet(row, how, fresh);
+      else if (!this.#update(row, how.still ?? false)) gone.add(row.id);
     }
     if (gone.size > 0) this.#remove(gone);
     if (fresh.length > 0) this.order = this.#merge(this.order, fresh);
-    if (this.order.length > MAX_ROWS && !hold) this.#trim();
+    if (this.order.length > MAX_ROWS && !how.hold && !how.still) this.#trim();
+  }
+
+  /**
+   * A newer row of a task that the list has. False: it has to leave.
+   * @param {Row} row
+   * @param {boolean} still
+   */
+  #update(row, still) {
+    this.#stale.delete(row.id);
+    const fits = matches(this.filters, row);
+    if (!fits && (this.held.has(row.id) || !(still || row.id === this.pinned))) return false;
+    this.rows.set(row.id, row);
+    if (fits) this.#leaving.delete(row.id);
+    else this.#leaving.add(row.id);
+    return true;
   }
 
   /**
    * A task that the list has not shown yet.
    * @param {Row} row
-   * @param {boolean} hold
+   * @param {Hold} how
    * @param {string[]} fresh
    */
-  #meet(row, hold, fresh) {
+  #meet(row, how, fresh) {
     if (!matches(this.filters, row) || this.phase !== "ready") return;
     if (this.filters.q !== "") {
       if ((row.version <= 2 || ended(row.status)) && this.#unmatched.size < MOST_COUNTED) this.#unmatched.add(row.id);
@@ -201,8 +274,35 @@ export class Store {
     if (more && last && newestFirst(row, last) > 0) return; // its page will bring it
     this.rows.set(row.id, row);
     const first = this.order.length > 0 ? this.rows.get(this.order[0]) : undefined;
-    if (hold && first && newestFirst(row, first) < 0) this.#hold(row.id);
+    const waits = how.still ? isBefore(row, last) : how.hold && isBefore(row, first);
+    if (waits && !this.#own.has(row.id)) this.#hold(row.id);
     else fresh.push(row.id);
+  }
+
+  /**
+   * Shows a task at once when it comes, or now if it waits: it was submitted here.
+   * @param {string} id
+   */
+  admit(id) {
+    this.#own.add(id);
+    if (!this.held.delete(id)) return;
+    this.order = this.#merge(this.order, [id]);
+  }
+
+  /**
+   * Rows may move again: those that no longer match leave, all but the pinned one.
+   * @returns {boolean} whether any did
+   */
+  settle() {
+    const gone = new Set([...this.#leaving].filter((id) => id !== this.pinned));
+    if (gone.size === 0) return false;
+    this.#remove(gone);
+    return true;
+  }
+
+  /** Of the tasks in the list those whose latest row is not known: a page did not have them. */
+  get stale() {
+    return [...this.#stale];
   }
 
   /** @param {string} id */
@@ -220,6 +320,8 @@ export class Store {
     for (const id of ids) {
       this.rows.delete(id);
       this.held.delete(id);
+      this.#leaving.delete(id);
+      this.#stale.delete(id);
     }
     this.order = this.order.filter((id) => !ids.has(id));
   }
@@ -262,6 +364,7 @@ export class Store {
    * Shows the tasks that were held back. False: too many to keep, fetch the list.
    */
   showHeld() {
+    this.settle();
     if (this.#overflow.size > 0 || this.manyNew) return false;
     const ids = [...this.held];
     this.#dropHeld();

@@ -1,6 +1,6 @@
 // What a row says, in words. Pure: now comes in.
 
-import { countdown, integer, span, time } from "./format.js";
+import { countdown, integer, isolated, shortId, span, time } from "./format.js";
 
 /** @import { Row, SchedulerState, Status } from "./types.js" */
 
@@ -12,6 +12,15 @@ export const STATUS_WORDS = {
   FAILED: "Failed",
   CANCELLED: "Cancelled",
 };
+
+/**
+ * What a task is called in a sentence.
+ * @param {Row} row
+ * @param {(type: string) => string} title
+ */
+export function nameOf(row, title) {
+  return `${isolated(title(row.task_type))} ${shortId(row.id)}`;
+}
 
 /** @param {Status} status */
 export function ended(status) {

@@ -90,6 +90,8 @@
 
 /** @typedef {{ pointer: string, detail: string }} FieldError */
 
+/** A part of an address that is no filter. @typedef {{ key: string, value: string }} Wrong */
+
 /**
  * What the list is narrowed to. Lists mean "any of"; empty means all.
  * @typedef {{
@@ -98,6 +100,7 @@
  *   queue: string[],
  *   tag: string[],
  *   q: string,
+ *   wrong: Wrong[],
  * }} Filters
  */
 

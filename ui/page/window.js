@@ -47,3 +47,12 @@ export function shiftOf(before, now, first) {
   }
   return shift;
 }
+
+/**
+ * @param {number} n
+ * @param {number} least
+ * @param {number} most
+ */
+export function clamp(n, least, most) {
+  return Math.max(least, Math.min(most, n));
+}

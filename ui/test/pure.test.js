@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { justAfter, nextLink, problemFrom } from "../page/api.js";
 import { eventWords, joined, reportOf, timelineOf, turns } from "../page/events.js";
-import { facet, formatFilters, matches, parseFilters } from "../page/filters.js";
+import { countMatching, facet, formatFilters, matches, parseFilters, withStatus, withoutWrong, wrongWords } from "../page/filters.js";
 import { ago, bytes, countdown, humanize, number, percent, short, shortId, span, time } from "../page/format.js";
 import { Rate } from "../page/rate.js";
 import { formatRoute, parseRoute } from "../page/router.js";
@@ -57,7 +57,23 @@ test("a route survives its own address", () => {
   assert.deepEqual(parseRoute("#/tasks/01ABC").id, "01ABC");
   assert.deepEqual(parseRoute("").id, null);
   assert.equal(parseRoute("#/tasks/%E0%A4%A").id, "%E0%A4%A");
-  assert.equal(formatFilters(parseFilters("status=nonsense&status=failed&other=1")), "status=FAILED");
+});
+
+test("an address that asks for what is not there says so, and shows nothing instead of everything", () => {
+  const f = parseFilters("status=nonsense&status=failed&other=1&queue=no%20name&task_type=&q=" + "x".repeat(201));
+  assert.deepEqual(f.status, ["FAILED"]);
+  assert.deepEqual(f.wrong.map((w) => w.key), ["status", "other", "queue", "q"]);
+  assert.equal(matches(f, /** @type {any} */ ({ status: "FAILED", tags: [] })), false);
+  assert.equal(countMatching([{ status: "FAILED", task_type: "A", queue: "q", n: 3 }], f), 0);
+  assert.deepEqual(parseFilters(formatFilters(f)), f, "the address keeps it, so that it can be corrected");
+  assert.equal(formatFilters(withStatus(f, "SUCCESS")).startsWith("status=SUCCESS&other=1"), true);
+  assert.equal(formatFilters({ ...withoutWrong(f) }), "status=FAILED");
+  assert.match(wrongWords(f.wrong[0]), /^There is no status “.nonsense.”\.$/);
+  assert.match(wrongWords(f.wrong[1]), /^The list has no filter “.other.”\.$/);
+  const nowhere = parseRoute("#/setings?status=FAILED");
+  assert.match(wrongWords(nowhere.filters.wrong[0]), /no place “.\/setings.”/);
+  assert.equal(formatRoute(nowhere), "#/setings?status=FAILED");
+  assert.equal(parseRoute("#/?page=2").filters.wrong[0].key, "page");
 });
 
 test("each facet counts under the filters of the others", () => {

@@ -3,6 +3,7 @@
 import { attr, byId, h, icon, show, text } from "../dom.js";
 import { stringify } from "../exact.js";
 import { percent } from "../format.js";
+import { swap } from "../press.js";
 import { attemptsUsed, canCancel, canRetry, ended, waitingSentence } from "../task.js";
 import { factsView } from "./facts.js";
 import { copyButton } from "./copy.js";
@@ -37,6 +38,7 @@ export class DetailView {
   #shownId = "";
   #wide = false;
   #said = "";
+  #focusAsked = false;
   /** @type {TaskPanel | null} */
   #panel = null;
 
@@ -49,6 +51,24 @@ export class DetailView {
     return !this.#root.hidden;
   }
 
+  get hasFocus() {
+    return this.#root.contains(document.activeElement);
+  }
+
+  /** Puts focus on the heading, as soon as there is one. */
+  focus() {
+    this.#focusAsked = true;
+  }
+
+  #giveFocus() {
+    if (!this.#focusAsked) return;
+    const heading = this.#root.querySelector("h2");
+    if (!heading) return;
+    this.#focusAsked = false;
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
+
   toggleWide() {
     this.#wide = !this.#wide;
     attr(this.#main, "data-detail", this.#wide ? "wide" : "side");
@@ -59,11 +79,21 @@ export class DetailView {
    * @param {DetailContext} c
    */
   draw(d, c) {
+    this.#draw(d, c);
+    this.#giveFocus();
+  }
+
+  /**
+   * @param {Detail} d
+   * @param {DetailContext} c
+   */
+  #draw(d, c) {
     const id = d.id ?? "";
     show(this.#root, id !== "");
     attr(this.#main, "data-detail", id === "" ? null : this.#wide ? "wide" : "side");
     if (id === "") {
       this.#shownId = "";
+      this.#focusAsked = false;
       this.#panel = null;
       if (this.#root.childElementCount > 0) this.#root.replaceChildren();
       return;
@@ -122,7 +152,7 @@ export class DetailView {
 class TaskPanel {
   parts;
   #status = statusView();
-  #title = h("h2", { class: "detail-title", tabindex: -1 });
+  #title = h("h2", { class: "detail-title", tabindex: -1, dir: "auto" });
   #id = h("code", null);
   #copy = copyButton(() => this.#id.textContent ?? "", "Copy id");
   #raw = h("a", { class: "link-out" }, "JSON", icon("out"));
@@ -131,7 +161,7 @@ class TaskPanel {
   #again = h("button", { type: "button", class: "button small" }, icon("copy"), "Submit like this");
   #bar = barView();
   #pct = h("strong", { class: "num" });
-  #message = h("span", { class: "stand-message" });
+  #message = h("span", { class: "stand-message", dir: "auto" });
   #stand = h("div", { class: "stand" }, h("div", { class: "stand-line" }, this.#message, this.#pct), this.#bar.el);
   #wait = h("p", { class: "note" });
   #error = h("section", { class: "error-box" });
@@ -194,6 +224,7 @@ class TaskPanel {
    */
   draw(d, c) {
     const row = /** @type {Row} */ (d.row);
+    const put = this.#row === null ? show : swap; // later one may come to where another was
     this.#row = row;
     this.#task = d.task;
     text(this.#title, c.title(row.task_type));
@@ -203,9 +234,9 @@ class TaskPanel {
     this.#drawStand(row, c);
     this.#drawError(row);
     this.#facts.update(row, c);
-    show(this.#cancel, canCancel(row));
-    show(this.#retry, canRetry(row));
-    show(this.#again, ended(row.status) && d.task !== null);
+    put(this.#cancel, canCancel(row));
+    put(this.#retry, canRetry(row));
+    put(this.#again, ended(row.status) && d.task !== null);
     if (d.task !== this.#drawnTask) this.#drawContent(d, c);
     this.#timeline.update(d.events, d.eventsProblem, c.now);
   }
@@ -233,7 +264,7 @@ class TaskPanel {
     if (key === this.#errorKey) return;
     this.#errorKey = key;
     attr(this.#error, "data-final", failed);
-    const body = h("pre", { class: "error-text", tabindex: 0 }, message);
+    const body = h("pre", { class: "error-text", tabindex: 0, dir: "auto" }, message);
     this.#error.replaceChildren(
       h("div", { class: "error-head" }, icon("FAILED"), h("h3", null, failed ? (attemptsUsed(row) > 1 ? `Failed after ${attemptsUsed(row)} attempts` : "Failed") : "The last attempt failed"), copyButton(() => message, "Copy error")),
       body,

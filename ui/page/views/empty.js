@@ -1,16 +1,68 @@
 // What an empty list says.
 
-import { h, s } from "../dom.js";
+import { h, s, show } from "../dom.js";
+import { STATUSES, isFiltered, wrongWords } from "../filters.js";
+import { quoted } from "../format.js";
+import { STATUS_WORDS } from "../task.js";
 
+/** @import { Store } from "../store.js" */
 /** @import { ListActions } from "./list.js" */
+
+export class EmptyView {
+  #el;
+  #actions;
+  #key = "";
+
+  /**
+   * @param {HTMLElement} el
+   * @param {ListActions} actions
+   */
+  constructor(el, actions) {
+    this.#el = el;
+    this.#actions = actions;
+  }
+
+  /**
+   * @param {Store} store
+   * @returns {boolean} whether there is nothing else to show
+   */
+  draw(store) {
+    const kind = store.order.length > 0 ? "" : kindOf(store);
+    show(this.#el, kind !== "");
+    const key = kind === "" ? "" : JSON.stringify([kind, store.filters, this.#actions.types()]);
+    if (key !== this.#key) {
+      this.#key = key;
+      this.#el.replaceChildren(...(kind === "" ? [] : contents(kind, store, this.#actions)));
+    }
+    return kind !== "";
+  }
+}
+
+/** What kind of nothing there is; "" while it is not known. @param {Store} s */
+function kindOf(s) {
+  if (s.filters.wrong.length > 0) return "wrong";
+  if (s.phase !== "ready") return s.phase === "failed" ? "failed" : "";
+  if (s.newCount > 0 || s.manyNew) return ""; // they wait behind the chip
+  if (s.empty || !isFiltered(s.filters)) return "none";
+  return s.filters.q === "" ? "filtered" : "searched";
+}
 
 /**
  * @param {string} kind
+ * @param {Store} store
  * @param {ListActions} actions
  * @returns {Element[]}
  */
-export function emptyView(kind, actions) {
+function contents(kind, store, actions) {
+  const f = store.filters;
   switch (kind) {
+    case "wrong":
+      return [
+        art(),
+        h("h2", null, "The address asks for what is not there"),
+        ...f.wrong.map((w) => h("p", { class: "breaks" }, wrongWords(w), w.key === "status" ? ` A task is ${STATUSES.map((s) => STATUS_WORDS[s].toLowerCase()).join(", ").replace(/, (\w+)$/, " or $1")}.` : "")),
+        h("div", { class: "empty-actions" }, button("Clear it", "primary", actions.clearWrong), button("Show all tasks", "", actions.clear)),
+      ];
     case "failed":
       return [
         h("h2", null, "The list could not be fetched"),
@@ -21,14 +73,15 @@ export function emptyView(kind, actions) {
       return [
         art(),
         h("h2", null, "Nothing found"),
-        h("p", null, "No id begins so, and no parameters, result or error hold this text under the filters that are set."),
+        h("p", { class: "breaks" }, `No task under these filters has an id that begins with ${quoted(f.q)}, or parameters, a result, an error or a message with words that begin with it.`),
+        h("p", { class: "fine" }, "Only the beginnings of words are looked at: “port” finds “ports”, but not “report”."),
         h("div", { class: "empty-actions" }, button("Clear search and filters", "", actions.clear)),
       ];
     case "filtered":
       return [
         art(),
         h("h2", null, "No task matches"),
-        h("p", null, "Nothing in the log fits these filters. A task that comes to fit them appears here by itself."),
+        h("p", { class: "breaks" }, unknownWords(store, actions.types()) || "No task fits these filters now. One that comes to fit them appears here by itself."),
         h("div", { class: "empty-actions" }, button("Clear filters", "", actions.clear)),
       ];
     default:
@@ -46,6 +99,19 @@ export function emptyView(kind, actions) {
         h("p", { class: "fine" }, "Press ", h("kbd", null, "n"), " for a new task, ", h("kbd", null, "?"), " for all keys."),
       ];
   }
+}
+
+/**
+ * Which of the filters name what the server does not know; "" when none does.
+ * @param {Store} store
+ * @param {string[]} types that the server runs
+ */
+function unknownWords({ filters, counts }, types) {
+  if (counts === null || types.length === 0) return "";
+  const type = filters.task_type.find((t) => !types.includes(t) && !counts.some((c) => c.task_type === t));
+  if (type !== undefined) return `There is no task type ${quoted(type)}. The types are ${types.join(", ")}.`;
+  const queue = filters.queue.find((q) => !counts.some((c) => c.queue === q));
+  return queue === undefined ? "" : `No task is in a queue ${quoted(queue)}.`;
 }
 
 /**

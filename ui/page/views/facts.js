@@ -1,7 +1,7 @@
 // The plain facts of a task.
 
 import { attr, h, show, text } from "../dom.js";
-import { absolute, ago, span } from "../format.js";
+import { absolute, ago, isolated, span } from "../format.js";
 import { attemptSentence, duration, durationWords, waited } from "../task.js";
 
 /** @import { Row } from "../types.js" */
@@ -18,7 +18,7 @@ const FACTS = [
   ["Time limit", (r) => (r.timeout_seconds ? span(r.timeout_seconds * 1000) : "")],
   ["Worker", (r) => r.worker ?? ""],
   ["Key", (r) => r.idempotency_key ?? ""],
-  ["Tags", (r) => r.tags.join(", ")],
+  ["Tags", (r) => r.tags.map(isolated).join(", ")],
 ];
 
 const HOVER = new Map([
@@ -30,7 +30,7 @@ const HOVER = new Map([
 export function factsView() {
   const el = h("dl", { class: "facts" });
   const cells = FACTS.map(([name, value]) => {
-    const dd = h("dd", null);
+    const dd = h("dd", { dir: "auto" });
     const box = h("div", null, h("dt", null, name), dd);
     el.append(box);
     return { name, value, dd, box };

@@ -3,7 +3,7 @@
 import { Problem, upload } from "../api.js";
 import { attr, h, icon, show, text } from "../dom.js";
 import { isNumber, stringify } from "../exact.js";
-import { bytes, humanize, number } from "../format.js";
+import { bytes, humanize, isolated, number } from "../format.js";
 
 /** @import { Exact } from "../exact.js" */
 /** @import { Field, Value } from "../schema.js" */
@@ -81,12 +81,12 @@ function controlOf(f) {
     case "text":
     case "lines":
     case "json":
-      return h("textarea", { class: f.kind === "json" ? "input code" : "input", rows: f.kind === "json" ? 2 : 3, placeholder: f.placeholder || (f.kind === "lines" ? "One per line" : ""), spellcheck: "false" });
+      return h("textarea", { class: f.kind === "json" ? "input code" : "input", rows: f.kind === "json" ? 2 : 3, placeholder: f.placeholder || (f.kind === "lines" ? "One per line" : ""), spellcheck: "false", dir: f.kind === "json" ? "ltr" : "auto" });
     case "integer":
     case "number":
       return h("input", { class: "input", type: "text", inputmode: f.kind === "integer" && Number(f.min ?? -1) >= 0 ? "numeric" : "decimal", placeholder: f.placeholder, autocomplete: "off" });
     default:
-      return h("input", { class: "input", type: "text", placeholder: f.placeholder, autocomplete: "off", spellcheck: "false" });
+      return h("input", { class: "input", type: "text", placeholder: f.placeholder, autocomplete: "off", spellcheck: "false", dir: "auto" });
   }
 }
 
@@ -104,7 +104,7 @@ function frame(f, pointer, control, whole) {
   attr(control, "id", id);
   attr(control, "aria-describedby", `${hintId} ${errorId}`);
   if (f.required) attr(control, "aria-required", "true");
-  const error = h("p", { class: "field-error", id: errorId, hidden: true });
+  const error = h("p", { class: "field-error", id: errorId, dir: "auto", hidden: true });
   const el = h(
     "div",
     { class: whole ? "field whole" : "field", "data-pointer": pointer },
@@ -287,9 +287,9 @@ function uploadView(item, remove) {
     "li",
     { class: "upload" },
     icon("file"),
-    h("span", { class: "upload-name" }, item.name),
+    h("span", { class: "upload-name", dir: "auto" }, item.name),
     state,
-    h("button", { type: "button", class: "copy", "aria-label": `Remove ${item.name}`, title: "Remove", onclick: remove }, icon("x")),
+    h("button", { type: "button", class: "copy", "aria-label": `Remove ${isolated(item.name)}`, title: "Remove", onclick: remove }, icon("x")),
     bar,
   );
   const view = {

@@ -3,7 +3,7 @@
 import { Problem, submit } from "../api.js";
 import { byId, h, icon, show, text } from "../dom.js";
 import { stringify } from "../exact.js";
-import { shortId } from "../format.js";
+import { isolated, shortId } from "../format.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../schema.js";
 import { advancedFields, advancedOf } from "./advanced.js";
 import { copyText } from "./copy.js";
@@ -167,7 +167,7 @@ export class FormView {
     const field = this.#views.find((v) => v.addFiles);
     field?.addFiles?.(files);
     const one = this.#fields[this.#views.indexOf(/** @type {FieldView} */ (field))]?.kind === "file";
-    if (one && files.length > 1) field?.error(`a task takes one file: ${files[0].name} was taken, ${files.length - 1} left out`);
+    if (one && files.length > 1) field?.error(`a task takes one file: ${isolated(files[0].name)} was taken, ${files.length - 1} left out`);
     this.#heading.focus(); // and on to the button when all is uploaded
   }
 

@@ -1,11 +1,15 @@
-// The list of tasks: a real table of which only the rows in view are drawn.
+// The list of tasks: a real table of which only the rows in view are drawn, and one stop
+// for the Tab key, with arrow keys inside. No row moves while someone is at it.
 
-import { attr, byId, h, show, text } from "../dom.js";
-import { isFiltered } from "../filters.js";
-import { integer, plural } from "../format.js";
-import { shiftOf, windowOf } from "../window.js";
-import { emptyView } from "./empty.js";
+import { attr, byId, show } from "../dom.js";
+import { REST } from "../press.js";
+import { clamp, shiftOf, windowOf } from "../window.js";
+import { Attention } from "./attention.js";
+import { ChipView } from "./chip.js";
+import { EmptyView } from "./empty.js";
+import { drawFoot } from "./foot.js";
 import { RowView } from "./row.js";
+import { spacer } from "./spacer.js";
 
 /** @import { Store } from "../store.js" */
 /** @import { Row } from "../types.js" */
@@ -14,21 +18,25 @@ import { RowView } from "./row.js";
 /** Below this width, in pixels, tasks are cards. */
 const CARDS_BELOW = 620;
 const ROW_HEIGHT = 47;
-const CARD_HEIGHT = 88;
+const CARD_HEIGHT = 112;
 const HEAD_HEIGHT = 36;
 /** Rows before the end at which the next page is fetched. */
 const AHEAD = 40;
+/** Rows that the End key loads at most. */
+const FARTHEST = 5000;
 
 /**
  * @typedef {{
- *   open: (id: string) => void,
- *   act: (kind: string, row: Row) => void,
+ *   open: (id: string, how?: { focus?: boolean }) => void,
+ *   act: (kind: string, row: Row, how?: { ask?: boolean }) => void,
  *   tag: (tag: string) => void,
- *   more: () => void,
+ *   more: (how: { many: boolean }) => void,
  *   reveal: () => void,
  *   example: (type: string) => void,
  *   create: () => void,
  *   clear: () => void,
+ *   clearWrong: () => void,
+ *   types: () => string[],
  *   reload: () => void,
  *   dirty: () => void,
  * }} ListActions
@@ -43,10 +51,11 @@ export class ListView {
   #scroller = byId("scroller");
   #table = byId("tasks");
   #body = byId("rows");
-  #foot = byId("list-foot");
-  #empty = byId("empty");
-  #chip = byId("chip-new");
+  #chip;
+  #empty;
+  #attention;
   #before = spacer();
+  #between = spacer();
   #after = spacer();
   /** @type {Map<string, RowView>} */
   #rows = new Map();
@@ -56,8 +65,19 @@ export class ListView {
   /** Where the scroller stands and how high it is, as it last said: asking it costs a layout. */
   #top = 0;
   #height = 0;
+  /** Where the scroller is on the screen. */
+  #y = 0;
+  /** Where the cursor was when its row was last in the list. */
+  #cursorIndex = 0;
+  /** The row to stand on as soon as it is loaded. @type {number | null} */
+  #goal = null;
   #focusCursor = false;
-  #emptyKey = "";
+  /** What the pointer went down on. @type {{ id: string, kind: string | null, moved: boolean } | null} */
+  #press = null;
+  /** When rows in view last moved. */
+  #movedAt = -Infinity;
+  /** @type {RowContext | null} */
+  #context = null;
 
   /**
    * @param {Store} store
@@ -67,28 +87,54 @@ export class ListView {
     this.#store = store;
     this.#actions = actions;
     this.#body.append(this.#before.row, this.#after.row);
+    this.#chip = new ChipView(byId("chip-new"), () => this.toNewest());
+    this.#empty = new EmptyView(byId("empty"), actions);
+    this.#attention = new Attention([this.#scroller, byId("chip-new")], () => this.#attended());
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.#body.addEventListener("pointerdown", (e) => this.#pressed(e));
     this.#body.addEventListener("click", (e) => this.#clicked(e));
-    this.#chip.addEventListener("click", () => {
-      this.toTop();
-      actions.reveal();
+    this.#body.addEventListener("focusin", (e) => this.#focused(e));
+    this.#body.addEventListener("keydown", (e) => this.#key(e));
+    this.#scroller.addEventListener("focusout", (e) => {
+      if (e.relatedTarget instanceof Node && !this.#scroller.contains(e.relatedTarget)) this.#focusCursor = false;
     });
     new ResizeObserver(() => this.#measure()).observe(this.#scroller);
     this.#measure();
   }
 
-  /** Whether someone reads further down, so that nothing may move under them. */
+  /** Whether someone reads further down, so that new tasks wait. */
   get reading() {
     return this.#top > this.#rowHeight / 2;
   }
 
-  /** The last row that is in view. */
-  get lastVisible() {
-    return Math.ceil((this.#top + this.#height) / this.#rowHeight);
+  /** What may not move now. */
+  get hold() {
+    const still = this.#attention.here;
+    return { hold: still || this.reading, still };
+  }
+
+  /** How many rows from the first on are in use: to the last that is in view, or has the cursor. */
+  get used() {
+    return Math.max(Math.ceil((this.#top + this.#height) / this.#rowHeight), this.#cursorIndex + 1);
+  }
+
+  /** The row that has focus, or one of its buttons. @returns {Row | null} */
+  get focusedRow() {
+    const id = idAt(document.activeElement);
+    return (id !== null && this.#store.rows.get(id)) || null;
+  }
+
+  /** Whether focus is in the list. */
+  get hasFocus() {
+    return this.#scroller.contains(document.activeElement);
   }
 
   get #rowHeight() {
     return this.#cards ? CARD_HEIGHT : ROW_HEIGHT;
+  }
+
+  get #headHeight() {
+    return this.#cards ? 0 : HEAD_HEIGHT;
   }
 
   /** @param {number} top */
@@ -97,37 +143,98 @@ export class ListView {
     this.#top = this.#scroller.scrollTop;
   }
 
-  toTop() {
+  /** Starts at the top of another list. */
+  restart() {
     this.#scrollTo(0);
     this.#drawn = [];
+    this.#cursorIndex = 0;
+    this.#goal = null;
+    if (!this.hasFocus) this.cursor = null;
   }
 
+  /** Shows what waits at the top, and goes there. */
+  toNewest() {
+    const focus = this.#attention.here && (this.hasFocus || byId("chip-new").contains(document.activeElement));
+    this.#scrollTo(0);
+    this.#drawn = [];
+    this.#actions.reveal();
+    this.cursor = null;
+    this.#cursorIndex = 0;
+    this.#focusCursor = focus;
+    if (focus) this.#scroller.focus({ preventScroll: true });
+  }
+
+  /** Puts focus into the list: on the row that had it last, or the first in view. */
   focus() {
-    this.#scroller.focus();
+    if (this.#store.order.length === 0) return this.#scroller.focus();
+    this.#moveTo(this.#index() ?? this.#firstInView());
+  }
+
+  #firstInView() {
+    return Math.ceil(this.#top / this.#rowHeight);
   }
 
   #measure() {
-    this.#cards = this.#scroller.clientWidth < CARDS_BELOW;
+    const cards = this.#scroller.clientWidth < CARDS_BELOW;
+    const y = this.#scroller.getBoundingClientRect().top;
+    const grew = y - this.#y;
+    const at = clamp(this.#index() ?? -1, this.#firstInView(), this.used - 1);
+    const place = this.#headHeight + at * this.#rowHeight - this.#scroller.scrollTop;
+    const turned = cards !== this.#cards;
+    this.#cards = cards;
+    this.#y = y;
     this.#height = this.#scroller.clientHeight;
     this.#top = this.#scroller.scrollTop;
-    attr(this.#table, "data-mode", this.#cards ? "cards" : "table");
+    attr(this.#table, "data-mode", cards ? "cards" : "table");
+    if (this.#context && this.#drawn.length > 0 && (turned || (grew !== 0 && this.#attention.here))) {
+      // The row in use stays where it is on the screen.
+      this.#after.set(this.#drawn.length * this.#rowHeight);
+      this.#scrollTo(this.#headHeight + at * this.#rowHeight - place + grew);
+      if (turned) this.#movedAt = performance.now();
+      this.draw(this.#context);
+    }
     this.#actions.dirty();
   }
 
   #scrolled() {
     this.#top = this.#scroller.scrollTop;
-    if (this.#top < 2 && (this.#store.newCount > 0 || this.#store.manyNew)) this.#actions.reveal();
+    if (this.#top < 2 && !this.#attention.here) this.#flow();
     this.#actions.dirty();
+  }
+
+  /** Someone came to the list, or left it. */
+  #attended() {
+    if (this.#attention.here) return;
+    this.#store.settle();
+    if (!this.reading) this.#flow();
+    this.#actions.dirty();
+  }
+
+  /** Lets in what waits. */
+  #flow() {
+    if (this.#store.newCount > 0 || this.#store.manyNew) this.#actions.reveal();
+  }
+
+  /** @param {PointerEvent} e */
+  #pressed(e) {
+    const id = idAt(e.target);
+    this.#press = id === null ? null : { id, kind: kindAt(e.target), moved: performance.now() - this.#movedAt < REST };
   }
 
   /** @param {MouseEvent} e */
   #clicked(e) {
-    if (!(e.target instanceof Element)) return;
-    const id = e.target.closest("tr.row")?.getAttribute("data-id");
-    const row = id ? this.#store.rows.get(id) : undefined;
-    if (!row) return;
-    const action = e.target.closest(".row-action");
-    if (action) return this.#actions.act(action.getAttribute("data-kind") ?? "", row);
+    const press = this.#press;
+    this.#press = null;
+    const id = idAt(e.target);
+    const row = id !== null ? this.#store.rows.get(id) : undefined;
+    if (!row || !(e.target instanceof Element)) return;
+    const byPointer = e.detail > 0;
+    if (byPointer && press?.id !== row.id) return; // it went down on another
+    const kind = kindAt(e.target);
+    if (kind !== null) {
+      if (byPointer && (e.detail > 1 || press?.kind !== kind)) return;
+      return this.#actions.act(kind, row, { ask: byPointer && press?.moved });
+    }
     const tag = e.target.closest("[data-tag]")?.getAttribute("data-tag");
     if (tag) return this.#actions.tag(tag);
     if (e.ctrlKey || e.metaKey || e.shiftKey || String(getSelection()) !== "") return;
@@ -136,50 +243,125 @@ export class ListView {
     this.#actions.open(row.id);
   }
 
+  /** @param {FocusEvent} e */
+  #focused(e) {
+    const id = idAt(e.target);
+    if (id === null || id === this.cursor) return;
+    this.cursor = id;
+    this.#goal = null;
+    this.#actions.dirty();
+  }
+
+  /** Keys that only mean something on a row. @param {KeyboardEvent} e */
+  #key(e) {
+    const row = e.target instanceof Element ? e.target.closest("tr.row") : null;
+    const id = idAt(row);
+    if (!row || id === null || e.ctrlKey || e.metaKey || e.altKey) return;
+    if (e.key === "ArrowRight" || e.key === "ArrowLeft") {
+      const stops = [row, ...row.querySelectorAll("button")].filter((el) => el === row || el.checkVisibility());
+      const at = stops.indexOf(/** @type {Element} */ (document.activeElement));
+      const to = stops[clamp(Math.max(0, at) + (e.key === "ArrowRight" ? 1 : -1), 0, stops.length - 1)];
+      if (to instanceof HTMLElement) to.focus({ preventScroll: true });
+    } else if ((e.key === "Enter" || e.key === " ") && !(e.target instanceof HTMLButtonElement)) {
+      this.#actions.open(id, { focus: e.key === "Enter" });
+    } else {
+      return;
+    }
+    e.preventDefault();
+    e.stopPropagation();
+  }
+
+  /** Where the cursor is in the list; null when its row is not in it. */
+  #index() {
+    const order = this.#store.order;
+    if (this.cursor === null) return null;
+    if (order[this.#cursorIndex] === this.cursor) return this.#cursorIndex;
+    const at = order.indexOf(this.cursor);
+    return at < 0 ? null : (this.#cursorIndex = at);
+  }
+
   /**
-   * Moves the keyboard's place by some rows and shows it.
+   * Moves the keyboard's place by some rows and shows it. Where its row is gone, it goes on
+   * from where that was; at first it goes to the first row in view.
    * @param {number} by
+   * @param {{ focus?: boolean }} [how]
    * @returns {string | null} the task it stands on
    */
-  move(by) {
-    const order = this.#store.order;
-    if (order.length === 0) return null;
-    const at = this.cursor ? order.indexOf(this.cursor) : -1;
-    const to = at === -1 ? (by > 0 ? 0 : order.length - 1) : Math.min(order.length - 1, Math.max(0, at + by));
-    this.cursor = order[to];
-    this.#focusCursor = true;
-    this.#bringIn(to);
-    this.#actions.dirty();
+  move(by, how) {
+    const at = this.#index();
+    if (at !== null) return this.moveTo(at + by, how);
+    if (this.cursor === null) return this.moveTo(this.#firstInView(), how);
+    return this.moveTo(by > 0 ? this.#cursorIndex + by - 1 : this.#cursorIndex + by, how);
+  }
+
+  /** Moves it by as many rows as are in view. @param {number} by @param {{ focus?: boolean }} [how] */
+  movePage(by, how) {
+    const rows = Math.max(1, Math.floor((this.#height - this.#headHeight) / this.#rowHeight) - 1);
+    return this.move(by * rows, how);
+  }
+
+  /**
+   * @param {number} index of a row; one beyond the last is gone to when it is loaded
+   * @param {{ focus?: boolean }} [how]
+   */
+  moveTo(index, how = {}) {
+    const n = this.#store.order.length;
+    if (n === 0) return null;
+    const to = clamp(index, 0, n - 1);
+    this.#moveTo(to, how.focus);
+    this.#goal = index > to && this.#store.hasMore ? Math.min(index, n + FARTHEST) : null;
     return this.cursor;
+  }
+
+  /** @param {number} index @param {boolean} [focus] */
+  #moveTo(index, focus = true) {
+    this.cursor = this.#store.order[index];
+    this.#cursorIndex = index;
+    if (focus) this.#focusCursor = true;
+    this.#bringIn(index);
+    this.#actions.dirty();
+  }
+
+  /** Puts focus on a task's row, or on the one in its place. @param {string} id */
+  focusOn(id) {
+    this.cursor = id;
+    this.focus();
   }
 
   /** Puts the keyboard on a task that was opened by other means. @param {string} id */
   stand(id) {
     if (this.cursor === id) return;
     this.cursor = id;
-    const at = this.#store.order.indexOf(id);
-    if (at >= 0) this.#bringIn(at);
+    const at = this.#index();
+    if (at !== null) this.#bringIn(at);
   }
 
   /** @param {number} index */
   #bringIn(index) {
-    const head = this.#cards ? 0 : HEAD_HEIGHT;
     const top = index * this.#rowHeight;
-    const bottom = top + this.#rowHeight + head;
+    const bottom = top + this.#rowHeight + this.#headHeight;
     if (top < this.#top) this.#scrollTo(top);
-    else if (bottom > this.#top + this.#height) this.#scrollTo(bottom - this.#height);
+    else if (bottom > this.#top + this.#height) {
+      this.#after.set(this.#store.order.length * this.#rowHeight); // room first
+      this.#scrollTo(bottom - this.#height);
+    }
   }
 
   /** @param {RowContext} c */
   draw(c) {
-    const order = this.#store.order;
-    if (this.#store.phase === "ready") this.#keepPlace(order);
+    this.#context = c;
+    const s = this.#store;
+    const order = s.order;
+    if (s.phase === "ready") {
+      this.#keepPlace(order);
+      this.#pursue(order);
+    }
     this.#drawRows(order, c);
-    this.#drawFoot(order);
-    this.#drawChip();
-    this.#drawEmpty(order);
+    drawFoot(s);
+    this.#chip.draw(s);
+    show(this.#table, !this.#empty.draw(s));
     const w = this.#window(order.length);
-    if (this.#store.hasMore && w.end + AHEAD >= order.length && order.length > 0) this.#actions.more();
+    if (s.hasMore && w.end + AHEAD >= order.length && order.length > 0) this.#actions.more({ many: this.#goal !== null });
   }
 
   /** @param {number} count */
@@ -190,16 +372,26 @@ export class ListView {
   /** Rows came or went above the reader: scroll by as much. @param {string[]} order */
   #keepPlace(order) {
     if (order === this.#drawn) return;
-    if (this.#drawn.length > 0 && this.reading) {
+    if (this.#drawn.length > 0) {
       const first = Math.floor(this.#top / this.#rowHeight);
-      const shift = shiftOf(this.#drawn, order, first);
-      if (shift !== 0) {
+      const shift = shiftOf(this.#drawn, order, first) * this.#rowHeight;
+      const from = this.#top;
+      if (shift !== 0 && this.reading) {
         // Room first, or the scroll is cut at the old height.
         this.#after.set(order.length * this.#rowHeight);
-        this.#scrollTo(this.#top + shift * this.#rowHeight);
+        this.#scrollTo(from + shift);
       }
+      if (this.#top - from !== shift) this.#movedAt = performance.now();
     }
     this.#drawn = order;
+  }
+
+  /** Goes on to a row that was not loaded when its key was pressed. @param {string[]} order */
+  #pursue(order) {
+    if (this.#goal === null || order.length - 1 <= this.#cursorIndex) return;
+    const goal = this.#goal;
+    this.#moveTo(Math.min(goal, order.length - 1));
+    if (goal < order.length || !this.#store.hasMore) this.#goal = null;
   }
 
   /**
@@ -209,100 +401,89 @@ export class ListView {
   #drawRows(order, c) {
     const loading = this.#store.phase === "loading" && order.length === 0;
     const w = this.#window(order.length);
-    const ids = order.slice(w.start, w.end);
-    const wanted = new Set(ids);
+    const focused = this.focusedRow ? order.indexOf(this.focusedRow.id) : -1;
+    const apart = focused >= 0 && (focused < w.start || focused >= w.end) ? focused : -1;
+    /** @type {number[]} */
+    const indices = [];
+    for (let i = w.start; i < w.end; i++) indices.push(i);
+    this.#drop(new Set([...indices, apart].map((i) => order[i])));
+    const stop = this.#index() ?? clamp(this.#firstInView(), 0, order.length - 1);
+    const el = (/** @type {number} */ i) => this.#rowEl(order[i], i, i === stop, c);
+    const nodes = [this.#before.row, ...indices.map(el), this.#after.row];
+    this.#setSpace(w, apart, order.length);
+    // The focused row out of view keeps its place, with space on both sides.
+    if (apart >= w.end) nodes.splice(-1, 0, this.#between.row, el(apart));
+    else if (apart >= 0) nodes.splice(1, 0, el(apart), this.#between.row);
+    let at = this.#body.firstElementChild;
+    for (const node of nodes) {
+      if (node === at) at = at.nextElementSibling;
+      else this.#body.insertBefore(node, at);
+    }
+    attr(this.#table, "aria-rowcount", this.#store.totalExact ? Math.max(this.#store.total, order.length) + 1 : -1);
+    attr(this.#table, "aria-busy", loading);
+    this.#restoreFocus();
+  }
+
+  /**
+   * @param {ReturnType<typeof windowOf>} w
+   * @param {number} apart
+   * @param {number} count
+   */
+  #setSpace(w, apart, count) {
+    const h = this.#rowHeight;
+    const below = apart >= w.end;
+    this.#between.row.remove(); // so that no row has to move to the other side of it
+    this.#before.set(apart >= 0 && !below ? apart * h : w.before);
+    this.#after.set(below ? (count - apart - 1) * h : w.after);
+    if (apart >= 0) this.#between.set((below ? apart - w.end : w.start - apart - 1) * h);
+  }
+
+  /** Takes away the rows that are not wanted. @param {Set<string>} wanted */
+  #drop(wanted) {
     for (const [id, view] of this.#rows) {
       if (wanted.has(id)) continue;
+      if (view.el.contains(document.activeElement)) {
+        this.#focusCursor = true;
+        this.#scroller.focus({ preventScroll: true });
+      }
       view.el.remove();
       this.#rows.delete(id);
     }
-    this.#before.set(w.before);
-    this.#after.set(w.after);
-    let at = this.#before.row.nextElementSibling;
-    for (const id of ids) {
-      const view = this.#rowView(id, c);
-      if (view.el === at) at = at.nextElementSibling;
-      else this.#body.insertBefore(view.el, at);
-    }
-    attr(this.#table, "aria-rowcount", this.#store.total + 1);
-    attr(this.#table, "aria-busy", loading);
-    if (this.#focusCursor) {
-      this.#focusCursor = false;
-      this.#rows.get(this.cursor ?? "")?.link.focus({ preventScroll: true });
-    }
+  }
+
+  /** Puts focus where the cursor is; where its row went, on the one in its place. */
+  #restoreFocus() {
+    const order = this.#store.order;
+    if (!this.#focusCursor || order.length === 0) return;
+    this.#focusCursor = false;
+    if (this.#index() === null) return this.#moveTo(clamp(this.#cursorIndex, 0, order.length - 1));
+    this.#rows.get(this.cursor ?? "")?.el.focus({ preventScroll: true });
   }
 
   /**
    * @param {string} id
+   * @param {number} index
+   * @param {boolean} tabStop
    * @param {RowContext} c
    */
-  #rowView(id, c) {
+  #rowEl(id, index, tabStop, c) {
     let view = this.#rows.get(id);
     if (!view) {
       view = new RowView();
       this.#rows.set(id, view);
     }
     view.update(/** @type {Row} */ (this.#store.rows.get(id)), c);
-    return view;
-  }
-
-  /** @param {string[]} order */
-  #drawFoot(order) {
-    const s = this.#store;
-    const visible = order.length > 0 && (s.hasMore || order.length > 20);
-    show(this.#foot, visible);
-    if (!visible) return;
-    const about = s.totalExact ? integer(s.total) : `more than ${integer(s.total)}`;
-    const cut = s.searchTruncated ? " · the search stopped after a second; older tasks were not looked at" : "";
-    text(this.#foot, s.hasMore ? `${integer(order.length)} of ${about}` : `${plural(order.length, "task")}, that is all${cut}`);
-  }
-
-  #drawChip() {
-    const n = this.#store.newCount;
-    const many = this.#store.manyNew;
-    show(this.#chip, many || n > 0);
-    if (!many && n === 0) return;
-    if (!this.#chip.firstElementChild) {
-      const svg = byId("new-task").querySelector("svg")?.cloneNode(true);
-      if (svg instanceof Element) {
-        svg.firstElementChild?.setAttribute("href", "#i-up");
-        this.#chip.append(svg, h("span", null));
-      }
-    }
-    text(/** @type {Element} */ (this.#chip.lastElementChild), many ? "Many new tasks" : plural(n, "new task"));
-  }
-
-  /** What kind of nothing there is; "" while it is not known. */
-  #emptyKind() {
-    const s = this.#store;
-    if (s.phase !== "ready") return s.phase === "failed" ? "failed" : "";
-    if (s.empty || !isFiltered(s.filters)) return "none";
-    return s.filters.q === "" ? "filtered" : "searched";
-  }
-
-  /** @param {string[]} order */
-  #drawEmpty(order) {
-    const kind = order.length > 0 ? "" : this.#emptyKind();
-    show(this.#empty, kind !== "");
-    show(this.#table, kind === "");
-    if (kind === this.#emptyKey) return;
-    this.#emptyKey = kind;
-    this.#empty.replaceChildren(...(kind === "" ? [] : emptyView(kind, this.#actions)));
+    view.place(index, tabStop, id === this.cursor);
+    return view.el;
   }
 }
 
-function spacer() {
-  const cell = h("td", null); // one cell: columns may be hidden
-  const row = h("tr", { class: "space", "aria-hidden": "true" }, cell);
-  let height = -1;
-  return {
-    row,
-    /** @param {number} px */
-    set(px) {
-      if (px === height) return;
-      height = px;
-      row.hidden = px === 0;
-      cell.style.height = `${px}px`;
-    },
-  };
+/** The task whose row that is, or is in. @param {EventTarget | null} el */
+function idAt(el) {
+  return el instanceof Element ? (el.closest("#rows tr.row")?.getAttribute("data-id") ?? null) : null;
+}
+
+/** What the button there does; null when it is none. @param {EventTarget | null} el */
+function kindAt(el) {
+  return el instanceof Element ? (el.closest(".row-action")?.getAttribute("data-kind") ?? null) : null;
 }

@@ -1,7 +1,8 @@
 // One task in the list.
 
 import { attr, h, icon, setIcon, show, text } from "../dom.js";
-import { absolute, ago, percent, shortId } from "../format.js";
+import { absolute, ago, isolated, percent, shortId } from "../format.js";
+import { changed } from "../press.js";
 import { attemptSentence, attemptWords, attemptsUsed, canCancel, canRetry, durationWords, headline } from "../task.js";
 import { barView, statusView } from "./status.js";
 
@@ -15,9 +16,11 @@ import { barView, statusView } from "./status.js";
  *   title: (type: string) => string,
  *   href: (id: string) => string,
  *   openId: string | null,
- *   cursorId: string | null,
  * }} RowContext
  */
+
+/** Tags that are shown; the panel has them all. */
+const MOST_TAGS = 3;
 
 export class RowView {
   el;
@@ -26,28 +29,32 @@ export class RowView {
   #version = -1;
   #status = statusView();
   #bar = barView();
-  #title = h("span", { class: "task-title" });
+  #title = h("span", { class: "task-title", dir: "auto" });
   #idHead = h("span", { class: "task-id-head" });
   #idTail = h("span", null);
   #id = h("span", { class: "task-id" }, this.#idHead, this.#idTail);
-  #link = h("a", { class: "task-link" }, this.#title, this.#id);
+  #link = h("a", { class: "task-link", tabindex: -1 }, this.#title, this.#id);
+  /** Queue and tags again, where there is no room for their columns. */
+  #moreQueue = h("span", { class: "more-queue" });
+  #moreTags = h("span", { class: "tag-list" });
+  #more = h("span", { class: "task-more" }, this.#moreQueue, this.#moreTags);
   #pct = h("span", { class: "pct" });
-  #line = h("span", { class: "line" });
+  #line = h("span", { class: "line", dir: "auto" });
   #tags = h("span", { class: "tag-list" });
   #created = h("time", null);
   #actionIcon = icon("stop");
-  #action = h("button", { class: "row-action", type: "button" }, this.#actionIcon);
+  #action = h("button", { class: "row-action", type: "button", tabindex: -1 }, this.#actionIcon);
   #cells;
 
   constructor() {
     const cell = (/** @type {string} */ name, /** @type {Node[]} */ ...children) =>
-      h("td", { class: `c-${name}`, role: "cell" }, ...children);
+      h("td", { class: `c-${name}`, role: "gridcell" }, ...children);
     this.#cells = { queue: cell("queue"), attempt: cell("attempt"), duration: cell("duration") };
     this.el = h(
       "tr",
       { class: "row", role: "row" },
       cell("status", this.#status.el),
-      cell("task", this.#link),
+      cell("task", this.#link, this.#more),
       cell("progress", h("div", { class: "progress-cell" }, this.#bar.el, this.#pct, this.#line)),
       cell("tags", this.#tags),
       this.#cells.queue,
@@ -58,8 +65,15 @@ export class RowView {
     );
   }
 
-  get link() {
-    return this.#link;
+  /**
+   * @param {number} index in the list
+   * @param {boolean} tabStop the Tab key comes here
+   * @param {boolean} cursor the keyboard stands here
+   */
+  place(index, tabStop, cursor) {
+    attr(this.el, "aria-rowindex", index + 2); // the head is the first
+    attr(this.el, "tabindex", tabStop ? 0 : -1);
+    attr(this.el, "data-cursor", cursor);
   }
 
   /**
@@ -74,7 +88,6 @@ export class RowView {
     text(this.#title, title);
     attr(this.#link, "href", c.href(row.id));
     attr(this.el, "aria-selected", row.id === c.openId ? "true" : null);
-    attr(this.el, "data-cursor", row.id === c.cursorId);
     const line = headline(row, c.state, c.now).split("\n", 1)[0];
     text(this.#line, line);
     attr(this.#line, "title", line.length > 40 ? line : null);
@@ -97,6 +110,9 @@ export class RowView {
     this.#bar.update(row.progress);
     text(this.#pct, percent(row.progress));
     text(this.#cells.queue, row.queue);
+    attr(this.#cells.queue, "title", row.queue);
+    text(this.#moreQueue, row.queue);
+    attr(this.#moreQueue, "title", `Queue ${row.queue}`);
     text(this.#cells.attempt, attemptWords(row));
     attr(this.#cells.attempt, "data-more", attemptsUsed(row) > 1 && row.status !== "SUCCESS");
     attr(this.#cells.attempt, "title", row.attempts_before_retry > 0 ? `Attempt ${attemptSentence(row)}` : null);
@@ -111,14 +127,20 @@ export class RowView {
     const key = tags.join("\n");
     if (this.#tags.dataset.key === key) return;
     this.#tags.dataset.key = key;
-    this.#tags.replaceChildren(
-      ...tags.map((t) => h("button", { type: "button", class: "tag", tabindex: -1, "data-tag": t, title: `Only tasks tagged ${t}` }, h("span", null, t))),
-    );
+    const button = (/** @type {string} */ t) =>
+      h("button", { type: "button", class: "tag", tabindex: -1, "data-tag": t, title: `Only tasks tagged ${isolated(t)}` }, h("span", { dir: "auto" }, t));
+    const rest = tags.slice(MOST_TAGS);
+    for (const list of [this.#tags, this.#moreTags]) {
+      list.replaceChildren(...tags.slice(0, MOST_TAGS).map(button));
+      if (rest.length > 0) list.append(h("span", { class: "tag-rest", title: rest.map(isolated).join(", ") }, `+${rest.length}`));
+    }
   }
 
   /** @param {Row} row */
   #drawAction(row) {
     const kind = canCancel(row) ? "cancel" : canRetry(row) ? "retry" : null;
+    const was = this.#action.getAttribute("data-kind");
+    if (was !== null && was !== kind) changed(this.#action);
     show(this.#action, kind !== null);
     if (kind === null) return;
     attr(this.#action, "data-kind", kind);

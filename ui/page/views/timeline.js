@@ -62,12 +62,12 @@ export class TimelineView {
 
 /** @param {Item} _first */
 function entryView(_first) {
-  const title = h("span", { class: "entry-title" });
-  const by = h("span", { class: "entry-by" });
+  const title = h("span", { class: "entry-title", dir: "auto" });
+  const by = h("span", { class: "entry-by", dir: "auto" });
   const gap = h("span", { class: "entry-gap num" });
   const at = h("time", { class: "entry-at num" });
   const seq = h("span", { class: "entry-seq num" });
-  const body = h("div", { class: "entry-text" });
+  const body = h("div", { class: "entry-text", dir: "auto" });
   const el = h(
     "li",
     { class: "entry" },

@@ -1,8 +1,8 @@
 // Filters, with what choosing each would show.
 
 import { attr, byId, h, icon, keyed, show, text } from "../dom.js";
-import { STATUSES, facet, isFiltered, noFilters, toggled } from "../filters.js";
-import { humanize, integer, plural, short } from "../format.js";
+import { LONGEST_SEARCH, STATUSES, facet, isFiltered, noFilters, toggled, withStatus } from "../filters.js";
+import { brief, humanize, integer, isolated, plural, short } from "../format.js";
 import { formatRoute } from "../router.js";
 import { STATUS_WORDS } from "../task.js";
 
@@ -11,7 +11,7 @@ import { STATUS_WORDS } from "../task.js";
 
 const DEBOUNCE = 220;
 
-/** @typedef {{ setFilters: (f: Filters, how?: { replace?: boolean }) => void, reload: () => void }} ToolbarActions */
+/** @typedef {{ setFilters: (f: Filters, how?: { replace?: boolean }) => void, reload: () => void, toList: () => void }} ToolbarActions */
 
 export class ToolbarView {
   #store;
@@ -38,6 +38,7 @@ export class ToolbarView {
     const pick = (/** @type {"task_type" | "queue"} */ key) => (/** @type {string} */ value) =>
       actions.setFilters(toggled(store.filters, key, value));
     this.#menus = { task_type: menuView("Type", pick("task_type")), queue: menuView("Queue", pick("queue")) };
+    this.#search.maxLength = LONGEST_SEARCH;
     byId("menus").append(this.#menus.task_type.el, this.#menus.queue.el);
     this.#search.addEventListener("input", () => {
       clearTimeout(this.#timer);
@@ -46,6 +47,7 @@ export class ToolbarView {
     this.#search.addEventListener("keydown", (e) => {
       if (e.key === "Enter") this.#typed();
       if (e.key === "Escape") this.#escaped(e);
+      if (e.key === "ArrowDown") this.#toList(e);
     });
   }
 
@@ -66,6 +68,13 @@ export class ToolbarView {
     if (this.#search.value === "") this.#search.blur();
     this.#search.value = "";
     this.#typed();
+  }
+
+  /** @param {KeyboardEvent} e */
+  #toList(e) {
+    e.preventDefault();
+    this.#typed();
+    this.#actions.toList();
   }
 
   /** The place changed by other means than typing. @param {Filters} f */
@@ -92,9 +101,9 @@ export class ToolbarView {
       ...STATUSES.map((s) => ({ key: /** @type {string} */ (s), word: STATUS_WORDS[s], n: sums?.get(s) ?? 0 })),
     ].map((t) => ({
       ...t,
-      count: told ? short(t.n) : "",
+      count: told ? brief(t.n) : "",
       on: t.key === "" ? filters.status.length === 0 : filters.status.includes(t.key),
-      href: formatRoute({ id: null, filters: { ...filters, status: t.key ? [t.key] : [] } }),
+      href: formatRoute({ id: null, filters: withStatus(filters, t.key) }),
     }));
     keyed(this.#tabs, this.#tabViews, items, (t) => t.key, tabView);
   }
@@ -114,7 +123,7 @@ export class ToolbarView {
 
   #drawChosen() {
     const f = this.#store.filters;
-    const visible = f.q !== "" || f.tag.length > 0 || f.task_type.length > 0 || f.queue.length > 0 || f.status.length > 1;
+    const visible = f.wrong.length === 0 && (f.q !== "" || f.tag.length > 0 || f.task_type.length > 0 || f.queue.length > 0 || f.status.length > 1);
     show(this.#chosen, visible && isFiltered(f));
     if (!visible) return;
     text(this.#chosenText, this.#resultWords());
@@ -124,8 +133,8 @@ export class ToolbarView {
     const chips = [
       ...f.status.filter(() => f.status.length > 1).map((v) => this.#chip("status", v, STATUS_WORDS[v] ?? v)),
       ...f.task_type.map((v) => this.#chip("task_type", v, this.#title(v))),
-      ...f.queue.map((v) => this.#chip("queue", v, `Queue ${v}`)),
-      ...f.tag.map((v) => this.#chip("tag", v, `Tag ${v}`)),
+      ...f.queue.map((v) => this.#chip("queue", v, `Queue ${isolated(v)}`)),
+      ...f.tag.map((v) => this.#chip("tag", v, `Tag ${isolated(v)}`)),
     ];
     const again = h("button", { type: "button", class: "link", onclick: () => this.#actions.reload() }, "Search again");
     const clear = h("button", { type: "button", class: "link", onclick: () => this.#actions.setFilters(noFilters()) }, "Clear all");
@@ -135,7 +144,7 @@ export class ToolbarView {
   #resultWords() {
     const s = this.#store;
     if (s.phase === "loading") return s.filters.q === "" ? "Loading…" : "Searching…";
-    const about = s.totalExact ? "" : "more than ";
+    const about = s.totalExact ? "" : "at least ";
     const since = s.unmatched > 0 ? `, as of this search; ${plural(s.unmatched, "task")} changed since` : "";
     return `${about}${integer(s.total)} ${s.total === 1 ? "match" : "matches"}${since}`;
   }
@@ -147,7 +156,7 @@ export class ToolbarView {
    */
   #chip(key, value, label) {
     const onclick = () => this.#actions.setFilters(toggled(this.#store.filters, key, value));
-    return h("button", { type: "button", class: "chosen-chip", onclick, "aria-label": `Remove filter ${label}` }, h("span", null, label), h("i", null, icon("x")));
+    return h("button", { type: "button", class: "chosen-chip", onclick, "aria-label": `Remove filter ${label}` }, h("span", { dir: "auto" }, label), h("i", null, icon("x")));
   }
 }
 
@@ -173,7 +182,7 @@ function tabView(first) {
  * @param {(value: string) => void} pick
  */
 function menuView(name, pick) {
-  const label = h("span", null, name);
+  const label = h("span", { class: "menu-name", dir: "auto" }, name);
   const summary = h("summary", { class: "button" }, label, icon("chevron"));
   const panel = h("div", { class: "menu-panel", role: "group", "aria-label": `${name} filter` });
   const el = h("details", { class: "menu" }, summary, panel);
@@ -206,7 +215,7 @@ function menuView(name, pick) {
  */
 function itemView(value, pick) {
   const box = h("input", { type: "checkbox", onchange: () => pick(value) });
-  const label = h("span", { class: "label" });
+  const label = h("span", { class: "label", dir: "auto" });
   const n = h("span", { class: "n" });
   const el = h("label", { class: "menu-item" }, box, label, n);
   return {

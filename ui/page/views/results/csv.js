@@ -2,7 +2,7 @@
 
 import { h, icon } from "../../dom.js";
 import { isNumber } from "../../exact.js";
-import { integer, number, percent, short, span } from "../../format.js";
+import { integer, isolated, number, percent, short, span } from "../../format.js";
 import { histogram, histogramBins } from "./histogram.js";
 import { figures } from "./stats.js";
 
@@ -59,7 +59,7 @@ function columnRows(c) {
     "button",
     { type: "button", class: "column-name", "aria-expanded": "false", title: c.name },
     icon("right"),
-    h("span", null, h("strong", null, c.name === "" ? "(no name)" : c.name), h("small", null, c.type)),
+    h("span", null, h("strong", { dir: "auto" }, c.name === "" ? "(no name)" : c.name), h("small", null, c.type)),
   );
   button.addEventListener("click", () => {
     const open = more.hidden;
@@ -74,9 +74,9 @@ function columnRows(c) {
     h("th", { scope: "row" }, button),
     h("td", { class: "col-shape" }, shape(c)),
     ...(isMeasure(c)
-      ? [fig(c.min), fig(c.mean), fig(c.max)]
+      ? [fig("Min", c.min), fig("Mean", c.mean), fig("Max", c.max)]
       : [h("td", { class: "wide-fig", colspan: 3, title: empty ? null : rangeWords(c) }, empty ? "empty" : rangeWords(c))]),
-    h("td", { class: "fig", title: c.exact === false ? "Estimated, within 1 %" : null }, `${about(c)}${short(c.distinct)}`),
+    h("td", { class: "fig", "data-name": "Distinct", title: c.exact === false ? "Estimated, within 1 %" : null }, `${about(c)}${short(c.distinct)}`),
     nullsCell(c),
   );
   return [row, more];
@@ -91,10 +91,10 @@ function isMeasure(c) {
 function rangeWords(c) {
   if (c.type === "datetime") return `${dateWords(c.min)} – ${dateWords(c.max)}`;
   const top = c.top ?? [];
-  if (c.count > 1 && c.distinct === c.count) return `all different, ${valueWords(c.min)} to ${valueWords(c.max)}`;
+  if (c.count > 1 && c.distinct === c.count) return `all different, ${isolated(valueWords(c.min))} to ${isolated(valueWords(c.max))}`;
   return top
     .slice(0, 3)
-    .map((t) => `${valueWords(t.value)} ${percent((t.count / Math.max(1, c.count)) * 100)}`)
+    .map((t) => `${isolated(valueWords(t.value))} ${percent((t.count / Math.max(1, c.count)) * 100)}`)
     .join(" · ");
 }
 
@@ -112,9 +112,9 @@ function valueWords(v) {
 /** @param {Column} c */
 function shape(c) {
   const bins = histogramBins(c);
-  if (bins.length > 0) return histogram(bins, `${c.name}: distribution`);
+  if (bins.length > 0) return histogram(bins, `${isolated(c.name)}: distribution`);
   const top = (c.top ?? []).slice(0, 12);
-  if (top.length > 0 && (top[0].count > 1 || c.count === 1)) return histogram(top.map((t) => ({ label: valueWords(t.value), n: t.count })), `${c.name}: most frequent values`, true);
+  if (top.length > 0 && (top[0].count > 1 || c.count === 1)) return histogram(top.map((t) => ({ label: isolated(valueWords(t.value)), n: t.count })), `${isolated(c.name)}: most frequent values`, true);
   return h("span", { class: "dim" }, "–");
 }
 
@@ -123,15 +123,15 @@ function about(c) {
   return c.exact === false ? "≈\u2009" : "";
 }
 
-/** @param {any} value */
-function fig(value) {
-  return h("td", { class: "fig", title: value === null || value === undefined ? null : String(value) }, number(value));
+/** @param {string} name @param {any} value */
+function fig(name, value) {
+  return h("td", { class: "fig", "data-name": name, title: value === null || value === undefined ? null : String(value) }, number(value));
 }
 
 /** @param {Column} c */
 function nullsCell(c) {
   const share = c.nulls / Math.max(1, c.count + c.nulls);
-  return h("td", { class: "fig", "data-tone": c.nulls > 0 ? "warn" : "quiet", title: c.nulls > 0 ? `${integer(c.nulls)}, ${percent(share * 100)}` : null }, c.nulls > 0 ? short(c.nulls) : "0");
+  return h("td", { class: "fig", "data-name": "Nulls", "data-tone": c.nulls > 0 ? "warn" : "quiet", title: c.nulls > 0 ? `${integer(c.nulls)}, ${percent(share * 100)}` : null }, c.nulls > 0 ? short(c.nulls) : "0");
 }
 
 /** @param {Column} c */
@@ -152,7 +152,7 @@ function columnDetail(c) {
   ];
   const facts = all
     .filter(([, v]) => v !== null && v !== undefined)
-    .map(([k, v]) => h("div", null, h("dt", null, k), h("dd", { title: String(v) }, isNumber(v) ? number(v) : dateWords(v))));
+    .map(([k, v]) => h("div", null, h("dt", null, k), h("dd", { title: String(v), dir: "auto" }, isNumber(v) ? number(v) : dateWords(v))));
   const unique = (c.top?.[0]?.count ?? 0) === 1 && c.distinct > 1;
   const top = unique ? [] : (c.top ?? []);
   const most = Math.max(1, ...top.map((t) => t.count));
@@ -168,7 +168,7 @@ function columnDetail(c) {
               const bar = h("i", null);
               bar.style.setProperty("--p", String(t.count / most));
               const words = valueWords(t.value);
-              return h("li", null, bar, h("span", { title: words }, words), h("b", null, integer(t.count)));
+              return h("li", null, bar, h("span", { title: words, dir: "auto" }, words), h("b", null, integer(t.count)));
             }),
           ),
         ]),

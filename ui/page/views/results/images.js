@@ -2,7 +2,7 @@
 
 import { fileUrl } from "../../api.js";
 import { byId, h, icon } from "../../dom.js";
-import { bytes, humanize, integer, percent, span } from "../../format.js";
+import { bytes, humanize, integer, isolated, percent, span } from "../../format.js";
 import { figures } from "./stats.js";
 
 /**
@@ -57,8 +57,8 @@ function sizeOr(size) {
 function card(p, open) {
   const broken = !p.file || p.error;
   const frame = broken
-    ? h("div", { class: "picture-frame broken" }, icon("FAILED"), h("span", null, p.error ?? "No picture was made"))
-    : h("button", { type: "button", class: "picture-frame", onclick: open, "aria-label": `Open ${p.filename}` }, h("img", { src: fileUrl(/** @type {string} */ (p.file)), alt: p.filename, loading: "lazy", decoding: "async" }));
+    ? h("div", { class: "picture-frame broken" }, icon("FAILED"), h("span", { dir: "auto" }, p.error ?? "No picture was made"))
+    : h("button", { type: "button", class: "picture-frame", onclick: open, "aria-label": `Open ${isolated(p.filename)}` }, h("img", { src: fileUrl(/** @type {string} */ (p.file)), alt: p.filename, loading: "lazy", decoding: "async" }));
   return h(
     "figure",
     { class: "picture" },
@@ -66,7 +66,7 @@ function card(p, open) {
     h(
       "figcaption",
       null,
-      h("strong", { title: p.filename }, p.filename),
+      h("strong", { title: p.filename, dir: "auto" }, p.filename),
       broken ? null : h("span", { class: "num" }, `${sizeWords(p.new_size)} · ${bytes(p.new_bytes ?? NaN)}`),
       broken || p.size_reduction_percent === null ? null : h("span", { class: "num dim" }, p.size_reduction_percent >= 0 ? `${percent(p.size_reduction_percent)} smaller` : `${percent(-p.size_reduction_percent)} larger`),
     ),
@@ -84,7 +84,7 @@ function lightbox(all, start, originals) {
   let at = Math.max(0, list.findIndex(({ p }) => p === all[start]));
   let before = false;
   const img = h("img", { alt: "" });
-  const name = h("strong", null);
+  const name = h("strong", { dir: "auto" });
   const facts = h("span", { class: "num" });
   const place = h("span", { class: "num" });
   const compare = h("button", { type: "button", class: "button small", "aria-pressed": "false" }, "Original");

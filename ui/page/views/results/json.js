@@ -28,7 +28,7 @@ function node(value, key, depth) {
 
 /** @param {string | null} key */
 function name(key) {
-  return key === null ? null : h("span", { class: "json-key" }, key, h("span", { class: "json-colon" }, ": "));
+  return key === null ? null : h("span", { class: "json-key" }, h("bdi", null, key), h("span", { class: "json-colon" }, ": "));
 }
 
 /** @param {any} value */
@@ -36,7 +36,7 @@ function leaf(value) {
   if (typeof value === "string" && FILE_ID.test(value)) return h("a", { class: "json-file", href: fileUrl(value), target: "_blank", rel: "noopener" }, value);
   if (isNumber(value)) return h("span", { class: "json-number" }, String(value));
   if (typeof value !== "string") return h("span", { class: `json-${value === null ? "null" : typeof value}` }, String(value));
-  const el = h("span", { class: "json-string" }, value.length > LONG ? `${value.slice(0, LONG)}…` : value);
+  const el = h("span", { class: "json-string", dir: "auto" }, value.length > LONG ? `${value.slice(0, LONG)}…` : value);
   if (value.length <= LONG) return el;
   const more = h("button", { type: "button", class: "link" }, `all ${integer(value.length)} characters`);
   more.addEventListener("click", () => {

@@ -57,7 +57,7 @@ function recipientRow(p) {
   return h(
     "tr",
     null,
-    h("td", null, h("span", { class: "breaks" }, p.email), p.error ? h("small", { class: "recipient-error" }, p.error) : null),
+    h("td", null, h("span", { class: "breaks", dir: "auto" }, p.email), p.error ? h("small", { class: "recipient-error", dir: "auto" }, p.error) : null),
     h("td", null, h("span", { class: "status", "data-status": sent ? "SUCCESS" : "FAILED" }, icon(sent ? "SUCCESS" : "FAILED"), sent ? "Sent" : "Failed")),
     h("td", { class: "num dim", title: absolute(p.timestamp) }, absolute(p.timestamp).slice(11)),
   );

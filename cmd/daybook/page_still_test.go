@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"daybook/client"
+
+	"github.com/chromedp/cdproto/input"
+)
+
+// connect is a client of the server.
+func connect(t *testing.T, server *process) *client.Client {
+	t.Helper()
+	c, err := (&remote{Server: server.url}).connect(&stdio{err: os.Stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// mouse sends one event of the mouse.
+func (b *tab) mouse(kind input.DispatchMouseEventType, x, y float64) {
+	b.t.Helper()
+	p := input.DispatchMouseEventParams{Type: kind, X: x, Y: y}
+	if kind != input.DispatchMouseEventTypeMouseMoved {
+		p.Button, p.ClickCount = input.MouseButtonLeft, 1
+	}
+	call(b, input.DispatchMouseEvent, p)
+}
+
+// point moves the mouse to a place and returns the task whose row is there.
+func (b *tab) point(x, y float64) string {
+	b.t.Helper()
+	b.mouse(input.DispatchMouseEventTypeMouseMoved, x, y)
+	return b.taskAt(x, y)
+}
+
+// taskAt is the task whose row is at a place, "" for none.
+func (b *tab) taskAt(x, y float64) string {
+	b.t.Helper()
+	return eval[string](b, fmt.Sprintf(`document.elementFromPoint(%v, %v)?.closest("tr.row")?.dataset.id ?? ""`, x, y))
+}
+
+// leave takes pointer and focus away from the list.
+func (b *tab) leave() {
+	b.t.Helper()
+	const x, y = 300, 20
+	b.point(x, y)
+	b.pressMouse(x, y)
+	if eval[bool](b, `document.querySelector("#scroller").contains(document.activeElement)`) {
+		b.t.Fatal("focus stays in the list")
+	}
+}
+
+// pressMouse presses and lets go where the mouse is.
+func (b *tab) pressMouse(x, y float64) {
+	b.t.Helper()
+	b.mouse(input.DispatchMouseEventTypeMousePressed, x, y)
+	b.mouse(input.DispatchMouseEventTypeMouseReleased, x, y)
+}
+
+// middle is the middle of what a selector finds first.
+func (b *tab) middle(selector string) (x, y float64) {
+	b.t.Helper()
+	at := eval[[]float64](b, fmt.Sprintf(`(() => {
+		const r = document.querySelector(%q).getBoundingClientRect();
+		return [r.x + r.width / 2, r.y + r.height / 2];
+	})()`, selector))
+	return at[0], at[1]
+}
+
+// atRest waits until what a selector finds can be seen, and has been where it is for so long
+// that a press on it counts.
+func (b *tab) atRest(selector string) {
+	b.t.Helper()
+	b.js(fmt.Sprintf(`let from = 0, was = ""; window.atRest = false;
+	const look = (now) => {
+		const el = document.querySelector(%q);
+		const is = el?.checkVisibility() ? JSON.stringify([el.getBoundingClientRect(), el.dataset.kind]) : "";
+		if (is !== was || is === "") from = now;
+		was = is;
+		if (now - from > 450) window.atRest = true; else requestAnimationFrame(look);
+	};
+	requestAnimationFrame(look)`, selector))
+	b.until(selector+" is at rest", "window.atRest")
+}
+
+// confirm answers the question that is asked with yes.
+func (b *tab) confirm() {
+	b.t.Helper()
+	b.until("it asks", `document.querySelector("dialog#confirm[open]")`)
+	b.atRest(`dialog#confirm button[value="yes"]`)
+	b.click(`dialog#confirm button[value="yes"]`)
+	b.until("the question is gone", `!document.querySelector("dialog#confirm[open]")`)
+}
+
+// flood submits tasks at a rate until the test ends, and counts them.
+func flood(t *testing.T, c *client.Client, each time.Duration, submit client.Submit) *atomic.Int64 {
+	t.Helper()
+	var n atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	group.Go(func() {
+		tick := time.NewTicker(each)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			group.Go(func() {
+				if _, err := c.Submit(ctx, submit); err == nil {
+					n.Add(1)
+				}
+			})
+		}
+	})
+	t.Cleanup(func() { cancel(); group.Wait() })
+	return &n
+}
+
+// submitted waits until so many more tasks have come.
+func (b *tab) submitted(n *atomic.Int64, more int64) {
+	b.t.Helper()
+	until := n.Load() + more
+	b.until("more tasks come", fmt.Sprintf(`Number(document.documentElement.dataset.seq) >= %d`, until))
+	for deadline := time.Now().Add(pagePatience); n.Load() < until; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.t.Fatal("the tasks do not come")
+		}
+	}
+	b.frames(2)
+}
+
+// frames waits until the page has drawn so many more.
+func (b *tab) frames(n int) {
+	b.t.Helper()
+	b.js(fmt.Sprintf(`window.framesLeft = %d; const next = () => { if (--window.framesLeft > 0) requestAnimationFrame(next); }; requestAnimationFrame(next)`, n))
+	b.until("it has drawn", "window.framesLeft <= 0")
+}
+
+// TestPageClicksHitWhatTheyAimedAt clicks fifty times while a hundred tasks a second come
+// to the top of the list.
+func TestPageClicksHitWhatTheyAimedAt(t *testing.T) {
+	b, server := openPage(t, 1280, 800)
+	c := connect(t, server)
+	n := flood(t, c, 10*time.Millisecond, client.Submit{TaskType: "SLEEP", Queue: "flood", DelaySeconds: 3600, Parameters: map[string]any{"seconds": 3600}})
+	b.until("rows are there", `document.querySelectorAll("#rows tr[data-id]").length > 14`)
+	cancelled := map[string]bool{}
+	for i := range 50 {
+		b.leave()
+		top := eval[string](b, `document.querySelector("#rows tr[data-id]").dataset.id`)
+		b.until("rows flow", fmt.Sprintf(`document.querySelector("#rows tr[data-id]").dataset.id !== %q`, top))
+		x, y := 260.0, float64(220+47*(i%8))
+		if i%2 == 0 {
+			x, _ = b.middle("#rows tr[data-id] .row-action")
+		}
+		aimed := b.point(x, y)
+		if aimed == "" {
+			t.Fatalf("no row at %v, %v", x, y)
+		}
+		b.submitted(n, 25)
+		if under := b.taskAt(x, y); under != aimed {
+			t.Errorf("click %d: the row under the pointer was %s and is %s", i, aimed, under)
+		}
+		b.pressMouse(x, y)
+		if i%2 == 0 {
+			cancelled[aimed] = true
+			b.until("it says what was cancelled", fmt.Sprintf(`[...document.querySelectorAll(".toast")].some((e) => e.textContent.includes(%q))`, aimed[len(aimed)-4:]))
+			continue
+		}
+		b.until("a task is open", `location.hash.startsWith("#/tasks/")`)
+		if opened := eval[string](b, `location.hash.slice("#/tasks/".length).split("?")[0]`); opened != aimed {
+			t.Errorf("click %d was aimed at %s and opened %s", i, aimed, opened)
+		}
+	}
+	found := 0
+	for one, err := range c.List(t.Context(), client.Filter{Statuses: []client.Status{client.Cancelled}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found++
+		if !cancelled[one.ID] {
+			t.Errorf("%s was cancelled, and nobody aimed at it", one.ID)
+		}
+	}
+	if found != len(cancelled) {
+		t.Errorf("%d were aimed at to be cancelled, %d are", len(cancelled), found)
+	}
+	b.until("what came meanwhile waits behind the chip", `document.querySelector("#chip-new:not([hidden])")`)
+	b.leave()
+	b.until("it flows in when the pointer leaves", `document.querySelector("#chip-new").hidden`)
+}
