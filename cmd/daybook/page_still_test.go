@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"daybook/client"
 
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
 )
 
 // connect is a client of the server.
@@ -167,6 +170,7 @@ func TestPageClicksHitWhatTheyAimedAt(t *testing.T) {
 			t.Fatalf("no row at %v, %v", x, y)
 		}
 		b.submitted(n, 25)
+		b.atRest(fmt.Sprintf(`#rows tr[data-id=%q]`, aimed))
 		if under := b.taskAt(x, y); under != aimed {
 			t.Errorf("click %d: the row under the pointer was %s and is %s", i, aimed, under)
 		}
@@ -197,4 +201,94 @@ func TestPageClicksHitWhatTheyAimedAt(t *testing.T) {
 	b.until("what came meanwhile waits behind the chip", `document.querySelector("#chip-new:not([hidden])")`)
 	b.leave()
 	b.until("it flows in when the pointer leaves", `document.querySelector("#chip-new").hidden`)
+}
+
+// TestPageKeepsARowThatEnded: a row under the pointer stays when it no longer matches, and a
+// press does what its button said when it went down.
+func TestPageKeepsARowThatEnded(t *testing.T) {
+	b, server := openPage(t, 1280, 800)
+	c := connect(t, server)
+	ids := submitSome(t, &remote{Server: server.url}, map[string]string{"a": `{"seconds":3600}`, "b": `{"seconds":3600}`})
+	first := ids["a"]
+	b.js(`location.hash = "#/?status=RUNNING"`)
+	b.until("both are listed", fmt.Sprintf("%s && %s", row(ids["a"]), row(ids["b"])))
+	x, y := b.middle(fmt.Sprintf(`#rows tr[data-id=%q] .row-action`, first))
+	if b.point(x, y) != first {
+		t.Fatal("the pointer is on another row")
+	}
+	b.atRest(fmt.Sprintf(`#rows tr[data-id=%q] .row-action`, first))
+	later := b.since()
+	b.mouse(input.DispatchMouseEventTypeMousePressed, x, y)
+	if _, err := c.Cancel(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	b.until("the row stays, and its button is another", row(first)+`.dataset.status === "CANCELLED" && `+row(first)+`.querySelector(".row-action").dataset.kind === "retry"`)
+	b.mouse(input.DispatchMouseEventTypeMouseReleased, x, y)
+	b.frames(2)
+	if under := b.taskAt(x, y); under != first {
+		t.Errorf("the row under the pointer was %s and is %s", first, under)
+	}
+	b.leave()
+	b.until("it leaves when the pointer does", fmt.Sprintf("!%s && %s", row(first), row(ids["b"])))
+	for _, request := range later() {
+		if strings.HasPrefix(request, "POST") || strings.HasPrefix(request, "DELETE") {
+			t.Errorf("a press on what became another button sent %s", request)
+		}
+	}
+}
+
+// TestPageRefusesAPressThatWasNotAimed: what has just come under the pointer is not pressed.
+func TestPageRefusesAPressThatWasNotAimed(t *testing.T) {
+	b, server := openPage(t, 1280, 800)
+	id := submitSome(t, &remote{Server: server.url}, map[string]string{"a": `{"seconds":3600}`})["a"]
+	b.untilStatus(id, "RUNNING")
+	action := fmt.Sprintf(`#rows tr[data-id=%q] .row-action`, id)
+	b.point(b.middle(action))
+	b.atRest(action)
+	later := b.since()
+	b.js(`window.clock = performance.now.bind(performance); window.stopped = clock(); performance.now = () => window.stopped`)
+	b.pressMouse(b.middle(action))
+	b.until("it asks, and names the task", fmt.Sprintf(`document.querySelector("dialog#confirm[open] h2").textContent.includes(%q)`, id[len(id)-4:]))
+	x, y := b.middle(`dialog#confirm button[value="yes"]`)
+	b.pressMouse(x, y) // the second press of two
+	b.frames(2)
+	if !eval[bool](b, `document.querySelector("dialog#confirm").open`) {
+		t.Error("the dialog took a press that came with it")
+	}
+	b.js(`performance.now = window.clock`)
+	b.atRest(`dialog#confirm button[value="yes"]`)
+	b.pressMouse(x, y)
+	b.untilStatus(id, "CANCELLED")
+	b.until("it says which, and offers a retry", fmt.Sprintf(`document.querySelector(".toast")?.innerText.includes(%q) && document.querySelector(".toast-action")`, id[len(id)-4:]))
+	b.atRest(".toast-action")
+	b.click(".toast-action")
+	b.untilStatus(id, "RUNNING")
+	var sent []string
+	for _, request := range later() {
+		if !strings.HasPrefix(request, "GET") {
+			sent = append(sent, request)
+		}
+	}
+	if want := []string{"DELETE /api/tasks/" + id, "POST /api/tasks/" + id + "/retry"}; !slices.Equal(sent, want) {
+		t.Errorf("sent %v, want %v", sent, want)
+	}
+}
+
+// TestPageShowsWhatWasSubmittedHere although the pointer rests on the list.
+func TestPageShowsWhatWasSubmittedHere(t *testing.T) {
+	b, server := openPage(t, 1280, 800)
+	id := submitSome(t, &remote{Server: server.url}, map[string]string{"a": `{"seconds":3600}`})["a"]
+	b.untilStatus(id, "RUNNING")
+	b.point(b.middle(fmt.Sprintf(`#rows tr[data-id=%q] .line`, id)))
+	other := submitSome(t, &remote{Server: server.url}, map[string]string{"b": `{"seconds":3600}`})["b"]
+	b.until("a task from elsewhere waits", `document.querySelector("#chip-new:not([hidden])")?.innerText.includes("1 new task")`)
+	b.do(chromedp.KeyEvent("n"))
+	b.until("the form is open", `document.querySelector("dialog#form[open]")?.contains(document.activeElement)`)
+	b.do(chromedp.KeyEvent("\r", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	b.until("the task made here is open", `location.hash.startsWith("#/tasks/")`)
+	mine := eval[string](b, `location.hash.slice("#/tasks/".length)`)
+	b.until("its row is there", row(mine))
+	if eval[bool](b, "Boolean("+row(other)+")") {
+		t.Error("the other one came with it")
+	}
 }

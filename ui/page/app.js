@@ -443,6 +443,7 @@ listenToKeys({
   create: () => void openForm(),
   help: showKeys,
   newest: () => list.toNewest(),
+  theme: () => byId("theme").click(),
   act: (kind) => {
     const row = list.focusedRow ?? detail.row;
     if (row && (kind === "retry" ? canRetry(row) : canCancel(row))) void act(kind, row);

@@ -14,6 +14,7 @@ import { isField } from "./dom.js";
  *   create: () => void,
  *   help: () => void,
  *   newest: () => void,
+ *   theme: () => void,
  *   act: (kind: "retry" | "cancel") => void,
  * }} KeyActions
  */
@@ -38,6 +39,7 @@ export function listenToKeys(a) {
     n: a.create,
     "?": a.help,
     t: a.newest,
+    d: a.theme,
     r: () => a.act("retry"),
     c: () => a.act("cancel"),
   };

@@ -164,3 +164,89 @@ test("random messages give the list that a fresh fetch gives", () => {
   const want = [...truth.values()].filter((r) => r.status === "RUNNING" || r.status === "PENDING").map((r) => Number(r.id.slice(1)));
   assert.deepEqual(ids(s), want.sort((a, b) => b - a));
 });
+
+test("no row moves while someone is at the list: new ones wait, and what no longer matches stays", () => {
+  const s = new Store();
+  s.setFilters(parseFilters("status=RUNNING"));
+  s.replace(page([row(7, { status: "RUNNING" }), row(5, { status: "RUNNING" }), row(3, { status: "RUNNING" })]));
+  const still = { hold: true, still: true };
+  s.apply({ seq: 101, rows: [row(9, { status: "RUNNING" }), row(6, { status: "RUNNING" }), row(5, { status: "FAILED", version: 2 })] }, still);
+  assert.deepEqual(ids(s), [7, 5, 3]);
+  assert.equal(s.rows.get("T00000005")?.status, "FAILED", "it stays, and says what it is now");
+  assert.equal(s.newCount, 2);
+  s.apply({ seq: 102, rows: [row(9, { status: "SUCCESS", version: 2 })] }, still);
+  assert.equal(s.newCount, 1, "one that waits and no longer matches does not wait on");
+  s.apply({ seq: 103, rows: [row(1, { status: "RUNNING" })] }, still);
+  assert.deepEqual(ids(s), [7, 5, 3, 1], "below the last there is room");
+  assert.equal(s.settle(), true);
+  assert.deepEqual(ids(s), [7, 3, 1]);
+  assert.equal(s.showHeld(), true);
+  assert.deepEqual(ids(s), [7, 6, 3, 1]);
+});
+
+test("a row that matches again does not leave", () => {
+  const s = new Store();
+  s.setFilters(parseFilters("status=FAILED"));
+  s.replace(page([row(2, { status: "FAILED" })]));
+  s.apply({ seq: 101, rows: [row(2, { status: "PENDING", version: 2 })] }, { still: true });
+  s.apply({ seq: 102, rows: [row(2, { status: "FAILED", version: 3 })] });
+  assert.equal(s.settle(), false);
+  assert.deepEqual(ids(s), [2]);
+});
+
+test("the open task's row stays, whoever is at the list, and leaves when the task is closed", () => {
+  const s = new Store();
+  s.setFilters(parseFilters("status=FAILED"));
+  s.replace(page([row(4, { status: "FAILED" }), row(2, { status: "FAILED" })]));
+  s.pinned = "T00000002";
+  s.apply({ seq: 101, rows: [row(2, { status: "PENDING", version: 2 }), row(4, { status: "PENDING", version: 2 })] });
+  assert.deepEqual(ids(s), [2]);
+  s.replace(page([row(8, { status: "FAILED" })], { seq: 102 }));
+  assert.deepEqual(ids(s), [8, 2], "a fetched list does not take it away");
+  s.settle();
+  assert.deepEqual(ids(s), [8, 2]);
+  s.pinned = null;
+  s.settle();
+  assert.deepEqual(ids(s), [8]);
+});
+
+test("a fetched list moves no row while someone is at it", () => {
+  const s = new Store();
+  s.setFilters(parseFilters("status=RUNNING"));
+  const run = { status: "RUNNING" };
+  s.replace(page([row(8, run), row(6, run), row(4, run), row(2, run)]));
+  const fetched = page([row(9, run), row(8, { ...run, version: 2, progress: 50 }), row(7, run), row(4, run)], { seq: 105, next: "/api/tasks/?cursor=x" });
+  s.replace(fetched, { hold: true, still: true });
+  assert.deepEqual(ids(s), [8, 6, 4], "as far as the page reaches");
+  assert.equal(s.rows.get("T00000008")?.progress, 50);
+  assert.equal(s.newCount, 2);
+  assert.deepEqual(s.stale, ["T00000006"], "what became of it is not known");
+  s.apply({ seq: 105, rows: [row(6, { status: "SUCCESS", version: 5 })] }, { hold: true, still: true });
+  assert.deepEqual(s.stale, []);
+  s.append(page([row(2, run), row(1, run)], { seq: 106 }));
+  assert.deepEqual(ids(s), [8, 6, 4, 2, 1]);
+  s.settle();
+  assert.deepEqual(ids(s), [8, 4, 2, 1]);
+});
+
+test("a task that was submitted here is shown when it comes", () => {
+  const s = new Store();
+  s.replace(page([row(1)]));
+  const still = { hold: true, still: true };
+  s.admit("T00000003");
+  s.apply({ seq: 101, rows: [row(2), row(3)] }, still);
+  assert.deepEqual(ids(s), [3, 1]);
+  s.admit("T00000002");
+  assert.deepEqual(ids(s), [3, 2, 1]);
+  assert.equal(s.newCount, 0);
+});
+
+test("a later page never makes the total smaller", () => {
+  const s = new Store();
+  s.setFilters(parseFilters("q=x"));
+  s.replace(page([row(9)], { total: 100, totalExact: false, next: "/api/tasks/?cursor=x" }));
+  s.append(page([row(8)], { total: 196, next: null }));
+  assert.deepEqual([s.total, s.totalExact], [196, true]);
+  s.append(page([row(7)], { total: 4 }));
+  assert.deepEqual([s.total, s.totalExact], [196, true]);
+});

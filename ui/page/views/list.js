@@ -71,7 +71,8 @@ export class ListView {
   #cursorIndex = 0;
   /** The row to stand on as soon as it is loaded. @type {number | null} */
   #goal = null;
-  #focusCursor = false;
+  /** Where focus was when it was asked to go to the cursor; null when it was not. @type {Element | null} */
+  #focusFrom = null;
   /** What the pointer went down on. @type {{ id: string, kind: string | null, moved: boolean } | null} */
   #press = null;
   /** When rows in view last moved. */
@@ -95,9 +96,6 @@ export class ListView {
     this.#body.addEventListener("click", (e) => this.#clicked(e));
     this.#body.addEventListener("focusin", (e) => this.#focused(e));
     this.#body.addEventListener("keydown", (e) => this.#key(e));
-    this.#scroller.addEventListener("focusout", (e) => {
-      if (e.relatedTarget instanceof Node && !this.#scroller.contains(e.relatedTarget)) this.#focusCursor = false;
-    });
     new ResizeObserver(() => this.#measure()).observe(this.#scroller);
     this.#measure();
   }
@@ -160,14 +158,15 @@ export class ListView {
     this.#actions.reveal();
     this.cursor = null;
     this.#cursorIndex = 0;
-    this.#focusCursor = focus;
-    if (focus) this.#scroller.focus({ preventScroll: true });
+    if (!focus) return;
+    this.#scroller.focus({ preventScroll: true });
+    this.#askFocus();
   }
 
   /** Puts focus into the list: on the row that had it last, or the first in view. */
   focus() {
-    if (this.#store.order.length === 0) return this.#scroller.focus();
-    this.#moveTo(this.#index() ?? this.#firstInView());
+    if (this.#store.order.length === 0) this.#scroller.focus();
+    this.moveTo(this.#index() ?? this.#firstInView());
   }
 
   #firstInView() {
@@ -290,7 +289,7 @@ export class ListView {
   move(by, how) {
     const at = this.#index();
     if (at !== null) return this.moveTo(at + by, how);
-    if (this.cursor === null) return this.moveTo(this.#firstInView(), how);
+    if (this.cursor === null) return this.moveTo(this.#firstInView() + (Math.abs(by) === 1 ? 0 : by), how);
     return this.moveTo(by > 0 ? this.#cursorIndex + by - 1 : this.#cursorIndex + by, how);
   }
 
@@ -306,18 +305,25 @@ export class ListView {
    */
   moveTo(index, how = {}) {
     const n = this.#store.order.length;
-    if (n === 0) return null;
+    if (n === 0) {
+      if (this.#store.phase === "loading" && how.focus !== false) this.#askFocus();
+      return null;
+    }
     const to = clamp(index, 0, n - 1);
     this.#moveTo(to, how.focus);
     this.#goal = index > to && this.#store.hasMore ? Math.min(index, n + FARTHEST) : null;
     return this.cursor;
   }
 
+  #askFocus() {
+    this.#focusFrom = document.activeElement ?? document.body;
+  }
+
   /** @param {number} index @param {boolean} [focus] */
   #moveTo(index, focus = true) {
     this.cursor = this.#store.order[index];
     this.#cursorIndex = index;
-    if (focus) this.#focusCursor = true;
+    if (focus) this.#askFocus();
     this.#bringIn(index);
     this.#actions.dirty();
   }
@@ -443,8 +449,8 @@ export class ListView {
     for (const [id, view] of this.#rows) {
       if (wanted.has(id)) continue;
       if (view.el.contains(document.activeElement)) {
-        this.#focusCursor = true;
         this.#scroller.focus({ preventScroll: true });
+        this.#askFocus();
       }
       view.el.remove();
       this.#rows.delete(id);
@@ -454,8 +460,10 @@ export class ListView {
   /** Puts focus where the cursor is; where its row went, on the one in its place. */
   #restoreFocus() {
     const order = this.#store.order;
-    if (!this.#focusCursor || order.length === 0) return;
-    this.#focusCursor = false;
+    if (this.#focusFrom === null || order.length === 0) return;
+    const unmoved = this.#focusFrom === document.activeElement || this.hasFocus;
+    this.#focusFrom = null;
+    if (!unmoved) return; // it went elsewhere meanwhile
     if (this.#index() === null) return this.#moveTo(clamp(this.#cursorIndex, 0, order.length - 1));
     this.#rows.get(this.cursor ?? "")?.el.focus({ preventScroll: true });
   }

@@ -72,6 +72,7 @@ const KEYS = [
   [["r"], "Retry the task"],
   [["c"], "Cancel the task"],
   [["t"], "To the newest task"],
+  [["d"], "Light, dark, or as the system"],
   [["?"], "These keys"],
 ];
 
