@@ -74,7 +74,7 @@ func TestPageDoesEightJobsByKeyboard(t *testing.T) {
 	k.onRow("a row of the new list", `row.dataset.status === "PENDING"`)
 	k.job("filter by status", 1)
 
-	k.press("1")
+	k.press("1" + kb.Home)
 	k.onRow("the first row", `row.ariaRowIndex === "2" && document.querySelector("#tabs .tab").ariaCurrent === "true"`)
 	k.press(kb.PageDown + kb.PageDown + kb.PageDown + kb.PageDown + kb.PageDown)
 	far := k.onRow("a row five pages down", `Number(row.ariaRowIndex) > 50 && Number(row.ariaRowIndex) < 120`)
@@ -84,7 +84,7 @@ func TestPageDoesEightJobsByKeyboard(t *testing.T) {
 	k.onRow("the row it came from", fmt.Sprintf("row.dataset.id === %q", far))
 	k.press("k")
 	k.onRow("the row before", fmt.Sprintf("row.nextElementSibling.dataset.id === %q", far))
-	k.job("page down five pages, open, come back, one up", 9)
+	k.job("page down five pages, open, come back, one up", 10)
 
 	k.press("3j")
 	running := k.onRow("a running one", `row.dataset.status === "RUNNING"`)

@@ -51,6 +51,9 @@ let refetchTurn = 0;
 /** Where the page was when the connection dropped: its clock stands still there. */
 let frozenAt = 0;
 
+/** Running tasks that were asked to stop here, and what they are called. @type {Map<string, string>} */
+const cancelling = new Map();
+
 const title = (/** @type {string} */ type) => types.get(type)?.title || humanize(type);
 
 // Views.
@@ -116,6 +119,7 @@ function pushed(m) {
   rate.saw(m.seq, Date.now());
   store.apply(m, list.hold);
   detail.take(m);
+  for (const row of m.rows ?? []) if (cancelling.has(row.id) && ended(row.status)) tellCancelled(row);
   if (m.truncated) refetchSoon();
   changedSomething();
 }
@@ -350,7 +354,7 @@ function goTo(go) {
   if (list.cursor === null && detail.id !== null) list.cursor = detail.id;
   const inDetail = detailView.hasFocus;
   const id = go({ focus: !inDetail });
-  if (id !== null && detailView.isOpen) openTask(id, { focus: inDetail });
+  if (id !== null && detail.id !== null) openTask(id, { focus: inDetail });
 }
 
 /** @param {number} by */
@@ -396,8 +400,17 @@ async function cancelTask(row, name, unsure) {
       bad: true,
     }));
   if (!sure) return;
+  cancelling.set(row.id, name);
   const answer = await api.cancel(row.id);
-  if (answer.status !== "CANCELLED") return toast(`Cancel requested: ${name}`);
+  if (answer.status === "CANCELLED") tellCancelled({ ...row, status: answer.status });
+  else if (cancelling.has(row.id)) toast(`Cancel requested: ${name}`);
+}
+
+/** Says how a task ended that was to be cancelled, and offers to take it back. @param {Row} row */
+function tellCancelled(row) {
+  const name = cancelling.get(row.id);
+  if (!cancelling.delete(row.id)) return;
+  if (row.status !== "CANCELLED") return toast(`It ended before it was cancelled: ${name}`);
   toast(`Cancelled: ${name}`, { action: { word: "Retry", act: () => void act("retry", row) } });
 }
 
@@ -434,7 +447,7 @@ listenToKeys({
   moveTo: (index) => goTo((how) => list.moveTo(index, how)),
   enter: () => list.cursor !== null && openTask(list.cursor, { focus: true }),
   back: () => {
-    if (!detailView.isOpen) return false;
+    if (detail.id === null) return false;
     closeTask();
     return true;
   },

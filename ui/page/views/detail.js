@@ -47,10 +47,6 @@ export class DetailView {
     this.#actions = actions;
   }
 
-  get isOpen() {
-    return !this.#root.hidden;
-  }
-
   get hasFocus() {
     return this.#root.contains(document.activeElement);
   }

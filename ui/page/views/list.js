@@ -306,6 +306,8 @@ export class ListView {
   moveTo(index, how = {}) {
     const n = this.#store.order.length;
     if (n === 0) {
+      this.cursor = null; // the first one, when there is one
+      this.#cursorIndex = 0;
       if (this.#store.phase === "loading" && how.focus !== false) this.#askFocus();
       return null;
     }
@@ -464,8 +466,13 @@ export class ListView {
     const unmoved = this.#focusFrom === document.activeElement || this.hasFocus;
     this.#focusFrom = null;
     if (!unmoved) return; // it went elsewhere meanwhile
-    if (this.#index() === null) return this.#moveTo(clamp(this.#cursorIndex, 0, order.length - 1));
-    this.#rows.get(this.cursor ?? "")?.el.focus({ preventScroll: true });
+    const at = this.#index() ?? clamp(this.#cursorIndex, 0, order.length - 1);
+    const view = this.#rows.get(order[at]);
+    if (!view) return this.#moveTo(at); // it is drawn in the next frame
+    this.cursor = order[at];
+    this.#cursorIndex = at;
+    this.#bringIn(at);
+    view.el.focus({ preventScroll: true });
   }
 
   /**

@@ -90,7 +90,7 @@ export class RowView {
     attr(this.el, "aria-selected", row.id === c.openId ? "true" : null);
     const line = headline(row, c.state, c.now).split("\n", 1)[0];
     text(this.#line, line);
-    attr(this.#line, "title", line.length > 40 ? line : null);
+    attr(this.#line, "title", line.length > 40 ? isolated(line) : null);
     text(this.#cells.duration, durationWords(row, c.now));
     text(this.#created, ago(row.created_at, c.now));
   }
