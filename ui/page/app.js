@@ -107,7 +107,7 @@ function draw() {
 
 /** The tab's title. It says how many tasks run only while that is known. */
 function retitle() {
-  const running = feed.state === "live" && !detail.row ? (store.state?.running ?? 0) : 0;
+  const running = feed.state === "live" && !feed.paused && !detail.row ? (store.state?.running ?? 0) : 0;
   const words = detail.row ? `${title(detail.row.task_type)} · Daybook` : running > 0 ? `(${running}) Daybook` : "Daybook";
   if (document.title !== words) document.title = words;
 }
@@ -164,7 +164,7 @@ async function refetch() {
   if (store.phase !== "ready" || store.filters.wrong.length > 0) return;
   const signal = listAbort.signal;
   const turn = ++refetchTurn;
-  const { hold, still } = store.order.length > 0 ? list.hold : { hold: false, still: false };
+  const hold = list.hold.hold && store.order.length > 0;
   const needed = hold ? list.used + PAGE : PAGE;
   store.beginFetch();
   try {
@@ -182,7 +182,8 @@ async function refetch() {
       page.next = next.next;
     }
     if (signal.aborted || turn !== refetchTurn) return;
-    store.replace(page, { hold, many, still: still && list.hold.still });
+    const { still } = list.hold;
+    store.replace(page, { hold: hold || still, many, still });
     await refresh(signal);
   } catch {
     // The next message asks again, or the connection says that it is down.

@@ -29,8 +29,8 @@ export class Attention {
       document.addEventListener(end, (e) => /** @type {TouchEvent} */ (e).touches.length === 0 && this.#touched && this.#coast());
     }
     document.addEventListener("focusin", () => this.#look());
-    // Where focus goes to is known after the event.
-    document.addEventListener("focusout", () => queueMicrotask(() => this.#look()));
+    // Where focus goes to is known when both events are over: a microtask would run between them.
+    document.addEventListener("focusout", () => setTimeout(() => this.#look()));
   }
 
   /** Whether someone is there now. */
