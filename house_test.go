@@ -50,7 +50,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/projection/textindex", goleak, cmp, rapid},
 	},
 	"daybook/handler": {
-		code:  []string{"daybook/handler/codec", "daybook/handler/table", "daybook/task", "daybook/files", jsonschema, ximage, xtext, mail, smtp, sasl},
+		code:  []string{"daybook/handler/codec", "daybook/handler/table", "daybook/task", "daybook/files", jsonschema, ximage, xtext, idna, uniseg, mail, smtp, sasl},
 		tests: []string{"daybook/handler", goleak, cmp, rapid},
 	},
 	"daybook/handler/codec": {
@@ -112,6 +112,7 @@ const (
 	goleak      = "go.uber.org/goleak"
 	hdr         = "github.com/HdrHistogram/hdrhistogram-go"
 	hyperloglog = "github.com/axiomhq/hyperloglog"
+	idna        = "golang.org/x/net/idna"
 	jsonschema  = "github.com/santhosh-tekuri/jsonschema/v6"
 	kong        = "github.com/alecthomas/kong"
 	mail        = "github.com/wneessen/go-mail"
@@ -125,6 +126,7 @@ const (
 	sse         = "github.com/r3labs/sse/v2"
 	testscript  = "github.com/rogpeppe/go-internal"
 	ulid        = "github.com/oklog/ulid/v2"
+	uniseg      = "github.com/rivo/uniseg"
 	wazero      = "github.com/tetratelabs/wazero"
 	ximage      = "golang.org/x/image"
 	xterm       = "golang.org/x/term"

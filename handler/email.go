@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	netmail "net/mail"
 	"net/textproto"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -78,7 +76,7 @@ type mailing struct {
 	call   Call
 	params emailParameters
 	letter *letter
-	from   netmail.Address
+	from   mailAddress
 }
 
 // newMailing reads the parameters and renders every message once, so that a template which fails
@@ -163,17 +161,16 @@ func (m *mailing) deliver(ctx context.Context, sender *mailSender, r recipient) 
 	if err != nil {
 		return Permanent(err)
 	}
-	to := netmail.Address{Name: r.Name, Address: r.Email}
+	from, to := m.from.mail(), r.address.mail()
 	message := mail.NewMsg()
-	message.FromMailAddress(&m.from)
+	message.FromMailAddress(&from)
 	message.ToMailAddress(&to)
-	message.Subject(subject)
+	message.Subject(headerText(subject))
 	message.SetUserAgent("Daybook")
 	message.SetDate()
-	domain := m.from.Address[strings.LastIndexByte(m.from.Address, '@')+1:]
-	message.SetMessageIDWithValue(fmt.Sprintf("%s.%d@%s", m.call.TaskID, r.Index, domain))
+	message.SetMessageIDWithValue(fmt.Sprintf("%s.%d@%s", m.call.TaskID, r.Index, m.from.ascii))
 	message.SetBodyString(mail.TypeTextPlain, body)
-	return sender.send(ctx, m.from, to, message)
+	return sender.send(ctx, from, to, message)
 }
 
 // concernsOne tells whether an error of deliver is about its recipient alone.

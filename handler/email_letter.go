@@ -7,6 +7,8 @@ import (
 	"text/template"
 	"text/template/parse"
 	"unicode"
+
+	"github.com/rivo/uniseg"
 )
 
 // maxLetter is the most bytes that a rendered subject or body may have.
@@ -62,10 +64,12 @@ func parseTemplate(name, text string) (*template.Template, error) {
 }
 
 // letterFuncs are ours; allowedFuncs those and the harmless ones of text/template.
-var letterFuncs = template.FuncMap{"upper": strings.ToUpper, "lower": strings.ToLower}
+var letterFuncs = template.FuncMap{
+	"upper": strings.ToUpper, "lower": strings.ToLower, "len": lengthOf, "slice": sliceOf, "index": characterOf,
+}
 
 var allowedFuncs = map[string]bool{
-	"upper": true, "lower": true, "and": true, "or": true, "not": true, "len": true, "slice": true,
+	"upper": true, "lower": true, "and": true, "or": true, "not": true, "len": true, "slice": true, "index": true,
 	"eq": true, "ne": true, "lt": true, "le": true, "gt": true, "ge": true,
 }
 
@@ -119,6 +123,38 @@ func checkNodes[N parse.Node](nodes []N) error {
 
 func checkBranch(n *parse.BranchNode) error {
 	return errors.Join(checkNode(n.Pipe), checkNode(n.List), checkNode(n.ElseList))
+}
+
+// lengthOf counts the characters of a text as a reader does: a letter with its accents is one.
+func lengthOf(text string) int { return uniseg.GraphemeClusterCount(text) }
+
+// sliceOf is the text from one character, counted from 0, up to and without another.
+func sliceOf(text string, bounds ...int) (string, error) {
+	if len(bounds) > 2 {
+		return "", errors.New("a text is cut at most two times")
+	}
+	all := characters(text)
+	from, to := 0, len(all)
+	if len(bounds) > 0 {
+		from = bounds[0]
+	}
+	if len(bounds) > 1 {
+		to = bounds[1]
+	}
+	if from < 0 || to < from || to > len(all) {
+		return "", fmt.Errorf("%q has %d characters: it cannot be cut from %d to %d", text, len(all), from, to)
+	}
+	return strings.Join(all[from:to], ""), nil
+}
+
+// characterOf is the character at a place, counted from 0.
+func characterOf(text string, at int) (string, error) { return sliceOf(text, at, at+1) }
+
+func characters(text string) (all []string) {
+	for clusters := uniseg.NewGraphemes(text); clusters.Next(); {
+		all = append(all, clusters.Str())
+	}
+	return all
 }
 
 var errLetterTooLong = fmt.Errorf("more than %d bytes of text", maxLetter)

@@ -1,23 +1,19 @@
 package handler
 
 import (
-	"errors"
-	"fmt"
-	netmail "net/mail"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// maxAddress is the longest address that SMTP can carry, in bytes (RFC 5321, 4.5.3.1.3).
-const maxAddress = 254
-
 // recipient is whom one message is for, and the data of its templates.
 type recipient struct {
 	Index int    // from 1
 	Name  string // "Ada Lovelace"
 	Email string // "ada.lovelace@example.com"
+
+	address mailAddress
 }
 
 // inventedRecipient is the i-th of an endless list of people at example.com, i from 0. All
@@ -30,7 +26,8 @@ func inventedRecipient(i int) recipient {
 	if round > 0 {
 		local += strconv.Itoa(round + 1)
 	}
-	return recipient{Index: i + 1, Name: first + " " + last, Email: local + "@example.com"}
+	address := mailAddress{name: first + " " + last, local: local, domain: "example.com", ascii: "example.com"}
+	return recipient{Index: i + 1, Name: address.name, Email: address.String(), address: address}
 }
 
 // givenRecipient reads an address, bare or as in "Ada Lovelace <ada@example.com>". Without a name
@@ -41,34 +38,15 @@ func givenRecipient(i int, text string) (recipient, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Email, r.Name = address.Address, address.Name
-	if r.Name == "" {
-		r.Name = nameFrom(address.Address)
+	if address.name == "" {
+		address.name = nameFrom(address.local)
 	}
+	r.Email, r.Name, r.address = address.String(), address.name, address
 	return r, nil
 }
 
-// parseAddress reads one address. Its error speaks to the person who typed it.
-func parseAddress(text string) (netmail.Address, error) {
-	address, err := netmail.ParseAddress(text)
-	if err != nil {
-		return netmail.Address{}, errors.New("not an e-mail address")
-	}
-	if len(address.Address) > maxAddress {
-		return netmail.Address{}, fmt.Errorf("not an e-mail address: longer than %d bytes", maxAddress)
-	}
-	if len(address.Name) > maxAddress {
-		return netmail.Address{}, fmt.Errorf("not an e-mail address: a name longer than %d bytes", maxAddress)
-	}
-	if strings.ContainsFunc(address.Address+address.Name, unicode.IsControl) {
-		return netmail.Address{}, errors.New("not an e-mail address: it has a control character")
-	}
-	return *address, nil
-}
-
-// nameFrom makes "Ada Lovelace" of "ada.lovelace+news@example.com".
-func nameFrom(address string) string {
-	local := address[:strings.LastIndexByte(address, '@')]
+// nameFrom makes "Ada Lovelace" of "ada.lovelace+news", what stands before the @.
+func nameFrom(local string) string {
 	local, _, _ = strings.Cut(local, "+")
 	words := strings.FieldsFunc(local, func(r rune) bool { return r == '.' || r == '_' || r == '-' })
 	for i, word := range words {

@@ -129,7 +129,7 @@ func TestEveryInventedRecipientGetsAMessage(t *testing.T) {
 
 func TestARefusedOrMalformedAddressIsAFailedRecipient(t *testing.T) {
 	result, err := simulate(t, t.Context(), map[string]any{"delay_per_email": 0, "recipients": []string{
-		"ada@example.com", "hard-bounce@example.com", "Refused Person <refused@example.org>", "full@example.net",
+		"ada@example.com", "bounce@example.com", "Refused Person <refused@example.org>", "full@example.net",
 		"no address", "two@example.com, three@example.com", "evil@example.com\r\nBcc: all@example.com",
 		"\"quoted one\"@example.com", "jürgen@münchen.example", "x@somewhere.else", "Zoë Ünal <zoe@example.com>",
 		strings.Repeat("a", 250) + "@example.com",
@@ -150,9 +150,10 @@ func TestARefusedOrMalformedAddressIsAFailedRecipient(t *testing.T) {
 		"failed: 550 5.1.1 No such mailbox here",
 		"failed: 550 5.7.1 Delivery refused by the recipient",
 		"failed: 452 4.2.2 Mailbox is full",
-		"failed: not an e-mail address", "failed: not an e-mail address", "failed: not an e-mail address",
+		"failed: not an e-mail address", "failed: not an e-mail address",
+		"failed: not an e-mail address: it has an invisible character, U+000D",
 		"sent", "sent", "sent", "sent",
-		"failed: not an e-mail address: longer than 254 bytes",
+		"failed: not an e-mail address: more than 64 bytes before the @",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("recipients (-want +got):\n%s", diff)
@@ -272,12 +273,11 @@ func TestInventedRecipientsDiffer(t *testing.T) {
 }
 
 func TestANameIsMadeOfTheLocalPart(t *testing.T) {
-	for address, want := range map[string]string{
-		"ada.lovelace@example.com": "Ada Lovelace", "alan+lists@example.com": "Alan",
-		"grace_b-hopper@example.com": "Grace B Hopper", "élan@example.com": "Élan",
+	for local, want := range map[string]string{
+		"ada.lovelace": "Ada Lovelace", "alan+lists": "Alan", "grace_b-hopper": "Grace B Hopper", "élan": "Élan",
 	} {
-		if got := nameFrom(address); got != want {
-			t.Errorf("%s: %q, want %q", address, got, want)
+		if got := nameFrom(local); got != want {
+			t.Errorf("%s: %q, want %q", local, got, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"mime/quotedprintable"
 	"net"
 	netmail "net/mail"
+	"regexp"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -67,16 +69,23 @@ func (s *mailSession) Mail(from string, _ *smtp.MailOptions) error {
 	return nil
 }
 
-// Rcpt refuses some addresses by their local part, so that failures can be tried.
+// refusals are the answers to recipients by the part before the @ (or before a + in it), so that
+// failures can be tried.
+var refusals = map[string]*smtp.SMTPError{
+	"bounce":  {Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "No such mailbox here"},
+	"refused": {Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "Delivery refused by the recipient"},
+	"full":    {Code: 452, EnhancedCode: smtp.EnhancedCode{4, 2, 2}, Message: "Mailbox is full"},
+}
+
+// Rcpt notes the recipient or refuses it.
 func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
-	local, _, _ := strings.Cut(strings.ToLower(to), "@")
-	switch {
-	case strings.Contains(local, "bounce"):
-		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "No such mailbox here"}
-	case strings.Contains(local, "refused"):
-		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "Delivery refused by the recipient"}
-	case strings.Contains(local, "full"):
-		return &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 2, 2}, Message: "Mailbox is full"}
+	local := to
+	if at := strings.LastIndexByte(to, '@'); at >= 0 {
+		local = to[:at]
+	}
+	local, _, _ = strings.Cut(strings.Trim(strings.ToLower(local), `"`), "+")
+	if refusal := refusals[local]; refusal != nil {
+		return refusal
 	}
 	s.to = to
 	return nil
@@ -99,7 +108,14 @@ func (s *mailSession) Logout() error { return nil }
 // checkMessage reads a message and tells what is wrong with it: each header that a mail must have
 // is there once, sender and recipient are those of the envelope, the text is UTF-8.
 func checkMessage(r io.Reader, from, to string) error {
-	message, err := netmail.ReadMessage(r)
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if err := checkLines(text); err != nil {
+		return err
+	}
+	message, err := netmail.ReadMessage(bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -120,16 +136,35 @@ func checkMessage(r io.Reader, from, to string) error {
 	if _, err := message.Header.Date(); err != nil {
 		return err
 	}
+	if id := message.Header.Get("Message-Id"); !messageID.MatchString(id) {
+		return fmt.Errorf("%q is no Message-ID", id)
+	}
 	body := message.Body
 	if message.Header.Get("Content-Transfer-Encoding") == "quoted-printable" {
 		body = quotedprintable.NewReader(body)
 	}
-	text, err := io.ReadAll(body)
+	text, err = io.ReadAll(body)
 	if err != nil {
 		return err
 	}
 	if !utf8.Valid(text) {
 		return errors.New("its text is not UTF-8")
+	}
+	return nil
+}
+
+// messageID is the form of RFC 5322, 3.6.4, without comments and without the old forms.
+var messageID = regexp.MustCompile("^<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+|\\[[!-Z^-~]*\\])>$")
+
+// maxMailLine is the most bytes of a line without its end (RFC 5322, 2.1.1).
+const maxMailLine = 998
+
+// checkLines refuses lines that are too long.
+func checkLines(text []byte) error {
+	for line := range bytes.Lines(text) {
+		if len(bytes.TrimRight(line, "\r\n")) > maxMailLine {
+			return fmt.Errorf("a line has more than %d bytes", maxMailLine)
+		}
 	}
 	return nil
 }
