@@ -113,7 +113,7 @@ func (a *analysis) reasonAgainst(fields [][]byte, why error, first bool) string 
 		return fmt.Sprintf("%d fields where the table has %d columns", n, a.width)
 	case first && a.units && isUnits(&record{fields: trimAll(fields)}):
 		return "units of the columns"
-	case n > 1 && n == len(a.headerRow) && a.repeatsHeader(fields):
+	case n > 1 && n == len(a.headerRow) && len(fields[0]) == len(a.headerRow[0]) && a.repeatsHeader(fields):
 		return "repeats the header"
 	}
 	return ""
@@ -159,13 +159,15 @@ func (a *analysis) row(fields [][]byte) {
 	if len(fields) < a.width {
 		a.short++
 	}
-	for i, c := range a.columns {
-		if i < len(fields) {
-			c.put(fields[i])
-			a.bytes += len(fields[i])
-		} else {
-			c.put(nil)
-		}
+	if len(fields) > a.width {
+		fields = fields[:a.width]
+	}
+	for i, field := range fields {
+		a.columns[i].put(field)
+		a.bytes += len(field)
+	}
+	for _, c := range a.columns[len(fields):] {
+		c.put(nil)
 	}
 	if a.rows >= blockRows || a.bytes >= blockBytes {
 		a.flush()

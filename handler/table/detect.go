@@ -64,12 +64,12 @@ func detect(text []byte, whole bool, o Options) detected {
 func judge(text []byte, whole bool, m marks, skip int, o Options) (*sample, detected) {
 	s := split(text, whole, m, skip)
 	d := detected{marks: m, layout: s.layoutOf(o)}
-	if o.Comment == nil && m.comment != 0 {
-		if s.commentsAreRows(d.width) {
+	if m.comment != 0 {
+		if o.Comment == nil && s.commentsAreRows(d.width) {
 			m.comment = 0
 			s = split(text, whole, m, skip)
 			d = detected{marks: m, layout: s.layoutOf(o)}
-		} else if h, ok := s.hiddenHeader(d.layout); ok {
+		} else if h, ok := s.hiddenHeader(o); ok {
 			d.layout, d.hidden = h, true
 			d.skip = int(s.comments[s.lastAbove()].line) - 1
 		}
@@ -103,26 +103,25 @@ func candidates(text []byte, o Options) (list []marks) {
 	} else if bytes.HasPrefix(text, []byte("#")) || bytes.Contains(text, []byte("\n#")) || bytes.Contains(text, []byte("\r#")) {
 		base.comment = '#'
 	}
-	if o.Escape != nil && *o.Escape != "" && mark(*o.Escape) != base.quote {
+	if o.Escape != nil {
 		base.escape = mark(*o.Escape)
 	}
+	quotes := []byte{base.quote}
 	for _, delimiter := range delimitersIn(text, o) {
-		m := base
-		m.delimiter = delimiter
-		list = append(list, m)
-		if o.Escape == nil && base.quote != 0 && hasEscapes(text, m) {
-			escaped := m
-			escaped.escape = '\\'
-			list = append(list, escaped)
+		if o.Quote == nil {
+			quotes = quotesIn(text, delimiter)
 		}
-		if o.Quote == nil && bytes.IndexByte(text, '"') >= 0 {
-			bare := m
-			bare.quote, bare.escape = 0, 0
-			list = append(list, bare)
-		}
-		if single := m; o.Quote == nil && hasQuotedBy(text, delimiter, '\'') {
-			single.quote = '\''
-			list = append(list, single)
+		for _, quote := range quotes {
+			m := base
+			m.delimiter, m.quote = delimiter, quote
+			if m.quote == 0 || m.escape == m.quote {
+				m.escape = 0
+			}
+			list = append(list, m)
+			if o.Escape == nil && m.quote != 0 && hasEscapes(text, m) {
+				m.escape = '\\'
+				list = append(list, m)
+			}
 		}
 	}
 	if hasLoneCR(text) && bytes.IndexByte(text, '\n') >= 0 {
@@ -145,6 +144,18 @@ func delimitersIn(text []byte, o Options) (list []string) {
 		}
 	}
 	return append(list, "", " ")
+}
+
+// quotesIn lists the quotes that fields may have.
+func quotesIn(text []byte, delimiter string) []byte {
+	quotes := []byte{'"'}
+	if bytes.IndexByte(text, '"') >= 0 {
+		quotes = append(quotes, 0)
+	}
+	if hasQuotedBy(text, delimiter, '\'') {
+		quotes = append(quotes, '\'')
+	}
+	return quotes
 }
 
 func hasEscapes(text []byte, m marks) bool {
@@ -259,9 +270,13 @@ func (s *sample) fieldsOf(line []byte) int {
 
 // hiddenHeader looks whether the last comment above the table names its columns, as
 // #id,name does, which can be if the table has no other header.
-func (s *sample) hiddenHeader(l layout) (layout, bool) {
+func (s *sample) hiddenHeader(o Options) (l layout, ok bool) {
 	last := s.lastAbove()
-	if last < 0 || l.header || l.start > 0 || l.width < 2 {
+	if last < 0 || o.Header != nil && !*o.Header {
+		return l, false
+	}
+	o.Header = nil
+	if l = s.layoutOf(o); l.header || l.start > 0 || l.width < 2 {
 		return l, false
 	}
 	m := s.marks

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"encoding/binary"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -148,12 +149,13 @@ func (g *guess) fix(text []byte) []byte {
 
 // asciiPart is how many bytes at the start are ASCII.
 func asciiPart(b []byte) int {
-	for i, c := range b {
-		if c >= utf8.RuneSelf {
-			return i
-		}
+	const high = 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(b) && binary.LittleEndian.Uint64(b[i:])&high == 0; i += 8 {
 	}
-	return len(b)
+	for ; i < len(b) && b[i] < utf8.RuneSelf; i++ {
+	}
+	return i
 }
 
 // cutRune is how many bytes at the end begin a character and do not end it.

@@ -14,18 +14,10 @@ import (
 // TestKindsOfTables reads small tables of many kinds. What was found stands in short form
 // beside each, checked by hand.
 func TestKindsOfTables(t *testing.T) {
-	names, err := filepath.Glob("testdata/kinds/*.csv")
-	if err != nil || len(names) == 0 {
-		t.Fatal(err, len(names))
-	}
-	for _, name := range names {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".csv"), func(t *testing.T) {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := inShort(analyse(t, string(text), Options{}))
-			golden := strings.TrimSuffix(name, ".csv") + ".golden"
+	for _, kind := range kinds(t) {
+		t.Run(kind.name, func(t *testing.T) {
+			got := inShort(analyse(t, kind.text, Options{}))
+			golden := "testdata/kinds/" + kind.name + ".golden"
 			if *update {
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -40,6 +32,24 @@ func TestKindsOfTables(t *testing.T) {
 			}
 		})
 	}
+}
+
+type kindOfTable struct{ name, text string }
+
+func kinds(t testing.TB) (list []kindOfTable) {
+	t.Helper()
+	names, err := filepath.Glob("testdata/kinds/*.csv")
+	if err != nil || len(names) == 0 {
+		t.Fatal(err, len(names))
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, kindOfTable{strings.TrimSuffix(filepath.Base(name), ".csv"), string(text)})
+	}
+	return list
 }
 
 // inShort is what tells of a report that a table was read right.

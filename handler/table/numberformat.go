@@ -23,7 +23,7 @@ const longestNumber = 64
 
 // parse reads a number in the format.
 func (f numberFormat) parse(b []byte) (parsed, bool) {
-	if f == plainFormat {
+	if f.thousands == "" && f.decimal == '.' {
 		return parseNumber(b)
 	}
 	var space [longestNumber]byte

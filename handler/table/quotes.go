@@ -11,13 +11,18 @@ const (
 	quotesBroken         // the quotes make no sense
 )
 
-// quotedRow reads a row that has quotes or escapes, over several lines if need be. When
-// its quotes are broken it reads the first line of it as one without quotes.
-func (r *reader) quotedRow() error {
+// quotedRow reads a row that has quotes or escapes, over several lines if need be. The
+// first has that many bytes with its end. When its quotes are broken it reads this line as one without
+// quotes.
+func (r *reader) quotedRow(firstLine int) error {
 	for {
 		after, state := r.quotedFields()
 		if state == quotesDone {
-			r.line += r.linesOf(r.buf[r.start:after])
+			if after-r.start <= firstLine {
+				r.line++
+			} else {
+				r.line += r.linesOf(r.buf[r.start:after])
+			}
 			r.start = after
 			return nil
 		}
@@ -109,6 +114,12 @@ func (r *reader) delimitsAt(at int) bool {
 // plainField reads a field without quotes.
 func (r *reader) plainField(from int) (field []byte, at int, state quoting) {
 	text := r.buf[:r.end]
+	if r.escape == 0 && len(r.delimiter) == 1 && !r.lfOnly { // nearly always
+		delimiter := r.delimiter[0]
+		for at = from; at < len(text) && text[at] != delimiter && text[at] != '\n' && text[at] != '\r'; at++ {
+		}
+		return text[from:at], at, quotesDone
+	}
 	copied := len(r.scratch)
 	for at = from; at < len(text) && !r.endsRow(text[at]) && !r.delimitsAt(at); at++ {
 		if r.escape == 0 || text[at] != r.escape {

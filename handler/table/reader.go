@@ -25,7 +25,7 @@ type reader struct {
 	end    int
 	eof    bool
 	hasNUL bool // somewhere in what was read
-	lf, cr place
+	lf     place
 
 	line    int64 // number of the line at start, from 1
 	row     int64 // number of the line where the row last returned starts
@@ -101,7 +101,6 @@ func (r *reader) more() (bool, error) {
 	if r.start > 0 {
 		r.end = copy(r.buf, r.buf[r.start:r.end])
 		r.lf.shift(r.start)
-		r.cr.shift(r.start)
 		r.start = 0
 	}
 	if r.end == len(r.buf) {
@@ -184,7 +183,7 @@ func (r *reader) next() ([][]byte, error) {
 			r.pass(end)
 			continue
 		case r.quote != 0 && bytes.IndexByte(line, r.quote) >= 0 || r.escape != 0 && bytes.IndexByte(line, r.escape) >= 0:
-			if err := r.quotedRow(); err != nil {
+			if err := r.quotedRow(r.afterEnd(end) - r.start); err != nil {
 				return nil, err
 			}
 		case end == r.end && !r.whole:
@@ -203,6 +202,9 @@ func (r *reader) next() ([][]byte, error) {
 
 // isBlank reports whether a line has nothing but blanks.
 func (r *reader) isBlank(line []byte) bool {
+	if len(line) > 0 && line[0] > ' ' {
+		return false
+	}
 	for _, c := range line {
 		if c != ' ' && c != '\r' && (c != '\t' || r.delimiter == "\t") {
 			return false
@@ -224,10 +226,7 @@ func (r *reader) nulIn(fields [][]byte) bool {
 // and false when that is too far away. io.EOF when there is no text left.
 func (r *reader) rowEnd() (end int, found bool, err error) {
 	for {
-		end = r.lf.find(r.buf[:r.end], r.start, '\n')
-		if !r.lfOnly {
-			end = min(end, r.cr.find(r.buf[:r.end], r.start, '\r'))
-		}
+		end = r.firstEnd()
 		// After a CR at the end of the buffer there may come its LF.
 		if end < r.end && (r.buf[end] == '\n' || end+1 < r.end || r.eof) {
 			if r.lfOnly && end > r.start && r.buf[end-1] == '\r' {
@@ -245,6 +244,17 @@ func (r *reader) rowEnd() (end int, found bool, err error) {
 			return 0, false, err
 		}
 	}
+}
+
+// firstEnd returns the place of the first LF or CR, the end of the buffer without one.
+func (r *reader) firstEnd() int {
+	end := r.lf.find(r.buf[:r.end], r.start)
+	if !r.lfOnly {
+		if i := bytes.IndexByte(r.buf[r.start:end], '\r'); i >= 0 {
+			return r.start + i
+		}
+	}
+	return end
 }
 
 // pass moves on to the row after the end of one.
@@ -271,10 +281,7 @@ func (r *reader) endsRow(c byte) bool { return c == '\n' || c == '\r' && !r.lfOn
 // skipLine drops a line that does not fit into the buffer.
 func (r *reader) skipLine() error {
 	for {
-		end := r.lf.find(r.buf[:r.end], r.start, '\n')
-		if !r.lfOnly {
-			end = min(end, r.cr.find(r.buf[:r.end], r.start, '\r'))
-		}
+		end := r.firstEnd()
 		if end < r.end {
 			r.pass(end)
 			return nil
@@ -313,24 +320,23 @@ func (r *reader) split(line []byte) {
 	}
 }
 
-// place remembers where the next of some byte is, so that no text is searched twice.
+// place remembers where the next LF is, so that text without any is not searched again
+// for each of its rows.
 type place struct {
-	at      int  // of the byte, or the end of what was searched
-	found   bool // at is its place
-	started bool
+	at    int  // of the LF, or the end of what was searched
+	found bool // at is its place
 }
 
-// find returns the place of the first c in text from start on, len(text) without one.
-func (p *place) find(text []byte, start int, c byte) int {
-	if p.found && p.at >= start {
-		return p.at
-	}
+// find returns the place of the first LF from start on, the end of the text without one.
+func (p *place) find(text []byte, start int) int {
 	from := start
-	if p.started && !p.found {
-		from = max(start, min(p.at, len(text)))
+	if p.at >= start {
+		if p.found {
+			return p.at
+		}
+		from = min(p.at, len(text))
 	}
-	p.started = true
-	if i := bytes.IndexByte(text[from:], c); i >= 0 {
+	if i := bytes.IndexByte(text[from:], '\n'); i >= 0 {
 		p.at, p.found = from+i, true
 	} else {
 		p.at, p.found = len(text), false
@@ -340,8 +346,6 @@ func (p *place) find(text []byte, start int, c byte) int {
 
 // shift says that the first n bytes were dropped.
 func (p *place) shift(n int) {
-	if p.at < n {
-		*p = place{}
-	}
+	p.found = p.found && p.at >= n
 	p.at = max(p.at-n, 0)
 }

@@ -24,8 +24,7 @@ var defaultNulls = nullSet(DefaultNulls)
 // nulls are the values that stand for "nothing".
 type nulls struct {
 	values  map[string]bool
-	first   [256]bool // bytes that one of them begins with
-	longest int
+	lengths [256]uint64 // for each byte that one begins with, a bit for each length, the last for all from 63 on
 }
 
 func nullSet(values []string) *nulls {
@@ -35,15 +34,14 @@ func nullSet(values []string) *nulls {
 			continue
 		}
 		n.values[v] = true
-		n.first[v[0]] = true
-		n.longest = max(n.longest, len(v))
+		n.lengths[v[0]] |= 1 << min(len(v), 63)
 	}
 	return n
 }
 
 // has reports whether a trimmed value stands for "nothing".
 func (n *nulls) has(b []byte) bool {
-	return len(b) == 0 || n.first[b[0]] && len(b) <= n.longest && n.values[string(b)]
+	return len(b) == 0 || n.lengths[b[0]]&(1<<min(len(b), 63)) != 0 && n.values[string(b)]
 }
 
 // isBoolean reports whether a trimmed value is true, false, yes or no, in any case.
