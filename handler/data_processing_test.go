@@ -2,6 +2,7 @@ package handler
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -53,6 +54,87 @@ func TestDelimiterAndHeaderCanBeGiven(t *testing.T) {
 	result, _, err := process(t, store, `{"file":"`+info.ID+`","delimiter":";","has_header":false}`)
 	if err != nil || !strings.Contains(string(result), `"total_rows":2`) || !strings.Contains(string(result), `"column_2"`) {
 		t.Errorf("%s, %v", result, err)
+	}
+}
+
+// TestATitleAndUSDatesAreReadWithoutOptions has what a spreadsheet in the United States exports.
+func TestATitleAndUSDatesAreReadWithoutOptions(t *testing.T) {
+	store := newStore(t)
+	info := upload(t, store, "sales.csv", "Sales by store\nDate,Store,Amount\n01/31/2024,Boston,10.50\n02/01/2024,Austin,20\n")
+	result, _, err := process(t, store, `{"file":"`+info.ID+`"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fitsResultSchema(t, NewDataProcessing(), result)
+	for _, want := range []string{
+		`"total_rows":2,"processed_rows":2,"short_rows":0,"bad_rows":0`, `"skip_lines":1`, `"date_order":"MDY"`, `"warnings":[]`,
+		`"min":"2024-01-31T00:00:00Z"`, `"sum":30.5`,
+	} {
+		if !strings.Contains(string(result), want) {
+			t.Errorf("no %s in %s", want, result)
+		}
+	}
+}
+
+func TestIntegersKeepTheirDigitsInTheResult(t *testing.T) {
+	store := newStore(t)
+	info := upload(t, store, "ids.csv", "id\n9007199254740993\n9007199254740995\n9223372036854775807\n")
+	result, _, err := process(t, store, `{"file":"`+info.ID+`"}`)
+	for _, want := range []string{
+		`"min":9007199254740993,"max":9223372036854775807,"sum":9241386435364257795,"mean":3080462145121419265`,
+		`"p25":9007199254740994,"median":9007199254740995`, `{"from":9007199254740993,`,
+		`"statistics":{"column":"id","sum":9241386435364257795,"average":3080462145121419265,"min":9007199254740993,"max":9223372036854775807}`,
+	} {
+		if !strings.Contains(string(result), want) {
+			t.Errorf("no %s in %s, %v", want, result, err)
+		}
+	}
+}
+
+func TestACompressedFileIsRead(t *testing.T) {
+	store := newStore(t)
+	var text bytes.Buffer
+	z := gzip.NewWriter(&text)
+	if _, err := io.WriteString(z, "a;b\n1;2\n"); err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	info := upload(t, store, "x.csv.gz", text.String())
+	result, _, err := process(t, store, `{"file":"`+info.ID+`","encoding":"windows-1251"}`)
+	if err != nil || !strings.Contains(string(result), `"compression":"gzip"`) || !strings.Contains(string(result), `"encoding":"windows-1251"`) {
+		t.Errorf("%s, %v", result, err)
+	}
+}
+
+// TestNoRowIsAFailureThatSaysWhatToTry has files that leave nothing to tell of.
+func TestNoRowIsAFailureThatSaysWhatToTry(t *testing.T) {
+	store := newStore(t)
+	for text, want := range map[string]string{
+		"":                      "the file is empty or has blank lines only; upload one with rows",
+		"\n\r\n  \n":            "the file is empty or has blank lines only; upload one with rows",
+		"name,age\n":            "there is only a header; upload a file with rows below it, or give has_header false if its first line is data",
+		"a,b,c\na,b,c\na,b,c\n": "all 2 rows are bad, the first at line 2: repeats the header; give delimiter, quote, skip_lines or has_header",
+	} {
+		info := upload(t, store, "x.csv", text)
+		header := ""
+		if strings.Count(text, "a,b,c") > 1 {
+			header = `,"has_header":true`
+		}
+		_, _, err := process(t, store, `{"file":"`+info.ID+`"`+header+`}`)
+		if err == nil || !IsPermanent(err) || err.Error() != "read x.csv: no row could be processed: "+want {
+			t.Errorf("%q: %v, permanent %v", text, err, IsPermanent(err))
+		}
+	}
+	info := upload(t, store, "x.csv", "a,b\n1,2\n")
+	for parameters, want := range map[string]string{
+		`"skip_lines":9`:                              "nothing is left after 9 lines; give a smaller skip_lines",
+		`"delimiter":",","quote":","`:                 `the options contradict each other: delimiter and quote are both ","; change one`,
+		`"delimiter":"tab","quote":"'","comment":"'"`: `quote and comment are both "'"; change one`,
+		`"decimal":",","thousands":","`:               `decimal and thousands are both ","; change one`,
+	} {
+		_, _, err := process(t, store, `{"file":"`+info.ID+`",`+parameters+`}`)
+		if err == nil || !IsPermanent(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, permanent %v", parameters, err, IsPermanent(err))
+		}
 	}
 }
 

@@ -27,7 +27,9 @@ const WITHOUT_FILES = new Set(["rows", "seed", "image_count"]);
 const OF_OPERATION = { degrees: "rotate", radius: "blur" };
 
 /** Fields that are about a file that is given. */
-const WITH_FILES = new Set(["delimiter", "has_header"]);
+const WITH_FILES = new Set([
+  "delimiter", "quote", "escape", "comment", "skip_lines", "has_header", "encoding", "decimal", "thousands", "nulls", "date_order",
+]);
 
 /**
  * Whether a field says anything, as the form stands.
