@@ -57,7 +57,7 @@ func (DataProcessing) Spec() task.TypeSpec {
 
 // neverReadable are the errors that no further attempt changes.
 var neverReadable = []error{
-	files.ErrNotFound, table.ErrNotText, table.ErrTooWide, table.ErrDamaged, table.ErrBomb, table.ErrUnknownEncoding,
+	files.ErrNotFound, table.ErrNotText, table.ErrNoTable, table.ErrTooWide, table.ErrDamaged, table.ErrBomb, table.ErrUnknownEncoding,
 	errContradiction, errNoRows,
 }
 

@@ -112,7 +112,7 @@ func (a *analysis) reasonAgainst(fields [][]byte, why error, first bool) string 
 	case n > a.width && !areEmpty(fields[a.width:]):
 		return fmt.Sprintf("%d fields where the table has %d columns", n, a.width)
 	case first && a.units && isUnits(&record{fields: trimAll(fields)}):
-		return "units of the columns"
+		return "units, or a line drawn, under the header"
 	case n > 1 && n == len(a.headerRow) && len(fields[0]) == len(a.headerRow[0]) && a.repeatsHeader(fields):
 		return "repeats the header"
 	}

@@ -3,7 +3,7 @@ package table
 import (
 	"bytes"
 	"fmt"
-	"strings"
+	"slices"
 )
 
 // detected is a dialect with all that reading needs.
@@ -282,7 +282,7 @@ func (s *sample) hiddenHeader(o Options) (l layout, ok bool) {
 	m := s.marks
 	m.comment = 0
 	rows := split(s.comments[last].text, true, m, 0).records
-	if len(rows) != 1 || len(rows[0].fields) != l.width || !isHeader(&rows[0], s.records, l.width) {
+	if len(rows) != 1 || len(rows[0].fields) != l.width || rows[0].prose && !s.isProse() || !isHeader(&rows[0], s.records, l.width) {
 		return l, false
 	}
 	l.header = true
@@ -313,21 +313,45 @@ func (d *detected) finish(s *sample, o Options) {
 	}
 	var doubtful []int
 	d.format, doubtful = detectFormat(columns, o)
-	if len(doubtful) > 0 {
-		d.warnings = append(d.warnings, doubtfulNumbers(doubtful, columns))
+	d.warnOfNumbers(s, columns, doubtful)
+}
+
+// warnOfNumbers says which columns are text though they may be of numbers.
+func (d *detected) warnOfNumbers(s *sample, columns [][][]byte, doubtful []int) {
+	var otherwise, mixed []string
+	for _, c := range doubtful {
+		otherwise = append(otherwise, d.labelOf(s, c)+" (such as "+shown(columns[c][0], longestNumber)+")")
+	}
+	for c, values := range columns {
+		if odd, ok := oddValue(d.format, values); ok && !slices.Contains(doubtful, c) {
+			mixed = append(mixed, d.labelOf(s, c)+" (such as "+shown(odd, longestNumber)+")")
+		}
+	}
+	if len(otherwise) > 0 {
+		d.warnings = append(d.warnings, "Values are read as text but may be numbers in another format, in "+list(otherwise)+". Give decimal and thousands to read them as numbers.")
+	}
+	if len(mixed) > 0 {
+		d.warnings = append(d.warnings, "Some values among numbers are not numbers and make their column a string, in "+list(mixed)+". If they mean no value, give nulls.")
 	}
 }
 
-// doubtfulNumbers says which columns may be of numbers in another format.
-func doubtfulNumbers(doubtful []int, columns [][][]byte) string {
-	const most = 5
-	var list []string
-	for _, c := range doubtful[:min(len(doubtful), most)] {
-		list = append(list, fmt.Sprintf("%d (such as %s)", c+1, shown(columns[c][0], longestNumber)))
+// labelOf is the name of a column, or its number.
+func (d *detected) labelOf(s *sample, c int) string {
+	if fields := s.records[d.start].fields; d.header && !d.hidden && !d.shifted && c < len(fields) && len(fields[c]) > 0 {
+		return shown(fields[c], maxName)
 	}
-	if len(doubtful) > most {
-		list = append(list, "…")
+	return fmt.Sprintf("column_%d", c+1)
+}
+
+// oddValue returns the first value that is no number where three quarters are.
+func oddValue(f numberFormat, values [][]byte) (odd []byte, ok bool) {
+	numbers := 0
+	for _, b := range values {
+		if n, read := f.parse(b); read && !n.big || isInfinite(b) {
+			numbers++
+		} else if odd == nil {
+			odd = b
+		}
 	}
-	return "Values may be numbers that are written in another way, in column " + strings.Join(list, ", ") +
-		". They are read as text; give decimal and thousands to read them as numbers."
+	return odd, odd != nil && numbers*4 >= len(values)*3
 }

@@ -35,6 +35,14 @@ func TestTheDialectIsDetected(t *testing.T) {
 		{"name,amount\nname,1\nx,2\ny,three\nz,four\n", ",", 2, false},
 		{"My report\na,b\n1,2\n3,4\n5,6\n7,8\n9,0\n", ",", 2, true},
 		{"a,b,c\n1,2\n1,2\n1,2\n", ",", 3, true},
+		{"a,b,c,d\n1,2\n3,4\n", ",", 4, true},
+		{"2024-01-31 10:00 INFO up\n2024-01-31 10:01 WARN low\n", "", 1, false},
+		{"10.0.0.1:80\n10.0.0.2:443\n", "", 1, false},
+		{"12:30,13:45\n08:00,09:15\n", ",", 2, false},
+		{"start,end\n12:30,13:45\n", ",", 2, true},
+		{"# exported, yesterday\n1,2\n3,4\n", ",", 2, false},
+		{"# Name,Count\nA,1\nB,2\n", ",", 2, true},
+		{"#,name\n1,x\n2,y\n", ",", 2, true},
 	}
 	for _, test := range tests {
 		got := detect([]byte(test.text), true, Options{})

@@ -10,7 +10,7 @@ const (
 	nameOverValues = 1.5  // a name over a column of numbers, times or booleans
 	valueOverSame  = -2   // a value over a column of its kind
 	valueOverText  = -0.5 // a number over text
-	nameAgain      = -1   // the name is one of several values of its column
+	nameAgain      = -1   // the name is one of several values of its column, or has their shape
 	nameOfTexts    = 0.2  // a text over texts, not among them
 	nameOfClasses  = 0.5  // a text over texts that come again and again, not among them
 	nameOverBlank  = 0.1  // over a column without values
@@ -165,12 +165,50 @@ func (c columnSample) voteOfText(name []byte) float64 {
 	switch {
 	case again && len(different) == 1:
 		return 0
-	case again:
+	case again, c.hasShapeOf(name):
 		return nameAgain
 	case len(different)*2 <= c.values && c.values >= 4:
 		return nameOfClasses
 	}
 	return nameOfTexts
+}
+
+// hasShapeOf reports whether the text has digits, and most values have digits, letters and
+// other characters in the same order: 10.0.0.1:80 is no name of 10.0.0.2:443.
+func (c columnSample) hasShapeOf(text []byte) bool {
+	shape, digits := shapeOf(text)
+	if !digits {
+		return false
+	}
+	same := 0
+	for _, value := range c.texts {
+		if other, _ := shapeOf(value); other == shape {
+			same++
+		}
+	}
+	return same*3 >= len(c.texts)*2
+}
+
+// shapeOf writes each run of digits as 9 and of letters as a, for the first twenty runs.
+func shapeOf(text []byte) (shape [20]byte, digits bool) {
+	n, last := 0, byte(0)
+	for _, c := range text {
+		switch {
+		case '0' <= c && c <= '9':
+			c, digits = '9', true
+		case c >= 0x80 || 'a' <= c|0x20 && c|0x20 <= 'z':
+			c = 'a'
+		}
+		if c == last && (c == '9' || c == 'a') {
+			continue
+		}
+		if n == len(shape) {
+			break
+		}
+		shape[n], last = c, c
+		n++
+	}
+	return shape, digits
 }
 
 // isFarFrom reports whether no number of the column is within half and twice of a year.
@@ -185,7 +223,7 @@ func (c columnSample) isFarFrom(year []byte) bool {
 }
 
 // couldBeName reports whether text looks like a name: 1,5 and 12:30 have digits and no
-// letter.
+// letter, --- is a line.
 func couldBeName(b []byte) bool {
 	digits := false
 	for _, c := range b {
@@ -194,7 +232,7 @@ func couldBeName(b []byte) bool {
 		}
 		digits = digits || '0' <= c && c <= '9'
 	}
-	return !digits && len(b) > 0
+	return !digits && 0 < len(b) && len(b) <= 2
 }
 
 // units are what stands under a header and says how its columns are measured.
@@ -210,13 +248,15 @@ var units = func() map[string]bool {
 }()
 
 // isUnits reports whether a row is a line of units: each field empty, a dash, in brackets
-// or a unit, and one at least.
+// or a unit, and one at least; or a line drawn under the header.
 func isUnits(row *record) bool {
 	some := false
 	for _, field := range row.fields {
 		n := len(field)
 		switch {
 		case n == 0 || string(field) == "-":
+		case n > 1 && len(bytes.Trim(field, "-=:+")) == 0:
+			some = true
 		case n > 2 && (field[0] == '[' && field[n-1] == ']' || field[0] == '(' && field[n-1] == ')') && !isNumber(field[1:n-1]),
 			units[string(field)]:
 			some = true

@@ -60,7 +60,7 @@ func (s *sample) layoutsFrom(start int, o Options) (list []layout) {
 			case len(first.fields) < l.width:
 				l.score *= 0.8
 			case s.delimiter == "" && s.hasDelimiter(first.fields[0]):
-				l.score *= 0.6
+				l.score *= 0.5
 			}
 			list = append(list, l)
 		}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -67,10 +68,41 @@ func openSource(r io.Reader, o Options) (*source, error) {
 			return nil, fmt.Errorf("%w: it is %s", ErrNotText, m.what)
 		}
 	}
+	if what := structured(head); what != "" {
+		return nil, fmt.Errorf("%w: it is %s: save it as CSV", ErrNoTable, what)
+	}
 	if len(head) > tarAt && bytes.HasPrefix(head[tarAt:], []byte(tar)) {
 		return nil, fmt.Errorf("%w: it is a tar archive: unpack it first", ErrNotText)
 	}
 	return s, s.decode(b, head, o)
+}
+
+// structured says what a text is that is written by the rules of something else.
+func structured(head []byte) string {
+	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte(bom)), " \t\r\n")
+	line, _, whole := bytes.Cut(head, []byte("\n"))
+	lower := bytes.ToLower(line[:min(len(line), 16)])
+	switch {
+	case bytes.HasPrefix(lower, []byte("<!doctype html")), bytes.HasPrefix(lower, []byte("<html")):
+		return "an HTML page"
+	case bytes.HasPrefix(lower, []byte("<?xml")):
+		return "XML"
+	case len(line) > 0 && line[0] == '{' && (whole || len(head) < headSize) && json.Valid(line):
+		return "JSON"
+	case len(line) > 0 && (line[0] == '{' || line[0] == '[') && isJSONBegin(head[1:]):
+		return "JSON"
+	}
+	return ""
+}
+
+// isJSONBegin reports whether a bracket that this follows opens JSON over several lines.
+func isJSONBegin(after []byte) bool {
+	inner := bytes.TrimLeft(after, " \t\r\n")
+	if len(inner) == 0 {
+		return false
+	}
+	broken := bytes.IndexByte(after[:len(after)-len(inner)], '\n') >= 0
+	return inner[0] == '{' || broken && (inner[0] == '"' || inner[0] == '[')
 }
 
 // peek returns the first bytes of a text.

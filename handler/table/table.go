@@ -31,6 +31,7 @@ const (
 // Errors that say the input can never be read.
 var (
 	ErrNotText         = errors.New("file is not text")
+	ErrNoTable         = errors.New("file is no table")
 	ErrTooWide         = errors.New("table has too many columns")
 	ErrDamaged         = errors.New("gzip file is damaged")
 	ErrBomb            = errors.New("file unpacks to too much")

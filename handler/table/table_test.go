@@ -120,6 +120,26 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 	}
 }
 
+func TestWhatIsWrittenByOtherRulesIsRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"<!DOCTYPE html>\n<html>":        "an HTML page",
+		"\uFEFF\n<HTML lang=en>":         "an HTML page",
+		"<?xml version=\"1.0\"?>\n<a/>":  "XML",
+		"{\"a\":1,\"b\":2}\n{\"a\":3}\n": "JSON",
+		"[\n  {\n":                       "JSON",
+		"[{\"a\":1,":                     "JSON",
+		"{\n  \"a\": [":                  "JSON",
+	} {
+		_, err := Analyse(strings.NewReader(text), Options{})
+		if !errors.Is(err, ErrNoTable) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for _, text := range []string{"[id],name\n1,x\n", "{a},b\n1,2\n", "[1],[2]\n[3],[4]\n", "<a>,b\n1,2\n", "{\n1\n"} {
+		analyse(t, text, Options{})
+	}
+}
+
 func TestTooManyColumnsAreRefused(t *testing.T) {
 	row := strings.Repeat("x,", MaxColumns-1) + "x"
 	analyse(t, row, Options{})
@@ -248,7 +268,7 @@ func FuzzAnalyse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, err := Analyse(bytes.NewReader(text), Options{})
 		if err != nil {
-			if !errors.Is(err, ErrNotText) && !errors.Is(err, ErrTooWide) && !errors.Is(err, ErrDamaged) {
+			if !errors.Is(err, ErrNotText) && !errors.Is(err, ErrNoTable) && !errors.Is(err, ErrTooWide) && !errors.Is(err, ErrDamaged) {
 				t.Fatal(err)
 			}
 			return
