@@ -212,7 +212,7 @@ func (s *sample) trustAbove(above []record, l layout) float64 {
 	}
 	if !l.header {
 		trust *= 0.9
-		if !first.gap && !hasBlank(above[len(above)-1].fields[0]) {
+		if !first.gap && !above[len(above)-1].isTitle() {
 			trust *= 0.5
 		}
 	}
@@ -232,7 +232,8 @@ func (s *sample) trustAbove(above []record, l layout) float64 {
 	return trust
 }
 
-func hasBlank(field []byte) bool { return bytes.ContainsAny(field, " :") }
+// isTitle reports whether a record looks like words above a table.
+func (r *record) isTitle() bool { return len(r.fields) > 0 && bytes.ContainsAny(r.fields[0], " :") }
 
 // isProse reports whether a blank follows most delimiters, as the commas of a sentence.
 func (s *sample) isProse() bool { return s.beforeBlanks*2 > s.delimiters }

@@ -303,7 +303,7 @@ func (r *reader) split(line []byte) {
 	case r.delimiter == "":
 		r.fields = append(r.fields, line)
 	case r.blanksDelimit():
-		r.fields = append(r.fields, bytes.Fields(line)...)
+		r.fields = append(r.fields, bytes.FieldsFunc(line, func(c rune) bool { return c == ' ' })...)
 	case len(r.delimiter) == 1:
 		fields, from, delimiter := r.fields, 0, r.delimiter[0]
 		for i, c := range line {

@@ -238,6 +238,19 @@ func TestSumsOfNumbersAreCompensated(t *testing.T) {
 	}
 }
 
+func TestRowsThatCannotBeReadMayComeFirst(t *testing.T) {
+	good := strings.Repeat("1,2\n", 100)
+	for _, text := range []string{"\x00\n" + good, "\x00\n\na,b\n" + good, "a b,c\n\x00\n\nx,y\n" + good} {
+		r := analyse(t, text, Options{})
+		if r.ProcessedRows < 100 || r.Columns[0].Max != int64(1) && r.Columns[0].Type != "string" || r.ProcessedRows+r.BadRows != r.TotalRows {
+			t.Errorf("%.10q: %+v", text, r)
+		}
+	}
+	analyse(t, "\f\n\v 1\n\u00a0\n", Options{})
+	blank := " "
+	analyse(t, "\f\n\v 1\n\u00a0\n\"\t\" \n", Options{Delimiter: &blank})
+}
+
 func TestALineThatIsTooLongIsABadRow(t *testing.T) {
 	long, comma := strings.Repeat("x", MaxRow+1), ","
 	for _, line := range []string{long + ",2", `1,"` + long + `"`, `1,"` + strings.Repeat("x\n", MaxRow/2)} {
