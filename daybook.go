@@ -397,7 +397,7 @@ func (d *Daybook) connect() error {
 		d.api, d.wireErr = api.New(api.Options{
 			Log: d.log, Views: d.views, Payloads: d.payloads, Scheduler: d.scheduler,
 			Types: d.registry, Files: d.files, Page: ui.Files(),
-			MaxFile: d.o.MaxFile, MaxStreams: d.o.MaxStreams, AnyHost: d.o.AnyHost,
+			MaxFile: d.o.MaxFile, MaxStreams: d.o.maxStreams(), AnyHost: d.o.AnyHost,
 			PublicURL: d.o.PublicURL, Hosts: d.o.Hosts, BasePath: d.o.BasePath, CORSOrigins: d.o.CORSOrigins,
 			Version: Version, Logger: d.o.Logger,
 		})

@@ -25,7 +25,12 @@ type process struct {
 
 // startServer starts the server without waiting until it is ready.
 func startServer(dir string, env []string, args ...string) (*process, error) {
-	p := &process{cmd: exec.Command("daybook", append([]string{"serve"}, args...)...), stdout: make(chan string, 1), done: make(chan struct{})}
+	return startCommand(exec.Command("daybook", append([]string{"serve"}, args...)...), dir, env)
+}
+
+// startCommand starts a server by a command that ends up as one.
+func startCommand(cmd *exec.Cmd, dir string, env []string) (*process, error) {
+	p := &process{cmd: cmd, stdout: make(chan string, 1), done: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = dir, env, &p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

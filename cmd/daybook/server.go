@@ -22,6 +22,8 @@ const (
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
 	shutdownTimeout   = 5 * time.Second
+
+	fewFiles = 1024 // below it the server says how many connections it keeps
 )
 
 type serverOptions struct {
@@ -52,16 +54,23 @@ func openServer(ctx context.Context, o serverOptions) (*server, error) {
 		}
 		return nil, errors.Join(err, d.Close())
 	}
+	files := daybook.OpenFiles()
+	gate := newGate(listener, daybook.Connections(files, o.Daybook.Concurrency), o.Logger)
+	if files < fewFiles {
+		o.Logger.Warn("few files may be open: few connections are kept; raise the limit of open files (ulimit -n)",
+			"open_files", files, "connections", gate.most)
+	}
 	return &server{
 		logger:   o.Logger,
 		daybook:  d,
-		listener: listener,
+		listener: gate,
 		http: &http.Server{
 			Handler:           d.Handler(),
 			ReadHeaderTimeout: readHeaderTimeout,
 			ReadTimeout:       readTimeout,
 			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,
+			ConnState:         gate.State,
 			ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 		},
 	}, nil
