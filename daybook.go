@@ -430,11 +430,11 @@ type runner struct {
 func (r runner) Knows(taskType string) bool { return r.registry.Knows(taskType) }
 
 func (r runner) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome, error) {
-	result, fileIDs, err := r.registry.Run(ctx, a.Task.Type, handler.Call{
+	result, err := r.registry.Run(ctx, a.Task.Type, handler.Call{
 		TaskID: a.Task.Name(), TaskType: a.Task.Type,
 		Attempt: a.Task.Attempt, MaxAttempts: a.Task.MaxAttempts, LastAttempt: a.Task.AttemptsLeft() <= 0,
 		Tags: a.Task.Tags, IdempotencyKey: a.Task.IdempotencyKey,
-		Parameters: a.Parameters, Files: r.files, Report: a.Report,
+		Parameters: a.Parameters, Files: r.files, FileNames: a.FileNames, Report: a.Report,
 	})
-	return scheduler.Outcome{Result: result, Files: fileIDs}, err
+	return scheduler.Outcome{Result: result.JSON, Files: result.Files, Outcome: result.Outcome, Partial: result.Partial}, err
 }

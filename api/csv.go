@@ -12,7 +12,8 @@ import (
 
 var csvColumns = []string{"id", "task_type", "status", "created_at", "started_at", "completed_at", "progress",
 	"progress_message", "parameters", "result_data", "error_message", "queue", "priority", "run_at", "attempt",
-	"max_attempts", "timeout_seconds", "tags", "idempotency_key", "worker", "version", "last_seq", "ready_at", "attempts_before_retry", "progress_reports", "damaged"}
+	"max_attempts", "timeout_seconds", "tags", "idempotency_key", "worker", "version", "last_seq", "ready_at", "attempts_before_retry",
+	"progress_reports", "subject", "outcome", "partial", "damaged"}
 
 // writeCSV writes the tasks as RFC 4180, with a header. Summaries lack two columns.
 func (a *API) writeCSV(ctx context.Context, out *long, as shape, tasks []task.Task) error {
@@ -45,6 +46,10 @@ func (a *API) writeCSV(ctx context.Context, out *long, as shape, tasks []task.Ta
 
 func csvRecord(r *row) []string {
 	t := r.task
+	var notes task.Notes
+	if t.Notes != nil {
+		notes = *t.Notes
+	}
 	return []string{
 		t.Name(), harmless(t.Type), t.Status.String(), csvMoment(t.CreatedAt), csvMoment(t.StartedAt), csvMoment(t.CompletedAt),
 		string(appendHundredths(nil, t.Progress)), csvText(r.message), harmless(string(r.parameters)), harmless(string(r.result)),
@@ -52,6 +57,7 @@ func csvRecord(r *row) []string {
 		strconv.Itoa(t.MaxAttempts), csvSpan(t.Timeout), harmless(strings.Join(t.Tags, ",")), harmless(t.IdempotencyKey),
 		harmless(t.Worker), itoa(t.Version), itoa(t.LastSeq),
 		csvMoment(t.ReadyAt), strconv.Itoa(t.AttemptBase), itoa(t.Reports),
+		harmless(notes.Subject), harmless(notes.Outcome), strconv.FormatBool(notes.Partial),
 		strings.Join(r.damaged.names(), ","),
 	}
 }

@@ -29,7 +29,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// kit is the types of the tests, and what runs them. ECHO gives its parameters back, FAIL
+// kit is the types of the tests, and what runs them. ECHO gives its parameters back, and says
+// "outcome" of them as what came of it, FAIL
 // fails for good, HOLD reports half and waits until it is let go or called off.
 type kit struct {
 	mu   sync.Mutex
@@ -89,7 +90,16 @@ func (k *kit) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome, 
 			return scheduler.Outcome{}, context.Cause(ctx)
 		}
 	}
-	return scheduler.Outcome{Result: a.Parameters}, nil
+	out := scheduler.Outcome{Result: a.Parameters}
+	for m, _ := membersOf(a.Parameters); ; {
+		key, value, ok := m.next()
+		if !ok {
+			return out, nil
+		}
+		if string(key) == "outcome" {
+			out.Outcome, out.Partial = unquote(value), true
+		}
+	}
 }
 
 type permanentError struct{ error }

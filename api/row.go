@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
 	"slices"
@@ -26,6 +27,7 @@ type row struct {
 	message    []byte // a JSON string
 	failure    []byte // a JSON string
 	cut        bool   // the result is there but too large for a list
+	fileNames  map[string]string
 	damaged    damage // which of these the log has but cannot give: they are nil
 }
 
@@ -228,6 +230,7 @@ func appendRow(dst []byte, r *row, as shape) []byte {
 	dst = appendMoment(dst, t.RunAt)
 	dst = append(dst, `,"waiting_for":`...)
 	dst = appendWaiting(dst, r.waiting)
+	dst = appendNotes(dst, r, as)
 	dst = append(dst, `,"attempt":`...)
 	dst = strconv.AppendInt(dst, int64(t.Attempt), 10)
 	dst = append(dst, `,"max_attempts":`...)
@@ -249,6 +252,26 @@ func appendRow(dst []byte, r *row, as shape) []byte {
 	dst = append(dst, `,"last_seq":`...)
 	dst = strconv.AppendInt(dst, t.LastSeq, 10)
 	return append(dst, '}')
+}
+
+// appendNotes appends what the task works on and what came of it, in words.
+func appendNotes(dst []byte, r *row, as shape) []byte {
+	notes := r.task.Notes
+	if notes == nil {
+		return append(dst, `,"subject":null,"outcome":null,"partial":false`...)
+	}
+	dst = append(dst, `,"subject":`...)
+	dst = appendOptional(dst, notes.Subject)
+	dst = append(dst, `,"outcome":`...)
+	dst = appendOptional(dst, notes.Outcome)
+	dst = append(dst, `,"partial":`...)
+	dst = strconv.AppendBool(dst, notes.Partial)
+	if as == whole && len(r.fileNames) > 0 {
+		names, _ := json.Marshal(r.fileNames) // strings always marshal
+		dst = append(dst, `,"file_names":`...)
+		dst = append(dst, names...)
+	}
+	return dst
 }
 
 func appendID(dst []byte, id ulid.ULID) []byte {

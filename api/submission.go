@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,6 +21,8 @@ type submission struct {
 	now  task.Micros // what delay_seconds counts from
 	into *task.Submit
 	bad  []task.FieldError
+
+	fileNames map[string]string // what the client calls its files, by id
 }
 
 // parse reads a canonical body. headerKey is the Idempotency-Key of the request, "" = none.
@@ -60,7 +63,7 @@ func (s *submission) parse(body []byte, headerKey string) []task.FieldError {
 func knownField(key []byte) bool {
 	switch string(key) {
 	case "task_type", "parameters", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "backoff",
-		"timeout_seconds", "tags", "idempotency_key":
+		"timeout_seconds", "tags", "file_names", "idempotency_key":
 		return true
 	}
 	return false
@@ -96,6 +99,8 @@ func (s *submission) field(key, value []byte, delayed bool, headerKey string) {
 		t.Backoff = s.backoff(value)
 	case "timeout_seconds":
 		t.Timeout = s.seconds("/timeout_seconds", value, 0.001, task.MaxTimeout.Duration().Seconds())
+	case "file_names":
+		s.fileNames = s.names(value)
 	case "tags":
 		t.Tags = s.texts("/tags", value)
 	case "idempotency_key":
@@ -149,15 +154,57 @@ func (s *submission) parameters(value []byte) {
 	}
 	s.bad = append(s.bad, parameterErrors(bad)...)
 	t.Parameters, t.Files = prepared, fileIDs
-	for _, id := range fileIDs {
-		if _, err := s.api.Files.Stat(id); err != nil {
-			at, _ := pointerTo(value, id)
+	s.files(value)
+}
+
+// nameRoom is how many bytes of names the event of a submit holds.
+const nameRoom = 128 << 10
+
+// files checks that the files are there, and notes what they are called: what the client says,
+// or else the name of the latest upload.
+func (s *submission) files(parameters []byte) {
+	t := s.into
+	room := nameRoom
+	for _, id := range t.Files {
+		info, err := s.api.Files.Stat(id)
+		if err != nil {
+			at, _ := pointerTo(parameters, id)
 			detail := "there is no file with that id; upload it first with POST /api/files"
 			if errors.Is(err, files.ErrDamaged) {
 				detail = "the file is damaged; upload it again with POST /api/files"
 			}
 			s.wrong("/parameters"+at, detail)
 		}
+		name := info.Name
+		if given := s.fileNames[id]; given != "" {
+			name = files.CleanName(given)
+		}
+		if room -= len(name); room < 0 {
+			name = ""
+		}
+		t.FileNames = append(t.FileNames, name)
+	}
+	for id := range s.fileNames {
+		if !slices.Contains(t.Files, id) {
+			s.wrong("/file_names/"+escapePointer(id), "is no file that the parameters name")
+		}
+	}
+}
+
+// names reads an object of strings.
+func (s *submission) names(value []byte) map[string]string {
+	m, ok := membersOf(value)
+	if !ok {
+		s.wrong("/file_names", "must be an object: a name for each id of a file")
+		return nil
+	}
+	names := map[string]string{}
+	for {
+		key, value, more := m.next()
+		if !more {
+			return names
+		}
+		names[string(key)] = s.text("/file_names/"+escapePointer(string(key)), value)
 	}
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 
 	"daybook/task"
@@ -80,6 +81,9 @@ func (a *API) sendTask(p *reply, r *http.Request, t *task.Task, seq int64) error
 	if err := p.takeAnswer(2 * (len(one.parameters) + len(one.result))); err != nil {
 		return err
 	}
+	if one.fileNames, err = a.fileNames(r.Context(), t); err != nil {
+		return err
+	}
 	p.shows(seq)
 	buffer := borrow()
 	defer giveBack(buffer)
@@ -112,4 +116,20 @@ func (a *API) commandID(p *reply, r *http.Request) (ulid.ULID, error) {
 		return ulid.ULID{}, err
 	}
 	return idOf(p)
+}
+
+// fileNames is what the task's files are called, by id, as its first event says.
+func (a *API) fileNames(ctx context.Context, t *task.Task) (map[string]string, error) {
+	if t.Subject() == "" {
+		return nil, nil
+	}
+	events, err := a.Log.Events(ctx, []int64{t.SubmitSeq})
+	if err != nil {
+		return nil, err
+	}
+	var d task.Data
+	if err := new(task.Decoder).Decode(&d, task.EventSubmitted, events[0].V, events[0].Data); err != nil {
+		return nil, err
+	}
+	return d.NamesOfFiles(), nil
 }

@@ -79,7 +79,7 @@ func TestAFileComesBackAsItWasPutAlsoAfterReopening(t *testing.T) {
 	}
 }
 
-func TestTheSameBytesAreKeptOnceUnderTheirFirstName(t *testing.T) {
+func TestTheSameBytesAreKeptOnceUnderTheirLatestName(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	put(t, s, "a.csv", "text/csv", "hello")
@@ -88,7 +88,7 @@ func TestTheSameBytesAreKeptOnceUnderTheirFirstName(t *testing.T) {
 		t.Errorf("second Put: %+v", second)
 	}
 	kept, err := s.Stat(helloID)
-	if err != nil || kept.Name != "a.csv" {
+	if err != nil || kept.Name != "b.txt" || kept.ContentType != "text/csv" {
 		t.Errorf("Stat: %+v, %v", kept, err)
 	}
 	if got := names(t, dir); len(got) != 2 {

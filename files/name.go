@@ -15,9 +15,9 @@ const (
 	sniffLength = 512 // bytes that http.DetectContentType looks at
 )
 
-// cleanName makes a name safe to show and to offer: the last element of a path of any
+// CleanName makes a name safe to show and to offer: the last element of a path of any
 // system, valid UTF-8, printable, at most 255 bytes, never empty, "." or "..".
-func cleanName(name string) string {
+func CleanName(name string) string {
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	name = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {

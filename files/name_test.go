@@ -26,8 +26,8 @@ func TestNamesAreMadeSafe(t *testing.T) {
 		".hidden":                ".hidden",
 	}
 	for name, want := range tests {
-		if got := cleanName(name); got != want {
-			t.Errorf("cleanName(%q) = %q; want %q", name, got, want)
+		if got := CleanName(name); got != want {
+			t.Errorf("CleanName(%q) = %q; want %q", name, got, want)
 		}
 	}
 }

@@ -19,10 +19,10 @@ import (
 // Errors: ErrTooLarge, ErrFull, that of r or ctx; nothing is left behind.
 //
 // When the store has the same bytes already, they take the place of what it has, which may
-// be damaged, and it keeps what it first knew of them; the Info then has the name given here
-// and the content type known before.
+// be damaged. It keeps the content type that it knew of them before; their name is the one
+// given here from now on.
 func (s *Store) Put(ctx context.Context, name, contentType string, r io.Reader, limit int64) (Info, error) {
-	info, err := s.put(ctx, cleanName(name), contentType, r, limit)
+	info, err := s.put(ctx, CleanName(name), contentType, r, limit)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		err = fmt.Errorf("%w: %w", ErrFull, err)
 	}
@@ -48,7 +48,7 @@ func (s *Store) put(ctx context.Context, name, contentType string, r io.Reader, 
 
 	d := description{Info: info, Blocks: sum.blocks.sums(sum.size)}
 	if known, err := s.describe(id); err == nil {
-		d.Name, d.ContentType = known.Name, known.ContentType
+		d.ContentType = known.ContentType
 		info.ContentType = known.ContentType
 	}
 	return info, s.keep(upload, told, d)

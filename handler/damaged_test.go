@@ -39,7 +39,7 @@ func TestATaskWithADamagedFileFailsForGood(t *testing.T) {
 		if err != nil || fields != nil {
 			t.Fatal(fields, err)
 		}
-		_, _, err = r.Run(t.Context(), name, Call{Parameters: prepared, Files: store, Report: func(float64, string) {}})
+		_, err = r.Run(t.Context(), name, Call{Parameters: prepared, Files: store, Report: func(float64, string) {}})
 		var permanent interface{ Permanent() bool }
 		if !errors.Is(err, files.ErrDamaged) || !errors.As(err, &permanent) || !permanent.Permanent() || !strings.Contains(err.Error(), "upload it again") {
 			t.Errorf("%s: %v", name, err)

@@ -44,6 +44,11 @@ type dataResult struct {
 	RowsPerSecond float64 `json:"rows_per_second"`
 }
 
+// Outcome says how many rows were read, and how many could not be.
+func (r dataResult) Outcome() (string, bool) {
+	return counted(r.ProcessedRows, number(r.ProcessedRows, "row", "rows"), r.BadRows, "bad")
+}
+
 // Spec describes the type.
 func (DataProcessing) Spec() task.TypeSpec {
 	return task.TypeSpec{
@@ -74,7 +79,7 @@ func (DataProcessing) Run(ctx context.Context, call Call) (any, error) {
 		run = analyseFile
 	}
 	pace := newPace(ctx, time.Duration(p.ProcessingTime*float64(time.Second)), call.Report)
-	report, err := run(ctx, call.Files, p, pace)
+	report, err := run(ctx, &call, p, pace)
 	if err == nil {
 		err = pace.to(1, report.TotalRows)
 	}
@@ -96,12 +101,12 @@ func (DataProcessing) Run(ctx context.Context, call Call) (any, error) {
 // chunks is how many reads a small file is cut into, so that its progress moves.
 const chunks = 100
 
-func analyseFile(_ context.Context, store *files.Store, p dataParameters, pace *pace) (*table.Report, error) {
+func analyseFile(_ context.Context, call *Call, p dataParameters, pace *pace) (*table.Report, error) {
 	o, err := p.tableOptions()
 	if err != nil {
 		return nil, err
 	}
-	f, info, err := store.Open(p.File)
+	f, info, err := call.open(p.File)
 	if err != nil {
 		return nil, fmt.Errorf("open the file to read: %w", err)
 	}
@@ -140,7 +145,7 @@ func anyRow(r *table.Report) error {
 }
 
 // analyseMade lets a second goroutine write the table while this one reads it.
-func analyseMade(_ context.Context, _ *files.Store, p dataParameters, pace *pace) (*table.Report, error) {
+func analyseMade(_ context.Context, _ *Call, p dataParameters, pace *pace) (*table.Report, error) {
 	read, write := io.Pipe()
 	written := make(chan struct{})
 	go func() {

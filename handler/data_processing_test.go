@@ -337,7 +337,8 @@ func process(t *testing.T, store *files.Store, parameters string) ([]byte, []str
 	if err != nil || fields != nil {
 		t.Fatal(fields, err)
 	}
-	return r.Run(t.Context(), "DATA_PROCESSING", Call{Parameters: prepared, Files: store, Report: func(float64, string) {}})
+	out, err := r.Run(t.Context(), "DATA_PROCESSING", Call{Parameters: prepared, Files: store, Report: func(float64, string) {}})
+	return out.JSON, out.Files, err
 }
 
 func fitsResultSchema(t *testing.T, h Handler, result []byte) {

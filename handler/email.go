@@ -64,6 +64,11 @@ type emailResult struct {
 	Recipients   []recipientResult `json:"recipients"`
 }
 
+// Outcome says how many were sent, and how many could not be.
+func (r emailResult) Outcome() (string, bool) {
+	return counted(int64(r.SentEmails), "sent", int64(r.FailedEmails), "failed")
+}
+
 type recipientResult struct {
 	Email     string  `json:"email"`
 	Status    string  `json:"status"` // "sent" or "failed"

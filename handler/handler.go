@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 
 	"daybook/files"
 	"daybook/task"
@@ -18,7 +19,9 @@ type Handler interface {
 	// Spec describes the type. It is asked for once, at registration.
 	Spec() task.TypeSpec
 	// Run runs one attempt. The result is marshalled to JSON: at most 16 MiB, nested at most
-	// 32 deep. What cannot be JSON fails the task for good. An error made with Permanent
+	// 32 deep. A method Outcome() (text string, partial bool) of it says in a few words what
+	// came of the task ("3 sent, 4 failed"), and whether that is not all that was asked for.
+	// What cannot be JSON fails the task for good. An error made with Permanent
 	// is not retried.
 	//
 	// ctx ends on cancel, timeout or stop, and context.Cause(ctx) is then ErrCancelled,
@@ -52,9 +55,19 @@ type Call struct {
 	IdempotencyKey string          // "" = none
 	Parameters     json.RawMessage // valid by the type's schema, defaults included
 	Files          *files.Store
+	FileNames      map[string]string // what the task's files are called, by id; those not known are left out
 	// Report says how far the attempt is, 0 … 100, and a short message ("" = none). It
 	// may be called as often as one likes.
 	Report func(percent float64, message string)
+}
+
+// open opens a file, under the name that it has in this task.
+func (c *Call) open(id string) (io.ReadSeekCloser, files.Info, error) {
+	f, info, err := c.Files.Open(id)
+	if name := c.FileNames[id]; name != "" && err == nil {
+		info.Name = name
+	}
+	return f, info, err
 }
 
 // RunFunc is the method Run of a Handler.

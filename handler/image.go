@@ -72,6 +72,12 @@ type imageResult struct {
 	Images          []imageEntry `json:"images"`
 }
 
+// Outcome says how many pictures were made, and how many could not be.
+func (r imageResult) Outcome() (string, bool) {
+	n := int64(r.ProcessedImages)
+	return counted(n, number(n, "picture", "pictures"), int64(r.TotalImages)-n, "failed")
+}
+
 // imageEntry is what became of one picture. What is not known is null.
 type imageEntry struct {
 	Filename             string   `json:"filename"`
@@ -258,7 +264,7 @@ func (w *imageWork) open(i int) (file io.ReadSeekCloser, name string, size int64
 		return nopCloser{bytes.NewReader(b.Bytes())}, d.name, int64(b.Len()), nil
 	}
 	id := w.params.Files[i]
-	file, info, err := w.call.Files.Open(id)
+	file, info, err := w.call.open(id)
 	if errors.Is(err, files.ErrNotFound) {
 		return nil, id, 0, badPicture{files.ErrNotFound}
 	}

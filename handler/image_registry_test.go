@@ -17,8 +17,8 @@ func TestTheRegistryFindsTheFilesOfPictures(t *testing.T) {
 	if err != nil || len(fields) > 0 || len(in) != 2 || in[0] != id {
 		t.Fatalf("prepare: %v %v %v", in, fields, err)
 	}
-	_, out, err := registry.Run(t.Context(), "IMAGE_PROCESSING", Call{Parameters: prepared, Files: s.files, Report: func(float64, string) {}})
-	if err != nil || len(out) != 1 {
+	out, err := registry.Run(t.Context(), "IMAGE_PROCESSING", Call{Parameters: prepared, Files: s.files, Report: func(float64, string) {}})
+	if err != nil || len(out.Files) != 1 {
 		t.Errorf("run: %v %v", out, err)
 	}
 	for _, bad := range []string{`{"operation":"paint"}`, `{"target_size":"0x5"}`, `{"degrees":45}`, `{"quality":101}`, `{"image_count":0}`, `{"files":[]}`, `{"colour":1}`} {

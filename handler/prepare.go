@@ -55,7 +55,7 @@ func (t *registered) check(parameters []byte) ([]byte, []string, []task.FieldErr
 	}
 	prepared := t.appendDefaults(parameters, func(i int) bool {
 		_, given := object[t.defaults[i].name]
-		return !given
+		return !given && object[t.defaults[i].unless] == nil
 	})
 	return prepared, t.parameterFiles.collect(nil, value), nil
 }

@@ -42,9 +42,10 @@ type registered struct {
 
 // member is one key of an object with its value, as JSON text.
 type member struct {
-	name  string
-	key   []byte // quoted, with its colon
-	value []byte
+	name   string
+	key    []byte // quoted, with its colon
+	value  []byte
+	unless string // of a default: a parameter that makes it meaningless; "" = none
 }
 
 func register(h Handler) (*registered, error) {
@@ -177,7 +178,8 @@ func (t *registered) readDefaults(document map[string]any) error {
 	if err != nil {
 		return fmt.Errorf("read its defaults: %w", err)
 	}
-	for _, d := range t.defaults {
+	for i, d := range t.defaults {
+		t.defaults[i].unless = unlessOf(document, d.name)
 		property := t.schema.Properties[d.name]
 		if property == nil {
 			return fmt.Errorf("read its defaults: %q is not in the schema", d.name)
@@ -191,6 +193,17 @@ func (t *registered) readDefaults(document map[string]any) error {
 		}
 	}
 	return nil
+}
+
+// unlessKeyword of a property names another one: where that is given, the default of the
+// first says nothing and is not filled in.
+const unlessKeyword = "x-default-unless"
+
+func unlessOf(document map[string]any, name string) string {
+	properties, _ := document["properties"].(map[string]any)
+	property, _ := properties[name].(map[string]any)
+	unless, _ := property[unlessKeyword].(string)
+	return unless
 }
 
 func schemaDefaults(document map[string]any) json.RawMessage {
@@ -223,7 +236,7 @@ func membersOf(object []byte) (list []member, err error) {
 		}
 		name := key.(string)
 		quoted, _ := json.Marshal(name)
-		list = append(list, member{name, append(quoted, ':'), value})
+		list = append(list, member{name: name, key: append(quoted, ':'), value: value})
 	}
 	return list, nil
 }

@@ -111,21 +111,22 @@ func (r *Registry) Prepare(name string, parameters []byte) (prepared []byte, fil
 	return prepared, fileIDs, fields, nil
 }
 
-// Run runs one attempt of the type and returns its result as JSON and the ids of the files
+// Run runs one attempt of the type and returns its result as JSON; the ids of the files
 // the result names: what its method Files() []string says, or else the values whose
-// result schema says "format":"daybook-file". What cannot be made JSON is a permanent error;
-// a result that is JSON text already comes back as it is, to be checked. ErrUnknownType.
-func (r *Registry) Run(ctx context.Context, name string, call Call) (result []byte, fileIDs []string, err error) {
+// result schema says "format":"daybook-file"; and what its method Outcome() says, if it has
+// one. What cannot be made JSON is a permanent error; a result that is JSON text already
+// comes back as it is, to be checked. ErrUnknownType.
+func (r *Registry) Run(ctx context.Context, name string, call Call) (Result, error) {
 	t := (*r.types.Load())[name]
 	if t == nil {
-		return nil, nil, ErrUnknownType
+		return Result{}, ErrUnknownType
 	}
 	if err := t.checkFiles(ctx, call); err != nil {
-		return nil, nil, err
+		return Result{}, err
 	}
 	value, err := t.run(ctx, call)
 	if err != nil {
-		return nil, nil, err
+		return Result{}, err
 	}
 	return t.encode(value)
 }

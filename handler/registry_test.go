@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"daybook/handler/table"
 	"daybook/task"
 
 	"github.com/google/go-cmp/cmp"
@@ -183,7 +184,7 @@ func TestTheRegistryKnowsAndListsItsTypes(t *testing.T) {
 	if _, _, _, err := r.Prepare("C", []byte("{}")); !errors.Is(err, ErrUnknownType) {
 		t.Errorf("Prepare: %v", err)
 	}
-	if _, _, err := r.Run(context.Background(), "C", Call{}); !errors.Is(err, ErrUnknownType) {
+	if _, err := r.Run(context.Background(), "C", Call{}); !errors.Is(err, ErrUnknownType) {
 		t.Errorf("Run: %v", err)
 	}
 	if _, _, fields, _ := r.Prepare("A", []byte(`{"x":1}`)); len(fields) != 1 {
@@ -226,15 +227,15 @@ func TestResultsBecomeJSONWithTheirFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			result, ids, err := r.Run(context.Background(), "A", Call{})
+			got, err := r.Run(context.Background(), "A", Call{})
 			if test.wantErr != "" {
 				if err == nil || !strings.Contains(err.Error(), test.wantErr) || IsPermanent(err) != test.permanent {
 					t.Errorf("error %v, permanent %v", err, IsPermanent(err))
 				}
 				return
 			}
-			if err != nil || string(result) != test.want || cmp.Diff(test.ids, ids) != "" {
-				t.Errorf("Run = %.100s, %v, %v; want %.100s, %v", result, ids, err, test.want, test.ids)
+			if err != nil || string(got.JSON) != test.want || cmp.Diff(test.ids, got.Files) != "" {
+				t.Errorf("Run = %.100s, %v, %v; want %.100s, %v", got.JSON, got.Files, err, test.want, test.ids)
 			}
 		})
 	}
@@ -367,5 +368,55 @@ func BenchmarkPrepare(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestResultsSayWhatCameOfTheTask(t *testing.T) {
+	tests := map[string]struct {
+		result any
+		text   string
+		all    bool
+	}{
+		"all sent":      {emailResult{SentEmails: 7}, "7 sent", true},
+		"some sent":     {emailResult{SentEmails: 3, FailedEmails: 4}, "3 sent, 4 failed", false},
+		"all pictures":  {imageResult{TotalImages: 1, ProcessedImages: 1}, "1 picture", true},
+		"some pictures": {imageResult{TotalImages: 3, ProcessedImages: 2}, "2 pictures, 1 failed", false},
+		"all rows":      {dataResult{Report: table.Report{ProcessedRows: 1000}}, "1000 rows", true},
+		"some rows":     {dataResult{Report: table.Report{ProcessedRows: 1, BadRows: 2}}, "1 row, 2 bad", false},
+		"does not say":  {map[string]any{"a": 1}, "", true},
+		"gives nothing": {nil, "", true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r, err := NewRegistry(fixed{task.TypeSpec{Name: "A"}, test.result, nil})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := r.Run(t.Context(), "A", Call{})
+			if err != nil || got.Outcome != test.text || got.Partial == test.all {
+				t.Errorf("%q, partial %v, %v", got.Outcome, got.Partial, err)
+			}
+		})
+	}
+}
+
+func TestAFileMakesTheDefaultsOfMadeInputMeaningless(t *testing.T) {
+	r := builtins(t)
+	for name, test := range map[string]struct{ with, without string }{
+		"DATA_PROCESSING":  {`{"file":"` + idA + `"}`, `{}`},
+		"IMAGE_PROCESSING": {`{"files":["` + idA + `"]}`, `{}`},
+	} {
+		for parameters, made := range map[string]bool{test.with: false, test.without: true} {
+			prepared, _, fields, err := r.Prepare(name, []byte(parameters))
+			if err != nil || fields != nil {
+				t.Fatal(fields, err)
+			}
+			if got := strings.Contains(string(prepared), `"seed":`); got != made {
+				t.Errorf("%s %s becomes %s", name, parameters, prepared)
+			}
+		}
+	}
+	if prepared, _, _, _ := r.Prepare("DATA_PROCESSING", []byte(`{"file":"`+idA+`","seed":7}`)); !strings.Contains(string(prepared), `"seed":7`) {
+		t.Errorf("what was given is gone: %s", prepared)
 	}
 }

@@ -6,27 +6,54 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"daybook/files"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
+// Result is what an attempt gave.
+type Result struct {
+	JSON    []byte   // nil = nothing
+	Files   []string // ids of the files it names
+	Outcome string   // in a few words, for people; "" = the result does not say
+	Partial bool     // not all of what was asked for came about
+}
+
 // encode turns what a handler returned into JSON and lists the files it names. Whether the
 // log can take that, the scheduler checks.
-func (t *registered) encode(value any) (result []byte, fileIDs []string, err error) {
+func (t *registered) encode(value any) (r Result, err error) {
 	if value == nil {
-		return nil, nil, nil
+		return Result{}, nil
 	}
-	result, err = resultJSON(value)
-	if err != nil {
-		return nil, nil, Permanent(fmt.Errorf("the result is not valid JSON: %w", err))
+	if r.JSON, err = resultJSON(value); err != nil {
+		return Result{}, Permanent(fmt.Errorf("the result is not valid JSON: %w", err))
 	}
-	fileIDs, err = t.filesOf(value, result)
-	if err != nil {
-		return nil, nil, Permanent(err)
+	if r.Files, err = t.filesOf(value, r.JSON); err != nil {
+		return Result{}, Permanent(err)
 	}
-	return result, fileIDs, nil
+	if says, ok := value.(interface{ Outcome() (string, bool) }); ok {
+		r.Outcome, r.Partial = says.Outcome()
+	}
+	return r, nil
+}
+
+// counted says how much came about, and how much did not: "3 sent, 4 failed".
+func counted(good int64, done string, bad int64, not string) (string, bool) {
+	text := strconv.FormatInt(good, 10) + " " + done
+	if bad == 0 {
+		return text, false
+	}
+	return text + ", " + strconv.FormatInt(bad, 10) + " " + not, true
+}
+
+// number is a word in the number that goes with n.
+func number(n int64, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 func resultJSON(value any) ([]byte, error) {

@@ -72,8 +72,8 @@ func TestSleepOfNothingAllocatesNothing(t *testing.T) {
 	}
 	call := Call{Parameters: prepared}
 	n := testing.AllocsPerRun(100, func() {
-		if result, _, err := r.Run(t.Context(), "SLEEP", call); result != nil || err != nil {
-			t.Errorf("Run = %s, %v", result, err)
+		if result, err := r.Run(t.Context(), "SLEEP", call); result.JSON != nil || err != nil {
+			t.Errorf("Run = %s, %v", result.JSON, err)
 		}
 	})
 	if n != 0 {

@@ -116,11 +116,31 @@ func (a *attempt) call() (outcome Outcome, err error) {
 			return Outcome{}, fmt.Errorf("read the parameters: %w", err)
 		}
 	}
-	outcome, err = a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: parameters, Report: a.report})
+	names, err := a.fileNames()
+	if err != nil {
+		return Outcome{}, err
+	}
+	outcome, err = a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: parameters, FileNames: names, Report: a.report})
 	if err != nil {
 		return Outcome{}, err
 	}
 	return checked(outcome)
+}
+
+// fileNames is what the task's files are called, as its first event says.
+func (a *attempt) fileNames() (map[string]string, error) {
+	if a.task.Subject() == "" {
+		return nil, nil
+	}
+	events, err := a.s.o.Log.Events(a.ctx, []int64{a.task.SubmitSeq})
+	if err != nil {
+		return nil, fmt.Errorf("read the names of its files: %w", err)
+	}
+	var d task.Data
+	if err := new(task.Decoder).Decode(&d, task.EventSubmitted, events[0].V, events[0].Data); err != nil {
+		return nil, fmt.Errorf("read the names of its files: %w", err)
+	}
+	return d.NamesOfFiles(), nil
 }
 
 // finish reports the end. None of the handler's code runs any more.

@@ -65,7 +65,8 @@ func (a *attempt) explain() {
 	e := &a.ending
 	cause := context.Cause(a.ctx)
 	if e.returned && e.err == nil {
-		e.success = task.Succeed{Fence: a.fence, Result: e.outcome.Result, Files: e.outcome.Files}
+		e.success = task.Succeed{Fence: a.fence, Result: e.outcome.Result, Files: e.outcome.Files,
+			Outcome: e.outcome.Outcome, Partial: e.outcome.Partial}
 		e.command = &e.success
 		return
 	}

@@ -43,6 +43,7 @@ var (
 type Attempt struct {
 	Task       task.Task // as it was when the attempt started
 	Parameters json.RawMessage
+	FileNames  map[string]string // what its files are called, by id; those not known are left out
 	// Report tells how far the attempt is: 0 … 100 and a message ("" = none). It may be
 	// called as often as one likes, by any goroutine, until Run returns.
 	Report func(percent float64, message string)
@@ -52,6 +53,9 @@ type Attempt struct {
 type Outcome struct {
 	Result []byte   // one JSON value, at most 16 MiB; nil = none
 	Files  []string // ids of the files the result names
+
+	Outcome string // what came of it, in a few words; "" = none
+	Partial bool   // not all of it came about
 }
 
 // Runner runs attempts. An error that has a method Permanent() bool which returns true

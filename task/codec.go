@@ -47,6 +47,9 @@ const (
 	fSuspicion
 	fDeaths
 	fTrusted
+	fFileNames
+	fOutcome
+	fPartial
 
 	fieldCount
 )
@@ -79,6 +82,9 @@ var fieldNames = [fieldCount]string{
 	fSuspicion:       "suspicion",
 	fDeaths:          "deaths",
 	fTrusted:         "trusted",
+	fFileNames:       "file_names",
+	fOutcome:         "outcome",
+	fPartial:         "partial",
 }
 
 // keys holds `"name":` for each field, made once.
@@ -92,10 +98,10 @@ var keys = func() (k [fieldCount]string) {
 // fieldsOf is the shape of each type's data, in the order of writing.
 var fieldsOf = [typeCount][]field{
 	EventSubmitted: {fTaskType, fQueue, fPriority, fRunAt, fMaxAttempts, fBackoffKind, fBackoffBase, fBackoffMax,
-		fBackoffNoJitter, fTimeout, fTags, fIdempotencyKey, fRequestHash, fFiles, fClock},
+		fBackoffNoJitter, fTimeout, fTags, fIdempotencyKey, fRequestHash, fFiles, fClock, fFileNames},
 	EventStarted:           {fAttempt, fBoot, fWorker, fLeaseSeconds, fTokenHash},
 	EventProgressed:        {fFence, fProgress, fTrusted},
-	EventSucceeded:         {fFence, fFiles},
+	EventSucceeded:         {fFence, fFiles, fOutcome, fPartial},
 	EventAttemptFailed:     {fFence, fAttempt, fCode, fRetryAt},
 	EventFailed:            {fFence, fAttempt, fCode},
 	EventCancelRequested:   {},
@@ -113,11 +119,12 @@ var fieldsOf = [typeCount][]field{
 // of fieldsOf. A field that is added is optional: at zero it must mean what the version
 // before meant, so that an old event needs no other upcast.
 var addedFields = [typeCount][]int{
-	EventSubmitted:    {1}, // v 2: clock
-	EventRetried:      {2}, // v 2: run_at, clock
-	EventSnoozed:      {1}, // v 2: clock
-	EventProgressed:   {1}, // v 2: trusted
-	EventLeaseExpired: {2}, // v 2: suspicion, deaths
+	EventSubmitted:    {1, 1}, // v 2: clock; v 3: file_names
+	EventSucceeded:    {2},    // v 2: outcome, partial
+	EventRetried:      {2},    // v 2: run_at, clock
+	EventSnoozed:      {1},    // v 2: clock
+	EventProgressed:   {1},    // v 2: trusted
+	EventLeaseExpired: {2},    // v 2: suspicion, deaths
 }
 
 // fieldsIn is the shape of schema version v of a type, nil if there is no such version.
@@ -192,6 +199,12 @@ func (d *Data) at(f field) any {
 		return &d.RetryAt
 	case fCode:
 		return &d.Code
+	case fFileNames:
+		return &d.FileNames
+	case fOutcome:
+		return &d.Outcome
+	case fPartial:
+		return &d.Partial
 	case fClock:
 		return &d.Clock
 	case fSuspicion:

@@ -20,7 +20,7 @@ func fullData() Data {
 		TaskType: "DATA_PROCESSING", Queue: "mail", Priority: -100, RunAt: 1_795_521_600_000_000, MaxAttempts: 1000,
 		Backoff: Backoff{Kind: Linear, Base: 2 * Second, Max: 600 * Second, NoJitter: true}, Timeout: 90 * Second,
 		Tags: []string{"plain", "Grüße 🎈", "\u2028 <&> \\ \" \x7f"}, IdempotencyKey: "key/é", RequestHash: [32]byte{1, 0xAB},
-		Files: []string{"f1", "f2"}, Attempt: 3, Boot: ulid.ULID{0, 1, 2}, Worker: "crane-7", LeaseSeconds: 30,
+		Files: []string{"f1", "f2"}, FileNames: []string{"a.csv", "", "\"ü\" <b>"}, Outcome: "3 sent,\u2028 4 failed", Partial: true, Attempt: 3, Boot: ulid.ULID{0, 1, 2}, Worker: "crane-7", LeaseSeconds: 30,
 		TokenHash: [32]byte{31: 9}, Fence: math.MaxInt64, Progress: 10_000, RetryAt: math.MinInt64, Code: CodeWorkerDied,
 		Clock: 1_795_521_600_000_001, Suspicion: 7, Deaths: 2, Trusted: true,
 	}

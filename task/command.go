@@ -25,6 +25,7 @@ type Submit struct {
 	RequestHash    [32]byte  // of the canonical request; needed with a key
 	SpellingHash   [32]byte  // of the request as it was spelled, which earlier versions wrote as its hash
 	Files          []string  // ids of files that Parameters name
+	FileNames      []string  // what these are called, in their order; "" = not known
 	Parameters     []byte    // canonical JSON object with defaults in it
 }
 
@@ -50,6 +51,9 @@ type Succeed struct {
 	Fence  int64
 	Result []byte // one JSON value; nil = none
 	Files  []string
+
+	Outcome string // what came of it, in a few words; "" = none. Longer than 200 bytes, it is cut
+	Partial bool   // not all of it came about
 }
 
 // Fail ends the attempt with an error. Unless Code is CodePermanent another attempt

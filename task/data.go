@@ -17,6 +17,7 @@ type Data struct {
 	IdempotencyKey string
 	RequestHash    [32]byte // SHA-256 of the canonical request, before defaults; set with a key
 	Files          []string // ids of the files the parameters (or the result) name
+	FileNames      []string // what these were called when they were uploaded for this task; "" = not known
 
 	// task.started
 	Attempt      int       // attempts that cost something, this one included, from 1
@@ -32,6 +33,8 @@ type Data struct {
 	Trusted  bool   // task.progressed: a suspect has run alone for long enough
 	RetryAt  Micros // task.attempt_failed
 	Code     Code   // task.attempt_failed, task.failed
+	Outcome  string // task.succeeded: what came of it, in a few words; "" = the handler did not say
+	Partial  bool   // task.succeeded: not all of it came about
 
 	// The wall clock of a task.submitted, task.snoozed or task.retried when it stood behind
 	// the event's time, because it was set back; 0 = it did not. See Now.
@@ -40,4 +43,16 @@ type Data struct {
 	// task.lease_expired of a local attempt, one of them: its process died
 	Suspicion int // while it ran beside others: the new Task.Suspicion; the attempt does not count
 	Deaths    int // while nothing else ran: the new Task.Deaths
+}
+
+// NamesOfFiles is what the files of a task.submitted are called, by id; those not known are
+// left out.
+func (d *Data) NamesOfFiles() map[string]string {
+	names := make(map[string]string, len(d.FileNames))
+	for i, name := range d.FileNames {
+		if name != "" && i < len(d.Files) {
+			names[d.Files[i]] = name
+		}
+	}
+	return names
 }

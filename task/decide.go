@@ -108,7 +108,7 @@ func (d *decision) submit(c Submit) error {
 	d.add(EventSubmitted, Data{
 		TaskType: c.Type, Queue: c.Queue, Priority: c.Priority, RunAt: c.RunAt,
 		MaxAttempts: c.MaxAttempts, Backoff: *c.Backoff, Timeout: c.Timeout, Tags: c.Tags,
-		IdempotencyKey: c.IdempotencyKey, RequestHash: c.RequestHash, Files: c.Files,
+		IdempotencyKey: c.IdempotencyKey, RequestHash: c.RequestHash, Files: c.Files, FileNames: c.FileNames,
 		Clock: d.clock(),
 	}, c.Parameters)
 	return nil
@@ -164,7 +164,7 @@ func (d *decision) succeed(c Succeed) error {
 	if err := d.holds(c.Fence); err != nil {
 		return err
 	}
-	d.add(EventSucceeded, Data{Fence: c.Fence, Files: c.Files}, c.Result)
+	d.add(EventSucceeded, Data{Fence: c.Fence, Files: c.Files, Outcome: cut(c.Outcome, maxOutcome), Partial: c.Partial}, c.Result)
 	return nil
 }
 
@@ -327,6 +327,18 @@ func CutText(text string, most int) string {
 	if len(text) > 4*most { // what is cut off anyway need not be looked at
 		text = text[:4*most]
 	}
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= most {
+		return text
+	}
+	for !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most] + "…"
+}
+
+// cut makes text valid UTF-8 and cuts it to so many bytes.
+func cut(text string, most int) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= most {
 		return text

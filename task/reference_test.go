@@ -31,6 +31,7 @@ type (
 		RequestHash    refHash  `json:"request_hash,omitzero"`
 		Files          []string `json:"files,omitempty"`
 		Clock          Micros   `json:"clock,omitzero"`
+		FileNames      []string `json:"file_names,omitempty"`
 	}
 	refStarted struct {
 		Attempt      int     `json:"attempt,omitzero"`
@@ -45,8 +46,10 @@ type (
 		Trusted  bool  `json:"trusted,omitzero"`
 	}
 	refSucceeded struct {
-		Fence int64    `json:"fence,omitzero"`
-		Files []string `json:"files,omitempty"`
+		Fence   int64    `json:"fence,omitzero"`
+		Files   []string `json:"files,omitempty"`
+		Outcome string   `json:"outcome,omitzero"`
+		Partial bool     `json:"partial,omitzero"`
 	}
 	refAttemptFailed struct {
 		Fence   int64   `json:"fence,omitzero"`
@@ -81,7 +84,7 @@ type (
 func (r *refSubmitted) data() Data {
 	return Data{TaskType: r.TaskType, Queue: r.Queue, Priority: r.Priority, RunAt: r.RunAt, MaxAttempts: r.MaxAttempts,
 		Backoff: Backoff{Kind: BackoffKind(r.Kind), Base: r.Base, Max: r.Max, NoJitter: r.NoJitter}, Timeout: r.Timeout,
-		Tags: r.Tags, IdempotencyKey: r.IdempotencyKey, RequestHash: r.RequestHash, Files: r.Files, Clock: r.Clock}
+		Tags: r.Tags, IdempotencyKey: r.IdempotencyKey, RequestHash: r.RequestHash, Files: r.Files, FileNames: r.FileNames, Clock: r.Clock}
 }
 
 func (r *refStarted) data() Data {
@@ -96,7 +99,9 @@ func (r *refFailed) data() Data { return Data{Fence: r.Fence, Attempt: r.Attempt
 func (r *refProgressed) data() Data {
 	return Data{Fence: r.Fence, Progress: r.Progress, Trusted: r.Trusted}
 }
-func (r *refSucceeded) data() Data { return Data{Fence: r.Fence, Files: r.Files} }
+func (r *refSucceeded) data() Data {
+	return Data{Fence: r.Fence, Files: r.Files, Outcome: r.Outcome, Partial: r.Partial}
+}
 func (r *refLost) data() Data {
 	return Data{Fence: r.Fence, Attempt: r.Attempt, Suspicion: r.Suspicion, Deaths: r.Deaths}
 }

@@ -3,6 +3,7 @@ package task
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -54,6 +55,7 @@ type Task struct {
 
 	IdempotencyKey string
 	RequestHash    [32]byte
+	Notes          *Notes // nil = none; shared between copies, never changed in place
 
 	Version   int64 // number of the task's own events
 	LastSeq   int64 // log position of the latest
@@ -62,6 +64,39 @@ type Task struct {
 	MessageSeq int64 // payload {"message":…}; 0 = none
 	ResultSeq  int64 // payload is the result; 0 = none
 	ErrorSeq   int64 // payload {"error":…}; 0 = none
+}
+
+// Notes are short texts about a task, for people. Most tasks have none while they wait.
+type Notes struct {
+	Subject string // what it works on: the names of its files; "" = nothing that has a name
+	Outcome string // what came of it; "" = it has not succeeded, or the handler did not say
+	Partial bool   // it has succeeded, and not all of it came about
+}
+
+// Subject is what the task works on, "" where that has no name.
+func (t *Task) Subject() string {
+	if t.Notes == nil {
+		return ""
+	}
+	return t.Notes.Subject
+}
+
+// note gives the task other notes.
+func (t *Task) note(n Notes) {
+	if t.Notes = nil; n != (Notes{}) {
+		t.Notes = &n
+	}
+}
+
+// subjectOf says which files a task works on: the first by name, the others by number.
+func subjectOf(names []string) string {
+	if len(names) == 0 || names[0] == "" {
+		return ""
+	}
+	if len(names) == 1 {
+		return names[0]
+	}
+	return names[0] + " and " + strconv.Itoa(len(names)-1) + " more"
 }
 
 // Name is the task's id as clients see it.
@@ -176,6 +211,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		t.MaxAttempts, t.Backoff, t.Timeout = d.MaxAttempts, d.Backoff, d.Timeout
 		t.IdempotencyKey, t.RequestHash = d.IdempotencyKey, d.RequestHash
 		t.SubmitSeq = e.Seq
+		t.note(Notes{Subject: subjectOf(d.FileNames)})
 	},
 	EventStarted: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.StartedAt, t.Timed, t.Retrying = e.At, false, false
@@ -192,6 +228,9 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	},
 	EventSucceeded: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.Progress, t.Code, t.ErrorSeq = 10_000, CodeNone, 0
+		if d.Outcome != "" || d.Partial {
+			t.note(Notes{Subject: t.Subject(), Outcome: d.Outcome, Partial: d.Partial})
+		}
 		if e.HasPayload {
 			t.ResultSeq = e.Seq
 		}

@@ -26,6 +26,7 @@ const (
 	maxMoment         = Micros(253402300799_999_999) // the end of the year 9999
 	DefaultQueue      = "default"
 	maxErrorTextBytes = 16 << 10
+	maxOutcome        = 200 // bytes
 )
 
 // ValidName tells whether s can name a type or a queue: 1 to 64 of A-Z a-z 0-9 . _ -

@@ -25,6 +25,7 @@ const (
 	bitEvents
 	bitBoot
 	bitRequestHash
+	bitNotes
 )
 
 // The numbers of a body in their order.
@@ -220,6 +221,9 @@ func maskOfTexts(r *Row) (mask uint64) {
 	if t.RequestHash != ([32]byte{}) {
 		mask |= 1 << bitRequestHash
 	}
+	if t.Notes != nil {
+		mask |= 1 << bitNotes
+	}
 	return mask
 }
 
@@ -245,6 +249,10 @@ func appendTexts(dst []byte, r *Row, mask uint64) []byte {
 	}
 	if mask&(1<<bitRequestHash) != 0 {
 		dst = append(dst, t.RequestHash[:]...)
+	}
+	if mask&(1<<bitNotes) != 0 {
+		dst = appendText(appendText(dst, t.Notes.Subject), t.Notes.Outcome)
+		dst = append(dst, byte(bitIf(t.Notes.Partial, 1)))
 	}
 	return dst
 }
@@ -274,7 +282,7 @@ func decodeBody(r *Row, seq int64, id, body []byte, groups []Group) error {
 	r.Task.SubmitSeq = seq
 	copy(r.Task.ID[:], id)
 	in.texts(r, mask)
-	if !in.ok || len(in.rest) != 0 || mask>>(bitRequestHash+1) != 0 || n[nGroup] != int64(r.Group) {
+	if !in.ok || len(in.rest) != 0 || mask>>(bitNotes+1) != 0 || n[nGroup] != int64(r.Group) {
 		return damaged("the body of a task cannot be read")
 	}
 	if groups == nil {
@@ -314,6 +322,10 @@ func (in *input) texts(r *Row, mask uint64) {
 	}
 	if mask&(1<<bitRequestHash) != 0 {
 		copy(t.RequestHash[:], in.take(uint64(len(t.RequestHash))))
+	}
+	if mask&(1<<bitNotes) != 0 {
+		t.Notes = &task.Notes{Subject: string(in.text()), Outcome: string(in.text())}
+		t.Notes.Partial = in.byte() == 1
 	}
 }
 

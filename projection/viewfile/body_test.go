@@ -39,6 +39,9 @@ func drawFields(t *rapid.T, v reflect.Value, name string) {
 		for i := range n {
 			drawFields(t, v.Index(i), name)
 		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		drawFields(t, v.Elem(), name)
 	case reflect.Struct:
 		for i := range v.NumField() {
 			drawFields(t, v.Field(i), name+"."+v.Type().Field(i).Name)

@@ -17,7 +17,7 @@ var schema string
 
 const (
 	applicationID = 0x44425657 // "DBVW"
-	format        = 3          // user_version; 3: each page has a checksum
+	format        = 4          // user_version; 3: each page has a checksum, 4: notes
 	pageSize      = 8192
 
 	readers     = 4
