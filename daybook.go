@@ -285,13 +285,6 @@ func (d *Daybook) Run(ctx context.Context) error {
 	defer beside.Wait()
 	besides, end := context.WithCancel(context.Background())
 	defer end()
-	beside.Go(func() {
-		select {
-		case <-d.views.Failed():
-			stop()
-		case <-besides.Done():
-		}
-	})
 	beside.Go(func() { d.checkLog(besides) })
 	beside.Go(func() { d.watchFiles(besides) })
 	err = d.scheduler.Run(ctx)
@@ -300,7 +293,7 @@ func (d *Daybook) Run(ctx context.Context) error {
 		d.o.Logger.Error("queue has stopped; what it has can be read until the server is stopped", "error", err)
 		<-ctx.Done()
 	}
-	return errors.Join(err, d.views.Err())
+	return err
 }
 
 // beginRun notes that Run runs, and how Close ends it.

@@ -49,6 +49,12 @@ func (a *API) ready(p *reply, _ *http.Request) error {
 		body += "damaged payloads: " + strconv.Itoa(n) + ", the first at event " + itoa(first) +
 			". Their tasks say which; the rest works. To have them back, restore the data folder from a backup.\n"
 	}
+	switch a.Views.Health().State {
+	case "rebuilding":
+		body += "views: made again from the log, because their file could not be used. Until then lists of ended tasks and idempotency keys get 503.\n"
+	case "memory":
+		body += "views: in memory, because their file cannot be written. See the server's log; it is tried again every half minute.\n"
+	}
 	return p.send(typeText, []byte(body))
 }
 

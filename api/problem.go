@@ -89,6 +89,7 @@ var answers = []struct {
 	{eventlog.ErrMoved, problem{Status: 503, Kind: "data-moved", Detail: movedDetail + " Nothing happened."}},
 	{scheduler.ErrReadOnly, problem{Status: 503, Kind: "log-damaged", Detail: "The log is damaged, so nothing more is written. Nothing happened. Reading goes on; the server's log says what was found and what to do."}},
 	{eventlog.ErrDamaged, problem{Status: 500, Kind: "log-damaged", Detail: "What was asked for is damaged in the log. The rest can be read; GET /api/log/verify says where the log is damaged. Restore the data folder from a backup."}},
+	{projection.ErrRebuilding, problem{Status: 503, Kind: "views-rebuilding", RetryAfter: 5, Detail: "The views are being made again from the log, because their file could not be used. Nothing happened; try again when that is done. What does not need the file works."}},
 	{eventlog.ErrUnknown, problem{Status: 503, Kind: "outcome-unknown", RetryAfter: 5, Detail: "The disk gave no clear answer: it happened, or it did not. Look before you try again, or try again with the same idempotency key."}},
 	{eventlog.ErrClosed, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Try again when it is back."}},
 	{context.Canceled, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The request ended before its answer. A command that was sent stands."}},

@@ -128,7 +128,7 @@ func (a *API) appendHead(b []byte) []byte {
 	return append(b, '}')
 }
 
-// appendState appends how the scheduler is: {"running","slots","draining","full","damaged","damaged_payloads","failed","commands","clock"}.
+// appendState appends how the scheduler is: {"running","slots","draining","full","damaged","damaged_payloads","views","failed","commands","clock"}.
 func (a *API) appendState(b []byte) []byte {
 	s := a.Scheduler.State()
 	b = append(b, `{"running":`...)
@@ -144,7 +144,9 @@ func (a *API) appendState(b []byte) []byte {
 	b = append(b, `,"damaged_payloads":`...)
 	damaged, _ := a.Payloads.Damaged()
 	b = strconv.AppendInt(b, int64(damaged), 10)
-	b = append(b, `,"failed":`...)
+	b = append(b, `,"views":"`...)
+	b = append(b, a.Views.Health().State...)
+	b = append(b, `","failed":`...)
 	b = strconv.AppendBool(b, s.Failed)
 	b = append(b, `,"commands":`...)
 	b = strconv.AppendInt(b, int64(s.Commands), 10)

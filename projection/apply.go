@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"errors"
 	"fmt"
 
 	"daybook/eventlog"
@@ -32,6 +33,9 @@ func (v *Views) Apply(events []*eventlog.Event) error {
 // Any other error means the fold and the decider disagree, and the views must not be
 // used any more.
 func (v *Views) ApplyChanges(changes []Change) error {
+	for v.mender != nil && len(changes) > 0 && changes[0].Event.Seq <= v.Seq() {
+		changes = changes[1:] // views that were made again have them already
+	}
 	for i, c := range changes {
 		if want := v.Seq() + int64(i) + 1; c.Event.Seq != want {
 			return fmt.Errorf("apply event %d: %w: want %d", c.Event.Seq, ErrGap, want)
@@ -41,6 +45,9 @@ func (v *Views) ApplyChanges(changes []Change) error {
 		return nil
 	}
 	back, err := v.bring(changes)
+	if errors.Is(err, ErrRebuilding) && v.mender != nil && v.await(mostWait) {
+		return v.adopt(changes[len(changes)-1].Event.Seq)
+	}
 	if err != nil {
 		return err
 	}
@@ -48,7 +55,7 @@ func (v *Views) ApplyChanges(changes []Change) error {
 		return err
 	}
 	v.moved.Raise()
-	return v.keeper.pace()
+	return v.keepUp()
 }
 
 // bring fetches the tasks that have left memory and that the changes lead back, before

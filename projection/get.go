@@ -29,10 +29,11 @@ func (v *Views) look(ctx context.Context, id ulid.ULID, inMemory func(*record), 
 		if ok {
 			return t, seq, nil
 		}
-		if v.keeper == nil {
+		k := v.kept()
+		if k == nil {
 			return task.Task{}, seq, ErrNotFound
 		}
-		row, err := v.keeper.byID(ctx, id)
+		row, err := k.byID(ctx, id)
 		if err == nil {
 			inFile(&row)
 			return row.Task, seq, nil

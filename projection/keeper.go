@@ -62,6 +62,7 @@ type keeper struct {
 	failed  chan struct{} // closed when err is set
 	failing sync.Once
 	err     error
+	left    atomic.Bool // the files of a keeper that has failed are closed
 }
 
 func newKeeper(v *Views, log eventlog.Log, file *viewfile.File, text *textindex.Index, logger *slog.Logger) *keeper {
@@ -98,8 +99,17 @@ func (k *keeper) fail(err error) {
 	k.failing.Do(func() {
 		k.err = err
 		close(k.failed)
-		k.logger.Error("the view file cannot be used any more", "error", err)
+		k.logger.Error("the view file cannot be used any more: the views are made again from the log", "error", err)
 	})
+}
+
+func (k *keeper) hasFailed() bool {
+	select {
+	case <-k.failed:
+		return true
+	default:
+		return false
+	}
 }
 
 // lag is how many events the file is behind.
@@ -154,16 +164,22 @@ func (k *keeper) close() error {
 	return errors.Join(append(errs, k.file.Close())...)
 }
 
-// reading lends fn a reader of the file, which fn fixes.
+// reading lends fn a reader of the file, which fn fixes. What fn read counts if there is no
+// error. Errors: ErrRebuilding, those of fn, ctx's.
 func (k *keeper) reading(ctx context.Context, fn func(*viewfile.Reader) error) error {
-	r, err := k.file.Take(ctx)
-	if err != nil {
-		return err
+	if k.hasFailed() {
+		return ErrRebuilding
 	}
-	defer r.Close()
-	err = fn(r)
-	if errors.Is(err, viewfile.ErrUnusable) {
+	r, err := k.file.Take(ctx)
+	if err == nil {
+		err = fn(r)
+		r.Close()
+	}
+	if unusable(err) {
 		k.fail(err)
+	}
+	if k.hasFailed() { // then other views may be in the place of these
+		return ErrRebuilding
 	}
 	return err
 }

@@ -63,7 +63,8 @@ func (v *Views) List(ctx context.Context, q Query) (Page, error) {
 	if q.Limit < 1 || q.Limit > MaxLimit {
 		return Page{}, ErrLimit
 	}
-	if v.keeper == nil {
+	k := v.kept()
+	if k == nil || !mayHaveEnded(q.Statuses) && k.hasFailed() {
 		l, err := v.scanAll(ctx, q, nil, false)
 		if err != nil {
 			return Page{}, err
@@ -71,11 +72,16 @@ func (v *Views) List(ctx context.Context, q Query) (Page, error) {
 		return l.finish(), nil
 	}
 	var page Page
-	err := v.keeper.reading(ctx, func(r *viewfile.Reader) (err error) {
+	err := k.reading(ctx, func(r *viewfile.Reader) (err error) {
 		page, err = v.listBoth(ctx, q, r)
 		return err
 	})
 	return page, err
+}
+
+// mayHaveEnded tells whether tasks with one of the statuses may have left memory.
+func mayHaveEnded(statuses []task.Status) bool {
+	return len(statuses) == 0 || slices.ContainsFunc(statuses, task.Status.Ended)
 }
 
 // listBoth lists what is in memory and what is in the file, in one order.

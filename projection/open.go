@@ -59,36 +59,69 @@ func Open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
 		return nil, fmt.Errorf("open the views: %w", err)
 	}
 	v, err := open(ctx, log, o)
-	if errors.Is(err, viewfile.ErrUnusable) || errors.Is(err, textindex.ErrUnusable) {
+	if unusable(err) {
 		o.Logger.Warn("the view file cannot be used and is made again from the log", "reason", err)
 		if err := look(ctx, log, 0); err != nil {
 			return nil, fmt.Errorf("open the views: %w", err)
 		}
-		if err := errors.Join(viewfile.Remove(filepath.Join(o.Dir, fileName)), textindex.Remove(filepath.Join(o.Dir, textName))); err != nil {
-			return nil, fmt.Errorf("remove the view file: %w", err)
+		if err = removeFiles(o.Dir); err == nil {
+			v, err = open(ctx, log, o)
+		} else {
+			err = &filesError{err}
 		}
-		v, err = open(ctx, log, o)
+	}
+	var noFiles *filesError
+	if errors.As(err, &noFiles) && ctx.Err() == nil && log.Head().Seq <= mostInMemory {
+		return openInMemory(ctx, log, o, noFiles)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the views: %w", err)
 	}
+	startMender(v, log, o)
 	return v, nil
+}
+
+// openInMemory folds the whole log into memory until there can be a file.
+func openInMemory(ctx context.Context, log eventlog.Log, o Options, why error) (*Views, error) {
+	o.Logger.Error("the view file cannot be made: the views stay in memory until it can", "error", why, "retry", lastTry)
+	v, err := Rebuild(ctx, log, o.Progress)
+	if err != nil {
+		return nil, fmt.Errorf("open the views: %w", err)
+	}
+	startMender(v, log, o)
+	v.mender.since.Store(v.Seq())
+	v.mender.health.Store(&Health{"memory", why.Error()})
+	return v, nil
+}
+
+// filesError is that there can be no view file.
+type filesError struct{ err error }
+
+func (e *filesError) Error() string { return e.err.Error() }
+func (e *filesError) Unwrap() error { return e.err }
+
+// unusable tells whether a file of the views is to be made again.
+func unusable(err error) bool {
+	return errors.Is(err, viewfile.ErrUnusable) || errors.Is(err, textindex.ErrUnusable)
 }
 
 // open opens the files, loads what they have and replays the rest.
 func open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
 	file, err := viewfile.Open(filepath.Join(o.Dir, fileName), log.ID())
 	if err != nil {
-		return nil, err
+		return nil, &filesError{err}
 	}
 	text, err := textindex.Open(filepath.Join(o.Dir, textName), log.ID())
 	if err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, &filesError{errors.Join(err, file.Close())}
 	}
 	v := newViews(0)
 	k := newKeeper(v, log, file, text, o.Logger)
 	v.keeper = k
 	if err := k.load(ctx, o); err != nil {
+		if k.hasFailed() {
+			err = &filesError{err}
+		}
 		return nil, errors.Join(err, k.abandon())
 	}
 	return v, nil
@@ -136,6 +169,21 @@ func (k *keeper) endBulk(progress func(done, total int64)) error {
 	k.ctx, k.stop = context.WithCancel(context.Background())
 	k.running.Go(k.run)
 	return nil
+}
+
+// resume starts the goroutines again after pause.
+func (k *keeper) resume() {
+	k.ctx, k.stop = context.WithCancel(context.Background())
+	k.running.Go(k.run)
+	k.running.Go(k.index)
+}
+
+// leave closes the files of a keeper that has failed, as they are.
+func (k *keeper) leave() {
+	if err := k.abandon(); err != nil {
+		k.logger.Warn("a view file that cannot be used could not be closed well", "error", err)
+	}
+	k.left.Store(true)
 }
 
 // pause ends the goroutines.
@@ -222,29 +270,14 @@ func (k *keeper) loadImage() error {
 // Close writes what the file does not have yet and closes it. Nothing may be applied or
 // read any more.
 func (v *Views) Close() error {
-	if v.keeper == nil {
+	if m := v.mender; m != nil {
+		m.stop()
+		m.running.Wait()
+	}
+	if v.keeper == nil || v.keeper.left.Load() {
 		return nil
 	}
 	return v.keeper.close()
-}
-
-// Failed is closed when the view file cannot be used any more: the views are to be closed
-// and opened again. It is nil for views in memory.
-func (v *Views) Failed() <-chan struct{} {
-	if v.keeper == nil {
-		return nil
-	}
-	return v.keeper.failed
-}
-
-// Err is why Failed is closed.
-func (v *Views) Err() error {
-	select {
-	case <-v.Failed():
-		return v.keeper.err
-	default:
-		return nil
-	}
 }
 
 // Stats is what the views hold where.
@@ -263,7 +296,7 @@ func (v *Views) Stats() Stats {
 	v.mu.RLock()
 	s := Stats{InMemory: v.table.size()}
 	v.mu.RUnlock()
-	if k := v.keeper; k != nil {
+	if k := v.kept(); k != nil && !k.left.Load() {
 		s.Lag = k.lag()
 		file, wal := k.file.Sizes()
 		s.FileBytes, s.WALBytes = file+wal, wal

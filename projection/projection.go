@@ -40,7 +40,8 @@ type Views struct {
 	seq     atomic.Int64
 
 	// What follows says what memory and the view file have of the tasks; see keeper.
-	keeper   *keeper           // nil: all tasks stay in memory
+	keeper   *keeper           // nil: all tasks stay in memory; the writer sets it, with mu held, and alone reads it without
+	mender   *mender           // nil: the views are never made again
 	ended    queue             // guarded by mu; tasks in memory that have ended
 	evicted  int64             // guarded by mu; archived tasks with a later last event are in memory too
 	returned *btree.Set[int64] // guarded by mu; submit seqs of tasks in memory whose archived row is old

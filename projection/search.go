@@ -45,8 +45,8 @@ func (v *Views) Search(ctx context.Context, q Query, text string, payloads paylo
 	if err := s.memory(ctx); err != nil {
 		return Found{}, err
 	}
-	if v.keeper != nil {
-		if err := v.keeper.reading(ctx, func(r *viewfile.Reader) error { return s.file(ctx, r) }); err != nil {
+	if s.keeper = v.kept(); s.keeper != nil {
+		if err := s.keeper.reading(ctx, func(r *viewfile.Reader) error { return s.file(ctx, r) }); err != nil {
 			return Found{}, err
 		}
 	}
@@ -56,6 +56,7 @@ func (v *Views) Search(ctx context.Context, q Query, text string, payloads paylo
 // search is one Search on its way.
 type search struct {
 	v        *Views
+	keeper   *keeper // nil: all tasks are in memory
 	q        Query
 	words    textindex.Query
 	payloads payloadsOf
@@ -154,7 +155,7 @@ func (s *search) file(ctx context.Context, r *viewfile.Reader) error {
 // rest looks at what is not indexed.
 func (s *search) rest(ctx context.Context, r *viewfile.Reader, l *listing, find *viewfile.Query) error {
 	var rows []viewfile.Row
-	for after := s.v.keeper.indexed.Load(); ; {
+	for after := s.keeper.indexed.Load(); ; {
 		var last int64
 		var err error
 		rows, last, err = r.Archived(ctx, rows[:0], after, searchPage)
@@ -185,7 +186,7 @@ func (s *search) indexed(ctx context.Context, r *viewfile.Reader, find *viewfile
 		before = 0
 	}
 	for hits := 0; ; {
-		numbers, err := s.v.keeper.text.Search(ctx, s.words, before, searchTasks)
+		numbers, err := s.keeper.text.Search(ctx, s.words, before, searchTasks)
 		if err != nil {
 			return err
 		}

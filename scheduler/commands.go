@@ -28,7 +28,12 @@ func (l *loop) command(t *turn, r *request) {
 
 // do decides a command on one task.
 func (l *loop) do(t *turn, r *request) {
+	l.untold = nil
 	before := t.peek(r.id)
+	if l.untold != nil {
+		t.reply(r, answer{err: l.untold})
+		return
+	}
 	if before == nil {
 		t.reply(r, answer{err: projection.ErrNotFound})
 		return
@@ -122,7 +127,12 @@ func (t *turn) replay(b *batch, i int) error {
 		return nil
 	}
 	var hash [32]byte
-	if first := t.byKey(c.IdempotencyKey); first != nil {
+	t.l.untold = nil
+	first := t.byKey(c.IdempotencyKey)
+	if t.l.untold != nil {
+		return t.l.untold // it may be the key of a task
+	}
+	if first != nil {
 		hash = first.RequestHash
 		b.answers[i] = Submitted{Task: *first, Replayed: true}
 	} else if k, ok := b.keys[c.IdempotencyKey]; ok {

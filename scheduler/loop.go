@@ -46,6 +46,7 @@ type loop struct {
 	refused  map[ulid.ULID]bool     // tasks whose starts the log refuses
 	trials   trials                 // of those that may have killed an earlier process
 	orphans  []orphan               // attempts of earlier processes that are still to be ended
+	untold   error                  // the views could not tell of a task that a command needs, for now
 	broken   error                  // the views could not be read: what was decided is not to be trusted
 	fullTill time.Time              // while the log is full: when to try again
 
@@ -137,6 +138,13 @@ func (l *loop) await(done <-chan struct{}, timer <-chan time.Time) error {
 	case <-l.wrote:
 	case t := <-l.landed:
 		if err := l.touchDown(t); err != nil {
+			return err
+		}
+	case <-l.s.o.Views.Mended():
+		if l.opened != nil {
+			l.opened.stored.close() // it goes through the views as they were
+		}
+		if err := l.s.o.Views.Adopt(); err != nil {
 			return err
 		}
 	case <-timer:

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -172,9 +173,14 @@ func (t *turn) byKey(key string) *task.Task {
 	return state
 }
 
-// stored returns a task of the views. An error ends the scheduler before anything that
-// was decided without the task is appended.
+// stored returns a task of the views. What the views cannot tell for now refuses the command
+// that asked; any other error ends the scheduler before anything that was decided without the
+// task is appended.
 func (l *loop) stored(state *task.Task, err error) *task.Task {
+	if errors.Is(err, projection.ErrRebuilding) {
+		l.untold = err
+		return nil
+	}
 	if err != nil && l.broken == nil {
 		l.broken = fmt.Errorf("%w: %w", eventlog.ErrUnknown, err)
 	}

@@ -47,7 +47,7 @@
 
 /** @typedef {{ status: Status, task_type: string, queue: string, n: number }} Count */
 
-/** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean, damaged?: boolean, damaged_payloads?: number }} SchedulerState */
+/** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean, damaged?: boolean, damaged_payloads?: number, views?: string }} SchedulerState */
 
 /**
  * One message of /api/stream.

@@ -1,0 +1,303 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"daybook/eventlog"
+	"daybook/projection/textindex"
+	"daybook/projection/viewfile"
+)
+
+// ErrRebuilding: the view file could not be used and is made again from the log. What is in
+// memory can be read meanwhile; the rest can be when that is done.
+var ErrRebuilding = errors.New("the views are being made again from the log")
+
+const (
+	// mostInMemory is up to how many events a log may have for its views to stay in memory
+	// as a whole while there can be no view file.
+	mostInMemory = 3_000_000
+	// firstTry and lastTry are how long the mender waits after one and after many tries to
+	// make a view file.
+	firstTry = time.Second
+	lastTry  = 30 * time.Second
+	// nearEvents is how far views that are made again may be behind when they are put in
+	// the place of the old ones, where the writer waits for the rest.
+	nearEvents = 2000
+	// overdue is how long a round waits for views that are made again, when memory holds
+	// too much without them.
+	overdue = time.Second
+	// mostWait is how long a change of a task waits that only the views made again have.
+	mostWait = time.Minute
+)
+
+// mender makes the view file of open views again when it cannot be used any more: beside
+// the old views, which go on with what they have in memory, it folds the whole log into new
+// ones. The writer then puts these in the place of the old ones, between two rounds.
+type mender struct {
+	v       *Views
+	log     eventlog.Log
+	options Options
+	logger  *slog.Logger
+	lastTry time.Duration // lastTry, or less in tests
+
+	ctx     context.Context
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	fresh   atomic.Pointer[Views] // made again and ready
+	ready   chan struct{}         // fresh has come
+	adopted chan struct{}         // fresh has gone
+	since   atomic.Int64          // seq from which on there was no view file
+	health  atomic.Pointer[Health]
+}
+
+// Health is how the views are kept.
+type Health struct {
+	State  string // ok; rebuilding: made again from the log; memory: there can be no file
+	Reason string // why it is not ok: for the server's log
+}
+
+func startMender(v *Views, log eventlog.Log, o Options) {
+	m := &mender{v: v, log: log, options: o, logger: o.Logger, lastTry: lastTry, ready: make(chan struct{}, 1), adopted: make(chan struct{}, 1)}
+	m.options.Progress, m.options.Indexing = nil, nil // these belong to the start
+	m.health.Store(&Health{State: "ok"})
+	m.ctx, m.stop = context.WithCancel(context.Background())
+	v.mender = m
+	m.running.Go(m.run)
+}
+
+// Health says how the views are kept now.
+func (v *Views) Health() Health {
+	if v.mender == nil {
+		return Health{State: "ok"}
+	}
+	return *v.mender.health.Load()
+}
+
+// Mended is filled when views that were made again wait to be adopted: the writer is to call
+// Adopt, as ApplyChanges does too. It is nil for views that are never made again.
+func (v *Views) Mended() <-chan struct{} {
+	if v.mender == nil {
+		return nil
+	}
+	return v.mender.ready
+}
+
+// run mends until stop.
+func (m *mender) run() {
+	for m.ctx.Err() == nil {
+		k := m.v.kept()
+		if k != nil {
+			select {
+			case <-m.ctx.Done():
+				return
+			case <-k.failed:
+			}
+			m.since.Store(k.seq.Load())
+			m.health.Store(&Health{"rebuilding", k.err.Error()})
+			k.leave()
+		} else if !m.rest(m.lastTry) {
+			return
+		}
+		m.mend(k == nil)
+	}
+}
+
+// mend makes new views and waits until they are adopted. Where there can be no file, the
+// whole log is folded into memory, unless that is so already.
+func (m *mender) mend(inMemory bool) {
+	began := time.Now()
+	for wait := firstTry; m.ctx.Err() == nil; wait = min(2*wait, m.lastTry) {
+		fresh, err := m.make()
+		if err != nil && !inMemory && m.log.Head().Seq <= mostInMemory && m.ctx.Err() == nil {
+			m.logger.Error("the view file cannot be made: the views stay in memory until it can", "error", err, "retry", m.lastTry)
+			reason := err.Error()
+			if fresh, err = Rebuild(m.ctx, m.log, nil); err == nil {
+				m.hand(fresh, Health{"memory", reason})
+				return
+			}
+		}
+		if err == nil {
+			if m.hand(fresh, Health{State: "ok"}) {
+				m.logger.Info("the views were made again", "events", m.v.Seq(), "took", time.Since(began).Round(time.Millisecond))
+			}
+			return
+		}
+		if inMemory {
+			return // it was one try
+		}
+		if m.ctx.Err() == nil {
+			m.logger.Error("the views could not be made again", "error", err, "retry", wait)
+		}
+		m.rest(wait)
+	}
+}
+
+// make folds the log into new views with new files, nearly up to the head.
+func (m *mender) make() (*Views, error) {
+	if err := removeFiles(m.options.Dir); err != nil {
+		return nil, err
+	}
+	fresh, err := open(m.ctx, m.log, m.options)
+	if err != nil {
+		return nil, err
+	}
+	for err == nil && m.log.Head().Seq-fresh.Seq() > nearEvents {
+		err = fresh.catchUp(m.ctx, m.log, m.log.Head().Seq)
+	}
+	fresh.keeper.pause()
+	if err != nil {
+		return nil, errors.Join(err, fresh.keeper.abandon())
+	}
+	return fresh, nil
+}
+
+// hand gives new views to the writer, and tells whether it took them.
+func (m *mender) hand(fresh *Views, then Health) bool {
+	m.fresh.Store(fresh)
+	poke(m.ready)
+	select {
+	case <-m.adopted:
+		m.health.Store(&then)
+		return true
+	case <-m.ctx.Done():
+	}
+	if m.fresh.CompareAndSwap(fresh, nil) && fresh.keeper != nil {
+		_ = fresh.keeper.abandon() // the next start makes what is missing
+	}
+	return false
+}
+
+// rest waits, and tells whether it was not for the end.
+func (m *mender) rest(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-m.ctx.Done():
+		return false
+	}
+}
+
+func removeFiles(dir string) error {
+	err := errors.Join(viewfile.Remove(filepath.Join(dir, fileName)), textindex.Remove(filepath.Join(dir, textName)))
+	if err != nil {
+		return fmt.Errorf("remove the view file: %w", err)
+	}
+	return nil
+}
+
+// catchUp folds what the log has after what the views show, up to a seq.
+func (v *Views) catchUp(ctx context.Context, log eventlog.Log, upTo int64) error {
+	if v.Seq() >= upTo {
+		return nil
+	}
+	r := replay{v: v, seq: v.Seq(), head: upTo, progress: func(_, _ int64) {}}
+	err := log.Scan(ctx, r.seq, func(e *eventlog.Event) error {
+		if e.Seq > upTo {
+			return errEnough
+		}
+		return r.take(e)
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return errors.Join(err, r.close())
+}
+
+var errEnough = errors.New("that is enough")
+
+// Adopt puts views that were made again in the place of these, if there are any. It is for the
+// one goroutine that writes.
+func (v *Views) Adopt() error { return v.adopt(v.Seq()) }
+
+// adopt does so, and brings them up to a seq, which is in the log.
+func (v *Views) adopt(seq int64) error {
+	m := v.mender
+	if m == nil {
+		return nil
+	}
+	n := m.fresh.Swap(nil)
+	if n == nil {
+		return nil
+	}
+	if err := n.catchUp(m.ctx, m.log, seq); err != nil {
+		if n.keeper != nil {
+			err = errors.Join(err, n.keeper.abandon())
+		}
+		return fmt.Errorf("fold the rest into the views that were made again: %w", err)
+	}
+	v.replace(n)
+	if k := v.keeper; k != nil {
+		k.resume()
+	}
+	m.since.Store(v.Seq())
+	m.adopted <- struct{}{}
+	v.moved.Raise()
+	return nil
+}
+
+// replace takes over all that the other views hold.
+func (v *Views) replace(n *Views) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.table, v.counts, v.recent, v.windows = n.table, n.counts, n.recent, n.windows
+	v.keeper, v.ended, v.evicted, v.returned = n.keeper, n.ended, n.evicted, n.returned
+	v.epoch, v.dirty, v.images, v.loaded = n.epoch, n.dirty, n.images, n.loaded
+	v.order.ready, v.order.waiting, v.order.running = n.order.ready, n.order.waiting, n.order.running
+	v.order.settle()
+	v.keys, v.decoder, v.batch, v.touched, v.back = n.keys, n.decoder, n.batch, n.touched, n.back
+	v.seq.Store(n.Seq())
+	v.returns.Add(1) // a listing under way begins again
+	if v.keeper != nil {
+		v.keeper.v = v
+	}
+}
+
+// kept is what keeps the views in a file, nil when they are in memory as a whole.
+func (v *Views) kept() *keeper {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.keeper
+}
+
+// keepUp ends a round: it takes views that were made again, or lets the file follow. Without
+// a file a round waits when memory holds too much.
+func (v *Views) keepUp() error {
+	if err := v.Adopt(); err != nil {
+		return err
+	}
+	if k := v.keeper; k != nil && !k.hasFailed() {
+		if err := k.pace(); !k.hasFailed() {
+			return err
+		}
+	}
+	if m := v.mender; m != nil && v.Seq()-m.since.Load() >= mostLag {
+		v.await(overdue)
+		return v.Adopt()
+	}
+	return nil
+}
+
+// await waits until views that were made again are ready, and tells whether they are.
+func (v *Views) await(most time.Duration) bool {
+	if v.mender.fresh.Load() != nil {
+		return true
+	}
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-v.mender.ready:
+	case <-timer.C:
+	case <-v.mender.ctx.Done():
+	}
+	return v.mender.fresh.Load() != nil
+}
