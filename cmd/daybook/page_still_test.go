@@ -13,6 +13,7 @@ import (
 
 	"daybook/client"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 )
@@ -291,4 +292,24 @@ func TestPageShowsWhatWasSubmittedHere(t *testing.T) {
 	if eval[bool](b, "Boolean("+row(other)+")") {
 		t.Error("the other one came with it")
 	}
+}
+
+func TestPageHoldsStillUnderAFinger(t *testing.T) {
+	b, server := openPage(t, 390, 800)
+	call(b, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true})
+	ids := submitSome(t, &remote{Server: server.url}, map[string]string{"a": `{"seconds":3600}`, "b": `{"seconds":3600}`})
+	b.until("both are listed", fmt.Sprintf("%s && %s", row(ids["a"]), row(ids["b"])))
+	x, y := b.middle("#rows tr.row .line")
+	under := b.taskAt(x, y)
+	touch := func(kind input.DispatchTouchEventType, points ...*input.TouchPoint) {
+		call(b, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: points})
+	}
+	touch(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: x, Y: y})
+	more := submitSome(t, &remote{Server: server.url}, map[string]string{"c": `{"seconds":3600}`})["c"]
+	b.until("the new one waits", `document.querySelector("#chip-new:not([hidden])")`)
+	if now := b.taskAt(x, y); now != under {
+		t.Errorf("under the finger was %s and is %s", under, now)
+	}
+	touch(input.DispatchTouchEventTypeTouchCancel)
+	b.until("it flows in when the finger is gone", row(more))
 }

@@ -1,10 +1,11 @@
 // The wiring: what comes in goes to the store, one frame draws it.
 
+import { Acts } from "./acts.js";
 import * as api from "./api.js";
 import { Detail } from "./detail.js";
 import { byId } from "./dom.js";
 import { STATUSES, noFilters, toggled, withStatus, withoutWrong } from "./filters.js";
-import { humanize, percent } from "./format.js";
+import { humanize } from "./format.js";
 import { Frame } from "./frame.js";
 import { listenToKeys } from "./keys.js";
 import { Feed } from "./live.js";
@@ -12,13 +13,13 @@ import { refuseUnaimed } from "./press.js";
 import { Rate } from "./rate.js";
 import { Router, formatRoute } from "./router.js";
 import { Store, newestFirst } from "./store.js";
-import { canCancel, canRetry, ended, nameOf } from "./task.js";
+import { canCancel, canRetry, ended } from "./task.js";
 import { DetailView } from "./views/detail.js";
 import { acceptDrops } from "./views/drop.js";
 import { FormView } from "./views/form.js";
 import { HeaderView } from "./views/header.js";
 import { ListView } from "./views/list.js";
-import { ask, showKeys, toast } from "./views/notices.js";
+import { showKeys, toast } from "./views/notices.js";
 import { ToolbarView } from "./views/toolbar.js";
 
 /** @import { Filters, Message, Row, TaskType } from "./types.js" */
@@ -51,16 +52,14 @@ let refetchTurn = 0;
 /** Where the page was when the connection dropped: its clock stands still there. */
 let frozenAt = 0;
 
-/** Running tasks that were asked to stop here, and what they are called. @type {Map<string, string>} */
-const cancelling = new Map();
-
 const title = (/** @type {string} */ type) => types.get(type)?.title || humanize(type);
+const acts = new Acts(title);
 
 // Views.
 
 const list = new ListView(store, {
   open: openTask,
-  act: (kind, row, how) => void act(kind, row, how),
+  act: (kind, row, how) => void acts.act(kind, row, how),
   tag: (tag) => setFilters(toggled(store.filters, "tag", tag)),
   more: (how) => void more(how),
   reveal,
@@ -76,7 +75,7 @@ const toolbar = new ToolbarView(store, { setFilters, reload: () => void reload()
 const header = new HeaderView(feed, rate, store);
 const detailView = new DetailView({
   close: closeTask,
-  act: (kind, row) => void act(kind, row),
+  act: (kind, row) => void acts.act(kind, row),
   again: (task) => void openForm({ type: task.task_type, task }),
   move,
   retryLoad: () => detail.refresh(),
@@ -119,7 +118,7 @@ function pushed(m) {
   rate.saw(m.seq, Date.now());
   store.apply(m, list.hold);
   detail.take(m);
-  for (const row of m.rows ?? []) if (cancelling.has(row.id) && ended(row.status)) tellCancelled(row);
+  acts.saw(m.rows ?? []);
   if (m.truncated) refetchSoon();
   changedSomething();
 }
@@ -371,58 +370,6 @@ function submitted(id, how) {
 
 // What people do.
 
-/**
- * @param {string} kind
- * @param {Row} row as it was when someone chose
- * @param {{ ask?: boolean }} [how] with ask, it may be meant for another task
- */
-async function act(kind, row, how = {}) {
-  const name = nameOf(row, title);
-  try {
-    if (kind === "cancel") await cancelTask(row, name, how.ask ?? false);
-    if (kind === "retry") await retryTask(row, name, how.ask ?? false);
-  } catch (err) {
-    if (!(err instanceof api.Problem)) throw err;
-    toast(`${name}: ${err.message}`, { bad: true });
-  }
-}
-
-/** @param {Row} row @param {string} name @param {boolean} unsure */
-async function cancelTask(row, name, unsure) {
-  const running = row.status === "RUNNING";
-  const lost = "What this attempt has done so far is lost; a retry starts from the beginning.";
-  const sure =
-    (!running && !unsure) ||
-    (await ask({
-      title: `Cancel ${name}?`,
-      text: running ? `It is running, and at ${percent(row.progress)}. ${lost}` : "It has not started. The list moved just now: check that this is the one.",
-      yes: "Cancel task",
-      no: running ? "Keep running" : "Keep it",
-      bad: true,
-    }));
-  if (!sure) return;
-  cancelling.set(row.id, name);
-  const answer = await api.cancel(row.id);
-  if (answer.status === "CANCELLED") tellCancelled({ ...row, status: answer.status });
-  else if (cancelling.has(row.id)) toast(`Cancel requested: ${name}`);
-}
-
-/** Says how a task ended that was to be cancelled, and offers to take it back. @param {Row} row */
-function tellCancelled(row) {
-  const name = cancelling.get(row.id);
-  if (!cancelling.delete(row.id)) return;
-  if (row.status !== "CANCELLED") return toast(`It ended before it was cancelled: ${name}`);
-  toast(`Cancelled: ${name}`, { action: { word: "Retry", act: () => void act("retry", row) } });
-}
-
-/** @param {Row} row @param {string} name @param {boolean} unsure */
-async function retryTask(row, name, unsure) {
-  const text = "The list moved just now: check that this is the one.";
-  if (unsure && !(await ask({ title: `Retry ${name}?`, text, yes: "Retry task", no: "Leave it", bad: false }))) return;
-  await api.retry(row.id);
-  toast(`Sent round again: ${name}`);
-}
-
 /** @param {Parameters<FormView["open"]>[0]} [how] */
 async function openForm(how) {
   if (types.size === 0) await loadTypes();
@@ -460,7 +407,7 @@ listenToKeys({
   theme: () => byId("theme").click(),
   act: (kind) => {
     const row = list.focusedRow ?? detail.row;
-    if (row && (kind === "retry" ? canRetry(row) : canCancel(row))) void act(kind, row);
+    if (row && (kind === "retry" ? canRetry(row) : canCancel(row))) void acts.act(kind, row);
   },
 });
 

@@ -8,8 +8,7 @@ import { Attention } from "./attention.js";
 import { ChipView } from "./chip.js";
 import { EmptyView } from "./empty.js";
 import { drawFoot } from "./foot.js";
-import { RowView } from "./row.js";
-import { spacer } from "./spacer.js";
+import { RowsView } from "./rows.js";
 
 /** @import { Store } from "../store.js" */
 /** @import { Row } from "../types.js" */
@@ -50,15 +49,10 @@ export class ListView {
   #actions;
   #scroller = byId("scroller");
   #table = byId("tasks");
-  #body = byId("rows");
   #chip;
   #empty;
   #attention;
-  #before = spacer();
-  #between = spacer();
-  #after = spacer();
-  /** @type {Map<string, RowView>} */
-  #rows = new Map();
+  #rows;
   /** @type {string[]} */
   #drawn = [];
   #cards = false;
@@ -87,15 +81,19 @@ export class ListView {
   constructor(store, actions) {
     this.#store = store;
     this.#actions = actions;
-    this.#body.append(this.#before.row, this.#after.row);
+    const body = byId("rows");
+    this.#rows = new RowsView(body, () => {
+      this.#scroller.focus({ preventScroll: true });
+      this.#askFocus();
+    });
     this.#chip = new ChipView(byId("chip-new"), () => this.toNewest());
     this.#empty = new EmptyView(byId("empty"), actions);
     this.#attention = new Attention([this.#scroller, byId("chip-new")], () => this.#attended());
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    this.#body.addEventListener("pointerdown", (e) => this.#pressed(e));
-    this.#body.addEventListener("click", (e) => this.#clicked(e));
-    this.#body.addEventListener("focusin", (e) => this.#focused(e));
-    this.#body.addEventListener("keydown", (e) => this.#key(e));
+    body.addEventListener("pointerdown", (e) => this.#pressed(e));
+    body.addEventListener("click", (e) => this.#clicked(e));
+    body.addEventListener("focusin", (e) => this.#focused(e));
+    body.addEventListener("keydown", (e) => this.#key(e));
     new ResizeObserver(() => this.#measure()).observe(this.#scroller);
     this.#measure();
   }
@@ -187,7 +185,7 @@ export class ListView {
     attr(this.#table, "data-mode", cards ? "cards" : "table");
     if (this.#context && this.#drawn.length > 0 && (turned || (grew !== 0 && this.#attention.here))) {
       // The row in use stays where it is on the screen.
-      this.#after.set(this.#drawn.length * this.#rowHeight);
+      this.#rows.room(this.#drawn.length * this.#rowHeight);
       this.#scrollTo(this.#headHeight + at * this.#rowHeight - place + grew);
       if (turned) this.#movedAt = performance.now();
       this.draw(this.#context);
@@ -350,7 +348,7 @@ export class ListView {
     const bottom = top + this.#rowHeight + this.#headHeight;
     if (top < this.#top) this.#scrollTo(top);
     else if (bottom > this.#top + this.#height) {
-      this.#after.set(this.#store.order.length * this.#rowHeight); // room first
+      this.#rows.room(this.#store.order.length * this.#rowHeight); // room first
       this.#scrollTo(bottom - this.#height);
     }
   }
@@ -386,7 +384,7 @@ export class ListView {
       const from = this.#top;
       if (shift !== 0 && this.reading) {
         // Room first, or the scroll is cut at the old height.
-        this.#after.set(order.length * this.#rowHeight);
+        this.#rows.room(order.length * this.#rowHeight);
         this.#scrollTo(from + shift);
       }
       if (this.#top - from !== shift) this.#movedAt = performance.now();
@@ -404,59 +402,23 @@ export class ListView {
 
   /**
    * @param {string[]} order
-   * @param {RowContext} c
+   * @param {RowContext} context
    */
-  #drawRows(order, c) {
-    const loading = this.#store.phase === "loading" && order.length === 0;
-    const w = this.#window(order.length);
-    const focused = this.focusedRow ? order.indexOf(this.focusedRow.id) : -1;
-    const apart = focused >= 0 && (focused < w.start || focused >= w.end) ? focused : -1;
-    /** @type {number[]} */
-    const indices = [];
-    for (let i = w.start; i < w.end; i++) indices.push(i);
-    this.#drop(new Set([...indices, apart].map((i) => order[i])));
-    const stop = this.#index() ?? clamp(this.#firstInView(), 0, order.length - 1);
-    const el = (/** @type {number} */ i) => this.#rowEl(order[i], i, i === stop, c);
-    const nodes = [this.#before.row, ...indices.map(el), this.#after.row];
-    this.#setSpace(w, apart, order.length);
-    // The focused row out of view keeps its place, with space on both sides.
-    if (apart >= w.end) nodes.splice(-1, 0, this.#between.row, el(apart));
-    else if (apart >= 0) nodes.splice(1, 0, el(apart), this.#between.row);
-    let at = this.#body.firstElementChild;
-    for (const node of nodes) {
-      if (node === at) at = at.nextElementSibling;
-      else this.#body.insertBefore(node, at);
-    }
+  #drawRows(order, context) {
+    const focused = this.focusedRow;
+    this.#rows.draw({
+      order,
+      rows: this.#store.rows,
+      window: this.#window(order.length),
+      rowHeight: this.#rowHeight,
+      focused: focused ? order.indexOf(focused.id) : -1,
+      stop: this.#index() ?? clamp(this.#firstInView(), 0, order.length - 1),
+      cursor: this.cursor,
+      context,
+    });
     attr(this.#table, "aria-rowcount", this.#store.totalExact ? Math.max(this.#store.total, order.length) + 1 : -1);
-    attr(this.#table, "aria-busy", loading);
+    attr(this.#table, "aria-busy", this.#store.phase === "loading" && order.length === 0);
     this.#restoreFocus();
-  }
-
-  /**
-   * @param {ReturnType<typeof windowOf>} w
-   * @param {number} apart
-   * @param {number} count
-   */
-  #setSpace(w, apart, count) {
-    const h = this.#rowHeight;
-    const below = apart >= w.end;
-    this.#between.row.remove(); // so that no row has to move to the other side of it
-    this.#before.set(apart >= 0 && !below ? apart * h : w.before);
-    this.#after.set(below ? (count - apart - 1) * h : w.after);
-    if (apart >= 0) this.#between.set((below ? apart - w.end : w.start - apart - 1) * h);
-  }
-
-  /** Takes away the rows that are not wanted. @param {Set<string>} wanted */
-  #drop(wanted) {
-    for (const [id, view] of this.#rows) {
-      if (wanted.has(id)) continue;
-      if (view.el.contains(document.activeElement)) {
-        this.#scroller.focus({ preventScroll: true });
-        this.#askFocus();
-      }
-      view.el.remove();
-      this.#rows.delete(id);
-    }
   }
 
   /** Puts focus where the cursor is; where its row went, on the one in its place. */
@@ -467,29 +429,12 @@ export class ListView {
     this.#focusFrom = null;
     if (!unmoved) return; // it went elsewhere meanwhile
     const at = this.#index() ?? clamp(this.#cursorIndex, 0, order.length - 1);
-    const view = this.#rows.get(order[at]);
-    if (!view) return this.#moveTo(at); // it is drawn in the next frame
+    const el = this.#rows.el(order[at]);
+    if (!el) return this.#moveTo(at); // it is drawn in the next frame
     this.cursor = order[at];
     this.#cursorIndex = at;
     this.#bringIn(at);
-    view.el.focus({ preventScroll: true });
-  }
-
-  /**
-   * @param {string} id
-   * @param {number} index
-   * @param {boolean} tabStop
-   * @param {RowContext} c
-   */
-  #rowEl(id, index, tabStop, c) {
-    let view = this.#rows.get(id);
-    if (!view) {
-      view = new RowView();
-      this.#rows.set(id, view);
-    }
-    view.update(/** @type {Row} */ (this.#store.rows.get(id)), c);
-    view.place(index, tabStop, id === this.cursor);
-    return view.el;
+    el.focus({ preventScroll: true });
   }
 }
 

@@ -20,7 +20,7 @@ import { barView, statusView } from "./status.js";
  */
 
 /** Tags that are shown; the panel has them all. */
-const MOST_TAGS = 3;
+const MOST_TAGS = 2;
 
 export class RowView {
   el;

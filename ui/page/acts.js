@@ -1,0 +1,72 @@
+// What people do to a task from the page, and what the page says of it.
+
+import { Problem, cancel, retry } from "./api.js";
+import { percent } from "./format.js";
+import { ended, nameOf } from "./task.js";
+import { ask, toast } from "./views/notices.js";
+
+/** @import { Row } from "./types.js" */
+
+const MOVED = "The list moved just now: check that this is the one.";
+
+export class Acts {
+  #title;
+  /** Tasks that were asked to stop here, and what they are called. @type {Map<string, string>} */
+  #cancelling = new Map();
+
+  /** @param {(type: string) => string} title */
+  constructor(title) {
+    this.#title = title;
+  }
+
+  /**
+   * @param {string} kind "cancel" or "retry"
+   * @param {Row} row as it was when someone chose
+   * @param {{ ask?: boolean }} [how] with ask, it may be meant for another task
+   */
+  async act(kind, row, how = {}) {
+    const name = nameOf(row, this.#title);
+    try {
+      if (kind === "cancel") await this.#cancel(row, name, how.ask ?? false);
+      if (kind === "retry") await this.#retry(row, name, how.ask ?? false);
+    } catch (err) {
+      if (!(err instanceof Problem)) throw err;
+      this.#cancelling.delete(row.id);
+      toast(`${name}: ${err.message}`, { bad: true });
+    }
+  }
+
+  /** Newer rows came. @param {Row[]} rows */
+  saw(rows) {
+    for (const row of rows) if (this.#cancelling.has(row.id) && ended(row.status)) this.#tell(row);
+  }
+
+  /** @param {Row} row @param {string} name @param {boolean} unsure */
+  async #cancel(row, name, unsure) {
+    const running = row.status === "RUNNING";
+    const lost = `It is running, and at ${percent(row.progress)}. What this attempt has done so far is lost; a retry starts from the beginning.`;
+    const sure =
+      (!running && !unsure) ||
+      (await ask({ title: `Cancel ${name}?`, text: running ? lost : `It has not started. ${MOVED}`, yes: "Cancel task", no: running ? "Keep running" : "Keep it", bad: true }));
+    if (!sure) return;
+    this.#cancelling.set(row.id, name);
+    const answer = await cancel(row.id);
+    if (answer.status === "CANCELLED") this.#tell({ ...row, status: answer.status });
+    else if (this.#cancelling.has(row.id)) toast(`Cancel requested: ${name}`);
+  }
+
+  /** Says how a task ended that was to be cancelled, and offers to take it back. @param {Row} row */
+  #tell(row) {
+    const name = this.#cancelling.get(row.id);
+    if (!this.#cancelling.delete(row.id)) return;
+    if (row.status !== "CANCELLED") return toast(`It ended before it was cancelled: ${name}`);
+    toast(`Cancelled: ${name}`, { action: { word: "Retry", act: () => void this.act("retry", row) } });
+  }
+
+  /** @param {Row} row @param {string} name @param {boolean} unsure */
+  async #retry(row, name, unsure) {
+    if (unsure && !(await ask({ title: `Retry ${name}?`, text: MOVED, yes: "Retry task", no: "Leave it", bad: false }))) return;
+    await retry(row.id);
+    toast(`Sent round again: ${name}`);
+  }
+}
