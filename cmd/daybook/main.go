@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -31,19 +32,43 @@ func main() {
 	os.Exit(run(onSignals(), os.Args[1:], processStdio()))
 }
 
-// onSignals returns a context that ends at the first SIGINT or SIGTERM. The second
-// one ends the process at once.
+// onSignals returns a context that ends at the first SIGINT or SIGTERM; what later ones do,
+// says obey.
 func onSignals() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
+	signals := make(chan os.Signal, 3)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	second := &hurry{}
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), hurryKey{}, second))
 	go func() { // lives as long as the process
-		<-signals
-		cancel()
-		<-signals
+		second.obey(signals, cancel)
 		os.Exit(exitFailed)
 	}()
 	return ctx
+}
+
+// hurry is what the second signal does to a command that has more to end than itself.
+type hurry struct{ do atomic.Pointer[func()] }
+
+type hurryKey struct{}
+
+// obey calls stop at the first signal. At the second it calls what was given to onHurry, and
+// returns at the third; it returns at the second if nothing was given. Whoever calls it ends
+// the process then.
+func (h *hurry) obey(signals <-chan os.Signal, stop func()) {
+	<-signals
+	stop()
+	<-signals
+	if do := h.do.Load(); do != nil {
+		(*do)()
+		<-signals
+	}
+}
+
+// onHurry says what the second signal does, instead of ending the process.
+func onHurry(ctx context.Context, do func()) {
+	if h, ok := ctx.Value(hurryKey{}).(*hurry); ok {
+		h.do.Store(&do)
+	}
 }
 
 func processStdio() *stdio {

@@ -6,33 +6,40 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"time"
 
 	"daybook"
 )
 
 type serveCmd struct {
-	Addr        string        `default:"127.0.0.1:8000" placeholder:"HOST:PORT" help:"Address to listen on (${default})."`
-	Data        string        `default:"./daybook-data" placeholder:"DIR" help:"Folder of the log and the files; made if it is not there (${default})."`
-	Concurrency int           `default:"8" help:"Tasks that run at the same time, 1 to 10,000 (${default})."`
-	Grace       time.Duration `default:"20s" help:"Time that running tasks get to end when the server is stopped (${default})."`
-	MaxFile     byteSize      `default:"2GiB" help:"Largest file that can be uploaded (${default})."`
-	Insecure    bool          `help:"Allow an address that other machines can reach. Anyone who reaches it can then read and submit everything."`
-	PublicURL   string        `placeholder:"URL" help:"How a proxy shows this server, such as https://tasks.example or https://tasks.example/daybook."`
-	Host        []string      `placeholder:"NAME" help:"A further host name that this server answers to; may repeat."`
-	BasePath    string        `placeholder:"PATH" help:"Path before all of this server's own, such as /daybook; taken from --public-url."`
-	CORSOrigin  []string      `name:"cors-origin" placeholder:"ORIGIN" help:"Origin of a front end elsewhere that may do everything, such as https://app.example; may repeat."`
-	MaxStreams  int           `placeholder:"N" help:"Most open event streams; as many as memory and open files allow, at most 10,000, if it is not given."`
-	AcceptLoss  bool          `help:"Go on with a log that has lost acknowledged events, and write that down in it."`
-	Quiet       bool          `short:"q" help:"Log only warnings and errors."`
-	LogFormat   string        `enum:"text,json" default:"text" help:"Format of the server's own log on standard error: text or json (${default})."`
+	Addr           string        `default:"127.0.0.1:8000" placeholder:"HOST:PORT" help:"Address to listen on (${default})."`
+	Data           string        `default:"./daybook-data" placeholder:"DIR" help:"Folder of the log and the files; made if it is not there (${default})."`
+	Concurrency    int           `default:"8" help:"Tasks that run at the same time, 1 to 10,000 (${default})."`
+	Grace          time.Duration `default:"20s" help:"Time that running tasks get to end when the server is stopped; 0s = none (${default})."`
+	DefaultTimeout time.Duration `default:"30m" placeholder:"TIME" help:"How long an attempt may run of a task that names no timeout; 0s = for ever (${default})."`
+	MaxFile        byteSize      `default:"2GiB" help:"Largest file that can be uploaded (${default})."`
+	Insecure       bool          `help:"Allow an address that other machines can reach. Anyone who reaches it can then read and submit everything."`
+	PublicURL      string        `placeholder:"URL" help:"How a proxy shows this server, such as https://tasks.example or https://tasks.example/daybook."`
+	Host           []string      `placeholder:"NAME" help:"A further host name that this server answers to; may repeat."`
+	BasePath       string        `placeholder:"PATH" help:"Path before all of this server's own, such as /daybook; taken from --public-url."`
+	CORSOrigin     []string      `name:"cors-origin" placeholder:"ORIGIN" help:"Origin of a front end elsewhere that may do everything, such as https://app.example; may repeat."`
+	MaxStreams     int           `placeholder:"N" help:"Most open event streams; as many as memory and open files allow, at most 10,000, if it is not given."`
+	AcceptLoss     bool          `help:"Go on with a log that has lost acknowledged events, and write that down in it."`
+	Quiet          bool          `short:"q" help:"Log only warnings and errors."`
+	LogFormat      string        `enum:"text,json" default:"text" help:"Format of the server's own log on standard error: text or json (${default})."`
 }
 
 func (serveCmd) Help() string {
 	return `All that happens is kept in one folder. The server can be killed at any moment: started again, it has lost
 nothing that it acknowledged. Ctrl-C, or SIGTERM, stops it in order: nothing new is started, what runs gets the time
-of --grace and is then put back into the queue. A second Ctrl-C ends it at once.
+of --grace and is then put back into the queue, at no cost to its attempts. A second one ends the grace; a third
+ends the process at once, and what runs then counts as if the process had crashed. SIGHUP changes nothing: there are
+no settings to read again, and the end of a terminal does not stop it.
 
 Examples:
 
@@ -48,7 +55,9 @@ func (c *serveCmd) AfterApply() error {
 	case c.Concurrency < 1 || c.Concurrency > 10_000:
 		return fmt.Errorf("--concurrency must be 1 to 10,000, not %d", c.Concurrency)
 	case c.Grace < 0:
-		return fmt.Errorf("--grace must not be negative")
+		return fmt.Errorf("--grace must not be negative: 0s gives none")
+	case c.DefaultTimeout < 0 || c.DefaultTimeout > 30*24*time.Hour:
+		return fmt.Errorf("--default-timeout must be at most 720h; 0s = none")
 	case c.MaxStreams < 0:
 		return fmt.Errorf("--max-streams must not be negative")
 	case c.MaxFile < 1:
@@ -63,34 +72,63 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 	}
 	daybook.TuneMemory()
 	logger := c.logger(s)
+	defer ignoreHangups(logger)()
 	bar := newRebuildBar(s)
 	server, err := openServer(ctx, serverOptions{
 		Addr:   c.Addr,
 		Logger: logger,
 		Daybook: daybook.Options{
-			Data:        c.Data,
-			Concurrency: c.Concurrency,
-			Grace:       c.Grace,
-			MaxFile:     int64(c.MaxFile),
-			AnyHost:     c.Insecure,
-			PublicURL:   c.PublicURL,
-			Hosts:       c.Host,
-			BasePath:    c.BasePath,
-			CORSOrigins: c.CORSOrigin,
-			MaxStreams:  c.MaxStreams,
-			AcceptLoss:  c.AcceptLoss,
-			Logger:      logger,
-			Rebuilding:  bar.Set,
-			Indexing:    bar.SetIndexing,
+			Data:           c.Data,
+			Concurrency:    c.Concurrency,
+			Grace:          noneIfZero(c.Grace),
+			DefaultTimeout: noneIfZero(c.DefaultTimeout),
+			MaxFile:        int64(c.MaxFile),
+			AnyHost:        c.Insecure,
+			PublicURL:      c.PublicURL,
+			Hosts:          c.Host,
+			BasePath:       c.BasePath,
+			CORSOrigins:    c.CORSOrigin,
+			MaxStreams:     c.MaxStreams,
+			AcceptLoss:     c.AcceptLoss,
+			Logger:         logger,
+			Rebuilding:     bar.Set,
+			Indexing:       bar.SetIndexing,
 		},
 	})
 	bar.Done()
 	if err != nil {
 		return err
 	}
+	onHurry(ctx, server.EndGrace)
 	c.greet(s, server.URL())
 	err = server.Run(ctx)
 	return errors.Join(err, server.Close())
+}
+
+// noneIfZero turns a 0 of the command line, which means none, into that of daybook.Options.
+func noneIfZero(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
+}
+
+// ignoreHangups goes on when the terminal ends or somebody wants settings to be read again,
+// until the function that it returns is called.
+func ignoreHangups(logger *slog.Logger) (end func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	var listener sync.WaitGroup
+	listener.Go(func() {
+		for range hangups {
+			logger.Info("SIGHUP changes nothing: there are no settings to read again. SIGTERM stops the server")
+		}
+	})
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+		listener.Wait()
+	}
 }
 
 // checkAddr refuses an address beyond loopback unless --insecure is given: there is

@@ -109,6 +109,12 @@ func (m *server) Run(ctx context.Context) error {
 	return errors.Join(queueErr, webErr)
 }
 
+// EndGrace ends the grace of running tasks at a stop.
+func (m *server) EndGrace() {
+	m.logger.Info("a second signal: running tasks are told to stop now, and are given back")
+	m.daybook.EndGrace()
+}
+
 // shutdown ends the streams, lets requests finish, and waits for Serve to return.
 func (m *server) shutdown(web <-chan error) error {
 	m.daybook.StopStreams()

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
 	"os"
 	"syscall"
 	"testing"
@@ -9,8 +13,11 @@ import (
 	"daybook/client"
 )
 
-func TestAStopTakesAndShowsTasksAndASecondSignalEndsItAtOnce(t *testing.T) {
-	p, err := startServer(t.TempDir(), os.Environ(), "--addr", "127.0.0.1:0", "--data", "data", "--grace", "10m")
+// TestTheSecondSignalEndsTheGraceAndGivesTasksBackAtNoCost also sees that a stop takes and
+// shows tasks, and that SIGHUP changes nothing.
+func TestTheSecondSignalEndsTheGraceAndGivesTasksBackAtNoCost(t *testing.T) {
+	dir := t.TempDir()
+	p, err := startServer(dir, os.Environ(), "--addr", "127.0.0.1:0", "--data", "data", "--grace", "10m")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,18 +42,95 @@ func TestAStopTakesAndShowsTasksAndASecondSignalEndsItAtOnce(t *testing.T) {
 			break
 		}
 	}
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGHUP, syscall.SIGTERM} {
+		if err := p.cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
 	}
 	awaitDraining(t, c, long)
 	if task, err := c.Get(t.Context(), running.ID); err != nil || task.Status != client.Running {
 		t.Errorf("while it stops: %s, %v", task.Raw, err)
 	}
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
 	begin := time.Now()
-	if code, err := p.stop(syscall.SIGTERM, 20*time.Second); err != nil || code != exitFailed {
-		t.Errorf("exit code %d, %v", code, err)
+	if code, err := p.stop(syscall.SIGINT, 20*time.Second); err != nil || code != exitDone {
+		t.Errorf("exit code %d, %v\n%s", code, err, p.stderr.String())
 	}
 	t.Logf("ended %v after the second signal", time.Since(begin))
+	wantGivenBack(t, dir, running.ID)
+}
+
+// wantGivenBack starts a server on the folder and looks whether the task, which ran there
+// before, was given back at no cost.
+func wantGivenBack(t *testing.T, dir, id string) {
+	t.Helper()
+	p, err := startServer(dir, os.Environ(), "--addr", "127.0.0.1:0", "--data", "data", "--grace", "0s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.done })
+	if err := p.ready(patience); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(p.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for task, err := range c.Watch(t.Context(), id) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if task.Status == client.Running {
+			if task.Attempt != 1 {
+				t.Errorf("it runs as attempt %d: the stop before cost one", task.Attempt)
+			}
+			break
+		}
+	}
+	events, err := http.Get(p.url + "/api/tasks/" + id + "/events?progress=last")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Body.Close()
+	body, err := io.ReadAll(events.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(body, []byte(`"task.released"`)) || bytes.Contains(body, []byte(`"task.lease_expired"`)) {
+		t.Errorf("its history: %s", body)
+	}
+	// --grace 0s means none.
+	begin := time.Now()
+	if code, err := p.stop(syscall.SIGTERM, 15*time.Second); err != nil || code != exitDone {
+		t.Errorf("exit code %d, %v\n%s", code, err, p.stderr.String())
+	}
+	t.Logf("with no grace it ended after %v", time.Since(begin))
+}
+
+func TestWhatEachSignalDoes(t *testing.T) {
+	for _, hurried := range []bool{false, true} {
+		h, signals, said := &hurry{}, make(chan os.Signal), make(chan string)
+		ctx := context.WithValue(t.Context(), hurryKey{}, h)
+		if hurried {
+			onHurry(ctx, func() { said <- "hurry" })
+		}
+		go func() {
+			h.obey(signals, func() { said <- "stop" })
+			said <- "exit"
+		}()
+		want := []string{"stop", "exit"}
+		if hurried {
+			want = []string{"stop", "hurry", "exit"}
+		}
+		for i, word := range want {
+			signals <- syscall.SIGTERM
+			if got := <-said; got != word {
+				t.Errorf("signal %d: %s, want %s", i+1, got, word)
+			}
+		}
+	}
 }
 
 // awaitDraining submits tasks until one waits because the server stops, which must be soon.
