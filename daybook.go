@@ -6,6 +6,7 @@
 package daybook
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,13 +58,19 @@ const payloadCache = 32 << 20
 // recentEvents is how many bytes of recent events are kept in memory.
 const recentEvents = 24 << 20
 
+// defaultTimeout is that of tasks that name none.
+const defaultTimeout = 30 * time.Minute
+
 // Options configure a Daybook. The zero value works.
 type Options struct {
 	Data        string        // folder of log and files, made if absent; "" = "daybook-data"
 	Concurrency int           // attempts at the same time, 1 … 10,000; 0 = 8
-	Grace       time.Duration // for handlers at a stop; 0 = 20 s
-	MaxFile     int64         // most bytes of an upload; 0 = 2 GiB
-	AnyHost     bool          // answer to any Host header; false = loopback names only
+	Grace       time.Duration // for handlers at a stop; 0 = 20 s, less = none
+	// DefaultTimeout is the timeout of tasks that are submitted without one; 0 = 30 min, less =
+	// none. It shows in the task, and is no part of the request that an idempotency key stands for.
+	DefaultTimeout time.Duration
+	MaxFile        int64 // most bytes of an upload; 0 = 2 GiB
+	AnyHost        bool  // answer to any Host header; false = loopback names only
 	// PublicURL is how the outside reaches this server through a proxy, such as
 	// "https://tasks.example/daybook"; Hosts are further host names that it answers to, and
 	// BasePath is the path before all of its own. CORSOrigins are the origins, such as
@@ -123,6 +131,9 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	if err := api.CheckAddress(o.address()); err != nil {
 		return nil, err
 	}
+	if o.DefaultTimeout == 0 {
+		o.DefaultTimeout = defaultTimeout
+	}
 	registry, err := handler.NewRegistry(handler.Builtin(handler.Options{})...)
 	if err != nil {
 		return nil, err
@@ -174,12 +185,29 @@ func (d *Daybook) Submit(ctx context.Context, submits ...task.Submit) ([]schedul
 	if err := d.ready(); err != nil {
 		return nil, err
 	}
-	for i := range submits {
-		if err := d.prepare(&submits[i]); err != nil {
+	own := slices.Clone(submits) // and all that they point to: the caller may do as it likes with its own
+	for i := range own {
+		s := &own[i]
+		s.Tags = slices.Clone(s.Tags)
+		if s.Backoff != nil {
+			backoff := *s.Backoff
+			s.Backoff = &backoff
+		}
+		if err := d.prepare(s); err != nil {
 			return nil, &scheduler.BatchError{Index: i, Err: err}
 		}
 	}
-	return d.scheduler.Submit(ctx, actorProgram, submits)
+	done, err := d.scheduler.Submit(ctx, actorProgram, own)
+	for i := range done {
+		done[i].Task = given(done[i].Task)
+	}
+	return done, err
+}
+
+// given is a task as it may be given away: its tags are shared with the views.
+func given(t task.Task) task.Task {
+	t.Tags = slices.Clone(t.Tags)
+	return t
 }
 
 // actorProgram is the actor of all that the program itself asks for.
@@ -215,7 +243,8 @@ func (d *Daybook) do(ctx context.Context, id ulid.ULID, command task.Command) (t
 	if err := d.ready(); err != nil {
 		return task.Task{}, err
 	}
-	return d.scheduler.Do(ctx, actorProgram, id, command)
+	t, err := d.scheduler.Do(ctx, actorProgram, id, command)
+	return given(t), err
 }
 
 // ready says why nothing can be asked for, nil when it can.
@@ -258,13 +287,22 @@ func (d *Daybook) Wait(ctx context.Context, id ulid.ULID) (task.Task, []byte, er
 	}
 	t, err := d.scheduler.WaitEnded(ctx, id)
 	if err != nil || t.ResultSeq == 0 {
-		return t, nil, err
+		return given(t), nil, err
 	}
 	result, err := d.payloads.Get(context.WithoutCancel(ctx), t.ResultSeq)
-	return t, result, err
+	return given(t), bytes.Clone(result), err
 }
 
-// Views are the tasks as they are now, for reading.
+// EndGrace ends the grace of a stop, now or when it comes: handlers are told to stop at once, and
+// what they ran is given back at no cost.
+func (d *Daybook) EndGrace() {
+	if d.connect() == nil {
+		d.scheduler.EndGrace()
+	}
+}
+
+// Views are the tasks as they are now, for reading. The tags of a task in them are shared: clone
+// them before a change.
 func (d *Daybook) Views() *projection.Views { return d.views }
 
 // Run runs tasks until ctx ends or Close is called, then stops in order: nothing new is
@@ -408,7 +446,7 @@ func (d *Daybook) makeScheduler() (err error) {
 	}
 	d.scheduler, err = scheduler.New(scheduler.Options{
 		Log: d.log, Views: d.views, Payloads: d.payloads, Runner: runner{d.registry, d.files},
-		Concurrency: d.o.Concurrency, Grace: d.o.Grace, Logger: d.o.Logger,
+		Concurrency: d.o.Concurrency, Grace: d.o.Grace, DefaultTimeout: max(d.o.DefaultTimeout, 0), Logger: d.o.Logger,
 		Version: Version, AcceptedLoss: loss,
 	})
 	return err
@@ -426,7 +464,7 @@ func (r runner) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome
 	result, err := r.registry.Run(ctx, a.Task.Type, handler.Call{
 		TaskID: a.Task.Name(), TaskType: a.Task.Type,
 		Attempt: a.Task.Attempt, MaxAttempts: a.Task.MaxAttempts, LastAttempt: a.Task.AttemptsLeft() <= 0,
-		Tags: a.Task.Tags, IdempotencyKey: a.Task.IdempotencyKey,
+		Tags: slices.Clone(a.Task.Tags), IdempotencyKey: a.Task.IdempotencyKey,
 		Parameters: a.Parameters, Files: r.files, FileNames: a.FileNames, Report: a.Report,
 	})
 	return scheduler.Outcome{Result: result.JSON, Files: result.Files, Outcome: result.Outcome, Partial: result.Partial}, err

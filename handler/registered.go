@@ -50,6 +50,9 @@ type member struct {
 
 func register(h Handler) (*registered, error) {
 	t := &registered{handler: h, spec: h.Spec()}
+	for _, text := range []*json.RawMessage{&t.spec.ParametersSchema, &t.spec.ResultSchema, &t.spec.Defaults} {
+		*text = slices.Clone(*text)
+	}
 	if !task.ValidName(t.spec.Name) {
 		return nil, fmt.Errorf("register task type %q: a name is 1 to 64 of A-Z a-z 0-9 . _ -", t.spec.Name)
 	}

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -120,7 +121,8 @@ func (a *attempt) call() (outcome Outcome, err error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	outcome, err = a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: parameters, FileNames: names, Report: a.report})
+	// The handler gets a copy: what it does to it is its own.
+	outcome, err = a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: bytes.Clone(parameters), FileNames: names, Report: a.report})
 	if err != nil {
 		return Outcome{}, err
 	}

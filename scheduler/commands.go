@@ -107,6 +107,9 @@ func (l *loop) submit(t *turn, r *request) {
 	for i := range r.submits {
 		refusal := t.replay(b, i)
 		if refusal == nil && !b.answers[i].Replayed {
+			if r.submits[i].Timeout == 0 {
+				r.submits[i].Timeout = task.SpanOf(l.s.o.DefaultTimeout)
+			}
 			b.news[i].id = l.ids.next(t.now)
 			b.news[i].decided, refusal = t.decideOn(nil, &r.submits[i])
 		}

@@ -130,27 +130,37 @@ func (l *loop) drain() error {
 	if l.live > 0 {
 		l.s.o.Logger.Info("stopping: waiting for running tasks", "running", l.live, "grace", l.s.o.Grace)
 	}
-	if err := l.drainUntil(time.Now().Add(l.s.o.Grace)); err != nil {
+	if err := l.drainUntil(time.Now().Add(l.s.o.Grace), l.s.hurry); err != nil {
 		return err
 	}
 	if l.live > 0 {
 		for _, a := range l.holders {
 			a.stop(task.CauseStopping)
 		}
-		if err := l.drainUntil(time.Now().Add(obedience + progressEvery)); err != nil {
+		if err := l.drainUntil(time.Now().Add(obedience+progressEvery), nil); err != nil {
 			return err
 		}
 	}
 	return l.farewell()
 }
 
-// drainUntil takes turns until no handler runs or the deadline has come. What is in
-// flight lands in any case, so that all that was to start has started.
-func (l *loop) drainUntil(deadline time.Time) error {
+// EndGrace ends the grace of a stop that goes on, or of the next: handlers are told to stop
+// at once, and their tasks are given back at no cost. It may be called by anybody, again too.
+func (s *Scheduler) EndGrace() { s.hurried.Do(func() { close(s.hurry) }) }
+
+// drainUntil takes turns until no handler runs, the deadline has come or hurry is closed. What
+// is in flight lands in any case, so that all that was to start has started.
+func (l *loop) drainUntil(deadline time.Time, hurry <-chan struct{}) error {
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	for len(l.flight) > 0 || l.live > 0 && len(l.holders) > 0 && time.Now().Before(deadline) {
-		if err := l.await(nil, timer.C); err != nil {
+		select {
+		case <-hurry:
+			hurry, deadline = nil, time.Now()
+			continue
+		default:
+		}
+		if err := l.await(hurry, timer.C); err != nil {
 			return err
 		}
 	}

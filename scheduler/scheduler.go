@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -75,9 +76,12 @@ type Options struct {
 	Payloads    *eventlog.Payloads
 	Runner      Runner
 	Concurrency int           // attempts at the same time, 1 … 10,000; 0 = 8
-	Grace       time.Duration // for handlers at a stop; 0 = 20 s
-	Logger      *slog.Logger  // nil = slog.Default()
-	Version     string        // of the program, for server.started
+	Grace       time.Duration // for handlers at a stop; 0 = 20 s, less = none
+	// DefaultTimeout is the timeout of tasks that are submitted without one; 0 = none. It is
+	// no part of a request: the same key and request are the same whatever it is.
+	DefaultTimeout time.Duration
+	Logger         *slog.Logger // nil = slog.Default()
+	Version        string       // of the program, for server.started
 	// Wall is the wall clock: what is due, and the time of events. nil = the system's.
 	// Timeouts and the grace are measured on the monotonic clock instead.
 	Wall func() task.Micros
@@ -109,6 +113,8 @@ type Scheduler struct {
 	reports   chan report
 	began     chan struct{} // closed by Run
 	once      atomic.Bool   // Run was called
+	hurry     chan struct{} // closed by EndGrace
+	hurried   sync.Once
 	stopped   chan struct{} // closed when the loop answers no more
 	waiters   waiters
 	lingering taskSet // whose attempt has ended but has not returned
@@ -145,6 +151,10 @@ func New(o Options) (*Scheduler, error) {
 	if o.Grace == 0 {
 		o.Grace = 20 * time.Second
 	}
+	o.Grace = max(o.Grace, 0)
+	if o.DefaultTimeout < 0 || o.DefaultTimeout > task.MaxTimeout.Duration() {
+		return nil, fmt.Errorf("scheduler: default timeout is %v: it must be at most 30 days, or 0 for none", o.DefaultTimeout)
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -159,6 +169,7 @@ func New(o Options) (*Scheduler, error) {
 		early:    earlyEvents,
 		reports:  make(chan report, o.Concurrency),
 		began:    make(chan struct{}),
+		hurry:    make(chan struct{}),
 		stopped:  make(chan struct{}),
 	}
 	s.damaged, _ = o.Log.(interface{ Damage() error })
@@ -167,8 +178,8 @@ func New(o Options) (*Scheduler, error) {
 }
 
 // Submit appends the tasks in one commit, all or none, and returns them in order. A
-// refused one refuses all: *BatchError says which. Their field ID is ignored.
-// ctx ends the waiting, not the command.
+// refused one refuses all: *BatchError says which. Their field ID is ignored. Nothing in
+// them is to be changed afterwards. ctx ends the waiting, not the command.
 func (s *Scheduler) Submit(ctx context.Context, actor string, submits []task.Submit) ([]Submitted, error) {
 	for i := range submits {
 		if !s.o.Runner.Knows(submits[i].Type) {
