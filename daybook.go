@@ -6,7 +6,6 @@
 package daybook
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,10 +24,7 @@ import (
 	"daybook/handler"
 	"daybook/projection"
 	"daybook/scheduler"
-	"daybook/task"
 	"daybook/ui"
-
-	"github.com/oklog/ulid/v2"
 )
 
 // Version of the program.
@@ -175,122 +171,6 @@ func (d *Daybook) Register(h handler.Handler) error {
 // outermost. To be called before Run.
 func (d *Daybook) Use(around ...handler.Middleware) {
 	d.registry.Use(around...)
-}
-
-// Submit makes tasks from inside the program, all in one commit or none, as POST
-// /api/tasks/batch does: parameters are checked by the schema of the type, which also
-// gives the defaults. Errors: *scheduler.BatchError with a *task.Refusal, ErrNotRunning when Run
-// was not called a second later, ErrClosed, and those of scheduler.Scheduler.Submit.
-func (d *Daybook) Submit(ctx context.Context, submits ...task.Submit) ([]scheduler.Submitted, error) {
-	if err := d.ready(); err != nil {
-		return nil, err
-	}
-	own := slices.Clone(submits) // and all that they point to: the caller may do as it likes with its own
-	for i := range own {
-		s := &own[i]
-		s.Tags = slices.Clone(s.Tags)
-		if s.Backoff != nil {
-			backoff := *s.Backoff
-			s.Backoff = &backoff
-		}
-		if err := d.prepare(s); err != nil {
-			return nil, &scheduler.BatchError{Index: i, Err: err}
-		}
-	}
-	done, err := d.scheduler.Submit(ctx, actorProgram, own)
-	for i := range done {
-		done[i].Task = given(done[i].Task)
-	}
-	return done, err
-}
-
-// given is a task as it may be given away: its tags are shared with the views.
-func given(t task.Task) task.Task {
-	t.Tags = slices.Clone(t.Tags)
-	return t
-}
-
-// actorProgram is the actor of all that the program itself asks for.
-const actorProgram = "system:program"
-
-// Cancel cancels a task: at once when it is pending; when it runs, its handler is told to stop
-// and the task is CANCELLED once it has. reason may be empty. It returns the task as it then
-// stands. Errors: projection.ErrNotFound, a *task.Refusal when the task has ended, and those
-// of Submit.
-func (d *Daybook) Cancel(ctx context.Context, id ulid.ULID, reason string) (task.Task, error) {
-	return d.do(ctx, id, task.Cancel{Reason: reason})
-}
-
-// Retry sends a failed or cancelled task round again, with its attempts afresh. Errors: those
-// of Cancel; a *task.Refusal unless the task has failed or was cancelled.
-func (d *Daybook) Retry(ctx context.Context, id ulid.ULID, reason string) (task.Task, error) {
-	return d.do(ctx, id, task.Retry{Reason: reason})
-}
-
-// Reprioritise changes the priority of a task that has not ended: −100 … 100, higher first.
-// Errors: those of Cancel.
-func (d *Daybook) Reprioritise(ctx context.Context, id ulid.ULID, priority int) (task.Task, error) {
-	return d.do(ctx, id, task.Reprioritise{Priority: priority})
-}
-
-// Reschedule changes when a pending task is due; a time in the past means at once. Errors:
-// those of Cancel; a *task.Refusal unless the task is pending.
-func (d *Daybook) Reschedule(ctx context.Context, id ulid.ULID, due time.Time) (task.Task, error) {
-	return d.do(ctx, id, task.Snooze{Until: task.MicrosOf(due)})
-}
-
-func (d *Daybook) do(ctx context.Context, id ulid.ULID, command task.Command) (task.Task, error) {
-	if err := d.ready(); err != nil {
-		return task.Task{}, err
-	}
-	t, err := d.scheduler.Do(ctx, actorProgram, id, command)
-	return given(t), err
-}
-
-// ready says why nothing can be asked for, nil when it can.
-func (d *Daybook) ready() error {
-	d.mu.Lock()
-	closed := d.closed
-	d.mu.Unlock()
-	if closed {
-		return ErrClosed
-	}
-	return d.connect()
-}
-
-// prepare makes the parameters canonical and complete.
-func (d *Daybook) prepare(s *task.Submit) error {
-	if len(s.Parameters) == 0 {
-		s.Parameters = []byte("{}")
-	}
-	canonical, err := task.CanonicalJSON(nil, s.Parameters, task.MaxDepth)
-	if err != nil {
-		return &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/parameters", Detail: err.Error()}}}
-	}
-	prepared, fileIDs, bad, err := d.registry.Prepare(s.Type, canonical)
-	switch {
-	case err != nil:
-		return &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/task_type", Detail: "must be a known task type"}}}
-	case bad != nil:
-		return &task.Refusal{Kind: task.ErrInvalid, Fields: bad}
-	}
-	s.Parameters, s.Files = prepared, fileIDs
-	return nil
-}
-
-// Wait returns when the task has ended or ctx has, with the task as it then stands and
-// its result as JSON, nil if it has none. Errors: projection.ErrNotFound, scheduler.ErrStopped,
-// ErrClosed.
-func (d *Daybook) Wait(ctx context.Context, id ulid.ULID) (task.Task, []byte, error) {
-	if err := d.ready(); err != nil {
-		return task.Task{}, nil, err
-	}
-	t, err := d.scheduler.WaitEnded(ctx, id)
-	if err != nil || t.ResultSeq == 0 {
-		return given(t), nil, err
-	}
-	result, err := d.payloads.Get(context.WithoutCancel(ctx), t.ResultSeq)
-	return given(t), bytes.Clone(result), err
 }
 
 // EndGrace ends the grace of a stop, now or when it comes: handlers are told to stop at once, and
