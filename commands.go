@@ -23,7 +23,7 @@ func (d *Daybook) Submit(ctx context.Context, submits ...task.Submit) ([]schedul
 	own := slices.Clone(submits) // and all that they point to: the caller may do as it likes with its own
 	for i := range own {
 		s := &own[i]
-		s.Tags = slices.Clone(s.Tags)
+		s.Tags, s.FileNames = slices.Clone(s.Tags), slices.Clone(s.FileNames)
 		if s.Backoff != nil {
 			backoff := *s.Backoff
 			s.Backoff = &backoff
