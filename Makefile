@@ -58,6 +58,11 @@ crash: ## Kill the server 50 times under load (about a minute)
 power: ## Cut the power CUTS times (1500) under a log and a server (minutes)
 	$(GO) test -count=1 -timeout 0 -run 'PowerCut' ./eventlog/sqlitelog ./cmd/daybook -v -cuts=$(or $(CUTS),1500)
 
+.PHONY: proxies
+proxies: ## Run docs/deploy.md behind nginx, Caddy and HAProxy
+	@for program in nginx caddy haproxy; do $(call need,$$program,the test behind it); done; \
+	$(GO) test -count=1 -run '^TestProxies' ./cmd/daybook -v -proxies
+
 .PHONY: soak
 soak: ## Load the server for SOAK (30m) and look for growth
 	$(GO) test -count=1 -timeout 0 -run '^TestNothingGrows' ./cmd/daybook -v -soak=$(or $(SOAK),30m)
