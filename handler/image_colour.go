@@ -35,10 +35,11 @@ func (s *source) toSRGB(ctx context.Context, m *image.RGBA) (note string, err er
 		return "its brightness is HDR, which is not converted: it may look flat", nil
 	}
 	var colours *codec.Colours
+	pixels := m.Rect.Dx() * m.Rect.Dy()
 	if s.profile != nil {
-		colours, err = codec.ColoursOfProfile(ctx, s.profile)
+		colours, err = codec.ColoursOfProfile(ctx, s.profile, pixels)
 	} else {
-		colours, err = codec.ColoursOfCodes(ctx, s.primaries, s.transfer)
+		colours, err = codec.ColoursOfCodes(ctx, s.primaries, s.transfer, pixels)
 	}
 	if _, ok := errors.AsType[codec.Refusal](err); ok {
 		return "its colour profile cannot be used: colours are taken as sRGB", nil

@@ -130,6 +130,19 @@ func TestPicturesOfAllKindsAreShownRight(t *testing.T) {
 	}
 }
 
+// The colour of a picture of Adobe RGB, to the last step.
+func TestAProfileIsAppliedExactly(t *testing.T) {
+	m := image.NewRGBA(image.Rect(0, 0, 1, 1))
+	copy(m.Pix, []byte{97, 149, 69, 255})
+	h, err := readHeader(t.Context(), bytes.NewReader(fixture(t, "adobe-rgb.png")), 0, NewMemoryBudget(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.toSRGB(t.Context(), m); err != nil || m.RGBAAt(0, 0) != (color.RGBA{60, 150, 60, 255}) {
+		t.Errorf("got %v, %v", m.Pix, err)
+	}
+}
+
 // A grid is put together without a seam, and no colour is moved.
 func TestAPictureOfTilesIsWhole(t *testing.T) {
 	s := newStudio(t)
@@ -198,11 +211,11 @@ func TestADamagedPictureIsAnEntryOrAPicture(t *testing.T) {
 	whole := budget.free
 	for _, name := range names {
 		data := fixture(t, filepath.Base(name))
-		for i := range 12 {
+		for i := range 4 {
 			damaged := slices.Clone(data)
-			damaged[(i*len(data)/12+i)%len(data)] ^= 1 << (i % 8)
-			if i%3 == 0 {
-				damaged = damaged[:len(data)*(i+1)/13]
+			damaged[(i*len(data)/4+7*i+40)%len(data)] ^= 1 << (i % 8)
+			if i == 0 {
+				damaged = damaged[:len(data)/2]
 			}
 			s := newStudio(t)
 			h := NewImage(budget)

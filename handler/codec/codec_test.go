@@ -94,16 +94,16 @@ func TestALibrarySaysWhyItRefuses(t *testing.T) {
 }
 
 func TestColoursOfCodePoints(t *testing.T) {
-	if c, err := ColoursOfCodes(t.Context(), 1, 13); c != nil || err != nil {
+	if c, err := ColoursOfCodes(t.Context(), 1, 13, 1); c != nil || err != nil {
 		t.Errorf("sRGB is to be converted: %v", err)
 	}
-	if _, err := ColoursOfCodes(t.Context(), 200, 13); err == nil {
+	if _, err := ColoursOfCodes(t.Context(), 200, 13, 1); err == nil {
 		t.Error("primaries 200 are known")
 	}
-	if _, err := ColoursOfProfile(t.Context(), []byte("no profile")); err == nil {
+	if _, err := ColoursOfProfile(t.Context(), []byte("no profile"), 1); err == nil {
 		t.Error("a text is a profile")
 	}
-	c, err := ColoursOfCodes(t.Context(), 12, 13)
+	c, err := ColoursOfCodes(t.Context(), 12, 13, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

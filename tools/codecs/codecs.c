@@ -38,6 +38,7 @@ static uint32_t rows_at_once(uint32_t width) {
 
 static cmsHTRANSFORM colours;
 static int grey_profile;
+static cmsUInt32Number precision; // cmsFLAGS_NOOPTIMIZE: exact, and ten times as slow
 
 static cmsHPROFILE srgb(void) {
 	cmsHPROFILE p = cmsCreate_sRGBProfile();
@@ -48,7 +49,7 @@ static cmsHPROFILE srgb(void) {
 static cmsHTRANSFORM transform(cmsHPROFILE from, cmsUInt32Number format, cmsUInt32Number to) {
 	cmsHPROFILE out = srgb();
 	cmsHTRANSFORM t = cmsCreateTransform(from, format, out, to, INTENT_RELATIVE_COLORIMETRIC,
-		cmsFLAGS_BLACKPOINTCOMPENSATION | cmsFLAGS_NONEGATIVES);
+		cmsFLAGS_BLACKPOINTCOMPENSATION | precision);
 	cmsCloseProfile(out);
 	return t;
 }
@@ -86,12 +87,14 @@ static int use(cmsHPROFILE p) {
 }
 
 // profile reads an ICC profile.
-EXPORT("profile") int profile(const void *data, uint32_t size) {
+EXPORT("profile") int profile(const void *data, uint32_t size, int exact) {
+	precision = exact ? cmsFLAGS_NOOPTIMIZE : 0;
 	return use(cmsOpenProfileFromMem(data, size));
 }
 
 // cicp makes a profile of the code points of ITU-T H.273.
-EXPORT("cicp") int cicp(uint32_t primaries, uint32_t transfer) {
+EXPORT("cicp") int cicp(uint32_t primaries, uint32_t transfer, int exact) {
+	precision = exact ? cmsFLAGS_NOOPTIMIZE : 0;
 	cmsCIExyY white = {0.3127, 0.3290, 1};
 	cmsCIExyYTRIPLE p;
 	switch (primaries) {
