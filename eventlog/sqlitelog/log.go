@@ -72,7 +72,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if err := makeDir(o.Dir); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	if err := checkPlace(o.Dir); err != nil {
+	if err := checkPlace(o.Dir, true); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	held, err := takeLock(o.Dir)

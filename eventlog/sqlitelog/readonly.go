@@ -25,7 +25,7 @@ func OpenReadOnly(ctx context.Context, dir string) (*Log, error) {
 	if _, err := os.Stat(filepath.Join(dir, logName)); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("open log: there is none in %s: %w", dir, os.ErrNotExist)
 	}
-	if err := checkPlace(dir); err != nil {
+	if err := checkPlace(dir, false); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	held, err := shareLock(dir)
