@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -207,6 +208,10 @@ func TestARefusedStartLeavesAllEvidence(t *testing.T) {
 				if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) {
 					t.Errorf("%v does not say %q", err, c.text)
 				}
+				examined, err := daybook.Examine(t.Context(), dir)
+				if err != nil || !examined.Refused() || !strings.Contains(fmt.Sprint(examined.Findings), c.text) {
+					t.Errorf("examined: %+v, %v", examined, err)
+				}
 				if diff := gocmp.Diff(before, folder(t, dir)); diff != "" {
 					t.Errorf("the folder was changed (-before +after):\n%.2000s", diff)
 				}
@@ -237,6 +242,9 @@ func TestWhatIsNoFileIsRefusedAndNotWaitedFor(t *testing.T) {
 			}
 			before := folder(t, dir)
 			d, err := daybook.Open(t.Context(), daybook.Options{Data: dir, Logger: slog.New(slog.DiscardHandler)})
+			if examined, err := daybook.Examine(t.Context(), dir); err != nil || !examined.Refused() && strings.HasPrefix(name, "daybook") {
+				t.Errorf("%s is %s: examined: %+v, %v", name, kind, examined, err)
+			}
 			if diff := gocmp.Diff(before, folder(t, dir)); diff != "" {
 				t.Errorf("%s is %s: the folder was changed (-before +after):\n%.2000s", name, kind, diff)
 			}

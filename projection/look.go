@@ -48,3 +48,7 @@ func look(ctx context.Context, log eventlog.Log, after int64) error {
 		return err
 	})
 }
+
+// Check reads the whole log and checks what a start checks of its end: that no event is missing,
+// that each follows from the one before, and that this version knows it. Errors: those of Rebuild.
+func Check(ctx context.Context, log eventlog.Log) error { return look(ctx, log, 0) }

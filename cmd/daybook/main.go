@@ -99,6 +99,7 @@ type cli struct {
 	Cancel  cancelCmd  `cmd:"" help:"Call tasks off."`
 	Retry   retryCmd   `cmd:"" help:"Send failed or cancelled tasks round again."`
 	Log     logCmd     `cmd:"" help:"Print the log, or follow it."`
+	Doctor  doctorCmd  `cmd:"" help:"Say why a server does not start in a data folder, and what can be done."`
 	Verify  verifyCmd  `cmd:"" help:"Prove that nothing in the log was changed."`
 	Bench   benchCmd   `cmd:"" help:"Load a server and measure how it answers."`
 	Types   typesCmd   `cmd:"" help:"List the task types that the server can run."`

@@ -45,7 +45,7 @@ type server struct {
 func openServer(ctx context.Context, o serverOptions) (*server, error) {
 	d, err := daybook.Open(ctx, o.Daybook)
 	if err != nil {
-		return nil, err
+		return nil, refusedStart(ctx, err, o.Daybook.Data)
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Addr)
 	if err != nil {
@@ -74,6 +74,14 @@ func openServer(ctx context.Context, o serverOptions) (*server, error) {
 			ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 		},
 	}, nil
+}
+
+// refusedStart says who explains the refusal of a data folder.
+func refusedStart(ctx context.Context, err error, data string) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("%w\nWhat is wrong and what can be done: daybook doctor --data %s", err, daybook.ShellQuoted(data))
 }
 
 // URL is where the server listens.

@@ -83,7 +83,7 @@ func (l *Log) reopen() error {
 	if l.offline {
 		return fmt.Errorf("%w: it was opened for reading only", eventlog.ErrFull)
 	}
-	if time.Since(l.tried) < time.Second || freeBytes(l.dir) < roomToOpen {
+	if time.Since(l.tried) < time.Second || FreeBytes(l.dir) < roomToOpen {
 		return eventlog.ErrFull
 	}
 	l.tried = time.Now()

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"daybook/sqlite"
 )
 
 // ErrLocked: another process has the log open. The error's text names it.
@@ -52,6 +54,9 @@ func shareLock(dir string) (*lock, error) {
 
 func openLock(dir string, flag, how int) (*lock, error) {
 	path := filepath.Join(dir, lockName)
+	if err := sqlite.CheckFile(path); err != nil {
+		return nil, err
+	}
 	for {
 		_, err := os.Lstat(path)
 		l := &lock{made: errors.Is(err, os.ErrNotExist), shared: how == syscall.LOCK_SH}
@@ -124,4 +129,14 @@ func (l *lock) release() error {
 		err = os.Remove(l.file.Name())
 	}
 	return errors.Join(err, l.file.Close())
+}
+
+// Share keeps servers away from the folder until release is called, and changes nothing in it.
+// Readers may share it. Errors: ErrLocked.
+func Share(dir string) (release func() error, err error) {
+	l, err := shareLock(dir)
+	if err != nil {
+		return nil, err
+	}
+	return l.release, nil
 }

@@ -272,7 +272,7 @@ func (l *Log) ReadOnly() bool { return l.readOnly.Load() }
 // HasRoom tells whether the disk has the free space that ordinary appends need. It says
 // nothing of other reasons to be full.
 func (l *Log) HasRoom() bool {
-	return l.options.MinFree <= 0 || freeBytes(l.dir) >= l.options.MinFree
+	return l.options.MinFree <= 0 || FreeBytes(l.dir) >= l.options.MinFree
 }
 
 // Failed returns the error after which the log takes no more appends, nil while it does.

@@ -75,3 +75,7 @@ func mayUse(path string, how uint32) error {
 	}
 	return fmt.Errorf("%s: %w for user %d; give it to that user, or run as its owner", path, err, os.Getuid())
 }
+
+// CheckFolder checks what a start checks of a folder before it looks into it. Errors:
+// ErrNotReadable, ErrNotWritable, sqlite.ErrNotFile.
+func CheckFolder(dir string) error { return checkPlace(dir, true) }

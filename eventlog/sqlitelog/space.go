@@ -5,9 +5,9 @@ import (
 	"syscall"
 )
 
-// freeBytes is how much an ordinary user may still write to the disk of dir. A disk that
+// FreeBytes is how much an ordinary user may still write to the disk of dir. A disk that
 // cannot say counts as one with room: the write itself will tell. It costs a microsecond.
-func freeBytes(dir string) int64 {
+func FreeBytes(dir string) int64 {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return math.MaxInt64
