@@ -109,6 +109,8 @@ func (a *analysis) reasonAgainst(fields [][]byte, why error, first bool) string 
 	switch n := len(fields); {
 	case why != nil:
 		return why.Error()
+	case n == maxFields && !areEmpty(fields[a.width:]):
+		return fmt.Sprintf("more than %d fields where the table has %d columns", MaxColumns, a.width)
 	case n > a.width && !areEmpty(fields[a.width:]):
 		return fmt.Sprintf("%d fields where the table has %d columns", n, a.width)
 	case first && a.units && isUnits(&record{fields: trimAll(fields)}):

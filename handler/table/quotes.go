@@ -82,7 +82,9 @@ func (r *reader) quotedFields() (after int, state quoting) {
 		if state != quotesDone {
 			return 0, state
 		}
-		r.fields, r.flags = append(r.fields, field), append(r.flags, quoted)
+		if len(r.fields) < maxFields {
+			r.fields, r.flags = append(r.fields, field), append(r.flags, quoted)
+		}
 		if at < len(text) && r.delimitsAt(at) {
 			at += len(r.delimiter)
 			if !r.blanksDelimit() {

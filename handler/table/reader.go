@@ -49,6 +49,9 @@ type comment struct {
 	text []byte
 }
 
+// maxFields is how many fields of a row are told apart; what comes after is dropped.
+const maxFields = MaxColumns + 1
+
 // Reasons for a row that has no fields.
 var (
 	errTooLong = fmt.Errorf("longer than %d MiB", MaxRow>>20)
@@ -303,19 +306,29 @@ func (r *reader) split(line []byte) {
 	case r.delimiter == "":
 		r.fields = append(r.fields, line)
 	case r.blanksDelimit():
-		r.fields = append(r.fields, bytes.FieldsFunc(line, func(c rune) bool { return c == ' ' })...)
+		for field := range bytes.FieldsFuncSeq(line, func(c rune) bool { return c == ' ' }) {
+			if len(r.fields) < maxFields {
+				r.fields = append(r.fields, field)
+			}
+		}
 	case len(r.delimiter) == 1:
 		fields, from, delimiter := r.fields, 0, r.delimiter[0]
 		for i, c := range line {
 			if c == delimiter {
 				fields = append(fields, line[from:i])
 				from = i + 1
+				if len(fields) == maxFields {
+					r.fields = fields
+					return
+				}
 			}
 		}
 		r.fields = append(fields, line[from:])
 	default:
 		for field := range bytes.SplitSeq(line, []byte(r.delimiter)) {
-			r.fields = append(r.fields, field)
+			if len(r.fields) < maxFields {
+				r.fields = append(r.fields, field)
+			}
 		}
 	}
 }

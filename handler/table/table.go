@@ -125,7 +125,7 @@ func Analyse(r io.Reader, o Options) (*Report, error) {
 		return nil, err
 	}
 	if d.width > MaxColumns {
-		return nil, fmt.Errorf("%w: %d, the most is %d; if that cannot be, give delimiter", ErrTooWide, d.width, MaxColumns)
+		return nil, fmt.Errorf("%w: more than %d; if that cannot be, give delimiter", ErrTooWide, MaxColumns)
 	}
 	if err := a.read(rows, d, o); err != nil {
 		return nil, err

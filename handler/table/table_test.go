@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -146,6 +147,26 @@ func TestTooManyColumnsAreRefused(t *testing.T) {
 	if _, err := Analyse(strings.NewReader(row+",x"), Options{}); !errors.Is(err, ErrTooWide) {
 		t.Errorf("one column more: %v", err)
 	}
+}
+
+// TestARowOfDelimitersTakesLittleMemory has rows whose fields would take 24 times their size.
+func TestARowOfDelimitersTakesLittleMemory(t *testing.T) {
+	for _, text := range []string{strings.Repeat(",", 6<<20), "a,b\n1,2\n" + strings.Repeat("x,", 3<<20) + "\"\"\n3,4\n" + strings.Repeat(" ", 3<<20) + "\n"} {
+		before := allocated()
+		r, err := Analyse(strings.NewReader(text), Options{})
+		if err == nil && (r.BadRows != 1 || r.FirstBadRows[0] != BadRow{3, "more than 8192 fields where the table has 2 columns"}) || err != nil && !errors.Is(err, ErrTooWide) {
+			t.Errorf("%.10q: %+v, %v", text, r, err)
+		}
+		if took := allocated() - before; took > 200<<20 {
+			t.Errorf("%.10q: %d MiB", text, took>>20)
+		}
+	}
+}
+
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }
 
 func TestErrorsOfReadingAndOfProgressEndTheWork(t *testing.T) {
