@@ -76,10 +76,8 @@ func judge(text []byte, whole bool, m marks, skip int, o Options) (*sample, dete
 	}
 	if !d.hidden {
 		d.skip = skip
-		if d.start < len(s.records) && d.start > 0 {
+		if o.SkipLines == nil && (d.start > 0 || s.lastAbove() >= 0) {
 			d.skip = int(s.records[d.start].line) - 1
-		} else if len(s.records) > 0 && len(s.comments) > 0 && s.comments[0].line < s.records[0].line {
-			d.skip = int(s.records[0].line) - 1
 		}
 	}
 	d.cut = s.share < 0.5 || s.share < 1 && len(s.records) < enoughRows

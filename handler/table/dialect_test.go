@@ -143,7 +143,7 @@ func readsBack(t *testing.T, table randomTable, name string) {
 // option.
 func TestADialectThatIsGivenIsUsed(t *testing.T) {
 	some := func(s string) *string { return &s }
-	three, no := 3, false
+	none, three, no := 0, 3, false
 	tests := map[string]struct {
 		text string
 		o    Options
@@ -161,6 +161,7 @@ func TestADialectThatIsGivenIsUsed(t *testing.T) {
 		"a comment":                  {"a,b\n%x,y\n1,2\n", Options{Comment: some("%")}, "1 2", 1},
 		"no comment":                 {"#a,b\n#x,y\n1,2\n", Options{Comment: some("")}, "#x 2", 2},
 		"lines above":                {"a,b\n1,2\n3,4\nc,d\n5,6\n", Options{SkipLines: &three}, "5 6", 1},
+		"no lines above":             {"# x\na,b\n1,2\n", Options{SkipLines: &none}, "1 2", 1},
 		"no header":                  {"a,b\n1,2\n", Options{Header: &no}, "1 2", 2},
 		"nulls":                      {"a,b\n-,NA\n-,NA\n", Options{Nulls: []string{"-"}}, " NA", 2},
 		"decimal comma":              {"a;b\n1,234;x\n2,5;y\n", Options{Decimal: ","}, "1.234 x", 2},
@@ -178,6 +179,9 @@ func TestADialectThatIsGivenIsUsed(t *testing.T) {
 				value = fmt.Sprint(c.Min)
 			}
 			got = append(got, value)
+		}
+		if test.o.SkipLines != nil && r.Dialect.SkipLines != *test.o.SkipLines {
+			t.Errorf("%s: %d lines skipped", name, r.Dialect.SkipLines)
 		}
 		if strings.Join(got, " ") != test.want || r.ProcessedRows != test.rows || len(r.Warnings) > 0 {
 			t.Errorf("%s: %q, %d rows, %q", name, got, r.ProcessedRows, r.Warnings)
