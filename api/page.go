@@ -191,6 +191,7 @@ const (
 func asset(kind string, keep caching, body []byte) endpoint {
 	sum := sha256.Sum256(body)
 	tag := hex.EncodeToString(sum[:12])
+	document := kind != pageTypes[".js"] && kind != pageTypes[".css"]
 	packed := map[encoding]func() []byte{
 		gzipped: sync.OnceValue(func() []byte { return pack(gzipped, body) }),
 		zstded:  sync.OnceValue(func() []byte { return pack(zstded, body) }),
@@ -198,10 +199,12 @@ func asset(kind string, keep caching, body []byte) endpoint {
 	return func(_ *API, p *reply, r *http.Request) error {
 		h := p.Header()
 		h.Set("Content-Type", kind)
-		h.Set("Content-Security-Policy", contentPolicy)
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if document { // else the policy of the page that it is part of holds
+			h.Set("Content-Security-Policy", contentPolicy)
+			h.Set("Referrer-Policy", "no-referrer")
+			h.Set("X-Frame-Options", "DENY")
+			h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		}
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", string(keep))
 		h.Add("Vary", "Accept-Encoding")

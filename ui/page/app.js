@@ -8,21 +8,21 @@ import { STATUSES, noFilters, toggled, withStatus, withoutWrong } from "./filter
 import { humanize } from "./format.js";
 import { Frame } from "./frame.js";
 import { listenToKeys } from "./keys.js";
+import { Later } from "./later.js";
 import { Feed } from "./live.js";
 import { refuseUnaimed } from "./press.js";
 import { Rate } from "./rate.js";
 import { Router, formatRoute } from "./router.js";
 import { Store, newestFirst } from "./store.js";
 import { canCancel, canRetry, ended } from "./task.js";
-import { DetailView } from "./views/detail.js";
 import { acceptDrops } from "./views/drop.js";
-import { FormView } from "./views/form.js";
 import { HeaderView } from "./views/header.js";
 import { ListView } from "./views/list.js";
 import { showKeys, toast } from "./views/notices.js";
 import { ToolbarView } from "./views/toolbar.js";
 
 /** @import { Filters, Message, Row, TaskType } from "./types.js" */
+/** @import { FormView } from "./views/form.js" */
 
 const PAGE = 100;
 const LARGEST_PAGE = 1000;
@@ -73,18 +73,29 @@ const list = new ListView(store, {
 });
 const toolbar = new ToolbarView(store, { setFilters, reload: () => void reload(), toList: () => list.focus() });
 const header = new HeaderView(feed, rate, store);
-const detailView = new DetailView({
-  close: closeTask,
-  act: (kind, row) => void acts.act(kind, row),
-  again: (task) => void openForm({ type: task.task_type, task }),
-  move,
-  retryLoad: () => detail.refresh(),
-});
-const form = new FormView({
-  submitted: (task) => submitted(task.id, { focus: true }),
-  queues: () => [...new Set((store.counts ?? []).map((c) => c.queue))],
-  href: (id) => formatRoute({ id, filters: store.filters }),
-});
+const incomplete = () => toast("Part of the page could not be fetched. Reload it: the server may be a newer one.", { bad: true });
+const panel = new Later(async () => {
+  const { DetailView } = await import("./views/detail.js");
+  return new DetailView({
+    close: closeTask,
+    act: (kind, row) => void acts.act(kind, row),
+    again: (task) => void openForm({ type: task.task_type, task }),
+    move,
+    retryLoad: () => detail.refresh(),
+  });
+}, incomplete);
+/** The panel is to have focus as soon as it is there. */
+let focusPanel = false;
+/** The panel was asked for since the task was opened. */
+let panelAsked = false;
+const form = new Later(async () => {
+  const { FormView } = await import("./views/form.js");
+  return new FormView({
+    submitted: (task) => submitted(task.id, { focus: true }),
+    queues: () => [...new Set((store.counts ?? []).map((c) => c.queue))],
+    href: (id) => formatRoute({ id, filters: store.filters }),
+  });
+}, incomplete);
 
 function draw() {
   const real = Date.now();
@@ -99,9 +110,23 @@ function draw() {
     href: (id) => formatRoute({ id, filters: store.filters }),
     openId: detail.id,
   });
-  detailView.draw(detail, { now, state: store.state, title, live: feed.state === "live" });
+  drawPanel(now);
   document.documentElement.dataset.seq = String(seq);
   retitle();
+}
+
+/** @param {number} now */
+function drawPanel(now) {
+  if (!panel.view) {
+    if (detail.id !== null && !panelAsked) {
+      panelAsked = true;
+      void panel.get().then((view) => view && frame.ask());
+    }
+    return;
+  }
+  if (focusPanel) panel.view.focus();
+  focusPanel = false;
+  panel.view.draw(detail, { now, state: store.state, title, live: feed.state === "live" });
 }
 
 /** The tab's title. It says how many tasks run only while that is known. */
@@ -307,7 +332,7 @@ async function loadTypes() {
     const all = await api.getTaskTypes();
     types.clear();
     for (const t of all) types.set(t.name, t);
-    form.setTypes(all);
+    form.view?.setTypes(all);
     frame.ask();
   } catch {
     typesAsked = false;
@@ -336,7 +361,8 @@ function setFilters(filters, how) {
 /** @param {string} id @param {{ focus?: boolean }} [how] with focus, the keyboard goes to it */
 function openTask(id, how = {}) {
   router.go({ id }, { replace: router.route.id !== null });
-  if (how.focus) detailView.focus();
+  focusPanel = how.focus ?? false;
+  panelAsked = false;
   frame.ask();
 }
 
@@ -352,7 +378,7 @@ function closeTask() {
 /** Goes to another row, with the task that is open. @param {(how: { focus: boolean }) => string | null} go */
 function goTo(go) {
   if (list.cursor === null && detail.id !== null) list.cursor = detail.id;
-  const inDetail = detailView.hasFocus;
+  const inDetail = panel.view?.hasFocus ?? false;
   const id = go({ focus: !inDetail });
   if (id !== null && detail.id !== null) openTask(id, { focus: inDetail });
 }
@@ -374,7 +400,10 @@ function submitted(id, how) {
 async function openForm(how) {
   if (types.size === 0) await loadTypes();
   if (types.size === 0) return toast("The server did not answer. Is it running?", { bad: true });
-  form.open(how);
+  const known = form.view !== null;
+  const view = await form.get();
+  if (!known) view?.setTypes([...types.values()]);
+  view?.open(how);
 }
 
 /** @param {string} type */

@@ -106,8 +106,19 @@ export function headline(row, state, now) {
     case "CANCELLED":
       return row.progress > 0 ? `Stopped at ${Math.floor(row.progress)} %` : "Never started";
     default:
-      return row.progress_message ?? "";
+      return row.outcome ?? row.progress_message ?? "";
   }
+}
+
+/**
+ * The headline after what the task works on.
+ * @param {Row} row
+ * @param {SchedulerState | null} state
+ * @param {number} now
+ */
+export function listLine(row, state, now) {
+  const subject = row.subject === null ? "" : isolated(row.subject);
+  return [subject, headline(row, state, now).split("\n", 1)[0]].filter(Boolean).join(" · ");
 }
 
 /**

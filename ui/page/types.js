@@ -30,6 +30,9 @@
  *   priority: number,
  *   run_at: string | null,
  *   waiting_for: Waiting | null,
+ *   subject: string | null,
+ *   outcome: string | null,
+ *   partial: boolean,
  *   attempt: number,
  *   max_attempts: number,
  *   attempts_before_retry: number,
@@ -43,7 +46,7 @@
  * }} Row
  */
 
-/** @typedef {Row & { parameters: any, result_data: any, result_truncated?: boolean, damaged?: string[] }} Task */
+/** @typedef {Row & { parameters: any, result_data: any, result_truncated?: boolean, file_names?: Record<string, string>, damaged?: string[] }} Task */
 
 /** @typedef {{ status: Status, task_type: string, queue: string, n: number }} Count */
 

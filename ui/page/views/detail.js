@@ -226,7 +226,7 @@ class TaskPanel {
     text(this.#title, c.title(row.task_type));
     text(this.#id, row.id);
     attr(this.#raw, "href", `api/tasks/${row.id}`);
-    this.#status.update(row.status);
+    this.#status.update(row.status, row.partial);
     this.#drawStand(row, c);
     this.#drawError(row);
     this.#facts.update(row, c);
@@ -278,7 +278,7 @@ class TaskPanel {
     const empty = Object.keys(parameters).length === 0;
     show(this.#parameters.el, task !== null);
     this.#parameters.fill(
-      task?.damaged?.includes("parameters") ? [h("p", { class: "dim" }, DAMAGED)] : empty ? [h("p", { class: "dim" }, `None: ${c.title(task?.task_type ?? "").toLowerCase()} went by its defaults.`)] : [jsonView(parameters)],
+      task?.damaged?.includes("parameters") ? [h("p", { class: "dim" }, DAMAGED)] : empty ? [h("p", { class: "dim" }, `None: ${c.title(task?.task_type ?? "").toLowerCase()} went by its defaults.`)] : [jsonView(parameters, task?.file_names)],
       empty ? null : copyButton(() => stringify(parameters, 2), "Copy parameters"),
     );
   }

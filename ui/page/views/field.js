@@ -13,7 +13,8 @@ import { bytes, humanize, isolated, number } from "../format.js";
  *   pointer: string,
  *   el: HTMLElement,
  *   get: () => Value | undefined,
- *   set: (value: any) => void,
+ *   set: (value: any, names?: Record<string, string>) => void,
+ *   names?: () => Record<string, string>,
  *   error: (message: string) => void,
  *   focus: () => void,
  *   busy: () => boolean,
@@ -175,7 +176,7 @@ function tickField(f, pointer, changed) {
 }
 
 /**
- * @typedef {{ name: string, size: number, id: string | null, fraction: number, error: string, abort: AbortController }} Item
+ * @typedef {{ name: string, named: boolean, size: number, id: string | null, fraction: number, error: string, abort: AbortController }} Item
  */
 
 /**
@@ -224,7 +225,7 @@ function fileField(f, pointer, changed) {
   /** @param {File} file */
   const send = async (file) => {
     /** @type {Item} */
-    const item = { name: file.name, size: file.size, id: null, fraction: 0, error: "", abort: new AbortController() };
+    const item = { name: file.name, named: true, size: file.size, id: null, fraction: 0, error: "", abort: new AbortController() };
     const view = add(item);
     try {
       const info = await upload(
@@ -236,6 +237,7 @@ function fileField(f, pointer, changed) {
         item.abort.signal,
       );
       item.id = info.id;
+      item.name = info.name;
       item.fraction = 1;
     } catch (err) {
       if (item.abort.signal.aborted) return;
@@ -262,11 +264,12 @@ function fileField(f, pointer, changed) {
     ...field,
     addFiles,
     get: () => items.filter((i) => i.item.id !== null).map((i) => /** @type {string} */ (i.item.id)),
-    set: (value) => {
+    names: () => Object.fromEntries(items.flatMap(({ item }) => (item.id !== null && item.named ? [[item.id, item.name]] : []))),
+    set: (value, names = {}) => {
       for (const { item } of [...items]) remove(item);
       const given = Array.isArray(value) ? value : value ? [value] : [];
       for (const id of given) {
-        add({ name: String(id).slice(0, 12), size: NaN, id: String(id), fraction: 1, error: "", abort: new AbortController() });
+        add({ name: names[id] ?? String(id).slice(0, 12), named: id in names, size: NaN, id: String(id), fraction: 1, error: "", abort: new AbortController() });
       }
       drawZone();
     },

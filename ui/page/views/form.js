@@ -145,7 +145,7 @@ export class FormView {
   #fill(task) {
     for (const [i, f] of this.#fields.entries()) {
       const value = task.parameters?.[f.name];
-      if (value !== undefined && stringify(value) !== stringify(f.default)) this.#views[i].set(value);
+      if (value !== undefined && stringify(value) !== stringify(f.default)) this.#views[i].set(value, task.file_names);
     }
     const set = (/** @type {string} */ pointer, /** @type {any} */ value) => this.#advanced.find((v) => v.pointer === pointer)?.set(value);
     if (task.queue !== "default") set("/queue", task.queue);
@@ -205,7 +205,9 @@ export class FormView {
     }
     const { parameters, errors } = parametersOf(this.#fields, values);
     const advanced = advancedOf(this.#advanced);
-    return { body: { task_type: this.#type?.name ?? "", parameters, ...advanced.body }, errors: [...errors, ...advanced.errors] };
+    const names = Object.assign({}, ...this.#views.filter((v) => !v.el.hidden).map((v) => v.names?.() ?? {}));
+    const named = Object.keys(names).length > 0 ? { file_names: names } : {};
+    return { body: { task_type: this.#type?.name ?? "", parameters, ...named, ...advanced.body }, errors: [...errors, ...advanced.errors] };
   }
 
   async #send() {

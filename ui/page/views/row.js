@@ -3,7 +3,7 @@
 import { attr, h, icon, setIcon, show, text } from "../dom.js";
 import { absolute, ago, isolated, percent, shortId } from "../format.js";
 import { changed } from "../press.js";
-import { attemptSentence, attemptWords, attemptsUsed, canCancel, canRetry, durationWords, headline } from "../task.js";
+import { attemptSentence, attemptWords, attemptsUsed, canCancel, canRetry, durationWords, listLine } from "../task.js";
 import { barView, statusView } from "./status.js";
 
 /** @import { Row, SchedulerState } from "../types.js" */
@@ -88,7 +88,7 @@ export class RowView {
     text(this.#title, title);
     attr(this.#link, "href", c.href(row.id));
     attr(this.el, "aria-selected", row.id === c.openId ? "true" : null);
-    const line = headline(row, c.state, c.now).split("\n", 1)[0];
+    const line = listLine(row, c.state, c.now);
     text(this.#line, line);
     attr(this.#line, "title", line.length > 40 ? isolated(line) : null);
     text(this.#cells.duration, durationWords(row, c.now));
@@ -99,7 +99,8 @@ export class RowView {
   #facts(row) {
     attr(this.el, "data-id", row.id);
     attr(this.el, "data-status", row.status);
-    this.#status.update(row.status);
+    attr(this.el, "data-partial", row.partial);
+    this.#status.update(row.status, row.partial);
     const short = shortId(row.id);
     text(this.#idHead, short.slice(0, -4));
     text(this.#idTail, short.slice(-4));

@@ -11,11 +11,13 @@ export function statusView() {
   const el = h("span", { class: "status" }, shape, word);
   return {
     el,
-    /** @param {Status} status */
-    update(status) {
+    /** @param {Status} status @param {boolean} [partial] it succeeded, but not in all of it */
+    update(status, partial = false) {
       attr(el, "data-status", status);
-      setIcon(shape, status);
-      text(word, STATUS_WORDS[status] ?? status);
+      attr(el, "data-partial", partial);
+      attr(el, "title", partial ? "Success, but not in all of it" : null);
+      setIcon(shape, partial ? "PARTIAL" : status);
+      text(word, partial ? "Partial" : (STATUS_WORDS[status] ?? status));
     },
   };
 }

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// traffic counts what goes over the network.
+type traffic struct {
+	mu       sync.Mutex
+	requests map[network.RequestID]string // guarded by mu; asked of the network
+	bytes    float64                      // guarded by mu; headers and bodies
+}
+
+func (w *traffic) listen(event any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		if strings.HasPrefix(e.Request.URL, "http") {
+			w.requests[e.RequestID] = e.Request.URL
+		}
+	case *network.EventRequestServedFromCache:
+		delete(w.requests, e.RequestID)
+	case *network.EventResponseReceived:
+		if e.Response.FromDiskCache {
+			delete(w.requests, e.RequestID)
+		}
+	case *network.EventLoadingFinished:
+		w.bytes += e.EncodedDataLength
+	}
+}
+
+// take gives what was counted since it was last called.
+func (w *traffic) take() (requests int, bytes float64, urls string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []string
+	for _, url := range w.requests {
+		all = append(all, url)
+	}
+	requests, bytes = len(w.requests), w.bytes
+	w.requests, w.bytes = map[network.RequestID]string{}, 0
+	return requests, bytes, strings.Join(all, "\n")
+}
+
+func TestPageIsLight(t *testing.T) {
+	_, server := openPage(t, 1280, 800)
+	b := newTab(t, browser.ctx, chromedp.WithNewBrowserContext())
+	w := &traffic{requests: map[network.RequestID]string{}}
+	if err := chromedp.Listen(b.ctx, w.listen); err != nil {
+		t.Fatal(err)
+	}
+	live := func() {
+		t.Helper()
+		b.until("the page is live", `document.documentElement.dataset.live === "live" && document.querySelector("#empty:not([hidden]), #rows tr")`)
+	}
+	b.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(server.url))
+	live()
+	requests, bytes, urls := w.take()
+	t.Logf("first load: %d requests, %.0f bytes", requests, bytes)
+	if requests > 42 || bytes > 100_000 {
+		t.Errorf("the first load takes %d requests and %.0f bytes; the budget is 42 and 100,000:\n%s", requests, bytes, urls)
+	}
+	call(b, page.Reload, page.ReloadParams{})
+	b.until("it loads again", `document.readyState === "complete"`)
+	live()
+	requests, bytes, urls = w.take()
+	t.Logf("reload: %d requests, %.0f bytes", requests, bytes)
+	if requests > 8 || bytes > 12_000 {
+		t.Errorf("a reload takes %d requests and %.0f bytes; the budget is 8 and 12,000:\n%s", requests, bytes, urls)
+	}
+}
+
+func TestPageShowsPartialSuccessAndNamesOfFiles(t *testing.T) {
+	b, server := openPage(t, 1280, 900)
+	dir := t.TempDir()
+	const table = "a,b\n1,2\n3,4\n5,6\n7,8\n9,10\n11,12\n13,14,15,16\n"
+	var ids []string
+	for _, name := range []string{"march.csv", "april.csv"} { // the same bytes
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(table), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.form("DATA_PROCESSING")
+		b.do(chromedp.SetUploadFiles(chromedp.CSS(`dialog#form [data-pointer="/parameters/file"] input[type=file]`), []string{path}))
+		ids = append(ids, b.submit())
+		b.untilStatus(ids[len(ids)-1], "SUCCESS")
+	}
+	for i, name := range []string{"march.csv", "april.csv"} {
+		b.until("the row says it", fmt.Sprintf(`%s?.matches("[data-partial]") && /%s.*6 rows, 1 bad/.test(%s.querySelector(".line").textContent)`, row(ids[i]), name, row(ids[i])))
+		b.js(fmt.Sprintf(`location.hash = "#/tasks/%s"`, ids[i]))
+		b.until("the parameters name the file", fmt.Sprintf(`document.querySelector("#detail .json-file")?.textContent === %q`, name))
+		if words := eval[string](b, `document.querySelector("#detail").innerText`); strings.Contains(words, "seed") || strings.Contains(words, "Success\n") {
+			t.Errorf("what a file makes meaningless, or plain success, is shown:\n%s", words)
+		}
+	}
+	if text := getText(t, server.url+"/api/tasks/"+ids[0]); !strings.Contains(text, `"subject":"march.csv","outcome":"6 rows, 1 bad","partial":true`) {
+		t.Error(text)
+	}
+}
