@@ -62,6 +62,9 @@ power: ## Cut the power CUTS times (1500) under a log and a server (minutes)
 proxies: ## Run docs/deploy.md behind nginx, Caddy and HAProxy
 	@for program in nginx caddy haproxy; do $(call need,$$program,the test behind it); done; \
 	$(GO) test -count=1 -run '^TestProxies' ./cmd/daybook -v -proxies
+.PHONY: clients
+clients: ## Make clients from openapi.json by four generators, and use them
+	tools/clients/run
 
 .PHONY: soak
 soak: ## Load the server for SOAK (30m) and look for growth

@@ -50,7 +50,8 @@ func (d *document) drive(status int, method, path, body string, headers ...strin
 	if a.status != status {
 		h.Errorf("%s %s: %d, not %d: %.300s", method, path, a.status, status, a.body)
 	}
-	request, err := http.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body))
+	documented := strings.Replace(path, "/api/tasks/?", "/api/tasks?", 1) // with and without the slash it is the same
+	request, err := http.NewRequestWithContext(context.Background(), method, documented, strings.NewReader(body))
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -99,8 +100,8 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	d.drive(200, "POST", "/api/tasks/batch", `[{"task_type":"ECHO"},{"task_type":"FAIL"}]`)
 	d.drive(200, "POST", "/api/tasks/batch", `[{"task_type":"ECHO","idempotency_key":"twice"},{"task_type":"ECHO","idempotency_key":"twice"}]`)
 	d.drive(400, "POST", "/api/tasks/batch", `[{"task_type":"ECHO"},{"task_type":"NOPE"}]`)
-	for _, query := range []string{"", "?fields=summary&limit=2", "?status=PENDING&status=SUCCESS&q=made", "?format=csv", "?format=ndjson"} {
-		d.drive(200, "GET", "/api/tasks/"+query, "")
+	for _, query := range []string{"", "fields=summary&limit=2", "status=PENDING&status=SUCCESS&q=made", "format=csv", "format=ndjson"} {
+		d.drive(200, "GET", "/api/tasks/?"+query, "")
 	}
 	d.drive(400, "GET", "/api/tasks/?status=DONE", "")
 	d.drive(200, "GET", "/api/tasks/"+id, "")
@@ -148,9 +149,6 @@ func (d *document) complete() {
 	}
 	for _, path := range h.api.paths() {
 		item := d.doc.Paths.Find(path)
-		if item == nil {
-			item = d.doc.Paths.Find(path + "/")
-		}
 		if item == nil && !strings.HasPrefix(path, "/static/") {
 			h.Errorf("%s is not in the document", path)
 		}
@@ -162,7 +160,7 @@ func (d *document) streams() {
 	h := d.house
 	for path, schema := range map[string]string{"/api/stream?after=0": "ScreenMessage", "/api/log/stream?after=0": "Event"} {
 		l := h.listen(path)
-		for _, name := range []string{"StreamOpen", schema} {
+		for _, name := range []string{"StreamStart", schema} {
 			m, _ := l.next()
 			value := answer{body: m.data}.object(h)
 			if err := d.doc.Components.Schemas[name].Value.VisitJSON(value, openapi3.EnableJSONSchema2020()); err != nil {
