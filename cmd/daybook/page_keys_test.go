@@ -128,6 +128,19 @@ func TestPageDoesEightJobsByKeyboard(t *testing.T) {
 	t.Logf("%d presses in all", k.presses)
 }
 
+func TestPageComesBackToTheRowFromTheWholeWidth(t *testing.T) {
+	b, server := openPage(t, 1280, 800)
+	id := submitSome(t, &remote{Server: server.url}, map[string]string{"a": `{"seconds":3600}`})["a"]
+	b.untilStatus(id, "RUNNING")
+	k := &keyboard{tab: b}
+	k.press("j" + kb.Enter)
+	k.inPanel(id)
+	k.js(`document.querySelector('#detail button[aria-label="Whole width"]').click()`)
+	k.until("the list is covered", `getComputedStyle(document.querySelector("#list-pane")).visibility === "hidden"`)
+	k.press(kb.Escape)
+	k.onRow("the row it came from", fmt.Sprintf("row.dataset.id === %q", id))
+}
+
 // fillThousands submits 3,000 tasks: most wait, ten fail, two run, one has a word of its own.
 func fillThousands(t *testing.T, c *client.Client) {
 	t.Helper()

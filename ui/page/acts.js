@@ -47,7 +47,7 @@ export class Acts {
     const lost = `It is running, and at ${percent(row.progress)}. What this attempt has done so far is lost; a retry starts from the beginning.`;
     const sure =
       (!running && !unsure) ||
-      (await ask({ title: `Cancel ${name}?`, text: running ? lost : `It has not started. ${MOVED}`, yes: "Cancel task", no: running ? "Keep running" : "Keep it", bad: true }));
+      (await ask({ title: `Cancel ${name}?`, text: running ? lost : `It is not running. ${MOVED}`, yes: "Cancel task", no: running ? "Keep running" : "Keep it", bad: true }));
     if (!sure) return;
     this.#cancelling.set(row.id, name);
     const answer = await cancel(row.id);

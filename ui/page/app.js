@@ -103,6 +103,7 @@ function draw() {
   const seq = store.seq;
   header.draw(real);
   toolbar.draw(title);
+  drawPanel(now); // before the list, which it may cover
   list.draw({
     now,
     state: store.state,
@@ -110,7 +111,6 @@ function draw() {
     href: (id) => formatRoute({ id, filters: store.filters }),
     openId: detail.id,
   });
-  drawPanel(now);
   document.documentElement.dataset.seq = String(seq);
   retitle();
 }

@@ -425,7 +425,8 @@ export class ListView {
   #restoreFocus() {
     const order = this.#store.order;
     if (this.#focusFrom === null || order.length === 0) return;
-    const unmoved = this.#focusFrom === document.activeElement || this.hasFocus;
+    const on = document.activeElement; // the body where what had it is gone
+    const unmoved = on === this.#focusFrom || on === document.body || this.hasFocus;
     this.#focusFrom = null;
     if (!unmoved) return; // it went elsewhere meanwhile
     const at = this.#index() ?? clamp(this.#cursorIndex, 0, order.length - 1);
