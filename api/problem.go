@@ -203,7 +203,7 @@ func (a *API) writeProblem(p *reply, r *http.Request, what problem) {
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(body) // strings and numbers always encode
 	h := p.Header()
-	for _, stale := range []string{"Etag", "Link", "X-Total-Count", "X-Total-Count-Relation", "Content-Disposition", "Accept-Ranges"} {
+	for _, stale := range []string{"Etag", "Link", "Location", "Idempotent-Replayed", "Idempotent-Replayed-Items", "X-Total-Count", "X-Total-Count-Relation", "Content-Disposition", "Accept-Ranges"} {
 		delete(h, stale)
 	}
 	h.Set("Content-Type", "application/problem+json")
