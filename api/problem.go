@@ -85,6 +85,7 @@ var answers = []struct {
 	{scheduler.ErrBusy, problem{Status: 503, Kind: "busy", RetryAfter: 1, Detail: "Too many commands are waiting. Nothing happened; try again in a moment."}},
 	{scheduler.ErrNotRunning, problem{Status: 503, Kind: "not-running", RetryAfter: 1, Detail: "The queue does not run yet. Nothing happened; try again in a moment."}},
 	{scheduler.ErrStopped, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Nothing happened; try again when it is back."}},
+	{eventlog.ErrInvalid, problem{Status: 400, Kind: kindInvalid, Detail: "The log cannot take this as it is, and nothing happened. Send less: fewer or shorter tags, names and files."}},
 	{eventlog.ErrFull, problem{Status: 503, Kind: "log-full", RetryAfter: 30, Detail: "The disk is full, so nothing can be written. Nothing happened; make room and try again. Reading goes on."}},
 	{eventlog.ErrMoved, problem{Status: 503, Kind: "data-moved", Detail: movedDetail + " Nothing happened."}},
 	{scheduler.ErrReadOnly, problem{Status: 503, Kind: "log-damaged", Detail: "The log is damaged, so nothing more is written. Nothing happened. Reading goes on; the server's log says what was found and what to do."}},
