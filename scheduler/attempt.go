@@ -86,7 +86,7 @@ func (a *attempt) run() {
 		var cancel context.CancelFunc
 		a.ctx, cancel = context.WithTimeoutCause(a.ctx, timeout, task.CauseTimeout)
 		defer cancel()
-		a.expectReturn(timeout)
+		defer a.expectReturn(timeout).Stop() // or it would keep the attempt until then
 	}
 	defer a.finish()
 	defer a.explain()
@@ -166,8 +166,8 @@ func (a *attempt) stop(cause error) {
 
 // expectReturn tells the loop if the handler has not returned soon after its context has
 // ended, which it does after so long.
-func (a *attempt) expectReturn(after time.Duration) {
-	time.AfterFunc(after+obedience, func() {
+func (a *attempt) expectReturn(after time.Duration) *time.Timer {
+	return time.AfterFunc(after+obedience, func() {
 		a.mu.Lock()
 		finished := a.finished
 		a.mu.Unlock()
