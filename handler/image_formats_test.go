@@ -89,6 +89,7 @@ func TestPicturesOfAllKindsAreShownRight(t *testing.T) {
 		"grey-gamma.jpg":             {"96x64", lit, 6, ""},
 		"jpeg.tif":                   {"96x64", four, 6, ""},
 		"cmyk.tif":                   {"96x64", four, 4, ""},
+		"cmyk-16.tif":                {"96x64", four, 4, ""},
 		"big.tif":                    {"96x64", four, 0, ""},
 		"sixteen.tif":                {"96x64", four, 1, ""},
 		"planar.tif":                 {"24x16", four, 1, ""},

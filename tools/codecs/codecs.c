@@ -378,16 +378,19 @@ EXPORT("open_tiff") void open_tiff(int64_t size) {
 	tiff_error[0] = 0;
 }
 
-// tiff_inks decodes CMYK of 8 bits by its profile: libtiff itself would not look at it.
+// tiff_inks decodes CMYK by its profile, or of 16 bits: libtiff itself would look at neither.
 static int tiff_inks(void) {
-	if (!picture.cmyk || picture.profile_size == 0 || TIFFIsTiled(tiff) || tiff_short(TIFFTAG_BITSPERSAMPLE) != 8 ||
-		tiff_short(TIFFTAG_SAMPLESPERPIXEL) != 4 || tiff_short(TIFFTAG_PLANARCONFIG) != PLANARCONFIG_CONTIG)
+	uint32_t bits = tiff_short(TIFFTAG_BITSPERSAMPLE), samples = tiff_short(TIFFTAG_SAMPLESPERPIXEL);
+	if (!picture.cmyk || TIFFIsTiled(tiff) || samples < 4 || tiff_short(TIFFTAG_PLANARCONFIG) != PLANARCONFIG_CONTIG ||
+		!(bits == 16 || bits == 8 && picture.profile_size > 0))
 		return 0;
 	cmsHTRANSFORM t = cmyk_colours((void *)(uintptr_t)picture.profile, picture.profile_size, 0);
-	if (t == NULL) return 0;
-	uint8_t *inks = need((size_t)TIFFScanlineSize(tiff)), *row = need((size_t)4 * picture.width);
+	if (t == NULL && bits == 8) return 0;
+	uint8_t *line = need((size_t)TIFFScanlineSize(tiff)), *inks = need((size_t)4 * picture.width), *row = need((size_t)4 * picture.width);
 	for (uint32_t y = 0; y < picture.height; y++) {
-		if (TIFFReadScanline(tiff, inks, y, 0) < 0) fail(tiff_error[0] ? tiff_error : "a strip cannot be read");
+		if (TIFFReadScanline(tiff, line, y, 0) < 0) fail(tiff_error[0] ? tiff_error : "a strip cannot be read");
+		for (uint32_t x = 0; x < picture.width; x++)
+			for (int c = 0; c < 4; c++) inks[4 * x + c] = bits == 8 ? line[samples * x + c] : ((uint16_t *)line)[samples * x + c] >> 8;
 		cmyk_row(t, inks, row, picture.width, 0);
 		host_rows(row, y, 1);
 	}
