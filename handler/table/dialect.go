@@ -30,6 +30,8 @@ type Options struct {
 	Nulls     []string // instead of DefaultNulls; nil = those
 	DateOrder string   // "DMY", "MDY" or "YMD"; "" = detect
 
+	unpackFree int64 // for tests: instead of the constant; 0 = that
+
 	Chunk int // bytes to read at a time, 4 KiB … 256 KiB; 0 = 256 KiB
 	// Progress is called after every read with the bytes read from the source and the
 	// rows done so far. Its error ends the work and is returned. nil = not.

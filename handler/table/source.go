@@ -3,6 +3,7 @@ package table
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -58,7 +59,7 @@ func openSource(r io.Reader, o Options) (*source, error) {
 	}
 	if bytes.HasPrefix(head, []byte("\x1F\x8B\x08")) {
 		s.compression = "gzip"
-		b = bufio.NewReaderSize(&unpacker{packed: b, raw: s.raw}, headSize)
+		b = bufio.NewReaderSize(&unpacker{packed: b, raw: s.raw, free: cmp.Or(o.unpackFree, unpackFree)}, headSize)
 		if head, err = peek(b); err != nil {
 			return nil, err
 		}
@@ -277,6 +278,7 @@ type unpacker struct {
 	raw    *counter
 	z      *gzip.Reader
 	n      int64
+	free   int64 // bytes that are not bounded
 }
 
 func (u *unpacker) Read(p []byte) (int, error) {
@@ -289,7 +291,7 @@ func (u *unpacker) Read(p []byte) (int, error) {
 	}
 	n, err := u.z.Read(p)
 	u.n += int64(n)
-	if u.n > unpackFree && u.n > unpackRatio*u.raw.n {
+	if u.n > u.free && u.n > unpackRatio*u.raw.n {
 		return 0, fmt.Errorf("%w: more than %d MiB from %d KiB of gzip; unpack the file and upload what is needed of it",
 			ErrBomb, u.n>>20, u.raw.n>>10)
 	}
