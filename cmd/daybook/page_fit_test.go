@@ -159,16 +159,17 @@ func (b *tab) isolated(where string) {
 	b.t.Helper()
 	all := eval[[]string](b, `(() => {
 		const rtl = /[\u0590-\u05ff]/, fenced = /\u2068[^\u2068\u2069]*\u2069/g, out = [];
+		const strip = (s) => { for (let was; was !== s; ) { was = s; s = s.replace(fenced, ""); } return s; };
 		const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
 		for (let n = walk.nextNode(); n; n = walk.nextNode()) {
 			if (n.nodeType === Node.TEXT_NODE) {
-				const bare = n.data.replace(fenced, "");
+				const bare = strip(n.data);
 				const style = getComputedStyle(n.parentElement);
 				if (rtl.test(bare) && style.unicodeBidi === "normal") out.push("text " + n.parentElement.outerHTML.slice(0, 160));
 				continue;
 			}
 			for (const name of ["title", "aria-label"]) {
-				const words = (n.getAttribute(name) ?? "").replace(fenced, "");
+				const words = strip(n.getAttribute(name) ?? "");
 				if (rtl.test(words) && /[a-z]{3}/i.test(words)) out.push(name + " " + words);
 			}
 		}
