@@ -1,9 +1,6 @@
 package api
 
 import (
-	"bytes"
-	"context"
-	"encoding/csv"
 	"strconv"
 	"strings"
 
@@ -15,33 +12,26 @@ var csvColumns = []string{"id", "task_type", "status", "created_at", "started_at
 	"max_attempts", "timeout_seconds", "tags", "idempotency_key", "worker", "version", "last_seq", "ready_at", "attempts_before_retry",
 	"progress_reports", "subject", "outcome", "partial", "damaged"}
 
-// writeCSV writes the tasks as RFC 4180, with a header. Summaries lack two columns.
-func (a *API) writeCSV(ctx context.Context, out *long, as shape, tasks []task.Task) error {
-	var text bytes.Buffer
-	w := csv.NewWriter(&text)
-	w.UseCRLF = true
-	write := func(record []string) error {
-		if as == summary {
-			record = append(record[:8:8], record[10:]...)
-		}
-		_ = w.Write(record) // a buffer takes all
-		w.Flush()
-		out.b = append(out.b, text.Bytes()...)
-		text.Reset()
-		return out.room()
+// appendCSV appends a record as RFC 4180. Summaries lack two columns. Every cell with a
+// character that separates cells in some country's spreadsheet is quoted, so that none of
+// them can split it.
+func appendCSV(dst []byte, record []string, as shape) []byte {
+	if as == summary {
+		record = append(record[:8:8], record[10:]...)
 	}
-	if err := write(csvColumns); err != nil {
-		return err
-	}
-	for one, err := range a.rows(ctx, tasks, as) {
-		if err != nil {
-			return err
+	for i, cell := range record {
+		if i > 0 {
+			dst = append(dst, ',')
 		}
-		if err := write(csvRecord(one)); err != nil {
-			return err
+		if !strings.ContainsAny(cell, ",;|\t\"\r\n") && strings.TrimSpace(cell) == cell {
+			dst = append(dst, cell...)
+			continue
 		}
+		dst = append(dst, '"')
+		dst = append(dst, strings.ReplaceAll(cell, `"`, `""`)...)
+		dst = append(dst, '"')
 	}
-	return out.end()
+	return append(dst, "\r\n"...)
 }
 
 func csvRecord(r *row) []string {

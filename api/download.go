@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"daybook/files"
@@ -107,6 +108,9 @@ func serveContent(p *reply, r *http.Request, content io.ReadSeeker) error {
 	w := &ranged{rolling: rolling{ResponseWriter: p, control: http.NewResponseController(p.ResponseWriter)}}
 	_ = w.control.SetReadDeadline(time.Time{})
 	defer func() { _ = w.control.SetWriteDeadline(time.Time{}) }()
+	if unit, _, _ := strings.Cut(r.Header.Get("Range"), "="); strings.TrimSpace(unit) != "bytes" {
+		r.Header.Del("Range") // RFC 9110, section 14.2: an unknown unit is ignored
+	}
 	http.ServeContent(w, r, "", time.Time{}, content)
 	if w.refused != 0 {
 		return &problem{Status: w.refused, Kind: kinds416(w.refused), Detail: "The file has no such range, or is not the one that was meant. Ask without Range."}

@@ -34,6 +34,7 @@ type listing struct {
 	format format
 	mark   [8]byte // of the filters
 	seen   int64   // matches on the pages before, when a text is looked for
+	all    bool    // limit=0: every match, in one answer
 }
 
 // found is one page of a listing.
@@ -59,7 +60,20 @@ func (a *API) list(p *reply, r *http.Request) error {
 	page.headers(p, l, q)
 	out := p.long(contentTypes[l.format])
 	defer out.close()
-	return a.writeTasks(r.Context(), out, l, page.tasks)
+	w := taskWriter{api: a, out: out, l: l}
+	if err := w.write(r.Context(), page.tasks); err != nil {
+		return err
+	}
+	for l.all && page.next > 0 {
+		l.filter.Before, l.seen = page.next, page.total
+		if page, err = a.page1(r.Context(), l); err != nil {
+			return out.fail(err)
+		}
+		if err := w.write(r.Context(), page.tasks); err != nil {
+			return out.fail(err)
+		}
+	}
+	return w.end()
 }
 
 // page1 finds one page: by filter alone, by id, or by text.
@@ -111,7 +125,7 @@ func (f *found) headers(p *reply, l *listing, q *query) {
 	if f.truncated {
 		h["X-Search-Truncated"] = []string{"true"}
 	}
-	if f.next > 0 {
+	if f.next > 0 && !l.all {
 		next := url.Values{}
 		for key, list := range q.values {
 			next[key] = list
@@ -135,7 +149,10 @@ func listingOf(r *http.Request) (*listing, *query, error) {
 	if utf8Length(l.text) > 200 {
 		q.wrong("q", "must be at most 200 characters")
 	}
-	l.filter.Limit = int(q.integer("limit", defaultLimit, 1, mostLimit))
+	l.filter.Limit = int(q.integer("limit", defaultLimit, 0, mostLimit))
+	if l.filter.Limit == 0 {
+		l.all, l.filter.Limit = true, mostLimit
+	}
 	if q.choice("fields", "summary", "all") == "summary" {
 		l.as = summary
 	}
@@ -230,33 +247,50 @@ func (l *listing) readCursor(q *query) {
 	l.filter.Before, l.seen = int64(before), int64(seen)
 }
 
-// writeTasks writes the page in the format that was asked for.
-func (a *API) writeTasks(ctx context.Context, out *long, l *listing, tasks []task.Task) error {
-	if l.format == asCSV {
-		return a.writeCSV(ctx, out, l.as, tasks)
+// taskWriter writes tasks in the format that was asked for, a page at a time.
+type taskWriter struct {
+	api   *API
+	out   *long
+	l     *listing
+	begun bool // something stands before the next task
+}
+
+func (w *taskWriter) write(ctx context.Context, tasks []task.Task) error {
+	if !w.begun {
+		switch w.l.format {
+		case asJSON:
+			w.out.b = append(w.out.b, '[')
+		case asCSV:
+			w.out.b = appendCSV(w.out.b, csvColumns, w.l.as)
+		}
 	}
-	if l.format == asJSON {
-		out.b = append(out.b, '[')
-	}
-	first := true
-	for one, err := range a.rows(ctx, tasks, l.as) {
+	for one, err := range w.api.rows(ctx, tasks, w.l.as) {
 		if err != nil {
 			return err
 		}
-		if !first && l.format == asJSON {
-			out.b = append(out.b, ',')
+		switch w.l.format {
+		case asCSV:
+			w.out.b = appendCSV(w.out.b, csvRecord(one), w.l.as)
+		case asNDJSON:
+			w.out.b = append(appendRow(w.out.b, one, w.l.as), '\n')
+		default:
+			if w.begun {
+				w.out.b = append(w.out.b, ',')
+			}
+			w.out.b = appendRow(w.out.b, one, w.l.as)
 		}
-		first = false
-		out.b = appendRow(out.b, one, l.as)
-		if l.format == asNDJSON {
-			out.b = append(out.b, '\n')
-		}
-		if err := out.room(); err != nil {
+		w.begun = true
+		if err := w.out.room(); err != nil {
 			return err
 		}
 	}
-	if l.format == asJSON {
-		out.b = append(out.b, ']')
+	w.begun = w.begun || len(tasks) == 0
+	return nil
+}
+
+func (w *taskWriter) end() error {
+	if w.l.format == asJSON {
+		w.out.b = append(w.out.b, ']')
 	}
-	return out.end()
+	return w.out.end()
 }

@@ -2,9 +2,11 @@ package api
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -205,5 +207,42 @@ func TestHEADAndOPTIONSAnswerWithoutABody(t *testing.T) {
 	a := h.do("OPTIONS", "/api/tasks/01ARZ3NDEKTSV4RRFFQ69G5FAV", "")
 	if a.status != http.StatusNoContent || a.header.Get("Allow") != "DELETE, GET, HEAD, OPTIONS" {
 		t.Error(a)
+	}
+}
+
+func TestLimitZeroGivesEveryTaskInOneAnswer(t *testing.T) {
+	h := open(t, nil)
+	const n = mostLimit + 7
+	for range n / 200 {
+		h.want("POST", "/api/tasks/batch", "["+strings.TrimSuffix(strings.Repeat(`{"task_type":"ECHO","delay_seconds":3600},`, 200), ",")+"]")
+	}
+	h.want("POST", "/api/tasks/batch", "["+strings.TrimSuffix(strings.Repeat(`{"task_type":"ECHO","delay_seconds":3600},`, n%200), ",")+"]")
+	for query, count := range map[string]func(string) int{
+		"":               func(body string) int { var all []struct{ ID string }; return lengthOf(t, body, &all) },
+		"&format=ndjson": func(body string) int { return strings.Count(body, "\n") },
+		"&format=csv":    func(body string) int { return strings.Count(body, "\r\n") - 1 },
+	} {
+		a := h.want("GET", "/api/tasks/?fields=summary&limit=0"+query, "")
+		if got := count(a.body); got != n {
+			t.Errorf("%q: %d tasks, want %d", query, got, n)
+		}
+		if a.header.Get("Link") != "" || a.header.Get("X-Total-Count") != strconv.Itoa(n) {
+			t.Errorf("%q: Link %q, X-Total-Count %s", query, a.header.Get("Link"), a.header.Get("X-Total-Count"))
+		}
+	}
+}
+
+func lengthOf[T any](t *testing.T, body string, all *[]T) int {
+	t.Helper()
+	if err := json.Unmarshal([]byte(body), all); err != nil {
+		t.Fatal(err)
+	}
+	return len(*all)
+}
+
+func TestACellWithTheSeparatorOfAnyCountryIsQuoted(t *testing.T) {
+	got := string(appendCSV(nil, []string{"plain", "a;b", "a,b", "a|b", "a\tb", `say "x"`, " padded", "a\nb"}, listed))
+	if want := "plain,\"a;b\",\"a,b\",\"a|b\",\"a\tb\",\"say \"\"x\"\"\",\" padded\",\"a\nb\"\r\n"; got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }

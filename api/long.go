@@ -64,6 +64,15 @@ func (l *long) end() error {
 	return l.flush()
 }
 
+// fail ends an answer that has begun: it is cut, so that nobody takes it for whole. One that
+// has not begun becomes the error.
+func (l *long) fail(err error) error {
+	if l.out != nil {
+		panic(http.ErrAbortHandler)
+	}
+	return err
+}
+
 // close gives back what end leaves; to be deferred.
 func (l *long) close() {
 	if l.out != nil {

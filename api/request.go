@@ -28,10 +28,8 @@ func wantJSON(r *http.Request, also ...string) error {
 	if said == "" || said == "application/json" {
 		return nil
 	}
-	kind, parameters, err := mime.ParseMediaType(said)
-	charset := parameters["charset"]
-	if err == nil && (charset == "" || strings.EqualFold(charset, "utf-8")) &&
-		(kind == "application/json" || strings.HasSuffix(kind, "+json") || slices.Contains(also, kind)) {
+	kind, _, err := mime.ParseMediaType(said) // a charset has no effect (RFC 8259, section 11)
+	if err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json") || slices.Contains(also, kind)) {
 		return nil
 	}
 	return unsupported(append([]string{"application/json"}, also...)...)

@@ -26,10 +26,7 @@ func (a *API) submit(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	wait, err := preferredWait(r)
-	if err != nil {
-		return err
-	}
+	wait := preferredWait(r)
 	one := make([]task.Submit, 1)
 	if err := a.readSubmit(p, r, key, &one[0]); err != nil {
 		return err
@@ -119,7 +116,8 @@ func noQuery(r *http.Request) error {
 	return q.err()
 }
 
-// keyOf is the Idempotency-Key of r, "" for none.
+// keyOf is the Idempotency-Key of r, "" for none. The draft of the header wants it as a
+// structured field, in quotes (RFC 8941): that is the same key as without.
 func keyOf(r *http.Request) (string, error) {
 	list, ok := r.Header["Idempotency-Key"]
 	if !ok {
@@ -128,29 +126,40 @@ func keyOf(r *http.Request) (string, error) {
 	if len(list) > 1 || list[0] == "" || len(list[0]) > task.MaxKeyLength || !cleanText(list[0]) {
 		return "", invalid("Idempotency-Key", "must be given once, 1 to 255 bytes of printable characters")
 	}
-	return list[0], nil
+	return unquotedKey(list[0]), nil
+}
+
+// unquotedKey takes the quotes off a string of RFC 8941; what is none stays as it is.
+func unquotedKey(key string) string {
+	if len(key) < 3 || key[0] != '"' || key[len(key)-1] != '"' {
+		return key
+	}
+	inner := key[1 : len(key)-1]
+	plain := strings.NewReplacer(`\\`, "", `\"`, "").Replace(inner)
+	if strings.ContainsAny(plain, `"\`) {
+		return key
+	}
+	return strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(inner)
 }
 
 // maxWait is the longest Prefer: wait, in seconds.
 const maxWait = 60
 
-// preferredWait reads Prefer: wait=N (RFC 7240), 0 for none. Other preferences are
-// ignored, as the RFC wants it.
-func preferredWait(r *http.Request) (int, error) {
+// preferredWait reads Prefer: wait=N (RFC 7240), 0 for none. Other preferences, and one that
+// cannot be read, are ignored, as the RFC wants it.
+func preferredWait(r *http.Request) int {
 	for _, line := range r.Header["Prefer"] {
 		for _, one := range strings.FieldsFunc(line, func(c rune) bool { return c == ',' || c == ';' }) {
 			name, value, _ := strings.Cut(strings.TrimSpace(one), "=")
 			if !strings.EqualFold(name, "wait") {
 				continue
 			}
-			n, err := strconv.Atoi(strings.Trim(value, `"`))
-			if err != nil || n < 0 {
-				return 0, invalid("Prefer", "wait must be a whole number of seconds, at most 60")
+			if n, err := strconv.Atoi(strings.Trim(value, `"`)); err == nil && n >= 0 {
+				return min(n, maxWait)
 			}
-			return min(n, maxWait), nil
 		}
 	}
-	return 0, nil
+	return 0
 }
 
 // waitEnded waits until the task ends, at most so many seconds, and puts it as it stands.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"daybook/task"
 
@@ -18,10 +19,7 @@ func (a *API) get(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	wait, err := preferredWait(r)
-	if err != nil {
-		return err
-	}
+	wait := preferredWait(r)
 	t, seq, err := a.Views.Get(r.Context(), id)
 	if err != nil {
 		return err
@@ -100,7 +98,7 @@ func (p *reply) shows(seq int64) {
 
 // idOf is the task id of the path; a malformed one names no task.
 func idOf(p *reply) (ulid.ULID, error) {
-	id, ok := task.ParseID(p.id)
+	id, ok := task.ParseID(strings.ToUpper(p.id))
 	if !ok {
 		return id, errNoTask
 	}

@@ -50,6 +50,7 @@ func (t *registered) check(parameters []byte) ([]byte, []string, []task.FieldErr
 	if bad := hugeNumbers(nil, nil, value); bad != nil {
 		return nil, nil, tidy(bad)
 	}
+	parameters = t.withoutNulls(parameters, object)
 	if err := t.schema.Validate(value); err != nil {
 		return nil, nil, fieldErrors(err)
 	}
@@ -58,6 +59,37 @@ func (t *registered) check(parameters []byte) ([]byte, []string, []task.FieldErr
 		return !given && object[t.defaults[i].unless] == nil
 	})
 	return prepared, t.parameterFiles.collect(nil, value), nil
+}
+
+// withoutNulls leaves out the parameters that are null although they have a default: null is
+// how many clients send what they leave open. They are deleted from object too.
+func (t *registered) withoutNulls(parameters []byte, object map[string]any) []byte {
+	var out []string
+	for _, d := range t.defaults {
+		if value, given := object[d.name]; given && value == nil {
+			out = append(out, d.name)
+			delete(object, d.name)
+		}
+	}
+	if out == nil {
+		return parameters
+	}
+	members := json.NewDecoder(bytes.NewReader(parameters))
+	_, _ = members.Token() // the brace: it is an object
+	kept := []byte{'{'}
+	for members.More() {
+		name, _ := members.Token()
+		var value json.RawMessage
+		if members.Decode(&value) != nil || slices.Contains(out, name.(string)) {
+			continue
+		}
+		if len(kept) > 1 {
+			kept = append(kept, ',')
+		}
+		quoted, _ := json.Marshal(name) // a string always marshals
+		kept = append(append(append(kept, quoted...), ':'), value...)
+	}
+	return append(kept, '}')
 }
 
 // hugeNumbers lists the numbers that are out of the range of float64.

@@ -420,3 +420,24 @@ func TestAFileMakesTheDefaultsOfMadeInputMeaningless(t *testing.T) {
 		t.Errorf("what was given is gone: %s", prepared)
 	}
 }
+
+// null is how many clients send a parameter that they leave open.
+func TestANullWhereTheSchemaHasADefaultIsAnAbsentParameter(t *testing.T) {
+	r := sample(t)
+	got, _, bad, err := r.Prepare("SAMPLE", []byte(`{"rate":null,"n":9007199254740993e0,"kind":null}`))
+	if err != nil || len(bad) == 0 { // n is too large: the others must not be among what is wrong
+		t.Fatalf("%s %v %v", got, bad, err)
+	}
+	for _, field := range bad {
+		if strings.Contains(field.Pointer, "rate") || strings.Contains(field.Pointer, "kind") {
+			t.Errorf("%s %s", field.Pointer, field.Detail)
+		}
+	}
+	got, _, bad, err = r.Prepare("SAMPLE", []byte(`{"rate":null,"n":5,"mixed":null,"kind":null}`))
+	if want := `{"n":5,"mixed":null,"kind":"a","rate":1.5}`; err != nil || bad != nil || string(got) != want {
+		t.Errorf("got %s %v %v, want %s", got, bad, err, want)
+	}
+	if _, _, bad, _ = r.Prepare("SAMPLE", []byte(`{"n":null}`)); bad == nil {
+		t.Error("null is taken where there is no default")
+	}
+}

@@ -34,6 +34,8 @@ func CanonicalJSON(dst, src []byte, maxDepth int) ([]byte, error) {
 	return c.dst, nil
 }
 
+var byteOrderMark = []byte("\uFEFF")
+
 // canonical is the state of one pass. src[from:at] has been checked but not yet copied.
 type canonical struct {
 	src  []byte
@@ -43,6 +45,9 @@ type canonical struct {
 }
 
 func (c *canonical) document(maxDepth int) *JSONError {
+	if bytes.HasPrefix(c.src, byteOrderMark) { // RFC 8259, section 8.1: it may be ignored
+		c.from, c.at = len(byteOrderMark), len(byteOrderMark)
+	}
 	c.space()
 	if c.at == len(c.src) {
 		return &JSONError{Detail: "must be a JSON value; it is empty"}
