@@ -2,10 +2,12 @@ package projection
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,9 +17,39 @@ import (
 	"pgregory.net/rapid"
 )
 
-// applyLive applies the events. The keeper of the views runs.
-func applyLive(rt *rapid.T, v *Views, events []*eventlog.Event) {
-	if err := v.Apply(events); err != nil {
+// published is the log of a ledger as it was when that was last published: other goroutines
+// read it.
+type published struct {
+	tape
+	latest atomic.Pointer[tape]
+}
+
+func publish(l *ledger) *published {
+	p := &published{}
+	p.latest.Store(&tape{events: l.events})
+	return p
+}
+
+func (p *published) Head() eventlog.Head { return p.latest.Load().Head() }
+func (p *published) Events(ctx context.Context, seqs []int64) ([]*eventlog.Event, error) {
+	return p.latest.Load().Events(ctx, seqs)
+}
+func (p *published) Payload(ctx context.Context, seq int64) ([]byte, error) {
+	return p.latest.Load().Payload(ctx, seq)
+}
+func (p *published) Payloads(ctx context.Context, seqs []int64, fn func(int, []byte, error) error) error {
+	return p.latest.Load().Payloads(ctx, seqs, fn)
+}
+func (p *published) Scan(ctx context.Context, after int64, fn func(*eventlog.Event) error) error {
+	return p.latest.Load().Scan(ctx, after, fn)
+}
+
+// goOn lets the ledger go on, and applies that to the views, whose keeper runs.
+func goOn(rt *rapid.T, l *ledger, p *published, v *Views) {
+	from := len(l.events)
+	wander(rt, l)
+	p.latest.Store(&tape{events: l.events})
+	if err := v.Apply(l.events[from:]); err != nil {
 		rt.Fatal(err)
 	}
 }
@@ -45,19 +77,19 @@ func keptOnDisk(rt *rapid.T, t *testing.T, l *ledger, dir string) (gone task.Tas
 }
 
 // openMended opens the views as Open does.
-func openMended(t *testing.T, l *ledger, dir string) *Views {
+func openMended(t *testing.T, log eventlog.Log, dir string) *Views {
 	o := Options{Dir: dir, Logger: quiet}
-	v, err := open(t.Context(), growing{l: l}, o)
+	v, err := open(t.Context(), log, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	startMender(v, growing{l: l}, o)
+	startMender(v, log, o)
 	return v
 }
 
 // damagedAt opens the views after a bit of the task in the file has changed, in a page that
 // is read when somebody asks for the task, not before.
-func damagedAt(rt *rapid.T, t *testing.T, l *ledger, dir string, gone task.Task) *Views {
+func damagedAt(rt *rapid.T, t *testing.T, dir string, gone task.Task, log eventlog.Log) *Views {
 	path := filepath.Join(dir, fileName)
 	whole, err := os.ReadFile(path)
 	if err != nil {
@@ -74,14 +106,14 @@ func damagedAt(rt *rapid.T, t *testing.T, l *ledger, dir string, gone task.Task)
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		v, err := open(t.Context(), growing{l: l}, Options{Dir: dir, Logger: quiet})
+		v, err := open(t.Context(), log, Options{Dir: dir, Logger: quiet})
 		if unusable(err) {
 			continue
 		}
 		if err != nil {
 			rt.Fatal(err)
 		}
-		startMender(v, growing{l: l}, Options{Dir: dir, Logger: quiet})
+		startMender(v, log, Options{Dir: dir, Logger: quiet})
 		if _, _, err := v.Get(t.Context(), gone.ID); errors.Is(err, ErrRebuilding) {
 			return v
 		}
@@ -98,7 +130,8 @@ func TestAFileThatIsFoundDamagedIsMadeAgainWhileTheViewsGoOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		gone := keptOnDisk(rt, t, l, dir)
-		v := damagedAt(rt, t, l, dir, gone)
+		log := publish(l)
+		v := damagedAt(rt, t, dir, gone, log)
 		if _, err := v.Find(gone.ID); !errors.Is(err, ErrRebuilding) {
 			rt.Errorf("as the writer sees it: %v", err)
 		}
@@ -117,9 +150,7 @@ func TestAFileThatIsFoundDamagedIsMadeAgainWhileTheViewsGoOn(t *testing.T) {
 				rt.Fatal(err)
 			}
 		} else {
-			from := len(l.events)
-			wander(rt, l)
-			applyLive(rt, v, l.events[from:])
+			goOn(rt, l, log, v)
 			if err := v.Adopt(); err != nil { // of no events
 				rt.Fatal(err)
 			}
@@ -127,9 +158,7 @@ func TestAFileThatIsFoundDamagedIsMadeAgainWhileTheViewsGoOn(t *testing.T) {
 		if got, _, err := v.Get(t.Context(), gone.ID); err != nil || got.SubmitSeq != gone.SubmitSeq {
 			rt.Errorf("made again: %v, %v", got, err)
 		}
-		from := len(l.events)
-		wander(rt, l)
-		applyLive(rt, v, l.events[from:])
+		goOn(rt, l, log, v)
 		sameTasks(rt, l.views, v, l.now)
 		sameLists(rt, l, v)
 		closeViews(rt, v)
@@ -148,7 +177,8 @@ func TestViewsStayInMemoryWhileThereCanBeNoFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		keptOnDisk(rt, t, l, dir)
-		v := openMended(t, l, dir)
+		log := publish(l)
+		v := openMended(t, log, dir)
 		// In the place of the file is a folder that cannot be removed.
 		path := filepath.Join(dir, fileName)
 		if err := errors.Join(os.Remove(path), os.MkdirAll(filepath.Join(path, "full"), 0o700)); err != nil {
@@ -164,9 +194,7 @@ func TestViewsStayInMemoryWhileThereCanBeNoFile(t *testing.T) {
 			for v.Health().State != want {
 				runtime.Gosched() // the mender is about to see that they were adopted
 			}
-			from := len(l.events)
-			wander(rt, l)
-			applyLive(rt, v, l.events[from:])
+			goOn(rt, l, log, v)
 			sameTasks(rt, l.views, v, l.now)
 			sameLists(rt, l, v)
 			if want == "memory" { // now it can
