@@ -83,7 +83,7 @@ func (s *screens) bytes() (n int64) {
 	return n
 }
 
-// encodeScreen makes {"seq","rows","truncated","counts","state"}. The rows are in summary
+// encodeScreen makes {"seq","rows","truncated","counts_changed","state"}. The rows are in summary
 // form, as they stand at seq.
 func (a *API) encodeScreen(after int64) (int64, []byte, error) {
 	tasks, seq, truncated := a.Views.Changes(after, screenRows)
@@ -103,11 +103,17 @@ func (a *API) encodeScreen(after int64) (int64, []byte, error) {
 	}
 	b = append(b, `],"truncated":`...)
 	b = strconv.AppendBool(b, truncated)
-	b = append(b, a.screenState()...)
+	counts, _ := a.Views.CountsSince(after)
+	b = append(b, `,"counts_changed":`...)
+	b = appendCounts(b, counts)
+	b = append(b, `,"state":`...)
+	b = a.appendState(b)
 	return seq, append(b, '}'), nil
 }
 
-// screenState is ,"counts":[…],"state":{…}: what a screen shows beside the rows.
+// screenState is ,"counts":[…],"state":{…}: what a screen shows beside the rows. It comes whole
+// with the first message of a connection and with each keep-alive; in between, a message has
+// the counts that changed.
 func (a *API) screenState() []byte {
 	counts, _ := a.Views.Counts()
 	b := append([]byte(nil), `,"counts":`...)

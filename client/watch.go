@@ -79,8 +79,9 @@ type Update struct {
 	Seq  int64  `json:"seq"`
 	Rows []Task `json:"rows"` // the tasks that changed, as they now are
 	// Truncated means that more changed than Rows has: list what you show again.
-	Truncated bool            `json:"truncated"`
-	Counts    json.RawMessage `json:"counts"`
+	Truncated bool `json:"truncated"`
+	// CountsChanged are the counts that are others now, zeros too.
+	CountsChanged []Count `json:"counts_changed"`
 }
 
 // WatchAll goes through what changes on the server after a position (Page.Seq of the list

@@ -107,6 +107,9 @@ func (l *loop) submit(t *turn, r *request) {
 	for i := range r.submits {
 		refusal := t.replay(b, i)
 		if refusal == nil && !b.answers[i].Replayed {
+			refusal = l.admit(r.submits[i].Queue)
+		}
+		if refusal == nil && !b.answers[i].Replayed {
 			if r.submits[i].Timeout == 0 {
 				r.submits[i].Timeout = task.SpanOf(l.s.o.DefaultTimeout)
 			}
@@ -120,6 +123,29 @@ func (l *loop) submit(t *turn, r *request) {
 		}
 	}
 	l.closeSubmit(t, b)
+}
+
+// MaxQueues is how many names of queues there can be.
+const MaxQueues = 1000
+
+// admit refuses a new name of a queue when there are too many: what is kept and shown of each
+// is never forgotten.
+func (l *loop) admit(queue string) error {
+	if queue == "" {
+		queue = task.DefaultQueue
+	}
+	if l.queues == nil {
+		l.queues = make(map[string]bool)
+		for _, name := range l.s.o.Views.QueueNames() {
+			l.queues[name] = true
+		}
+	}
+	if !l.queues[queue] && len(l.queues) >= MaxQueues {
+		return &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/queue",
+			Detail: "must be one of the 1,000 queues there are: no more can be made. Tags tell tasks of a queue apart"}}}
+	}
+	l.queues[queue] = true
+	return nil
 }
 
 // replay answers submit i of the batch if its key was used before: for the same request

@@ -39,6 +39,19 @@ function isBefore(row, other) {
  * @typedef {{ hold?: boolean, still?: boolean }} Hold
  */
 
+/**
+ * Puts counts that changed in the place of what was known.
+ * @param {Count[]} known
+ * @param {Count[]} changed
+ */
+export function mergeCounts(known, changed) {
+  if (changed.length === 0) return known;
+  /** @type {Map<string, Count>} */
+  const merged = new Map();
+  for (const c of [...known, ...changed]) merged.set(`${c.status} ${c.task_type} ${c.queue}`, c);
+  return [...merged.values()].filter((c) => c.n !== 0);
+}
+
 export class Store {
   /** @type {Map<string, Row>} rows of the list, held ones included */
   rows = new Map();
@@ -214,6 +227,7 @@ export class Store {
    */
   apply(m, how = {}) {
     if (m.counts) this.counts = m.counts;
+    if (m.counts_changed && this.counts) this.counts = mergeCounts(this.counts, m.counts_changed);
     if (m.state) this.state = m.state;
     if (m.rows && m.rows.length > 0) {
       if (this.#fetching > 0) this.#since.push(...m.rows);

@@ -59,6 +59,7 @@
  *   rows?: Row[],
  *   truncated?: boolean,
  *   counts?: Count[],
+ *   counts_changed?: Count[],
  *   state?: SchedulerState,
  * }} Message
  */

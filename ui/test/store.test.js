@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { MAX_ROWS, Store } from "../page/store.js";
+import { MAX_ROWS, mergeCounts, Store } from "../page/store.js";
 import { parseFilters } from "../page/filters.js";
 
 /**
@@ -249,4 +249,16 @@ test("a later page never makes the total smaller", () => {
   assert.deepEqual([s.total, s.totalExact], [196, true]);
   s.append(page([row(7)], { total: 4 }));
   assert.deepEqual([s.total, s.totalExact], [196, true]);
+});
+
+test("counts that changed take the place of those known, and zeros go", () => {
+  const of = (/** @type {any} */ status, /** @type {string} */ queue, /** @type {number} */ n) => ({ status, task_type: "SLEEP", queue, n });
+  const known = [of("PENDING", "a", 3), of("PENDING", "b", 1)];
+  assert.deepEqual(mergeCounts(known, [of("PENDING", "b", 0), of("SUCCESS", "b", 1), of("PENDING", "a", 2)]), [of("PENDING", "a", 2), of("SUCCESS", "b", 1)]);
+  const s = new Store();
+  s.apply({ seq: 1, counts_changed: [of("PENDING", "a", 1)] });
+  assert.equal(s.counts, null); // part of the counts is not all of them
+  s.apply({ seq: 2, counts: known });
+  s.apply({ seq: 3, counts_changed: [of("PENDING", "a", 4)] });
+  assert.deepEqual(s.counts, [of("PENDING", "a", 4), of("PENDING", "b", 1)]);
 });
