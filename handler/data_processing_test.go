@@ -220,7 +220,7 @@ func TestParametersOfDataProcessingAreChecked(t *testing.T) {
 	id := strings.Repeat("a", 64)
 	prepared, ids, fields, err := r.Prepare("DATA_PROCESSING", []byte(`{"file":"`+id+`"}`))
 	if err != nil || fields != nil || len(ids) != 1 || ids[0] != id ||
-		string(prepared) != `{"file":"`+id+`","processing_time":0,"rows":1000,"seed":1}` {
+		string(prepared) != `{"file":"`+id+`","processing_time":0}` {
 		t.Errorf("%s, %v, %v, %v", prepared, ids, fields, err)
 	}
 }
