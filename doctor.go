@@ -133,6 +133,10 @@ func (e *examination) log(ctx context.Context) {
 		}
 		return
 	}
+	if loss, ok := errors.AsType[*sqlitelog.LossError](err); ok {
+		e.lost(loss.Loss.Reason + ".")
+		return
+	}
 	if err != nil {
 		e.refusal(err)
 		return

@@ -59,7 +59,7 @@ func (s *Store) describe(id string) (description, error) {
 
 // readDescription reads the description of a file; whole says whether it can be believed.
 func (s *Store) readDescription(id string) (d description, whole bool, err error) {
-	text, err := s.root.ReadFile(descriptionOf(id))
+	text, err := s.readAll(descriptionOf(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return description{}, false, nil
 	}
@@ -74,7 +74,7 @@ func (s *Store) readDescription(id string) (d description, whole bool, err error
 
 // mend makes the description of a file anew, from its bytes and what is known of it.
 func (s *Store) mend(d description, size int64) (description, error) {
-	f, err := s.root.Open(placeOf(d.ID))
+	f, err := s.open(placeOf(d.ID))
 	if err != nil {
 		return description{}, fmt.Errorf("open file %s: %w", d.ID, err)
 	}
@@ -171,7 +171,7 @@ func (s *Store) Check(ctx context.Context, id string) error {
 }
 
 func (s *Store) verify(ctx context.Context, id string, progress func(int64)) (size int64, err error) {
-	f, err := s.root.Open(placeOf(id))
+	f, err := s.open(placeOf(id))
 	if err != nil {
 		return 0, err
 	}

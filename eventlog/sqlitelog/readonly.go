@@ -36,6 +36,9 @@ func OpenReadOnly(ctx context.Context, dir string) (*Log, error) {
 	l.offline = true
 	l.readOnly.Store(true)
 	f, w, _, loss, err := l.inspect()
+	if err == nil && f.empty && loss != nil {
+		err = &LossError{Dir: dir, Loss: *loss}
+	}
 	if err == nil && f.empty {
 		err = fmt.Errorf("%w: it is empty", eventlog.ErrDamaged)
 	}
