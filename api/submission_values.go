@@ -1,0 +1,178 @@
+package api
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"daybook/task"
+)
+
+// What follows reads single values of a submit. A value that is wrong is noted with its
+// pointer, and reads as zero.
+
+func isNull(value []byte) bool { return value[0] == 'n' }
+
+// text reads a string; what is not one is an error and "".
+func (s *submission) text(pointer string, value []byte) string {
+	if value[0] != '"' {
+		s.wrong(pointer, "must be a string")
+		return ""
+	}
+	return unquote(value)
+}
+
+// name reads the name of a type or a queue. Known ones cost no allocation.
+func (s *submission) name(pointer string, value []byte) string {
+	if value[0] == '"' {
+		if known, ok := s.api.names[string(value[1:len(value)-1])]; ok {
+			return known
+		}
+	}
+	text := s.text(pointer, value)
+	if value[0] == '"' && !task.ValidName(text) {
+		s.wrong(pointer, "must be 1 to 64 of A-Z a-z 0-9 . _ -")
+		return ""
+	}
+	return text
+}
+
+// integer reads a whole number from least to most.
+func (s *submission) integer(pointer string, value []byte, least, most int64) int64 {
+	if !isNumber(value) {
+		s.wrong(pointer, "must be a whole number")
+		return 0
+	}
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil { // 3.0 and 1e2 are whole numbers too
+		f, bad := strconv.ParseFloat(string(value), 64)
+		if bad == nil && f != math.Trunc(f) {
+			s.wrong(pointer, "must be a whole number")
+			return 0
+		}
+		n = int64(max(min(f, 1e15), -1e15))
+	}
+	if n < least || n > most {
+		s.wrong(pointer, "must be between "+itoa(least)+" and "+itoa(most))
+		return 0
+	}
+	return n
+}
+
+// seconds reads a span from least to most seconds.
+func (s *submission) seconds(pointer string, value []byte, least, most float64) task.Micros {
+	if !isNumber(value) {
+		s.wrong(pointer, "must be a number of seconds")
+		return 0
+	}
+	f, err := strconv.ParseFloat(string(value), 64)
+	if err != nil || f < least || f > most {
+		s.wrong(pointer, "must be between "+number(least)+" and "+number(most))
+		return 0
+	}
+	return task.Micros(math.Round(f * float64(task.Second)))
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+func isNumber(value []byte) bool {
+	return value[0] == '-' || '0' <= value[0] && value[0] <= '9'
+}
+
+// moment reads an RFC 3339 time.
+func (s *submission) moment(pointer string, value []byte) task.Micros {
+	if value[0] == '"' {
+		if at, ok := parseTime(unquote(value)); ok {
+			return at
+		}
+	}
+	s.wrong(pointer, "must be a time like 2026-11-24T12:00:00Z, between 1970 and 9999")
+	return 0
+}
+
+// parseTime reads an RFC 3339 time from 1970 to 9999.
+func parseTime(text string) (task.Micros, bool) {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || at.Year() > 9999 || at.UnixMicro() <= 0 {
+		return 0, false
+	}
+	return task.MicrosOf(at), true
+}
+
+// texts reads a list of strings.
+func (s *submission) texts(pointer string, value []byte) []string {
+	it, ok := itemsOf(value)
+	if !ok {
+		s.wrong(pointer, "must be a list of strings")
+		return nil
+	}
+	var list []string
+	for i := 0; ; i++ {
+		item, ok := it.next()
+		if !ok {
+			return list
+		}
+		if i == task.MaxTags {
+			s.wrong(pointer, "must have at most "+itoa(task.MaxTags)+" items")
+			return list
+		}
+		list = append(list, s.text(pointer+"/"+itoa(int64(i)), item))
+	}
+}
+
+// backoff reads {"kind","base_seconds","max_seconds","jitter"}, each optional.
+func (s *submission) backoff(value []byte) *task.Backoff {
+	m, ok := membersOf(value)
+	if !ok {
+		s.wrong("/backoff", "must be an object")
+		return nil
+	}
+	b := task.DefaultBackoff
+	bounded := false
+	for {
+		key, value, ok := m.next()
+		if !ok {
+			break
+		}
+		bounded = bounded || string(key) == "max_seconds"
+		if !isNull(value) || !knownBackoff(key) {
+			s.backoffField(&b, key, value)
+		}
+	}
+	if !bounded {
+		b.Max = max(b.Max, b.Base)
+	}
+	return &b
+}
+
+func knownBackoff(key []byte) bool {
+	switch string(key) {
+	case "kind", "base_seconds", "max_seconds", "jitter":
+		return true
+	}
+	return false
+}
+
+func (s *submission) backoffField(b *task.Backoff, key, value []byte) {
+	switch string(key) {
+	case "kind":
+		var known bool
+		if value[0] == '"' {
+			b.Kind, known = task.ParseBackoffKind(unquote(value))
+		}
+		if !known {
+			s.wrong("/backoff/kind", "must be exponential, linear or constant")
+		}
+	case "base_seconds":
+		b.Base = s.seconds("/backoff/base_seconds", value, 0, task.MaxBackoffBase.Duration().Seconds())
+	case "max_seconds":
+		b.Max = s.seconds("/backoff/max_seconds", value, 0, task.MaxBackoffMax.Duration().Seconds())
+	case "jitter":
+		if value[0] != 't' && value[0] != 'f' {
+			s.wrong("/backoff/jitter", "must be true or false")
+		}
+		b.NoJitter = value[0] == 'f'
+	default:
+		s.wrong("/backoff/"+escapePointer(string(key)), "is not a field of this request")
+	}
+}
