@@ -148,18 +148,6 @@ func (q *query) integer(key string, absent, least, most int64) int64 {
 	return n
 }
 
-// flag is true for 1 and true, false for 0, false and absence.
-func (q *query) flag(key string) bool {
-	switch q.text(key) {
-	case "", "0", "false":
-		return false
-	case "1", "true":
-		return true
-	}
-	q.wrong(key, "must be 1 or 0")
-	return false
-}
-
 // moment is the RFC 3339 time of key, 0 when absent.
 func (q *query) moment(key string) task.Micros {
 	text := q.text(key)

@@ -35,13 +35,13 @@ type Handler interface {
 // Causes of the end of an attempt's context, for context.Cause.
 var (
 	// ErrCancelled: somebody cancelled the task; nothing of the attempt is kept.
-	ErrCancelled = task.CauseCancelled
+	ErrCancelled = task.ErrAttemptCancelled
 	// ErrTimeout: the attempt ran longer than the task's timeout.
-	ErrTimeout = task.CauseTimeout
+	ErrTimeout = task.ErrAttemptTimeout
 	// ErrStopping: the server stops; the task is given back and the attempt does not count.
-	ErrStopping = task.CauseStopping
+	ErrStopping = task.ErrAttemptStopping
 	// ErrLeaseLost: the attempt does not hold its task any more; nothing of it is kept.
-	ErrLeaseLost = task.CauseLeaseLost
+	ErrLeaseLost = task.ErrAttemptLeaseLost
 )
 
 // Call is one attempt as a handler sees it. All in it is the handler's own: it may be changed.

@@ -84,7 +84,7 @@ func (s *Scheduler) newAttempt(t *task.Task, stream string) *attempt {
 func (a *attempt) run() {
 	if timeout := a.task.Timeout.Duration(); timeout > 0 {
 		var cancel context.CancelFunc
-		a.ctx, cancel = context.WithTimeoutCause(a.ctx, timeout, task.CauseTimeout)
+		a.ctx, cancel = context.WithTimeoutCause(a.ctx, timeout, task.ErrAttemptTimeout)
 		defer cancel()
 		defer a.expectReturn(timeout).Stop() // or it would keep the attempt until then
 	}

@@ -186,6 +186,6 @@ func runFetched(attempts []*attempt, bodies <-chan fetched) {
 // being cancelled.
 func (l *loop) stopHolder(id [16]byte) {
 	if a := l.holders[id]; a != nil {
-		a.stop(task.CauseCancelled)
+		a.stop(task.ErrAttemptCancelled)
 	}
 }

@@ -101,11 +101,11 @@ func (a *attempt) afterFailure(cause error) task.Command {
 	fail := a.ending.fail
 	permanent := fail.Code == task.CodePermanent
 	switch {
-	case errors.Is(cause, task.CauseCancelled):
+	case errors.Is(cause, task.ErrAttemptCancelled):
 		return task.Stop{Fence: a.fence}
-	case errors.Is(cause, task.CauseStopping) && !permanent:
+	case errors.Is(cause, task.ErrAttemptStopping) && !permanent:
 		return task.Release{Fence: a.fence}
-	case errors.Is(cause, task.CauseTimeout):
+	case errors.Is(cause, task.ErrAttemptTimeout):
 		if !permanent {
 			fail.Code = task.CodeTimeout
 		}
@@ -120,9 +120,9 @@ func (a *attempt) afterFailure(cause error) task.Command {
 // withoutHandler is what ends an attempt whose handler has not returned in time.
 func (a *attempt) withoutHandler() task.Command {
 	switch cause := context.Cause(a.ctx); {
-	case errors.Is(cause, task.CauseCancelled):
+	case errors.Is(cause, task.ErrAttemptCancelled):
 		return task.Stop{Fence: a.fence}
-	case errors.Is(cause, task.CauseStopping):
+	case errors.Is(cause, task.ErrAttemptStopping):
 		return task.Release{Fence: a.fence}
 	}
 	return task.Fail{Fence: a.fence, Code: task.CodeTimeout, Error: a.timeoutText() + "; the handler has not returned"}

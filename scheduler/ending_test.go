@@ -156,16 +156,15 @@ func TestAPanicKeepsItsValueAndWhereItWas(t *testing.T) {
 		b := open(t, log, Options{})
 		defer b.stop()
 		b.does["T"] = func(context.Context, Attempt) (Outcome, error) {
-			var m map[string]int
-			m["a"] = 1
-			return Outcome{}, nil
+			var nobody *Attempt
+			return Outcome{Result: nobody.Parameters}, nil
 		}
 		id := b.submit(task.Submit{Type: "T", MaxAttempts: 1}).ID
 		if got := b.want(id, task.Failed); got.Code != task.CodePanic {
 			t.Errorf("code is %s", got.Code)
 		}
 		got := b.errorText(id)
-		if !strings.HasPrefix(got, `{"error":"the handler panicked: assignment to entry in nil map","stack":"daybook/scheduler.`) {
+		if !strings.HasPrefix(got, `{"error":"the handler panicked: runtime error: invalid memory address or nil pointer dereference","stack":"daybook/scheduler.`) {
 			t.Errorf("payload is %s", got)
 		}
 		if !strings.Contains(got, "ending_test.go:") || strings.Contains(got, "/ending_test.go") {
@@ -195,7 +194,7 @@ func TestWhyAnAttemptFailedIsKeptAtItsTimeout(t *testing.T) {
 		text string
 	}{
 		"the context's":  {context.DeadlineExceeded, task.CodeTimeout, `{"error":"it ran longer than its timeout of 3s"}`},
-		"the cause":      {task.CauseTimeout, task.CodeTimeout, `{"error":"it ran longer than its timeout of 3s"}`},
+		"the cause":      {task.ErrAttemptTimeout, task.CodeTimeout, `{"error":"it ran longer than its timeout of 3s"}`},
 		"its own":        {own, task.CodeTimeout, `{"error":"it ran longer than its timeout of 3s; then: row 17 is locked"}`},
 		"a permanent":    {permanentError{own}, task.CodePermanent, `{"error":"it ran longer than its timeout of 3s; then: row 17 is locked"}`},
 		"one with words": {fmt.Errorf("step 3: %w", context.DeadlineExceeded), task.CodeTimeout, `{"error":"it ran longer than its timeout of 3s; then: step 3: context deadline exceeded"}`},
@@ -251,7 +250,7 @@ func TestAContextSaysWhenItEndsAndWhy(t *testing.T) {
 		}
 		synctest.Wait()
 		for tag, want := range map[string]error{
-			"timeout": task.CauseTimeout, "cancelled": task.CauseCancelled, "stopping": task.CauseStopping,
+			"timeout": task.ErrAttemptTimeout, "cancelled": task.ErrAttemptCancelled, "stopping": task.ErrAttemptStopping,
 		} {
 			if causes[tag] != want {
 				t.Errorf("%s: the cause is %v", tag, causes[tag])
@@ -279,7 +278,7 @@ func TestAnAttemptWhoseServerFailsHasLostItsTask(t *testing.T) {
 		if err := <-b.done; err == nil {
 			t.Error("the scheduler runs on a log that has failed")
 		}
-		if got := <-cause; got != task.CauseLeaseLost {
+		if got := <-cause; got != task.ErrAttemptLeaseLost {
 			t.Errorf("the cause is %v", got)
 		}
 	})

@@ -135,7 +135,7 @@ func (l *loop) drain() error {
 	}
 	if l.live > 0 {
 		for _, a := range l.holders {
-			a.stop(task.CauseStopping)
+			a.stop(task.ErrAttemptStopping)
 		}
 		if err := l.drainUntil(time.Now().Add(obedience+progressEvery), nil); err != nil {
 			return err

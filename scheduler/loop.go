@@ -99,7 +99,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	appending.Wait()
 	close(s.stopped)
 	for _, a := range l.holders { // whatever they return, nobody writes it down
-		a.end(task.CauseLeaseLost)
+		a.end(task.ErrAttemptLeaseLost)
 	}
 	return err
 }
