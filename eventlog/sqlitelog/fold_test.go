@@ -73,8 +73,8 @@ func TestAnErrorOfTheCopyingStopsTheLog(t *testing.T) {
 			f.fold = bad
 			err = appendN(t.Context(), log, 1)
 			f.group.Wait()
-			if where == "beside appends" {
-				must(t, err) // it is on disk, whatever became of the copying
+			// The append may be answered before the copying has failed, or find that it has.
+			if where == "beside appends" && err == nil {
 				head = log.Head()
 				err = appendN(t.Context(), log, 1)
 			}
