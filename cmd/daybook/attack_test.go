@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,10 +24,21 @@ type attacked struct {
 	addr string
 }
 
+// asShipped is the binary as users have it: without the race detector, which takes many
+// times the memory.
+func asShipped(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "daybook")
+	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return path
+}
+
 // attack starts a server. limits are shell commands that come before it.
 func attack(t *testing.T, limits string, env ...string) *attacked {
 	t.Helper()
-	cmd := exec.Command("sh", "-c", limits+`; exec daybook serve --addr 127.0.0.1:0 --data data`)
+	cmd := exec.Command("sh", "-c", limits+`; exec "$0" serve --addr 127.0.0.1:0 --data data`, asShipped(t))
 	p, err := startCommand(cmd, t.TempDir(), append(os.Environ(), env...))
 	if err != nil {
 		t.Fatal(err)

@@ -98,7 +98,7 @@ to the end p50 3.00 ms   p90 0.00 ms   p99 0.00 ms   p99.9 0.00 ms   max 0.00 ms
 ended      119,999 succeeded, 1,999 a second, 1 not ended
 course     ▃▅█  1,000 to 3,000 tasks/s
 processor  8.3 µs a task for sending, 16.7 µs for the server, start and stop included; at most 50 MiB resident
-failed     2 × 503: full [31m
+failed     2 × 503: full\u001b[31m
 failed     1 × no answer: EOF
 note       the folder was not on a disk, so a sync cost nothing: --temp names another
 note       the run was ended early
