@@ -103,7 +103,7 @@ profile: ## Print what each stage of the hot path costs a task; profiles go to p
 
 .PHONY: bench-curves
 bench-curves: ## Measure and draw costs over 1,000 to MAX (1000000) tasks
-	$(GO) test -run '^TestCostCurves$$' -count=1 -timeout 8h -v . -args -curves $(or $(MAX),1000000)
+	$(GO) test -run '^TestCostCurves$$' -count=1 -timeout 8h -v ./internal/bench -args -curves $(or $(MAX),1000000)
 
 .PHONY: bench-peers
 bench-peers: ## Measure Daybook beside other task queues (WRITE=1: into the docs, LONG=1: minutes of load)

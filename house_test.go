@@ -20,13 +20,13 @@ import (
 // library is open to all. tests is what a room's own tests may import beside that.
 var house = map[string]struct{ code, tests []string }{
 	"daybook/cmd/daybook": {
-		code:  []string{"daybook", "daybook/client", "daybook/load", kong, xterm},
+		code:  []string{"daybook", "daybook/client", "daybook/internal/load", kong, xterm},
 		tests: []string{"daybook/powercut", chromedp, cdproto, testscript, goleak, cmp},
 	},
 	"daybook": {
 		code: []string{"daybook/api", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/files",
-			"daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/ui", ulid},
-		tests: []string{"daybook", "daybook/client", "daybook/load", "daybook/load/curve", goleak, cmp},
+			"daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/ui", "daybook/internal/heap", ulid},
+		tests: []string{"daybook", goleak, cmp},
 	},
 	"daybook/api": {
 		code: []string{"daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/task", "daybook/files",
@@ -38,15 +38,15 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/scheduler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
 	},
 	"daybook/projection": {
-		code:  []string{"daybook/projection/viewfile", "daybook/projection/textindex", "daybook/sqlite", "daybook/eventlog", "daybook/task", ulid, btree},
+		code:  []string{"daybook/projection/viewfile", "daybook/projection/textindex", "daybook/internal/sqlite", "daybook/eventlog", "daybook/task", ulid, btree},
 		tests: []string{"daybook/projection", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
 	},
 	"daybook/projection/viewfile": {
-		code:  []string{"daybook/task", "daybook/sqlite", sqlite, ulid},
+		code:  []string{"daybook/task", "daybook/internal/sqlite", sqlite, ulid},
 		tests: []string{"daybook/projection/viewfile", goleak, cmp, rapid},
 	},
 	"daybook/projection/textindex": {
-		code:  []string{"daybook/sqlite", sqlite},
+		code:  []string{"daybook/internal/sqlite", sqlite},
 		tests: []string{"daybook/projection/textindex", goleak, cmp, rapid},
 	},
 	"daybook/handler": {
@@ -68,15 +68,15 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/eventlog", "daybook/eventlog/eventlogtest", goleak, cmp},
 	},
 	"daybook/eventlog/sqlitelog": {
-		code:  []string{"daybook/eventlog", "daybook/sqlite", sqlite, ulid},
+		code:  []string{"daybook/eventlog", "daybook/internal/sqlite", sqlite, ulid},
 		tests: []string{"daybook/eventlog/sqlitelog", "daybook/eventlog/eventlogtest", "daybook/powercut", goleak, cmp, rapid},
 	},
 	"daybook/powercut": {
 		tests: []string{"daybook/powercut", goleak, cmp},
 	},
-	"daybook/sqlite": {
+	"daybook/internal/sqlite": {
 		code:  []string{sqlite},
-		tests: []string{"daybook/sqlite", goleak, cmp},
+		tests: []string{"daybook/internal/sqlite", goleak, cmp},
 	},
 	"daybook/eventlog/eventlogtest": {
 		code:  []string{"daybook/eventlog", cmp, rapid},
@@ -90,12 +90,20 @@ var house = map[string]struct{ code, tests []string }{
 		code:  []string{sse},
 		tests: []string{"daybook", "daybook/client", goleak, cmp},
 	},
-	"daybook/load": {
+	"daybook/internal/load": {
 		code:  []string{hdr},
-		tests: []string{"daybook", "daybook/client", "daybook/load", goleak, cmp},
+		tests: []string{"daybook", "daybook/client", "daybook/internal/load", goleak, cmp},
 	},
-	"daybook/load/curve": {
-		tests: []string{"daybook/load/curve", goleak, cmp},
+	"daybook/internal/load/curve": {
+		tests: []string{"daybook/internal/load/curve", goleak, cmp},
+	},
+	"daybook/internal/heap": {
+		code:  []string{memlimit},
+		tests: []string{"daybook/internal/heap"},
+	},
+	"daybook/internal/bench": {
+		tests: []string{"daybook", "daybook/client", "daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/handler", "daybook/projection", "daybook/task",
+			"daybook/internal/load", "daybook/internal/load/curve", ulid, goleak},
 	},
 	"daybook/ui": {
 		tests: []string{"daybook/ui", goleak, cmp},
@@ -116,6 +124,7 @@ const (
 	jsonschema  = "github.com/santhosh-tekuri/jsonschema/v6"
 	kong        = "github.com/alecthomas/kong"
 	mail        = "github.com/wneessen/go-mail"
+	memlimit    = "github.com/KimMachineGun/automemlimit"
 	mux         = "github.com/gorilla/mux"
 	openapi     = "github.com/getkin/kin-openapi"
 	prometheus  = "github.com/prometheus/client_golang"

@@ -7,7 +7,7 @@ import (
 
 	"daybook/eventlog"
 	"daybook/projection/viewfile"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 	"daybook/task"
 )
 

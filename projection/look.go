@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 	"daybook/task"
 )
 

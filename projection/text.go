@@ -10,7 +10,7 @@ import (
 	"daybook/eventlog"
 	"daybook/projection/textindex"
 	"daybook/projection/viewfile"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 	"daybook/task"
 )
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"daybook/load"
+	"daybook/internal/load"
 )
 
 type benchCmd struct {

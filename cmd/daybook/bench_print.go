@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"daybook"
-	"daybook/load"
+	"daybook/internal/load"
 )
 
 // print tells a report, to a person or as JSON.

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"daybook/load"
+	"daybook/internal/load"
 )
 
 // ownServer is a `daybook serve` that runs for the time of a bench, as a process of its

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"daybook/load"
+	"daybook/internal/load"
 )
 
 func TestCtrlCPrintsWhatABenchHasAndLeavesNothing(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"unsafe"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // The shape of an event in these benchmarks: about 150 bytes of data, 240 of payload.

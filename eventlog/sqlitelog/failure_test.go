@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // stopped wants the log to take nothing more and to be read as before.

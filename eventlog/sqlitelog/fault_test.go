@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 const testStart = 1_795_521_600_000_000

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"sync"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // How long the WAL is, in bytes, when something is done about it.

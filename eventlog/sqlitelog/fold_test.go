@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // appendMuch appends about a megabyte in one call.

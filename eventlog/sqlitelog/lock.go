@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // ErrLocked: another process has the log open. The error's text names it.

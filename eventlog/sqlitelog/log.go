@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // Log is one open log. It implements eventlog.Log.

@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // ErrLoss: the log is not the one that was acknowledged. Nothing was changed.

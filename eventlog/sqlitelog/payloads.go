@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 const (

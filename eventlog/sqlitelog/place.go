@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // makeDir makes the folder if it is not there, with those above it. That they are there is on

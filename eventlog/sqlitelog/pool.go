@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // readers is how many connections read at the same time.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 )

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // OpenReadOnly opens the log in dir to be looked at while no server has it. It changes

@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 const (

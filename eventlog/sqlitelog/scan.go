@@ -7,7 +7,7 @@ import (
 	"unsafe"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // scanChunk is how many events one statement of a scan reads: a short transaction.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 )

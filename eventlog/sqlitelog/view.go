@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // view is a way to read a log without changing a byte of it or beside it.

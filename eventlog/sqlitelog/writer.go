@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // pageSize is that of a new log, in bytes. Full pages cost least when they are large, for

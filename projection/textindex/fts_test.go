@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // What was not chosen, so that the comparison can be repeated: go test -bench FTS -docs 1000000

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"sync"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // maxReaders is how many searches run at the same time; others wait.

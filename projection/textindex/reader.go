@@ -6,7 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // reader reads segments over one connection.

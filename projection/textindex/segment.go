@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // perRow is how many documents' numbers lie in one row of numbers.

@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 const (

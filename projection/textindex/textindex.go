@@ -21,7 +21,7 @@ import (
 	"os"
 	"sync/atomic"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 )

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // limits bound what a segment and the memory to build it may take.

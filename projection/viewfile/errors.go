@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 )

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 	"daybook/task"
 
 	"github.com/google/go-cmp/cmp"

@@ -9,7 +9,7 @@ import (
 	"os"
 	"sync/atomic"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 //go:embed schema.sql

@@ -3,7 +3,7 @@ package viewfile
 import (
 	"math"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // imageRows is what a batch has yet to write of the image. What is kept is written before

@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 
 	"github.com/oklog/ulid/v2"
 )

@@ -9,7 +9,7 @@ import (
 	"io"
 	"math"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"

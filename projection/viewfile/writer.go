@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"daybook/sqlite"
+	"daybook/internal/sqlite"
 )
 
 // statement is a prepared statement of one connection.

@@ -1,4 +1,4 @@
-package daybook_test
+package bench_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package daybook_test
+package bench_test
 
 import (
 	"flag"
@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	leaks "go.uber.org/goleak" // house_test.go has the plain name
+	"go.uber.org/goleak"
 )
 
 // The benchmarks of this file measure the machine: what no server on net/http and no log
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	if *bare != "" {
 		serveBare(*bare)
 	}
-	leaks.VerifyTestMain(m, leaks.Cleanup(func(code int) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		_ = os.Remove(binaryPath) // it is there only if a benchmark has run
 		os.Exit(code)
 	}))

@@ -1,4 +1,4 @@
-package daybook_test
+package bench_test
 
 import (
 	"context"
@@ -13,13 +13,13 @@ import (
 	"time"
 
 	"daybook/client"
-	"daybook/load"
-	"daybook/load/curve"
+	"daybook/internal/load"
+	"daybook/internal/load/curve"
 )
 
 var (
 	curves    = flag.Int("curves", 0, "measure the cost curves up to so many tasks instead of running tests")
-	curvesDir = flag.String("curves-dir", "docs/curves", "folder of the curves")
+	curvesDir = flag.String("curves-dir", "../../docs/curves", "folder of the curves")
 )
 
 const (
