@@ -34,7 +34,7 @@ type subject struct {
 }
 
 var usual = []subject{
-	{"BenchmarkRunByBatches", ".", 300_000},
+	{"BenchmarkRunByBatches", "./internal/bench", 300_000},
 	{"BenchmarkTasksOverHTTP", "./api", 100_000},
 }
 

@@ -30,7 +30,7 @@ var stages = []stage{
 	{"decode: strict parse, schema, defaults", []string{"api.(*API).readSubmit", "api.(*API).parseBatch", "api.batchItems", "daybook.(*Daybook).prepare"}},
 	{"decide: the rest of the loop", []string{"scheduler.(*loop)."}},
 	{"HTTP and its sockets", []string{"net/http."}},
-	{"the load itself", []string{"daybook_test.", "api.load", "testing."}},
+	{"the load itself", []string{"bench_test.", "api.load", "testing."}},
 }
 
 // pattern is the regexp of the functions of the stages, for pprof; "" for none.
