@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"daybook/eventlog"
-	"daybook/projection/viewfile"
 	"daybook/internal/sqlite"
+	"daybook/projection/viewfile"
 	"daybook/task"
 )
 

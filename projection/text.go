@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"daybook/eventlog"
+	"daybook/internal/sqlite"
 	"daybook/projection/textindex"
 	"daybook/projection/viewfile"
-	"daybook/internal/sqlite"
 	"daybook/task"
 )
 
