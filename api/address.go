@@ -113,7 +113,7 @@ func (a *address) below(r *http.Request) (*http.Request, bool) {
 func addSlash(p *reply, r *http.Request) {
 	to, query, _ := strings.Cut(requestPath(r), "?")
 	to = strings.TrimRight(to, "/") + "/"
-	if query != "" {
+	if query != "" && len(to)+len(query) < mostLink { // the page reads none; a longer one would not pass a proxy
 		to += "?" + query
 	}
 	p.Header()["Location"] = []string{to}

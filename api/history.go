@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"daybook/task"
@@ -29,6 +28,12 @@ func (a *API) history(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	path := "/api/tasks/" + id.String() + "/events"
+	if want.limit > 0 {
+		if err := q.checkLink(p, path, "after", longestSeq, "leave out limit"); err != nil {
+			return err
+		}
+	}
 	ctx := r.Context()
 	seq := a.Views.Seq()
 	seqs, err := a.Views.History(ctx, id)
@@ -46,12 +51,7 @@ func (a *API) history(p *reply, r *http.Request) error {
 	p.Header()["Vary"] = []string{"Accept"}
 	if want.limit > 0 && len(seqs) > want.limit {
 		seqs = seqs[:want.limit]
-		next := url.Values{}
-		for key, list := range q.values {
-			next[key] = list
-		}
-		next.Set("after", itoa(seqs[len(seqs)-1]))
-		p.Header()["Link"] = []string{p.nextLink("/api/tasks/" + id.String() + "/events?" + next.Encode())}
+		p.Header()["Link"] = []string{q.next(p, path, "after", itoa(seqs[len(seqs)-1]))}
 	}
 	return a.writeEvents(ctx, p, &want, seqs)
 }

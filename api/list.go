@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"sort"
 	"strings"
@@ -50,6 +49,9 @@ type found struct {
 // list answers GET /api/tasks/.
 func (a *API) list(p *reply, r *http.Request) error {
 	l, q, err := listingOf(r)
+	if err == nil && !l.all {
+		err = q.checkLink(p, "/api/tasks/", "cursor", longestCursor, "ask for all tasks in one answer with limit=0")
+	}
 	if err != nil {
 		return err
 	}
@@ -126,12 +128,7 @@ func (f *found) headers(p *reply, l *listing, q *query) {
 		h["X-Search-Truncated"] = []string{"true"}
 	}
 	if f.next > 0 && !l.all {
-		next := url.Values{}
-		for key, list := range q.values {
-			next[key] = list
-		}
-		next.Set("cursor", l.cursor(f.next, f.total))
-		h["Link"] = []string{p.nextLink("/api/tasks/?" + next.Encode())}
+		h["Link"] = []string{q.next(p, "/api/tasks/", "cursor", l.cursor(f.next, f.total))}
 	}
 	h["Vary"] = []string{"Accept"}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -77,6 +76,11 @@ func (a *API) readLog(p *reply, r *http.Request) error {
 	}
 	if want.format == asJSON && want.limit == 0 {
 		want.limit = defaultLimit
+	}
+	if want.limit > 0 {
+		if err := q.checkLink(p, "/api/log", "after", longestSeq, "ask for all events in one answer as application/x-ndjson without limit"); err != nil {
+			return err
+		}
 	}
 	head := a.Log.Head().Seq
 	p.shows(head)
@@ -327,12 +331,8 @@ func (w *eventWriter) event(e *eventlog.Event, body []byte, damaged bool) error 
 
 // next says where the next page begins: after the seq. Nothing is written yet.
 func (w *eventWriter) next(q *query, after int64) {
-	next := url.Values{}
-	for key, list := range q.values {
-		next[key] = list
-	}
-	next.Set("after", itoa(after))
-	w.out.p.Header()["Link"] = []string{w.out.p.nextLink("/api/log?" + next.Encode())}
+	p := w.out.p
+	p.Header()["Link"] = []string{q.next(p, "/api/log", "after", itoa(after))}
 }
 
 func (w *eventWriter) end() error {

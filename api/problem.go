@@ -33,6 +33,8 @@ const (
 	kindInvalid  = "invalid"
 	kindNotFound = "not-found"
 	kindInternal = "internal"
+
+	kindNoStreaming = "streaming-unsupported"
 )
 
 // What an error that nobody foresaw says to a request that reads, and to one that writes.
@@ -99,7 +101,7 @@ var answers = []struct {
 
 // kinds lists every kind of problem, for the reference and its test.
 func kinds() []string {
-	all := []string{kindInvalid, "method-not-allowed", "too-large", "body-too-slow", "no-such-range", "precondition-failed", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal}
+	all := []string{kindInvalid, "method-not-allowed", "too-large", "body-too-slow", "no-such-range", "precondition-failed", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal, kindNoStreaming}
 	for i := range answers {
 		all = append(all, answers[i].problem.Kind)
 	}

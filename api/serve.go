@@ -118,9 +118,6 @@ func (p *reply) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 // reference is the path to as the client has to be told it.
 func (p *reply) reference(to string) string { return p.address.reference(p.request, to) }
 
-// nextLink is the Link header of the page that follows.
-func (p *reply) nextLink(to string) string { return "<" + p.reference(to) + `>; rel="next"` }
-
 // WriteHeader remembers the status.
 func (p *reply) WriteHeader(status int) {
 	if p.status == 0 {

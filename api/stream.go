@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -123,6 +124,11 @@ func parsePosition(text string) (seq int64, epoch string, ok bool) {
 // serveStream keeps the connection until it ends or, where the server can hand it over,
 // returns when it goes on by itself: what the server keeps for a request is then free.
 func (a *API) serveStream(p *reply, r *http.Request, h *herald, open opening) error {
+	if !canFlush(p.ResponseWriter) {
+		a.Logger.Error("event stream refused: a middleware's ResponseWriter cannot flush", "path", r.URL.Path,
+			"writer", fmt.Sprintf("%T", p.ResponseWriter))
+		return errCannotFlush
+	}
 	if r.Method == http.MethodHead {
 		p.Header().Set("Content-Type", "text/event-stream")
 		p.WriteHeader(http.StatusOK)
@@ -155,6 +161,27 @@ func (a *API) serveStream(p *reply, r *http.Request, h *herald, open opening) er
 	}
 	return nil
 }
+
+// canFlush reports whether messages leave w at once: whether what is innermost of it can
+// flush. A wrapper that has Unwrap needs no Flush, and one without it hides what it wraps.
+func canFlush(w http.ResponseWriter) bool {
+	for {
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = inner.Unwrap()
+	}
+	switch w.(type) {
+	case http.Flusher, interface{ FlushError() error }:
+		return true
+	}
+	return false
+}
+
+var errCannotFlush = &problem{Status: http.StatusInternalServerError, Kind: kindNoStreaming,
+	Detail: "Event streams do not work here: a middleware of the program that serves this wraps its ResponseWriter in one that cannot flush. " +
+		"Give that one an Unwrap or a Flush method, or serve this path without it (http.TimeoutHandler has neither)."}
 
 var errTooManyStreams = &problem{Status: http.StatusServiceUnavailable, Kind: "busy", RetryAfter: 5,
 	Detail: "As many event streams are open as this server keeps. Try again later, or close one that is not needed."}
