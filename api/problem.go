@@ -34,6 +34,7 @@ const (
 	kindNotFound = "not-found"
 	kindInternal = "internal"
 
+	kindEmptyFile   = "empty-file"
 	kindNoStreaming = "streaming-unsupported"
 )
 
@@ -101,7 +102,7 @@ var answers = []struct {
 
 // kinds lists every kind of problem, for the reference and its test.
 func kinds() []string {
-	all := []string{kindInvalid, "method-not-allowed", "too-large", "body-too-slow", "no-such-range", "precondition-failed", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal, kindNoStreaming}
+	all := []string{kindInvalid, "method-not-allowed", "too-large", "body-too-slow", "no-such-range", "precondition-failed", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal, kindEmptyFile, kindNoStreaming}
 	for i := range answers {
 		all = append(all, answers[i].problem.Kind)
 	}

@@ -31,11 +31,11 @@ func (a *API) upload(p *reply, r *http.Request) error {
 		return unsupported("multipart/form-data", "the file itself")
 	}
 	multi := kind == "multipart/form-data"
-	if r.ContentLength == 0 {
-		return invalid("", "the body must be a file")
-	}
 	if !multi && r.ContentLength > a.MaxFile {
 		return files.ErrTooLarge
+	}
+	if r.ContentLength == 0 {
+		return errEmptyFile
 	}
 	body := a.uploaded(p, r)
 	var info files.Info
@@ -46,7 +46,7 @@ func (a *API) upload(p *reply, r *http.Request) error {
 		if name == "" {
 			name = "upload"
 		}
-		info, err = a.Files.Put(r.Context(), name, kind, body, a.MaxFile)
+		info, err = a.Files.Put(r.Context(), name, kind, &notEmpty{r: body}, a.MaxFile)
 	}
 	if err != nil {
 		return bodyError(err)
@@ -68,6 +68,25 @@ func (a *API) uploaded(p *reply, r *http.Request) io.Reader {
 	body := &arriving{r: r.Body}
 	body.begin(p)
 	return &fitting{r: body, log: a.Log}
+}
+
+// errEmptyFile is one rule for every way in: nothing can be done with an empty file, and most
+// often it is a mistake, such as an export that failed.
+var errEmptyFile = &problem{Status: http.StatusBadRequest, Kind: kindEmptyFile,
+	Detail: "The file is empty: it has 0 bytes. Choose one that has something in it."}
+
+// notEmpty reads a file, and fails when there is nothing in it.
+type notEmpty struct {
+	r     io.Reader
+	begun bool
+}
+
+func (f *notEmpty) Read(into []byte) (int, error) {
+	n, err := f.r.Read(into)
+	if f.begun = f.begun || n > 0; err == io.EOF && !f.begun { //nolint:errorlint // the contract of io.Reader
+		err = errEmptyFile
+	}
+	return n, err
 }
 
 // fitting ends an upload when the disk has no room left for it: what the log keeps free for
@@ -115,7 +134,7 @@ func (a *API) storePart(r *http.Request, body io.Reader, boundary string) (files
 		if err != nil {
 			kind = "application/octet-stream"
 		}
-		info, err = a.Files.Put(r.Context(), part.FileName(), kind, formReader{part}, a.MaxFile)
+		info, err = a.Files.Put(r.Context(), part.FileName(), kind, &notEmpty{r: formReader{part}}, a.MaxFile)
 		if err != nil {
 			return info, err
 		}

@@ -165,6 +165,9 @@ func TestAFileComesBackAsItWasUploaded(t *testing.T) {
 	if _, err := c.UploadFile(ctx, t.TempDir(), nil); err == nil {
 		t.Error("a folder was uploaded")
 	}
+	if _, err := c.Upload(ctx, "empty.csv", "text/csv", strings.NewReader("")); client.StatusOf(err) != 400 || !strings.Contains(err.Error(), "The file is empty") {
+		t.Error("of an empty file:", err)
+	}
 }
 
 func TestTaskTypesHaveTheirSchemas(t *testing.T) {

@@ -116,8 +116,15 @@ func TestPageAnalysesAFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte(table.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	empty := filepath.Join(t.TempDir(), "empty.csv")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	b.form("DATA_PROCESSING")
-	b.do(chromedp.SetUploadFiles(chromedp.CSS(`dialog#form [data-pointer="/parameters/file"] input[type=file]`), []string{path}))
+	input := chromedp.CSS(`dialog#form [data-pointer="/parameters/file"] input[type=file]`)
+	b.do(chromedp.SetUploadFiles(input, []string{empty}))
+	b.until("an empty file is refused", `document.querySelector("dialog#form .upload")?.innerText.includes("The file is empty")`)
+	b.do(chromedp.SetUploadFiles(input, []string{path}))
 	id := b.submit()
 	b.untilStatus(id, "SUCCESS")
 	b.until("the statistics are shown", `document.querySelector("#detail").innerText.includes("2,000")`)

@@ -232,6 +232,7 @@ export async function retry(id) {
  */
 export function upload(file, progress, signal) {
   return new Promise((resolve, reject) => {
+    if (file.size === 0) throw new Problem(400, "Bad Request", "The file is empty."); // as the server would say
     const xhr = new XMLHttpRequest();
     xhr.open("POST", `api/files?name=${encodeURIComponent(file.name)}`);
     xhr.setRequestHeader("Content-Type", file.type || "application/octet-stream");
