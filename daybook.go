@@ -91,6 +91,12 @@ func (o *Options) address() api.Options {
 	return api.Options{PublicURL: o.PublicURL, Hosts: o.Hosts, BasePath: o.BasePath, CORSOrigins: o.CORSOrigins}
 }
 
+// Path is the path before all of the server's own, by PublicURL or BasePath; "" = none.
+func (o *Options) Path() string {
+	path, _ := api.BasePath(o.address()) // Open says what is wrong with them
+	return path
+}
+
 // Daybook is one open queue.
 type Daybook struct {
 	o        Options
@@ -124,7 +130,7 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	if err := api.CheckAddress(o.address()); err != nil {
+	if _, err := api.BasePath(o.address()); err != nil {
 		return nil, err
 	}
 	if o.DefaultTimeout == 0 {

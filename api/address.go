@@ -13,17 +13,19 @@ import (
 // all of it.
 type address struct {
 	base    string          // "/daybook"; "" = none
+	escaped string          // base as it stands in a URL
 	known   bool            // the public URL was configured
 	names   map[string]bool // host names it answers to beside those of this machine
 	cors    map[string]bool // origins of front ends elsewhere
 	trusted []string        // origins whose pages may write
 }
 
-// CheckAddress reports what is wrong with the options that say how the outside reaches the
-// server, before anything is opened.
-func CheckAddress(o Options) error {
-	_, err := newAddress(&o)
-	return err
+// BasePath is the path before all of the server's own, by PublicURL or BasePath, as it stands
+// in a URL; "" = none. Errors say what is wrong with the options of how the outside reaches
+// the server, before anything is opened.
+func BasePath(o Options) (string, error) {
+	a, err := newAddress(&o)
+	return a.escaped, err
 }
 
 // newAddress reads the options. Errors say which of them is wrong and what it should be.
@@ -47,6 +49,7 @@ func newAddress(o *Options) (address, error) {
 	if a.base = strings.TrimSuffix(base, "/"); a.base != "" && (a.base[0] != '/' || path.Clean(a.base) != a.base || strings.ContainsAny(a.base, `?#"<>\{} `)) {
 		return a, fmt.Errorf("the base path %q is not of the form /daybook", base)
 	}
+	a.escaped = (&url.URL{Path: a.base}).EscapedPath()
 	for _, host := range o.Hosts {
 		u, err := url.Parse("http://" + host)
 		if err != nil || u.Host != host || u.Hostname() == "" {
@@ -133,22 +136,40 @@ func requestPath(r *http.Request) string {
 }
 
 // reference is how an answer to r names a path of this server, for Location and Link: with
-// the base path, or with what the program took from the path before it called this handler.
+// what stands before it.
 // What a proxy took from it nobody tells; behind one it is relative to the request, so that
 // the client finds it in any case.
 func (a *address) reference(r *http.Request, to string) string {
-	if a.base != "" {
-		return a.base + to
-	}
-	here := r.URL.EscapedPath()
-	came, _, _ := strings.Cut(requestPath(r), "?")
-	if before, ok := strings.CutSuffix(came, here); ok && before != "" {
+	if before := a.before(r); before != "" {
 		return before + to
 	}
 	if !a.known && proxied(r) {
-		return strings.Repeat("../", strings.Count(here, "/")-1) + to[1:]
+		return strings.Repeat("../", strings.Count(r.URL.EscapedPath(), "/")-1) + to[1:]
 	}
 	return to
+}
+
+// before is what is known to stand before the paths of this server, "" = nothing: the base
+// path, or what the program took from the path of r before it called this handler.
+func (a *address) before(r *http.Request) string {
+	if a.base != "" {
+		return a.escaped
+	}
+	came, _, _ := strings.Cut(requestPath(r), "?")
+	before, ok := strings.CutSuffix(came, r.URL.EscapedPath())
+	if !ok {
+		return ""
+	}
+	return strings.TrimSuffix(before, "/")
+}
+
+// instance is the path of the request as the client knows it, as far as that is known.
+func (a *address) instance(r *http.Request) string {
+	came, _, _ := strings.Cut(requestPath(r), "?")
+	if after, ok := strings.CutPrefix(came, a.escaped); strings.HasPrefix(came, "/") && (!ok || after != "" && after[0] != '/') {
+		return a.escaped + came // a proxy took the base path away
+	}
+	return came
 }
 
 // proxied reports whether the request shows that a proxy passed it on.

@@ -58,16 +58,13 @@ func (h *house) walk(t *testing.T, at string, headers ...string) {
 	}
 }
 
-func TestLocationAndLinkAreRightWhateverStandsBefore(t *testing.T) {
-	strip := func(prefix string) func(http.Handler) http.Handler {
-		return func(h http.Handler) http.Handler { return http.StripPrefix(prefix, h) }
-	}
-	for name, c := range map[string]struct {
-		set    func(*Options)
-		around func(http.Handler) http.Handler
-		path   string
-		also   []string
-	}{
+func strip(prefix string) func(http.Handler) http.Handler {
+	return func(h http.Handler) http.Handler { return http.StripPrefix(prefix, h) }
+}
+
+// mounts are the ways in which something may stand before the paths of the server.
+func mounts() map[string]mount {
+	return map[string]mount{
 		"nothing":           {func(*Options) {}, strip(""), "", nil},
 		"StripPrefix":       {func(*Options) {}, strip("/daybook"), "/daybook", nil},
 		"StripPrefix slash": {func(*Options) {}, strip("/daybook/"), "/daybook", nil},
@@ -76,21 +73,39 @@ func TestLocationAndLinkAreRightWhateverStandsBefore(t *testing.T) {
 		"public URL":        {func(o *Options) { o.PublicURL = "https://tasks.example/daybook/" }, strip(""), "/daybook", []string{"Host: tasks.example"}},
 		"and StripPrefix":   {func(o *Options) { o.PublicURL = "https://tasks.example/daybook" }, strip("/daybook"), "/daybook", nil},
 		"a host alone":      {func(o *Options) { o.Hosts = []string{"Tasks.Example"} }, strip(""), "", []string{"Host: tasks.example:8443"}},
-	} {
+	}
+}
+
+type mount struct {
+	set    func(*Options)
+	around func(http.Handler) http.Handler
+	path   string
+	also   []string // headers
+}
+
+// start starts a server there.
+func (m mount) start(t *testing.T) (*house, string) {
+	h := build(t, nil, m.set)
+	server := httptest.NewServer(m.around(h.api))
+	h.client = server.Client()
+	t.Cleanup(func() { h.api.StopStreams(); server.CloseClientConnections(); server.Close() })
+	return h, server.URL
+}
+
+// A client that resolves what it is told, as RFC 3986 has it, finds it.
+func TestLocationAndLinkAreRightWhateverStandsBefore(t *testing.T) {
+	for name, c := range mounts() {
 		t.Run(name, func(t *testing.T) {
-			h := build(t, nil, c.set)
-			server := httptest.NewServer(c.around(h.api))
-			h.client = server.Client()
-			t.Cleanup(func() { h.api.StopStreams(); server.CloseClientConnections(); server.Close() })
-			h.walk(t, server.URL+c.path, c.also...)
-			if a := h.want("GET", server.URL+c.path+"/", "", c.also...); !strings.Contains(a.body, "Daybook") {
+			h, server := c.start(t)
+			h.walk(t, server+c.path, c.also...)
+			if a := h.want("GET", server+c.path+"/", "", c.also...); !strings.Contains(a.body, "Daybook") {
 				t.Error(a)
 			}
 			if c.path == "" {
 				return
 			}
 			h.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-			if a := h.do("GET", server.URL+c.path+"?a=1", "", c.also...); name != "StripPrefix slash" && (a.status != 308 || a.header.Get("Location") != c.path+"/?a=1") {
+			if a := h.do("GET", server+c.path+"?a=1", "", c.also...); name != "StripPrefix slash" && (a.status != 308 || a.header.Get("Location") != c.path+"/?a=1") {
 				t.Error(a)
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -185,6 +186,33 @@ const (
 	always  caching = "no-cache" // look whether it changed
 	forEver caching = "public, max-age=31536000, immutable"
 )
+
+// describe serves the description of the API, with the path that stands before it as that of
+// its server.
+func describe(document []byte) endpoint {
+	kind := pageTypes[".json"]
+	root := asset(kind, always, document)
+	var mu sync.Mutex
+	var latest string  // guarded by mu; a path that stood before
+	var there endpoint // guarded by mu; the document with it
+	return func(a *API, p *reply, r *http.Request) error {
+		path := a.address.before(r)
+		if path == "" {
+			return root(a, p, r)
+		}
+		mu.Lock()
+		if path != latest {
+			url, _ := json.Marshal(path) // a string always encodes
+			latest, there = path, asset(kind, always, bytes.Replace(document, []byte(rootServer), []byte(`"url": `+string(url)+`,`), 1))
+		}
+		serve := there
+		mu.Unlock()
+		return serve(a, p, r)
+	}
+}
+
+// rootServer is how openapi.json says that nothing stands before its paths.
+const rootServer = `"url": "/",`
 
 // asset serves bytes that do not change while the program runs, compressed once for each
 // way to do it.

@@ -16,7 +16,8 @@ import (
 )
 
 // problem is an error as clients see it: RFC 9457. Its type is a link into the page of
-// problems, /docs#KIND.
+// problems, /docs#KIND, below the base path. Behind a proxy that nobody told of it stays as it
+// is, so that programs can compare it.
 type problem struct {
 	Status     int
 	Kind       string // "invalid", "not-found": stable, for programs
@@ -194,8 +195,8 @@ type fieldJSON struct {
 const mostErrors = 100
 
 func (a *API) writeProblem(p *reply, r *http.Request, what problem) {
-	body := problemJSON{Type: "/docs#" + what.Kind, Title: http.StatusText(what.Status), Status: what.Status,
-		Detail: what.Detail, Instance: r.URL.Path}
+	body := problemJSON{Type: a.address.before(r) + "/docs#" + what.Kind, Title: http.StatusText(what.Status), Status: what.Status,
+		Detail: what.Detail, Instance: a.address.instance(r)}
 	for i, f := range what.Fields {
 		if i == mostErrors {
 			break

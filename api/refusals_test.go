@@ -163,7 +163,7 @@ func refusals(h *house) []refusal {
 		{"GET /api/stats?at=5", "", nil, 400, "?at"},
 
 		// Files.
-		{"POST /api/files", "", nil, 400, ""},
+		{"POST /api/files", "", nil, 400, "-"},
 		{"POST /api/files?path=x", "x", nil, 400, "?path"},
 		{"POST /api/files", strings.Repeat("x", 1<<20+1), []string{"Content-Type: text/csv"}, 413, "-"},
 		{"POST /api/files", "x", []string{"Content-Type: multipart/mixed; boundary=b"}, 415, "-"},

@@ -43,7 +43,7 @@ func (a *API) routes() error {
 	a.handle("/healthz", methods{"GET": (*API).alive})
 	a.handle("/readyz", methods{"GET": (*API).ready})
 	a.handle("/metrics", methods{"GET": (*API).scrape})
-	a.handle("/openapi.json", methods{"GET": asset("application/json", always, openAPI)})
+	a.handle("/openapi.json", methods{"GET": describe(openAPI)})
 	return a.page()
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -20,6 +21,7 @@ type gate struct {
 	open   map[net.Conn]*guest // guarded by mu
 	warned time.Time           // guarded by mu
 
+	refusal  []byte        // what a connection is told for which there is no room
 	refusals chan struct{} // room for each that is being told
 }
 
@@ -43,8 +45,9 @@ const (
 	warnEvery = time.Minute
 )
 
-func newGate(l net.Listener, most int, logger *slog.Logger) *gate {
-	return &gate{Listener: l, most: most, logger: logger, open: make(map[net.Conn]*guest), refusals: make(chan struct{}, mostRefusals)}
+func newGate(l net.Listener, most int, path string, logger *slog.Logger) *gate {
+	return &gate{Listener: l, most: most, logger: logger, open: make(map[net.Conn]*guest),
+		refusal: refusalBelow(path), refusals: make(chan struct{}, mostRefusals)}
 }
 
 // Accept returns the next connection that there is room for.
@@ -118,8 +121,13 @@ func (one *guest) Close() error {
 	return one.TCPConn.Close()
 }
 
-const refusal = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 2\r\nConnection: close\r\nContent-Length: 186\r\n\r\n" +
-	`{"type":"/docs#busy","title":"Service Unavailable","status":503,"detail":"As many connections are open as this server can keep. Nothing happened; try again in a moment.","instance":"/"}` + "\n"
+// refusalBelow is what a connection is told for which there is no room, by a server below path.
+func refusalBelow(path string) []byte {
+	body := `{"type":"` + path + `/docs#busy","title":"Service Unavailable","status":503,` +
+		`"detail":"As many connections are open as this server can keep. Nothing happened; try again in a moment.","instance":"` + path + `/"}` + "\n"
+	return fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 2\r\n"+
+		"Connection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
 
 // refuse tells a connection that there is no room.
 func (g *gate) refuse(conn *net.TCPConn) {
@@ -135,7 +143,7 @@ func (g *gate) refuse(conn *net.TCPConn) {
 		_ = conn.SetDeadline(time.Now().Add(refusalTime))
 		var request [4 << 10]byte
 		_, _ = conn.Read(request[:]) // what is not read would reset the connection under the answer
-		_, _ = conn.Write([]byte(refusal))
+		_, _ = conn.Write(g.refusal)
 		_ = conn.CloseWrite()
 		_, _ = conn.Read(request[:])
 	}()

@@ -55,7 +55,7 @@ func openServer(ctx context.Context, o serverOptions) (*server, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	files := daybook.OpenFiles()
-	gate := newGate(listener, daybook.Connections(files, o.Daybook.Concurrency), o.Logger)
+	gate := newGate(listener, daybook.Connections(files, o.Daybook.Concurrency), o.Daybook.Path(), o.Logger)
 	if files < fewFiles {
 		o.Logger.Warn("few files may be open: few connections are kept; raise the limit of open files (ulimit -n)",
 			"open_files", files, "connections", gate.most)
