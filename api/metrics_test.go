@@ -1,7 +1,10 @@
 package api
 
 import (
+	"crypto/rand"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -91,5 +94,45 @@ func TestEveryMetricOfOursHasAHelpText(t *testing.T) {
 		if len(fields) == 4 && fields[1] == "TYPE" && strings.HasPrefix(fields[2], "daybook_") && !help[fields[2]] {
 			t.Error(fields[2], "has no help text")
 		}
+	}
+}
+
+// series lists the series of /metrics that requests may add.
+func (h *house) series() (list []string) {
+	h.Helper()
+	for line := range strings.Lines(h.want("GET", "/metrics", "").body) {
+		if strings.HasPrefix(line, "daybook_http_") {
+			list = append(list, line[:strings.LastIndexByte(strings.TrimSpace(line), ' ')])
+		}
+	}
+	return list
+}
+
+func TestNoRequestAddsASeries(t *testing.T) {
+	h := open(t, nil)
+	before := h.series()
+	if routes := len(h.api.paths()); len(before) == 0 || len(before) > (routes+1)*4*16 { // classes of status; buckets, sum and count
+		t.Error(len(before), "series of", routes, "routes")
+	}
+	index := h.want("GET", "/", "").body
+	for _, at := range regexp.MustCompile(`(?:href|src)="([^"#]+)"`).FindAllStringSubmatch(index, -1) {
+		h.do("GET", "/"+at[1], "")
+	}
+	for i := range 1000 {
+		part := rand.Text()
+		path := []string{"/" + part, "/api/" + part, "/api/tasks/" + part, "/api/tasks/" + part + "/events", "/api/files/" + part,
+			"/static/" + part + "/" + part + ".js", "/docs/" + part, "/?" + part, "/%2e%2e/" + part, "/api/tasks/" + part + "/" + part + "/"}[i%10]
+		method := []string{"GET", "POST", "DELETE", "PATCH", part}[i%5]
+		if a := h.do(method, path, ""); a.status >= 500 {
+			t.Error(method, path, a)
+		}
+	}
+	for _, path := range h.api.paths() {
+		for _, method := range []string{"HEAD", "PUT", "OPTIONS"} {
+			h.do(method, strings.NewReplacer("{id}", "x", "{id:.+}", "x").Replace(path), "")
+		}
+	}
+	if after := h.series(); !slices.Equal(before, after) {
+		t.Errorf("%d series became %d", len(before), len(after))
 	}
 }
