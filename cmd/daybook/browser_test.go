@@ -168,7 +168,10 @@ func (b *tab) check() {
 	}
 }
 
-func (b *tab) shoot() {
+func (b *tab) shoot() { b.shootAs("") }
+
+// shootAs takes a picture of one state of the page, if asked to.
+func (b *tab) shootAs(what string) {
 	dir := *shots
 	if dir == "" {
 		return
@@ -180,7 +183,7 @@ func (b *tab) shoot() {
 		b.t.Logf("screenshot: %v", err)
 		return
 	}
-	name := strings.NewReplacer("/", "-").Replace(b.t.Name()) + ".png"
+	name := strings.NewReplacer("/", "-").Replace(strings.TrimSuffix(b.t.Name()+"-"+what, "-")) + ".png"
 	if err := os.WriteFile(filepath.Join(dir, name), png, 0o600); err != nil {
 		b.t.Error(err)
 	}

@@ -17,6 +17,9 @@ const CODES = {
   worker_died: "Its worker died while it ran.",
 };
 
+/** What a text that the log cannot give is shown as. */
+export const DAMAGED = "It is damaged in the log and cannot be shown.";
+
 /** @type {Record<string, (e: LogEvent) => Words>} */
 const WORDS = {
   "task.submitted": (e) => words("Submitted", submittedText(e.data), "quiet"),
@@ -57,7 +60,8 @@ const WORDS = {
  * @returns {Words}
  */
 export function eventWords(e) {
-  return WORDS[e.type]?.(e) ?? words(e.type, "", "quiet");
+  const what = WORDS[e.type]?.(e) ?? words(e.type, "", "quiet");
+  return e.damaged ? { ...what, text: join(what.text, DAMAGED) } : what;
 }
 
 /**

@@ -43,14 +43,15 @@
  *   version: number,
  *   progress_reports: number,
  *   last_seq: number,
+ *   damaged?: string[],
  * }} Row
  */
 
-/** @typedef {Row & { parameters: any, result_data: any, result_truncated?: boolean, file_names?: Record<string, string>, damaged?: string[] }} Task */
+/** @typedef {Row & { parameters: any, result_data: any, result_truncated?: boolean, file_names?: Record<string, string> }} Task */
 
 /** @typedef {{ status: Status, task_type: string, queue: string, n: number }} Count */
 
-/** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean, damaged?: boolean, damaged_payloads?: number, views?: string }} SchedulerState */
+/** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean, damaged?: boolean, damaged_payloads?: number, views?: string, clock?: { behind_log_seconds: number, last_step_seconds: number | null, last_step_at: string | null } }} SchedulerState */
 
 /**
  * One message of /api/stream.
@@ -76,6 +77,7 @@
  *   actor: string,
  *   data: Record<string, any>,
  *   payload?: any,
+ *   damaged?: string[],
  * }} LogEvent
  */
 

@@ -1,6 +1,7 @@
 // One task, whole: where it stands, what it made, and everything that happened to it.
 
 import { attr, byId, h, icon, show, text } from "../dom.js";
+import { DAMAGED } from "../events.js";
 import { stringify } from "../exact.js";
 import { percent } from "../format.js";
 import { swap } from "../press.js";
@@ -26,9 +27,6 @@ import { TimelineView } from "./timeline.js";
  */
 
 /** @typedef {{ now: number, state: SchedulerState | null, title: (type: string) => string, live: boolean }} DetailContext */
-
-/** What a text of the task that the log cannot give is shown as. */
-const DAMAGED = "It is damaged in the log and cannot be shown.";
 
 export class DetailView {
   #root = byId("detail");
@@ -253,7 +251,8 @@ class TaskPanel {
 
   /** @param {Row} row */
   #drawError(row) {
-    const message = row.status === "SUCCESS" ? "" : (row.error_message ?? "");
+    const lost = row.damaged?.includes("error_message") ? DAMAGED : "";
+    const message = row.status === "SUCCESS" ? "" : (row.error_message ?? lost);
     const failed = row.status === "FAILED";
     const key = `${failed} ${row.attempt} ${message}`;
     show(this.#error, message !== "");

@@ -2,6 +2,7 @@
 
 import { attr, byId, h, setIcon, show, text } from "../dom.js";
 import { clock, countdown, number } from "../format.js";
+import { Later } from "../later.js";
 
 /** @import { Feed } from "../live.js" */
 /** @import { Rate } from "../rate.js" */
@@ -25,6 +26,7 @@ export class HeaderView {
   #area;
   #line;
   #second = -1;
+  #strip = new Later(async () => new (await import("./strip.js")).StripView(), () => {});
 
   /**
    * @param {Feed} feed
@@ -46,6 +48,7 @@ export class HeaderView {
   draw(now) {
     this.#drawConnection(now);
     this.#drawSlots();
+    this.#drawStrip();
     const second = Math.floor(now / 1000);
     if (second !== this.#second) this.#drawRate(now);
     this.#second = second;
@@ -82,6 +85,14 @@ export class HeaderView {
     const views = state.views === "rebuilding" ? ", lists are being rebuilt" : "";
     text(this.#slotsText, `${state.running}/${state.slots} ${word}${damage}${views}`);
     attr(this.#slots, "title", damage ? `${state.damaged_payloads} texts of tasks in the log are damaged. Their tasks say so; the rest works.` : "Attempts that run, and how many may run at the same time");
+  }
+
+  /** Most pages never have one: it is fetched when there is something to say. */
+  #drawStrip() {
+    const state = this.#store.state;
+    const some = state?.damaged_payloads || state?.clock?.last_step_seconds || (state?.clock?.behind_log_seconds ?? 0) >= 1;
+    if (this.#strip.view) this.#strip.view.draw(state);
+    else if (some) void this.#strip.get();
   }
 
   /** @param {number} now */

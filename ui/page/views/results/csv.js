@@ -4,6 +4,7 @@ import { h, icon } from "../../dom.js";
 import { isNumber } from "../../exact.js";
 import { integer, isolated, number, percent, short, span } from "../../format.js";
 import { histogram, histogramBins } from "./histogram.js";
+import { dialectView, readingNotes } from "./reading.js";
 import { figures } from "./stats.js";
 
 /**
@@ -24,6 +25,7 @@ export function csvView(r) {
     ["Rows", integer(r.total_rows ?? 0)],
     ["Columns", integer(r.columns.length)],
   ];
+  if (r.short_rows) top.push(["Short rows", integer(r.short_rows), "warn"]);
   if (r.bad_rows) top.push(["Bad rows", integer(r.bad_rows), "warn"]);
   if (r.processing_time_seconds !== undefined) top.push(["Took", span(r.processing_time_seconds * 1000)]);
   if (r.rows_per_second) top.push(["Rows/s", short(Math.round(r.rows_per_second))]);
@@ -46,7 +48,7 @@ export function csvView(r) {
     ),
     body,
   );
-  return [figures(top), h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "Columns" }, table)];
+  return [figures(top), ...readingNotes(r), h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "Columns" }, table), ...dialectView(r)];
 }
 
 /**

@@ -9,7 +9,7 @@ import { figures } from "./stats.js";
  * @typedef {{
  *   filename: string, file: string | null, original_size: string | null, new_size: string | null,
  *   original_bytes: number | null, new_bytes: number | null, size_reduction_percent: number | null,
- *   processing_time_ms: number, error: string | null,
+ *   processing_time_ms: number, error: string | null, frames?: number | null, notes?: string[],
  * }} Picture
  */
 
@@ -33,6 +33,8 @@ export function imagesView(r, parameters) {
   if (from > 0) top.push(["Size", `${bytes(from)} → ${bytes(to)}`], ["Saved", reduction(((from - to) / from) * 100)]);
   const failed = all.filter((p) => p.error);
   if (failed.length > 0) top.push(["Broken", integer(failed.length), "bad"]);
+  const noted = shown.filter((p) => (p.notes ?? []).length > 0).length;
+  if (noted > 0) top.push(["With notes", integer(noted), "warn"]);
   const originals = Array.isArray(parameters?.files) && parameters.files.length === all.length ? parameters.files : null;
   const grid = h("ul", { class: "pictures" }, ...all.map((p, i) => h("li", null, card(p, () => lightbox(all, i, originals)))));
   return [figures(top), grid];
@@ -69,8 +71,14 @@ function card(p, open) {
       h("strong", { title: p.filename, dir: "auto" }, p.filename),
       broken ? null : h("span", { class: "num" }, `${sizeWords(p.new_size)} · ${bytes(p.new_bytes ?? NaN)}`),
       broken || p.size_reduction_percent === null ? null : h("span", { class: "num dim" }, p.size_reduction_percent >= 0 ? `${percent(p.size_reduction_percent)} smaller` : `${percent(-p.size_reduction_percent)} larger`),
+      ...(broken ? [] : (p.notes ?? [])).map((note) => h("span", { class: "picture-note", dir: "auto" }, note)),
     ),
   );
+}
+
+/** How many frames, pages or pictures the source has, where that is not one. @param {Picture} p */
+function framesWords(p) {
+  return (p.frames ?? 1) > 1 ? `, ${integer(p.frames ?? 1)} frames` : "";
 }
 
 /**
@@ -95,8 +103,8 @@ function lightbox(all, start, originals) {
     img.src = fileUrl(before && original ? original : /** @type {string} */ (p.file));
     img.alt = p.filename;
     name.textContent = p.filename;
-    const sizes = `${sizeWords(p.original_size)}, ${bytes(p.original_bytes ?? NaN)} → ${sizeWords(p.new_size)}, ${bytes(p.new_bytes ?? NaN)}`;
-    facts.textContent = `${sizes}, in ${span(p.processing_time_ms)}`;
+    const sizes = `${sizeWords(p.original_size)}${framesWords(p)}, ${bytes(p.original_bytes ?? NaN)} → ${sizeWords(p.new_size)}, ${bytes(p.new_bytes ?? NaN)}`;
+    facts.textContent = [`${sizes}, in ${span(p.processing_time_ms)}`, ...(p.notes ?? [])].join(" · ");
     place.textContent = `${at + 1} / ${list.length}`;
     compare.hidden = !original;
     compare.setAttribute("aria-pressed", String(before));

@@ -1,0 +1,72 @@
+// What everyone at the page should know of the server: a line each below the list, where no
+// row moves for it, until it is over or has been read.
+
+import { byId, h, icon, keyed, show, text } from "../dom.js";
+import { absolute, plural, span } from "../format.js";
+import { changed } from "../press.js";
+
+/** @import { SchedulerState } from "../types.js" */
+
+/** @typedef {{ key: string, words: string }} Notice */
+
+/**
+ * @param {SchedulerState | null} state
+ * @returns {Notice[]}
+ */
+export function noticesOf(state) {
+  /** @type {Notice[]} */
+  const all = [];
+  const clock = state?.clock;
+  if (clock?.last_step_seconds) {
+    const by = span(Math.abs(clock.last_step_seconds) * 1000);
+    all.push({
+      key: `step ${clock.last_step_at}`,
+      words: `The server's clock was set ${clock.last_step_seconds < 0 ? "back" : "ahead"} by ${by}, to ${absolute(clock.last_step_at)}. What is planned runs by the new time.`,
+    });
+  }
+  if (clock && clock.behind_log_seconds >= 1) {
+    const by = span(clock.behind_log_seconds * 1000);
+    all.push({ key: "behind", words: `The server's clock is ${by} behind the latest event. Until it has caught up, new events carry that event's time.` });
+  }
+  if (state?.damaged_payloads) {
+    const n = state.damaged_payloads;
+    all.push({
+      key: `damage ${n}`,
+      words: `${plural(n, "text of a task is", "texts of tasks are")} damaged in the log. Their tasks say so; the rest works. To have them back, restore the data folder from a backup.`,
+    });
+  }
+  return all;
+}
+
+export class StripView {
+  #root = byId("strip");
+  #views = new Map();
+  /** @type {Set<string>} */
+  #read = new Set();
+
+  /** @param {SchedulerState | null} state */
+  draw(state) {
+    const shown = noticesOf(state).filter((n) => !this.#read.has(n.key));
+    show(this.#root, shown.length > 0);
+    keyed(this.#root, this.#views, shown, (n) => n.key, (n) => this.#line(n, () => this.draw(state)));
+  }
+
+  /**
+   * @param {Notice} notice
+   * @param {() => void} redraw
+   */
+  #line({ key }, redraw) {
+    changed(this.#root); // it comes to where a row may be
+    const words = h("span", null);
+    const read = () => {
+      this.#read.add(key);
+      redraw();
+    };
+    const el = h("p", null, icon("PARTIAL"), words, h("button", { type: "button", class: "button quiet small", onclick: read }, "Dismiss"));
+    return {
+      el,
+      /** @param {Notice} n */
+      update: (n) => text(words, n.words),
+    };
+  }
+}
