@@ -49,9 +49,13 @@ func (a *API) ready(p *reply, _ *http.Request) error {
 		body += "damaged payloads: " + strconv.Itoa(n) + ", the first at event " + itoa(first) +
 			". Their tasks say which; the rest works. To have them back, restore the data folder from a backup.\n"
 	}
-	switch a.Views.Health().State {
+	switch h := a.Views.Health(); h.State {
 	case "rebuilding":
-		body += "views: made again from the log, because their file could not be used. Until then lists of ended tasks and idempotency keys get 503.\n"
+		body += "views: made again from the log, because their file could not be used; " + percentOf(h.Progress) +
+			" is done. Until then older ended tasks and idempotency keys get 503.\n"
+	case "texts":
+		body += "views: the index for searches is made again, because its file could not be used; " + percentOf(h.Progress) +
+			" is done. Until then searches get 503.\n"
 	case "memory":
 		body += "views: in memory, because their file cannot be written. See the server's log; it is tried again every half minute.\n"
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"daybook/eventlog"
 	"daybook/files"
@@ -94,11 +95,38 @@ var answers = []struct {
 	{eventlog.ErrMoved, problem{Status: 503, Kind: "data-moved", Detail: movedDetail + " Nothing happened."}},
 	{scheduler.ErrReadOnly, problem{Status: 503, Kind: "log-damaged", Detail: "The log is damaged, so nothing more is written. Nothing happened. Reading goes on; the server's log says what was found and what to do."}},
 	{eventlog.ErrDamaged, problem{Status: 500, Kind: "log-damaged", Detail: "What was asked for is damaged in the log. The rest can be read; GET /api/log/verify says where the log is damaged. Restore the data folder from a backup."}},
-	{projection.ErrRebuilding, problem{Status: 503, Kind: "views-rebuilding", RetryAfter: 5, Detail: "The views are being made again from the log, because their file could not be used. Nothing happened; try again when that is done. What does not need the file works."}},
+	{projection.ErrRebuilding, problem{Status: 503, Kind: "views-rebuilding", RetryAfter: 5, Detail: rebuildingDetail}},
 	{eventlog.ErrUnknown, problem{Status: 503, Kind: "outcome-unknown", RetryAfter: 5, Detail: "The disk gave no clear answer: it happened, or it did not. Look before you try again, or try again with the same idempotency key."}},
 	{eventlog.ErrClosed, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Try again when it is back."}},
 	{context.Canceled, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The request ended before its answer. A command that was sent stands."}},
 	{context.DeadlineExceeded, problem{Status: 503, Kind: "too-slow", RetryAfter: 5, Detail: "The answer took too long. Ask for less, or try again."}},
+}
+
+const (
+	rebuildingDetail = "The views are being made again from the log, because their file could not be used. Nothing happened; try again when that is done. What does not need the file works."
+	textsDetail      = "The index for searches is being made again, because its file could not be used. Try again when that is done. All else works."
+)
+
+// rebuilding says of a file of the views that is made again how far that is, and when to come
+// again.
+func rebuilding(r *projection.Rebuilding, found problem) problem {
+	if r.Texts {
+		found.Detail = textsDetail
+	}
+	if r.Total > 0 {
+		found.Detail += " " + percentOf(r.Progress) + " is done."
+	}
+	if left := r.Left(); left > 0 {
+		found.RetryAfter = int(min(left/time.Second+1, 60))
+	}
+	return found
+}
+
+func percentOf(p projection.Progress) string {
+	if p.Total == 0 {
+		return "0 %"
+	}
+	return itoa(min(p.Done, p.Total)*100/p.Total) + " %"
 }
 
 // kinds lists every kind of problem, for the reference and its test.
@@ -137,6 +165,10 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 	for i := range answers {
 		if errors.Is(err, answers[i].err) {
 			found := answers[i].problem
+			var again *projection.Rebuilding
+			if errors.As(err, &again) {
+				found = rebuilding(again, found)
+			}
 			if at != "" {
 				found.Fields = []task.FieldError{{Pointer: at, Detail: found.Detail}}
 			}

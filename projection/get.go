@@ -23,7 +23,15 @@ func (v *Views) Get(ctx context.Context, id ulid.ULID) (task.Task, int64, error)
 const looks = 8
 
 // look finds the task in memory, else in the file, and calls the one or the other.
-func (v *Views) look(ctx context.Context, id ulid.ULID, inMemory func(*record), inFile func(*fileRow)) (task.Task, int64, error) {
+func (v *Views) look(ctx context.Context, id ulid.ULID, inMemory func(*record), inFile func(*fileRow)) (t task.Task, seq int64, err error) {
+	err = v.patiently(ctx, func() (err error) {
+		t, seq, err = v.lookNow(ctx, id, inMemory, inFile)
+		return err
+	})
+	return t, seq, err
+}
+
+func (v *Views) lookNow(ctx context.Context, id ulid.ULID, inMemory func(*record), inFile func(*fileRow)) (task.Task, int64, error) {
 	for range looks {
 		t, seq, moves, ok := v.inMemory(id, inMemory)
 		if ok {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"daybook/eventlog"
-	"daybook/projection/textindex"
 	"daybook/projection/viewfile"
 
 	"github.com/oklog/ulid/v2"
@@ -40,7 +39,7 @@ type keeper struct {
 	v      *Views
 	log    eventlog.Log
 	file   *viewfile.File
-	text   *textindex.Index
+	text   *texts
 	logger *slog.Logger
 
 	seq      atomic.Int64   // that the file shows
@@ -62,10 +61,12 @@ type keeper struct {
 	failed  chan struct{} // closed when err is set
 	failing sync.Once
 	err     error
+	since   time.Time   // when err was set
 	left    atomic.Bool // the files of a keeper that has failed are closed
 }
 
-func newKeeper(v *Views, log eventlog.Log, file *viewfile.File, text *textindex.Index, logger *slog.Logger) *keeper {
+func newKeeper(v *Views, log eventlog.Log, file *viewfile.File, text *texts, logger *slog.Logger) *keeper {
+	text.whole = v.whole.Raise
 	k := &keeper{
 		v: v, log: log, file: file, text: text, logger: logger, keep: keepEvents,
 		wake: make(chan struct{}, 1), archived: make(chan struct{}, 1), failed: make(chan struct{}),
@@ -97,7 +98,7 @@ func (k *keeper) run() {
 // next Open.
 func (k *keeper) fail(err error) {
 	k.failing.Do(func() {
-		k.err = err
+		k.err, k.since = err, time.Now()
 		close(k.failed)
 		k.logger.Error("the view file cannot be used any more: the views are made again from the log", "error", err)
 	})
@@ -158,17 +159,14 @@ func (k *keeper) close() error {
 			errs = append(errs, err)
 		}
 	}
-	if k.text != nil {
-		errs = append(errs, k.text.Close())
-	}
-	return errors.Join(append(errs, k.file.Close())...)
+	return errors.Join(append(errs, k.text.close(), k.file.Close())...)
 }
 
 // reading lends fn a reader of the file, which fn fixes. What fn read counts if there is no
-// error. Errors: ErrRebuilding, those of fn, ctx's.
+// error. Errors: *Rebuilding, those of fn, ctx's.
 func (k *keeper) reading(ctx context.Context, fn func(*viewfile.Reader) error) error {
 	if k.hasFailed() {
-		return ErrRebuilding
+		return k.rebuilding()
 	}
 	r, err := k.file.Take(ctx)
 	if err == nil {
@@ -179,9 +177,18 @@ func (k *keeper) reading(ctx context.Context, fn func(*viewfile.Reader) error) e
 		k.fail(err)
 	}
 	if k.hasFailed() { // then other views may be in the place of these
-		return ErrRebuilding
+		return k.rebuilding()
 	}
 	return err
+}
+
+// rebuilding is what a keeper that has failed says to those who need its file.
+func (k *keeper) rebuilding() error {
+	r := &Rebuilding{since: k.since}
+	if m := k.v.mender; m != nil {
+		r.Progress = m.made.now()
+	}
+	return r
 }
 
 // readingNow lends fn a reader that sees the file as it is now.

@@ -58,30 +58,64 @@ const (
 	tries = 3
 )
 
-// List returns one page. Errors: ErrLimit, those of the view file, ctx's.
-func (v *Views) List(ctx context.Context, q Query) (Page, error) {
+// List returns one page. Errors: ErrLimit, *Rebuilding, those of the view file, ctx's.
+func (v *Views) List(ctx context.Context, q Query) (page Page, err error) {
 	if q.Limit < 1 || q.Limit > MaxLimit {
 		return Page{}, ErrLimit
 	}
+	err = v.patiently(ctx, func() (err error) {
+		page, err = v.listNow(ctx, q)
+		return err
+	})
+	return page, err
+}
+
+func (v *Views) listNow(ctx context.Context, q Query) (page Page, err error) {
 	k := v.kept()
-	if k == nil || !mayHaveEnded(q.Statuses) && k.hasFailed() {
+	if k == nil {
 		l, err := v.scanAll(ctx, q, nil, false)
 		if err != nil {
 			return Page{}, err
 		}
 		return l.finish(), nil
 	}
-	var page Page
-	err := k.reading(ctx, func(r *viewfile.Reader) (err error) {
+	err = k.reading(ctx, func(r *viewfile.Reader) (err error) {
 		page, err = v.listBoth(ctx, q, r)
 		return err
 	})
+	if errors.Is(err, ErrRebuilding) {
+		return v.listInMemory(ctx, q, err)
+	}
 	return page, err
 }
 
-// mayHaveEnded tells whether tasks with one of the statuses may have left memory.
-func mayHaveEnded(statuses []task.Status) bool {
-	return len(statuses) == 0 || slices.ContainsFunc(statuses, task.Status.Ended)
+// listInMemory lists what memory can tell alone, while the file cannot be used; else it returns
+// the error given.
+func (v *Views) listInMemory(ctx context.Context, q Query, unusable error) (Page, error) {
+	l, err := v.scanAll(ctx, q, nil, false)
+	if err != nil {
+		return Page{}, err
+	}
+	v.mu.RLock()
+	same := v.returns.Load() == l.returns && v.evicted == l.evicted
+	v.mu.RUnlock()
+	all := l.counted && q.Before == 0 && int64(len(l.page.Tasks)) == l.page.Total
+	if !same || l.mayBeInFile() && !all && !l.isFull() {
+		return Page{}, unusable
+	}
+	return l.finish(), nil
+}
+
+// mayBeInFile tells whether there may be matches in the file.
+func (l *listing) mayBeInFile() bool {
+	return !l.filter.matchesNothing() && l.evicted > 0 && (l.filter.facets == nil || len(l.filter.endedFacets()) > 0)
+}
+
+// isFull tells whether the file can change nothing of the page: its rows were all submitted
+// after the last event that left memory, and the matches are counted.
+func (l *listing) isFull() bool {
+	rows := l.page.Tasks
+	return len(rows) > l.limit && rows[l.limit].SubmitSeq > l.evicted && (l.counted || !l.page.Exact)
 }
 
 // listBoth lists what is in memory and what is in the file, in one order.
@@ -262,13 +296,11 @@ func (l *listing) fileQuery(ctx context.Context, q Query, r *viewfile.Reader) (*
 		Tags: q.Tags, Before: math.MaxInt64, MinRun: q.MinRun, MaxRun: q.MaxRun,
 		LeastID: l.filter.first, MostID: l.filter.last, LastSeq: l.evicted,
 	}
-	if l.filter.matchesNothing() || l.evicted == 0 {
+	if !l.mayBeInFile() {
 		return nil, nil
 	}
 	if l.filter.facets != nil {
-		if find.Facets = l.filter.endedFacets(); len(find.Facets) == 0 {
-			return nil, nil
-		}
+		find.Facets = l.filter.endedFacets()
 	}
 	var err error
 	if q.CreatedAfter != 0 {

@@ -15,10 +15,6 @@ import (
 	"daybook/projection/viewfile"
 )
 
-// ErrRebuilding: the view file could not be used and is made again from the log. What is in
-// memory can be read meanwhile; the rest can be when that is done.
-var ErrRebuilding = errors.New("the views are being made again from the log")
-
 const (
 	// mostInMemory is up to how many events a log may have for its views to stay in memory
 	// as a whole while there can be no view file.
@@ -45,7 +41,8 @@ type mender struct {
 	log     eventlog.Log
 	options Options
 	logger  *slog.Logger
-	lastTry time.Duration // lastTry, or less in tests
+	// lastTry and patience are as the constants, or less in tests.
+	lastTry, patience time.Duration
 
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -55,18 +52,22 @@ type mender struct {
 	ready   chan struct{}         // fresh has come
 	adopted chan struct{}         // fresh has gone
 	since   atomic.Int64          // seq from which on there was no view file
+	made    progress              // of fresh
 	health  atomic.Pointer[Health]
 }
 
 // Health is how the views are kept.
 type Health struct {
-	State  string // ok; rebuilding: made again from the log; memory: there can be no file
-	Reason string // why it is not ok: for the server's log
+	// State is ok; rebuilding: made again from the log; memory: there can be no file;
+	// texts: only the index of texts is made again.
+	State    string
+	Reason   string // why it is not ok: for the server's log
+	Progress Progress
 }
 
 func startMender(v *Views, log eventlog.Log, o Options) {
-	m := &mender{v: v, log: log, options: o, logger: o.Logger, lastTry: lastTry, ready: make(chan struct{}, 1), adopted: make(chan struct{}, 1)}
-	m.options.Progress, m.options.Indexing = nil, nil // these belong to the start
+	m := &mender{v: v, log: log, options: o, logger: o.Logger, lastTry: lastTry, patience: patience, ready: make(chan struct{}, 1), adopted: make(chan struct{}, 1)}
+	m.options.Progress, m.options.Indexing = func(done, _ int64) { m.made.done.Store(done) }, nil // not those of the start
 	m.health.Store(&Health{State: "ok"})
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	v.mender = m
@@ -78,7 +79,16 @@ func (v *Views) Health() Health {
 	if v.mender == nil {
 		return Health{State: "ok"}
 	}
-	return *v.mender.health.Load()
+	h := *v.mender.health.Load()
+	switch k := v.kept(); {
+	case h.State == "rebuilding":
+		h.Progress = v.mender.made.now()
+	case h.State == "ok" && k != nil:
+		if reason := k.text.reason(); reason != nil {
+			h = Health{"texts", reason.Error(), k.text.progress.now()}
+		}
+	}
+	return h
 }
 
 // Mended is filled when views that were made again wait to be adopted: the writer is to call
@@ -101,7 +111,7 @@ func (m *mender) run() {
 			case <-k.failed:
 			}
 			m.since.Store(k.seq.Load())
-			m.health.Store(&Health{"rebuilding", k.err.Error()})
+			m.health.Store(&Health{State: "rebuilding", Reason: k.err.Error()})
 			k.leave()
 		} else if !m.rest(m.lastTry) {
 			return
@@ -120,7 +130,7 @@ func (m *mender) mend(inMemory bool) {
 			m.logger.Error("the view file cannot be made: the views stay in memory until it can", "error", err, "retry", m.lastTry)
 			reason := err.Error()
 			if fresh, err = Rebuild(m.ctx, m.log, nil); err == nil {
-				m.hand(fresh, Health{"memory", reason})
+				m.hand(fresh, Health{State: "memory", Reason: reason})
 				return
 			}
 		}
@@ -142,6 +152,7 @@ func (m *mender) mend(inMemory bool) {
 
 // make folds the log into new views with new files, nearly up to the head.
 func (m *mender) make() (*Views, error) {
+	m.made.begin(m.log.Head().Seq)
 	if err := removeFiles(m.options.Dir); err != nil {
 		return nil, err
 	}
@@ -242,6 +253,7 @@ func (v *Views) adopt(seq int64) error {
 	m.since.Store(v.Seq())
 	m.adopted <- struct{}{}
 	v.moved.Raise()
+	v.whole.Raise()
 	return nil
 }
 
@@ -259,6 +271,7 @@ func (v *Views) replace(n *Views) {
 	v.returns.Add(1) // a listing under way begins again
 	if v.keeper != nil {
 		v.keeper.v = v
+		v.keeper.text.whole = v.whole.Raise
 	}
 }
 

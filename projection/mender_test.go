@@ -84,6 +84,7 @@ func openMended(t *testing.T, log eventlog.Log, dir string) *Views {
 		t.Fatal(err)
 	}
 	startMender(v, log, o)
+	v.mender.patience = 0
 	return v
 }
 
@@ -114,6 +115,7 @@ func damagedAt(rt *rapid.T, t *testing.T, dir string, gone task.Task, log eventl
 			rt.Fatal(err)
 		}
 		startMender(v, log, Options{Dir: dir, Logger: quiet})
+		v.mender.patience = 0
 		if _, _, err := v.Get(t.Context(), gone.ID); errors.Is(err, ErrRebuilding) {
 			return v
 		}

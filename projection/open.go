@@ -90,7 +90,7 @@ func openInMemory(ctx context.Context, log eventlog.Log, o Options, why error) (
 	}
 	startMender(v, log, o)
 	v.mender.since.Store(v.Seq())
-	v.mender.health.Store(&Health{"memory", why.Error()})
+	v.mender.health.Store(&Health{State: "memory", Reason: why.Error()})
 	return v, nil
 }
 
@@ -111,7 +111,7 @@ func open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
 	if err != nil {
 		return nil, &filesError{err}
 	}
-	text, err := textindex.Open(filepath.Join(o.Dir, textName), log.ID())
+	text, err := openTexts(o.Dir, log.ID(), o.Logger)
 	if err != nil {
 		return nil, &filesError{errors.Join(err, file.Close())}
 	}
@@ -195,7 +195,7 @@ func (k *keeper) pause() {
 // abandon closes the files as they are.
 func (k *keeper) abandon() error {
 	k.pause()
-	return errors.Join(k.text.Close(), k.file.Close())
+	return errors.Join(k.text.close(), k.file.Close())
 }
 
 // take puts what the file shows into memory, if it is of this log.
@@ -216,7 +216,7 @@ func (k *keeper) take(ctx context.Context, state *viewfile.State) error {
 		return fmt.Errorf("%w: %w", viewfile.ErrUnusable, err)
 	}
 	if k.text.Through() < marks.trimmed {
-		return fmt.Errorf("%w: the index of texts is older than it", viewfile.ErrUnusable)
+		k.text.fail(errors.New("it is older than the view file"))
 	}
 	for _, g := range state.Groups {
 		v.counts.group(g.Type, g.Queue)

@@ -61,6 +61,7 @@ type Views struct {
 	back    map[ulid.ULID]*fileRow // tasks that batch may lead back to memory
 
 	moved eventlog.Signal
+	whole eventlog.Signal // a file of the views was made again
 }
 
 // Change is one event that was appended, already decoded. For events that are not

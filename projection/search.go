@@ -28,11 +28,19 @@ type Found struct {
 // Search lists the tasks that match the query and in whose parameters, result, error or
 // message every word of the text begins a word, newest first. payloads fetches payloads of
 // events. What has left memory is found through the index; the rest is read, for at
-// most a second. Errors: ErrLimit, those of payloads, those of the view file, ctx's.
-func (v *Views) Search(ctx context.Context, q Query, text string, payloads payloadsOf) (Found, error) {
+// most a second. Errors: ErrLimit, *Rebuilding, those of payloads, those of the view file, ctx's.
+func (v *Views) Search(ctx context.Context, q Query, text string, payloads payloadsOf) (found Found, err error) {
 	if q.Limit < 1 || q.Limit > MaxLimit {
 		return Found{}, ErrLimit
 	}
+	err = v.patiently(ctx, func() (err error) {
+		found, err = v.searchNow(ctx, q, text, payloads)
+		return err
+	})
+	return found, err
+}
+
+func (v *Views) searchNow(ctx context.Context, q Query, text string, payloads payloadsOf) (Found, error) {
 	s := &search{
 		v: v, q: q, words: textindex.ParseQuery(text), payloads: payloads,
 		until: time.Now().Add(searchTime), met: make(map[int64]bool),
@@ -186,7 +194,7 @@ func (s *search) indexed(ctx context.Context, r *viewfile.Reader, find *viewfile
 		before = 0
 	}
 	for hits := 0; ; {
-		numbers, err := s.keeper.text.Search(ctx, s.words, before, searchTasks)
+		numbers, err := s.keeper.searchTexts(ctx, s.words, before)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -24,7 +25,13 @@ const (
 // index has the texts of archived tasks indexed, until stop.
 func (k *keeper) index() {
 	for {
-		n, err := k.indexSome(k.ctx)
+		var n int
+		var err error
+		if k.text.reason() != nil {
+			n, err = 1, k.reindex(k.ctx)
+		} else {
+			n, err = k.indexSome(k.ctx)
+		}
 		switch {
 		case k.ctx.Err() != nil:
 			return
@@ -35,7 +42,7 @@ func (k *keeper) index() {
 		case err != nil:
 			k.fail(fmt.Errorf("index texts: %w", err))
 			return
-		case n > 0:
+		case n > 0 || k.text.reason() != nil:
 			continue
 		}
 		select {
@@ -77,11 +84,68 @@ func (k *keeper) indexSome(ctx context.Context) (int, error) {
 	if last <= k.indexed.Load() {
 		return 0, nil
 	}
-	if err := k.text.Add(ctx, docs, last); err != nil {
-		return 0, err
+	if err := k.text.add(ctx, docs, last); err != nil {
+		if sqlite.IsFull(err) || ctx.Err() != nil {
+			return 0, err
+		}
+		k.text.fail(err)
+		return 0, nil
 	}
 	k.indexed.Store(last)
 	return max(len(docs), 1), nil
+}
+
+// reindex makes the index again: the archive numbers of what was indexed are forgotten, so all
+// archived tasks are read in the order of submission. What is archived meanwhile has later
+// numbers. An index that could not be finished is behind what is forgotten, and is made again by
+// the next start.
+func (k *keeper) reindex(ctx context.Context) error {
+	upTo := k.file.Last()
+	if err := k.text.empty(); err != nil {
+		return err
+	}
+	k.text.progress.begin(upTo)
+	find := &viewfile.Query{Before: math.MaxInt64, LastSeq: math.MaxInt64}
+	var docs []textindex.Doc
+	for find.Before > 0 {
+		var rows []viewfile.Row
+		err := k.readingNow(ctx, func(r *viewfile.Reader) (err error) {
+			rows, err = r.Rows(ctx, find, textStep)
+			return err
+		})
+		if err == nil {
+			docs, err = k.addDocs(ctx, docs, rows)
+		}
+		if len(rows) == textStep {
+			find.Before = rows[len(rows)-1].Task.SubmitSeq
+		} else {
+			find.Before = 0
+		}
+		if err == nil && (len(docs) >= textBatch || find.Before == 0) {
+			through := int64(0)
+			if find.Before == 0 {
+				through = upTo
+			}
+			err = k.text.add(ctx, docs, through)
+			k.text.progress.done.Add(int64(len(docs)))
+			docs = docs[:0]
+		}
+		if err != nil {
+			return err
+		}
+	}
+	k.indexed.Store(upTo)
+	k.text.mended()
+	return nil
+}
+
+// searchTexts asks the index. Errors: a *Rebuilding, ctx's.
+func (k *keeper) searchTexts(ctx context.Context, words textindex.Query, before int64) ([]int64, error) {
+	numbers, err := k.text.search(ctx, words, before)
+	if errors.Is(err, ErrRebuilding) {
+		poke(k.archived)
+	}
+	return numbers, err
 }
 
 // addDocs appends the texts of the tasks.

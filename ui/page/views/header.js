@@ -82,7 +82,7 @@ export class HeaderView {
     for (let i = 0; i < pips; i++) attr(this.#pips.children[i], "class", i < lit ? "on" : null);
     const word = state.draining ? "stopping" : state.damaged ? "log damaged" : state.full ? "disk full" : "running";
     const damage = state.damaged_payloads && word === "running" ? ", log has damage" : "";
-    const views = state.views === "rebuilding" ? ", lists are being rebuilt" : "";
+    const views = state.views === "rebuilding" ? ", lists are being rebuilt" : state.views === "texts" ? ", search is being rebuilt" : "";
     text(this.#slotsText, `${state.running}/${state.slots} ${word}${damage}${views}`);
     attr(this.#slots, "title", damage ? `${state.damaged_payloads} texts of tasks in the log are damaged. Their tasks say so; the rest works.` : "Attempts that run, and how many may run at the same time");
   }

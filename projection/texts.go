@@ -1,0 +1,147 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"daybook/projection/textindex"
+)
+
+// texts is the index of texts, which can be made again while the view file stays in use. One
+// goroutine adds to it and makes it again; any may search.
+type texts struct {
+	path, owner string
+	logger      *slog.Logger
+
+	using sync.RWMutex // held while index is used; to exchange it, as a whole
+	index *textindex.Index
+
+	mu       sync.Mutex
+	damage   error     // why it must be made again; nil = it can be used
+	since    time.Time // when damage was found
+	progress progress
+	whole    func() // is called when it was made again
+}
+
+// openTexts opens the index in dir. One that cannot be used is replaced by an empty one.
+func openTexts(dir, owner string, logger *slog.Logger) (*texts, error) {
+	x := &texts{path: filepath.Join(dir, textName), owner: owner, logger: logger, whole: func() {}}
+	var err error
+	x.index, err = textindex.Open(x.path, owner)
+	if errors.Is(err, textindex.ErrUnusable) {
+		logger.Warn("the index of texts cannot be used and is made again", "reason", err)
+		if err = textindex.Remove(x.path); err == nil {
+			x.index, err = textindex.Open(x.path, owner)
+		}
+	}
+	return x, err
+}
+
+// fail says why the index must be made again. Until then searches get what broken returns.
+func (x *texts) fail(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.damage == nil {
+		x.damage, x.since = err, time.Now()
+		x.progress.begin(0)
+		x.logger.Error("the index of texts cannot be used any more: it is made again", "error", err)
+	}
+}
+
+// broken is a *Rebuilding while the index must be made again, else nil.
+func (x *texts) broken() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.damage == nil {
+		return nil
+	}
+	return &Rebuilding{Texts: true, Progress: x.progress.now(), since: x.since}
+}
+
+// reason is why the index must be made again, nil when it can be used.
+func (x *texts) reason() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.damage
+}
+
+// mended says that the index can be used again.
+func (x *texts) mended() {
+	docs := x.Docs()
+	x.mu.Lock()
+	x.logger.Info("the index of texts was made again", "documents", docs, "took", time.Since(x.since).Round(time.Millisecond))
+	x.damage = nil
+	x.mu.Unlock()
+	x.whole()
+}
+
+// search is Index.Search. Errors: a *Rebuilding while the index cannot be used, ctx's.
+func (x *texts) search(ctx context.Context, q textindex.Query, before int64) ([]int64, error) {
+	x.using.RLock()
+	defer x.using.RUnlock()
+	if err := x.broken(); err != nil {
+		return nil, err
+	}
+	numbers, err := x.index.Search(ctx, q, before, searchTasks)
+	if errors.Is(err, textindex.ErrUnusable) {
+		x.fail(err)
+		return nil, x.broken()
+	}
+	return numbers, err
+}
+
+// empty puts an empty index in the place of the one that cannot be used.
+func (x *texts) empty() error {
+	x.using.Lock()
+	defer x.using.Unlock()
+	if err := x.index.Close(); err != nil {
+		x.logger.Warn("an index of texts that cannot be used could not be closed well", "error", err)
+	}
+	err := textindex.Remove(x.path)
+	if err == nil {
+		var fresh *textindex.Index
+		if fresh, err = textindex.Open(x.path, x.owner); err == nil {
+			x.index = fresh
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("make the index of texts again: %w", err)
+	}
+	return nil
+}
+
+func (x *texts) add(ctx context.Context, docs []textindex.Doc, through int64) error {
+	return x.index.Add(ctx, docs, through)
+}
+
+func (x *texts) close() error {
+	x.using.Lock()
+	defer x.using.Unlock()
+	return x.index.Close()
+}
+
+// Through, Docs and Sizes are those of the index.
+func (x *texts) Through() int64 { return x.now().Through() }
+func (x *texts) Docs() int64    { return x.now().Docs() }
+func (x *texts) Sizes() (file, wal int64) {
+	return x.now().Sizes()
+}
+
+func (x *texts) now() *textindex.Index {
+	x.using.RLock()
+	defer x.using.RUnlock()
+	return x.index
+}
+
+// progress is how far something is that is made again.
+type progress struct{ done, total atomic.Int64 }
+
+func (p *progress) begin(total int64) { p.done.Store(0); p.total.Store(total) }
+
+func (p *progress) now() Progress { return Progress{p.done.Load(), p.total.Load()} }
