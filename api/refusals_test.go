@@ -82,7 +82,7 @@ func refusals(h *house) []refusal {
 		{submit, `{"task_type":"ECHO","delay_seconds":1e308}`, nil, 400, "/delay_seconds"},
 		{submit, `{"task_type":"ECHO","max_attempts":0}`, nil, 400, "/max_attempts"},
 		{submit, `{"task_type":"ECHO","max_attempts":1001}`, nil, 400, "/max_attempts"},
-		{submit, `{"task_type":"ECHO","timeout_seconds":0}`, nil, 400, "/timeout_seconds"},
+		{submit, `{"task_type":"ECHO","timeout_seconds":0.0001}`, nil, 400, "/timeout_seconds"},
 		{submit, `{"task_type":"ECHO","timeout_seconds":1e9}`, nil, 400, "/timeout_seconds"},
 		{submit, `{"task_type":"ECHO","backoff":5}`, nil, 400, "/backoff"},
 		{submit, `{"task_type":"ECHO","backoff":{"kind":"cubic"}}`, nil, 400, "/backoff/kind"},

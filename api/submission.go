@@ -95,7 +95,7 @@ func (s *submission) field(key, value []byte, delayed bool, headerKey string) {
 	case "backoff":
 		t.Backoff = s.backoff(value)
 	case "timeout_seconds":
-		t.Timeout = s.seconds("/timeout_seconds", value, 0.001, task.MaxTimeout.Duration().Seconds())
+		t.Timeout = s.timeout("/timeout_seconds", value)
 	case "file_names":
 		s.fileNames = s.names(value)
 	case "tags":

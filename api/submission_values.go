@@ -73,6 +73,14 @@ func (s *submission) seconds(pointer string, value []byte, least, most float64) 
 	return task.Micros(math.Round(f * float64(task.Second)))
 }
 
+// timeout reads a span of seconds, 0 for none.
+func (s *submission) timeout(pointer string, value []byte) task.Micros {
+	if f, err := strconv.ParseFloat(string(value), 64); err == nil && f == 0 {
+		return task.NoTimeout
+	}
+	return s.seconds(pointer, value, 0.001, task.MaxTimeout.Duration().Seconds())
+}
+
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 func isNumber(value []byte) bool {

@@ -246,3 +246,13 @@ func TestHealthIsWhatOldClientsExpect(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestATimeoutOfZeroIsNone(t *testing.T) {
+	h := open(t, nil)
+	for given, want := range map[string]any{"0": nil, "0.0": nil, "-0": nil, "0.001": 0.001, "2592000": 2592000.0} {
+		task := h.want("POST", "/api/tasks/submit", `{"task_type":"ECHO","timeout_seconds":`+given+`}`).object(t)
+		if task["timeout_seconds"] != want {
+			t.Error(given, task["timeout_seconds"])
+		}
+	}
+}

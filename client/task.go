@@ -101,7 +101,7 @@ type Submit struct {
 	DelaySeconds   float64    `json:"delay_seconds,omitempty"`
 	MaxAttempts    int        `json:"max_attempts,omitempty"`
 	Backoff        *Backoff   `json:"backoff,omitempty"`
-	TimeoutSeconds float64    `json:"timeout_seconds,omitempty"`
+	TimeoutSeconds float64    `json:"timeout_seconds,omitempty"` // of each attempt, at most 30 days; 0 = the server's default, 30 minutes unless it was set
 	Tags           []string   `json:"tags,omitempty"`
 	// IdempotencyKey makes the submit safe to repeat: the same key with the same
 	// body gives the first task.

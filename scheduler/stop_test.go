@@ -61,8 +61,9 @@ func TestATaskWithoutATimeoutGetsTheDefaultAndItsKeyIsTheSame(t *testing.T) {
 		keyed := task.Submit{Type: "T", MaxAttempts: 1, IdempotencyKey: "k", RequestHash: [32]byte{1}}
 		first := b.submit(keyed)
 		own := b.submit(task.Submit{Type: "T", MaxAttempts: 1, Timeout: 3600 * task.Second})
-		if first.Timeout != 1800*task.Second || own.Timeout != 3600*task.Second {
-			t.Errorf("timeouts are %v and %v", first.Timeout.Duration(), own.Timeout.Duration())
+		none := b.submit(task.Submit{Type: "T", MaxAttempts: 1, Timeout: task.NoTimeout})
+		if first.Timeout != 1800*task.Second || own.Timeout != 3600*task.Second || none.Timeout != 0 {
+			t.Errorf("timeouts are %v, %v and %v", first.Timeout.Duration(), own.Timeout.Duration(), none.Timeout.Duration())
 		}
 		time.Sleep(30*time.Minute - time.Nanosecond)
 		b.want(first.ID, task.Running)
@@ -71,6 +72,7 @@ func TestATaskWithoutATimeoutGetsTheDefaultAndItsKeyIsTheSame(t *testing.T) {
 			t.Errorf("code is %s", got.Code)
 		}
 		b.want(own.ID, task.Running)
+		b.want(none.ID, task.Running)
 		if err := b.stop(); err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,9 @@ import (
 // Command is something asked of a task. Decide answers it.
 type Command interface{ isCommand() }
 
+// NoTimeout is the Timeout of a Submit whose attempts may run for ever, whatever the default.
+const NoTimeout Micros = -1
+
 // Submit makes a task. Its state before is the zero Task.
 type Submit struct {
 	ID             ulid.ULID // given by the decider; not part of the request
@@ -19,7 +22,7 @@ type Submit struct {
 	RunAt          Micros    // 0 = at once
 	MaxAttempts    int       // 1 … 1000; 0 = 3
 	Backoff        *Backoff  // nil = DefaultBackoff
-	Timeout        Micros    // 0 = none, else 1 ms … 30 days
+	Timeout        Micros    // 1 ms … 30 days, or NoTimeout; 0 = the scheduler's default, if it has one
 	Tags           []string  // at most 20, each 1 … 64 characters
 	IdempotencyKey string    // "" = none, at most 255 bytes
 	RequestHash    [32]byte  // of the canonical request; needed with a key

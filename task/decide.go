@@ -107,7 +107,7 @@ func (d *decision) submit(c Submit) error {
 	}
 	d.add(EventSubmitted, Data{
 		TaskType: c.Type, Queue: c.Queue, Priority: c.Priority, RunAt: c.RunAt,
-		MaxAttempts: c.MaxAttempts, Backoff: *c.Backoff, Timeout: c.Timeout, Tags: c.Tags,
+		MaxAttempts: c.MaxAttempts, Backoff: *c.Backoff, Timeout: max(c.Timeout, 0), Tags: c.Tags,
 		IdempotencyKey: c.IdempotencyKey, RequestHash: c.RequestHash, Files: c.Files, FileNames: c.FileNames,
 		Clock: d.clock(),
 	}, c.Parameters)

@@ -68,8 +68,8 @@ func (s *Submit) Validate() []FieldError {
 	check(-MaxPriority <= s.Priority && s.Priority <= MaxPriority, "/priority", "must be between -100 and 100")
 	check(0 <= s.RunAt && s.RunAt <= maxMoment, "/run_at", "must be between 1970 and 9999")
 	check(1 <= s.MaxAttempts && s.MaxAttempts <= MaxMaxAttempts, "/max_attempts", "must be between 1 and 1000")
-	check(s.Timeout == 0 || Second/1000 <= s.Timeout && s.Timeout <= MaxTimeout,
-		"/timeout_seconds", "must be between 0.001 and 2592000")
+	check(s.Timeout == 0 || s.Timeout == NoTimeout || Second/1000 <= s.Timeout && s.Timeout <= MaxTimeout,
+		"/timeout_seconds", "must be between 0.001 and 2592000, or 0 for none")
 	if b := s.Backoff; b != nil {
 		check(b.Kind < backoffKindCount, "/backoff/kind", "must be exponential, linear or constant")
 		check(0 <= b.Base && b.Base <= MaxBackoffBase, "/backoff/base_seconds", "must be between 0 and 86400")

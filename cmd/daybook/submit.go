@@ -21,7 +21,7 @@ type submitCmd struct {
 	Delay       time.Duration `help:"Do not start before this much time has passed, such as 90s or 2h."`
 	RunAt       moment        `placeholder:"TIME" help:"Do not start before this time, such as 2027-01-31T08:00:00Z."`
 	MaxAttempts int           `placeholder:"N" help:"Attempts before the task has failed."`
-	Timeout     time.Duration `help:"End an attempt that runs longer than this."`
+	Timeout     time.Duration `help:"End an attempt that runs longer than this, at most 720h. Without it the server's --default-timeout holds."`
 	Tag         []string      `help:"A tag to find the task by; may be repeated."`
 	Key         string        `help:"Idempotency key: submitting the same again with the same key gives the first task."`
 }

@@ -25,7 +25,7 @@ const FIELDS = [
   field("delay_seconds", "number", "Delay in seconds", { placeholder: "0", min: 0 }),
   field("run_at", "string", "Or not before", { hint: "Your local time." }),
   field("max_attempts", "integer", "Most attempts", { placeholder: "3", min: 1 }),
-  field("timeout_seconds", "number", "Time limit in seconds", { placeholder: "none", min: 0 }),
+  field("timeout_seconds", "number", "Time limit in seconds", { placeholder: "the server's", min: 0, hint: "Of each attempt; 0 is none." }),
   field("tags", "string", "Tags", { placeholder: "nightly, import", hint: "Apart by commas." }),
   field("idempotency_key", "string", "Idempotency key", { hint: "The same key gives the same task." }),
 ];
