@@ -9,27 +9,21 @@ import { humanize } from "./format.js";
 import { Frame } from "./frame.js";
 import { listenToKeys } from "./keys.js";
 import { Later } from "./later.js";
+import { ListLoader } from "./loader.js";
 import { Feed } from "./live.js";
 import { refuseUnaimed } from "./press.js";
 import { Rate } from "./rate.js";
 import { Router, formatRoute } from "./router.js";
-import { Store, newestFirst } from "./store.js";
-import { canCancel, canRetry, ended } from "./task.js";
+import { Store } from "./store.js";
+import { canCancel, canRetry } from "./task.js";
 import { acceptDrops } from "./views/drop.js";
 import { HeaderView } from "./views/header.js";
 import { ListView } from "./views/list.js";
 import { showKeys, toast } from "./views/notices.js";
 import { ToolbarView } from "./views/toolbar.js";
 
-/** @import { Filters, Message, Row, TaskType } from "./types.js" */
+/** @import { Filters, Message, TaskType } from "./types.js" */
 /** @import { FormView } from "./views/form.js" */
-
-const PAGE = 100;
-const LARGEST_PAGE = 1000;
-/** Least time between two fetches of the list that the stream asks for, in milliseconds. */
-const REFETCH = 1000;
-/** Most rows that are asked for one by one. */
-const MOST_SINGLE = 20;
 
 const store = new Store();
 const rate = new Rate();
@@ -41,14 +35,6 @@ const feed = new Feed({ message: pushed, reset: startAnew, changed: connectionCh
 /** @type {Map<string, TaskType>} */
 const types = new Map();
 let typesAsked = false;
-let listAbort = new AbortController();
-let loadingMore = false;
-/** The last fetch of more got no answer; it is tried again when the connection changes. */
-let moreFailed = false;
-let refetchAt = 0;
-let refetchTimer = 0;
-/** Which refetch is the latest: only that one is taken. */
-let refetchTurn = 0;
 /** Where the page was when the connection dropped: its clock stands still there. */
 let frozenAt = 0;
 
@@ -61,8 +47,8 @@ const list = new ListView(store, {
   open: openTask,
   act: (kind, row, how) => void acts.act(kind, row, how),
   tag: (tag) => setFilters(toggled(store.filters, "tag", tag)),
-  more: (how) => void more(how),
-  reveal,
+  more: (how) => void loader.more(how),
+  reveal: () => loader.reveal(),
   example: (type) => void submitExample(type),
   create: () => void openForm(),
   clear: () => setFilters(noFilters()),
@@ -71,7 +57,8 @@ const list = new ListView(store, {
   reload: () => void begin(),
   dirty: frame.ask,
 });
-const toolbar = new ToolbarView(store, { setFilters, reload: () => void reload(), toList: () => list.focus() });
+const loader = new ListLoader(store, list, { filters: () => router.route.filters, live: () => feed.state === "live", dirty: frame.ask });
+const toolbar = new ToolbarView(store, { setFilters, reload: () => void loader.reload(), toList: () => list.focus() });
 const header = new HeaderView(feed, rate, store);
 const incomplete = () => toast("Part of the page could not be fetched. Reload it: the server may be a newer one.", { bad: true });
 const panel = new Later(async () => {
@@ -144,7 +131,7 @@ function pushed(m) {
   store.apply(m, list.hold);
   detail.take(m);
   acts.saw(m.rows ?? []);
-  if (m.truncated) refetchSoon();
+  if (m.truncated) loader.refetchSoon();
   changedSomething();
 }
 
@@ -161,7 +148,7 @@ function startAnew() {
 }
 
 function connectionChanged() {
-  moreFailed = false;
+  loader.connectionChanged();
   if (feed.state === "live") {
     if (frozenAt !== 0 || store.phase === "failed") frozenAt = 0;
     if (store.phase === "failed") void begin();
@@ -172,146 +159,18 @@ function connectionChanged() {
   changedSomething();
 }
 
-/** More changed than the stream tells: fetch the list, at most once a second. */
-function refetchSoon() {
-  if (refetchTimer !== 0) return;
-  const wait = Math.max(0, refetchAt + REFETCH - performance.now());
-  refetchTimer = setTimeout(async () => {
-    await refetch();
-    refetchAt = performance.now();
-    refetchTimer = 0;
-  }, wait);
-}
-
-/** Fetches as much of the list as is shown, in place of what is there. */
-async function refetch() {
-  if (store.phase !== "ready" || store.filters.wrong.length > 0) return;
-  const signal = listAbort.signal;
-  const turn = ++refetchTurn;
-  const hold = list.hold.hold && store.order.length > 0;
-  const needed = hold ? list.used + PAGE : PAGE;
-  store.beginFetch();
-  try {
-    let page = await api.listTasks(store.filters, Math.min(LARGEST_PAGE, needed), signal);
-    const newest = hold ? store.rows.get(store.order[0]) : undefined;
-    const many = newest !== undefined && page.next !== null && !page.rows.some((r) => newestFirst(r, newest) >= 0);
-    if (newest && many) {
-      // All of the page is new: what the reader sees lies further down.
-      const { total, totalExact } = page;
-      page = { ...(await api.listOlder(store.filters, Math.min(LARGEST_PAGE, needed), newest.created_at, signal)), total, totalExact };
-    }
-    while (page.next !== null && page.rows.length < needed) {
-      const next = await api.page(page.next, signal);
-      page.rows.push(...next.rows);
-      page.next = next.next;
-    }
-    if (signal.aborted || turn !== refetchTurn) return;
-    const { still } = list.hold;
-    store.replace(page, { hold: hold || still, many, still });
-    await refresh(signal);
-  } catch {
-    // The next message asks again, or the connection says that it is down.
-  } finally {
-    store.endFetch();
-    frame.ask();
-  }
-}
-
-// The list.
-
-/** Fetches the rows that stay in the list although a page no longer had them. @param {AbortSignal} signal */
-async function refresh(signal) {
-  const ids = store.stale.filter((id) => !ended(/** @type {Row} */ (store.rows.get(id)).status)).slice(0, MOST_SINGLE);
-  const pages = await Promise.all(ids.map((id) => api.listTasks({ ...noFilters(), q: id }, 1, signal)));
-  if (!signal.aborted) store.apply({ seq: store.seq, rows: pages.flatMap((p) => p.rows) }, list.hold);
-}
-
-/** Fetches the list from its head. @param {AbortSignal} signal */
-async function fetchList(signal) {
-  store.beginFetch();
-  try {
-    // An address that asks for what is not there has no rows, but a seq to follow from.
-    const wrong = store.filters.wrong.length > 0;
-    const page = await api.listTasks(wrong ? noFilters() : store.filters, wrong ? 1 : PAGE, signal);
-    if (signal.aborted) return null;
-    if (wrong) Object.assign(page, { rows: [], next: null });
-    store.replace(page);
-    if (!page.totalExact && page.next !== null) void countFurther(signal);
-    return page;
-  } catch (err) {
-    if (signal.aborted) return null;
-    store.phase = "failed";
-    if (err instanceof api.Problem && err.status >= 400 && err.status < 500) toast(err.message, { bad: true });
-    return null;
-  } finally {
-    store.endFetch();
-    frame.ask();
-  }
-}
-
-/**
- * A text search counts what it has found so far: a second, long page tells most totals.
- * @param {AbortSignal} signal
- */
-async function countFurther(signal) {
-  await Promise.resolve(); // the first page is taken
-  if (!signal.aborted) await more({ many: true });
-}
-
 /** Starts, or starts again on another log: list first, then the stream from its seq. */
 async function begin() {
-  listAbort.abort();
-  listAbort = new AbortController();
-  const signal = listAbort.signal;
+  const signal = loader.anew();
   feed.stop();
   store.seq = 0;
   store.setFilters(router.route.filters);
   frame.ask();
-  const [page, logId] = await Promise.all([fetchList(signal), loadStats(), loadTypes()]);
+  const [page, logId] = await Promise.all([loader.fetch(signal), loadStats(), loadTypes()]);
   if (signal.aborted) return;
   const seq = page?.seq ?? 0;
   rate.jump(seq);
   feed.start(seq, logId);
-}
-
-/** Fetches the list anew, with the filters as they are. */
-async function reload() {
-  listAbort.abort();
-  listAbort = new AbortController();
-  store.setFilters(router.route.filters);
-  list.restart();
-  frame.ask();
-  await fetchList(listAbort.signal);
-}
-
-/**
- * Fetches what follows the last row: a page, or as much as one answer may have. Not while the connection is down: a list that cannot grow must not ask at each frame.
- * @param {{ many: boolean }} how
- */
-async function more({ many }) {
-  if (loadingMore || moreFailed || store.phase !== "ready" || feed.state !== "live") return;
-  loadingMore = true;
-  const signal = listAbort.signal;
-  store.beginFetch();
-  try {
-    const last = store.rows.get(store.order[store.order.length - 1]);
-    const next = many ? store.next?.replace(/([?&]limit=)\d+/, `$1${LARGEST_PAGE}`) : store.next;
-    const page = next ? await api.page(next, signal) : last ? await api.listOlder(store.filters, LARGEST_PAGE, last.created_at) : null;
-    if (page && !signal.aborted) store.append(page);
-  } catch (err) {
-    if (signal.aborted) return;
-    if (err instanceof api.Problem && err.status >= 400) void reload();
-    else moreFailed = true;
-  } finally {
-    store.endFetch();
-    loadingMore = false;
-    frame.ask();
-  }
-}
-
-function reveal() {
-  if (!store.showHeld()) void refetch();
-  frame.ask();
 }
 
 /** Counts and state until the stream tells them. Returns the id of the log. */
@@ -345,7 +204,7 @@ function routed() {
   const { id, filters } = router.route;
   if (JSON.stringify(filters) !== JSON.stringify(store.filters)) {
     toolbar.take(filters);
-    void reload();
+    void loader.reload();
   }
   if (id !== null) list.stand(id);
   store.pinned = id;

@@ -1,7 +1,7 @@
 // The rows of the list that are drawn: those in view, and the one that has focus.
 
+import { h } from "../dom.js";
 import { RowView } from "./row.js";
-import { spacer } from "./spacer.js";
 
 /** @import { Row } from "../types.js" */
 /** @import { RowContext } from "./row.js" */
@@ -100,4 +100,21 @@ export class RowsView {
       this.#views.delete(id);
     }
   }
+}
+
+/** A row of the table that stands for rows that are not drawn. */
+function spacer() {
+  const cell = h("td", null); // one cell: columns may be hidden
+  const row = h("tr", { class: "space", "aria-hidden": "true" }, cell);
+  let height = -1;
+  return {
+    row,
+    /** @param {number} px */
+    set(px) {
+      if (px === height) return;
+      height = px;
+      row.hidden = px === 0;
+      cell.style.height = `${px}px`;
+    },
+  };
 }
