@@ -90,6 +90,21 @@ func (w *WaitingFor) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Timeout is how long an attempt may run, in seconds, at most 30 days. 0 leaves it to the
+// server, whose default is 30 minutes unless it was set.
+type Timeout float64
+
+// NoTimeout lets an attempt run for ever.
+const NoTimeout Timeout = -1
+
+// MarshalJSON writes NoTimeout as the 0 that the server takes for it.
+func (t Timeout) MarshalJSON() ([]byte, error) {
+	if t == NoTimeout {
+		t = 0
+	}
+	return json.Marshal(float64(t))
+}
+
 // Submit is what a new task shall be. TaskType must be set; the zero value of every other
 // field leaves the choice to the server.
 type Submit struct {
@@ -101,7 +116,7 @@ type Submit struct {
 	DelaySeconds   float64    `json:"delay_seconds,omitempty"`
 	MaxAttempts    int        `json:"max_attempts,omitempty"`
 	Backoff        *Backoff   `json:"backoff,omitempty"`
-	TimeoutSeconds float64    `json:"timeout_seconds,omitempty"` // of each attempt, at most 30 days; 0 = the server's default, 30 minutes unless it was set
+	TimeoutSeconds Timeout    `json:"timeout_seconds,omitempty"`
 	Tags           []string   `json:"tags,omitempty"`
 	// IdempotencyKey makes the submit safe to repeat: the same key with the same
 	// body gives the first task.

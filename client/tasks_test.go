@@ -27,6 +27,12 @@ func TestATaskGoesFromSubmitToItsResult(t *testing.T) {
 	if done.Status != client.Success || string(done.ResultData) != `{"answer":42}` || done.Replayed {
 		t.Errorf("got %s", done.Raw)
 	}
+	if free, err := c.Submit(t.Context(), client.Submit{TaskType: "SLEEP", TimeoutSeconds: client.NoTimeout}); err != nil || free.TimeoutSeconds != nil {
+		t.Error(free.TimeoutSeconds, err)
+	}
+	if plain, err := c.Submit(t.Context(), client.Submit{TaskType: "SLEEP"}); err != nil || *plain.TimeoutSeconds != 1800 {
+		t.Error(plain.TimeoutSeconds, err)
+	}
 	if done.Queue != "slow" || done.Priority != 7 || !slices.Equal(done.Tags, s.Tags) || done.MaxAttempts != 5 || *done.TimeoutSeconds != 30 {
 		t.Errorf("got %s", done.Raw)
 	}

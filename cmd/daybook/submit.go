@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,19 +12,27 @@ import (
 
 type submitCmd struct {
 	remote
-	Type        string        `arg:"" help:"Task type, such as SLEEP or DATA_PROCESSING."`
-	Param       []string      `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter; may be repeated. The value is taken as JSON if it is JSON, else as text; @PATH stands for the content of a file."`
-	Parameters  string        `placeholder:"JSON" help:"All parameters as one JSON object."`
-	File        []string      `short:"f" sep:"none" placeholder:"PATH" help:"Upload a file and hand it to the task; may be repeated where the type takes several."`
-	Wait        bool          `short:"w" help:"Wait until the task has ended and show how it went. Exit code 1 unless it succeeded; Ctrl-C ends the waiting, not the task."`
-	Queue       string        `help:"Queue to submit to."`
-	Priority    int           `help:"-100 to 100; higher runs first."`
-	Delay       time.Duration `help:"Do not start before this much time has passed, such as 90s or 2h."`
-	RunAt       moment        `placeholder:"TIME" help:"Do not start before this time, such as 2027-01-31T08:00:00Z."`
-	MaxAttempts int           `placeholder:"N" help:"Attempts before the task has failed."`
-	Timeout     time.Duration `help:"End an attempt that runs longer than this, at most 720h. Without it the server's --default-timeout holds."`
-	Tag         []string      `help:"A tag to find the task by; may be repeated."`
-	Key         string        `help:"Idempotency key: submitting the same again with the same key gives the first task."`
+	Type        string         `arg:"" help:"Task type, such as SLEEP or DATA_PROCESSING."`
+	Param       []string       `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter; may be repeated. The value is taken as JSON if it is JSON, else as text; @PATH stands for the content of a file."`
+	Parameters  string         `placeholder:"JSON" help:"All parameters as one JSON object."`
+	File        []string       `short:"f" sep:"none" placeholder:"PATH" help:"Upload a file and hand it to the task; may be repeated where the type takes several."`
+	Wait        bool           `short:"w" help:"Wait until the task has ended and show how it went. Exit code 1 unless it succeeded; Ctrl-C ends the waiting, not the task."`
+	Queue       string         `help:"Queue to submit to."`
+	Priority    int            `help:"-100 to 100; higher runs first."`
+	Delay       time.Duration  `help:"Do not start before this much time has passed, such as 90s or 2h."`
+	RunAt       moment         `placeholder:"TIME" help:"Do not start before this time, such as 2027-01-31T08:00:00Z."`
+	MaxAttempts int            `placeholder:"N" help:"Attempts before the task has failed."`
+	Timeout     *time.Duration `placeholder:"TIME" help:"End an attempt that runs longer than this, at most 720h; 0s = never. Without it the server's --default-timeout holds."`
+	Tag         []string       `help:"A tag to find the task by; may be repeated."`
+	Key         string         `help:"Idempotency key: submitting the same again with the same key gives the first task."`
+}
+
+// Validate checks what has no sense on any server.
+func (c *submitCmd) Validate() error {
+	if c.Timeout != nil && *c.Timeout < 0 {
+		return errors.New("--timeout must not be negative; 0s = never")
+	}
+	return nil
 }
 
 func (submitCmd) Help() string {
@@ -112,9 +121,14 @@ func (c *submitCmd) submit(params any) client.Submit {
 		Priority:       c.Priority,
 		DelaySeconds:   c.Delay.Seconds(),
 		MaxAttempts:    c.MaxAttempts,
-		TimeoutSeconds: c.Timeout.Seconds(),
 		Tags:           c.Tag,
 		IdempotencyKey: c.Key,
+	}
+	if c.Timeout != nil {
+		submit.TimeoutSeconds = client.Timeout(c.Timeout.Seconds())
+		if *c.Timeout == 0 {
+			submit.TimeoutSeconds = client.NoTimeout
+		}
 	}
 	if !c.RunAt.IsZero() {
 		submit.RunAt = &c.RunAt.Time
