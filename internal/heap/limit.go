@@ -22,12 +22,10 @@ const leastLimit = 256 << 20
 // huge pages. Call it first in main: it expects a heap that is still small.
 func Tune() {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		// Where nothing says how much memory there is, no limit is set.
-		_, _ = memlimit.Set(
-			memlimit.WithRatio(Share),
-			memlimit.WithMin(leastLimit),
-			memlimit.WithProvider(available),
-		)
+		// Not by memlimit.Set: an empty GOMEMLIMIT, which is none for the runtime, stops it.
+		if memory, err := available(); err == nil { // else nothing says how much memory there is
+			debug.SetMemoryLimit(max(int64(float64(memory)*Share), leastLimit))
+		}
 	}
 	useHugePages(int(min(debug.SetMemoryLimit(-1)/4, mostHugePages)))
 }
