@@ -37,6 +37,7 @@ type image struct {
 type checkpoint struct {
 	state   viewfile.State
 	windows *windows
+	uses    []byte // of the queues
 	epoch   uint64
 	dirty   []uint32
 	horizon int64 // ended tasks whose last event is not after it are archived
@@ -135,7 +136,7 @@ func (k *keeper) begin() *checkpoint {
 	v := k.v
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	c := &checkpoint{epoch: v.epoch, dirty: v.dirty, windows: v.windows.copy()}
+	c := &checkpoint{epoch: v.epoch, dirty: v.dirty, windows: v.windows.copy(), uses: v.counts.queues.append(nil)}
 	v.epoch++
 	v.dirty, k.dirty = again(k.dirty, mostDirty), c.dirty
 	v.images = again(v.images, mostImages)
@@ -170,7 +171,7 @@ func (k *keeper) write(c *checkpoint) error {
 
 // finishState adds what takes time and is settled already.
 func (k *keeper) finishState(c *checkpoint) error {
-	c.state.Windows = c.windows.append(marks{c.horizon, c.trim}.append(nil))
+	c.state.Windows = c.windows.append(append(marks{c.horizon, c.trim}.append(nil), c.uses...))
 	if c.state.Seq == 0 {
 		return nil
 	}

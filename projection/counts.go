@@ -2,7 +2,6 @@ package projection
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"daybook/projection/viewfile"
@@ -21,7 +20,8 @@ type counts struct {
 	groups map[groupName]uint32
 	names  []groupName // by group
 	n      []int64     // by facet
-	moved  []int64     // by facet; seq of the event that last changed n, 0 for one before the start
+	moved  []int64     // by facet; seq of the event that last changed what is shown of n, 0 for one before the start
+	queues queues
 }
 
 // group returns the group of that type and queue.
@@ -35,6 +35,7 @@ func (c *counts) group(taskType, queue string) uint32 {
 	c.names = append(c.names, name)
 	c.n = append(c.n, make([]int64, statusSpan)...)
 	c.moved = append(c.moved, make([]int64, statusSpan)...)
+	c.queues.add(queue, g)
 	return g
 }
 
@@ -44,6 +45,7 @@ func facetOf(rec *record) uint32 { return rec.group*statusSpan + uint32(rec.task
 // enter counts a new task and returns its facet.
 func (c *counts) enter(rec *record) uint32 {
 	f := facetOf(rec)
+	c.wentLive(rec.group, rec.task.LastSeq)
 	c.n[f]++
 	c.moved[f] = rec.task.LastSeq
 	return f
@@ -55,10 +57,17 @@ func (c *counts) move(rec *record) bool {
 	if f == rec.facet {
 		return false
 	}
+	was, is := isLive(task.Status(rec.facet%statusSpan)), isLive(rec.task.Status)
+	if is && !was {
+		c.wentLive(rec.group, rec.task.LastSeq)
+	}
 	c.n[rec.facet]--
 	c.n[f]++
 	c.moved[rec.facet], c.moved[f] = rec.task.LastSeq, rec.task.LastSeq
 	rec.facet = f
+	if was && !is {
+		c.hasEnded(rec.group, rec.task.LastSeq)
+	}
 	return true
 }
 
@@ -72,7 +81,8 @@ func (c *counts) live() (n int64) {
 	return n
 }
 
-// Count is how many tasks there are of one status, type and queue.
+// Count is how many tasks there are of one status, type and queue; the queue "" stands for
+// those that are forgotten: see MaxQueues.
 type Count struct {
 	Status      task.Status
 	Type, Queue string
@@ -82,17 +92,47 @@ type Count struct {
 // Counts lists all counts that are not zero, by status, type and queue, and the seq
 // they show.
 func (v *Views) Counts() ([]Count, int64) {
-	list, seq := v.countsNow(func(_, n int64) bool { return n != 0 })
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	var list []Count
+	for c, n := range v.counts.queues.rest {
+		if c.N = n; n != 0 {
+			list = append(list, c)
+		}
+	}
+	for f, n := range v.counts.n {
+		if n != 0 && v.counts.queues.byGroup[uint32(f)/statusSpan].shown {
+			list = append(list, v.counts.count(uint32(f), n))
+		}
+	}
 	inOrder(list)
-	return list, seq
+	return list, v.Seq()
 }
 
 // CountsSince lists the counts that events after a seq have changed, those that are zero now
 // too, as Counts does.
 func (v *Views) CountsSince(after int64) ([]Count, int64) {
-	list, seq := v.countsNow(func(moved, _ int64) bool { return moved > after })
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	c := &v.counts
+	var list []Count
+	if c.queues.turned > after {
+		for rest, n := range c.queues.rest {
+			rest.N = n
+			list = append(list, rest)
+		}
+	}
+	for f, moved := range c.moved {
+		switch {
+		case moved <= after:
+		case c.queues.byGroup[uint32(f)/statusSpan].shown:
+			list = append(list, c.count(uint32(f), c.n[f]))
+		default:
+			list = append(list, c.count(uint32(f), 0))
+		}
+	}
 	inOrder(list)
-	return list, seq
+	return list, v.Seq()
 }
 
 func inOrder(list []Count) {
@@ -101,26 +141,7 @@ func inOrder(list []Count) {
 	})
 }
 
-// QueueNames lists the queues that ever had a task, in no order.
-func (v *Views) QueueNames() []string {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	names := make(map[string]struct{})
-	for _, g := range v.counts.names {
-		names[g.queue] = struct{}{}
-	}
-	return slices.Collect(maps.Keys(names))
-}
-
-func (v *Views) countsNow(wanted func(moved, n int64) bool) ([]Count, int64) {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	var list []Count
-	for f, n := range v.counts.n {
-		if wanted(v.counts.moved[f], n) {
-			name := v.counts.names[uint32(f)/statusSpan]
-			list = append(list, Count{task.Status(uint32(f) % statusSpan), name.taskType, name.queue, n})
-		}
-	}
-	return list, v.Seq()
+func (c *counts) count(facet uint32, n int64) Count {
+	name := c.names[facet/statusSpan]
+	return Count{task.Status(facet % statusSpan), name.taskType, name.queue, n}
 }

@@ -211,10 +211,6 @@ func (k *keeper) take(ctx context.Context, state *viewfile.State) error {
 		return err
 	}
 	marks, rest := readMarks(state.Windows)
-	windows, err := decodeWindows(rest)
-	if err != nil {
-		return fmt.Errorf("%w: %w", viewfile.ErrUnusable, err)
-	}
 	if k.text.Through() < marks.trimmed {
 		k.text.fail(errors.New("it is older than the view file"))
 	}
@@ -225,6 +221,14 @@ func (k *keeper) take(ctx context.Context, state *viewfile.State) error {
 		return fmt.Errorf("%w: %d counts of %d groups", viewfile.ErrUnusable, len(state.Counts), len(state.Groups))
 	}
 	copy(v.counts.n, state.Counts)
+	rest, err := v.counts.readUses(rest)
+	if err != nil {
+		return fmt.Errorf("%w: %w", viewfile.ErrUnusable, err)
+	}
+	windows, err := decodeWindows(rest)
+	if err != nil {
+		return fmt.Errorf("%w: %w", viewfile.ErrUnusable, err)
+	}
 	v.table = newTable(min(v.counts.live(), mostRoom))
 	v.windows, v.evicted, k.trimmed = windows, marks.horizon, marks.trimmed
 	k.indexed.Store(max(k.text.Through(), k.trimmed))

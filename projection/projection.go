@@ -78,7 +78,7 @@ func New() *Views { return newViews(0) }
 func newViews(tasks int64) *Views {
 	return &Views{
 		table:    newTable(tasks),
-		counts:   counts{groups: make(map[groupName]uint32)},
+		counts:   counts{groups: make(map[groupName]uint32), queues: newQueues()},
 		windows:  new(windows),
 		epoch:    1,
 		returned: new(btree.Set[int64]),

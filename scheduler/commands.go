@@ -1,6 +1,9 @@
 package scheduler
 
 import (
+	"cmp"
+	"slices"
+
 	"daybook/eventlog"
 	"daybook/projection"
 	"daybook/task"
@@ -107,7 +110,7 @@ func (l *loop) submit(t *turn, r *request) {
 	for i := range r.submits {
 		refusal := t.replay(b, i)
 		if refusal == nil && !b.answers[i].Replayed {
-			refusal = l.admit(r.submits[i].Queue)
+			refusal = l.admit(r.submits[:i], r.submits[i].Queue)
 		}
 		if refusal == nil && !b.answers[i].Replayed {
 			if r.submits[i].Timeout == 0 {
@@ -125,27 +128,42 @@ func (l *loop) submit(t *turn, r *request) {
 	l.closeSubmit(t, b)
 }
 
-// MaxQueues is how many names of queues there can be.
-const MaxQueues = 1000
-
-// admit refuses a new name of a queue when there are too many: what is kept and shown of each
-// is never forgotten.
-func (l *loop) admit(queue string) error {
-	if queue == "" {
-		queue = task.DefaultQueue
+// admit refuses another queue while projection.MaxQueues have tasks that have not ended: each is
+// counted, shown and sent. batch is what was admitted with it and is not in a turn yet.
+func (l *loop) admit(batch []task.Submit, queue string) error {
+	queue = cmp.Or(queue, task.DefaultQueue)
+	if l.queues == nil || !l.queues[queue] && len(l.queues) >= projection.MaxQueues {
+		l.queues = l.liveQueues(batch)
 	}
-	if l.queues == nil {
-		l.queues = make(map[string]bool)
-		for _, name := range l.s.o.Views.QueueNames() {
-			l.queues[name] = true
-		}
-	}
-	if !l.queues[queue] && len(l.queues) >= MaxQueues {
+	if !l.queues[queue] && len(l.queues) >= projection.MaxQueues {
 		return &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/queue",
-			Detail: "must be one of the 1,000 queues there are: no more can be made. Tags tell tasks of a queue apart"}}}
+			Detail: "must be one of the 1,000 queues that have pending or running tasks: there can be no more. Try again when one of them is empty; tags tell tasks of a queue apart"}}}
 	}
 	l.queues[queue] = true
 	return nil
+}
+
+// liveQueues are those that have tasks that have not ended, as far as is decided.
+func (l *loop) liveQueues(batch []task.Submit) map[string]bool {
+	live := make(map[string]bool)
+	for _, name := range l.s.o.Views.LiveQueues() {
+		live[name] = true
+	}
+	turns := l.flight
+	if l.opened != nil {
+		turns = append(slices.Clip(turns), l.opened)
+	}
+	for _, t := range turns {
+		for _, n := range t.overlay {
+			if !n.task.Status.Ended() {
+				live[n.task.Queue] = true
+			}
+		}
+	}
+	for i := range batch {
+		live[cmp.Or(batch[i].Queue, task.DefaultQueue)] = true
+	}
+	return live
 }
 
 // replay answers submit i of the batch if its key was used before: for the same request

@@ -46,7 +46,7 @@ type loop struct {
 	refused  map[ulid.ULID]bool     // tasks whose starts the log refuses
 	trials   trials                 // of those that may have killed an earlier process
 	orphans  []orphan               // attempts of earlier processes that are still to be ended
-	queues   map[string]bool        // names of queues that were ever used
+	queues   map[string]bool        // names of queues that were used since it was made
 	untold   error                  // the views could not tell of a task that a command needs, for now
 	broken   error                  // the views could not be read: what was decided is not to be trusted
 	fullTill time.Time              // while the log is full: when to try again

@@ -79,7 +79,7 @@ const form = new Later(async () => {
   const { FormView } = await import("./views/form.js");
   return new FormView({
     submitted: (task) => submitted(task.id, { focus: true }),
-    queues: () => [...new Set((store.counts ?? []).map((c) => c.queue))],
+    queues: () => [...new Set((store.counts ?? []).map((c) => c.queue))].filter((name) => name !== ""),
     href: (id) => formatRoute({ id, filters: store.filters }),
   });
 }, incomplete);

@@ -160,6 +160,8 @@ export function facet(counts, f, facet) {
 export function countMatching(counts, f) {
   if (f.wrong.length > 0) return 0;
   if (counts === null || f.q !== "" || f.tag.length > 0) return null;
+  // A queue may be one of those that are counted together, without their names.
+  if (f.queue.length > 0 && counts.some((c) => c.queue === "") && !f.queue.every((q) => counts.some((c) => c.queue === q))) return null;
   let n = 0;
   for (const c of counts) {
     if (anyOf(f.status, c.status) && anyOf(f.task_type, c.task_type) && anyOf(f.queue, c.queue)) n += c.n;

@@ -76,6 +76,13 @@ test("an address that asks for what is not there says so, and shows nothing inst
   assert.equal(parseRoute("#/?page=2").filters.wrong[0].key, "page");
 });
 
+test("a queue that is counted together with others is counted by the server", () => {
+  const counts = [{ status: "FAILED", task_type: "A", queue: "", n: 3 }, { status: "FAILED", task_type: "A", queue: "q", n: 2 }];
+  assert.equal(countMatching(counts, parseFilters(new URLSearchParams("queue=old"))), null);
+  assert.equal(countMatching(counts, parseFilters(new URLSearchParams("queue=q"))), 2);
+  assert.equal(countMatching(counts, parseFilters(new URLSearchParams(""))), 5);
+});
+
 test("each facet counts under the filters of the others", () => {
   const counts = /** @type {any[]} */ ([
     { status: "FAILED", task_type: "A", queue: "q", n: 3 },

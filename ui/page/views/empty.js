@@ -110,6 +110,7 @@ function unknownWords({ filters, counts }, types) {
   if (counts === null || types.length === 0) return "";
   const type = filters.task_type.find((t) => !types.includes(t) && !counts.some((c) => c.task_type === t));
   if (type !== undefined) return `There is no task type ${quoted(type)}. The types are ${types.join(", ")}.`;
+  if (counts.some((c) => c.queue === "" && c.n > 0)) return ""; // it may be one of those
   const queue = filters.queue.find((q) => !counts.some((c) => c.queue === q));
   return queue === undefined ? "" : `No task is in a queue ${quoted(queue)}.`;
 }

@@ -116,6 +116,7 @@ export class ToolbarView {
     const { counts, filters } = this.#store;
     const sums = counts ? facet(counts, filters, key) : new Map();
     const known = new Set([...(counts ?? []).map((c) => c[key]), ...filters[key]]);
+    known.delete(""); // queues that are counted together
     const menu = this.#menus[key];
     show(menu.el, key === "task_type" ? known.size > 0 : known.size > 1 || filters.queue.length > 0);
     menu.update([...known].sort().map((value) => ({ value, label: label(value), n: sums.get(value) ?? 0, on: filters[key].includes(value) })));
