@@ -222,6 +222,13 @@ func appendRow(dst []byte, r *row, as shape) []byte {
 		dst = append(dst, `,"damaged":`...)
 		dst = appendTexts(dst, r.damaged.names())
 	}
+	dst = appendDispatch(dst, r, as)
+	return append(dst, '}')
+}
+
+// appendDispatch appends how the task waits and is run.
+func appendDispatch(dst []byte, r *row, as shape) []byte {
+	t := r.task
 	dst = append(dst, `,"queue":`...)
 	dst = appendText(dst, t.Queue)
 	dst = append(dst, `,"priority":`...)
@@ -250,8 +257,7 @@ func appendRow(dst []byte, r *row, as shape) []byte {
 	dst = append(dst, `,"progress_reports":`...)
 	dst = strconv.AppendInt(dst, t.Reports, 10)
 	dst = append(dst, `,"last_seq":`...)
-	dst = strconv.AppendInt(dst, t.LastSeq, 10)
-	return append(dst, '}')
+	return strconv.AppendInt(dst, t.LastSeq, 10)
 }
 
 // appendNotes appends what the task works on and what came of it, in words.

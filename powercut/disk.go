@@ -62,10 +62,33 @@ func (d *disk) name(dir string, do func(map[string]*inode)) {
 	d.names = append(d.names, &change{dir, do})
 }
 
+// step takes in what the program did next.
 func (d *disk) step(e *event) error {
-	f := d.live[e.path]
 	switch e.kind {
-	case opened:
+	case opened, written, moved, truncated:
+		d.bytes(e, d.live[e.path])
+	case renamed, linked, removed, madeDir:
+		return d.rename(e, d.live[e.path])
+	case syncBegins:
+		d.syncs[e.id] = d.unsafe(e.path)
+	case syncEnds:
+		if !d.ignoreSyncs {
+			d.sync(d.syncs[e.id])
+		}
+		delete(d.syncs, e.id)
+	case ended:
+		clear(d.syncs)
+		clear(d.positions)
+	}
+	return nil
+}
+
+// bytes changes what is in a file; f is nil for one that was removed, or is not there yet.
+func (d *disk) bytes(e *event, f *inode) {
+	switch {
+	case e.kind == moved:
+		d.positions[e.fd] = e.offset
+	case e.kind == opened:
 		d.positions[e.fd] = 0
 		if f == nil && e.make {
 			made := &inode{}
@@ -73,59 +96,50 @@ func (d *disk) step(e *event) error {
 		} else if f != nil && e.empty && !f.dir {
 			f.pending = append(f.pending, &patch{offset: -1})
 		}
-	case written:
-		if f == nil {
-			return nil // of a file that was removed
-		}
+	case f == nil:
+	case e.kind == truncated:
+		f.pending = append(f.pending, &patch{offset: -1, size: e.size})
+	case e.kind == written:
 		offset := e.offset
 		if offset < 0 {
 			offset = d.positions[e.fd]
 			d.positions[e.fd] += int64(len(e.data))
 		}
 		f.pending = append(f.pending, &patch{data: e.data, offset: offset})
-	case moved:
-		d.positions[e.fd] = e.offset
-	case truncated:
-		if f != nil {
-			f.pending = append(f.pending, &patch{offset: -1, size: e.size})
-		}
-	case syncBegins:
-		s := snapshot{of: f}
-		if f != nil {
-			s.patches = slices.Clone(f.pending)
-		}
-		for _, c := range d.names {
-			if c.dir == e.path {
-				s.names = append(s.names, c)
-			}
-		}
-		d.syncs[e.id] = s
-	case syncEnds:
-		if !d.ignoreSyncs {
-			d.sync(d.syncs[e.id])
-		}
-		delete(d.syncs, e.id)
-	case renamed:
-		if f == nil || f.dir {
-			return fmt.Errorf("rename %s to %s: only files can be recorded", e.path, e.to)
-		}
-		d.name(path.Dir(e.to), func(names map[string]*inode) { delete(names, e.path); names[e.to] = f })
-	case linked:
-		if f != nil {
-			d.name(path.Dir(e.to), func(names map[string]*inode) { names[e.to] = f })
-		}
-	case removed:
-		if f != nil {
-			d.name(path.Dir(e.path), func(names map[string]*inode) { delete(names, e.path) })
-		}
-	case madeDir:
+	}
+}
+
+// rename changes the names of a file, nil for one that is not there, or makes a folder.
+func (d *disk) rename(e *event, f *inode) error {
+	switch {
+	case e.kind == madeDir:
 		made := &inode{dir: true}
 		d.name(path.Dir(e.path), func(names map[string]*inode) { names[e.path] = made })
-	case ended:
-		clear(d.syncs)
-		clear(d.positions)
+	case e.kind == renamed && (f == nil || f.dir):
+		return fmt.Errorf("rename %s to %s: only files can be recorded", e.path, e.to)
+	case f == nil:
+	case e.kind == renamed:
+		d.name(path.Dir(e.to), func(names map[string]*inode) { delete(names, e.path); names[e.to] = f })
+	case e.kind == linked:
+		d.name(path.Dir(e.to), func(names map[string]*inode) { names[e.to] = f })
+	case e.kind == removed:
+		d.name(path.Dir(e.path), func(names map[string]*inode) { delete(names, e.path) })
 	}
 	return nil
+}
+
+// unsafe is what a sync that begins now is about.
+func (d *disk) unsafe(name string) snapshot {
+	s := snapshot{of: d.live[name]}
+	if s.of != nil {
+		s.patches = slices.Clone(s.of.pending)
+	}
+	for _, c := range d.names {
+		if c.dir == name {
+			s.names = append(s.names, c)
+		}
+	}
+	return s
 }
 
 // sync makes safe what the sync is about.

@@ -104,77 +104,109 @@ func (p *parser) end(pid, text string) error {
 	if strings.HasPrefix(result, "-1 ") || strings.HasPrefix(result, "?") {
 		return nil
 	}
-	fd, path := descriptor(args)
-	path, ours := p.below(path)
-	texts := quoted(args)
-	add := func(e event) { p.events = append(p.events, e) }
-	switch name {
+	c := call{name: name, args: args, result: result, texts: quoted(args)}
+	var path string
+	c.fd, path = descriptor(args)
+	c.path, c.ours = p.below(path)
+	return p.returned(pid, &c)
+}
+
+// call is one that has returned, without an error.
+type call struct {
+	name, args, result string
+	texts              []string // the strings among the arguments
+	fd, path           string   // of the first argument, if it is a descriptor
+	ours               bool     // path lies in the folder
+}
+
+// returned takes in what the call has done.
+func (p *parser) returned(pid string, c *call) error {
+	switch c.name {
 	case "openat", "open", "creat":
-		fd, path := descriptor(result)
-		if path, ok := p.below(path); ok && !strings.Contains(args, "O_DIRECTORY") {
-			add(event{kind: opened, fd: fd, path: path, make: name == "creat" || strings.Contains(args, "O_CREAT"), empty: name == "creat" || strings.Contains(args, "O_TRUNC")})
-		}
+		p.opened(c)
 	case "write", "pwrite64":
-		if !ours || fd == "1" || fd == "2" {
-			return nil
-		}
-		n, err := strconv.Atoi(result)
-		if err != nil || len(texts) != 1 || n > len(texts[0]) {
-			return fmt.Errorf("a write to %s cannot be read", path)
-		}
-		e := event{kind: written, fd: fd, path: path, data: []byte(texts[0][:n]), offset: -1}
-		if name == "pwrite64" {
-			if e.offset, err = last(args); err != nil {
-				return err
-			}
-		}
-		add(e)
+		return p.wrote(c)
 	case "lseek":
-		if n, err := strconv.ParseInt(result, 10, 64); ours && err == nil {
-			add(event{kind: moved, fd: fd, path: path, offset: n})
+		if n, err := strconv.ParseInt(c.result, 10, 64); c.ours && err == nil {
+			p.add(event{kind: moved, fd: c.fd, path: c.path, offset: n})
 		}
 	case "ftruncate":
-		if ours {
-			n, err := last(args)
-			add(event{kind: truncated, fd: fd, path: path, size: n})
+		if c.ours {
+			n, err := last(c.args)
+			p.add(event{kind: truncated, fd: c.fd, path: c.path, size: n})
 			return err
 		}
 	case "fsync", "fdatasync":
-		if ours {
-			add(event{kind: syncEnds, path: path, id: p.ids[pid]})
+		if c.ours {
+			p.add(event{kind: syncEnds, path: c.path, id: p.ids[pid]})
 		}
 	case "rename", "renameat", "renameat2":
-		from, to, err := p.twoPaths(args, texts)
-		if err == nil && from != "" {
-			add(event{kind: renamed, path: from, to: to})
-		}
-		return err
+		return p.twoNames(renamed, c)
 	case "link", "linkat":
-		from, to, err := p.twoPaths(args, texts)
-		if err == nil && from != "" {
-			add(event{kind: linked, path: from, to: to})
-		}
-		return err
+		return p.twoNames(linked, c)
 	case "unlink", "unlinkat", "rmdir":
-		if path, ok := p.below(onePath(args, texts)); ok {
-			add(event{kind: removed, path: path})
-		}
+		p.oneName(removed, c)
 	case "mkdir", "mkdirat":
-		if path, ok := p.below(onePath(args, texts)); ok {
-			add(event{kind: madeDir, path: path})
-		}
+		p.oneName(madeDir, c)
 	case "dup", "dup2", "dup3", "sendfile", "sync_file_range":
 		// Neither writes a file; a sync of a range makes nothing safe.
-	case "copy_file_range":
-		if parts := strings.Split(args, ", "); len(parts) > 2 {
-			_, path = descriptor(parts[2])
-			path, ours = p.below(path)
-		}
-		fallthrough
 	default:
-		if ours && !strings.Contains(path, lookPrefix) {
-			return fmt.Errorf("%s of %s: the recorder does not know that call", name, path)
+		return p.notKnown(c)
+	}
+	return nil
+}
+
+func (p *parser) add(e event) { p.events = append(p.events, e) }
+
+func (p *parser) opened(c *call) {
+	fd, path := descriptor(c.result)
+	if path, ok := p.below(path); ok && !strings.Contains(c.args, "O_DIRECTORY") {
+		creat := c.name == "creat"
+		p.add(event{kind: opened, fd: fd, path: path, make: creat || strings.Contains(c.args, "O_CREAT"), empty: creat || strings.Contains(c.args, "O_TRUNC")})
+	}
+}
+
+func (p *parser) wrote(c *call) error {
+	if !c.ours || c.fd == "1" || c.fd == "2" {
+		return nil
+	}
+	n, err := strconv.Atoi(c.result)
+	if err != nil || len(c.texts) != 1 || n > len(c.texts[0]) {
+		return fmt.Errorf("a write to %s cannot be read", c.path)
+	}
+	e := event{kind: written, fd: c.fd, path: c.path, data: []byte(c.texts[0][:n]), offset: -1}
+	if c.name == "pwrite64" {
+		if e.offset, err = last(c.args); err != nil {
+			return err
 		}
+	}
+	p.add(e)
+	return nil
+}
+
+func (p *parser) oneName(k kind, c *call) {
+	if path, ok := p.below(onePath(c.args, c.texts)); ok {
+		p.add(event{kind: k, path: path})
+	}
+}
+
+func (p *parser) twoNames(k kind, c *call) error {
+	from, to, err := p.twoPaths(c.args, c.texts)
+	if err == nil && from != "" {
+		p.add(event{kind: k, path: from, to: to})
+	}
+	return err
+}
+
+// notKnown refuses a call that may have changed the folder.
+func (p *parser) notKnown(c *call) error {
+	path, ours := c.path, c.ours
+	if parts := strings.Split(c.args, ", "); c.name == "copy_file_range" && len(parts) > 2 {
+		_, path = descriptor(parts[2])
+		path, ours = p.below(path)
+	}
+	if ours && !strings.Contains(path, lookPrefix) {
+		return fmt.Errorf("%s of %s: the recorder does not know that call", c.name, path)
 	}
 	return nil
 }
