@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"daybook/api"
 	"daybook/scheduler"
 	"daybook/task"
 
@@ -28,6 +29,11 @@ func (d *Daybook) Submit(ctx context.Context, submits ...task.Submit) ([]schedul
 			backoff := *s.Backoff
 			s.Backoff = &backoff
 		}
+		if s.Unique != nil {
+			unique := *s.Unique
+			unique.Since, unique.Behind = 0, ulid.ULID{}
+			s.Unique = &unique
+		}
 		if err := d.prepare(s); err != nil {
 			return nil, &scheduler.BatchError{Index: i, Err: err}
 		}
@@ -39,9 +45,13 @@ func (d *Daybook) Submit(ctx context.Context, submits ...task.Submit) ([]schedul
 	return done, err
 }
 
-// given is a task as it may be given away: its tags are shared with the views.
+// given is a task as it may be given away: its tags and links are shared with the views.
 func given(t task.Task) task.Task {
 	t.Tags = slices.Clone(t.Tags)
+	if t.Links != nil {
+		links := *t.Links
+		t.Links = &links
+	}
 	return t
 }
 
@@ -110,6 +120,7 @@ func (d *Daybook) prepare(s *task.Submit) error {
 		return &task.Refusal{Kind: task.ErrInvalid, Fields: bad}
 	}
 	s.Parameters, s.Files = prepared, fileIDs
+	api.DefaultUniqueKey(s)
 	return nil
 }
 

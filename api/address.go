@@ -188,7 +188,7 @@ func proxied(r *http.Request) bool {
 const (
 	corsHeaders = "Content-Type, Content-Encoding, Idempotency-Key, Prefer, Last-Event-ID, Accept, Range, If-Match, If-None-Match, If-Range"
 	corsExposed = "Link, Location, X-Total-Count, X-Total-Count-Relation, X-Search-Truncated, X-Log-Seq, Retry-After, " +
-		"Idempotent-Replayed, Idempotent-Replayed-Items, Preference-Applied, Content-Disposition, ETag"
+		"Idempotent-Replayed, Idempotent-Replayed-Items, Unique-Returned, Unique-Returned-Items, Unique-Replaced, Preference-Applied, Content-Disposition, ETag"
 	corsMaxAge = "7200" // seconds that a browser may remember the answer; the most that Chromium does
 )
 

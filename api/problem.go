@@ -14,6 +14,8 @@ import (
 	"daybook/projection"
 	"daybook/scheduler"
 	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // problem is an error as clients see it: RFC 9457. Its type is a link into the page of
@@ -24,6 +26,7 @@ type problem struct {
 	Kind       string // "invalid", "not-found": stable, for programs
 	Detail     string // for people: what is wrong and what to do next
 	Fields     []task.FieldError
+	TaskID     string   // with not-unique: the task that holds the key; "" = one of the same batch
 	RetryAfter int      // seconds; 0 = no header
 	Allow      []string // with 405
 }
@@ -79,6 +82,7 @@ var answers = []struct {
 	{files.ErrDamaged, problem{Status: 500, Kind: "file-damaged", Detail: "The file is no longer as it was uploaded, so it is not given out. Upload it again: the same bytes get the same id."}},
 	{files.ErrFull, problem{Status: 503, Kind: "disk-full", RetryAfter: 30, Detail: "There is no room for the file. Try again when the disk has room."}},
 	{task.ErrKeyReused, problem{Status: 409, Kind: "key-reused", Detail: "The idempotency key was used for another request. Use a new key, or send the same request."}},
+	{task.ErrNotUnique, problem{Status: 409, Kind: "not-unique", Detail: "Another task holds the unique key. Wait until it is free, or use another key."}},
 	{task.ErrStale, problem{Status: 409, Kind: "stale-attempt", Detail: "The attempt no longer holds the task. Stop it."}},
 	{task.ErrStopping, problem{Status: 409, Kind: "being-cancelled", Detail: "The task is being cancelled. Stop the attempt."}},
 	{task.ErrEnded, problem{Status: 400, Kind: "already-ended", Detail: "The task has already ended. Only a pending or running task can be cancelled."}},
@@ -169,6 +173,9 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 			if errors.As(err, &again) {
 				found = rebuilding(again, found)
 			}
+			if refusal != nil && refusal.Kind == task.ErrNotUnique {
+				found.about(refusal)
+			}
 			if at != "" {
 				found.Fields = []task.FieldError{{Pointer: at, Detail: found.Detail}}
 			}
@@ -177,6 +184,14 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 	}
 	a.Logger.Error("request went wrong", "method", r.Method, "path", r.URL.Path, "error", err)
 	return internal(r)
+}
+
+// about says which task holds the unique key.
+func (p *problem) about(refusal *task.Refusal) {
+	if refusal.Other != (ulid.ULID{}) {
+		p.TaskID = refusal.Other.String()
+	}
+	p.Detail = "Another task holds the unique key: " + refusal.Detail + "."
 }
 
 // internal is the problem of a request that failed for a reason that nobody foresaw.
@@ -215,6 +230,7 @@ type problemJSON struct {
 	Status   int         `json:"status"`
 	Detail   string      `json:"detail"`
 	Instance string      `json:"instance"`
+	TaskID   string      `json:"task_id,omitempty"`
 	Errors   []fieldJSON `json:"errors,omitempty"`
 }
 
@@ -228,7 +244,7 @@ const mostErrors = 100
 
 func (a *API) writeProblem(p *reply, r *http.Request, what problem) {
 	body := problemJSON{Type: a.address.before(r) + "/docs#" + what.Kind, Title: http.StatusText(what.Status), Status: what.Status,
-		Detail: what.Detail, Instance: a.address.instance(r)}
+		Detail: what.Detail, Instance: a.address.instance(r), TaskID: what.TaskID}
 	for i, f := range what.Fields {
 		if i == mostErrors {
 			break
@@ -240,7 +256,8 @@ func (a *API) writeProblem(p *reply, r *http.Request, what problem) {
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(body) // strings and numbers always encode
 	h := p.Header()
-	for _, stale := range []string{"Etag", "Link", "Location", "Idempotent-Replayed", "Idempotent-Replayed-Items", "X-Total-Count", "X-Total-Count-Relation", "Content-Disposition", "Accept-Ranges"} {
+	for _, stale := range []string{"Etag", "Link", "Location", "Idempotent-Replayed", "Idempotent-Replayed-Items",
+		"Unique-Returned", "Unique-Returned-Items", "Unique-Replaced", "X-Total-Count", "X-Total-Count-Relation", "Content-Disposition", "Accept-Ranges"} {
 		delete(h, stale)
 	}
 	h.Set("Content-Type", "application/problem+json")

@@ -18,18 +18,18 @@ import (
 //
 // A number that a float64 cannot hold is not rounded, as RFC 8785 would have it, but
 // written with all its digits: 9007199254740993 and …992 are two requests.
-func requestHash(body []byte) [32]byte { return hashOf(body, appendNormal) }
+func requestHash(body []byte) [32]byte { return hashOf(body, "idempotency_key", appendNormal) }
 
 // spellingHash is the hash of the same request as its client spelled it. Tasks that
 // earlier versions wrote have it.
 func spellingHash(body []byte) [32]byte {
-	return hashOf(body, func(dst, value []byte) []byte { return append(dst, value...) })
+	return hashOf(body, "idempotency_key", func(dst, value []byte) []byte { return append(dst, value...) })
 }
 
-func hashOf(body []byte, leaf func(dst, value []byte) []byte) [32]byte {
+func hashOf(body []byte, without string, leaf func(dst, value []byte) []byte) [32]byte {
 	buffer := borrow()
 	defer giveBack(buffer)
-	*buffer = appendSorted((*buffer)[:0], body, "idempotency_key", leaf)
+	*buffer = appendSorted((*buffer)[:0], body, without, leaf)
 	return sha256.Sum256(*buffer)
 }
 

@@ -250,6 +250,7 @@ func appendDispatch(dst []byte, r *row, as shape) []byte {
 	dst = appendTexts(dst, t.Tags)
 	dst = append(dst, `,"idempotency_key":`...)
 	dst = appendOptional(dst, t.IdempotencyKey)
+	dst = appendLinks(dst, t)
 	dst = append(dst, `,"worker":`...)
 	dst = appendOptional(dst, t.Worker)
 	dst = append(dst, `,"version":`...)
@@ -350,6 +351,9 @@ func appendWaiting(dst []byte, w *scheduler.Waiting) []byte {
 	if w.Until != 0 {
 		dst = append(dst, `,"until":`...)
 		dst = appendMoment(dst, w.Until)
+	}
+	if w.Task != (ulid.ULID{}) {
+		dst = appendOptionalID(append(dst, `,"task_id":`...), w.Task)
 	}
 	if w.Attempt != 0 {
 		dst = append(dst, `,"attempt":`...)

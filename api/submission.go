@@ -20,6 +20,7 @@ type submission struct {
 	bad  []task.FieldError
 
 	fileNames map[string]string // what the client calls its files, by id
+	earlier   map[string]string // what the task that is retried called its files
 }
 
 // parse reads a canonical body. headerKey is the Idempotency-Key of the request, "" = none.
@@ -47,6 +48,7 @@ func (s *submission) parse(body []byte, headerKey string) []task.FieldError {
 		}
 	}
 	s.parameters(parameters)
+	DefaultUniqueKey(s.into)
 	if s.into.IdempotencyKey != "" {
 		s.into.RequestHash, s.into.SpellingHash = requestHash(body), spellingHash(body)
 	}
@@ -60,7 +62,7 @@ func (s *submission) parse(body []byte, headerKey string) []task.FieldError {
 func knownField(key []byte) bool {
 	switch string(key) {
 	case "task_type", "parameters", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "backoff",
-		"timeout_seconds", "tags", "file_names", "idempotency_key":
+		"timeout_seconds", "tags", "file_names", "idempotency_key", "unique":
 		return true
 	}
 	return false
@@ -102,6 +104,8 @@ func (s *submission) field(key, value []byte, delayed bool, headerKey string) {
 		t.Tags = s.texts("/tags", value)
 	case "idempotency_key":
 		s.key(value, headerKey)
+	case "unique":
+		t.Unique = s.unique(value)
 	default:
 		s.unknown(key)
 	}
@@ -173,6 +177,9 @@ func (s *submission) files(parameters []byte) {
 			s.wrong("/parameters"+at, detail)
 		}
 		name := info.Name
+		if before := s.earlier[id]; before != "" {
+			name = before
+		}
 		if given := s.fileNames[id]; given != "" {
 			name = files.CleanName(given)
 		}

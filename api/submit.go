@@ -80,7 +80,8 @@ func single(err error) error {
 // parameters are at hand and it has nothing else.
 func (a *API) sendSubmitted(p *reply, r *http.Request, asked *task.Submit, done *scheduler.Submitted, fresh bool) error {
 	one := row{task: &done.Task, parameters: asked.Parameters}
-	if done.Replayed || fresh {
+	old := done.Replayed || done.Returned
+	if old || fresh {
 		var err error
 		if one, err = a.rowOf(r.Context(), &done.Task, whole); err != nil {
 			return err
@@ -90,7 +91,13 @@ func (a *API) sendSubmitted(p *reply, r *http.Request, asked *task.Submit, done 
 	}
 	h := p.Header()
 	if done.Replayed {
-		h["Idempotent-Replayed"] = replayedAll
+		h["Idempotent-Replayed"] = saidTrue
+	}
+	if done.Returned {
+		h["Unique-Returned"] = saidTrue
+	}
+	if len(done.Replaced) > 0 {
+		h["Unique-Replaced"] = []string{idList(done.Replaced)}
 	}
 	h["Location"] = []string{p.reference("/api/tasks/" + done.Task.Name())}
 	buffer := borrow()
@@ -99,7 +106,7 @@ func (a *API) sendSubmitted(p *reply, r *http.Request, asked *task.Submit, done 
 	return p.send(typeJSON, *buffer)
 }
 
-var replayedAll = []string{"true"}
+var saidTrue = []string{"true"}
 
 // noQuery refuses any query key.
 func noQuery(r *http.Request) error {
@@ -217,7 +224,7 @@ func (a *API) submitBatch(p *reply, r *http.Request) error {
 		return err
 	}
 	if key != "" && done[0].Replayed {
-		p.Header()["Idempotent-Replayed"] = replayedAll
+		p.Header()["Idempotent-Replayed"] = saidTrue
 	}
 	return a.sendBatch(p, r, submits, done)
 }
@@ -313,18 +320,22 @@ func (a *API) parseBatch(parts [][]byte) ([]task.Submit, error) {
 // sendBatch answers with the tasks in order; a header has the indexes of those that
 // were there already.
 func (a *API) sendBatch(p *reply, r *http.Request, submits []task.Submit, done []scheduler.Submitted) error {
-	var replayed []int
+	var replayed, returned []int
 	buffer := borrow()
 	defer giveBack(buffer)
 	b := append(*buffer, '[')
 	for i := range done {
 		one := row{task: &done[i].Task, parameters: submits[i].Parameters}
-		if done[i].Replayed {
+		if done[i].Replayed || done[i].Returned {
 			var err error
 			if one, err = a.rowOf(r.Context(), &done[i].Task, listed); err != nil {
 				return err
 			}
-			replayed = append(replayed, i)
+			if done[i].Replayed {
+				replayed = append(replayed, i)
+			} else {
+				returned = append(returned, i)
+			}
 		} else {
 			one.waiting = a.waitingFor(&done[i].Task)
 		}
@@ -336,6 +347,9 @@ func (a *API) sendBatch(p *reply, r *http.Request, submits []task.Submit, done [
 	*buffer = append(b, ']')
 	if replayed != nil {
 		p.Header()["Idempotent-Replayed-Items"] = []string{runs(replayed)}
+	}
+	if returned != nil {
+		p.Header()["Unique-Returned-Items"] = []string{runs(returned)}
 	}
 	return p.send(typeJSON, *buffer)
 }

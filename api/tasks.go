@@ -57,11 +57,21 @@ func (a *API) cancel(p *reply, r *http.Request) error {
 	return p.send(typeJSON, append(b, `"}`...))
 }
 
-// retry answers POST /api/tasks/{id}/retry.
+// retry answers POST /api/tasks/{id}/retry. With parameters it makes another task of them.
 func (a *API) retry(p *reply, r *http.Request) error {
-	id, err := a.commandID(p, r)
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	parameters, err := a.retryParameters(p, r)
 	if err != nil {
 		return err
+	}
+	id, err := idOf(p)
+	if err != nil {
+		return err
+	}
+	if parameters != nil {
+		return a.retryAs(p, r, id, parameters)
 	}
 	t, err := a.Scheduler.Do(r.Context(), actor, id, task.Retry{})
 	if err != nil {

@@ -33,6 +33,8 @@ type post struct {
 type answer struct {
 	task     []byte // as JSON
 	replayed bool
+	returned bool
+	replaced []string
 	err      error
 	alone    bool // nothing was done and nothing is known: send it alone
 }
@@ -44,7 +46,7 @@ func (a *answer) submitted() (out Submitted, err error) {
 	if err := out.UnmarshalJSON(a.task); err != nil {
 		return Submitted{}, fmt.Errorf("decode the answer to a submit: %w", err)
 	}
-	out.Replayed = a.replayed
+	out.Replayed, out.Returned, out.Replaced = a.replayed, a.returned, a.replaced
 	return out, nil
 }
 
@@ -109,7 +111,9 @@ func (p *post) sendOne(c *Client, i int) {
 	a := &p.answers[i]
 	var header http.Header
 	a.task, header, a.err = c.post(p.ctx, "/api/tasks/submit", p.bodies[i])
-	a.replayed = header.Get("Idempotent-Replayed") == "true"
+	var said Submitted
+	said.say(header)
+	a.replayed, a.returned, a.replaced = said.Replayed, said.Returned, said.Replaced
 }
 
 // sendBatch posts the items and fills in their answers, unless the server did nothing and
@@ -140,6 +144,11 @@ func (p *post) sendBatch(c *Client, items []int) *Problem {
 	if list := header.Get("Idempotent-Replayed-Items"); err == nil && list != "" {
 		for k := range indexes(list, len(items)) {
 			p.answers[items[k]].replayed = true
+		}
+	}
+	if list := header.Get("Unique-Returned-Items"); err == nil && list != "" {
+		for k := range indexes(list, len(items)) {
+			p.answers[items[k]].returned = true
 		}
 	}
 	return nil

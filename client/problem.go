@@ -19,6 +19,7 @@ type Problem struct {
 	Status     int           `json:"status"`
 	Detail     string        `json:"detail"`
 	Instance   string        `json:"instance"`
+	TaskID     string        `json:"task_id"` // the task that holds the unique key; "" = the refusal names none
 	Errors     []FieldError  `json:"errors"`
 	RetryAfter time.Duration `json:"-"` // 0 = the server does not say
 }

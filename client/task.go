@@ -46,13 +46,28 @@ type Task struct {
 	TimeoutSeconds      *float64 `json:"timeout_seconds"`
 	Tags                []string `json:"tags"`
 	IdempotencyKey      *string  `json:"idempotency_key"`
-	Worker              *string  `json:"worker"`
-	Version             int64    `json:"version"`  // number of the task's own events
-	LastSeq             int64    `json:"last_seq"` // log position of the latest of them
+	// Unique is the key that the task holds among those of its type, nil for none.
+	Unique     *UniqueKey `json:"unique"`
+	RetryOf    *string    `json:"retry_of"`    // the ended task that it retries with other parameters
+	RetriedAs  *string    `json:"retried_as"`  // the latest task that retries it with other parameters
+	ReplacedBy *string    `json:"replaced_by"` // the task that took its place under its unique key
+	Worker     *string    `json:"worker"`
+	Version    int64      `json:"version"`  // number of the task's own events
+	LastSeq    int64      `json:"last_seq"` // log position of the latest of them
 
 	// Raw is the task as it was received, with the fields this client does not know. The
 	// other RawMessages may be parts of it.
 	Raw json.RawMessage `json:"-"`
+}
+
+// UniqueKey is a key that a task holds among those of its type: while it is live, or until a
+// time.
+type UniqueKey struct {
+	Key        string     `json:"key"`
+	While      string     `json:"while,omitempty"` // "live", or empty
+	ForSeconds float64    `json:"for_seconds,omitempty"`
+	Until      *time.Time `json:"until,omitempty"` // with ForSeconds
+	Since      time.Time  `json:"since"`           // of the first of a chain of tasks that replaced each other
 }
 
 // WaitingFor says why a pending task is not running.
@@ -121,6 +136,23 @@ type Submit struct {
 	// IdempotencyKey makes the submit safe to repeat: the same key with the same
 	// body gives the first task.
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
+	// Unique lets the task stand alone among those of its type and a key; nil = it may stand
+	// beside any other.
+	Unique *Unique `json:"unique,omitempty"`
+}
+
+// Unique asks that there be one task of a type and a key. Its zero value stands for the
+// parameters, while the task is live, and gives the task that is there.
+type Unique struct {
+	Key        string  `json:"key,omitempty"`         // "" = made from the parameters
+	ForSeconds float64 `json:"for_seconds,omitempty"` // how long the key is held; 0 = while the task is live
+	// OnConflict says what happens when another task holds the key: "return" (or "") gives that
+	// one; "replace" cancels it if it is pending, and waits behind it if it runs; "reject" is a
+	// *Problem with 409.
+	OnConflict string `json:"on_conflict,omitempty"`
+	// MaxDelaySeconds bounds how long tasks that replace each other may put off the run, from the
+	// first of them on; 0 = for ever.
+	MaxDelaySeconds float64 `json:"max_delay_seconds,omitempty"`
 }
 
 // Backoff says how long a failed task waits before its next attempt.

@@ -17,16 +17,28 @@ import (
 // Submitted is the answer to one submit.
 type Submitted struct {
 	Task
-	Replayed bool // the idempotency key was used before, for the same request
+	Replayed bool     // the idempotency key was used before, for the same request
+	Returned bool     // another task holds the unique key, and this is it
+	Replaced []string // the pending tasks that this one has replaced under its unique key; not known of a Submitter's
+}
+
+// say takes in what the headers of an answer say.
+func (s *Submitted) say(header http.Header) {
+	s.Replayed = header.Get("Idempotent-Replayed") == "true"
+	s.Returned = header.Get("Unique-Returned") == "true"
+	if list := header.Get("Unique-Replaced"); list != "" {
+		s.Replaced = strings.Split(list, ", ")
+	}
 }
 
 // Submit submits one task. When it returns without an error, the task is on the
 // server's disk. Errors: a *Problem with 400 for a type or parameters that are not
-// right, 409 for a key that was used for something else.
+// right, 409 for a key that was used for something else, and for a unique key that another
+// task holds (Problem.TaskID) where the submit wants that refused.
 func (c *Client) Submit(ctx context.Context, s Submit) (Submitted, error) {
 	var out Submitted
 	header, err := c.do(ctx, call{method: http.MethodPost, path: "/api/tasks/submit", body: s}, &out.Task)
-	out.Replayed = header.Get("Idempotent-Replayed") == "true"
+	out.say(header)
 	return out, err
 }
 
@@ -114,6 +126,19 @@ func (c *Client) Cancel(ctx context.Context, id string) (answer Cancellation, er
 func (c *Client) Retry(ctx context.Context, id string) (t Task, err error) {
 	_, err = c.do(ctx, call{method: http.MethodPost, path: taskPath(id) + "/retry"}, &t)
 	return t, err
+}
+
+// RetryWith retries a failed or cancelled task as another one, which has these parameters and
+// all else of the old one. parameters marshals to a JSON object. A *Problem with 400 when the
+// old task is neither, 409 when another task holds its unique key.
+func (c *Client) RetryWith(ctx context.Context, id string, parameters any) (Submitted, error) {
+	var out Submitted
+	body := struct {
+		Parameters any `json:"parameters"`
+	}{parameters}
+	header, err := c.do(ctx, call{method: http.MethodPost, path: taskPath(id) + "/retry", body: body}, &out.Task)
+	out.say(header)
+	return out, err
 }
 
 // TaskTypes lists what the server can run.

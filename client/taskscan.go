@@ -32,6 +32,10 @@ var taskFields = [...]struct {
 	{"timeout_seconds", func(s *scan, t *Task) { optional(s, &t.TimeoutSeconds, (*scan).float) }},
 	{"tags", func(s *scan, t *Task) { s.list(&t.Tags) }},
 	{"idempotency_key", func(s *scan, t *Task) { optional(s, &t.IdempotencyKey, (*scan).words) }},
+	{"unique", func(s *scan, t *Task) { optional(s, &t.Unique, (*scan).uniqueKey) }},
+	{"retry_of", func(s *scan, t *Task) { optional(s, &t.RetryOf, (*scan).words) }},
+	{"retried_as", func(s *scan, t *Task) { optional(s, &t.RetriedAs, (*scan).words) }},
+	{"replaced_by", func(s *scan, t *Task) { optional(s, &t.ReplacedBy, (*scan).words) }},
 	{"worker", func(s *scan, t *Task) { optional(s, &t.Worker, (*scan).words) }},
 	{"version", func(s *scan, t *Task) { s.integer(&t.Version) }},
 	{"last_seq", func(s *scan, t *Task) { s.integer(&t.LastSeq) }},
@@ -58,7 +62,8 @@ func (t *Task) fromPlain(data []byte) bool {
 func (t *Task) blank() bool {
 	return t.StartedAt == nil && t.CompletedAt == nil && t.ProgressMessage == nil && t.Parameters == nil &&
 		t.ResultData == nil && t.ErrorMessage == nil && t.RunAt == nil && t.WaitingFor == nil &&
-		t.TimeoutSeconds == nil && t.Tags == nil && t.IdempotencyKey == nil && t.Worker == nil
+		t.TimeoutSeconds == nil && t.Tags == nil && t.IdempotencyKey == nil && t.Worker == nil &&
+		t.Unique == nil && t.RetryOf == nil && t.RetriedAs == nil && t.ReplacedBy == nil
 }
 
 // task reads a task. Members that it does not know may stand anywhere; those that it
@@ -105,6 +110,15 @@ func (s *scan) waiting(w *WaitingFor) {
 		seen = true
 	}
 	w.Raw = json.RawMessage(s.text[start:s.at:s.at])
+}
+
+// uniqueKey reads the key that a task holds.
+func (s *scan) uniqueKey(u *UniqueKey) {
+	start := s.at
+	s.value(0)
+	if !s.odd && json.Unmarshal(s.text[start:s.at], u) != nil {
+		s.odd = true
+	}
 }
 
 // plainTasks decodes an array of tasks in the plain form and tells whether it was that. If

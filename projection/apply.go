@@ -99,7 +99,7 @@ func (v *Views) bringOne(id ulid.ULID) error {
 // canFollowEnd tells whether an event of the type can follow on the end of a task. All
 // others are of tasks that are in memory.
 func canFollowEnd(e task.EventType) bool {
-	return e == task.EventRetried || e == task.EventErased || e == task.EventLateResultRefused
+	return e == task.EventRetried || e == task.EventErased || e == task.EventLateResultRefused || e == task.EventResubmitted
 }
 
 func (v *Views) has(id ulid.ULID) bool {
@@ -196,6 +196,9 @@ func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 	rec.observe(before, e)
 	v.windows.add(rec, before, e)
 	v.recent.add(e.Seq, rec)
+	if before == task.None || before.Ended() != rec.task.Status.Ended() {
+		v.claim(rec)
+	}
 	if v.keeper != nil && rec.task.Status.Ended() {
 		v.ended.push(end{e.Seq, rec.slot})
 	}

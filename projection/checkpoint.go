@@ -40,9 +40,10 @@ type checkpoint struct {
 	uses    []byte // of the queues
 	epoch   uint64
 	dirty   []uint32
-	horizon int64 // ended tasks whose last event is not after it are archived
-	ends    int   // that many of the queue are up to the horizon
-	trim    int64 // archive numbers up to it are forgotten
+	horizon int64       // ended tasks whose last event is not after it are archived
+	ends    int         // that many of the queue are up to the horizon
+	trim    int64       // archive numbers up to it are forgotten
+	claimed task.Micros // when the latest task with a unique key was submitted
 
 	rewritten []int64 // submit seqs of tasks whose archived row is gone or new
 }
@@ -146,7 +147,7 @@ func (k *keeper) begin() *checkpoint {
 	for _, name := range v.counts.names {
 		c.state.Groups = append(c.state.Groups, viewfile.Group{Type: name.taskType, Queue: name.queue})
 	}
-	c.horizon = max(seq-k.keep, v.evicted)
+	c.horizon, c.claimed = max(seq-k.keep, v.evicted), v.claims.latest
 	c.ends = v.ended.upTo(c.horizon)
 	return c
 }
@@ -205,6 +206,9 @@ func (k *keeper) fill(c *checkpoint, batch *viewfile.Batch) error {
 		}
 	}
 	k.rows = rows
+	if err := batch.DropClaims(c.claimed - claimsKept); err != nil {
+		return err
+	}
 	if c.trim > k.trimmed {
 		return batch.Trim(c.trim)
 	}
@@ -357,6 +361,7 @@ func (v *Views) let(rec *record) {
 	if key := rec.task.IdempotencyKey; key != "" && v.keys[key] == rec.slot {
 		delete(v.keys, key)
 	}
+	v.unclaim(rec)
 	v.returned.Delete(rec.task.SubmitSeq)
 	v.table.remove(rec)
 }
@@ -379,6 +384,7 @@ func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
 	rec.facet = facetOf(rec)
 	v.table.add(rec)
 	v.addKey(rec)
+	v.claim(rec)
 	v.order.put(rec)
 	return rec
 }

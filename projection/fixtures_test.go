@@ -181,6 +181,9 @@ func TestEveryEventOfAFixtureWasLegal(t *testing.T) {
 	})
 }
 
+// later are the types that came after the first fixture.
+var later = map[task.EventType]bool{task.EventResubmitted: true}
+
 // compat holds the checksum of every compatibility fixture. Add a folder for a newer
 // format; never change one that is here.
 var compat = map[string]string{
@@ -217,6 +220,9 @@ func TestTheFirstCompatibilityFixtureHasEveryTypeAndField(t *testing.T) {
 		seen[e.Type] = true
 	}
 	for _, kind := range task.EventTypes() {
+		if later[kind] {
+			continue
+		}
 		if !seen[kind.String()] {
 			t.Errorf("no %s", kind)
 		}

@@ -15,6 +15,7 @@ import (
 	"daybook/task"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/oklog/ulid/v2"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files, and the events of the stories (never those of compat)")
@@ -46,6 +47,7 @@ type goldenTask struct {
 	Erased      bool       `json:"erased,omitempty"`
 	Key         string     `json:"idempotency_key,omitempty"`
 	RequestHash string     `json:"request_hash,omitempty"`
+	Links       []string   `json:"links,omitempty"`
 	Version     int64      `json:"version"`
 	Payloads    goldenSeqs `json:"payloads"`
 	History     string     `json:"history"` // seqs of its events
@@ -110,10 +112,29 @@ func goldenOf(t testing.TB, v *Views, r *task.Task) goldenTask {
 			g.Holder += ", boot " + r.Boot.String()
 		}
 	}
+	g.Links = linksOf(r)
 	if r.RequestHash != [32]byte{} {
 		g.RequestHash = hex.EncodeToString(r.RequestHash[:])
 	}
 	return g
+}
+
+// linksOf says what ties the task to others, a line each.
+func linksOf(r *task.Task) (lines []string) {
+	if r.Links == nil {
+		return nil
+	}
+	l := r.Links
+	if u := l.Unique; u.Key != "" {
+		lines = append(lines, fmt.Sprintf("unique as %q since %s until %s", u.Key, moment(u.Since), moment(u.Until())))
+	}
+	for name, id := range map[string]ulid.ULID{"behind": l.Unique.Behind, "retry of": l.RetryOf, "retried as": l.RetriedAs, "replaced by": l.ReplacedBy} {
+		if id != (ulid.ULID{}) {
+			lines = append(lines, name+" "+id.String())
+		}
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 // tasksGolden is tasks.golden.json: all tasks in the order of submission.

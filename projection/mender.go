@@ -266,6 +266,7 @@ func (v *Views) replace(n *Views) {
 	v.epoch, v.dirty, v.images, v.loaded = n.epoch, n.dirty, n.images, n.loaded
 	v.order.ready, v.order.waiting, v.order.running = n.order.ready, n.order.waiting, n.order.running
 	v.order.settle()
+	v.claims = n.claims
 	v.keys, v.decoder, v.batch, v.touched, v.back = n.keys, n.decoder, n.batch, n.touched, n.back
 	v.seq.Store(n.Seq())
 	v.returns.Add(1) // a listing under way begins again

@@ -36,6 +36,7 @@ type Views struct {
 	table   table    // guarded by mu
 	counts  counts   // guarded by mu
 	recent  recent   // guarded by mu
+	claims  claims   // guarded by mu
 	windows *windows // guarded by mu
 	seq     atomic.Int64
 
@@ -84,6 +85,7 @@ func newViews(tasks int64) *Views {
 		returned: new(btree.Set[int64]),
 		order:    newOrder(),
 		keys:     make(map[string]uint32),
+		claims:   claims{held: make(map[task.Claim][]*record)},
 	}
 }
 

@@ -207,6 +207,30 @@ var stories = []story{
 		l.do(person, id, task.Erase{}) // no event
 	}},
 
+	{"unique_and_retried_as", func(l *ledger) {
+		unique := func(u task.UniqueSubmit) task.Submit {
+			return task.Submit{Type: "REINDEX", RunAt: l.now + 30*task.Second, Unique: &u}
+		}
+		running := l.submit(task.Submit{Type: "REINDEX", Unique: &task.UniqueSubmit{Key: "shop 7"}})
+		fence := l.start(running)
+		l.after(10 * task.Second)
+		waits := l.submit(unique(task.UniqueSubmit{Key: "shop 7", Behind: running}))
+		since := l.now
+		l.after(20 * task.Second)
+		last := unique(task.UniqueSubmit{Key: "shop 7", OnConflict: task.ConflictReplace, MaxDelay: 40 * task.Second, Since: since, Behind: running})
+		l.do(person, waits, task.Cancel{Reason: "replaced by a newer task with the same unique key", ReplacedBy: idOf(l.now, uint64(len(l.order)+1))})
+		next := l.submit(last)
+		l.do(system, running, task.Fail{Fence: fence, Code: task.CodePermanent, Error: "no such shop"})
+		l.after(20 * task.Second)
+		l.views.Promote(l.now)
+		l.do(system, next, task.Succeed{Fence: l.start(next)})
+		l.submit(task.Submit{Type: "REPORT", Unique: &task.UniqueSubmit{Key: "daily", For: 3600 * task.Second}})
+		again := l.submit(task.Submit{Type: "REINDEX", RetryOf: running, Parameters: []byte(`{"shop":8}`)})
+		l.do(person, running, task.Resubmit{As: again})
+		l.refused(person, next, task.Resubmit{As: again}, task.ErrSucceeded)
+		l.do(person, waits, task.Retry{})
+	}},
+
 	everyType,
 }
 

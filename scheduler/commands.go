@@ -42,6 +42,9 @@ func (l *loop) do(t *turn, r *request) {
 		return
 	}
 	decided, refusal := t.decideOn(before, r.command)
+	if _, again := r.command.(task.Retry); again && refusal == nil {
+		refusal = t.heldByAnother(before)
+	}
 	t.size += max(len(decided), 1)
 	if refusal != nil || len(decided) == 0 {
 		t.reply(r, answer{err: refusal, tasks: []Submitted{{Task: *before}}})
@@ -93,14 +96,16 @@ type batch struct {
 	r       *request
 	news    []newTask
 	answers []Submitted
-	keys    map[string]int // the first submit of each new key
+	keys    map[string]int     // the first submit of each new key
+	claims  map[task.Claim]int // the latest submit that holds a unique key
 }
 
 // newTask is what one submit leads to.
 type newTask struct {
 	id      ulid.ULID
-	decided []task.Event // nil for a replay
-	sameAs  *Submitted   // for a replay of a submit of the same batch: its answer
+	decided []task.Event // nil for one that gives an old task
+	sameAs  *Submitted   // for one that gives the task of a submit of the same batch: its answer
+	cancels []ulid.ULID  // the pending tasks that it replaces
 }
 
 // submit decides a batch of submits, all or none.
@@ -108,17 +113,7 @@ func (l *loop) submit(t *turn, r *request) {
 	n := len(r.submits)
 	b := &batch{r: r, news: make([]newTask, n), answers: make([]Submitted, n)}
 	for i := range r.submits {
-		refusal := t.replay(b, i)
-		if refusal == nil && !b.answers[i].Replayed {
-			refusal = l.admit(r.submits[:i], r.submits[i].Queue)
-		}
-		if refusal == nil && !b.answers[i].Replayed {
-			if r.submits[i].Timeout == 0 {
-				r.submits[i].Timeout = task.SpanOf(l.s.o.DefaultTimeout)
-			}
-			b.news[i].id = l.ids.next(t.now)
-			b.news[i].decided, refusal = t.decideOn(nil, &r.submits[i])
-		}
+		refusal := t.decideSubmit(b, i)
 		if refusal != nil {
 			t.size++
 			t.reply(r, answer{err: &BatchError{i, refusal}})
@@ -126,6 +121,34 @@ func (l *loop) submit(t *turn, r *request) {
 		}
 	}
 	l.closeSubmit(t, b)
+}
+
+// decideSubmit decides submit i of the batch.
+func (t *turn) decideSubmit(b *batch, i int) error {
+	if err := t.replay(b, i); err != nil || b.answers[i].old() {
+		return err
+	}
+	c := &b.r.submits[i]
+	if err := t.mayRetryAs(c.RetryOf); err != nil {
+		return err
+	}
+	b.news[i].id = t.l.ids.next(t.now)
+	if c.Unique != nil {
+		own, unique := *c, *c.Unique // it may be decided again
+		c, own.Unique = &own, &unique
+		if err := t.meet(b, i, c); err != nil || b.answers[i].old() {
+			return err
+		}
+	}
+	if err := t.l.admit(b.r.submits[:i], c.Queue); err != nil {
+		return err
+	}
+	if c.Timeout == 0 {
+		c.Timeout = task.SpanOf(t.l.s.o.DefaultTimeout)
+	}
+	var refusal error
+	b.news[i].decided, refusal = t.decideOn(nil, c)
+	return refusal
 }
 
 // admit refuses another queue while projection.MaxQueues have tasks that have not ended: each is
@@ -200,11 +223,11 @@ func (t *turn) replay(b *batch, i int) error {
 
 // closeSubmit puts a batch that nothing speaks against into the turn.
 func (l *loop) closeSubmit(t *turn, b *batch) {
-	replays := true
+	old := true
 	for i := range b.news {
-		replays = replays && b.news[i].decided == nil
+		old = old && b.answers[i].old()
 	}
-	if replays {
+	if old {
 		t.size++
 		t.reply(b.r, answer{tasks: b.answers})
 		return
@@ -217,8 +240,10 @@ func (l *loop) closeSubmit(t *turn, b *batch) {
 			}
 			continue
 		}
+		t.replace(b, i)
 		n := t.ownNew(b.news[i].id)
 		t.add(n, b.news[i].id, b.news[i].decided)
+		t.retryAs(b.r.submits[i].RetryOf, n.task.ID)
 		b.answers[i].Task = n.task
 		if key := n.task.IdempotencyKey; key != "" {
 			if t.keys == nil {

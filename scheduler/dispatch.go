@@ -37,16 +37,16 @@ func (l *loop) dispatch(t *turn) {
 // those that the turn made ready, those that the turns in flight did, and those of
 // the views that none of them has touched.
 func (l *loop) nextReady(t *turn) *task.Task {
-	next := t.fresh.first(l.mayStart)
+	next := t.fresh.first(t.mayStart)
 	for under := t.under; under != nil; under = under.under {
-		other := under.fresh.first(func(s *task.Task) bool { return !t.touchedAbove(under, s.ID) && l.mayStart(s) })
+		other := under.fresh.first(func(s *task.Task) bool { return !t.touchedAbove(under, s.ID) && t.mayStart(s) })
 		if next == nil || other != nil && before(other, next) < 0 {
 			next = other
 		}
 	}
 	if l.s.o.Views.ReadyCount() > 0 {
 		t.stored.open(l.s.o.Views)
-		other := t.stored.first(func(s *task.Task) bool { return t.over(s.ID) == nil && l.mayStart(s) })
+		other := t.stored.first(func(s *task.Task) bool { return t.over(s.ID) == nil && t.mayStart(s) })
 		if next == nil || other != nil && before(other, next) < 0 {
 			next = other
 		}
@@ -55,8 +55,9 @@ func (l *loop) nextReady(t *turn) *task.Task {
 }
 
 // mayStart tells whether a task that is pending and due can be run here and now.
-func (l *loop) mayStart(s *task.Task) bool {
-	return l.s.o.Runner.Knows(s.Type) && !l.refused[s.ID] && !l.s.lingering.has(s.ID)
+func (t *turn) mayStart(s *task.Task) bool {
+	l := t.l
+	return l.s.o.Runner.Knows(s.Type) && !l.refused[s.ID] && !l.s.lingering.has(s.ID) && (s.Links == nil || !t.isBehind(s))
 }
 
 // touchedAbove tells whether the turn, or one between it and under, has touched the task.

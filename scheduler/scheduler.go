@@ -97,9 +97,14 @@ type Loss struct {
 
 // Submitted is the answer to one submit.
 type Submitted struct {
-	Task     task.Task // as of its own event; a replay: as it is now
-	Replayed bool      // the key was used before for the same request
+	Task     task.Task   // as of its own event; a replay, or one that was returned: as it is now
+	Replayed bool        // the idempotency key was used before for the same request
+	Returned bool        // another task holds the unique key, and this is it
+	Replaced []ulid.ULID // the pending tasks that it has replaced under its unique key
 }
+
+// old reports whether the task was there before the submit.
+func (s *Submitted) old() bool { return s.Replayed || s.Returned }
 
 // Scheduler takes commands and runs tasks. Its methods may be called from any goroutine.
 type Scheduler struct {

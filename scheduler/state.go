@@ -37,9 +37,11 @@ func (s *Scheduler) State() State {
 // Waiting says why a pending task is not running.
 type Waiting struct {
 	// Reason is run_at, backoff, capacity, draining, log_full, log_damaged, previous_attempt (its
-	// handler has not returned, though it was told to) or crash_check (the process died while
+	// handler has not returned, though it was told to), unique (a task with the same unique key ran
+	// when it was submitted, and ends first) or crash_check (the process died while
 	// tasks ran, which are tried one at a time now).
 	Reason  string
+	Task    ulid.ULID   // unique: the task that ends first
 	Until   task.Micros // run_at, backoff: when that ends; else 0
 	Attempt int         // backoff: attempts so far
 	Running int         // capacity: attempts that hold a slot
@@ -69,6 +71,9 @@ func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 	}
 	if s.lingering.has(t.ID) {
 		return &Waiting{Reason: "previous_attempt"}
+	}
+	if behind := t.Behind(); behind != (ulid.ULID{}) && s.o.Views.Live(behind) {
+		return &Waiting{Reason: "unique", Task: behind}
 	}
 	if s.trying.Load() {
 		return &Waiting{Reason: "crash_check"}

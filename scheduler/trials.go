@@ -83,7 +83,7 @@ func (l *loop) next(t *turn) *task.Task {
 			id := r.group[0]
 			r.group = r.group[1:]
 			s := t.peek(id)
-			if s != nil && s.Status == task.Pending && s.Suspect() && s.Due(t.wall) && l.mayStart(s) {
+			if s != nil && s.Status == task.Pending && s.Suspect() && s.Due(t.wall) && t.mayStart(s) {
 				return s
 			}
 		}

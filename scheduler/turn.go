@@ -22,24 +22,25 @@ type turn struct {
 	now   task.Micros // the same, never below the latest event's time
 
 	overlay map[ulid.ULID]*node
-	widest  int              // the most that overlay has held since it was made
-	keys    map[string]*node // by idempotency key
-	fresh   line             // pending tasks of the overlay, for dispatch
-	stored  storedLine       // those of the views
-	nodes   slab[node]       // of overlay
-	decided slab[task.Event] // what the entries say
-	light   []eventlog.Event // records that are not used yet, for events without a payload
-	heavy   []eventlog.Event // the same, for events with one: the log lets go of these earlier
-	data    []byte           // room for their data
-	inputs  []input          // what was decided, to decide it again; only while under is set
-	settled []*attempt       // those whose end was decided; only while under is set
-	starts  []start          // of all entries
-	ends    []report         // of all entries
-	replies []func(error)    // answers that add nothing to the log
-	ended   []ulid.ULID      // tasks that have ended; known once the entries are appended
-	base    int64            // the seq before its first event: provisional, as seq is
-	seq     int64            // of its latest event: right if every entry is appended
-	size    int              // events that commands added
+	widest  int                    // the most that overlay has held since it was made
+	keys    map[string]*node       // by idempotency key
+	claims  map[task.Claim][]*node // tasks that have come to hold a unique key
+	fresh   line                   // pending tasks of the overlay, for dispatch
+	stored  storedLine             // those of the views
+	nodes   slab[node]             // of overlay
+	decided slab[task.Event]       // what the entries say
+	light   []eventlog.Event       // records that are not used yet, for events without a payload
+	heavy   []eventlog.Event       // the same, for events with one: the log lets go of these earlier
+	data    []byte                 // room for their data
+	inputs  []input                // what was decided, to decide it again; only while under is set
+	settled []*attempt             // those whose end was decided; only while under is set
+	starts  []start                // of all entries
+	ends    []report               // of all entries
+	replies []func(error)          // answers that add nothing to the log
+	ended   []ulid.ULID            // tasks that have ended; known once the entries are appended
+	base    int64                  // the seq before its first event: provisional, as seq is
+	seq     int64                  // of its latest event: right if every entry is appended
+	size    int                    // events that commands added
 
 	entries []entry
 	needs   []int               // of all entries: the earlier ones that they build on
@@ -115,6 +116,7 @@ func (l *loop) recycle(t *turn) {
 		clear(t.overlay)
 	}
 	clear(t.keys)
+	clear(t.claims)
 	t.nodes.reset(keptChunks)
 	t.decided.reset(keptChunks)
 	t.fresh = emptied(t.fresh)
@@ -248,6 +250,9 @@ func (t *turn) add(n *node, id ulid.ULID, decided []task.Event) {
 		}
 		if d.Type == task.EventSubmitted {
 			n.submitted, n.parameters = d, d.Payload
+		}
+		if d.Type == task.EventSubmitted || d.Type == task.EventRetried {
+			t.claim(n)
 		}
 		r := t.record(d.Payload)
 		r.At, r.Stream, r.Version, r.Type, r.V = int64(d.At), n.stream, d.Version, d.Type.String(), d.Type.SchemaVersion()

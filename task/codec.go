@@ -50,6 +50,13 @@ const (
 	fFileNames
 	fOutcome
 	fPartial
+	fUniqueKey
+	fUniqueFor
+	fUniqueSince
+	fUniqueBehind
+	fRetryOf
+	fReplacedBy
+	fRetriedAs
 
 	fieldCount
 )
@@ -85,6 +92,13 @@ var fieldNames = [fieldCount]string{
 	fFileNames:       "file_names",
 	fOutcome:         "outcome",
 	fPartial:         "partial",
+	fUniqueKey:       "unique_key",
+	fUniqueFor:       "unique_for",
+	fUniqueSince:     "unique_since",
+	fUniqueBehind:    "unique_behind",
+	fRetryOf:         "retry_of",
+	fReplacedBy:      "replaced_by",
+	fRetriedAs:       "retried_as",
 }
 
 // keys holds `"name":` for each field, made once.
@@ -98,14 +112,15 @@ var keys = func() (k [fieldCount]string) {
 // fieldsOf is the shape of each type's data, in the order of writing.
 var fieldsOf = [typeCount][]field{
 	EventSubmitted: {fTaskType, fQueue, fPriority, fRunAt, fMaxAttempts, fBackoffKind, fBackoffBase, fBackoffMax,
-		fBackoffNoJitter, fTimeout, fTags, fIdempotencyKey, fRequestHash, fFiles, fClock, fFileNames},
+		fBackoffNoJitter, fTimeout, fTags, fIdempotencyKey, fRequestHash, fFiles, fClock, fFileNames,
+		fUniqueKey, fUniqueFor, fUniqueSince, fUniqueBehind, fRetryOf},
 	EventStarted:           {fAttempt, fBoot, fWorker, fLeaseSeconds, fTokenHash},
 	EventProgressed:        {fFence, fProgress, fTrusted},
 	EventSucceeded:         {fFence, fFiles, fOutcome, fPartial},
 	EventAttemptFailed:     {fFence, fAttempt, fCode, fRetryAt},
 	EventFailed:            {fFence, fAttempt, fCode},
 	EventCancelRequested:   {},
-	EventCancelled:         {fFence},
+	EventCancelled:         {fFence, fReplacedBy},
 	EventLeaseExpired:      {fFence, fAttempt, fSuspicion, fDeaths},
 	EventReleased:          {fFence},
 	EventRetried:           {fRunAt, fClock},
@@ -113,18 +128,20 @@ var fieldsOf = [typeCount][]field{
 	EventReprioritised:     {fPriority},
 	EventLateResultRefused: {fFence},
 	EventErased:            {},
+	EventResubmitted:       {fRetriedAs},
 }
 
 // addedFields says how many fields each schema version after the first added at the end
 // of fieldsOf. A field that is added is optional: at zero it must mean what the version
 // before meant, so that an old event needs no other upcast.
 var addedFields = [typeCount][]int{
-	EventSubmitted:    {1, 1}, // v 2: clock; v 3: file_names
-	EventSucceeded:    {2},    // v 2: outcome, partial
-	EventRetried:      {2},    // v 2: run_at, clock
-	EventSnoozed:      {1},    // v 2: clock
-	EventProgressed:   {1},    // v 2: trusted
-	EventLeaseExpired: {2},    // v 2: suspicion, deaths
+	EventSubmitted:    {1, 1, 5}, // v 2: clock; v 3: file_names; v 4: unique_key to retry_of
+	EventCancelled:    {1},       // v 2: replaced_by
+	EventSucceeded:    {2},       // v 2: outcome, partial
+	EventRetried:      {2},       // v 2: run_at, clock
+	EventSnoozed:      {1},       // v 2: clock
+	EventProgressed:   {1},       // v 2: trusted
+	EventLeaseExpired: {2},       // v 2: suspicion, deaths
 }
 
 // fieldsIn is the shape of schema version v of a type, nil if there is no such version.
@@ -205,6 +222,20 @@ func (d *Data) at(f field) any {
 		return &d.Outcome
 	case fPartial:
 		return &d.Partial
+	case fUniqueKey:
+		return &d.UniqueKey
+	case fUniqueFor:
+		return &d.UniqueFor
+	case fUniqueSince:
+		return &d.UniqueSince
+	case fUniqueBehind:
+		return &d.UniqueBehind
+	case fRetryOf:
+		return &d.RetryOf
+	case fReplacedBy:
+		return &d.ReplacedBy
+	case fRetriedAs:
+		return &d.RetriedAs
 	case fClock:
 		return &d.Clock
 	case fSuspicion:

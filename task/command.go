@@ -15,21 +15,23 @@ const NoTimeout Micros = -1
 
 // Submit makes a task. Its state before is the zero Task.
 type Submit struct {
-	ID             ulid.ULID // given by the decider; not part of the request
-	Type           string    // 1…64 of [A-Za-z0-9._-]
-	Queue          string    // the same; "" = "default"
-	Priority       int       // −100 … 100
-	RunAt          Micros    // 0 = at once
-	MaxAttempts    int       // 1 … 1000; 0 = 3
-	Backoff        *Backoff  // nil = DefaultBackoff
-	Timeout        Micros    // 1 ms … 30 days, or NoTimeout; 0 = the scheduler's default, if it has one
-	Tags           []string  // at most 20, each 1 … 64 characters
-	IdempotencyKey string    // "" = none, at most 255 bytes
-	RequestHash    [32]byte  // of the canonical request; needed with a key
-	SpellingHash   [32]byte  // of the request as it was spelled, which earlier versions wrote as its hash
-	Files          []string  // ids of files that Parameters name
-	FileNames      []string  // what these are called, in their order; "" = not known
-	Parameters     []byte    // canonical JSON object with defaults in it
+	ID             ulid.ULID     // given by the decider; not part of the request
+	Type           string        // 1…64 of [A-Za-z0-9._-]
+	Queue          string        // the same; "" = "default"
+	Priority       int           // −100 … 100
+	RunAt          Micros        // 0 = at once
+	MaxAttempts    int           // 1 … 1000; 0 = 3
+	Backoff        *Backoff      // nil = DefaultBackoff
+	Timeout        Micros        // 1 ms … 30 days, or NoTimeout; 0 = the scheduler's default, if it has one
+	Tags           []string      // at most 20, each 1 … 64 characters
+	IdempotencyKey string        // "" = none, at most 255 bytes
+	RequestHash    [32]byte      // of the canonical request; needed with a key
+	SpellingHash   [32]byte      // of the request as it was spelled, which earlier versions wrote as its hash
+	Files          []string      // ids of files that Parameters name
+	FileNames      []string      // what these are called, in their order; "" = not known
+	Parameters     []byte        // canonical JSON object with defaults in it
+	Unique         *UniqueSubmit // nil = it may stand beside any other
+	RetryOf        ulid.ULID     // the ended task that it retries with other parameters
 }
 
 // Start gives the task to an attempt: a local one (Boot) or a remote one (Worker,
@@ -70,7 +72,10 @@ type Fail struct {
 }
 
 // Cancel calls the task off: at once when it is pending, by request when it runs.
-type Cancel struct{ Reason string }
+type Cancel struct {
+	Reason     string
+	ReplacedBy ulid.ULID // what takes the place of a pending one; zero = nothing
+}
 
 // Stop ends a running attempt that was asked to stop.
 type Stop struct{ Fence int64 }
@@ -96,6 +101,10 @@ type Release struct{ Fence int64 }
 // Retry sends a failed or cancelled task round again.
 type Retry struct{ Reason string }
 
+// Resubmit notes that a failed or cancelled task is retried as another one, with other
+// parameters.
+type Resubmit struct{ As ulid.ULID }
+
 // Snooze moves the due time of a pending task.
 type Snooze struct{ Until Micros }
 
@@ -115,6 +124,7 @@ func (Stop) isCommand()         {}
 func (Expire) isCommand()       {}
 func (Release) isCommand()      {}
 func (Retry) isCommand()        {}
+func (Resubmit) isCommand()     {}
 func (Snooze) isCommand()       {}
 func (Reprioritise) isCommand() {}
 func (Erase) isCommand()        {}
@@ -133,6 +143,7 @@ var (
 	ErrNotStopping = errors.New("task was not asked to stop")       // stop
 	ErrStale       = errors.New("attempt no longer holds the task") // an older fence
 	ErrKeyReused   = errors.New("idempotency key was used for another request")
+	ErrNotUnique   = errors.New("another task holds the unique key") // see Refusal.Other
 )
 
 // FieldError says what is wrong with one field of a command.
@@ -147,6 +158,7 @@ type Refusal struct {
 	Status Status       // of the task when it was refused
 	Detail string       // what to do about it; may be empty
 	Fields []FieldError // with ErrInvalid
+	Other  ulid.ULID    // with ErrNotUnique: the task that holds the key; zero = one of the same batch
 }
 
 func (r *Refusal) Error() string {

@@ -15,9 +15,14 @@ type Data struct {
 	Timeout        Micros // span an attempt may run; 0 = no limit
 	Tags           []string
 	IdempotencyKey string
-	RequestHash    [32]byte // SHA-256 of the canonical request, before defaults; set with a key
-	Files          []string // ids of the files the parameters (or the result) name
-	FileNames      []string // what these were called when they were uploaded for this task; "" = not known
+	RequestHash    [32]byte  // SHA-256 of the canonical request, before defaults; set with a key
+	Files          []string  // ids of the files the parameters (or the result) name
+	FileNames      []string  // what these were called when they were uploaded for this task; "" = not known
+	UniqueKey      string    // "" = none
+	UniqueFor      Micros    // how long it is held; 0 = while the task is live
+	UniqueSince    Micros    // when the first of the tasks that replaced each other was submitted; 0 = it is the first
+	UniqueBehind   ulid.ULID // what ran under the key, and must end first
+	RetryOf        ulid.ULID // the ended task that it retries with other parameters
 
 	// task.started
 	Attempt      int       // attempts that cost something, this one included, from 1
@@ -29,12 +34,15 @@ type Data struct {
 	// Every write of an attempt: the version of its task.started.
 	Fence int64
 
-	Progress int    // task.progressed: hundredths of a percent, 0 … 10,000
-	Trusted  bool   // task.progressed: a suspect has run alone for long enough
-	RetryAt  Micros // task.attempt_failed
-	Code     Code   // task.attempt_failed, task.failed
-	Outcome  string // task.succeeded: what came of it, in a few words; "" = the handler did not say
-	Partial  bool   // task.succeeded: not all of it came about
+	Progress   int       // task.progressed: hundredths of a percent, 0 … 10,000
+	Trusted    bool      // task.progressed: a suspect has run alone for long enough
+	RetryAt    Micros    // task.attempt_failed
+	Code       Code      // task.attempt_failed, task.failed
+	ReplacedBy ulid.ULID // task.cancelled: the task that took its place
+	RetriedAs  ulid.ULID // task.resubmitted: the new task
+
+	Outcome string // task.succeeded: what came of it, in a few words; "" = the handler did not say
+	Partial bool   // task.succeeded: not all of it came about
 
 	// The wall clock of a task.submitted, task.snoozed or task.retried when it stood behind
 	// the event's time, because it was set back; 0 = it did not. See Now.

@@ -59,6 +59,8 @@ func AppendDecision(events []Event, t *Task, command Command, now Now) ([]Event,
 		err = d.release(c)
 	case Retry:
 		err = d.retry(c)
+	case Resubmit:
+		err = d.resubmit(c)
 	case Snooze:
 		err = d.snooze(c)
 	case Reprioritise:
@@ -105,12 +107,17 @@ func (d *decision) submit(c Submit) error {
 	if c.Parameters == nil {
 		c.Parameters = []byte("{}")
 	}
-	d.add(EventSubmitted, Data{
+	data := Data{
 		TaskType: c.Type, Queue: c.Queue, Priority: c.Priority, RunAt: c.RunAt,
 		MaxAttempts: c.MaxAttempts, Backoff: *c.Backoff, Timeout: max(c.Timeout, 0), Tags: c.Tags,
 		IdempotencyKey: c.IdempotencyKey, RequestHash: c.RequestHash, Files: c.Files, FileNames: c.FileNames,
-		Clock: d.clock(),
-	}, c.Parameters)
+		Clock: d.clock(), RetryOf: c.RetryOf,
+	}
+	if u := c.Unique; u != nil {
+		data.UniqueKey, data.UniqueFor, data.UniqueSince, data.UniqueBehind = u.Key, u.For, u.Since, u.Behind
+		data.RunAt = u.cap(c.RunAt, d.now.Wall)
+	}
+	d.add(EventSubmitted, data, c.Parameters)
 	return nil
 }
 
@@ -194,7 +201,7 @@ func (d *decision) cancel(c Cancel) error {
 	t := d.task
 	switch {
 	case t.Status == Pending:
-		d.add(EventCancelled, Data{}, textPayload("reason", c.Reason))
+		d.add(EventCancelled, Data{ReplacedBy: c.ReplacedBy}, textPayload("reason", c.Reason))
 	case t.Status == Running && !t.CancelRequested:
 		d.add(EventCancelRequested, Data{}, textPayload("reason", c.Reason))
 	case t.Status == Running: // asked before: the same answer again, and no event
@@ -255,16 +262,33 @@ func (d *decision) release(c Release) error {
 }
 
 func (d *decision) retry(c Retry) error {
+	if err := d.retriable(); err != nil {
+		return err
+	}
+	if d.task.Erased {
+		return d.refuse(ErrErased, "its parameters are gone; submit a new one")
+	}
+	data := Data{Clock: d.clock()}
+	if d.task.RunAt > d.now.Wall {
+		data.RunAt = d.task.RunAt // cancelled before it was due
+	}
+	d.add(EventRetried, data, textPayload("reason", c.Reason))
+	return nil
+}
+
+// resubmit is retry as another task, which needs nothing of this one.
+func (d *decision) resubmit(c Resubmit) error {
+	if err := d.retriable(); err != nil {
+		return err
+	}
+	d.add(EventResubmitted, Data{RetriedAs: c.As}, nil)
+	return nil
+}
+
+// retriable refuses what has not ended, or has succeeded.
+func (d *decision) retriable() error {
 	switch d.task.Status {
 	case Failed, Cancelled:
-		if d.task.Erased {
-			return d.refuse(ErrErased, "its parameters are gone; submit a new one")
-		}
-		data := Data{Clock: d.clock()}
-		if d.task.RunAt > d.now.Wall {
-			data.RunAt = d.task.RunAt // cancelled before it was due
-		}
-		d.add(EventRetried, data, textPayload("reason", c.Reason))
 		return nil
 	case Success:
 		return d.refuse(ErrSucceeded, "only a failed or cancelled task can be retried; submit a new one")

@@ -81,7 +81,7 @@ func (r *reader) value(f field, p any) bool {
 	switch p := p.(type) {
 	case *string:
 		s, ok := r.text()
-		if f == fIdempotencyKey || f == fOutcome {
+		if f == fIdempotencyKey || f == fOutcome || f == fUniqueKey {
 			*p = string(s)
 		} else {
 			*p = r.dec.intern(s)

@@ -20,6 +20,7 @@ const (
 	EventReprioritised                          // a person changes its priority
 	EventLateResultRefused                      // an attempt that no longer holds it tried to finish it
 	EventErased                                 // its payloads were erased; the facts remain
+	EventResubmitted                            // a person retries an ended task as another one, with other parameters
 
 	typeCount
 )
@@ -40,6 +41,7 @@ var typeNames = [typeCount]string{
 	EventReprioritised:     "task.reprioritised",
 	EventLateResultRefused: "task.late_result_refused",
 	EventErased:            "task.erased",
+	EventResubmitted:       "task.resubmitted",
 }
 
 var typesByName = func() map[string]EventType {
@@ -87,6 +89,14 @@ type Event struct {
 	Payload []byte
 	// HasPayload tells, in a replay, that there is one to fetch by Seq.
 	HasPayload bool
+}
+
+// wall is what the wall clock showed when it was decided, of an event that notes that.
+func (e *Event) wall() Micros {
+	if e.Data.Clock != 0 {
+		return e.Data.Clock
+	}
+	return e.At
 }
 
 // Code says why an attempt or a task failed.

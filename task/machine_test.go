@@ -101,6 +101,9 @@ func (m *machine) checkStep(before *Task, e *Event) {
 	if before.Status.Ended() && now.Status == before.Status {
 		kept := *now
 		kept.Version, kept.LastSeq, kept.RefusedFence, kept.Erased = before.Version, before.LastSeq, before.RefusedFence, before.Erased
+		if e.Type == EventResubmitted {
+			kept.Links = before.Links
+		}
 		if cmp.Diff(*before, kept) != "" {
 			fail("an end was changed")
 		}
@@ -207,8 +210,12 @@ func (m *machine) step(op byte, n uint64) {
 func machineCommand(op byte, n uint64, fence int64, now Micros) Command {
 	switch op % 16 {
 	case 0:
-		return Submit{Type: "T", MaxAttempts: int(n%4) + 1, Priority: int(n % 101), RunAt: Micros(n%2) * (now + Second),
+		s := Submit{Type: "T", MaxAttempts: int(n%4) + 1, Priority: int(n % 101), RunAt: Micros(n%2) * (now + Second),
 			Backoff: &Backoff{Kind: BackoffKind(n % 3), Base: Second, Max: 8 * Second, NoJitter: n%2 == 0}}
+		if n%3 == 0 {
+			s.Unique = &UniqueSubmit{Key: "k", For: Micros(n%2) * Second, Since: Micros(n%5) * Second, Behind: ulid.ULID{0, byte(n % 2)}}
+		}
+		return s
 	case 1, 2, 3:
 		return Start{Boot: ulid.ULID{9}}
 	case 4:
@@ -220,6 +227,9 @@ func machineCommand(op byte, n uint64, fence int64, now Micros) Command {
 	case 7, 8:
 		return Fail{Fence: fence, Code: CodeError + Code(n%4), Error: "e", Seed: n}
 	case 9:
+		if n%8 == 0 {
+			return Cancel{Reason: "r", ReplacedBy: ulid.ULID{byte(n), 8}}
+		}
 		return Cancel{Reason: "r"}
 	case 10:
 		return Stop{Fence: fence}
@@ -228,6 +238,9 @@ func machineCommand(op byte, n uint64, fence int64, now Micros) Command {
 	case 12:
 		return Release{Fence: fence}
 	case 13:
+		if n%4 == 0 {
+			return Resubmit{As: ulid.ULID{byte(n), 7}}
+		}
 		return Retry{}
 	case 14:
 		return Snooze{Until: Micros(n)}

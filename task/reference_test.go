@@ -32,6 +32,11 @@ type (
 		Files          []string `json:"files,omitempty"`
 		Clock          Micros   `json:"clock,omitzero"`
 		FileNames      []string `json:"file_names,omitempty"`
+		UniqueKey      string   `json:"unique_key,omitzero"`
+		UniqueFor      Micros   `json:"unique_for,omitzero"`
+		UniqueSince    Micros   `json:"unique_since,omitzero"`
+		UniqueBehind   refULID  `json:"unique_behind,omitzero"`
+		RetryOf        refULID  `json:"retry_of,omitzero"`
 	}
 	refStarted struct {
 		Attempt      int     `json:"attempt,omitzero"`
@@ -71,6 +76,13 @@ type (
 	refFence struct {
 		Fence int64 `json:"fence,omitzero"`
 	}
+	refCancelled struct {
+		Fence      int64   `json:"fence,omitzero"`
+		ReplacedBy refULID `json:"replaced_by,omitzero"`
+	}
+	refResubmitted struct {
+		RetriedAs refULID `json:"retried_as,omitzero"`
+	}
 	refRunAt struct {
 		RunAt Micros `json:"run_at,omitzero"`
 		Clock Micros `json:"clock,omitzero"`
@@ -84,7 +96,8 @@ type (
 func (r *refSubmitted) data() Data {
 	return Data{TaskType: r.TaskType, Queue: r.Queue, Priority: r.Priority, RunAt: r.RunAt, MaxAttempts: r.MaxAttempts,
 		Backoff: Backoff{Kind: BackoffKind(r.Kind), Base: r.Base, Max: r.Max, NoJitter: r.NoJitter}, Timeout: r.Timeout,
-		Tags: r.Tags, IdempotencyKey: r.IdempotencyKey, RequestHash: r.RequestHash, Files: r.Files, FileNames: r.FileNames, Clock: r.Clock}
+		Tags: r.Tags, IdempotencyKey: r.IdempotencyKey, RequestHash: r.RequestHash, Files: r.Files, FileNames: r.FileNames, Clock: r.Clock,
+		UniqueKey: r.UniqueKey, UniqueFor: r.UniqueFor, UniqueSince: r.UniqueSince, UniqueBehind: ulid.ULID(r.UniqueBehind), RetryOf: ulid.ULID(r.RetryOf)}
 }
 
 func (r *refStarted) data() Data {
@@ -105,10 +118,14 @@ func (r *refSucceeded) data() Data {
 func (r *refLost) data() Data {
 	return Data{Fence: r.Fence, Attempt: r.Attempt, Suspicion: r.Suspicion, Deaths: r.Deaths}
 }
-func (r *refFence) data() Data    { return Data{Fence: r.Fence} }
-func (r *refRunAt) data() Data    { return Data{RunAt: r.RunAt, Clock: r.Clock} }
-func (r *refPriority) data() Data { return Data{Priority: r.Priority} }
-func (r *refNothing) data() Data  { return Data{} }
+func (r *refCancelled) data() Data {
+	return Data{Fence: r.Fence, ReplacedBy: ulid.ULID(r.ReplacedBy)}
+}
+func (r *refResubmitted) data() Data { return Data{RetriedAs: ulid.ULID(r.RetriedAs)} }
+func (r *refFence) data() Data       { return Data{Fence: r.Fence} }
+func (r *refRunAt) data() Data       { return Data{RunAt: r.RunAt, Clock: r.Clock} }
+func (r *refPriority) data() Data    { return Data{Priority: r.Priority} }
+func (r *refNothing) data() Data     { return Data{} }
 
 // referenceFor returns the empty shape of a type.
 func referenceFor(t EventType) reference {
@@ -127,7 +144,11 @@ func referenceFor(t EventType) reference {
 		return new(refFailed)
 	case EventLeaseExpired:
 		return new(refLost)
-	case EventCancelled, EventReleased, EventLateResultRefused:
+	case EventCancelled:
+		return new(refCancelled)
+	case EventResubmitted:
+		return new(refResubmitted)
+	case EventReleased, EventLateResultRefused:
 		return new(refFence)
 	case EventSnoozed, EventRetried:
 		return new(refRunAt)

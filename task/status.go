@@ -85,6 +85,9 @@ var transitions = []Transition{
 	{Failed, EventLateResultRefused, Failed},
 	{Cancelled, EventLateResultRefused, Cancelled},
 
+	{Failed, EventResubmitted, Failed},
+	{Cancelled, EventResubmitted, Cancelled},
+
 	{Success, EventErased, Success},
 	{Failed, EventErased, Failed},
 	{Cancelled, EventErased, Cancelled},

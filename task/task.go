@@ -56,6 +56,7 @@ type Task struct {
 	IdempotencyKey string
 	RequestHash    [32]byte
 	Notes          *Notes // nil = none; shared between copies, never changed in place
+	Links          *Links // the same
 
 	Version   int64 // number of the task's own events
 	LastSeq   int64 // log position of the latest
@@ -117,10 +118,7 @@ func (t *Task) Due(wall Micros) bool {
 
 // wait makes the task wait for the event's run_at, if the wall clock was not there yet.
 func (t *Task) wait(e *Event) {
-	wall := e.At
-	if e.Data.Clock != 0 {
-		wall = e.Data.Clock
-	}
+	wall := e.wall()
 	t.RunAt, t.Timed, t.Retrying = e.Data.RunAt, e.Data.RunAt > wall, false
 	t.DueAt = max(e.Data.RunAt, wall)
 }
@@ -182,7 +180,7 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 	}
 	t.Status = to
 	t.Version, t.LastSeq = e.Version, e.Seq
-	if to.Ended() && e.Type != EventLateResultRefused && e.Type != EventErased {
+	if to.Ended() && e.Type != EventLateResultRefused && e.Type != EventErased && e.Type != EventResubmitted {
 		t.CompletedAt = e.At
 	}
 	fold[e.Type](t, id, e, d)
@@ -212,6 +210,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		t.IdempotencyKey, t.RequestHash = d.IdempotencyKey, d.RequestHash
 		t.SubmitSeq = e.Seq
 		t.note(Notes{Subject: subjectOf(d.FileNames)})
+		t.linkSubmitted(e)
 	},
 	EventStarted: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.StartedAt, t.Timed, t.Retrying = e.At, false, false
@@ -243,7 +242,12 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		t.Code, t.ErrorSeq = d.Code, e.Seq
 	},
 	EventCancelRequested: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.CancelRequested = true },
-	EventCancelled:       func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Timed, t.Retrying = false, false },
+	EventCancelled: func(t *Task, _ ulid.ULID, _ *Event, d *Data) {
+		t.Timed, t.Retrying = false, false
+		if d.ReplacedBy != (ulid.ULID{}) {
+			t.link().ReplacedBy = d.ReplacedBy
+		}
+	},
 	EventLeaseExpired: func(t *Task, _ ulid.ULID, _ *Event, d *Data) {
 		t.Code = CodeWorkerDied
 		if d.Suspicion > 0 {
@@ -260,11 +264,15 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		t.wait(e)
 		t.StartedAt, t.CompletedAt, t.Progress = 0, 0, 0
 		t.MessageSeq, t.ResultSeq, t.ErrorSeq, t.Code = 0, 0, 0, CodeNone
+		if t.Links != nil && t.Links.ReplacedBy != (ulid.ULID{}) {
+			t.link().ReplacedBy = ulid.ULID{}
+		}
 	},
 	EventSnoozed:       func(t *Task, _ ulid.ULID, e *Event, d *Data) { t.wait(e) },
 	EventReprioritised: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.Priority = d.Priority },
 	EventLateResultRefused: func(t *Task, _ ulid.ULID, _ *Event, d *Data) {
 		t.RefusedFence = max(t.RefusedFence, d.Fence)
 	},
-	EventErased: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Erased = true },
+	EventErased:      func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Erased = true },
+	EventResubmitted: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.link().RetriedAs = d.RetriedAs },
 }

@@ -82,6 +82,7 @@ func (s *Submit) Validate() []FieldError {
 	check(s.IdempotencyKey == "" || validText(s.IdempotencyKey, MaxKeyLength) && len(s.IdempotencyKey) <= MaxKeyLength,
 		"/idempotency_key", "must be 1 to 255 bytes of printable characters")
 	check(len(s.Parameters) <= MaxParameters, "/parameters", "must be at most 262144 bytes")
+	s.Unique.validate(check)
 	check(len(s.Files) <= MaxFiles, "/parameters", "must name at most 10000 files")
 	return bad
 }

@@ -40,21 +40,26 @@ func (c *cancelCmd) Run(ctx context.Context, s *stdio) error {
 
 type retryCmd struct {
 	remote
-	ID []string `arg:"" help:"The tasks to send round again."`
+	ID     []string `arg:"" help:"The tasks to send round again."`
+	Params string   `placeholder:"JSON" help:"Retry it as another task, with all these parameters in place of the old ones."`
+	Param  []string `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"Retry it as another task, with this parameter changed; may be repeated."`
 }
 
 func (retryCmd) Help() string {
-	return `Sends a failed or cancelled task round again. It keeps its id and its history.
+	return `Sends a failed or cancelled task round again. It keeps its id and its history. With other parameters a
+new task is made, like the old one and linked to it; the first column is its id.
 
-Example:
+Examples:
 
-    daybook retry 01KA0M5Z7Q8G4S2B6D9XEJ3V1T`
+    daybook retry 01KA0M5Z7Q8G4S2B6D9XEJ3V1T
+    daybook retry 01KA0M5Z7Q8G4S2B6D9XEJ3V1T -p seconds=1
+    daybook retry 01KA0M5Z7Q8G4S2B6D9XEJ3V1T --params '{"seconds": 1}'`
 }
 
 func (c *retryCmd) Run(ctx context.Context, s *stdio) error {
 	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
 		return forEach(c.ID, func(id string) error {
-			t, err := server.Retry(ctx, id)
+			t, err := c.retry(ctx, server, id)
 			if err != nil {
 				return err
 			}
@@ -65,6 +70,27 @@ func (c *retryCmd) Run(ctx context.Context, s *stdio) error {
 			return err
 		})
 	})
+}
+
+// retry sends the task round again, or makes another one of it.
+func (c *retryCmd) retry(ctx context.Context, server *client.Client, id string) (client.Task, error) {
+	if c.Params == "" && len(c.Param) == 0 {
+		return server.Retry(ctx, id)
+	}
+	whole := c.Params
+	if whole == "" { // the old ones, but for those that are given
+		old, err := server.Get(ctx, id)
+		if err != nil {
+			return client.Task{}, err
+		}
+		whole = string(old.Parameters)
+	}
+	params, err := parameters(whole, c.Param)
+	if err != nil {
+		return client.Task{}, err
+	}
+	done, err := server.RetryWith(ctx, id, params)
+	return done.Task, err
 }
 
 // forEach does something with every id, also after one of them has failed.

@@ -84,6 +84,7 @@ func waits(w *client.WaitingFor) string {
 		Until          *time.Time
 		Attempt        int
 		Running, Slots int
+		TaskID         string `json:"task_id"`
 	}
 	_ = json.Unmarshal(w.Raw, &detail) // what is not there stays zero
 	switch {
@@ -93,6 +94,9 @@ func waits(w *client.WaitingFor) string {
 		return fmt.Sprintf("attempt %d failed, next at %s", detail.Attempt, clock(*detail.Until))
 	case w.Reason == "capacity" && detail.Slots > 0:
 		return fmt.Sprintf("all %d slots are busy", detail.Slots)
+	}
+	if w.Reason == "unique" {
+		return "a task with the same unique key runs: " + detail.TaskID
 	}
 	return strings.ReplaceAll(w.Reason, "_", " ")
 }

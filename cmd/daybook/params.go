@@ -12,7 +12,7 @@ func parameters(object string, pairs []string) (map[string]json.RawMessage, erro
 	all := map[string]json.RawMessage{}
 	if object != "" {
 		if err := json.Unmarshal([]byte(object), &all); err != nil {
-			return nil, misuse("--parameters must be a JSON object: %w", err)
+			return nil, misuse("the parameters must be a JSON object: %w", err)
 		}
 	}
 	for _, pair := range pairs {

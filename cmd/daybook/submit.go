@@ -24,7 +24,8 @@ type submitCmd struct {
 	MaxAttempts int            `placeholder:"N" help:"Attempts before the task has failed."`
 	Timeout     *time.Duration `placeholder:"TIME" help:"End an attempt that runs longer than this, at most 720h; 0s = never. Without it the server's --default-timeout holds."`
 	Tag         []string       `help:"A tag to find the task by; may be repeated."`
-	Key         string         `help:"Idempotency key: submitting the same again with the same key gives the first task."`
+	uniqueness
+	Key string `help:"Idempotency key: submitting the same again with the same key gives the first task."`
 }
 
 // Validate checks what has no sense on any server.
@@ -44,7 +45,8 @@ Examples:
     daybook submit DATA_PROCESSING --file sales.csv --wait
     daybook submit IMAGE_PROCESSING -f a.jpg -f b.png -p operation=thumbnail
     daybook submit EMAIL_SIMULATION -p 'recipients=["ann@example.com"]' -p subject=Hello
-    ID=$(daybook submit SLEEP --delay 10m --key nightly-2027-01-31)`
+    ID=$(daybook submit SLEEP --delay 10m --key nightly-2027-01-31)
+    daybook submit SLEEP --unique=reindex --on-conflict replace --delay 10s --max-delay 1m`
 }
 
 // AfterApply checks what the flags' types do not.
@@ -52,7 +54,7 @@ func (c *submitCmd) AfterApply() error {
 	if c.Delay != 0 && !c.RunAt.IsZero() {
 		return fmt.Errorf("--delay and --run-at cannot be used together")
 	}
-	return nil
+	return c.uniqueness.check()
 }
 
 func (c *submitCmd) Run(ctx context.Context, s *stdio) error {
@@ -85,6 +87,8 @@ func (c *submitCmd) Run(ctx context.Context, s *stdio) error {
 		switch {
 		case c.JSON:
 			return printJSON(s.out, done.Raw)
+		case s.outTerminal && done.Returned:
+			_, err = fmt.Fprintf(s.out, "%s  %s\n", done.ID, s.dim("holds the unique key; it is "+string(done.Status)))
 		case s.outTerminal && done.Replayed:
 			_, err = fmt.Fprintf(s.out, "%s  %s\n", done.ID, s.dim("submitted before with this key; it is "+string(done.Status)))
 		case s.outTerminal:
@@ -123,6 +127,7 @@ func (c *submitCmd) submit(params any) client.Submit {
 		MaxAttempts:    c.MaxAttempts,
 		Tags:           c.Tag,
 		IdempotencyKey: c.Key,
+		Unique:         c.uniqueness.unique(),
 	}
 	if c.Timeout != nil {
 		submit.TimeoutSeconds = client.Timeout(c.Timeout.Seconds())

@@ -68,6 +68,7 @@ func printTask(s *stdio, t *client.Task) {
 	line("queue", fmt.Sprintf("%s, priority %d", t.Queue, t.Priority))
 	line("attempt", attempts(t))
 	line("tags", s.safe(strings.Join(t.Tags, ", ")))
+	printLinks(line, s, t)
 	line("created", clock(t.CreatedAt))
 	if t.StartedAt != nil {
 		line("started", clock(*t.StartedAt))
@@ -81,6 +82,25 @@ func printTask(s *stdio, t *client.Task) {
 	}
 	printValue(s, "parameters", t.Parameters)
 	printValue(s, "result", t.ResultData)
+}
+
+// printLinks prints what ties the task to others.
+func printLinks(line func(label, value string), s *stdio, t *client.Task) {
+	if u := t.Unique; u != nil {
+		until := "while it is live"
+		if u.Until != nil {
+			until = "until " + clock(*u.Until)
+		}
+		line("unique", s.safe(u.Key)+", "+until)
+	}
+	for _, link := range []struct {
+		label string
+		id    *string
+	}{{"retry of", t.RetryOf}, {"retried as", t.RetriedAs}, {"replaced by", t.ReplacedBy}} {
+		if link.id != nil {
+			line(link.label, *link.id)
+		}
+	}
 }
 
 // attempts says which attempt it is: "2 of 3", or after a retry by a person, which renews

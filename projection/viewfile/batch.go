@@ -96,6 +96,9 @@ func (b *Batch) archive(r *Row, was Place) error {
 	if err := b.archived.add(b.w, seq, b.w.no); err != nil {
 		return err
 	}
+	if err := b.w.claim(&r.Task); err != nil {
+		return err
+	}
 	if err := b.pending.add(b.w, r, b.w.no); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ const (
 	bitBoot
 	bitRequestHash
 	bitNotes
+	bitLinks
 )
 
 // The numbers of a body in their order.
@@ -224,6 +225,9 @@ func maskOfTexts(r *Row) (mask uint64) {
 	if t.Notes != nil {
 		mask |= 1 << bitNotes
 	}
+	if t.Links != nil {
+		mask |= 1 << bitLinks
+	}
 	return mask
 }
 
@@ -254,6 +258,21 @@ func appendTexts(dst []byte, r *Row, mask uint64) []byte {
 		dst = appendText(appendText(dst, t.Notes.Subject), t.Notes.Outcome)
 		dst = append(dst, byte(bitIf(t.Notes.Partial, 1)))
 	}
+	if mask&(1<<bitLinks) != 0 {
+		dst = appendLinks(dst, t.Links)
+	}
+	return dst
+}
+
+func appendLinks(dst []byte, l *task.Links) []byte {
+	u := &l.Unique
+	dst = appendText(dst, u.Key)
+	for _, n := range []task.Micros{u.For, u.From, u.Since} {
+		dst = binary.AppendVarint(dst, int64(n))
+	}
+	for _, id := range []ulid.ULID{u.Behind, l.RetryOf, l.RetriedAs, l.ReplacedBy} {
+		dst = append(dst, id[:]...)
+	}
 	return dst
 }
 
@@ -282,7 +301,7 @@ func decodeBody(r *Row, seq int64, id, body []byte, groups []Group) error {
 	r.Task.SubmitSeq = seq
 	copy(r.Task.ID[:], id)
 	in.texts(r, mask)
-	if !in.ok || len(in.rest) != 0 || mask>>(bitNotes+1) != 0 || n[nGroup] != int64(r.Group) {
+	if !in.ok || len(in.rest) != 0 || mask>>(bitLinks+1) != 0 || n[nGroup] != int64(r.Group) {
 		return damaged("the body of a task cannot be read")
 	}
 	if groups == nil {
@@ -327,6 +346,22 @@ func (in *input) texts(r *Row, mask uint64) {
 		t.Notes = &task.Notes{Subject: string(in.text()), Outcome: string(in.text())}
 		t.Notes.Partial = in.byte() == 1
 	}
+	if mask&(1<<bitLinks) != 0 {
+		t.Links = in.links()
+	}
+}
+
+func (in *input) links() *task.Links {
+	l := new(task.Links)
+	u := &l.Unique
+	u.Key = string(in.text())
+	for _, n := range []*task.Micros{&u.For, &u.From, &u.Since} {
+		*n = task.Micros(in.varint())
+	}
+	for _, id := range []*ulid.ULID{&u.Behind, &l.RetryOf, &l.RetriedAs, &l.ReplacedBy} {
+		copy(id[:], in.take(uint64(len(id))))
+	}
+	return l
 }
 
 // input reads what append… wrote. After the first mistake ok is false and all it gives

@@ -17,7 +17,7 @@ var schema string
 
 const (
 	applicationID = 0x44425657 // "DBVW"
-	format        = 4          // user_version; 3: each page has a checksum, 4: notes
+	format        = 5          // user_version; 3: each page has a checksum, 4: notes, 5: links and claims
 	pageSize      = 8192
 
 	readers     = 4

@@ -22,7 +22,7 @@ type Reader struct {
 	conn *sqlite.Conn
 
 	begin, rollback, first               statement
-	body, byID, byKey, from              statement
+	body, byID, byKey, byClaim, from     statement
 	archivedFrom, archived               statement
 	tag, block, below, ends, zones, zone statement
 	idsBetween, idsOfChunk               statement
@@ -53,6 +53,7 @@ func newReader(f *File) (*Reader, error) {
 			&r.body:         "SELECT id, body FROM archive WHERE seq = ? + 0",
 			&r.byID:         "SELECT seq, id, body FROM archive WHERE id = CAST(? AS BLOB)",
 			&r.byKey:        byKey,
+			&r.byClaim:      "SELECT a.seq, a.id, a.body FROM claims AS c JOIN archive AS a ON a.seq = c.seq WHERE c.claim = CAST(? AS BLOB)",
 			&r.from:         "SELECT seq, id, body FROM archive WHERE seq >= ? ORDER BY seq LIMIT 1",
 			&r.archivedFrom: "SELECT coalesce(max(first), 0), (SELECT trimmed FROM state) FROM archived WHERE first <= ?",
 			&r.archived:     "SELECT first, seqs FROM archived WHERE first >= ? ORDER BY first LIMIT 1",

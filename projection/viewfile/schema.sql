@@ -49,6 +49,15 @@ CREATE TABLE keys (
 	PRIMARY KEY (epoch, hash, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- Unique keys that archived tasks hold for a time, by the hash of type and key: of each the
+-- task that holds it longest. Those whose time is over go, sooner or later.
+CREATE TABLE claims (
+	claim BLOB    PRIMARY KEY,
+	seq   INTEGER NOT NULL,
+	until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claims_until ON claims (until);
+
 -- Which archived tasks have a term: one row is the block of one term in one chunk.
 CREATE TABLE lists (
 	key    INTEGER PRIMARY KEY, -- term × 2^24 + chunk

@@ -75,6 +75,7 @@ type writer struct {
 	dropArchive, getArchive       statement
 	putArchived, trimArchived     statement
 	putKey, dropKey               statement
+	putClaim, dropClaims          statement
 	getBlock, putBlock, dropBlock statement
 	addTerm, addTag               statement
 	findTag, newTag               statement
@@ -103,13 +104,16 @@ func newWriter(conn *sqlite.Conn) (*writer, error) {
 		&w.trimArchived: "DELETE FROM archived WHERE first <= ? - ?",
 		&w.putKey:       "INSERT OR IGNORE INTO keys (epoch, hash, seq) VALUES (?, ?, ?)",
 		&w.dropKey:      "DELETE FROM keys WHERE epoch = ? + 0 AND hash = ? AND seq = ? + 0",
-		&w.getBlock:     "SELECT newest, seqs, facets, runs, lasts FROM lists WHERE key = ? + 0",
-		&w.putBlock:     "INSERT OR REPLACE INTO lists (key, newest, seqs, facets, runs, lasts) VALUES (?, ?, ?, ?, ?, ?)",
-		&w.dropBlock:    "DELETE FROM lists WHERE key = ? + 0",
-		&w.addTerm:      "INSERT INTO terms (term, n) VALUES (?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
-		&w.addTag:       "UPDATE tags SET n = n + ?2 WHERE term = ?1 + 0",
-		&w.findTag:      "SELECT term FROM tags WHERE name = ?",
-		&w.newTag:       "INSERT INTO tags (term, name, n) VALUES (?, ?, 0)",
+		&w.putClaim: "INSERT INTO claims (claim, seq, until) VALUES (?, ?, ?) " +
+			"ON CONFLICT DO UPDATE SET seq = excluded.seq, until = excluded.until WHERE excluded.until >= until",
+		&w.dropClaims: "DELETE FROM claims WHERE claim IN (SELECT claim FROM claims WHERE until < ? ORDER BY until LIMIT ?)",
+		&w.getBlock:   "SELECT newest, seqs, facets, runs, lasts FROM lists WHERE key = ? + 0",
+		&w.putBlock:   "INSERT OR REPLACE INTO lists (key, newest, seqs, facets, runs, lasts) VALUES (?, ?, ?, ?, ?, ?)",
+		&w.dropBlock:  "DELETE FROM lists WHERE key = ? + 0",
+		&w.addTerm:    "INSERT INTO terms (term, n) VALUES (?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+		&w.addTag:     "UPDATE tags SET n = n + ?2 WHERE term = ?1 + 0",
+		&w.findTag:    "SELECT term FROM tags WHERE name = ?",
+		&w.newTag:     "INSERT INTO tags (term, name, n) VALUES (?, ?, 0)",
 		&w.putZone: "INSERT INTO zones (chunk, least, most) VALUES (?, ?, ?) " +
 			"ON CONFLICT DO UPDATE SET least = min(least, excluded.least), most = max(most, excluded.most)",
 	})
