@@ -264,18 +264,6 @@ func appendTexts(dst []byte, r *Row, mask uint64) []byte {
 	return dst
 }
 
-func appendLinks(dst []byte, l *task.Links) []byte {
-	u := &l.Unique
-	dst = appendText(dst, u.Key)
-	for _, n := range []task.Micros{u.For, u.From, u.Since} {
-		dst = binary.AppendVarint(dst, int64(n))
-	}
-	for _, id := range []ulid.ULID{u.Behind, l.RetryOf, l.RetriedAs, l.ReplacedBy} {
-		dst = append(dst, id[:]...)
-	}
-	return dst
-}
-
 func appendText[T string | []byte](dst []byte, text T) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
 }
@@ -349,19 +337,6 @@ func (in *input) texts(r *Row, mask uint64) {
 	if mask&(1<<bitLinks) != 0 {
 		t.Links = in.links()
 	}
-}
-
-func (in *input) links() *task.Links {
-	l := new(task.Links)
-	u := &l.Unique
-	u.Key = string(in.text())
-	for _, n := range []*task.Micros{&u.For, &u.From, &u.Since} {
-		*n = task.Micros(in.varint())
-	}
-	for _, id := range []*ulid.ULID{&u.Behind, &l.RetryOf, &l.RetriedAs, &l.ReplacedBy} {
-		copy(id[:], in.take(uint64(len(id))))
-	}
-	return l
 }
 
 // input reads what append… wrote. After the first mistake ok is false and all it gives
