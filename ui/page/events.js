@@ -52,6 +52,7 @@ const WORDS = {
   "task.snoozed": (e) => words("Put off", e.data.run_at ? `Until ${absolute(e.data.run_at)}` : "", "quiet"),
   "task.reprioritised": (e) => words(`Priority set to ${e.data.priority ?? 0}`, "", "quiet"),
   "task.late_result_refused": () => words("A late result was refused", "The attempt no longer held the task.", "warn"),
+  "task.resubmitted": () => words("Retried as another task", "With other parameters; this task stays as it ended.", "quiet"),
   "task.erased": () => words("Content erased", "The facts remain; parameters, result and texts are gone.", "quiet"),
 };
 

@@ -5,6 +5,7 @@
  * @typedef {{
  *   reason: string,
  *   until?: string | null,
+ *   task_id?: string,
  *   attempt?: number,
  *   running?: number,
  *   slots?: number,
@@ -39,6 +40,10 @@
  *   timeout_seconds: number | null,
  *   tags: string[],
  *   idempotency_key: string | null,
+ *   unique: {key: string} | null,
+ *   retry_of: string | null,
+ *   retried_as: string | null,
+ *   replaced_by: string | null,
  *   worker: string | null,
  *   version: number,
  *   progress_reports: number,
