@@ -173,21 +173,3 @@ func HasRoom(log Log) bool {
 	asked, ok := log.(interface{ HasRoom() bool })
 	return !ok || asked.HasRoom()
 }
-
-// Stager is a log that can write before the sync of what was written earlier is over.
-type Stager interface {
-	// Stage writes the entries as Append does, but returns before they are on disk:
-	// nobody sees them, and those that have no error count only once sync has returned
-	// nil. It must be called once, by any goroutine, and puts on disk all that was staged
-	// up to then. Its error wraps ErrUnknown. Entries of later calls are decided on what
-	// was staged; Expect.LastSeq counts it.
-	Stage(ctx context.Context, entries []Entry) (results []Result, sync func() error)
-}
-
-// Stage stages the entries if the log can; else it appends them, and sync does nothing.
-func Stage(ctx context.Context, log Log, entries []Entry) (results []Result, sync func() error) {
-	if s, ok := log.(Stager); ok {
-		return s.Stage(ctx, entries)
-	}
-	return log.Append(ctx, entries), func() error { return nil }
-}

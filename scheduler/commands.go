@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"cmp"
-	"slices"
 
 	"daybook/eventlog"
 	"daybook/projection"
@@ -172,11 +171,10 @@ func (l *loop) liveQueues(batch []task.Submit) map[string]bool {
 	for _, name := range l.s.o.Views.LiveQueues() {
 		live[name] = true
 	}
-	turns := l.flight
-	if l.opened != nil {
-		turns = append(slices.Clip(turns), l.opened)
-	}
-	for _, t := range turns {
+	for _, t := range []*turn{l.appending, l.opened} {
+		if t == nil {
+			continue
+		}
 		for _, n := range t.overlay {
 			if !n.task.Status.Ended() {
 				live[n.task.Queue] = true

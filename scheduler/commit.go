@@ -4,66 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"daybook/eventlog"
 	"daybook/projection"
 	"daybook/task"
 )
 
-const (
-	// mostInFlight is how many rounds are on their way to the disk at most: one is written
-	// while the one before is synced.
-	mostInFlight = 2
-	// earlyEvents is how many events a round must have to be written while the one before
-	// is synced. A smaller one is written in no time, and grows until then. As many are
-	// enough for a round when the log has nothing to write: what else waits is decided
-	// while they are written.
-	earlyEvents = 64
-)
+// earlyEvents is how many events are enough for a round when the log is idle: what else
+// waits is decided while they are appended.
+const earlyEvents = 64
 
-// appendRounds appends what is handed over. The next round comes once this one is written.
+// appendRounds appends the rounds that are handed over, one at a time.
 func (l *loop) appendRounds() {
 	for t := range l.rounds {
-		results, sync := eventlog.Stage(context.Background(), l.s.o.Log, t.out)
-		t.take(results)
-		t.written.Store(true)
-		if l.waits.Load() {
-			poke(l.wrote)
-		}
-		t.err = sync()
+		t.take(l.s.o.Log.Append(context.Background(), t.out))
 		l.landed <- t
 	}
 }
 
-// mayHandOver tells whether the open turn may be given to the log: nothing is in flight, or
-// it is large, and what it rests on is written as it was decided.
-func (l *loop) mayHandOver() bool {
-	if len(l.flight) > 0 && len(l.opened.records) < l.s.early {
-		return false
-	}
-	l.waits.Store(true) // before the look: whoever writes looks after it has written
-	return l.logIsFree()
-}
-
-// logIsFree tells whether the log would write a round at once, and what a round would rest
-// on was written as it was decided.
-func (l *loop) logIsFree() bool {
-	switch len(l.flight) {
-	case 0:
-		return true
-	case mostInFlight:
-		return false
-	}
-	newest := l.flight[len(l.flight)-1]
-	return newest.written.Load() && newest.exact
-}
-
-// handOver gives the open turn to the log.
+// handOver gives the open turn to the log, which is idle.
 func (l *loop) handOver() error {
 	t := l.opened
 	l.opened = nil
-	l.waits.Store(false)
 	t.stored.close()
 	if l.broken != nil {
 		return l.fail(t, l.broken)
@@ -71,23 +33,10 @@ func (l *loop) handOver() error {
 	if len(t.entries) == 0 {
 		return l.land(t)
 	}
-	l.flight = append(l.flight, t)
+	l.appending = t
 	t.seal()
 	l.rounds <- t
 	t.cold = l.s.fetch(t.starts)
-	return nil
-}
-
-// touchDown takes in that the turn is on disk, or failed. Turns land in their order.
-func (l *loop) touchDown(t *turn) error {
-	t.down = true
-	for len(l.flight) > 0 && l.flight[0].down {
-		oldest := l.flight[0]
-		l.flight = slices.Delete(l.flight, 0, 1)
-		if err := l.land(oldest); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
@@ -119,29 +68,22 @@ func (l *loop) land(t *turn) error {
 	}
 	l.noteFull(t.results)
 	l.answer(t)
-	for _, above := range l.flight {
-		above.restOff(t)
+	if l.appending == t {
+		l.appending = nil
 	}
 	if next := l.opened; next != nil {
 		next.stored.close() // the views have moved
-		next.restOff(t)
+		next.under = nil
 		switch {
-		case !t.exact: // then it is the latest that was handed over
+		case !t.exact:
 			l.opened = l.decideAgain(next)
-		case next.under == nil && len(next.entries) == 0: // its replies rest on what has just landed
+		case len(next.entries) == 0: // its replies rest on what has just landed
 			l.answer(next)
 			next.replies = emptied(next.replies)
 		}
 	}
 	l.recycle(t)
 	return nil
-}
-
-// restOff lets the turn rest on the views if it rested on one that has landed.
-func (t *turn) restOff(landed *turn) {
-	if t.under == landed {
-		t.under = nil
-	}
 }
 
 // answer tells everybody what became of the turn.
@@ -185,11 +127,11 @@ func (l *loop) tell(t *turn, e *entry, err error) {
 // fail answers everybody with the error that ends the scheduler.
 func (l *loop) fail(t *turn, err error) error {
 	l.s.failed.Store(true)
-	turns := append([]*turn{t}, l.flight...)
+	turns := []*turn{t}
 	if l.opened != nil {
 		turns = append(turns, l.opened)
 	}
-	l.flight, l.opened = nil, nil
+	l.appending, l.opened = nil, nil
 	for _, t := range turns {
 		t.stored.close()
 		for i := range t.entries {
@@ -226,9 +168,6 @@ func (t *turn) undone(i int) bool {
 // check says whether the results are ones the scheduler can go on with: appended, or
 // refused, for lack of room or as invalid, with all that builds on it.
 func (t *turn) check() error {
-	if t.err != nil {
-		return fmt.Errorf("append: %w", t.err)
-	}
 	var lost map[[16]byte]bool
 	for i, r := range t.results {
 		if r.Err != nil && !noRoom(r.Err) && !errors.Is(r.Err, eventlog.ErrInvalid) && !t.undone(i) {

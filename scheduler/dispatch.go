@@ -6,8 +6,6 @@ import (
 
 	"daybook/eventlog"
 	"daybook/task"
-
-	"github.com/oklog/ulid/v2"
 )
 
 // dispatch gives free slots to ready tasks, in order.
@@ -34,12 +32,12 @@ func (l *loop) dispatch(t *turn) {
 }
 
 // nextReady returns the task that is to start next, nil if there is none: the first of
-// those that the turn made ready, those that the turns in flight did, and those of
-// the views that none of them has touched.
+// those that the turn made ready, those that the turn in flight did, and those of
+// the views that neither of them has touched.
 func (l *loop) nextReady(t *turn) *task.Task {
 	next := t.fresh.first(t.mayStart)
-	for under := t.under; under != nil; under = under.under {
-		other := under.fresh.first(func(s *task.Task) bool { return !t.touchedAbove(under, s.ID) && t.mayStart(s) })
+	if under := t.under; under != nil {
+		other := under.fresh.first(func(s *task.Task) bool { return t.overlay[s.ID] == nil && t.mayStart(s) })
 		if next == nil || other != nil && before(other, next) < 0 {
 			next = other
 		}
@@ -58,16 +56,6 @@ func (l *loop) nextReady(t *turn) *task.Task {
 func (t *turn) mayStart(s *task.Task) bool {
 	l := t.l
 	return l.s.o.Runner.Knows(s.Type) && !l.refused[s.ID] && !l.s.lingering.has(s.ID) && (s.Links == nil || !t.isBehind(s))
-}
-
-// touchedAbove tells whether the turn, or one between it and under, has touched the task.
-func (t *turn) touchedAbove(under *turn, id ulid.ULID) bool {
-	for ; t != under; t = t.under {
-		if t.overlay[id] != nil {
-			return true
-		}
-	}
-	return false
 }
 
 // launch decides that the task starts; its handler runs once that is on disk.

@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,20 +14,17 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// heldLog is a log whose appends wait, one by one, until they are let go, and its syncs
-// too if they are held.
+// heldLog is a log whose appends wait, one by one, until they are let go.
 type heldLog struct {
 	*fullLog
 	damaged interface{ Damage() error } // the log within, if it is one that can be damaged
 	holding atomic.Bool
 	gate    chan error // lets the append that waits go on; an error is what became of it
-	syncs   atomic.Bool
 
 	mu    sync.Mutex
-	disks []chan error // guarded by mu; of the syncs that wait, in the order of their rounds
-	ids   []ulid.ULID  // guarded by mu; the tasks of the latest append, in the order of its events
-	calls int          // guarded by mu
-	read  []int64      // guarded by mu; the payloads that were asked for
+	ids   []ulid.ULID // guarded by mu; the tasks of the latest append, in the order of its events
+	calls int         // guarded by mu
+	read  []int64     // guarded by mu; the payloads that were asked for
 }
 
 func newHeld(log eventlog.Log) *heldLog {
@@ -45,16 +41,8 @@ func (h *heldLog) Damage() error {
 	return h.damaged.Damage()
 }
 
+// Append waits until it is let go.
 func (h *heldLog) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.Result {
-	results, sync := h.Stage(ctx, entries)
-	if err := sync(); err != nil {
-		panic(err) // nobody holds the sync of what is not staged
-	}
-	return results
-}
-
-// Stage waits until the append is let go. Its sync waits until it is.
-func (h *heldLog) Stage(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Result, func() error) {
 	h.mu.Lock()
 	h.ids = nil
 	for _, e := range entries {
@@ -72,39 +60,10 @@ func (h *heldLog) Stage(ctx context.Context, entries []eventlog.Entry) ([]eventl
 			for i := range results {
 				results[i].Err = err
 			}
-			return results, func() error { return nil }
+			return results
 		}
 	}
-	results, sync := h.fullLog.Stage(ctx, entries)
-	if !h.syncs.Load() {
-		return results, sync
-	}
-	disk := make(chan error)
-	h.mu.Lock()
-	h.disks = append(h.disks, disk)
-	h.mu.Unlock()
-	return results, func() error {
-		if err := <-disk; err != nil {
-			return err
-		}
-		return sync()
-	}
-}
-
-// sync lets the i'th of the syncs that wait go on, and waits until the scheduler has
-// nothing to do. False if so many do not wait.
-func (h *heldLog) sync(i int, err error) bool {
-	h.mu.Lock()
-	if i >= len(h.disks) {
-		h.mu.Unlock()
-		return false
-	}
-	disk := h.disks[i]
-	h.disks = slices.Delete(h.disks, i, i+1)
-	h.mu.Unlock()
-	disk <- err
-	synctest.Wait()
-	return true
+	return h.fullLog.Append(ctx, entries)
 }
 
 func (h *heldLog) Payloads(ctx context.Context, seqs []int64, fn func(i int, body []byte, err error) error) error {
@@ -132,13 +91,12 @@ func (h *heldLog) let(err error) {
 // release lets all go on.
 func (h *heldLog) release() {
 	h.holding.Store(false)
-	h.syncs.Store(false)
 	for more := true; more; {
 		synctest.Wait()
 		select {
 		case h.gate <- nil:
 		default:
-			more = h.sync(0, nil)
+			more = false
 		}
 	}
 }

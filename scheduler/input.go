@@ -40,7 +40,7 @@ func (l *loop) takeInputs(t *turn, first *input) {
 	}
 	// Whoever is ready to ask gets to do so first: the round grows, and with it the number
 	// that share one sync. On an idle machine this costs nothing.
-	if len(l.flight) == 0 {
+	if l.appending == nil {
 		runtime.Gosched()
 	}
 	for more := true; more && t.size < l.enough(); {
@@ -65,7 +65,7 @@ func (l *loop) takeAgain(t *turn) {
 // enough is how many events commands may add to the turn before it is handed over, or
 // waits to be.
 func (l *loop) enough() int {
-	if l.logIsFree() {
+	if l.appending == nil {
 		return l.s.early
 	}
 	return turnEvents

@@ -153,7 +153,7 @@ func (s *Scheduler) EndGrace() { s.hurried.Do(func() { close(s.hurry) }) }
 func (l *loop) drainUntil(deadline time.Time, hurry <-chan struct{}) error {
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
-	for len(l.flight) > 0 || l.live > 0 && len(l.holders) > 0 && time.Now().Before(deadline) {
+	for l.appending != nil || l.live > 0 && len(l.holders) > 0 && time.Now().Before(deadline) {
 		select {
 		case <-hurry:
 			hurry, deadline = nil, time.Now()
@@ -173,8 +173,8 @@ func (l *loop) farewell() error {
 		if err := l.pass(&input{}); err != nil {
 			return err
 		}
-		for len(l.flight) > 0 {
-			if err := l.touchDown(<-l.landed); err != nil {
+		if l.appending != nil {
+			if err := l.land(<-l.landed); err != nil {
 				return err
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"daybook/task"
@@ -51,13 +50,11 @@ type loop struct {
 	broken   error                  // the views could not be read: what was decided is not to be trusted
 	fullTill time.Time              // while the log is full: when to try again
 
-	flight []*turn       // rounds that are being appended, the oldest first
-	opened *turn         // the round that is being decided, nil when none is
-	spare  []*turn       // memory for the next ones
-	rounds chan *turn    // to the goroutines that append
-	wrote  chan struct{} // from them: a round was written, and somebody waits for that
-	waits  atomic.Bool   // the loop does
-	landed chan *turn    // from them: a round is on disk, or failed
+	appending *turn      // the round that is being appended, nil when none is
+	opened    *turn      // the round that is being decided, nil when none is
+	spare     []*turn    // memory for the next ones
+	rounds    chan *turn // to the goroutine that appends
+	landed    chan *turn // from it: a round is on disk, or failed
 }
 
 func (l *loop) init(s *Scheduler) {
@@ -67,7 +64,7 @@ func (l *loop) init(s *Scheduler) {
 	l.holders = make(map[ulid.ULID]*attempt)
 	l.trials.on = make(map[ulid.ULID]bool)
 	l.apart, l.refused = make(map[ulid.ULID]bool), make(map[ulid.ULID]bool)
-	l.rounds, l.wrote, l.landed = make(chan *turn, 1), make(chan struct{}, 1), make(chan *turn, mostInFlight)
+	l.rounds, l.landed = make(chan *turn, 1), make(chan *turn, 1)
 	s.boot = l.ids.next(s.o.Wall())
 	l.start = task.Start{Boot: s.boot}
 }
@@ -82,9 +79,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	close(s.began)
 	l := &s.loop
 	var appending sync.WaitGroup
-	for range mostInFlight {
-		appending.Go(l.appendRounds)
-	}
+	appending.Go(l.appendRounds)
 	err := l.begin()
 	if err == nil {
 		err = l.serve(ctx)
@@ -122,7 +117,7 @@ func (l *loop) serve(ctx context.Context) error {
 func (l *loop) await(done <-chan struct{}, timer <-chan time.Time) error {
 	var first input
 	commands, reports, nudge := l.s.commands, l.s.reports, l.s.nudge
-	if len(l.flight) > 0 {
+	if l.appending != nil {
 		commands, reports = nil, nil
 		if l.opened != nil && l.opened.size >= turnEvents {
 			nudge = nil // the round is as large as it may be
@@ -136,9 +131,8 @@ func (l *loop) await(done <-chan struct{}, timer <-chan time.Time) error {
 	case c := <-commands:
 		first.kind, first.request = fromOutside, c
 	case <-nudge:
-	case <-l.wrote:
 	case t := <-l.landed:
-		if err := l.touchDown(t); err != nil {
+		if err := l.land(t); err != nil {
 			return err
 		}
 	case <-l.s.o.Views.Mended():
@@ -165,7 +159,7 @@ func (l *loop) pass(first *input) error {
 		l.dispatch(t)
 		l.s.running.Store(int64(l.used))
 		l.s.trying.Store(l.trials.going())
-		if !l.mayHandOver() {
+		if l.appending != nil {
 			return nil
 		}
 		full := t.size >= l.s.early
@@ -182,7 +176,7 @@ func (l *loop) sleep() time.Duration {
 	if due := l.s.o.Views.NextDue(); due != 0 && !l.s.draining.Load() && !l.shut() {
 		sleep = min(sleep, (due - l.s.o.Wall()).Duration())
 	}
-	if l.s.full.Load() && len(l.flight) == 0 { // what is in flight tells whether there is room
+	if l.s.full.Load() && l.appending == nil { // what is in flight tells whether there is room
 		sleep = min(sleep, time.Until(l.fullTill))
 	}
 	return max(sleep, 0)

@@ -71,7 +71,6 @@ func (c *chaos) step() {
 		case c.log.gate <- nil:
 			synctest.Wait()
 		default:
-			c.log.sync(c.r.IntN(2), nil)
 		}
 	case 10:
 		c.log.full.Store(c.r.IntN(3) == 0)
@@ -153,9 +152,8 @@ func TestWhateverHappensNothingAcknowledgedIsLostAndNoSlotIsTakenTwice(t *testin
 			c := &chaos{b: b, log: log, r: rand.New(rand.NewPCG(seed, 1))}
 			b.does["T"] = c.run
 			log.holding.Store(true)
-			if seed%2 == 1 { // a round is written while another is synced
+			if seed%2 == 1 { // each command of an idle log is a round
 				b.s.early = 1
-				log.syncs.Store(true)
 			}
 			for range 150 {
 				c.step()

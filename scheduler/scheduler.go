@@ -114,7 +114,7 @@ type Scheduler struct {
 	commands  chan *request
 	nudge     chan struct{} // enough commands or reports wait to be decided while a round is being appended
 	eager     int           // how many are enough
-	early     int           // events that a round must have to be written while another is synced
+	early     int           // events that are enough for a round when the log is idle
 	reports   chan report
 	began     chan struct{} // closed by Run
 	once      atomic.Bool   // Run was called

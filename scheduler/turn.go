@@ -3,7 +3,6 @@ package scheduler
 import (
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"daybook/eventlog"
 	"daybook/projection"
@@ -17,7 +16,7 @@ import (
 // sees what an earlier one led to. Nothing of it is real until it has landed.
 type turn struct {
 	l     *loop
-	under *turn       // the latest in flight when this was opened, until it has landed
+	under *turn       // the one that was being appended when this was opened, until it has landed
 	wall  task.Micros // the wall clock
 	now   task.Micros // the same, never below the latest event's time
 
@@ -50,11 +49,8 @@ type turn struct {
 	cold    <-chan fetched      // parameters of starts, read while the turn is appended; may be nil
 	waiting []*attempt          // for cold, by their places in starts; nil if none waits
 
-	written atomic.Bool       // it was written, or refused: results are there
-	results []eventlog.Result // of the entries; they hold once the turn is down
-	exact   bool              // all entries were written, with the seqs they were decided with
-	err     error             // of the sync
-	down    bool              // on disk, or failed
+	results []eventlog.Result // of the entries, once they are appended or refused
+	exact   bool              // all entries were appended, with the seqs they were decided with
 }
 
 // node is a task as a turn leaves it.
@@ -82,7 +78,7 @@ const (
 	dataSlab = 8 << 10
 )
 
-// newTurn opens a turn on what is in flight or, when nothing is, on the views.
+// newTurn opens a turn on the one that is being appended or, when none is, on the views.
 func (l *loop) newTurn() *turn {
 	var t *turn
 	if n := len(l.spare); n > 0 {
@@ -91,8 +87,8 @@ func (l *loop) newTurn() *turn {
 		t = &turn{l: l, overlay: make(map[ulid.ULID]*node)}
 	}
 	t.base, t.now = l.head, l.lastAt
-	if n := len(l.flight); n > 0 {
-		t.under = l.flight[n-1]
+	if l.appending != nil {
+		t.under = l.appending
 		t.base, t.now = t.under.seq, t.under.now
 	}
 	t.seq, t.exact = t.base, true
@@ -124,8 +120,7 @@ func (l *loop) recycle(t *turn) {
 	t.replies, t.ended, t.entries, t.out = emptied(t.replies), emptied(t.ended), emptied(t.entries), emptied(t.out)
 	t.records, t.changes, t.needs = emptied(t.records), emptied(t.changes), emptied(t.needs)
 	t.under, t.size, t.cold, t.waiting = nil, 0, nil, nil
-	t.written.Store(false)
-	t.results, t.err, t.down = nil, nil, false
+	t.results = nil
 	l.spare = append(l.spare, t)
 }
 

@@ -18,17 +18,13 @@ type Memory struct {
 	signal eventlog.Signal
 
 	mu       sync.RWMutex
-	written  []*eventlog.Event // guarded by mu
-	events   []*eventlog.Event // guarded by mu; what of written is synced: all that readers see
+	events   []*eventlog.Event // guarded by mu
 	payloads map[int64]payload // guarded by mu
 }
 
 type payload struct{ salt, body []byte }
 
-var (
-	_ eventlog.Log    = (*Memory)(nil)
-	_ eventlog.Stager = (*Memory)(nil)
-)
+var _ eventlog.Log = (*Memory)(nil)
 
 // NewMemory returns an empty log.
 func NewMemory() *Memory {
@@ -46,30 +42,24 @@ func (m *Memory) Epoch() string { return eventlog.FirstEpoch(m.id) }
 func (m *Memory) Head() eventlog.Head {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.headOf(m.events)
+	return m.head()
 }
 
-func (m *Memory) headOf(events []*eventlog.Event) eventlog.Head {
-	if len(events) == 0 {
+// head returns the last event; mu is held.
+func (m *Memory) head() eventlog.Head {
+	if len(m.events) == 0 {
 		return eventlog.Head{Hash: eventlog.FirstHash(m.id)}
 	}
-	last := events[len(events)-1]
+	last := m.events[len(m.events)-1]
 	return eventlog.Head{Seq: last.Seq, Hash: last.Hash, At: last.At}
 }
 
 // Append appends the entries.
 func (m *Memory) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.Result {
-	results, sync := m.Stage(ctx, entries)
-	_ = sync() // it cannot fail
-	return results
-}
-
-// Stage appends the entries; readers see them after the sync, which never fails.
-func (m *Memory) Stage(ctx context.Context, entries []eventlog.Entry) (results []eventlog.Result, sync func() error) {
-	results = make([]eventlog.Result, len(entries))
+	results := make([]eventlog.Result, len(entries))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	before := m.headOf(m.written)
+	before := m.head()
 	for i, e := range entries {
 		if err := ctx.Err(); err != nil {
 			results[i].Err = err
@@ -81,23 +71,15 @@ func (m *Memory) Stage(ctx context.Context, entries []eventlog.Entry) (results [
 		}
 		results[i] = m.append(before, e)
 	}
-	return results, m.sync
-}
-
-// sync lets readers see all that was staged.
-func (m *Memory) sync() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.events = m.written
 	m.signal.Raise()
-	return nil
+	return results
 }
 
 func (m *Memory) append(before eventlog.Head, entry eventlog.Entry) eventlog.Result {
 	if entry.Expect.Scope != "" && before.Seq > entry.Expect.LastSeq {
 		return eventlog.Result{Err: eventlog.ErrConflict}
 	}
-	at := m.headOf(m.written).At
+	at := m.head().At
 	if len(entry.Events) == 0 {
 		return eventlog.Result{Err: fmt.Errorf("%w: no events", eventlog.ErrInvalid)}
 	}
@@ -110,7 +92,7 @@ func (m *Memory) append(before eventlog.Head, entry eventlog.Entry) eventlog.Res
 	for _, e := range entry.Events {
 		m.add(e)
 	}
-	last := m.headOf(m.written).Seq
+	last := m.head().Seq
 	return eventlog.Result{First: last - int64(len(entry.Events)) + 1, Last: last}
 }
 
@@ -130,7 +112,7 @@ func valid(e *eventlog.Event) bool {
 }
 
 func (m *Memory) add(e *eventlog.Event) {
-	head := m.headOf(m.written)
+	head := m.head()
 	e.Seq = head.Seq + 1
 	if e.HasPayload = e.Payload != nil; e.HasPayload {
 		salt := make([]byte, 16)
@@ -139,7 +121,7 @@ func (m *Memory) add(e *eventlog.Event) {
 		m.payloads[e.Seq] = payload{salt, slices.Clone(e.Payload)}
 	}
 	e.Hash = eventlog.Chain(head.Hash, e)
-	m.written = append(m.written, &eventlog.Event{
+	m.events = append(m.events, &eventlog.Event{
 		Seq: e.Seq, At: e.At, Stream: e.Stream, Version: e.Version, Type: e.Type, V: e.V, Actor: e.Actor,
 		Data: slices.Clone(e.Data), HasPayload: e.HasPayload, PayloadHash: e.PayloadHash, Hash: e.Hash,
 	})
@@ -155,7 +137,7 @@ func (m *Memory) Read(ctx context.Context, after int64, f eventlog.Filter, limit
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	head := m.headOf(m.events).Seq
+	head := m.head().Seq
 	after = max(after, 0)
 	page := eventlog.Page{Head: head, Scanned: min(after, head)}
 	for page.Scanned < min(head, after+readBound) && len(page.Events) < limit {

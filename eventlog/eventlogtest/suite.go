@@ -40,13 +40,6 @@ func Run(t *testing.T, open Open) {
 		{"AFollowerMissesNothingAndRepeatsNothing", testFollow},
 		{"AFollowerWaitsAndEndsWithItsContext", testFollowEnds},
 		{"LargeEventsAndPayloadsComeBackWhole", testLarge},
-		{"WhatIsStagedIsUnseenUntilItIsSynced", testStagedUnseen},
-		{"AStageIsDecidedOnTheStagesBefore", testStagedDecides},
-		{"ASyncDoesForAllThatWasStagedBefore", testStagedOutOfOrder},
-		{"AStageOfNothingIsSyncedWithWhatItRestsOn", testStagedNothing},
-		{"AnEndedContextStagesNothing", testStagedContext},
-		{"AnAppendTakesAlongWhatIsStaged", testAppendAfterStage},
-		{"StagesSyncsAndAppendsMayRace", testStagedRace},
 		{"ALogIsWhatASliceWouldBe", testAgainstSlice},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open) })

@@ -22,41 +22,30 @@ const roomToOpen = 1 << 20
 // Close and after a failure every result wraps eventlog.ErrUnknown, after Condemn
 // eventlog.ErrDamaged.
 func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.Result {
-	results, sync := l.Stage(ctx, entries)
-	if err := sync(); err != nil {
-		refuseRest(results, err)
-	}
-	return results
-}
-
-// Stage writes the entries in one transaction, without a sync. See eventlog.Stager.
-func (l *Log) Stage(ctx context.Context, entries []eventlog.Entry) (results []eventlog.Result, sync func() error) {
-	results = make([]eventlog.Result, len(entries))
+	results := make([]eventlog.Result, len(entries))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.ready(ctx); err != nil {
 		refuseRest(results, err)
-		return results, nothingToSync
+		return results
 	}
 	full := !l.HasRoom()
 	for {
 		batch := l.admit(entries, results, full)
 		if len(batch) == 0 {
-			return results, l.syncOf(nil)
+			return results
 		}
 		err := l.commit(batch)
 		if err == nil {
-			return results, l.syncOf(batch)
+			return results
 		}
 		l.takeBack(batch, err, results)
 		if full || !isFull(err) || !reserved(entries) {
-			return results, l.syncOf(nil)
+			return results
 		}
 		full = true // what may use the reserve tries once more without the rest
 	}
 }
-
-func nothingToSync() error { return nil }
 
 // ready tells whether anything can be appended at all.
 func (l *Log) ready(ctx context.Context) error {
@@ -108,7 +97,7 @@ func (l *Log) reopen() error {
 // admit decides entry by entry what goes into the batch that it returns, and numbers it.
 // Entries that have a result already are left out.
 func (l *Log) admit(entries []eventlog.Entry, results []eventlog.Result, full bool) []*eventlog.Event {
-	head := l.written
+	head := l.Head()
 	seq, at := head.Seq, head.At
 	var batch []*eventlog.Event
 	for i := range entries {
@@ -146,18 +135,42 @@ func (l *Log) admit(entries []eventlog.Entry, results []eventlog.Result, full bo
 	return batch
 }
 
-// commit writes the batch. Nobody sees it before it is synced.
+// commit puts the batch on disk, then lets the witness say so and readers see it.
 func (l *Log) commit(batch []*eventlog.Event) error {
-	hash, err := l.writer.write(l.written.Hash, batch)
+	hash, err := l.writer.write(l.Head().Hash, batch)
 	if err != nil {
 		return err
 	}
-	if err := l.writer.folder.committed(l.writer.c.Frames()); err != nil {
-		return doubt{fmt.Errorf("fold the WAL: %w", err)}
-	}
 	last := batch[len(batch)-1]
-	l.written = eventlog.Head{Seq: last.Seq, Hash: hash, At: last.At}
-	l.staged = append(l.staged, batch)
+	head := eventlog.Head{Seq: last.Seq, Hash: hash, At: last.At}
+	if err := l.witness(head); err != nil {
+		return doubt{err}
+	}
+	if err := l.writer.folder.committed(l.writer.c.Frames()); err != nil {
+		return doubt{fmt.Errorf("copy the WAL into the database: %w", err)}
+	}
+	l.loss.Store(nil)
+	l.ring.add(batch)
+	l.head.Store(&head)
+	l.signal.Raise()
+	return nil
+}
+
+// witness writes to the sidecar how far the log is on disk, and checks that its files are
+// still where the next start will look for them.
+func (l *Log) witness(head eventlog.Head) error {
+	first := l.sidecar.file == nil
+	if err := l.sidecar.write(witness{l.id, head.Seq, head.Hash, l.epoch}); err != nil {
+		return fmt.Errorf("write %s: %w", sidecarName, err)
+	}
+	if first {
+		if err := l.places.noteSidecar(l.dir); err != nil {
+			return err
+		}
+	}
+	if err := l.places.check(0); err != nil {
+		return l.checkFiles(0)
+	}
 	return nil
 }
 

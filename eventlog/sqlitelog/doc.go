@@ -1,8 +1,6 @@
 // Package sqlitelog keeps a log in one SQLite file: the default engine.
 //
-// What Append reports as appended is on disk: WAL, one sync a call. The log syncs the WAL
-// itself (synchronous=NORMAL leaves that to it), so that the next call's events can be
-// written meanwhile; nobody sees an event before its sync.
+// What Append reports as appended is on disk: WAL, synchronous=FULL, one sync a call.
 // A witness beside the log, two slots in daybook.head, says how far the log was
 // acknowledged; a log that is shorter than its witness, or tells another history, is not
 // opened (see Options.AcceptLoss). One process owns a log at a time, by a lock on

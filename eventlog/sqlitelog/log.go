@@ -29,7 +29,7 @@ type Log struct {
 	signal  eventlog.Signal
 	loss    atomic.Pointer[Loss]
 
-	head    atomic.Pointer[eventlog.Head] // written with syncing held
+	head    atomic.Pointer[eventlog.Head] // stored with mu held
 	failed  atomic.Pointer[error]
 	checked atomic.Int64          // by Check, up to here
 	damaged atomic.Pointer[error] // set by Condemn and by checkFiles
@@ -37,16 +37,12 @@ type Log struct {
 
 	refreshing sync.Mutex // held by Refresh
 
-	syncing sync.Mutex // held while what was written is synced and published; taken before mu
-
-	mu      sync.Mutex          // held by Stage, ErasePayload and Close
-	writer  *writer             // guarded by mu; nil while the log can only be read, then never again
-	sidecar *sidecar            // guarded by syncing once there is a writer, by mu before
-	view    view                // guarded by mu; what a log that can only be read is read through
-	tried   time.Time           // guarded by mu; when a writer was last asked for
-	written eventlog.Head       // guarded by mu; the last event written
-	staged  [][]*eventlog.Event // guarded by mu; what was written and is not synced
-	closed  bool                // guarded by mu
+	mu      sync.Mutex // held by Append, ErasePayload and Close
+	writer  *writer    // guarded by mu; nil while the log can only be read, then never again
+	sidecar *sidecar   // guarded by mu
+	view    view       // guarded by mu; what a log that can only be read is read through
+	tried   time.Time  // guarded by mu; when a writer was last asked for
+	closed  bool       // guarded by mu
 
 	readOnly atomic.Bool
 	offline  bool // opened by OpenReadOnly: there will be no writer
@@ -240,7 +236,7 @@ func (l *Log) openForReading(f found) error {
 }
 
 func (l *Log) setFound(f found) {
-	l.id, l.base, l.written = f.id, f.base, f.head
+	l.id, l.base = f.id, f.base
 	if l.epoch == "" {
 		l.epoch = eventlog.FirstEpoch(f.id)
 	}
@@ -303,11 +299,8 @@ func fileSize(path string) int64 {
 	return info.Size()
 }
 
-// Close waits for what is going on, syncs what is staged, closes the files and gives back the
-// lock. A log that has failed or is damaged is left on disk as it is.
+// Close waits for what is going on, closes the files and gives back the lock. A log that has failed or is damaged is left on disk as it is.
 func (l *Log) Close() error {
-	l.syncing.Lock()
-	defer l.syncing.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -315,11 +308,6 @@ func (l *Log) Close() error {
 	}
 	l.closed = true
 	var errs []error
-	if len(l.staged) > 0 && !l.stopped() {
-		if err := l.publish(l.staged, l.written); err != nil {
-			errs = append(errs, l.fail(err))
-		}
-	}
 	if l.writer != nil && l.stopped() {
 		errs = append(errs, l.writer.close(), l.pool.close())
 	} else {

@@ -11,7 +11,7 @@ import (
 	"daybook/eventlog"
 )
 
-// lookEvery is how old the latest look at the files may be when something is staged.
+// lookEvery is how old the latest look at the files may be when something is appended.
 const lookEvery = 100 * time.Millisecond
 
 // places are the files that are open, by where they lie and what they are. A process goes on

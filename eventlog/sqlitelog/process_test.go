@@ -19,8 +19,8 @@ import (
 // that folder and prints each seq that was acknowledged, until it is killed.
 const childDir = "DAYBOOK_TEST_CHILD_DIR"
 
-// childStages is set for one that goes no further than to stage: see stageAndWait.
-const childStages = "DAYBOOK_TEST_CHILD_STAGES"
+// childWrites is set for a process that writes without a sync: see writeAndWait.
+const childWrites = "DAYBOOK_TEST_CHILD_WRITES"
 
 func child(dir string) int {
 	if run := os.Getenv(childPower); run != "" {
@@ -31,8 +31,8 @@ func child(dir string) int {
 		fmt.Println(err)
 		return 1
 	}
-	if os.Getenv(childStages) != "" {
-		return stageAndWait(log)
+	if os.Getenv(childWrites) != "" {
+		return writeAndWait(log)
 	}
 	for {
 		if err := appendN(context.Background(), log, 1); err != nil {
@@ -43,26 +43,45 @@ func child(dir string) int {
 	}
 }
 
-// stageAndWait appends five events, stages two more and three more, says what is
-// acknowledged and waits to be killed.
-func stageAndWait(log *Log) int {
-	ctx := context.Background()
-	err := appendN(ctx, log, 5)
+// writeAndWait appends five events, writes two more and three more without a sync, prints
+// what is acknowledged and waits to be killed.
+func writeAndWait(log *Log) int {
+	err := appendN(context.Background(), log, 5)
+	var entries []eventlog.Entry
 	for _, n := range []int{2, 3} {
 		entry := eventlog.Entry{}
 		for range n {
 			entry.Events = append(entry.Events, one(log, false).Events...)
 		}
-		results, _ := log.Stage(ctx, []eventlog.Entry{entry})
-		err = errors.Join(err, results[0].Err)
+		entries = append(entries, entry)
 	}
-	if err != nil {
+	if err := errors.Join(err, writeUnsynced(log, entries...)); err != nil {
 		fmt.Println(err)
 		return 1
 	}
 	fmt.Println(log.Head().Seq)
 	_, _ = os.Stdin.Read(make([]byte, 1))
 	return 1
+}
+
+// writeUnsynced leaves in the WAL what a process leaves there that is killed between the
+// write and the sync of its appends: one transaction an entry, none of them acknowledged.
+func writeUnsynced(log *Log, entries ...eventlog.Entry) error {
+	acknowledged := log.Head()
+	defer log.head.Store(&acknowledged)
+	if err := log.writer.c.Do("PRAGMA synchronous = OFF"); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		batch := log.admit([]eventlog.Entry{e}, make([]eventlog.Result, 1), false)
+		hash, err := log.writer.write(log.Head().Hash, batch)
+		if err != nil {
+			return err
+		}
+		last := batch[len(batch)-1]
+		log.head.Store(&eventlog.Head{Seq: last.Seq, Hash: hash, At: last.At})
+	}
+	return nil
 }
 
 // startChild starts a process that appends to the log in dir, and returns when it has
@@ -129,11 +148,11 @@ func TestNothingAcknowledgedIsLostByAKill(t *testing.T) {
 	}
 }
 
-// A kill between stage and sync leaves each stage whole or not at all, also where the power
-// fails with it and the end of the WAL was never written.
-func TestAKillBetweenStageAndSyncLeavesWholeStages(t *testing.T) {
+// A kill between the write and the sync of an append leaves each entry whole or not at all,
+// also where the power fails with it and the end of the WAL was never written.
+func TestAKillBetweenWriteAndSyncLeavesWholeEntries(t *testing.T) {
 	dir := t.TempDir()
-	cmd, lines := startChild(t, dir, childStages+"=1")
+	cmd, lines := startChild(t, dir, childWrites+"=1")
 	if lines.Text() != "5" {
 		t.Fatalf("the other process says %q, want 5", lines.Text())
 	}

@@ -108,7 +108,7 @@ func readWitness(dir string) (witness, int, error) {
 	return newest, slot, nil
 }
 
-// sidecar writes the witness. It is used with Log.syncing held.
+// sidecar writes the witness. It is used with Log.mu held.
 type sidecar struct {
 	dir    string
 	file   *os.File // nil until the first write replaces what is there

@@ -21,12 +21,11 @@ type writer struct {
 	begin, commit, rollback, erase *sqlite.Stmt
 	events, payloads               *sqlite.Rows
 	rows                           rows
-	wal                            *os.File // for syncs: it is never read or written here
-	folder                         *folder  // nil until the writer is in use
+	folder                         *folder // nil until the writer is in use
 }
 
-// A commit is not synced: see writer.sync. SQLite itself syncs what begins a WAL anew.
-const writerSettings = "_synchronous=NORMAL&_recursive_triggers=1&_txlock=immediate&_secure_delete=1"
+// A commit is synced before it returns.
+const writerSettings = "_synchronous=FULL&_recursive_triggers=1&_txlock=immediate&_secure_delete=1"
 
 // openWriter opens path for writing; fresh makes the log.
 func openWriter(path string, fresh bool) (*writer, error) {
@@ -45,17 +44,19 @@ func openWriter(path string, fresh bool) (*writer, error) {
 	if err := w.prepare(fresh); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	if w.wal, err = os.OpenFile(path+"-wal", os.O_RDWR, 0); err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	if err := w.sync(); err != nil { // what a process that was killed has written, or a new log
+	if err := syncFile(path + "-wal"); err != nil { // what a process wrote that was killed before its sync
 		return nil, errors.Join(err, w.close())
 	}
 	return w, nil
 }
 
-// sync puts on disk what was written. It may go on beside write.
-func (w *writer) sync() error { return w.wal.Sync() }
+func syncFile(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
+}
 
 func (w *writer) prepare(fresh bool) error {
 	if fresh {
@@ -126,7 +127,7 @@ func (w *writer) assertSettings() error {
 	if row[0] != "wal" {
 		return fmt.Errorf("journal_mode is %v, want wal", row[0])
 	}
-	for pragma, want := range map[string]int64{"synchronous": 1, "recursive_triggers": 1} {
+	for pragma, want := range map[string]int64{"synchronous": 2, "recursive_triggers": 1} {
 		got, err := w.c.Number("PRAGMA " + pragma)
 		if err != nil {
 			return err
@@ -138,8 +139,8 @@ func (w *writer) assertSettings() error {
 	return nil
 }
 
-// write appends the events in one transaction, without a sync, and fills in PayloadHash
-// and Hash. prev is the hash before the first one; the last one's is returned.
+// write appends the events in one transaction, on disk when it returns, and fills in
+// PayloadHash and Hash. prev is the hash before the first one; the last one's is returned.
 func (w *writer) write(prev eventlog.Hash, events []*eventlog.Event) (eventlog.Hash, error) {
 	if err := w.begin.Run(); err != nil {
 		return prev, fmt.Errorf("begin: %w", err)
@@ -180,7 +181,7 @@ func (w *writer) insert(events []*eventlog.Event) error {
 // foldAndClose copies all of the WAL into the database and closes the connection.
 func (w *writer) foldAndClose() error {
 	if err := w.stopFolding(); err != nil {
-		return errors.Join(err, w.wal.Close(), w.c.Close())
+		return errors.Join(err, w.c.Close())
 	}
 	_, err := w.c.Row(3, "PRAGMA wal_checkpoint(TRUNCATE)")
 	if isFull(err) {
@@ -189,10 +190,10 @@ func (w *writer) foldAndClose() error {
 	if err == nil {
 		err = w.c.KeepWAL(false)
 	}
-	return errors.Join(err, w.wal.Close(), w.c.Close())
+	return errors.Join(err, w.c.Close())
 }
 
-func (w *writer) close() error { return errors.Join(w.stopFolding(), w.wal.Close(), w.c.Close()) }
+func (w *writer) close() error { return errors.Join(w.stopFolding(), w.c.Close()) }
 
 func (w *writer) stopFolding() error {
 	if w.folder == nil {

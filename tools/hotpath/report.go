@@ -23,7 +23,7 @@ type stage struct {
 var stages = []stage{
 	{"view file and index of texts, in the background", []string{"projection.(*keeper).run", "projection.(*keeper).index"}},
 	{"run: parameters, handler, its return", []string{"scheduler.(*attempt).", "scheduler.runFetched", "scheduler.(*Scheduler).fetch"}},
-	{"append: chain of hashes, rows, WAL, sync", []string{"eventlog.Stage", "eventlog/sqlitelog.", "scheduler.(*loop).appendRounds"}},
+	{"append: chain of hashes, rows, WAL, sync", []string{"eventlog/sqlitelog.", "scheduler.(*loop).appendRounds"}},
 	{"apply: fold into the views", []string{"projection.(*Views).ApplyChanges"}},
 	{"encode: the bytes of an event, once", []string{"scheduler.(*turn).encode", "scheduler.(*turn).record"}},
 	{"answer: tell who waits; its JSON", []string{"scheduler.(*loop).answer", "api.(*API).sendSubmitted", "api.(*API).sendBatch"}},
