@@ -1,6 +1,7 @@
 package powercut
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,7 +11,8 @@ import (
 
 // Options say how a recording is cut.
 type Options struct {
-	Cuts        int    // how many
+	Cuts        int    // how many, at random
+	AfterSaid   bool   // one more right after each time the program has said something; all unsynced writes are lost
 	Seed        uint64 // of where, and of what is lost
 	IgnoreSyncs bool   // as if no sync ever did anything: the control, which must lose
 	Temp        string // folder for the disks, each removed after its check
@@ -29,16 +31,25 @@ type Cut struct {
 // error is one of the recording itself.
 func (r *Recording) Each(o Options, check func(Cut)) error {
 	random := rand.New(rand.NewPCG(o.Seed, 1))
-	at := make([]int, o.Cuts)
-	for i := range at {
-		at[i] = 1 + random.IntN(len(r.events))
+	type place struct {
+		at   int
+		fate Fate
 	}
-	slices.Sort(at)
+	var places []place
+	for i := range o.Cuts {
+		places = append(places, place{1 + random.IntN(len(r.events)), Fate(i) % fates})
+	}
+	for i := range r.events {
+		if o.AfterSaid && r.events[i].kind == said {
+			places = append(places, place{i + 1, Lost})
+		}
+	}
+	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(a.at, b.at) })
 	d := newDisk(o.IgnoreSyncs)
 	var heard [][]byte
 	done := 0
-	for i, cut := range at {
-		for ; done < cut; done++ {
+	for i, cut := range places {
+		for ; done < cut.at; done++ {
 			e := &r.events[done]
 			if e.kind == said {
 				heard = append(heard, e.data)
@@ -47,7 +58,7 @@ func (r *Recording) Each(o Options, check func(Cut)) error {
 				return err
 			}
 		}
-		c := Cut{Dir: filepath.Join(o.Temp, fmt.Sprint("cut", i)), Said: heard, Fate: Fate(i) % fates, At: done, Of: len(r.events)}
+		c := Cut{Dir: filepath.Join(o.Temp, fmt.Sprint("cut", i)), Said: heard, Fate: cut.fate, At: done, Of: len(r.events)}
 		if err := d.lay(c.Dir, c.Fate, random); err != nil {
 			return err
 		}
