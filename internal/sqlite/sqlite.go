@@ -1,3 +1,5 @@
+//go:build cgo
+
 // Package sqlite is SQLite through the driver itself: database/sql costs a third of the
 // speed of what Daybook does. It knows nothing of what is stored.
 package sqlite
