@@ -109,6 +109,10 @@ bench-curves: ## Measure and draw costs over 1,000 to MAX (1000000) tasks
 bench-peers: ## Measure Daybook beside other task queues (WRITE=1: into the docs, LONG=1: minutes of load)
 	cd bench && $(GO) run ./peers $(if $(WRITE),-write ../docs/performance.md) $(if $(LONG),-long) $(PEERS)
 
+.PHONY: module
+module: ## Give the module another path: make module MODULE=example.com/you/daybook
+	@$(GO) run -C tools ./module .. '$(MODULE)'
+
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf bin bench.out profile.out

@@ -149,6 +149,21 @@ type room struct {
 	Imports, TestImports, XTestImports []string
 	GoFiles, CgoFiles, IgnoredGoFiles  []string
 	TestGoFiles, XTestGoFiles          []string
+	Module                             struct{ Path string }
+}
+
+// plain writes the paths of the house's own rooms as if its module were daybook, whatever
+// its path is.
+func (r *room) plain() {
+	paths := [][]string{r.Imports, r.TestImports, r.XTestImports, {r.ImportPath}}
+	for _, list := range paths {
+		for i, path := range list {
+			if rest, ok := strings.CutPrefix(path, r.Module.Path); ok && (rest == "" || rest[0] == '/') {
+				list[i] = "daybook" + rest
+			}
+		}
+	}
+	r.ImportPath = paths[3][0]
 }
 
 func rooms(t *testing.T) []room {
@@ -168,6 +183,7 @@ func rooms(t *testing.T) []room {
 		} else if err != nil {
 			t.Fatal(err)
 		}
+		r.plain()
 		all = append(all, r)
 	}
 }

@@ -98,7 +98,7 @@ var binaryPath = filepath.Join(os.TempDir(), fmt.Sprintf("daybook-bench-%d", os.
 
 var binary = sync.OnceValues(func() (string, error) {
 	path := binaryPath
-	out, err := exec.Command("go", "build", "-o", path, "daybook/cmd/daybook").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", path, "../../cmd/daybook").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
