@@ -265,7 +265,7 @@ func (d *Daybook) checkLog(ctx context.Context) {
 	case err != nil && ctx.Err() == nil:
 		d.o.Logger.Warn("the chain of the log could not be checked", "error", err)
 	case err == nil:
-		d.o.Logger.Info("the chain of the log is whole", "events", d.log.Checked(), "took", time.Since(began).Round(time.Second))
+		d.o.Logger.Info("the chain of the log is whole", "events", d.log.Stats().Checked, "took", time.Since(began).Round(time.Second))
 	}
 }
 

@@ -65,11 +65,7 @@ func (a *API) ready(p *reply, _ *http.Request) error {
 // moved is why nothing can be kept any more, nil while it can: the data folder is not where it
 // was. It wraps eventlog.ErrMoved.
 func (a *API) moved() error {
-	log, ok := a.Log.(interface{ CheckFiles() error })
-	if !ok {
-		return nil
-	}
-	if err := log.CheckFiles(); errors.Is(err, eventlog.ErrMoved) {
+	if err := a.Log.CheckFiles(); errors.Is(err, eventlog.ErrMoved) {
 		return err
 	}
 	return nil

@@ -26,23 +26,15 @@ func describeStores(out chan<- *prometheus.Desc) {
 	}
 }
 
-// collectStores reads how much is kept where. What an engine does not tell is left out.
+// collectStores reads how much is kept where.
 func (m *metrics) collectStores(gauge func(d *prometheus.Desc, n float64, labels ...string)) {
 	a := m.api
-	if log, ok := a.Log.(interface{ WALSize() int64 }); ok {
-		gauge(walDesc, float64(log.WALSize()))
-	}
-	if log, ok := a.Log.(interface{ Size() int64 }); ok {
-		gauge(logBytesDesc, float64(log.Size()))
-	}
-	if log, ok := a.Log.(interface{ Ring() (int, int64) }); ok {
-		events, bytes := log.Ring()
-		gauge(ringEventsDesc, float64(events))
-		gauge(ringBytesDesc, float64(bytes))
-	}
-	if log, ok := a.Log.(interface{ Checked() int64 }); ok {
-		gauge(checkedDesc, float64(log.Checked()))
-	}
+	log := a.Log.Stats()
+	gauge(walDesc, float64(log.WALBytes))
+	gauge(logBytesDesc, float64(log.Bytes))
+	gauge(ringEventsDesc, float64(log.RingEvents))
+	gauge(ringBytesDesc, float64(log.RingBytes))
+	gauge(checkedDesc, float64(log.Checked))
 	gauge(cacheDesc, float64(a.Payloads.Bytes()))
 	gauge(entriesDesc, float64(a.Payloads.Len()))
 	gauge(waitingDesc, float64(a.watchers.idle()+a.readers.idle()))

@@ -102,7 +102,7 @@ const roomStep = 1 << 20
 
 func (f *fitting) Read(into []byte) (int, error) {
 	if f.left <= 0 {
-		if !eventlog.HasRoom(f.log) {
+		if !f.log.HasRoom() {
 			return 0, files.ErrFull
 		}
 		f.left = roomStep

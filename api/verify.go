@@ -63,10 +63,8 @@ type check struct {
 func (c *check) ok() bool { return c.damage == "" }
 
 func (c *check) run(ctx context.Context, a *API, head int64) (err error) {
-	if log, ok := a.Log.(interface{ Refresh(context.Context) error }); ok {
-		if err := log.Refresh(ctx); err != nil {
-			return err
-		}
+	if err := a.Log.Refresh(ctx); err != nil {
+		return err
 	}
 	c.Audit, err = eventlog.Verify(ctx, a.Log, head, nil)
 	switch {

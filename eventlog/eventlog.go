@@ -163,13 +163,35 @@ type Log interface {
 	// Head returns the last event that was acknowledged.
 	Head() Head
 
-	// Follow returns a follower whose first event is after+1.
-	Follow(after int64) *Follower
+	// HasRoom reports whether ordinary appends have the free disk space they need. Entries
+	// with Reserve may have room when it is false.
+	HasRoom() bool
+
+	// Damage returns the error after which the log takes no more appends because it was found
+	// damaged or its files were moved away, nil while it does. Reading goes on. It wraps ErrDamaged.
+	Damage() error
+
+	// CheckFiles looks whether the files of the log are still where the next start will look
+	// for them. Errors: ErrMoved, which also becomes Damage.
+	CheckFiles() error
+
+	// Refresh makes later reads come from the disk and not from a cache, so that a
+	// verification sees what is stored. Errors: ctx's, those of the disk.
+	Refresh(ctx context.Context) error
+
+	// ErasePayload deletes the body that belongs to event seq; its hash remains. It returns
+	// when that is on disk. Errors: ErrNotFound (there is none, or no more), ErrFull, ErrUnknown.
+	ErasePayload(ctx context.Context, seq int64) error
+
+	// Stats returns the sizes of the log.
+	Stats() Stats
 }
 
-// HasRoom asks the log whether ordinary appends have room, if it is one that can tell
-// without an append; true if it cannot.
-func HasRoom(log Log) bool {
-	asked, ok := log.(interface{ HasRoom() bool })
-	return !ok || asked.HasRoom()
+// Stats is what a log holds where. A log in memory has zeros.
+type Stats struct {
+	Bytes      int64 // on disk, all files
+	WALBytes   int64 // of these, the write-ahead log
+	RingEvents int   // recent events kept in memory
+	RingBytes  int64 // their size
+	Checked    int64 // last seq that a check after the start has looked at; 0 before
 }

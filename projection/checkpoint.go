@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"daybook/eventlog"
 	"daybook/internal/sqlite"
 	"daybook/projection/viewfile"
 	"daybook/task"
@@ -112,7 +111,7 @@ func again[T any](s []T, most int) []T {
 // checkpoint writes what has changed since the one before, in one transaction. Where
 // there is no room it writes nothing, for now.
 func (k *keeper) checkpoint() error {
-	if k.lag() == 0 && k.indexed.Load() == k.trimmed || !eventlog.HasRoom(k.log) {
+	if k.lag() == 0 && k.indexed.Load() == k.trimmed || !k.log.HasRoom() {
 		return nil
 	}
 	c := k.begin()

@@ -125,7 +125,7 @@ func (k *keeper) pace() error {
 	poke(k.wake)
 	for {
 		moved := k.kept.Wait()
-		if k.lag() < k.most.Load() || !eventlog.HasRoom(k.log) {
+		if k.lag() < k.most.Load() || !k.log.HasRoom() {
 			return nil
 		}
 		poke(k.wake)

@@ -17,6 +17,8 @@ func (t tape) Head() eventlog.Head { return eventlog.Head{Seq: int64(len(t.event
 
 func (t tape) ID() string { return logID }
 
+func (t tape) HasRoom() bool { return true }
+
 func (t tape) Events(_ context.Context, seqs []int64) ([]*eventlog.Event, error) {
 	list := make([]*eventlog.Event, len(seqs))
 	for i, seq := range seqs {

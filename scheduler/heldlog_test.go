@@ -17,7 +17,6 @@ import (
 // heldLog is a log whose appends wait, one by one, until they are let go.
 type heldLog struct {
 	*fullLog
-	damaged interface{ Damage() error } // the log within, if it is one that can be damaged
 	holding atomic.Bool
 	gate    chan error // lets the append that waits go on; an error is what became of it
 
@@ -28,17 +27,7 @@ type heldLog struct {
 }
 
 func newHeld(log eventlog.Log) *heldLog {
-	h := &heldLog{fullLog: &fullLog{Log: log}, gate: make(chan error)}
-	h.damaged, _ = log.(interface{ Damage() error })
-	return h
-}
-
-// Damage is what the log within says.
-func (h *heldLog) Damage() error {
-	if h.damaged == nil {
-		return nil
-	}
-	return h.damaged.Damage()
+	return &heldLog{fullLog: &fullLog{Log: log}, gate: make(chan error)}
 }
 
 // Append waits until it is let go.

@@ -26,7 +26,7 @@ func (l *loop) noteFull(results []eventlog.Result) {
 			l.s.o.Logger.Error("log is full: no new work is taken until there is room", "retry", fullProbe)
 		}
 		l.fullTill = time.Now().Add(fullProbe)
-	case l.s.full.Load() && !l.full() && !eventlog.HasRoom(l.s.o.Log):
+	case l.s.full.Load() && !l.full() && !l.s.o.Log.HasRoom():
 		l.fullTill = time.Now().Add(fullProbe)
 	case l.s.full.Load() && !l.full(): // believed until an append says otherwise
 		l.s.full.Store(false)
@@ -41,12 +41,7 @@ func noRoom(err error) bool {
 
 // damage is why the log takes nothing any more, nil while it is sound. It wraps
 // eventlog.ErrDamaged.
-func (s *Scheduler) damage() error {
-	if s.damaged == nil {
-		return nil
-	}
-	return s.damaged.Damage()
-}
+func (s *Scheduler) damage() error { return s.o.Log.Damage() }
 
 // readOnly marks the refusal of a log that was found damaged.
 func readOnly(err error) error {

@@ -129,7 +129,6 @@ type Scheduler struct {
 	draining atomic.Bool
 	full     atomic.Bool
 	failed   atomic.Bool
-	damaged  interface{ Damage() error } // the log, if it is one that can be found damaged
 
 	loop loop // owned by the goroutine in Run
 }
@@ -177,7 +176,6 @@ func New(o Options) (*Scheduler, error) {
 		hurry:    make(chan struct{}),
 		stopped:  make(chan struct{}),
 	}
-	s.damaged, _ = o.Log.(interface{ Damage() error })
 	s.loop.init(s)
 	return s, nil
 }

@@ -14,8 +14,7 @@ import (
 
 // Memory is a log in memory. It keeps everything and never fails.
 type Memory struct {
-	id     string
-	signal eventlog.Signal
+	id string
 
 	mu       sync.RWMutex
 	events   []*eventlog.Event // guarded by mu
@@ -71,7 +70,6 @@ func (m *Memory) Append(ctx context.Context, entries []eventlog.Entry) []eventlo
 		}
 		results[i] = m.append(before, e)
 	}
-	m.signal.Raise()
 	return results
 }
 
@@ -224,7 +222,17 @@ func (m *Memory) ErasePayload(_ context.Context, seq int64) error {
 	return nil
 }
 
-// Follow returns a follower whose first event is after+1.
-func (m *Memory) Follow(after int64) *eventlog.Follower {
-	return eventlog.NewFollower(m, &m.signal, after)
-}
+// HasRoom is always true.
+func (m *Memory) HasRoom() bool { return true }
+
+// Damage is always nil.
+func (m *Memory) Damage() error { return nil }
+
+// CheckFiles does nothing: there are no files.
+func (m *Memory) CheckFiles() error { return nil }
+
+// Refresh does nothing: there is no cache.
+func (m *Memory) Refresh(context.Context) error { return nil }
+
+// Stats returns zeros.
+func (m *Memory) Stats() eventlog.Stats { return eventlog.Stats{} }

@@ -37,8 +37,6 @@ func Run(t *testing.T, open Open) {
 		{"PayloadsEndWithTheErrorOfTheirCallerOrContext", testPayloadsEnd},
 		{"ScanChecksTheChainFromAnyPoint", testScan},
 		{"ScanEndsWithTheErrorOfItsCallerOrContext", testScanEnds},
-		{"AFollowerMissesNothingAndRepeatsNothing", testFollow},
-		{"AFollowerWaitsAndEndsWithItsContext", testFollowEnds},
 		{"LargeEventsAndPayloadsComeBackWhole", testLarge},
 		{"ALogIsWhatASliceWouldBe", testAgainstSlice},
 	} {

@@ -152,7 +152,6 @@ func (l *Log) commit(batch []*eventlog.Event) error {
 	l.loss.Store(nil)
 	l.ring.add(batch)
 	l.head.Store(&head)
-	l.signal.Raise()
 	return nil
 }
 

@@ -75,11 +75,11 @@ func TestTheWALIsFoldedBeforeItGrowsLong(t *testing.T) {
 		if r := log.Append(t.Context(), entries)[149]; r.Err != nil {
 			t.Fatal(r.Err)
 		}
-		if size := log.WALSize(); size > waitFrom+1<<20 {
+		if size := log.Stats().WALBytes; size > waitFrom+1<<20 {
 			t.Fatalf("the WAL has %d bytes", size)
 		}
 	}
-	if size := log.Size(); size < appends*150*3000 || size < waitFrom+16<<20 {
+	if size := log.Stats().Bytes; size < appends*150*3000 || size < waitFrom+16<<20 {
 		t.Errorf("the log has %d bytes", size)
 	}
 }
@@ -159,7 +159,7 @@ func TestTheWitnessIsSyncedOnceASecond(t *testing.T) {
 func TestTheRingIsBoundedAndShared(t *testing.T) {
 	log := open(t, Options{Dir: t.TempDir(), RingEvents: 10, RingBytes: 1 << 20})
 	must(t, appendN(t.Context(), log, 25))
-	if n, _ := log.Ring(); n != 10 {
+	if n, _ := log.ring.size(); n != 10 {
 		t.Errorf("%d events in a ring of 10", n)
 	}
 	a, err := log.Read(t.Context(), 20, eventlog.Filter{}, 5)

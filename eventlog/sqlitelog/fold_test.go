@@ -37,13 +37,13 @@ func TestAReaderInTheWayDelaysTheCopyingAndNothingElse(t *testing.T) {
 	for range 12 {
 		must(t, appendMuch(t, log))
 	}
-	if log.writer.folder.anew != 0 || log.WALSize() < 12<<20 {
-		t.Errorf("the WAL has %d bytes and was begun anew %d times under the eyes of a reader", log.WALSize(), log.writer.folder.anew)
+	if log.writer.folder.anew != 0 || log.Stats().WALBytes < 12<<20 {
+		t.Errorf("the WAL has %d bytes and was begun anew %d times under the eyes of a reader", log.Stats().WALBytes, log.writer.folder.anew)
 	}
 	must(t, c.Do("COMMIT"))
 	for n := 0; log.writer.folder.anew == 0; n++ {
 		if n == 200 {
-			t.Fatalf("the reader is gone, and the WAL of %d bytes is not begun anew", log.WALSize())
+			t.Fatalf("the reader is gone, and the WAL of %d bytes is not begun anew", log.Stats().WALBytes)
 		}
 		must(t, appendMuch(t, log))
 	}

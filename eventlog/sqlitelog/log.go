@@ -26,7 +26,6 @@ type Log struct {
 	lock    *lock
 	pool    *pool
 	ring    *ring
-	signal  eventlog.Signal
 	loss    atomic.Pointer[Loss]
 
 	head    atomic.Pointer[eventlog.Head] // stored with mu held
@@ -252,11 +251,6 @@ func (l *Log) Epoch() string { return l.epoch }
 // Head returns the last event that was acknowledged.
 func (l *Log) Head() eventlog.Head { return *l.head.Load() }
 
-// Follow returns a follower whose first event is after+1.
-func (l *Log) Follow(after int64) *eventlog.Follower {
-	return eventlog.NewFollower(l, &l.signal, after)
-}
-
 // Loss says what was lost, nil when nothing was. It is known from the start on and stays
 // until the first append has rewritten the witness.
 func (l *Log) Loss() *Loss { return l.loss.Load() }
@@ -282,14 +276,13 @@ func (l *Log) Failed() error {
 // stopped tells that the files are to be left as they are.
 func (l *Log) stopped() bool { return l.Failed() != nil || l.Damage() != nil }
 
-// WALSize is the size of the write-ahead log on disk in bytes.
-func (l *Log) WALSize() int64 { return fileSize(filepath.Join(l.dir, logName+"-wal")) }
-
-// Size is the size of the log on disk in bytes, its write-ahead log included.
-func (l *Log) Size() int64 { return fileSize(filepath.Join(l.dir, logName)) + l.WALSize() }
-
-// Ring says how many recent events are kept in memory and how many bytes they are.
-func (l *Log) Ring() (events int, bytes int64) { return l.ring.size() }
+// Stats returns the sizes of the log.
+func (l *Log) Stats() eventlog.Stats {
+	s := eventlog.Stats{WALBytes: fileSize(filepath.Join(l.dir, logName+"-wal")), Checked: l.checked.Load()}
+	s.Bytes = fileSize(filepath.Join(l.dir, logName)) + s.WALBytes
+	s.RingEvents, s.RingBytes = l.ring.size()
+	return s
+}
 
 func fileSize(path string) int64 {
 	info, err := os.Stat(path)

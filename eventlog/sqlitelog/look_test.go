@@ -24,16 +24,15 @@ func TestALogThatIsLookedAtFirstIsUnchangedUntilWritingStarts(t *testing.T) {
 			}
 
 			log = open(t, Options{Dir: dir, LookFirst: true})
-			follower := log.Follow(0)
-			events, err := follower.Next(t.Context(), eventlog.Filter{}, 25)
-			if len(events) != 25 || err != nil {
-				t.Errorf("%d events, %v", len(events), err)
+			page, err := log.Read(t.Context(), 0, eventlog.Filter{}, 25)
+			if len(page.Events) != 25 || err != nil {
+				t.Errorf("%d events, %v", len(page.Events), err)
 			}
 			must(t, log.StartWriting())
 			must(t, log.StartWriting())
 			must(t, appendN(t.Context(), log, 1))
-			if events, err = follower.Next(t.Context(), eventlog.Filter{}, 25); len(events) != 16 || err != nil {
-				t.Errorf("then %d events, %v", len(events), err)
+			if page, err = log.Read(t.Context(), page.Scanned, eventlog.Filter{}, 25); len(page.Events) != 16 || err != nil {
+				t.Errorf("then %d events, %v", len(page.Events), err)
 			}
 			must(t, log.Close())
 			if log = open(t, Options{Dir: dir}); log.Head().Seq != 41 || log.Loss() != nil {

@@ -29,7 +29,7 @@ func BenchmarkPace(b *testing.B) {
 			b.Fatal(r[0].Err)
 		}
 		took = append(took, time.Since(due))
-		wal = max(wal, log.WALSize())
+		wal = max(wal, log.Stats().WALBytes)
 	}
 	b.ReportMetric(float64((cpuTime()-cpu).Nanoseconds())/float64(seq), "cpu-ns/event")
 	b.ReportMetric(float64(seq)/b.Elapsed().Seconds(), "events/s")

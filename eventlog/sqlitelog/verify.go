@@ -104,12 +104,9 @@ func rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Checked is the last seq that Check has looked at, 0 before.
-func (l *Log) Checked() int64 { return l.checked.Load() }
-
 // Condemn makes the log one that is only read, because it is damaged: from now on Append
 // refuses every entry with an error that wraps eventlog.ErrDamaged and err, and nothing
-// is written. Reading and following go on. Only the first call counts.
+// is written. Reading goes on. Only the first call counts.
 func (l *Log) Condemn(err error) {
 	err = fmt.Errorf("%w and takes no more events: %w. Stop the server, keep a copy of %s, and restore the folder from a backup",
 		eventlog.ErrDamaged, err, l.dir)

@@ -95,7 +95,6 @@ func TestACheckFindsAMissingEvent(t *testing.T) {
 func TestACondemnedLogIsReadAndTakesNothing(t *testing.T) {
 	log := damaged(t, 100, func(*eventlog.Event) []byte { return []byte(`{"n":7}`) })
 	must(t, appendN(t.Context(), log, 1)) // nobody knows yet
-	follower := log.Follow(50)
 	found := log.Check(t.Context(), CheckOptions{})
 	log.Condemn(found)
 	log.Condemn(errors.New("another"))
@@ -115,8 +114,8 @@ func TestACondemnedLogIsReadAndTakesNothing(t *testing.T) {
 	if log.Head() != head || log.Failed() != nil || !errors.Is(log.Damage(), found) {
 		t.Errorf("head %+v, failed %v, damage %v", log.Head(), log.Failed(), log.Damage())
 	}
-	if events, err := follower.Next(t.Context(), eventlog.Filter{}, 10); err != nil || len(events) != 10 {
-		t.Errorf("follow: %d events, %v", len(events), err)
+	if page, err := log.Read(t.Context(), 50, eventlog.Filter{}, 10); err != nil || len(page.Events) != 10 {
+		t.Errorf("read: %d events, %v", len(page.Events), err)
 	}
 	if _, err := log.Payload(t.Context(), 9); err != nil {
 		t.Errorf("payload: %v", err)
