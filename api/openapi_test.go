@@ -116,6 +116,7 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	d.drive(404, "DELETE", "/api/tasks/nonsense", "")
 	d.drive(200, "POST", "/api/tasks/"+later+"/retry", "")
 	d.drive(404, "POST", "/api/tasks/nonsense/retry", "")
+	d.retryAs()
 	d.drive(200, "GET", "/api/task-types", "")
 	file := d.drive(200, "POST", "/api/files?name=a.csv", "a,b\n", "Content-Type: text/csv").object(t)["id"].(string)
 	d.drive(200, "GET", "/api/files/"+file, "")
@@ -133,6 +134,35 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	}
 	d.complete()
 	d.streams()
+}
+
+// retryAs drives retries with parameters, and tasks that are unique.
+func (d *document) retryAs() {
+	d.house.Helper()
+	failed := func() string {
+		id := d.drive(200, "POST", "/api/tasks/submit", `{"task_type":"FAIL","parameters":{"n":1},"unique":{"key":"u","on_conflict":"replace"}}`,
+			"Prefer: wait=10").object(d.house)["id"].(string)
+		return "/api/tasks/" + id
+	}
+	old := failed()
+	made := d.drive(200, "POST", old+"/retry", `{"parameters":{"n":2}}`, "Idempotency-Key: retry").object(d.house)["id"].(string)
+	d.drive(200, "POST", old+"/retry", `{"parameters":{"n":2}}`, "Idempotency-Key: retry")
+	d.drive(200, "GET", old, "")
+	d.drive(200, "GET", "/api/tasks/"+made, "")
+	d.house.until(made, "FAILED")
+	for _, body := range []string{`{}`, `{"parameters":null}`} {
+		d.drive(200, "POST", failed()+"/retry", body)
+	}
+	d.drive(400, "POST", old+"/retry", `{"parameters":{"n":"x"}}`)
+	d.drive(400, "POST", old+"/retry", `{"parameters":{},"more":1}`)
+	d.drive(415, "POST", old+"/retry", `x`, "Content-Type: text/plain")
+	d.drive(413, "POST", old+"/retry", strings.Repeat(" ", maxSubmit+1))
+	const held = `{"task_type":"FAIL","delay_seconds":3600,"unique":{"key":"u","for_seconds":60,"on_conflict":"`
+	d.drive(200, "POST", "/api/tasks/submit", held+`replace","max_delay_seconds":3600}}`)
+	d.drive(200, "POST", "/api/tasks/submit", held+`return"}}`)
+	d.drive(409, "POST", "/api/tasks/submit", held+`reject"}}`)
+	d.drive(409, "POST", old+"/retry", `{"parameters":{"n":2}}`)
+	d.drive(409, "POST", old+"/retry", "")
 }
 
 // complete checks that every operation was driven, and that the document has every path.

@@ -109,9 +109,7 @@ func (t *turn) meet(b *batch, i int, c *task.Submit) error {
 		b.answers[i] = Submitted{Task: *holder, Returned: true}
 		return nil
 	case c.Unique.OnConflict == task.ConflictReject:
-		return &task.Refusal{Kind: task.ErrNotUnique, Other: holder.ID, Detail: fmt.Sprintf(
-			"%s is %s; wait until the key is free, use another key, or submit with on_conflict return or replace",
-			holder.Name(), holder.Status)}
+		return heldBy(holder, adviceFor(c))
 	}
 	for _, s := range h.pending {
 		c.Unique.Follow(&s.Links.Unique)
@@ -169,8 +167,20 @@ func (t *turn) heldByAnother(s *task.Task) error {
 	if err != nil || h.latest == nil {
 		return err
 	}
-	return &task.Refusal{Kind: task.ErrNotUnique, Other: h.latest.ID, Detail: fmt.Sprintf(
-		"%s is %s; wait until it has ended, or cancel it first", h.latest.Name(), h.latest.Status)}
+	return heldBy(h.latest, "wait until it has ended, or cancel it first")
+}
+
+func heldBy(holder *task.Task, advice string) *task.Refusal {
+	return &task.Refusal{Kind: task.ErrNotUnique, Other: holder.ID, Detail: fmt.Sprintf("%s is %s; %s", holder.Name(), holder.Status, advice)}
+}
+
+// adviceFor says what to do when another task holds the key of the submit. A retry has the key
+// of the old task, and cannot have another one.
+func adviceFor(c *task.Submit) string {
+	if c.RetryOf != (ulid.ULID{}) {
+		return "wait until the key is free, or submit a new task with another key"
+	}
+	return "wait until the key is free, use another key, or submit with on_conflict return or replace"
 }
 
 // isBehind reports whether the task waits for one that ran under its unique key when it was
