@@ -92,6 +92,10 @@ func (c *chaos) submit() {
 		if c.r.IntN(8) == 0 {
 			s.Tags = append(s.Tags, "bad") // the log refuses it
 		}
+		s.Unique = anyUnique(c.r)
+		if len(c.ids) > 0 && c.r.IntN(8) == 0 {
+			s.RetryOf = c.ids[max(0, len(c.ids)-1-c.r.IntN(6))]
+		}
 		if c.r.IntN(4) == 0 {
 			s.RunAt = task.MicrosOf(time.Now().Add(time.Second))
 		}
@@ -144,6 +148,13 @@ func (c *chaos) finish() {
 // TestWhateverHappensNothingAcknowledgedIsLostAndNoSlotIsTakenTwice also holds the views
 // against the log.
 func TestWhateverHappensNothingAcknowledgedIsLostAndNoSlotIsTakenTwice(t *testing.T) {
+	var seen uniqueLog
+	defer func() {
+		if seen.replaced == 0 || seen.behind == 0 || seen.retried == 0 {
+			t.Errorf("of unique tasks %d were replaced, %d retried, and %d times one waited for another: too few to learn from",
+				seen.replaced, seen.retried, seen.behind)
+		}
+	}()
 	for seed := range uint64(60) {
 		bubble(t, func(t *testing.T, memory *eventlogtest.Memory) {
 			log := newHeld(&pickyLog{memory, refusing("task.submitted", "bad")})
@@ -169,6 +180,8 @@ func TestWhateverHappensNothingAcknowledgedIsLostAndNoSlotIsTakenTwice(t *testin
 				t.Errorf("seed %d: %d slots are taken at the end", seed, n)
 			}
 			c.check(t, seed)
+			u := checkUnique(t, seed, memory)
+			seen.replaced, seen.behind, seen.retried = seen.replaced+u.replaced, seen.behind+u.behind, seen.retried+u.retried
 			if err := b.stop(); err != nil {
 				t.Fatalf("seed %d: run: %v", seed, err)
 			}
@@ -230,7 +243,7 @@ func (c *chaos) checkAnswer(t *testing.T, seed uint64, a *asked, inLog int, tag 
 		if stored.SubmitSeq != s.Task.SubmitSeq {
 			t.Errorf("seed %d: it was answered with seq %d and is at %d", seed, s.Task.SubmitSeq, stored.SubmitSeq)
 		}
-		if !s.Replayed {
+		if !s.old() {
 			want++
 		}
 	}
