@@ -226,6 +226,7 @@ func (l *loop) closeSubmit(t *turn, b *batch) {
 		old = old && b.answers[i].old()
 	}
 	if old {
+		b.share()
 		t.size++
 		t.reply(b.r, answer{tasks: b.answers})
 		return
@@ -251,6 +252,15 @@ func (l *loop) closeSubmit(t *turn, b *batch) {
 		}
 	}
 	t.size += len(b.news)
+}
+
+// share gives submits the task of the submit of the same batch that they are the same as.
+func (b *batch) share() {
+	for i := range b.news {
+		if first := b.news[i].sameAs; first != nil {
+			b.answers[i].Task = first.Task
+		}
+	}
 }
 
 // answer answers the request once its outcome is known.

@@ -206,6 +206,26 @@ func TestItemsOfABatchMeetEachOther(t *testing.T) {
 	})
 }
 
+func TestItemsOfABatchThatAreTheSameRequestGetTheTaskThatHoldsTheirKey(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		b := open(t, log, Options{})
+		defer b.stop()
+		b.does["T"] = until
+		holder := b.must(unique(task.UniqueSubmit{})).Task.ID
+		keyed := unique(task.UniqueSubmit{})
+		keyed.IdempotencyKey = "key"
+		got, err := b.s.Submit(t.Context(), "a", []task.Submit{keyed, keyed, keyed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range got {
+			if got[i].Task.ID != holder {
+				t.Errorf("item %d was answered with %s, %s holds the key", i, got[i].Task.Name(), holder)
+			}
+		}
+	})
+}
+
 func TestATaskIsRetriedAsAnother(t *testing.T) {
 	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
 		b := open(t, log, Options{})
