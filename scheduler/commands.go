@@ -41,8 +41,9 @@ func (l *loop) do(t *turn, r *request) {
 		return
 	}
 	decided, refusal := t.decideOn(before, r.command)
+	var needs []int
 	if _, again := r.command.(task.Retry); again && refusal == nil {
-		refusal = t.heldByAnother(before)
+		needs, refusal = t.heldByAnother(before)
 	}
 	t.size += max(len(decided), 1)
 	if refusal != nil || len(decided) == 0 {
@@ -64,6 +65,7 @@ func (l *loop) do(t *turn, r *request) {
 		}
 		r.done <- answer{tasks: []Submitted{{Task: state}}}
 	})
+	t.needs = append(t.needs, needs...)
 	t.add(n, r.id, decided)
 	state = n.task
 }
@@ -105,6 +107,7 @@ type newTask struct {
 	decided []task.Event // nil for one that gives an old task
 	sameAs  *Submitted   // for one that gives the task of a submit of the same batch: its answer
 	cancels []ulid.ULID  // the pending tasks that it replaces
+	needs   []int        // the entries of the turn that say who holds its unique key
 }
 
 // submit decides a batch of submits, all or none.
@@ -239,6 +242,7 @@ func (l *loop) closeSubmit(t *turn, b *batch) {
 			}
 			continue
 		}
+		t.needs = append(t.needs, b.news[i].needs...)
 		t.replace(b, i)
 		n := t.ownNew(b.news[i].id)
 		t.add(n, b.news[i].id, b.news[i].decided)

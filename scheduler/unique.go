@@ -35,6 +35,7 @@ type holders struct {
 	running *task.Task // the latest, nil if none runs
 	latest  *task.Task // of those that have not ended, nil if all have
 	ended   *task.Task // the one that holds the key longest; looked for only if latest is nil
+	needs   []int      // the entries of the turn that say so: what is decided by it builds on them
 }
 
 func (h *holders) add(s *task.Task) {
@@ -59,6 +60,9 @@ func (t *turn) holders(claim task.Claim) (h holders, err error) {
 		seen[s.ID] = true
 		if over := t.over(s.ID); over != nil {
 			s = &over.task
+		}
+		if n := t.overlay[s.ID]; n != nil && n.entry > 0 {
+			h.needs = append(h.needs, n.entry-1)
 		}
 		switch {
 		case !s.Holds(t.wall):
@@ -99,6 +103,7 @@ func (t *turn) meet(b *batch, i int, c *task.Submit) error {
 	if err != nil {
 		return err
 	}
+	b.news[i].needs = h.needs
 	holder := h.latest
 	if holder == nil && h.ended != nil && h.ended.ID != c.RetryOf {
 		holder = h.ended
@@ -157,17 +162,18 @@ func (t *turn) replace(b *batch, i int) {
 	b.answers[i].Replaced = b.news[i].cancels
 }
 
-// heldByAnother refuses to send an ended task round again when another has its unique key.
-func (t *turn) heldByAnother(s *task.Task) error {
+// heldByAnother refuses to send an ended task round again when another has its unique key. A
+// retry builds on the entries that it returns.
+func (t *turn) heldByAnother(s *task.Task) (needs []int, refusal error) {
 	claim, ok := s.Claims()
 	if u := s.Links; !ok || u.Unique.For > 0 && !s.Holds(t.wall) {
-		return nil // it does not come to hold a key by that
+		return nil, nil // it does not come to hold a key by that
 	}
 	h, err := t.holders(claim)
 	if err != nil || h.latest == nil {
-		return err
+		return h.needs, err
 	}
-	return heldBy(h.latest, "wait until it has ended, or cancel it first")
+	return nil, heldBy(h.latest, "wait until it has ended, or cancel it first")
 }
 
 func heldBy(holder *task.Task, advice string) *task.Refusal {

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"daybook/eventlog"
 	"daybook/eventlog/eventlogtest"
 	"daybook/task"
 )
@@ -222,6 +223,26 @@ func TestItemsOfABatchThatAreTheSameRequestGetTheTaskThatHoldsTheirKey(t *testin
 			if got[i].Task.ID != holder {
 				t.Errorf("item %d was answered with %s, %s holds the key", i, got[i].Task.Name(), holder)
 			}
+		}
+	})
+}
+
+func TestWhatMetATaskThatTheLogRefusedIsDecidedAgain(t *testing.T) {
+	picky(t, Options{}, refusing("task.submitted", "bad"), func(t *testing.T, b *bench, log *heldLog) {
+		c := unique(task.UniqueSubmit{OnConflict: task.ConflictReplace})
+		c.RunAt = task.MicrosOf(time.Now().Add(time.Hour))
+		old := b.must(c).Task.ID
+		log.holding.Store(true)
+		first := b.ask(task.Submit{Type: "T"}) // what follows is decided in one round
+		bad := c
+		bad.RunAt, bad.Tags = 0, []string{"bad"} // it starts in the same round, and the next one waits behind it
+		refused, next := b.ask(bad), b.ask(c)
+		log.release()
+		if !first.answered() || !errors.Is(refused.err, eventlog.ErrInvalid) || next.err != nil {
+			t.Fatalf("%v, %v", refused.err, next.err)
+		}
+		if got := next.got[0]; len(got.Replaced) != 1 || got.Replaced[0] != old || b.get(old).Links.ReplacedBy != got.Task.ID {
+			t.Errorf("%+v replaced what was never there, and left %+v", got, b.get(old).Links)
 		}
 	})
 }
