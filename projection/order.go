@@ -24,40 +24,26 @@ const (
 	inRunning              // running
 )
 
-// dueKey orders tasks: by rank (the priority, turned round), then due, then seq.
+// dueKey is a key of an index of order, with its record.
 type dueKey struct {
-	rank int32
-	due  task.Micros
-	seq  int64
-	rec  *record
+	task.ReadyKey
+	rec *record
 }
 
-func (a dueKey) less(b dueKey) bool {
-	if a.rank != b.rank {
-		return a.rank < b.rank
-	}
-	if a.due != b.due {
-		return a.due < b.due
-	}
-	return a.seq < b.seq
-}
+func (a dueKey) less(b dueKey) bool { return a.Less(b.ReadyKey) }
 
 // order says which tasks are ready, which are waiting for their time and which run.
 type order struct {
-	ready   *btree.BTreeG[dueKey] // by priority, due, seq
+	ready   readyTrees
 	waiting *btree.BTreeG[dueKey] // by due, seq: every rank is 0
 	running []*record             // in no order
 
 	readyCount atomic.Int64 // for readers
 }
 
-func newOrder() order {
-	options := btree.Options{NoLocks: true}
-	return order{
-		ready:   btree.NewBTreeGOptions(dueKey.less, options),
-		waiting: btree.NewBTreeGOptions(dueKey.less, options),
-	}
-}
+var noLocks = btree.Options{NoLocks: true}
+
+func newOrder() order { return order{waiting: btree.NewBTreeGOptions(dueKey.less, noLocks)} }
 
 // put moves the record to where its task now belongs.
 func (o *order) put(rec *record) {
@@ -66,10 +52,10 @@ func (o *order) put(rec *record) {
 		return
 	}
 	o.remove(rec)
-	rec.place, rec.rank, rec.keyDue = to, key.rank, key.due
+	rec.place, rec.rank, rec.keyDue = to, key.Rank, key.Due
 	switch to {
 	case inReady:
-		o.ready.Load(key) // quick when it comes last, as most do
+		o.ready.add(key)
 	case inWaiting:
 		o.waiting.Load(key)
 	case inRunning:
@@ -84,23 +70,25 @@ func (rec *record) belongs() (place, dueKey) {
 	t := &rec.task
 	switch t.Status {
 	case task.Running:
-		return inRunning, dueKey{0, 0, t.SubmitSeq, rec}
+		return inRunning, dueKey{task.ReadyKey{Seq: t.SubmitSeq}, rec}
 	case task.Pending:
 		if rec.due {
-			return inReady, dueKey{-int32(t.Priority), t.DueAt, t.SubmitSeq, rec}
+			return inReady, dueKey{t.ReadyKey(), rec}
 		}
-		return inWaiting, dueKey{0, t.DueAt, t.SubmitSeq, rec}
+		return inWaiting, dueKey{task.ReadyKey{Due: t.DueAt, Seq: t.SubmitSeq}, rec}
 	}
-	return nowhere, dueKey{0, 0, t.SubmitSeq, rec}
+	return nowhere, dueKey{task.ReadyKey{Seq: t.SubmitSeq}, rec}
 }
 
 // key is the key that the record has where it lies; of no use where nothing is ordered.
-func (rec *record) key() dueKey { return dueKey{rec.rank, rec.keyDue, rec.task.SubmitSeq, rec} }
+func (rec *record) key() dueKey {
+	return dueKey{task.ReadyKey{Rank: rec.rank, Due: rec.keyDue, Seq: rec.task.SubmitSeq}, rec}
+}
 
 func (o *order) remove(rec *record) {
 	switch rec.place {
 	case inReady:
-		o.ready.Delete(rec.key())
+		o.ready.remove(rec.key())
 	case inWaiting:
 		o.waiting.Delete(rec.key())
 	case inRunning:
@@ -114,7 +102,7 @@ func (o *order) remove(rec *record) {
 }
 
 // settle tells readers what changed.
-func (o *order) settle() { o.readyCount.Store(int64(o.ready.Len())) }
+func (o *order) settle() { o.readyCount.Store(int64(o.ready.count)) }
 
 // ReadyCount is how many tasks are ready. Anyone may ask.
 func (v *Views) ReadyCount() int { return int(v.order.readyCount.Load()) }
@@ -177,7 +165,7 @@ func (v *Views) Promote(now task.Micros) {
 	o := &v.order
 	for {
 		key, ok := o.waiting.Min()
-		if !ok || key.due > now {
+		if !ok || key.Due > now {
 			break
 		}
 		key.rec.due = true
@@ -209,14 +197,15 @@ func (v *Views) PromoteStale(now task.Micros) {
 // NextDue is when the next pending task that is not ready becomes due; 0 = none.
 func (v *Views) NextDue() task.Micros {
 	key, _ := v.order.waiting.Min()
-	return key.due
+	return key.Due
 }
 
-// Ready goes through the ready tasks: higher priority first, then due earlier, then
-// submitted earlier. Nothing may be applied while it runs.
-func (v *Views) Ready() iter.Seq[*task.Task] {
+// Ready goes through the ready tasks of the types that runs accepts, in the order of
+// task.ReadyKey. Tasks of other types cost nothing, however many there are. Nothing may be
+// applied while it runs.
+func (v *Views) Ready(runs func(taskType string) bool) iter.Seq[*task.Task] {
 	return func(yield func(*task.Task) bool) {
-		v.order.ready.Scan(func(key dueKey) bool { return yield(&key.rec.task) })
+		v.order.ready.walk(func(group uint32) bool { return runs(v.counts.names[group].taskType) }, func(rec *record) bool { return yield(&rec.task) })
 	}
 }
 

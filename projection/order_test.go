@@ -49,7 +49,7 @@ func TestTheReadyAreReadOnlyAsFarAsAsked(t *testing.T) {
 		l.submit(task.Submit{})
 	}
 	var ready, running int
-	for range l.views.Ready() {
+	for range l.views.Ready(anyType) {
 		if ready++; ready == 2 {
 			break
 		}

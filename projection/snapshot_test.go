@@ -72,7 +72,7 @@ func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 }
 
 func orderOf(v *Views) (ready, waiting, running []string) {
-	for r := range v.Ready() {
+	for r := range v.Ready(anyType) {
 		ready = append(ready, r.Name())
 	}
 	v.order.waiting.Scan(func(key dueKey) bool {
@@ -113,3 +113,6 @@ func must[K any](t failer, find func(K) (*task.Task, error), key K) *task.Task {
 
 // diffOf says how got differs from want; "" = not at all.
 func diffOf(want, got any) string { return cmp.Diff(want, got) }
+
+// anyType accepts every task type.
+func anyType(string) bool { return true }

@@ -38,14 +38,14 @@ func (l *loop) nextReady(t *turn) *task.Task {
 	next := t.fresh.first(t.mayStart)
 	if under := t.under; under != nil {
 		other := under.fresh.first(func(s *task.Task) bool { return t.overlay[s.ID] == nil && t.mayStart(s) })
-		if next == nil || other != nil && before(other, next) < 0 {
+		if next == nil || other != nil && other.ReadyKey().Less(next.ReadyKey()) {
 			next = other
 		}
 	}
 	if l.s.o.Views.ReadyCount() > 0 {
-		t.stored.open(l.s.o.Views)
+		t.stored.open(l.s.o.Views, l.s.o.Runner.Knows)
 		other := t.stored.first(func(s *task.Task) bool { return t.over(s.ID) == nil && t.mayStart(s) })
-		if next == nil || other != nil && before(other, next) < 0 {
+		if next == nil || other != nil && other.ReadyKey().Less(next.ReadyKey()) {
 			next = other
 		}
 	}

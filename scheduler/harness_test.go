@@ -34,6 +34,7 @@ type bench struct {
 	mu   sync.Mutex
 	runs []string // "type#n started" in order; guarded by mu
 	does map[string]func(ctx context.Context, a Attempt) (Outcome, error)
+	gone map[string]bool // types that nobody runs any more; guarded by mu
 }
 
 // open starts a scheduler over the log as a new process would.
@@ -71,7 +72,11 @@ func (b *bench) stop() error {
 	return <-b.done
 }
 
-func (b *bench) Knows(name string) bool { return name != "UNKNOWN" }
+func (b *bench) Knows(name string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return name != "UNKNOWN" && !b.gone[name]
+}
 
 // Run does what the test has set for the type: see does; else it succeeds at once.
 func (b *bench) Run(ctx context.Context, a Attempt) (Outcome, error) {

@@ -1,51 +1,30 @@
 package scheduler
 
 import (
-	"cmp"
 	"iter"
 
 	"daybook/projection"
 	"daybook/task"
 )
 
-// before is the ready order: priority high first, then due, then submitted.
-func before(a, b *task.Task) int {
-	return cmp.Or(
-		cmp.Compare(b.Priority, a.Priority),
-		cmp.Compare(a.DueAt, b.DueAt),
-		cmp.Compare(a.SubmitSeq, b.SubmitSeq),
-	)
-}
-
 // line is a heap of tasks in the ready order, as they stood when they were put there.
 type line []placed
 
-// placed is a task with what its place is made of.
+// placed is a task with its key as it was when it was put there.
 type placed struct {
-	priority int
-	due      task.Micros
-	seq      int64
-	node     *node
+	key  task.ReadyKey
+	node *node
 }
 
-func (p *placed) less(o *placed) bool {
-	if p.priority != o.priority {
-		return p.priority > o.priority
-	}
-	if p.due != o.due {
-		return p.due < o.due
-	}
-	return p.seq < o.seq
-}
+func (p *placed) less(o *placed) bool { return p.key.Less(o.key) }
 
 // stands tells whether the task is still pending, and as it was when it got its place.
 func (p *placed) stands() bool {
-	s := &p.node.task
-	return s.Status == task.Pending && s.Priority == p.priority && s.DueAt == p.due
+	return p.node.task.Status == task.Pending && p.node.task.ReadyKey() == p.key
 }
 
 func (h *line) push(n *node) {
-	s := append(*h, placed{n.task.Priority, n.task.DueAt, n.task.SubmitSeq, n})
+	s := append(*h, placed{n.task.ReadyKey(), n})
 	*h = s
 	for i := len(s) - 1; i > 0; {
 		parent := (i - 1) / 2
@@ -100,9 +79,9 @@ type storedLine struct {
 }
 
 // open starts at the head of the line unless that was done already.
-func (s *storedLine) open(views *projection.Views) {
+func (s *storedLine) open(views *projection.Views, runs func(taskType string) bool) {
 	if s.next == nil {
-		s.next, s.stop = iter.Pull(views.Ready())
+		s.next, s.stop = iter.Pull(views.Ready(runs))
 	}
 }
 

@@ -36,7 +36,7 @@ func (s *Scheduler) State() State {
 
 // Waiting says why a pending task is not running.
 type Waiting struct {
-	// Reason is run_at, backoff, capacity, draining, log_full, log_damaged, previous_attempt (its
+	// Reason is run_at, backoff, worker (nobody runs its type), capacity, draining, log_full, log_damaged, previous_attempt (its
 	// handler has not returned, though it was told to), unique (a task with the same unique key ran
 	// when it was submitted, and ends first) or crash_check (the process died while
 	// tasks ran, which are tried one at a time now).
@@ -77,6 +77,9 @@ func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 	}
 	if s.trying.Load() {
 		return &Waiting{Reason: "crash_check"}
+	}
+	if !s.o.Runner.Knows(t.Type) {
+		return &Waiting{Reason: "worker"}
 	}
 	if running := int(s.running.Load()); running >= s.o.Concurrency {
 		return &Waiting{Reason: "capacity", Running: running, Slots: s.o.Concurrency}

@@ -42,7 +42,7 @@ func (l *loop) findSuspects() {
 	wall := task.MicrosOf(time.Now())
 	l.s.o.Views.Promote(wall)
 	var suspects []*task.Task
-	for state := range l.s.o.Views.Ready() {
+	for state := range l.s.o.Views.Ready(l.s.o.Runner.Knows) {
 		if state.Suspect() {
 			suspects = append(suspects, state)
 		}

@@ -98,6 +98,9 @@ func waits(w *client.WaitingFor) string {
 	if w.Reason == "unique" {
 		return "a task with the same unique key runs: " + detail.TaskID
 	}
+	if w.Reason == "worker" {
+		return "nobody runs tasks of this type"
+	}
 	return strings.ReplaceAll(w.Reason, "_", " ")
 }
 

@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,11 +28,14 @@ import (
 // The benchmarks of this file run Daybook in this process.
 
 // probe is a task type for measuring: each run calls hit.
-type probe struct{ hit func() }
+type probe struct {
+	hit  func()
+	name string // "" = PROBE
+}
 
-func (probe) Spec() task.TypeSpec {
+func (p probe) Spec() task.TypeSpec {
 	schema := json.RawMessage(`{"type":"object","additionalProperties":false,"properties":{"text":{"type":"string"}}}`)
-	return task.TypeSpec{Name: "PROBE", Title: "Probe", ParametersSchema: schema, ResultSchema: json.RawMessage(`{}`), Defaults: json.RawMessage(`{}`)}
+	return task.TypeSpec{Name: cmp.Or(p.name, "PROBE"), Title: "Probe", ParametersSchema: schema, ResultSchema: json.RawMessage(`{}`), Defaults: json.RawMessage(`{}`)}
 }
 
 func (p probe) Run(context.Context, handler.Call) (any, error) {
@@ -50,7 +54,7 @@ func runDaybook(b *testing.B, dir string, concurrency int, hit func()) *daybook.
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := d.Register(probe{hit}); err != nil {
+	if err := d.Register(probe{hit: hit}); err != nil {
 		b.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -83,6 +87,41 @@ func BenchmarkDrain(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
 }
 
+// BenchmarkBesideUnknownTypes submits tasks one by one and waits for each to end, while many
+// tasks wait whose type nobody runs.
+func BenchmarkBesideUnknownTypes(b *testing.B) {
+	for _, waiting := range []int{0, 200_000} {
+		b.Run(fmt.Sprintf("waiting=%d", waiting), func(b *testing.B) {
+			dir := b.TempDir()
+			writeBacklog(b, dir, waiting)
+			tune()
+			ended := make(chan struct{})
+			d, err := daybook.Open(b.Context(), daybook.Options{Data: dir, Concurrency: 8, Logger: slog.New(slog.DiscardHandler)})
+			if err == nil {
+				err = d.Register(probe{hit: func() { ended <- struct{}{} }, name: "OTHER"})
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			done := make(chan error, 1)
+			go func() { done <- d.Run(ctx) }()
+			b.ResetTimer()
+			for range b.N {
+				if _, err := d.Submit(b.Context(), task.Submit{Type: "OTHER", Parameters: []byte("{}")}); err != nil {
+					b.Fatal(err)
+				}
+				<-ended
+			}
+			b.StopTimer()
+			cancel()
+			if err := errors.Join(<-done, d.Close()); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
+
 // BenchmarkDrainAfterRestart runs a backlog whose parameters, 240 bytes each, are on disk
 // alone: it was submitted before the program started.
 func BenchmarkDrainAfterRestart(b *testing.B) {
@@ -108,7 +147,7 @@ func writeBacklog(b *testing.B, dir string, n int) {
 	gate := make(chan struct{})
 	d, err := daybook.Open(b.Context(), daybook.Options{Data: dir, Concurrency: 1, Logger: slog.New(slog.DiscardHandler)})
 	if err == nil {
-		err = d.Register(probe{func() { <-gate }})
+		err = d.Register(probe{hit: func() { <-gate }})
 	}
 	if err != nil {
 		b.Fatal(err)
@@ -291,7 +330,7 @@ func writeTasks(b *testing.B, dir string, n int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := d.Register(probe{func() { ran.Add(1) }}); err != nil {
+	if err := d.Register(probe{hit: func() { ran.Add(1) }}); err != nil {
 		b.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -63,6 +63,7 @@ export function waitingSentence(row, state, now) {
   if (state?.draining || w?.reason === "draining") return "Waits: the server is stopping and starts nothing new";
   if (state?.damaged || w?.reason === "log_damaged") return "Waits: the log is damaged, and nothing more is written";
   if (w?.reason === "previous_attempt") return "Waits: its previous attempt was told to stop and has not returned";
+  if (w?.reason === "worker") return "Waits: nobody runs tasks of this type";
   if (w?.reason === "unique") return `Waits: task ${w.task_id ?? ""} runs under the same unique key and ends first`;
   if (w?.reason === "crash_check") return "Waits: the server died while tasks ran; they are tried one after the other";
   if (state?.full || w?.reason === "log_full") return "Waits: the disk is full, and goes on when there is room";
