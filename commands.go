@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"daybook/api"
 	"daybook/scheduler"
 	"daybook/task"
 
@@ -15,7 +14,8 @@ import (
 
 // Submit makes tasks from inside the program, all in one commit or none, as POST
 // /api/tasks/batch does: parameters are checked by the schema of the type, which also
-// gives the defaults. Errors: *scheduler.BatchError with a *task.Refusal, ErrNotRunning when Run
+// gives the defaults, files that they name must be there, and an idempotency key that was used for
+// another request is refused (task.ErrKeyReused); RunAt is no part of the request. Errors: *scheduler.BatchError with a *task.Refusal, ErrNotRunning when Run
 // was not called a second later, ErrClosed, and those of scheduler.Scheduler.Submit.
 func (d *Daybook) Submit(ctx context.Context, submits ...task.Submit) ([]scheduler.Submitted, error) {
 	if err := d.ready(); err != nil {
@@ -101,27 +101,6 @@ func (d *Daybook) ready() error {
 		return ErrClosed
 	}
 	return d.connect()
-}
-
-// prepare makes the parameters canonical and complete.
-func (d *Daybook) prepare(s *task.Submit) error {
-	if len(s.Parameters) == 0 {
-		s.Parameters = []byte("{}")
-	}
-	canonical, err := task.CanonicalJSON(nil, s.Parameters, task.MaxDepth)
-	if err != nil {
-		return &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/parameters", Detail: err.Error()}}}
-	}
-	prepared, fileIDs, bad, err := d.registry.Prepare(s.Type, canonical)
-	switch {
-	case err != nil:
-		return &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/task_type", Detail: "must be a known task type"}}}
-	case bad != nil:
-		return &task.Refusal{Kind: task.ErrInvalid, Fields: bad}
-	}
-	s.Parameters, s.Files = prepared, fileIDs
-	api.DefaultUniqueKey(s)
-	return nil
 }
 
 // Wait returns when the task has ended or ctx has, with the task as it then stands and

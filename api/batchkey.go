@@ -22,7 +22,7 @@ func keyBatch(key string, parts [][]byte, submits []task.Submit) error {
 			return invalid("/"+itoa(int64(i))+"/idempotency_key",
 				"must not be given together with the header Idempotency-Key, which is for the whole batch; send one of them")
 		}
-		one := requestHash(part)
+		one := RequestHash(part)
 		all.Write(one[:])
 	}
 	hash := [32]byte(all.Sum(nil))

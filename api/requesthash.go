@@ -12,13 +12,13 @@ import (
 	"unicode/utf8"
 )
 
-// requestHash is SHA-256 of what the client asked for: its own fields in the form of
+// RequestHash is SHA-256 of what the client asked for: its own fields in the form of
 // RFC 8785, without the idempotency key, before any default. So two spellings of one
 // request, as "é" and "\u00e9" or 1 and 1.0, have the same hash.
 //
 // A number that a float64 cannot hold is not rounded, as RFC 8785 would have it, but
 // written with all its digits: 9007199254740993 and …992 are two requests.
-func requestHash(body []byte) [32]byte { return hashOf(body, "idempotency_key", appendNormal) }
+func RequestHash(body []byte) [32]byte { return hashOf(body, "idempotency_key", appendNormal) }
 
 // spellingHash is the hash of the same request as its client spelled it. Tasks that
 // earlier versions wrote have it.

@@ -34,7 +34,7 @@ func TestOneRequestHasOneHashHoweverItIsSpelled(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}
-			hash := requestHash(canonical)
+			hash := RequestHash(canonical)
 			if i == 0 {
 				first = hash
 				if other, taken := hashes[hash]; taken {

@@ -50,7 +50,7 @@ func (s *submission) parse(body []byte, headerKey string) []task.FieldError {
 	s.parameters(parameters)
 	DefaultUniqueKey(s.into)
 	if s.into.IdempotencyKey != "" {
-		s.into.RequestHash, s.into.SpellingHash = requestHash(body), spellingHash(body)
+		s.into.RequestHash, s.into.SpellingHash = RequestHash(body), spellingHash(body)
 	}
 	if s.bad != nil {
 		s.rest()
