@@ -99,6 +99,7 @@ func TestViewsWithAFileAreTheSameAsInMemory(t *testing.T) {
 				kept = openKept(t, growing{l: l}, dir, keep)
 			}
 			sameTasks(rt, l.views, kept, l.now)
+			checkClaims(rt, l, kept)
 			sameLists(rt, l, kept)
 		}
 		closeViews(rt, kept)

@@ -63,6 +63,10 @@ func submitAny(rt *rapid.T, l *ledger) {
 		c.IdempotencyKey = fmt.Sprint("key ", len(l.order))
 		c.RequestHash = sha256.Sum256([]byte(c.IdempotencyKey))
 	}
+	if rapid.IntRange(0, 2).Draw(rt, "unique") == 0 {
+		c.Unique = &task.UniqueSubmit{Key: rapid.SampledFrom([]string{"u", "v"}).Draw(rt, "unique key"),
+			For: task.Micros(rapid.SampledFrom([]int64{0, 5, 60, 1500}).Draw(rt, "for")) * task.Second}
+	}
 	l.submit(c)
 }
 
@@ -119,6 +123,7 @@ func TestViewsAreWhatTheTasksSay(t *testing.T) {
 		checkOrder(rt, l)
 		checkCounts(rt, l)
 		checkChanges(rt, l)
+		checkClaims(rt, l, l.views)
 		checkWindows(rt, l)
 	})
 }
@@ -142,6 +147,32 @@ func checkTasks(t failer, l *ledger) {
 		if diff := diffOf(seqs, history); err != nil || diff != "" {
 			t.Fatalf("history of %s: %v\n%s", id, err, diff)
 		}
+	}
+}
+
+// checkClaims works out from the tasks who holds each unique key.
+func checkClaims(t failer, l *ledger, v *Views) {
+	t.Helper()
+	want := map[string]claimed{}
+	for _, id := range l.order {
+		r := l.tasks[id]
+		if r.Links == nil || r.Links.Unique.Key == "" {
+			continue
+		}
+		name := r.Type + " " + r.Links.Unique.Key
+		c := want[name]
+		switch {
+		case !r.Holds(l.now):
+		case r.Status.Ended():
+			c.Until = max(c.Until, r.Links.Unique.Until())
+		default:
+			c.Live = append(c.Live, r.Name())
+		}
+		slices.Sort(c.Live)
+		want[name] = c
+	}
+	if diff := diffOf(want, snapshotOf(t, v, l.now).Claims); diff != "" {
+		t.Fatalf("who holds the unique keys (-want +got):\n%s", diff)
 	}
 }
 

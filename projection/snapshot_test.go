@@ -28,6 +28,7 @@ type snapshot struct {
 	NextDue                 task.Micros
 	ReadyCount              int
 	Keys                    []string
+	Claims                  map[string]claimed // by type and unique key
 	Windows                 [][]Window
 	Changed                 []string
 }
@@ -36,7 +37,7 @@ type snapshot struct {
 func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 	t.Helper()
 	v.Promote(now)
-	s := snapshot{Seq: v.Seq(), NextDue: v.NextDue(), ReadyCount: v.ReadyCount()}
+	s := snapshot{Seq: v.Seq(), NextDue: v.NextDue(), ReadyCount: v.ReadyCount(), Claims: map[string]claimed{}}
 	for q := (Query{Limit: MaxLimit}); ; {
 		page, err := v.List(context.Background(), q)
 		if err != nil {
@@ -48,6 +49,9 @@ func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 				t.Fatal(err)
 			}
 			s.Tasks, s.Histories = append(s.Tasks, r), append(s.Histories, seqs)
+			if r.Links != nil && r.Links.Unique.Key != "" {
+				s.Claims[r.Type+" "+r.Links.Unique.Key] = claimedOf(t, v, &r, now)
+			}
 			if key := r.IdempotencyKey; key != "" {
 				s.Keys = append(s.Keys, fmt.Sprintf("%s = %s", key, must(t, v.FindByKey, key).Name()))
 			}
@@ -69,6 +73,27 @@ func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 	}
 	s.Changed = append(s.Changed, fmt.Sprint(truncated))
 	return s
+}
+
+// claimed is who holds a unique key.
+type claimed struct {
+	Live  []string    // sorted
+	Until task.Micros // how long those that have ended hold it; 0 = none does
+}
+
+func claimedOf(t failer, v *Views, r *task.Task, now task.Micros) (c claimed) {
+	t.Helper()
+	claim, _ := r.Claims()
+	v.FindLiveClaims(claim, now, func(live *task.Task) { c.Live = append(c.Live, live.Name()) })
+	slices.Sort(c.Live)
+	ended, err := v.FindEndedClaim(claim, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ended != nil {
+		c.Until = ended.Links.Unique.Until()
+	}
+	return c
 }
 
 func orderOf(v *Views) (ready, waiting, running []string) {
