@@ -146,8 +146,8 @@ func (l *Log) commit(batch []*eventlog.Event) error {
 	if err := l.witness(head); err != nil {
 		return doubt{err}
 	}
-	if err := l.writer.folder.committed(l.writer.c.Frames()); err != nil {
-		return doubt{fmt.Errorf("copy the WAL into the database: %w", err)}
+	if err := l.writer.checkpointer.committed(l.writer.c.Frames()); err != nil {
+		return doubt{fmt.Errorf("checkpoint the WAL: %w", err)}
 	}
 	l.loss.Store(nil)
 	l.ring.add(batch)

@@ -64,7 +64,7 @@ func TestAnotherWriterStopsTheLog(t *testing.T) {
 	stopped(t, log, appendN(t.Context(), log, 1), head)
 }
 
-func TestTheWALIsFoldedBeforeItGrowsLong(t *testing.T) {
+func TestTheWALIsCheckpointedBeforeItGrowsLong(t *testing.T) {
 	const appends = 200
 	log := open(t, Options{Dir: t.TempDir()})
 	for range appends {

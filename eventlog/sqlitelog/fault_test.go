@@ -120,7 +120,7 @@ func TestAKilledLogOpensWhole(t *testing.T) {
 	}
 }
 
-func TestCloseFoldsTheWALAndLetsGoOfEverything(t *testing.T) {
+func TestCloseCheckpointsTheWALAndReleasesEverything(t *testing.T) {
 	dir := t.TempDir()
 	log := open(t, Options{Dir: dir})
 	must(t, appendN(t.Context(), log, 3))

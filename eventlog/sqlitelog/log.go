@@ -204,7 +204,7 @@ func (l *Log) openForWriting(f found) error {
 		err = l.sidecar.replace(witness{now.id, now.head.Seq, now.head.Hash, eventlog.FirstEpoch(now.id)})
 	}
 	if err == nil {
-		w.folder, err = openFolder(path, l.stopped, func(err error) { _ = l.fail(err) })
+		w.checkpointer, err = openWALCheckpointer(path, l.stopped, func(err error) { _ = l.fail(err) })
 	}
 	if err == nil {
 		err = removeLooks(l.dir)
@@ -306,7 +306,7 @@ func (l *Log) Close() error {
 	} else {
 		errs = append(errs, l.pool.close())
 		if l.writer != nil {
-			errs = append(errs, l.writer.foldAndClose())
+			errs = append(errs, l.writer.checkpointAndClose())
 		}
 	}
 	if l.sidecar != nil {

@@ -75,8 +75,8 @@ func power(dir, run string) int {
 		fmt.Println(err)
 		return 1
 	}
-	// A WAL of some pages counts as one that is long: it is copied and begun anew all the time.
-	log.writer.folder.pageSize = foldFrom / 4
+	// A WAL of some pages counts as one that is long: it is copied and restarted all the time.
+	log.writer.checkpointer.pageSize = copyFrom / 4
 	s := &speaker{log: log}
 	s.head()
 	for round := range 12 {

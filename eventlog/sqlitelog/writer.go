@@ -21,7 +21,7 @@ type writer struct {
 	begin, commit, rollback, erase *sqlite.Stmt
 	events, payloads               *sqlite.Rows
 	rows                           rows
-	folder                         *folder // nil until the writer is in use
+	checkpointer                   *walCheckpointer // nil until the writer is in use
 }
 
 // A commit is synced before it returns.
@@ -38,7 +38,7 @@ func openWriter(path string, fresh bool) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{c: c}
-	if err := c.KeepWAL(true); err != nil { // until all is well: see foldAndClose
+	if err := c.KeepWAL(true); err != nil { // until all is well: see checkpointAndClose
 		return nil, errors.Join(err, c.Close())
 	}
 	if err := w.prepare(fresh); err != nil {
@@ -178,9 +178,9 @@ func (w *writer) insert(events []*eventlog.Event) error {
 	return nil
 }
 
-// foldAndClose copies all of the WAL into the database and closes the connection.
-func (w *writer) foldAndClose() error {
-	if err := w.stopFolding(); err != nil {
+// checkpointAndClose checkpoints all of the WAL and closes the connection.
+func (w *writer) checkpointAndClose() error {
+	if err := w.stopCheckpoints(); err != nil {
 		return errors.Join(err, w.c.Close())
 	}
 	_, err := w.c.Row(3, "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -193,11 +193,11 @@ func (w *writer) foldAndClose() error {
 	return errors.Join(err, w.c.Close())
 }
 
-func (w *writer) close() error { return errors.Join(w.stopFolding(), w.c.Close()) }
+func (w *writer) close() error { return errors.Join(w.stopCheckpoints(), w.c.Close()) }
 
-func (w *writer) stopFolding() error {
-	if w.folder == nil {
+func (w *writer) stopCheckpoints() error {
+	if w.checkpointer == nil {
 		return nil
 	}
-	return w.folder.close()
+	return w.checkpointer.close()
 }

@@ -37,18 +37,18 @@ func TestAReaderInTheWayDelaysTheCopyingAndNothingElse(t *testing.T) {
 	for range 12 {
 		must(t, appendMuch(t, log))
 	}
-	if log.writer.folder.anew != 0 || log.Stats().WALBytes < 12<<20 {
-		t.Errorf("the WAL has %d bytes and was begun anew %d times under the eyes of a reader", log.Stats().WALBytes, log.writer.folder.anew)
+	if log.writer.checkpointer.restarts != 0 || log.Stats().WALBytes < 12<<20 {
+		t.Errorf("the WAL has %d bytes and was restarted %d times under the eyes of a reader", log.Stats().WALBytes, log.writer.checkpointer.restarts)
 	}
 	must(t, c.Do("COMMIT"))
-	for n := 0; log.writer.folder.anew == 0; n++ {
+	for n := 0; log.writer.checkpointer.restarts == 0; n++ {
 		if n == 200 {
-			t.Fatalf("the reader is gone, and the WAL of %d bytes is not begun anew", log.Stats().WALBytes)
+			t.Fatalf("the reader is gone, and the WAL of %d bytes is not restarted", log.Stats().WALBytes)
 		}
 		must(t, appendMuch(t, log))
 	}
-	log.writer.folder.group.Wait()
-	if f := log.writer.folder; f.copied > f.frames {
+	log.writer.checkpointer.group.Wait()
+	if f := log.writer.checkpointer; f.copied > f.frames {
 		t.Errorf("%d pages of %d count as copied: those of the WAL before", f.copied, f.frames)
 	}
 	if n, err := scanAll(t.Context(), log); n != log.Head().Seq || err != nil {
@@ -60,17 +60,17 @@ func TestAnErrorOfTheCopyingStopsTheLog(t *testing.T) {
 	for _, where := range []string{"beside appends", "in an append"} {
 		t.Run(where, func(t *testing.T) {
 			log := open(t, Options{Dir: t.TempDir(), Logger: quiet})
-			f := log.writer.folder
+			f := log.writer.checkpointer
 			bad, err := f.c.Prepare("INSERT INTO meta VALUES (1, 'x', 1, 0, x'00')")
 			must(t, err)
 			must(t, appendN(t.Context(), log, 3))
 			if where == "in an append" {
 				f.pageSize = waitFrom // every commit must wait
 			} else {
-				f.pageSize = foldFrom / 2
+				f.pageSize = copyFrom / 2
 			}
 			head := log.Head()
-			f.fold = bad
+			f.checkpoint = bad
 			err = appendN(t.Context(), log, 1)
 			f.group.Wait()
 			// The append may be answered before the copying has failed, or find that it has.
@@ -88,7 +88,7 @@ func TestAFailedLogIsNotCopied(t *testing.T) {
 	must(t, appendN(t.Context(), log, 3))
 	_ = log.fail(eventlog.ErrDamaged)
 	before := files(t, log.dir)
-	log.writer.folder.start()
-	log.writer.folder.group.Wait()
+	log.writer.checkpointer.start()
+	log.writer.checkpointer.group.Wait()
 	sameFiles(t, log.dir, before)
 }
