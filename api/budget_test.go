@@ -106,13 +106,21 @@ func TestMoreStreamsThanTheServerKeepsAreRefused(t *testing.T) {
 // narrowLog is a log whose disk may have no room for more than the results of tasks.
 type narrowLog struct {
 	eventlog.Log
-	full atomic.Bool
+	full  atomic.Bool
+	asked chan struct{} // gets a value after HasRoom has looked, if it has room
 }
 
-func (l *narrowLog) HasRoom() bool { return !l.full.Load() }
+func (l *narrowLog) HasRoom() bool {
+	room := !l.full.Load()
+	select {
+	case l.asked <- struct{}{}:
+	default:
+	}
+	return room
+}
 
 func TestAnUploadLeavesTheRoomForResultsAlone(t *testing.T) {
-	narrow := &narrowLog{}
+	narrow := &narrowLog{asked: make(chan struct{}, 1)}
 	h := open(t, nil, func(o *Options) {
 		o.MaxFile = 64 << 20
 		narrow.Log, o.Log = o.Log, narrow
@@ -138,7 +146,7 @@ func TestAnUploadLeavesTheRoomForResultsAlone(t *testing.T) {
 		reader, writer := io.Pipe()
 		go func() {
 			_, _ = io.WriteString(writer, prefix)
-			_, _ = writer.Write(make([]byte, 4*roomStep))
+			_, _ = writer.Write(make([]byte, 4<<20))
 			narrow.full.Store(true)
 			_, err := writer.Write(make([]byte, 32<<20))
 			writer.CloseWithError(errors.Join(err, io.ErrUnexpectedEOF))
@@ -149,6 +157,21 @@ func TestAnUploadLeavesTheRoomForResultsAlone(t *testing.T) {
 		}
 		refused("on its way, "+as, resp)
 	}
+	// What an upload found free when it began may be gone by the time its bytes come.
+	narrow.full.Store(false)
+	<-narrow.asked // by the last upload
+	reader, writer := io.Pipe()
+	go func() {
+		<-narrow.asked
+		narrow.full.Store(true)
+		_, err := io.WriteString(writer, "a,b\n")
+		writer.CloseWithError(err)
+	}()
+	resp, err := h.client.Post(h.url+"/api/files", "text/csv", reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused("a small one that waited", resp)
 	// What a task makes may use the reserve.
 	if _, err := h.api.Files.Put(t.Context(), "made.csv", "text/csv", strings.NewReader("a\n"), 100); err != nil || errors.Is(err, files.ErrFull) {
 		t.Error(err)

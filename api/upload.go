@@ -90,25 +90,24 @@ func (f *notEmpty) Read(into []byte) (int, error) {
 }
 
 // fitting ends an upload when the disk has no room left for it: what the log keeps free for
-// the results of tasks is not for uploads either.
+// the results of tasks is not for uploads either. It looks when the bytes are there, just
+// before they are written: what was free when an upload began to wait for its client may
+// have been used by others since.
 type fitting struct {
-	r    io.Reader
-	log  eventlog.Log
-	left int // bytes until the next look
+	r     io.Reader
+	log   eventlog.Log
+	begun bool
 }
 
-// roomStep is how much of an upload is taken between two looks at the disk, in bytes.
-const roomStep = 1 << 20
-
 func (f *fitting) Read(into []byte) (int, error) {
-	if f.left <= 0 {
-		if !f.log.HasRoom() {
-			return 0, files.ErrFull
-		}
-		f.left = roomStep
+	if !f.begun && !f.log.HasRoom() { // nothing is waited for in vain
+		return 0, files.ErrFull
 	}
+	f.begun = true
 	n, err := f.r.Read(into)
-	f.left -= n
+	if n > 0 && !f.log.HasRoom() {
+		return 0, files.ErrFull
+	}
 	return n, err
 }
 
