@@ -3,6 +3,8 @@ package api
 import (
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"daybook/task"
 )
@@ -54,9 +56,14 @@ func csvRecord(r *row) []string {
 }
 
 // harmless keeps a spreadsheet from running a cell as a formula: such a cell gets an
-// apostrophe in front (OWASP, "CSV Injection").
+// apostrophe in front (OWASP, "CSV Injection"). Spaces before the sign and its full-width
+// form are no protection: some spreadsheets trim the ones and understand the other.
 func harmless(cell string) string {
-	if cell != "" && strings.IndexByte("=+-@\t\r\n", cell[0]) >= 0 {
+	switch first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(cell, unicode.IsSpace)); first {
+	case '=', '+', '-', '@', '＝', '＋', '－', '＠':
+		return "'" + cell
+	}
+	if cell != "" && strings.IndexByte("\t\r\n", cell[0]) >= 0 {
 		return "'" + cell
 	}
 	return cell
