@@ -32,7 +32,7 @@ func (c *cancelCmd) Run(ctx context.Context, s *stdio) error {
 			if c.JSON {
 				return json.NewEncoder(s.out).Encode(answer)
 			}
-			_, err = fmt.Fprintf(s.out, "%s\t%s\t%s\n", answer.TaskID, answer.Status, answer.Message)
+			_, err = fmt.Fprintf(s.out, "%s\t%s\t%s\n", answer.TaskID, answer.Status, oneLine(answer.Message))
 			return err
 		})
 	})

@@ -230,13 +230,18 @@ func (s *stdio) fail(err error) int {
 	case errors.As(err, &wrong):
 		return s.misuse(err)
 	}
-	fmt.Fprintf(s.err, "%s %v\n", s.paintErr("31", "daybook:"), err)
+	s.sayError(err)
 	return exitFailed
+}
+
+// sayError prints err. Its text may be that of a server, or of an argument.
+func (s *stdio) sayError(err error) {
+	fmt.Fprintf(s.err, "%s %s\n", s.paintErr("31", "daybook:"), s.safe(err.Error()))
 }
 
 // misuse tells a wrong use and returns its exit code.
 func (s *stdio) misuse(err error) int {
-	fmt.Fprintf(s.err, "%s %v\n", s.paintErr("31", "daybook:"), err)
+	s.sayError(err)
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
 		fmt.Fprintf(s.err, "Try: daybook %s --help\n", parse.Context.Selected().Name)

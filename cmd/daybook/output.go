@@ -12,14 +12,14 @@ import (
 	"daybook/client"
 )
 
-// printJSON prints one JSON value on one line.
+// printJSON prints one JSON value on one line. What a terminal would obey is escaped as JSON
+// escapes it, so the value stays the same.
 func printJSON(w io.Writer, value json.RawMessage) error {
 	var line bytes.Buffer
 	if err := json.Compact(&line, value); err != nil {
 		return err
 	}
-	line.WriteByte('\n')
-	_, err := w.Write(line.Bytes())
+	_, err := fmt.Fprintln(w, escaped(line.String()))
 	return err
 }
 
@@ -39,7 +39,10 @@ func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "
 // ends and tabs stay.
 func (s *stdio) safe(text string) string { return escaped(text) }
 
+// escaped is text as safe returns it. Bytes that are no UTF-8 become U+FFFD: some terminals
+// take 0x9b alone for an escape.
 func escaped(text string) string {
+	text = strings.ToValidUTF8(text, "\ufffd")
 	if !strings.ContainsFunc(text, unprintable) {
 		return text
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,18 @@ func TestWhatATerminalWouldObeyIsTakenOut(t *testing.T) {
 	}
 	task := client.Task{ID: "X", Status: client.Failed, ErrorMessage: &hostile, TaskType: "T"}
 	if got := plainRow(&task); strings.ContainsAny(got, "\x1b\x07\r\n\u009b") {
+		t.Errorf("got %q", got)
+	}
+	var printed strings.Builder
+	value := "{\"a\":\"\u009b31m\u202e\",\"n\":9007199254740993}"
+	if err := printJSON(&printed, json.RawMessage(value)); err != nil || printed.String() != `{"a":"\u009b31m\u202e","n":9007199254740993}`+"\n" {
+		t.Errorf("%q, %v", printed.String(), err)
+	}
+	printed.Reset()
+	s.err = &printed
+	s.fail(fmt.Errorf("submit: %s\x9b31m\u202e", hostile))
+	s.misuse(fmt.Errorf("unknown flag %s\x9b31m\u202e", hostile))
+	if got := printed.String(); strings.ContainsAny(got, "\x1b\x07\r\u009b\u202e") || strings.Contains(got, "\x9b") || strings.Count(got, "daybook:") != 2 {
 		t.Errorf("got %q", got)
 	}
 }
