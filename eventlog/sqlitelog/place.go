@@ -20,7 +20,7 @@ func makeDir(dir string) error {
 		}
 		made = append(made, path)
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	for _, path := range made {
