@@ -198,8 +198,17 @@ export async function getStats() {
  * @param {Record<string, any>} body
  * @returns {Promise<Task>}
  */
-export async function submit(body) {
-  const res = await call("api/tasks/submit", {
+export function submit(body) {
+  return post("api/tasks/submit", body);
+}
+
+/**
+ * @param {string} path
+ * @param {Record<string, any>} body
+ * @returns {Promise<Task>}
+ */
+async function post(path, body) {
+  const res = await call(path, {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json" },
     body: stringify(body),
@@ -221,6 +230,16 @@ export async function cancel(id) {
  */
 export async function retry(id) {
   return (await call(`api/tasks/${encodeURIComponent(id)}/retry`, { method: "POST" })).json();
+}
+
+/**
+ * Retries an ended task as another one, which is returned.
+ * @param {string} id
+ * @param {Record<string, any>} parameters
+ * @returns {Promise<Task>}
+ */
+export function retryAs(id, parameters) {
+  return post(`api/tasks/${encodeURIComponent(id)}/retry`, { parameters });
 }
 
 /**

@@ -67,6 +67,7 @@ const panel = new Later(async () => {
     close: closeTask,
     act: (kind, row) => void acts.act(kind, row),
     again: (task) => void openForm({ type: task.task_type, task }),
+    change: (task) => void openForm({ type: task.task_type, task, retry: true }),
     move,
     retryLoad: () => detail.refresh(),
   });
@@ -113,7 +114,7 @@ function drawPanel(now) {
   }
   if (focusPanel) panel.view.focus();
   focusPanel = false;
-  panel.view.draw(detail, { now, state: store.state, title, live: feed.state === "live" });
+  panel.view.draw(detail, { now, state: store.state, title, href: (id) => formatRoute({ id, filters: store.filters }), live: feed.state === "live" });
 }
 
 /** The tab's title. It says how many tasks run only while that is known. */

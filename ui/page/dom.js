@@ -86,6 +86,21 @@ export function text(node, value) {
 }
 
 /**
+ * Sets text if it changed, with a part of it as a link.
+ * @param {Element} el
+ * @param {string} words
+ * @param {string} part "" = no link
+ * @param {string} href
+ */
+export function linkIn(el, words, part, href) {
+  const at = part === "" ? -1 : words.indexOf(part);
+  if (at < 0) return text(el, words);
+  const link = el.querySelector("a");
+  if (link && el.textContent === words) return attr(link, "href", href);
+  el.replaceChildren(words.slice(0, at), h("a", { class: "to-task", href }, part), words.slice(at + part.length));
+}
+
+/**
  * Sets or takes away an attribute if it changed.
  * @param {Element} el
  * @param {string} name

@@ -1,6 +1,6 @@
 // One task, whole: where it stands, what it made, and everything that happened to it.
 
-import { attr, byId, h, icon, show, text } from "../dom.js";
+import { attr, byId, h, icon, linkIn, show, text } from "../dom.js";
 import { DAMAGED } from "../events.js";
 import { stringify } from "../exact.js";
 import { percent } from "../format.js";
@@ -21,12 +21,13 @@ import { TimelineView } from "./timeline.js";
  *   close: () => void,
  *   act: (kind: string, row: Row) => void,
  *   again: (task: Task) => void,
+ *   change: (task: Task) => void,
  *   move: (by: number) => void,
  *   retryLoad: () => void,
  * }} DetailActions
  */
 
-/** @typedef {{ now: number, state: SchedulerState | null, title: (type: string) => string, live: boolean }} DetailContext */
+/** @typedef {{ now: number, state: SchedulerState | null, title: (type: string) => string, href: (id: string) => string, live: boolean }} DetailContext */
 
 export class DetailView {
   #root = byId("detail");
@@ -152,6 +153,7 @@ class TaskPanel {
   #raw = h("a", { class: "link-out" }, "JSON", icon("out"));
   #cancel = h("button", { type: "button", class: "button small danger" }, icon("stop"), "Cancel");
   #retry = h("button", { type: "button", class: "button small" }, icon("retry"), "Retry");
+  #change = h("button", { type: "button", class: "button small" }, icon("retry"), "Retry with changes");
   #again = h("button", { type: "button", class: "button small" }, icon("copy"), "Submit like this");
   #bar = barView();
   #pct = h("strong", { class: "num" });
@@ -179,6 +181,7 @@ class TaskPanel {
     const act = (/** @type {string} */ kind) => () => this.#row && actions.act(kind, this.#row);
     this.#cancel.addEventListener("click", act("cancel"));
     this.#retry.addEventListener("click", act("retry"));
+    this.#change.addEventListener("click", () => this.#task && actions.change(this.#task));
     this.#again.addEventListener("click", () => this.#task && actions.again(this.#task));
     const tool = (/** @type {string} */ name, /** @type {string} */ label, /** @type {() => void} */ onclick, className = "") =>
       h("button", { type: "button", class: `button quiet small icon-only ${className}`, title: label, "aria-label": label, onclick }, icon(name));
@@ -200,7 +203,7 @@ class TaskPanel {
     const body = h(
       "div",
       { class: "detail-body" },
-      h("div", { class: "detail-head" }, h("div", { class: "detail-names" }, this.#title, this.#status.el), h("div", { class: "detail-actions" }, this.#cancel, this.#retry, this.#again)),
+      h("div", { class: "detail-head" }, h("div", { class: "detail-names" }, this.#title, this.#status.el), h("div", { class: "detail-actions" }, this.#cancel, this.#retry, this.#change, this.#again)),
       this.#stand,
       this.#wait,
       this.#error,
@@ -230,6 +233,7 @@ class TaskPanel {
     this.#facts.update(row, c);
     put(this.#cancel, canCancel(row));
     put(this.#retry, canRetry(row));
+    put(this.#change, canRetry(row) && d.task !== null && !d.task.damaged?.includes("parameters"));
     put(this.#again, ended(row.status) && d.task !== null);
     if (d.task !== this.#drawnTask) this.#drawContent(d, c);
     this.#timeline.update(d.events, d.eventsProblem, c.now);
@@ -246,7 +250,8 @@ class TaskPanel {
     }
     const waiting = waitingSentence(row, c.state, c.now);
     show(this.#wait, waiting !== "");
-    text(this.#wait, waiting === "" ? "" : `${waiting}.`);
+    const first = row.waiting_for?.reason === "unique" ? (row.waiting_for.task_id ?? "") : "";
+    linkIn(this.#wait, waiting === "" ? "" : `${waiting}.`, first, c.href(first));
   }
 
   /** @param {Row} row */

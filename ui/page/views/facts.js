@@ -1,6 +1,6 @@
 // The plain facts of a task.
 
-import { attr, h, show, text } from "../dom.js";
+import { attr, h, linkIn, show, text } from "../dom.js";
 import { absolute, ago, isolated, span } from "../format.js";
 import { attemptSentence, duration, durationWords, waited } from "../task.js";
 
@@ -27,6 +27,9 @@ const FACTS = [
   ["Tags", (r) => r.tags.map(isolated).join(", ")],
 ];
 
+/** Facts that are the id of another task. */
+const TASKS = new Set(["Retry of", "Retried as", "Replaced by"]);
+
 const HOVER = new Map([
   ["Created", (/** @type {Row} */ r) => absolute(r.created_at)],
   ["Waited", (/** @type {Row} */ r) => `Ready ${absolute(r.ready_at)}, started ${absolute(r.started_at)}`],
@@ -43,12 +46,13 @@ export function factsView() {
   });
   return {
     el,
-    /** @param {Row} row @param {{ now: number }} c */
+    /** @param {Row} row @param {{ now: number, href: (id: string) => string }} c */
     update(row, c) {
       for (const { name, value, dd, box } of cells) {
         const words = value(row, c.now);
         show(box, words !== "");
-        text(dd, words);
+        if (TASKS.has(name)) linkIn(dd, words, words, c.href(words));
+        else text(dd, words);
         attr(box, "data-long", words.length > 12);
         const hover = HOVER.get(name)?.(row);
         if (hover) attr(dd, "title", hover);

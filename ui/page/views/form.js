@@ -1,6 +1,6 @@
 // The form that submits a task, drawn from the type's own schema.
 
-import { Problem, submit } from "../api.js";
+import { Problem, retryAs, submit } from "../api.js";
 import { byId, h, icon, show, text } from "../dom.js";
 import { stringify } from "../exact.js";
 import { isolated, shortId } from "../format.js";
@@ -38,7 +38,10 @@ export class FormView {
   #done = h("div", { class: "form-done", role: "status", hidden: true });
   #submit = h("button", { class: "button primary", type: "submit" });
   #again = h("input", { type: "checkbox" });
+  #another = h("label", { class: "again" }, this.#again, "Submit another");
   #heading = h("h2", { id: "form-title", tabindex: -1 }, "New task");
+  /** The task that is retried with changes; null: the form submits a new one. @type {Task | null} */
+  #retryOf = null;
   #busy = false;
   #built = false;
 
@@ -58,8 +61,9 @@ export class FormView {
   }
 
   /**
-   * Opens the form, with a type, parameters or files if they are known.
-   * @param {{ type?: string, parameters?: Record<string, any>, files?: File[], task?: Task }} [how]
+   * Opens the form, with a type, a task like it or files if they are known. With retry, it
+   * retries the task with other parameters.
+   * @param {{ type?: string, files?: File[], task?: Task, retry?: boolean }} [how]
    */
   open(how = {}) {
     this.#build();
@@ -69,7 +73,11 @@ export class FormView {
     const takes = files.length > 0 && this.isOpen && this.#fileField(files) ? this.#type : null;
     const type = takes ?? byFile ?? this.#types.find((t) => t.name === how.type) ?? this.#type ?? this.#types[0];
     if (!type) return;
-    if (type !== this.#type || how.task) this.#choose(type);
+    const retryOf = how.retry && how.task?.task_type === type.name ? how.task : this.isOpen && type === this.#type ? this.#retryOf : null;
+    if (type !== this.#type || how.task || retryOf !== this.#retryOf) {
+      this.#retryOf = retryOf;
+      this.#choose(type);
+    }
     if (how.task) this.#fill(how.task);
     if (!this.isOpen) this.#dialog.showModal();
     if (files.length > 0) this.#give(files);
@@ -95,7 +103,7 @@ export class FormView {
         "footer",
         { class: "form-foot" },
         curl,
-        h("label", { class: "again" }, this.#again, "Submit another"),
+        this.#another,
         this.#submit,
       ),
     );
@@ -131,7 +139,9 @@ export class FormView {
   #choose(type) {
     this.#type = type;
     for (const radio of this.#choices.querySelectorAll("input")) radio.checked = radio.value === type.name;
-    text(this.#about, type.description ?? "");
+    text(this.#about, this.#retryOf ? `Makes another ${isolated(type.title || type.name)} task with these parameters, and all else as task ${shortId(this.#retryOf.id)} has it.` : (type.description ?? ""));
+    text(this.#heading, this.#retryOf ? "Retry with changes" : "New task");
+    for (const part of [this.#choices, this.#more, this.#another]) show(part, this.#retryOf === null);
     this.#fields = fieldsOf(type.parameters_schema, type.defaults);
     this.#views = this.#fields.map((f) => fieldView(f, `/parameters/${f.name}`, () => this.#changed()));
     this.#grid.replaceChildren(...this.#views.map((v) => v.el));
@@ -147,6 +157,7 @@ export class FormView {
       const value = task.parameters?.[f.name];
       if (value !== undefined && stringify(value) !== stringify(f.default)) this.#views[i].set(value, task.file_names);
     }
+    if (this.#retryOf) return this.#changed();
     const set = (/** @type {string} */ pointer, /** @type {any} */ value) => this.#advanced.find((v) => v.pointer === pointer)?.set(value);
     if (task.queue !== "default") set("/queue", task.queue);
     if (task.priority !== 0) set("/priority", task.priority);
@@ -180,7 +191,7 @@ export class FormView {
     for (const [i, f] of this.#fields.entries()) show(this.#views[i].el, isRelevant(f.name, form));
     const busy = this.#views.some((v) => v.busy());
     this.#submit.disabled = busy || this.#busy;
-    text(this.#submit, this.#busy ? "Submitting…" : busy ? "Uploading…" : "Submit task");
+    text(this.#submit, this.#busy ? "Submitting…" : busy ? "Uploading…" : this.#retryOf ? "Retry task" : "Submit task");
     if (!busy && document.activeElement === this.#heading) this.#submit.focus();
   }
 
@@ -218,8 +229,8 @@ export class FormView {
     this.#busy = true;
     this.#changed();
     try {
-      const task = await submit(body);
-      if (this.#again.checked) return this.#anew(task);
+      const task = await (this.#retryOf ? retryAs(this.#retryOf.id, body.parameters) : submit(body));
+      if (this.#again.checked && !this.#retryOf) return this.#anew(task);
       this.#dialog.close();
       this.#type = null; // a fresh form next time
       this.#actions.submitted(task);
@@ -271,7 +282,9 @@ export class FormView {
   }
 
   #curl() {
-    const body = stringify(this.#collect().body).replace(/'/g, "'\\''");
-    return `curl -s ${new URL("api/tasks/submit", document.baseURI)} -H 'Content-Type: application/json' -d '${body}'`;
+    const whole = this.#collect().body;
+    const path = this.#retryOf ? `api/tasks/${this.#retryOf.id}/retry` : "api/tasks/submit";
+    const body = stringify(this.#retryOf ? { parameters: whole.parameters } : whole).replace(/'/g, "'\\''");
+    return `curl -s ${new URL(path, document.baseURI)} -H 'Content-Type: application/json' -d '${body}'`;
   }
 }
