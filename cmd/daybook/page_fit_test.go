@@ -26,7 +26,7 @@ func (b *tab) cutsNothing(when string) {
 	if len(all) > 0 {
 		b.t.Errorf("%s, cut: %s", when, strings.Join(slices.Compact(all), ", "))
 	}
-	out := eval[[]string](b, `[...document.querySelectorAll(".top *, .toolbar *, .row-action, dialog[open] *")].filter((e) => {
+	out := eval[[]string](b, `[...document.querySelectorAll(".top *, .toolbar *, .row-action, .detail-actions *, dialog[open] *")].filter((e) => {
 		const r = e.getBoundingClientRect();
 		return r.width > 1 && e.checkVisibility({ visibilityProperty: true }) && !e.closest(".sr") && (r.right > innerWidth + 1 || r.left < -1);
 	}).map((e) => e.tagName + "." + e.className)`)

@@ -1,7 +1,7 @@
 // The plain facts of a task.
 
 import { attr, h, linkIn, show, text } from "../dom.js";
-import { absolute, ago, isolated, span } from "../format.js";
+import { absolute, ago, isolated, shortId, span } from "../format.js";
 import { attemptSentence, duration, durationWords, waited } from "../task.js";
 
 /** @import { Row } from "../types.js" */
@@ -51,7 +51,7 @@ export function factsView() {
       for (const { name, value, dd, box } of cells) {
         const words = value(row, c.now);
         show(box, words !== "");
-        if (TASKS.has(name)) linkIn(dd, words, words, c.href(words));
+        if (TASKS.has(name)) linkIn(dd, shortId(words), shortId(words), c.href(words));
         else text(dd, words);
         attr(box, "data-long", words.length > 12);
         const hover = HOVER.get(name)?.(row);
