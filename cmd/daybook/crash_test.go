@@ -129,7 +129,7 @@ func (l *loader) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		l.n++
 		var err error
-		switch dice := l.random.IntN(10); {
+		switch dice := l.random.IntN(12); {
 		case dice < 4:
 			err = l.submitWithKey(ctx)
 		case dice < 6:
@@ -138,6 +138,8 @@ func (l *loader) run(ctx context.Context) {
 			err = l.batch(ctx)
 		case dice < 9:
 			err = l.cancel(ctx)
+		case dice < 11:
+			err = l.submitUnique(ctx)
 		default:
 			err = l.retry(ctx)
 		}
@@ -235,8 +237,8 @@ func (l *loader) retry(ctx context.Context) error {
 	}
 	_, err := l.server.Retry(ctx, id)
 	switch client.StatusOf(err) {
-	case 400:
-		return nil // it has not ended, or well
+	case 400, 409:
+		return nil // it has not ended, or well; or another task holds its unique key
 	case 404:
 		l.oracle.object("retry of acknowledged task %s: %v", id, err)
 	}

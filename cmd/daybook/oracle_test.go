@@ -146,6 +146,9 @@ type wholeLog struct {
 	hashes []string           // by seq - 1
 	tasks  map[string]*record // by id
 	byKey  map[string][]string
+
+	unique   map[string]*uniqueRecord   // by id
+	byUnique map[string][]*uniqueRecord // by unique key
 }
 
 // record is the story of one task.
@@ -157,7 +160,8 @@ type record struct {
 // readWholeLog reads the log and checks what must be true of any log.
 func readWholeLog(t *testing.T, server *client.Client) *wholeLog {
 	t.Helper()
-	seen := &wholeLog{tasks: map[string]*record{}, byKey: map[string][]string{}}
+	seen := &wholeLog{tasks: map[string]*record{}, byKey: map[string][]string{},
+		unique: map[string]*uniqueRecord{}, byUnique: map[string][]*uniqueRecord{}}
 	for e, err := range server.Log(t.Context(), client.LogQuery{}) {
 		if err != nil {
 			t.Fatal(err)
@@ -204,6 +208,7 @@ func (w *wholeLog) add(t *testing.T, e *client.Event) {
 	if e.Type == "task.retried" {
 		r.last = ""
 	}
+	w.addUnique(t, id, e)
 	var data struct {
 		Key string `json:"idempotency_key"`
 	}
@@ -232,6 +237,7 @@ func (o *oracle) compare(t *testing.T, server *client.Client, seen *wholeLog) {
 			t.Errorf("key %s was acknowledged as task %q and is in the log as %v", key, id, ids)
 		}
 	}
+	seen.checkReplaced(t)
 	listed := 0
 	for task, err := range server.List(t.Context(), client.Filter{Limit: 1000}) {
 		if err != nil {
