@@ -8,11 +8,18 @@ import (
 	"time"
 )
 
+// movable is what a herald has to know of the views: how far they are, and when they move.
+type movable interface {
+	Seq() int64
+	Changed() <-chan struct{}
+}
+
 // herald tells the waiting connections of one kind of stream that there is something new,
 // in beats. Its goroutine runs while there are connections. It writes to nobody, so nobody
 // can hold it up.
 type herald struct {
 	api   *API
+	views movable
 	least time.Duration // from one beat to the next; see pace
 	paced bool          // nobody gets a message but at a beat
 
@@ -66,7 +73,7 @@ func (h *herald) join() bool {
 	if h.clients++; h.clients == 1 {
 		ctx, stop := context.WithCancel(context.Background())
 		h.stop, h.ended, h.none = stop, make(chan struct{}), make(chan struct{})
-		h.told.Store(h.api.Views.Seq())
+		h.told.Store(h.views.Seq())
 		go h.run(ctx, h.ended)
 	}
 	return true
@@ -145,7 +152,7 @@ func (h *herald) run(ctx context.Context, ended chan<- struct{}) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	for ctx.Err() == nil {
-		changed := h.api.Views.Changed()
+		changed := h.views.Changed()
 		if !h.due() {
 			select {
 			case <-changed:
@@ -171,7 +178,7 @@ func (h *herald) run(ctx context.Context, ended chan<- struct{}) {
 func (h *herald) due() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.lag || h.api.Views.Seq() > h.told.Load()
+	return h.lag || h.views.Seq() > h.told.Load()
 }
 
 // beat serves all who wait and stand before where the views are now. Those who stand at
@@ -185,7 +192,7 @@ func (h *herald) beat(tip int64, spare []*connection) (int64, []*connection) {
 		c.place = -1
 	}
 	h.lag = false
-	now := h.api.Views.Seq()
+	now := h.views.Seq()
 	h.told.Store(now)
 	h.mu.Unlock()
 

@@ -53,6 +53,51 @@ func TestManyClientsOfTheLogCostOneReading(t *testing.T) {
 	})
 }
 
+// movingViews move, when armed, right after their herald has looked and seen nothing new.
+type movingViews struct {
+	movable
+	herald *herald
+	armed  atomic.Bool
+	move   func()
+}
+
+func (v *movingViews) Seq() int64 {
+	seq := v.movable.Seq()
+	if seq <= v.herald.told.Load() && v.armed.CompareAndSwap(true, false) {
+		v.move()
+	}
+	return seq
+}
+
+func TestAMoveBetweenTheLookAndTheWaitWakesTheStreams(t *testing.T) {
+	for path, of := range map[string]func(*API) *herald{
+		"/api/log/stream": func(a *API) *herald { return &a.readers },
+		"/api/stream":     func(a *API) *herald { return &a.watchers },
+	} {
+		bubble(t, func(h *house, _ func() net.Conn) {
+			t := h.TB.(*testing.T)
+			submit := func() { h.submit(`{"task_type":"ECHO","delay_seconds":3600}`) }
+			moving := &movingViews{movable: h.views, herald: of(h.api), move: submit}
+			moving.herald.views = moving
+			l := h.listen(path)
+			l.must(t)
+			synctest.Wait() // the herald waits
+			moving.armed.Store(true)
+			last := h.views.Seq() + 2
+			begin := time.Now()
+			submit() // after it the herald looks once more, and misses the second
+			for m := l.must(t); !strings.HasPrefix(m.id, strconv.FormatInt(last, 10)); m = l.must(t) {
+				if took := time.Since(begin); m.event == "keepalive" || took > slowest {
+					t.Fatalf("%s: %+v after %v", path, m, took)
+				}
+			}
+			if took := time.Since(begin); moving.armed.Load() || took > slowest { // not by the keep-alive
+				t.Errorf("%s: after %v; missed: %v", path, took, !moving.armed.Load())
+			}
+		})
+	}
+}
+
 func TestScreensThatCameAtDifferentMomentsGetTheSameMessage(t *testing.T) {
 	bubble(t, func(h *house, _ func() net.Conn) {
 		first := h.listen("/api/stream")
