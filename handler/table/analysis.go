@@ -27,6 +27,7 @@ type analysis struct {
 	exact             bool // every value is kept
 	sizes             sizes
 	nulls             []string
+	rest              rest // of the text, below the table
 }
 
 // read reads all rows.
@@ -41,7 +42,8 @@ func (a *analysis) read(rows *reader, d detected, o Options) error {
 			return err
 		}
 	}
-	for first := true; ; first = false {
+	a.rest.width = a.width
+	for {
 		fields, err := rows.next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -49,15 +51,44 @@ func (a *analysis) read(rows *reader, d detected, o Options) error {
 		if err != nil {
 			return err
 		}
-		a.total++
-		if reason := a.reasonAgainst(fields, rows.why, first); reason != "" {
-			a.passOver(rows.row, reason)
+		switch a.rest.place(fields, rows.blank && a.total > 0) {
+		case inTable:
+			a.takeKept()
+			a.take(keptRow{rows.row, fields, rows.why})
 			continue
+		case openRow:
+			if a.rest.keep(rows.row, fields, rows.why) {
+				continue
+			}
 		}
-		a.row(fields)
+		break
+	}
+	if len(a.rest.kept) > 0 {
+		if err := a.passRest(rows); err != nil {
+			return err
+		}
 	}
 	a.flush()
 	return nil
+}
+
+// takeKept takes the rows that were open into the table.
+func (a *analysis) takeKept() {
+	for _, row := range a.rest.kept {
+		a.take(row)
+	}
+	a.rest.kept, a.rest.bytes = nil, 0
+}
+
+// take takes the next row.
+func (a *analysis) take(row keptRow) {
+	first := a.total == 0
+	a.total++
+	if reason := a.reasonAgainst(row.fields, row.why, first); reason != "" {
+		a.passOver(row.line, reason)
+		return
+	}
+	a.row(row.fields)
 }
 
 // begin prepares for the columns.
@@ -215,6 +246,9 @@ func (a *analysis) report(src *source, o Options) *Report {
 		},
 	}
 	r.Delimiter, r.HasHeader, r.Encoding = r.Dialect.Delimiter, r.Dialect.HasHeader, r.Dialect.Encoding
+	if warning := a.rest.warning(); warning != "" {
+		r.Warnings = append(r.Warnings, warning)
+	}
 	order := a.dateOrder(r)
 	for i, c := range a.columns {
 		column := c.report(a.sizes, order)

@@ -214,7 +214,7 @@ func (s *sample) isAligned(l layout) bool {
 		}
 	}
 	typed := 0
-	rows := s.records
+	rows := s.records[:l.end]
 	if l.header {
 		rows = rows[1:]
 	}
@@ -293,7 +293,7 @@ func (d *detected) finish(s *sample, o Options) {
 	if s == nil || len(s.records) == 0 {
 		return
 	}
-	rows := s.records[d.start:]
+	rows := s.records[d.start:d.end]
 	if d.header && !d.hidden {
 		rows = rows[1:]
 	}

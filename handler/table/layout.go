@@ -5,6 +5,7 @@ import "bytes"
 // layout is where a table lies in its text.
 type layout struct {
 	start   int  // its first record
+	end     int  // the record after its last one
 	header  bool // which names the columns
 	units   bool // the second says their units
 	width   int  // of the table
@@ -19,12 +20,21 @@ const maxAbove = 40
 // Lines above it are narrower, or a blank line sets them apart.
 func (s *sample) layoutOf(o Options) layout {
 	best := layout{score: -1}
-	widest := 0
+	widest, closed := 0, len(s.records) // no table starts at a record from closed on
 	for start := range s.records[:min(len(s.records), maxAbove+1)] {
 		first := &s.records[start]
 		above := s.records[:start]
+		if start >= closed {
+			break
+		}
+		if first.filled <= widest && len(s.records)-start < start && mostlyData(above) {
+			continue // a few rows below many that are as wide
+		}
 		if start == 0 || o.SkipLines == nil && (first.filled > widest || first.gap || s.endsProse(start)) {
 			for _, l := range s.layoutsFrom(start, o) {
+				if l.end < len(s.records) {
+					closed = min(closed, l.end)
+				}
 				l.score *= s.trustAbove(above, l)
 				if l.score > best.score {
 					best = l
@@ -34,6 +44,17 @@ func (s *sample) layoutOf(o Options) layout {
 		widest = max(widest, first.filled)
 	}
 	return best
+}
+
+// mostlyData reports whether most of the records are no prose.
+func mostlyData(records []record) bool {
+	prose := 0
+	for i := range records {
+		if records[i].prose {
+			prose++
+		}
+	}
+	return prose*2 < len(records)
 }
 
 // endsProse reports whether the record follows a line of prose and is none.
@@ -51,7 +72,8 @@ func (s *sample) layoutsFrom(start int, o Options) (list []layout) {
 		l.width = widthBelow(first.filled, rows)
 		if o.Header == nil && (isHeader(first, rows, l.width) || isRepeatedHeader(first, rows, l.width)) || o.Header != nil && *o.Header {
 			l.shifted = first.filled == l.width-1 && len(first.fields) < l.width && first.filled > 1
-			s.rate(&l, rows)
+			s.setEnd(&l)
+			s.rate(&l, rows[:len(rows)-len(s.records)+l.end])
 			switch {
 			case l.shifted:
 				l.score *= 0.95
@@ -70,7 +92,8 @@ func (s *sample) layoutsFrom(start int, o Options) (list []layout) {
 	}
 	rows = s.records[start:]
 	l := layout{start: start, width: commonWidth(rows)}
-	s.rate(&l, rows)
+	s.setEnd(&l)
+	s.rate(&l, s.records[start:l.end])
 	if len(first.fields) < l.width && !first.hasTyped() {
 		l.score *= 0.5
 	}
@@ -206,7 +229,7 @@ func (s *sample) trustAbove(above []record, l layout) float64 {
 	}
 	trust := 0.97
 	first := &s.records[l.start]
-	rows := s.records[l.start:]
+	rows := s.records[l.start:l.end]
 	if l.header {
 		rows = rows[1:]
 	}

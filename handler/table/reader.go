@@ -29,6 +29,7 @@ type reader struct {
 
 	line    int64 // number of the line at start, from 1
 	row     int64 // number of the line where the row last returned starts
+	blank   bool  // a blank line is above that row
 	fields  [][]byte
 	quoted  []bool // whether each field had quotes; nil = none had
 	flags   []bool // what quoted points to
@@ -160,6 +161,7 @@ func (r *reader) skip(lines int) error {
 // comments are passed over. A row that cannot be read has no fields; why says what is
 // wrong. io.EOF at the end.
 func (r *reader) next() ([][]byte, error) {
+	r.blank = false
 	for {
 		end, found, err := r.rowEnd()
 		if err != nil {
@@ -180,7 +182,9 @@ func (r *reader) next() ([][]byte, error) {
 			if end == r.end && !r.whole {
 				return nil, errCut
 			}
-			if r.keepComments && !r.isBlank(line) {
+			if r.isBlank(line) {
+				r.blank = true
+			} else if r.keepComments {
 				r.comments = append(r.comments, comment{r.line, line})
 			}
 			r.pass(end)

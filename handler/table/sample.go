@@ -18,6 +18,7 @@ const (
 type record struct {
 	line   int64    // where it starts
 	gap    bool     // a blank line or a comment is above it
+	blank  bool     // a blank line is
 	fields [][]byte // trimmed
 	quoted []bool   // of fields; nil = none
 	filled int      // fields up to the last that is not empty
@@ -57,7 +58,7 @@ func split(text []byte, whole bool, m marks, skip int) *sample {
 		if err != nil {
 			break
 		}
-		record := record{line: r.row, gap: r.row > above, bad: r.why != nil}
+		record := record{line: r.row, gap: r.row > above, blank: r.blank, bad: r.why != nil}
 		record.fields = make([][]byte, len(fields))
 		before := s.beforeBlanks
 		if r.quoted != nil {
