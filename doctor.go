@@ -198,7 +198,7 @@ func (e *examination) files(ctx context.Context) {
 func (e *examination) damagedFiles(damaged []files.Info) {
 	for _, f := range damaged {
 		e.find("damaged-file", false, fmt.Sprintf("File %s (%s) does not fit its hash. It is not served, and tasks that need it fail.", f.ID, f.Name),
-			Advice{"upload the right bytes again: they replace it", "daybook upload FILE"}, e.restore())
+			Advice{"upload the right bytes again to the running server: they replace it", "curl -F file=@FILE http://127.0.0.1:8000/api/files"}, e.restore())
 	}
 }
 

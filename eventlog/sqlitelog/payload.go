@@ -13,7 +13,7 @@ func (l *Log) Payload(ctx context.Context, seq int64) ([]byte, error) {
 		return nil, bodyError(seq, eventlog.ErrNotFound)
 	}
 	var found body
-	err := l.reading(ctx, func(r *reader) error {
+	err := l.lend(ctx, func(r *reader) error {
 		return r.bodiesOf([]int64{seq}, func(bytes []byte, err error) { found = body{bytes, err} })
 	})
 	if err == nil {

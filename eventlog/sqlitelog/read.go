@@ -114,23 +114,30 @@ func (r *reader) events(events []*eventlog.Event, seqs []int64, indexes []int) e
 	return nil
 }
 
-// reading lends fn a reader. An error of the disk stops the log for appends too.
+// reading lends fn a reader for events. A part of the file that SQLite finds malformed
+// condemns the log: it takes no more events, and reading goes on where it can.
 func (l *Log) reading(ctx context.Context, fn func(*reader) error) error {
+	err := l.lend(ctx, fn)
+	if malformed(err) {
+		l.Condemn(err)
+	}
+	return err
+}
+
+// lend lends fn a reader. An I/O error of the disk stops the log for appends too; a
+// malformed page is ErrDamaged and stops nothing.
+func (l *Log) lend(ctx context.Context, fn func(*reader) error) error {
 	r, err := l.pool.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer l.pool.give(r)
-	return l.readError(fn(r))
-}
-
-func (l *Log) readError(err error) error {
-	switch _, primary := sqlite.Code(err); primary {
-	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB, sqlite3.ErrIoErr:
+	err = fn(r)
+	if _, primary := sqlite.Code(err); primary == sqlite3.ErrIoErr {
 		_ = l.fail(err)
-		return damage(err)
+		return fmt.Errorf("%w: %w", eventlog.ErrDamaged, err)
 	}
-	return err
+	return damage(err)
 }
 
 // decode makes an event of one row.

@@ -66,9 +66,14 @@ func create(c *sqlite.Conn, now time.Time) error {
 
 // damage marks errors which say that the file is not what it was.
 func damage(err error) error {
-	switch _, primary := sqlite.Code(err); primary {
-	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
+	if malformed(err) {
 		return fmt.Errorf("%w: %w", eventlog.ErrDamaged, err)
 	}
 	return err
+}
+
+// malformed reports whether SQLite says that the file, or a page of it, is none of its own.
+func malformed(err error) bool {
+	_, primary := sqlite.Code(err)
+	return primary == sqlite3.ErrCorrupt || primary == sqlite3.ErrNotADB
 }
