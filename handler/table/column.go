@@ -16,6 +16,7 @@ type column struct {
 	count       int64
 	nullCount   int64
 	infinite    int64
+	accounting  int64 // numbers with a minus behind them or in brackets
 	kind        kind
 	lexical     lexical
 	frequencies frequencies
@@ -79,7 +80,10 @@ func (c *column) add(b []byte) {
 }
 
 func (c *column) addNumber(b []byte) {
-	if n, ok := c.format.parse(b); ok {
+	if n, accounting, ok := c.format.read(b); ok {
+		if accounting {
+			c.accounting++
+		}
 		c.numbers.add(n)
 	} else if isInfinite(b) {
 		c.infinite++
@@ -90,7 +94,7 @@ func (c *column) addNumber(b []byte) {
 
 // first adds the first value, which decides the kind.
 func (c *column) first(b []byte) {
-	_, number := c.format.parse(b)
+	_, _, number := c.format.read(b)
 	switch {
 	case number || isInfinite(b):
 		c.kind = kindNumber
@@ -130,8 +134,9 @@ func (c *column) sketch() {
 
 // report says what was found. Dates whose order is open are read in the given one.
 func (c *column) report(s sizes, order int) Column {
-	// Identifiers lose digits as numbers, and infinities alone are words.
-	if c.kind == kindNumber && (c.numbers.big && !c.numbers.part || c.count == c.infinite) {
+	// Identifiers lose digits as numbers, infinities alone are words, and (1) beside few
+	// numbers is a note.
+	if c.kind == kindNumber && (c.numbers.big && !c.numbers.part || c.count == c.infinite || c.accounting*4 > c.count*3) {
 		c.toText()
 	}
 	r := Column{

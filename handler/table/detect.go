@@ -312,6 +312,9 @@ func (d *detected) finish(s *sample, o Options) {
 	var doubtful []int
 	d.format, doubtful = detectFormat(columns, o)
 	d.warnOfNumbers(s, columns, doubtful)
+	if o.Decimal == "" && o.Thousands == nil {
+		d.warnOfPoints(s, columns)
+	}
 }
 
 // warnOfNumbers says which columns are text though they may be of numbers.
@@ -333,6 +336,27 @@ func (d *detected) warnOfNumbers(s *sample, columns [][][]byte, doubtful []int) 
 	}
 }
 
+// warnOfPoints says which columns were read with a decimal point though 331.885 may be
+// 331885 in them, and no value of the table shows which.
+func (d *detected) warnOfPoints(s *sample, columns [][][]byte) {
+	if d.format != plainFormat {
+		return
+	}
+	var open []string
+	for c, values := range columns {
+		ok, proof := readsAll(plainFormat, values)
+		if ok && proof {
+			return
+		}
+		if ok && mayBeThousands(values) {
+			open = append(open, d.labelOf(s, c)+" (such as "+shown(values[0], longestNumber)+")")
+		}
+	}
+	if len(open) > 0 {
+		d.warnings = append(d.warnings, "Numbers were read with a decimal point but may have points between thousands, in "+list(open)+". If so, give decimal \",\" and thousands \".\".")
+	}
+}
+
 // labelOf is the name of a column, or its number.
 func (d *detected) labelOf(s *sample, c int) string {
 	if fields := s.records[d.start].fields; d.header && !d.hidden && !d.shifted && c < len(fields) && len(fields[c]) > 0 {
@@ -341,15 +365,17 @@ func (d *detected) labelOf(s *sample, c int) string {
 	return fmt.Sprintf("column_%d", c+1)
 }
 
-// oddValue returns the first value that is no number where three quarters are.
+// oddValue returns the first value that is no number where three quarters are, or half of
+// them if these show the format.
 func oddValue(f numberFormat, values [][]byte) (odd []byte, ok bool) {
 	numbers := 0
 	for _, b := range values {
-		if n, read := f.parse(b); read && !n.big || isInfinite(b) {
+		if n, _, read := f.read(b); read && !n.big || isInfinite(b) {
 			numbers++
 		} else if odd == nil {
 			odd = b
 		}
 	}
-	return odd, odd != nil && numbers*4 >= len(values)*3
+	share, proof := f.readsMost(values)
+	return odd, odd != nil && (numbers*4 >= len(values)*3 || share == halfRead && proof && f != plainFormat)
 }

@@ -242,7 +242,7 @@ func (f *frequencies) numbers(format numberFormat, whole bool) (list []weighted,
 		if isInfinite(text) {
 			continue
 		}
-		n, ok := format.parse(text)
+		n, _, ok := format.read(text)
 		switch {
 		case ok && whole && n.whole:
 			list = append(list, weighted{wholeKey(n.i), int64(s.count)})

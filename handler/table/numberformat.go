@@ -95,7 +95,7 @@ func (f numberFormat) separatorAt(b []byte) int {
 // 1,234 may be both 1234 and 1.234, but 1,5 and 0,125 have a decimal comma and 1,234.5 and
 // 1,234,567 have commas between thousands.
 func (f numberFormat) provedBy(b []byte) bool {
-	text := strings.TrimLeft(string(b), "+-")
+	text := strings.Trim(string(b), "+-()")
 	if f.thousands != "" {
 		groups := 0
 		for i := range text {
@@ -139,28 +139,37 @@ func isInfinite(b []byte) bool {
 }
 
 // detectFormat returns the format that reads most columns of the sample, of those that
-// some value proves. columns are the values of each that are not null. doubtful are the
-// columns that are left as text though another format reads all of their values.
+// some value proves; a column that has some texts among its numbers counts half. columns are
+// the values of each that are not null. doubtful are the columns that are left as text
+// though another format reads all of their values.
 func detectFormat(columns [][][]byte, given Options) (best numberFormat, doubtful []int) {
 	reads := make([][]bool, len(numberFormats))
-	most := -1
+	provedMarks := map[byte]bool{} // decimal marks
+	proved := make([]bool, len(numberFormats))
+	counts := make([]int, len(numberFormats))
 	for i, f := range numberFormats {
 		reads[i] = make([]bool, len(columns))
-		count, proved := 0, i == 0
+		proved[i] = i == 0
 		for c, values := range columns {
-			ok, proof := readsAll(f, values)
-			reads[i][c] = ok
-			proved = proved || ok && proof
-			if ok {
-				count++
+			read, proof := f.readsMost(values)
+			reads[i][c] = read == allRead
+			if f.thousands == "" && proof && read != fewRead {
+				provedMarks[f.decimal] = true
 			}
+			proved[i] = proved[i] || proof && read != fewRead
+			counts[i] += int(read)
 		}
+	}
+	most := -1
+	for i, f := range numberFormats {
+		// A mark that is proved to be decimal leaves the other for thousands.
+		proved := proved[i] || isOtherMark(f) && provedMarks[f.decimal] && !provedMarks[f.thousands[0]]
 		switch {
 		case given.Decimal != "" && given.Decimal[0] != f.decimal:
 		case given.Thousands != nil && *given.Thousands != f.thousands:
 		case given.Decimal == "" && !proved || given.Thousands == nil && f.thousands != "" && !proved:
-		case count > most:
-			best, most = f, count
+		case counts[i] > most:
+			best, most = f, counts[i]
 		}
 	}
 	if most < 0 { // one that is only given
@@ -195,13 +204,62 @@ func givenFormat(o Options) numberFormat {
 // readsAll reports whether the format reads all of the values, one at least, and whether
 // one of them proves it.
 func readsAll(f numberFormat, values [][]byte) (ok, proof bool) {
+	share, proof := f.readsMost(values)
+	return share == allRead, proof && share == allRead
+}
+
+// isOtherMark reports whether the format has the one of . and , for thousands that is not
+// its decimal mark.
+func isOtherMark(f numberFormat) bool {
+	return f.thousands == "," && f.decimal == '.' || f.thousands == "." && f.decimal == ','
+}
+
+// How many of the values of a column a format reads.
+type readShare int
+
+const (
+	fewRead  readShare = iota
+	halfRead           // and more
+	allRead
+)
+
+// readsMost says how many of the values the format reads, and whether one of them proves it.
+func (f numberFormat) readsMost(values [][]byte) (share readShare, proof bool) {
+	numbers, infinite, accounting := 0, 0, 0
 	for _, b := range values {
-		if _, read := f.parse(b); read {
-			ok = true
+		_, negative, read := f.read(b)
+		switch {
+		case read:
+			numbers++
 			proof = proof || f.provedBy(b)
-		} else if !isInfinite(b) {
-			return false, false
+			if negative {
+				accounting++
+			}
+		case isInfinite(b):
+			infinite++
 		}
 	}
-	return ok, proof
+	switch {
+	case numbers == 0 || accounting*4 > numbers*3:
+		return fewRead, false
+	case numbers+infinite == len(values):
+		return allRead, proof
+	case (numbers+infinite)*2 >= len(values):
+		return halfRead, proof
+	}
+	return fewRead, false
+}
+
+// mayBeThousands reports whether all values, which the plain format reads, are whole
+// numbers if their points stand between thousands, and one has such a point.
+func mayBeThousands(values [][]byte) bool {
+	some := false
+	for _, b := range values {
+		whole, fraction, point := bytes.Cut(bytes.Trim(b, "+-()"), []byte("."))
+		if len(whole) > 3 || point && (len(fraction) != 3 || len(whole) == 0 || whole[0] == '0') || isInfinite(b) {
+			return false
+		}
+		some = some || point
+	}
+	return some
 }
