@@ -40,6 +40,9 @@ func parseAddress(text string) (mailAddress, error) {
 			return mailAddress{}, notAnAddress(fmt.Sprintf("it has an invisible character, U+%04X", r))
 		}
 	}
+	if strings.HasSuffix(text, ";") { // which nothing else can end with
+		return mailAddress{}, notAnAddress("it is a group; give each of its addresses by itself")
+	}
 	parsed, err := netmail.ParseAddress(text)
 	if err != nil {
 		return mailAddress{}, errors.New("not an e-mail address")
@@ -116,7 +119,7 @@ func asciiDomain(domain string) (string, error) {
 	}
 	ascii, err := domains.ToASCII(domain)
 	if err != nil {
-		return "", notAnAddress("no domain after the @")
+		return "", notADomain(domain)
 	}
 	labels := strings.Split(ascii, ".")
 	for _, label := range labels {
@@ -131,6 +134,23 @@ func asciiDomain(domain string) (string, error) {
 		return "", notAnAddress("a domain does not end with a number; an IP address is written in brackets")
 	}
 	return ascii, nil
+}
+
+// notADomain says why a domain is none, as far as that can be seen in its text.
+func notADomain(domain string) error {
+	if domain == "" {
+		return notAnAddress("no domain after the @")
+	}
+	for label := range strings.SplitSeq(domain, ".") {
+		if label == "" || len(label) > 63 && isASCII(label) {
+			return notAnAddress("each part of the domain has 1 to 63 characters")
+		}
+	}
+	return notAnAddress("the domain has a character that DNS does not allow: its parts are letters, digits and hyphens")
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // isInvisible tells whether a character leaves no trace on a screen, moves others, or cannot be told from a space.

@@ -10,6 +10,19 @@ import (
 	"unicode/utf8"
 )
 
+func TestARefusedAddressSaysWhy(t *testing.T) {
+	for text, why := range map[string]string{
+		"x@a_b.com":                             "a character that DNS does not allow",
+		"x@" + strings.Repeat("a", 64) + ".com": "1 to 63 characters",
+		"group: a@x.example;":                   "it is a group",
+		"undisclosed-recipients:;":              "it is a group",
+	} {
+		if _, err := parseAddress(text); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v, want %q", text, err, why)
+		}
+	}
+}
+
 func TestAddressesAreReadStrictly(t *testing.T) {
 	long := strings.Repeat("a", 63)
 	tests := map[string]struct{ want, path string }{ // path "" = refused
