@@ -61,14 +61,15 @@ func (t *registered) check(parameters []byte) ([]byte, []string, []task.FieldErr
 	return prepared, t.parameterFiles.collect(nil, value), nil
 }
 
-// withoutNulls leaves out the parameters that are null although they have a default: null is
-// how many clients send what they leave open. They are deleted from object too.
+// withoutNulls leaves out the parameters that are null although they have a default, or are
+// optional and cannot be null: null is how many clients, and results, say what is left open.
+// They are deleted from object too.
 func (t *registered) withoutNulls(parameters []byte, object map[string]any) []byte {
 	var out []string
-	for _, d := range t.defaults {
-		if value, given := object[d.name]; given && value == nil {
-			out = append(out, d.name)
-			delete(object, d.name)
+	for name, value := range object {
+		if value == nil && t.nullIsAbsent(name) {
+			out = append(out, name)
+			delete(object, name)
 		}
 	}
 	if out == nil {
@@ -90,6 +91,15 @@ func (t *registered) withoutNulls(parameters []byte, object map[string]any) []by
 		kept = append(append(append(kept, quoted...), ':'), value...)
 	}
 	return append(kept, '}')
+}
+
+// nullIsAbsent reports whether null for the parameter means that it is not given.
+func (t *registered) nullIsAbsent(name string) bool {
+	if slices.ContainsFunc(t.defaults, func(d member) bool { return d.name == name }) {
+		return true
+	}
+	property := t.schema.Properties[name]
+	return property != nil && !slices.Contains(t.schema.Required, name) && property.Validate(nil) != nil
 }
 
 // hugeNumbers lists the numbers that are out of the range of float64.
