@@ -246,6 +246,11 @@ func (a *analysis) report(src *source, o Options) *Report {
 		},
 	}
 	r.Delimiter, r.HasHeader, r.Encoding = r.Dialect.Delimiter, r.Dialect.HasHeader, r.Dialect.Encoding
+	if a.bad*2 > a.total && len(a.firstBad) > 0 {
+		first := a.firstBad[0]
+		r.Warnings = append(r.Warnings, fmt.Sprintf("Most rows are bad: %d of %d are in no figure, the first at line %d: %s. If the table begins there, give skip_lines %d; or else give delimiter, quote or has_header.",
+			a.bad, a.total, first.Line, first.Reason, first.Line-1))
+	}
 	if warning := a.rest.warning(); warning != "" {
 		r.Warnings = append(r.Warnings, warning)
 	}

@@ -2,8 +2,6 @@ package table
 
 import (
 	"bytes"
-	"fmt"
-	"slices"
 )
 
 // detected is a dialect with all that reading needs.
@@ -311,71 +309,9 @@ func (d *detected) finish(s *sample, o Options) {
 	}
 	var doubtful []int
 	d.format, doubtful = detectFormat(columns, o)
-	d.warnOfNumbers(s, columns, doubtful)
+	below := d.warnOfHeader(s, rows)
+	d.warnOfNumbers(s, columns, doubtful, below)
 	if o.Decimal == "" && o.Thousands == nil {
 		d.warnOfPoints(s, columns)
 	}
-}
-
-// warnOfNumbers says which columns are text though they may be of numbers.
-func (d *detected) warnOfNumbers(s *sample, columns [][][]byte, doubtful []int) {
-	var otherwise, mixed []string
-	for _, c := range doubtful {
-		otherwise = append(otherwise, d.labelOf(s, c)+" (such as "+shown(columns[c][0], longestNumber)+")")
-	}
-	for c, values := range columns {
-		if odd, ok := oddValue(d.format, values); ok && !slices.Contains(doubtful, c) {
-			mixed = append(mixed, d.labelOf(s, c)+" (such as "+shown(odd, longestNumber)+")")
-		}
-	}
-	if len(otherwise) > 0 {
-		d.warnings = append(d.warnings, "Values are read as text but may be numbers in another format, in "+list(otherwise)+". Give decimal and thousands to read them as numbers.")
-	}
-	if len(mixed) > 0 {
-		d.warnings = append(d.warnings, "Some values among numbers are not numbers and make their column a string, in "+list(mixed)+". If they mean no value, give nulls.")
-	}
-}
-
-// warnOfPoints says which columns were read with a decimal point though 331.885 may be
-// 331885 in them, and no value of the table shows which.
-func (d *detected) warnOfPoints(s *sample, columns [][][]byte) {
-	if d.format != plainFormat {
-		return
-	}
-	var open []string
-	for c, values := range columns {
-		ok, proof := readsAll(plainFormat, values)
-		if ok && proof {
-			return
-		}
-		if ok && mayBeThousands(values) {
-			open = append(open, d.labelOf(s, c)+" (such as "+shown(values[0], longestNumber)+")")
-		}
-	}
-	if len(open) > 0 {
-		d.warnings = append(d.warnings, "Numbers were read with a decimal point but may have points between thousands, in "+list(open)+". If so, give decimal \",\" and thousands \".\".")
-	}
-}
-
-// labelOf is the name of a column, or its number.
-func (d *detected) labelOf(s *sample, c int) string {
-	if fields := s.records[d.start].fields; d.header && !d.hidden && !d.shifted && c < len(fields) && len(fields[c]) > 0 {
-		return shown(fields[c], maxName)
-	}
-	return fmt.Sprintf("column_%d", c+1)
-}
-
-// oddValue returns the first value that is no number where three quarters are, or half of
-// them if these show the format.
-func oddValue(f numberFormat, values [][]byte) (odd []byte, ok bool) {
-	numbers := 0
-	for _, b := range values {
-		if n, _, read := f.read(b); read && !n.big || isInfinite(b) {
-			numbers++
-		} else if odd == nil {
-			odd = b
-		}
-	}
-	share, proof := f.readsMost(values)
-	return odd, odd != nil && (numbers*4 >= len(values)*3 || share == halfRead && proof && f != plainFormat)
 }

@@ -266,3 +266,16 @@ func isUnits(row *record) bool {
 	}
 	return some
 }
+
+// isDrawn reports whether a row is a line drawn under a header: of dashes alone, two at
+// least in each field that is not empty.
+func isDrawn(row *record) bool {
+	some := false
+	for _, field := range row.fields {
+		if len(field) > 0 && (len(field) < 2 || len(bytes.Trim(field, "-=:+")) > 0) {
+			return false
+		}
+		some = some || len(field) > 0
+	}
+	return some
+}

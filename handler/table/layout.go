@@ -64,9 +64,9 @@ func (s *sample) endsProse(i int) bool { return s.records[i-1].prose && !s.recor
 // row for a header, and without one.
 func (s *sample) layoutsFrom(start int, o Options) (list []layout) {
 	first, rows := &s.records[start], s.records[start+1:]
-	if first.filled > 0 {
+	if first.filled > 0 && !isDrawn(first) {
 		l := layout{start: start, header: true}
-		if len(rows) > 2 && isUnits(&rows[0]) && !isUnits(first) {
+		if (len(rows) > 2 && isUnits(&rows[0]) || len(rows) > 0 && isDrawn(&rows[0])) && !isUnits(first) {
 			l.units, rows = true, rows[1:]
 		}
 		l.width = widthBelow(first.filled, rows)

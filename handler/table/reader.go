@@ -178,13 +178,13 @@ func (r *reader) next() ([][]byte, error) {
 			line = line[len(bom):]
 		}
 		switch {
-		case r.isBlank(line) || r.comment != 0 && line[0] == r.comment:
+		case r.isBlank(line) || r.comment != 0 && line[0] == r.comment || isFrame(line):
 			if end == r.end && !r.whole {
 				return nil, errCut
 			}
 			if r.isBlank(line) {
 				r.blank = true
-			} else if r.keepComments {
+			} else if r.keepComments && line[0] == r.comment {
 				r.comments = append(r.comments, comment{r.line, line})
 			}
 			r.pass(end)
