@@ -134,6 +134,10 @@ func anyRow(r *table.Report) error {
 		return nil
 	case r.BadRows > 0:
 		first := r.FirstBadRows[0]
+		if first.Reason == table.ReasonTooLong {
+			return fmt.Errorf("%w: line %d is longer than the %d MiB that a line may have; upload the file with a line end after each row",
+				errNoRows, first.Line, table.MaxRow>>20)
+		}
 		return fmt.Errorf("%w: all %d rows are bad, the first at line %d: %s; give delimiter, quote, skip_lines or has_header",
 			errNoRows, r.BadRows, first.Line, first.Reason)
 	case r.HasHeader:

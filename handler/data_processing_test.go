@@ -124,6 +124,11 @@ func TestNoRowIsAFailureThatSaysWhatToTry(t *testing.T) {
 			t.Errorf("%q: %v, permanent %v", text, err, IsPermanent(err))
 		}
 	}
+	long := upload(t, store, "long.csv", strings.Repeat("1,", table.MaxRow/2)+"1")
+	if _, _, err := process(t, store, `{"file":"`+long.ID+`"}`); err == nil || !IsPermanent(err) ||
+		!strings.HasSuffix(err.Error(), "line 1 is longer than the 8 MiB that a line may have; upload the file with a line end after each row") {
+		t.Errorf("a long line: %v", err)
+	}
 	info := upload(t, store, "x.csv", "a,b\n1,2\n")
 	for parameters, want := range map[string]string{
 		`"skip_lines":9`:                              "nothing is left after 9 lines; give a smaller skip_lines",

@@ -139,10 +139,10 @@ func (s *source) decode(ctx context.Context, shrink int) (m image.Image, err err
 	if s.library != "" || m.Bounds() == whole {
 		return m, nil
 	}
-	if !m.Bounds().In(whole) {
+	if !m.Bounds().In(whole) && s.format != "gif" {
 		return nil, fmt.Errorf("the %s is damaged: it is larger than its header says", s.format)
 	}
-	canvas := image.NewRGBA(whole) // the first frame of a GIF may leave a margin
+	canvas := image.NewRGBA(whole) // the first frame of a GIF may leave a margin, and go beyond, which is not shown
 	draw.Draw(canvas, m.Bounds(), m, m.Bounds().Min, draw.Src)
 	return canvas, nil
 }

@@ -593,6 +593,25 @@ func TestAGIFThatLeavesAMarginHasItsWholeSize(t *testing.T) {
 	}
 }
 
+// TestAGIFBeyondItsCanvasIsClipped has a frame that begins on the canvas and goes beyond, as
+// browsers draw it.
+func TestAGIFBeyondItsCanvasIsClipped(t *testing.T) {
+	frame := image.NewPaletted(image.Rect(10, 10, 40, 40), color.Palette{red, hole})
+	animation := &gif.GIF{Image: []*image.Paletted{frame}, Delay: []int{1}, Config: image.Config{Width: 40, Height: 40}}
+	file := encoded(t, func(w io.Writer) error { return gif.EncodeAll(w, animation) })
+	file[6], file[8] = 32, 24
+	s := newStudio(t)
+	m, _, _ := s.one(file, map[string]any{"operation": "convert"})
+	if m.Bounds().Size() != image.Pt(32, 24) {
+		t.Fatal(m.Bounds())
+	}
+	for at, want := range map[image.Point]color.NRGBA{{X: 31, Y: 23}: red, {X: 10, Y: 10}: red, {X: 9, Y: 9}: {}} {
+		if got := color.NRGBAModel.Convert(m.At(at.X, at.Y)).(color.NRGBA); !near(got, want, 2) {
+			t.Errorf("%v is %v", at, got)
+		}
+	}
+}
+
 func TestPicturesAreDrawnWhenNoneAreGiven(t *testing.T) {
 	s := newStudio(t)
 	result, err := s.run(t.Context(), map[string]any{"image_count": len(artworks), "target_size": "160x120"})

@@ -271,11 +271,18 @@ func TestGzipIsRead(t *testing.T) {
 	if r.TotalRows != 2 || r.Compression != "gzip" || r.Columns[0].Max != int64(3) {
 		t.Errorf("%+v", r)
 	}
+	zeros := strings.Repeat("\x00", 10_000)
+	for _, text := range []string{two + zeros, packed("a,b\n1,2\n") + zeros + packed("3,4\n") + "\x00"} {
+		if r := analyse(t, text, Options{}); r.TotalRows != 2 || len(r.Warnings) > 0 {
+			t.Errorf("with zeros: %+v", r)
+		}
+	}
 	for name, test := range map[string]struct {
 		text string
 		want error
 		says string
 	}{
+		"rubbish":  {two + "\x00rubbish that is no gzip", ErrDamaged, "upload it again"},
 		"cut":      {two[:len(two)-5], ErrDamaged, "its end is missing"},
 		"changed":  {strings.Replace(two, two[len(two)-8:len(two)-4], "\x01\x02\x03\x04", 1), ErrDamaged, "checksum"},
 		"no gzip":  {"\x1f\x8b\x08\xff\xff", ErrDamaged, "upload it again"},

@@ -3,7 +3,6 @@ package table
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 )
 
@@ -53,9 +52,12 @@ type comment struct {
 // maxFields is how many fields of a row are told apart; what comes after is dropped.
 const maxFields = MaxColumns + 1
 
+// ReasonTooLong is the reason of a BadRow that is longer than MaxRow.
+const ReasonTooLong = "longer than 8 MiB"
+
 // Reasons for a row that has no fields.
 var (
-	errTooLong = fmt.Errorf("longer than %d MiB", MaxRow>>20)
+	errTooLong = errors.New(ReasonTooLong)
 	errNUL     = errors.New("has a NUL byte")
 )
 

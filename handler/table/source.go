@@ -274,7 +274,7 @@ const (
 
 // unpacker reads gzip, within those bounds.
 type unpacker struct {
-	packed io.Reader
+	packed *bufio.Reader
 	raw    *counter
 	z      *gzip.Reader
 	n      int64
@@ -288,6 +288,7 @@ func (u *unpacker) Read(p []byte) (int, error) {
 			return 0, u.errorOf(err)
 		}
 		u.z = z
+		u.z.Multistream(false)
 	}
 	n, err := u.z.Read(p)
 	u.n += int64(n)
@@ -295,7 +296,32 @@ func (u *unpacker) Read(p []byte) (int, error) {
 		return 0, fmt.Errorf("%w: more than %d MiB from %d KiB of gzip; unpack the file and upload what is needed of it",
 			ErrBomb, u.n>>20, u.raw.n>>10)
 	}
+	if err == io.EOF {
+		err = u.nextPart()
+	}
 	return n, u.errorOf(err)
+}
+
+// nextPart goes on to the next part of the file, io.EOF without one. Zeros behind a part
+// fill a block of a tape or disk; gzip passes over them too.
+func (u *unpacker) nextPart() error {
+	for {
+		c, err := u.packed.ReadByte()
+		if err != nil {
+			return err
+		}
+		if c != 0 {
+			break
+		}
+	}
+	if err := u.packed.UnreadByte(); err != nil {
+		return err
+	}
+	if err := u.z.Reset(u.packed); err != nil {
+		return err
+	}
+	u.z.Multistream(false)
+	return nil
 }
 
 // errorOf tells a damaged file from a source that cannot be read.
