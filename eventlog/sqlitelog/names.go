@@ -5,5 +5,6 @@ const (
 	logName     = "log-00000000000000000001.db" // the number is the first seq it may hold
 	sidecarName = "daybook.head"
 	lockName    = "daybook.lock"
-	lookPrefix  = "daybook.look-" // folders that a start makes to look at the log; see view
+	newName     = lookPrefix + "new" // a log that is being made
+	lookPrefix  = "daybook.look-"    // folders that a start makes to look at the log; see view
 )

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -29,11 +30,12 @@ const writerSettings = "_synchronous=FULL&_recursive_triggers=1&_txlock=immediat
 
 // openWriter opens path for writing; fresh makes the log.
 func openWriter(path string, fresh bool) (*writer, error) {
-	mode := "mode=rw&_journal_mode=WAL&"
 	if fresh {
-		mode = "mode=rwc&" // WAL comes after the page size
+		if err := makeLog(path); err != nil {
+			return nil, err
+		}
 	}
-	c, err := sqlite.Connect(path, mode+writerSettings)
+	c, err := sqlite.Connect(path, "mode=rw&_journal_mode=WAL&"+writerSettings)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +43,7 @@ func openWriter(path string, fresh bool) (*writer, error) {
 	if err := c.KeepWAL(true); err != nil { // until all is well: see checkpointAndClose
 		return nil, errors.Join(err, c.Close())
 	}
-	if err := w.prepare(fresh); err != nil {
+	if err := w.prepare(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	if err := syncFile(path + "-wal"); err != nil { // what a process wrote that was killed before its sync
@@ -58,22 +60,49 @@ func syncFile(path string) error {
 	return errors.Join(file.Sync(), file.Close())
 }
 
-func (w *writer) prepare(fresh bool) error {
-	if fresh {
-		if err := w.c.Do(fmt.Sprintf("PRAGMA page_size = %d; PRAGMA journal_mode = WAL", pageSize)); err != nil {
-			return err
+// makeLog makes a log without events under another name and gives it its own when it is on
+// disk, so that a power cut leaves a whole log or none. What lies at path has no tables.
+func makeLog(path string) error {
+	temp := filepath.Join(filepath.Dir(path), newName)
+	for _, old := range []string{temp, path} {
+		for _, part := range []string{"-wal", "-shm", "-journal"} {
+			if err := os.Remove(old + part); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
 		}
 	}
+	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	c, err := sqlite.Connect(temp, "mode=rwc&"+writerSettings)
+	if err != nil {
+		return err
+	}
+	err = c.Do(fmt.Sprintf("PRAGMA page_size = %d; PRAGMA journal_mode = WAL", pageSize)) // WAL comes after the page size
+	if err == nil {
+		err = syncFully(c)
+	}
+	if err == nil {
+		err = create(c, time.Now())
+	}
+	if err := errors.Join(err, c.Close()); err != nil { // the close checkpoints the WAL and removes it
+		return err
+	}
+	if err := syncFile(temp); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func (w *writer) prepare() error {
 	if err := errors.Join(w.c.Do("PRAGMA wal_autocheckpoint = 0"), w.c.CountFrames(), syncFully(w.c)); err != nil {
 		return err
 	}
 	if err := w.assertSettings(); err != nil {
 		return err
-	}
-	if fresh {
-		if err := create(w.c, time.Now()); err != nil {
-			return err
-		}
 	}
 	if err := checkSchema(w.c); err != nil {
 		return err
