@@ -309,6 +309,7 @@ func (d *detected) finish(s *sample, o Options) {
 	}
 	var doubtful []int
 	d.format, doubtful = detectFormat(columns, o)
+	d.warnOfTableAbove(s)
 	below := d.warnOfHeader(s, rows)
 	d.warnOfNumbers(s, columns, doubtful, below)
 	if o.Decimal == "" && o.Thousands == nil {

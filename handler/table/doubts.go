@@ -37,7 +37,8 @@ func (d *detected) warnOfHeader(s *sample, rows []record) (headed []int) {
 			}
 		}
 	}
-	if len(headed) == 0 || len(headed) == 1 && !sentence {
+	// One word over numbers is more often a value that is missing, unless its row has no first field.
+	if len(headed) == 0 || len(headed) == 1 && !sentence && rows[0].kind(0) != kindNone {
 		return nil
 	}
 	where := fmt.Sprintf("Line %d looks like a second header and was read as a row: it has", rows[0].line)
@@ -47,6 +48,25 @@ func (d *detected) warnOfHeader(s *sample, rows []record) (headed []int) {
 	d.warnings = append(d.warnings, fmt.Sprintf("%s texts above other values, which makes their columns strings, in %s. To read only what is below, give skip_lines %d and has_header false, or delete these lines.",
 		where, list(names), rows[lines].line-1))
 	return headed
+}
+
+// warnOfTableAbove says that the lines above the table look like another, a smaller one.
+func (d *detected) warnOfTableAbove(s *sample) {
+	above := s.records[:d.start]
+	for from := 0; from < len(above); from++ {
+		if from > 0 && !above[from].blank {
+			continue
+		}
+		to := from + 1
+		for to < len(above) && !above[to].blank {
+			to++
+		}
+		block := above[from:to]
+		if width := commonWidth(block); width > 2 && isTable(block, width) && isHeader(&block[0], block[1:], width) {
+			d.warnings = append(d.warnings, fmt.Sprintf("The lines from line %d to line %d look like a smaller table above this one and were not read. To read them, give skip_lines %d.",
+				block[0].line, block[len(block)-1].line, block[0].line-1))
+		}
+	}
 }
 
 // warnOfNumbers says which columns are text though they may be of numbers,

@@ -15,6 +15,7 @@ func TestASecondHeaderIsSaidToBeOne(t *testing.T) {
 		"three lines": {"StartDate,Q1,Q2,Q3\nStart Date,\"How old\nare you?\",How content?,Why?\n\"{\"\"ImportId\"\":\"\"a\"\"}\",\"{\"\"ImportId\"\":\"\"b\"\"}\",\"{\"\"ImportId\"\":\"\"c\"\"}\",\"{\"\"ImportId\"\":\"\"d\"\"}\"\n" + values,
 			"Lines 2 to 4 look like more of the header and were read as rows: they have"},
 		"one column":  {"Name,Age\nYour name,Your age in years\nA,1\nB,2\nC,3\nD,4\n", "Line 2 looks like a second header"},
+		"answers":     {"Respondent,Age,Why\n,Response,Open\n118,30,a\n119,40,b\n120,50,c\n121,60,d\n", "Line 2 looks like a second header"},
 		"a word":      {"Name,Age\nA,unknown\nB,2\nC,3\nD,4\nE,5\n", "Some values among numbers"},
 		"all of text": {"Name,City\nYour name,Your city\nA,B\nC,D\n", ""},
 	}

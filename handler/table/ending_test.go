@@ -54,7 +54,7 @@ func TestATableEndsWhereAnotherBlockFollows(t *testing.T) {
 		"ragged with blank": {"a,b,c\n1,2\n4,5,6\n\n3,4\n7,8,9\n", 4, "a", ""},
 		"all short":         {"a,b,c\n1,2\n4,5\n\n3,4\n", 3, "a", ""},
 		"long list above":   {"Logger,A7\nPlace,Roof\nHeight,20\n\n" + orders(3), 3, "Invoice", ""},
-		"small order above": {"Order,Date,Customer\n17,2025-01-02,Foo\n\n" + days(31), 31, "Day Index", ""},
+		"small order above": {"Order,Date,Customer\n17,2025-01-02,Foo\n\n" + days(31), 31, "Day Index", "The lines from line 1 to line 2 look like a smaller table"},
 	}
 	for name, test := range tests {
 		r := analyse(t, test.text, Options{})
