@@ -54,6 +54,7 @@ func (t *registered) check(parameters []byte) ([]byte, []string, []task.FieldErr
 	if err := t.schema.Validate(value); err != nil {
 		return nil, nil, fieldErrors(err)
 	}
+	parameters = t.wholeNumbers(parameters, object)
 	prepared := t.appendDefaults(parameters, func(i int) bool {
 		_, given := object[t.defaults[i].name]
 		return !given && object[t.defaults[i].unless] == nil
@@ -75,22 +76,38 @@ func (t *registered) withoutNulls(parameters []byte, object map[string]any) []by
 	if out == nil {
 		return parameters
 	}
-	members := json.NewDecoder(bytes.NewReader(parameters))
+	return rewritten(parameters, func(name string, value []byte) []byte {
+		if slices.Contains(out, name) {
+			return nil
+		}
+		return value
+	})
+}
+
+// rewritten is a JSON object with other values for its members, in their order; a member for
+// which with returns nil is left out.
+func rewritten(object []byte, with func(name string, value []byte) []byte) []byte {
+	members := json.NewDecoder(bytes.NewReader(object))
 	_, _ = members.Token() // the brace: it is an object
-	kept := []byte{'{'}
+	made := []byte{'{'}
 	for members.More() {
-		name, _ := members.Token()
+		token, _ := members.Token()
+		name, _ := token.(string)
 		var value json.RawMessage
-		if members.Decode(&value) != nil || slices.Contains(out, name.(string)) {
+		if members.Decode(&value) != nil {
 			continue
 		}
-		if len(kept) > 1 {
-			kept = append(kept, ',')
+		kept := with(name, value)
+		if kept == nil {
+			continue
+		}
+		if len(made) > 1 {
+			made = append(made, ',')
 		}
 		quoted, _ := json.Marshal(name) // a string always marshals
-		kept = append(append(append(kept, quoted...), ':'), value...)
+		made = append(append(append(made, quoted...), ':'), kept...)
 	}
-	return append(kept, '}')
+	return append(made, '}')
 }
 
 // nullIsAbsent reports whether null for the parameter means that it is not given.

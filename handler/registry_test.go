@@ -129,7 +129,7 @@ func TestDefaultsAreAppendedAndFilesListed(t *testing.T) {
 		ids                  []string
 	}{
 		{`{"n":1}`, `{"n":1,"kind":"a","rate":1.5}`, nil},
-		{`{"n":1.0,"kind":"b"}`, `{"n":1.0,"kind":"b","rate":1.5}`, nil},
+		{`{"n":1.0,"kind":"b"}`, `{"n":1,"kind":"b","rate":1.5}`, nil},
 		{`{"rate":2.50,"kind":"\u0061","n":10}`, `{"rate":2.50,"kind":"\u0061","n":10}`, nil},
 		{`{"n":1,"kind":"a","rate":1,"file":"` + idA + `","files":["` + idB + `","` + idA + `"],"deep":{"x":{"f/~":"` + idC + `"}},"free":"` + strings.Repeat("d", 64) + `"}`,
 			"", []string{idC, idA, idB}},

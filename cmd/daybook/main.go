@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -140,12 +141,42 @@ func run(ctx context.Context, args []string, s *stdio) (code int) {
 	if err != nil {
 		return s.misuse(err)
 	}
+	if err := nothingEmpty(parsed); err != nil {
+		return s.misuse(err)
+	}
 	return s.fail(parsed.Run())
 }
 
+// nothingEmpty refuses an argument or flag that was given as an empty text: it comes from a
+// variable that is not set, and means something other than leaving it out.
+func nothingEmpty(parsed *kong.Context) error {
+	for _, p := range parsed.Path {
+		name, value := "", (*kong.Value)(nil)
+		switch {
+		case p.Flag != nil:
+			name, value = "--"+p.Flag.Name, p.Flag.Value
+		case p.Positional != nil:
+			name, value = "<"+p.Positional.Name+">", p.Positional
+		default:
+			continue
+		}
+		empty := value.Target.Kind() == reflect.String && value.Target.Len() == 0
+		if value.Target.Kind() == reflect.Slice && value.Target.Type().Elem().Kind() == reflect.String {
+			empty = value.Target.Len() == 0
+			for i := range value.Target.Len() {
+				empty = empty || value.Target.Index(i).Len() == 0
+			}
+		}
+		if empty {
+			return misuse("%s must not be empty; leave it out, or check the variable it comes from", name)
+		}
+	}
+	return nil
+}
+
 // spelled turns what people type into what the parser knows: "help X" into "X --help",
-// "--version" into the command, and "--priority -5" into "--priority=-5", which would be
-// read as a flag else.
+// "--version" into the command, and "--priority -5" and "-n -1" into "--priority=-5" and
+// "-n-1", which would be read as flags else.
 func spelled(args []string) []string {
 	switch {
 	case len(args) == 0:
@@ -162,6 +193,11 @@ func spelled(args []string) []string {
 			return append(out, args[i:]...)
 		}
 		long := strings.HasPrefix(arg, "--") && !strings.Contains(arg, "=")
+		short := len(arg) == 2 && arg[0] == '-' && arg[1] != '-'
+		if short && i+1 < len(args) && negativeNumber.MatchString(args[i+1]) {
+			i++
+			arg += args[i]
+		}
 		if long && i+1 < len(args) && negativeNumber.MatchString(args[i+1]) {
 			i++
 			arg += "=" + args[i]

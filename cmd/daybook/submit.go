@@ -21,7 +21,7 @@ type submitCmd struct {
 	Priority    int            `help:"-100 to 100; higher runs first."`
 	Delay       time.Duration  `help:"Do not start before this much time has passed, such as 90s or 2h."`
 	RunAt       moment         `placeholder:"TIME" help:"Do not start before this time, such as 2027-01-31T08:00:00Z."`
-	MaxAttempts int            `placeholder:"N" help:"Attempts before the task has failed."`
+	MaxAttempts *int           `placeholder:"N" help:"Attempts before the task has failed."`
 	Timeout     *time.Duration `placeholder:"TIME" help:"End an attempt that runs longer than this, at most 720h; 0s = never. Without it the server's --default-timeout holds."`
 	Tag         []string       `help:"A tag to find the task by; may be repeated."`
 	uniqueness
@@ -32,6 +32,12 @@ type submitCmd struct {
 func (c *submitCmd) Validate() error {
 	if c.Timeout != nil && *c.Timeout < 0 {
 		return errors.New("--timeout must not be negative; 0s = never")
+	}
+	if c.MaxAttempts != nil && (*c.MaxAttempts < 1 || *c.MaxAttempts > 1000) {
+		return errors.New("--max-attempts must be 1 to 1000")
+	}
+	if c.Delay < 0 {
+		return errors.New("--delay must not be negative; --run-at takes a time")
 	}
 	return nil
 }
@@ -117,17 +123,21 @@ func (c *submitCmd) parameters() (map[string]json.RawMessage, error) {
 	return parameters(c.Parameters, c.Param)
 }
 
-func (c *submitCmd) submit(params any) client.Submit {
+func (c *submitCmd) submit(params map[string]json.RawMessage) client.Submit {
 	submit := client.Submit{
 		TaskType:       c.Type,
-		Parameters:     params,
 		Queue:          c.Queue,
 		Priority:       c.Priority,
 		DelaySeconds:   c.Delay.Seconds(),
-		MaxAttempts:    c.MaxAttempts,
 		Tags:           c.Tag,
 		IdempotencyKey: c.Key,
 		Unique:         c.uniqueness.unique(),
+	}
+	if len(params) > 0 { // under one key, none is the same request as curl's without parameters
+		submit.Parameters = params
+	}
+	if c.MaxAttempts != nil {
+		submit.MaxAttempts = *c.MaxAttempts
 	}
 	if c.Timeout != nil {
 		submit.TimeoutSeconds = client.Timeout(c.Timeout.Seconds())
