@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"daybook/eventlog"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -94,8 +96,9 @@ func TestARetryWithParametersIsRefusedWithTheReason(t *testing.T) {
 	if a := h.do("POST", "/api/tasks/"+failed+"/retry", `{"parameters":{}}`, "Content-Type: text/plain"); a.status != 415 {
 		t.Errorf("a text: %d %s", a.status, a.body)
 	}
-	if now := h.log.Head().Seq; now != head {
-		t.Errorf("refusals wrote %d events", now-head)
+	page, err := h.log.Read(t.Context(), head, eventlog.Filter{Types: []string{"task.submitted", "task.resubmitted", "task.retried"}}, 10)
+	if err != nil || len(page.Events) > 0 { // the task that runs may report meanwhile
+		t.Errorf("refusals wrote %d events, %v", len(page.Events), err)
 	}
 	h.letGo(runs)
 }
