@@ -119,6 +119,13 @@ type Daybook struct {
 	closeErr error // of the first Close
 }
 
+// CheckAddress says what is wrong with PublicURL and BasePath, nil if nothing is. Open checks
+// them too.
+func (o Options) CheckAddress() error {
+	_, err := api.BasePath(o.address())
+	return err
+}
+
 // Open opens or makes the queue in o.Data and its views. The built-in task
 // types are registered. Close it in the end. Errors: a folder that another
 // process holds, a log that is damaged, shorter than what was acknowledged or written
@@ -130,7 +137,7 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	if _, err := api.BasePath(o.address()); err != nil {
+	if err := o.CheckAddress(); err != nil {
 		return nil, err
 	}
 	if o.DefaultTimeout == 0 {

@@ -43,6 +43,9 @@ type server struct {
 // openServer opens the queue and its address. The queue comes first: a second server
 // on the same folder shall hear that the folder is taken, not that the port is.
 func openServer(ctx context.Context, o serverOptions) (*server, error) {
+	if err := o.Daybook.CheckAddress(); err != nil {
+		return nil, usageError{err}
+	}
 	d, err := daybook.Open(ctx, o.Daybook)
 	if err != nil {
 		return nil, refusedStart(ctx, err, o.Daybook.Data)
