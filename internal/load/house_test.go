@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"daybook"
+	"daybook/handler"
+	"daybook/task"
 
 	"go.uber.org/goleak"
 )
@@ -61,10 +64,22 @@ func bubbled(t *testing.T, handle http.HandlerFunc) (Options, *http.Server) {
 }
 
 // realServer runs Daybook itself and returns where.
+// refusing is a task type whose every attempt fails for good.
+type refusing struct{}
+
+func (refusing) Spec() task.TypeSpec { return task.TypeSpec{Name: "REFUSING"} }
+
+func (refusing) Run(context.Context, handler.Call) (any, error) {
+	return nil, handler.Permanent(errors.New("refused"))
+}
+
 func realServer(t *testing.T) string {
 	t.Helper()
 	d, err := daybook.Open(t.Context(), daybook.Options{Data: t.TempDir(), Grace: 1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Register(refusing{}); err != nil {
 		t.Fatal(err)
 	}
 	web := httptest.NewServer(d.Handler())

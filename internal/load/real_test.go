@@ -44,14 +44,25 @@ func TestARealServerTakesTheLoadAndItsEndsAreSeen(t *testing.T) {
 
 func TestFailedTasksAreToldFromThoseThatSucceed(t *testing.T) {
 	r, err := Run(t.Context(), Options{
-		URL: realServer(t), Type: "SLEEP", Parameters: json.RawMessage(`{"fail_rate":1}`),
+		URL: realServer(t), Type: "REFUSING", Connections: 2, Count: 3, Wait: true, Patience: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Tasks.Failed != 3 || r.Tasks.Succeeded != 0 || r.Tasks.Open != 0 || r.GaveUp != "" {
+		t.Errorf("%+v %q", r.Tasks, r.GaveUp)
+	}
+}
+
+func TestARunGivesUpWhenNoTaskEnds(t *testing.T) {
+	r, err := Run(t.Context(), Options{
+		URL: realServer(t), Type: "SLEEP", Parameters: json.RawMessage(`{"seconds":3600}`),
 		Connections: 2, Count: 3, Wait: true, Patience: 100 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// They are tried again after a second: none ends within the patience.
-	if r.Tasks.Open != 3 || !strings.Contains(r.GaveUp, "no task has ended") {
+	if r.Tasks.Accepted != 3 || r.Tasks.Open != 3 || !strings.Contains(r.GaveUp, "no task has ended") {
 		t.Errorf("%+v %q", r.Tasks, r.GaveUp)
 	}
 }
