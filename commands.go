@@ -3,9 +3,11 @@ package daybook
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
+	"daybook/intake"
 	"daybook/scheduler"
 	"daybook/task"
 
@@ -34,7 +36,7 @@ func (d *Daybook) Submit(ctx context.Context, submits ...task.Submit) ([]schedul
 			unique.Since, unique.Behind = 0, ulid.ULID{}
 			s.Unique = &unique
 		}
-		if err := d.prepare(s); err != nil {
+		if err := d.intake.Complete(s); err != nil {
 			return nil, &scheduler.BatchError{Index: i, Err: err}
 		}
 	}
@@ -70,6 +72,32 @@ func (d *Daybook) Cancel(ctx context.Context, id ulid.ULID, reason string) (task
 // of Cancel; a *task.Refusal unless the task has failed or was cancelled.
 func (d *Daybook) Retry(ctx context.Context, id ulid.ULID, reason string) (task.Task, error) {
 	return d.do(ctx, id, task.Retry{Reason: reason})
+}
+
+// Changes are what RetryWith changes.
+type Changes = intake.Changes
+
+// RetryWith retries a failed or cancelled task as another one, which has these changes and all
+// else of the old one; each of the two names the other (task.Links). Errors: those of Submit and
+// Cancel; a *task.Refusal with task.ErrNotUnique when another task holds its unique key.
+func (d *Daybook) RetryWith(ctx context.Context, id ulid.ULID, c Changes) (scheduler.Submitted, error) {
+	if err := d.ready(); err != nil {
+		return scheduler.Submitted{}, err
+	}
+	s, err := d.intake.Retry(ctx, id, c, task.MicrosOf(time.Now()))
+	if err != nil {
+		return scheduler.Submitted{}, err
+	}
+	done, err := d.scheduler.Submit(ctx, actorProgram, []task.Submit{s})
+	var batch *scheduler.BatchError
+	if errors.As(err, &batch) {
+		err = batch.Err
+	}
+	if err != nil {
+		return scheduler.Submitted{}, err
+	}
+	done[0].Task = given(done[0].Task)
+	return done[0], nil
 }
 
 // Reprioritise changes the priority of a task that has not ended: −100 … 100, higher first.

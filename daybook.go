@@ -22,6 +22,7 @@ import (
 	"daybook/eventlog/sqlitelog"
 	"daybook/files"
 	"daybook/handler"
+	"daybook/intake"
 	"daybook/projection"
 	"daybook/scheduler"
 	"daybook/ui"
@@ -106,8 +107,9 @@ type Daybook struct {
 	files    *files.Store
 	registry *handler.Registry
 
-	wire      sync.Once // guards the three below
+	wire      sync.Once // guards the four below
 	scheduler *scheduler.Scheduler
+	intake    *intake.Intake
 	api       *api.API
 	wireErr   error
 
@@ -318,9 +320,15 @@ func (d *Daybook) connect() error {
 		if d.wireErr = d.makeScheduler(); d.wireErr != nil {
 			return
 		}
+		d.intake, d.wireErr = intake.New(intake.Options{
+			Types: d.registry, Files: d.files, Log: d.log, Views: d.views, Payloads: d.payloads, Logger: d.o.Logger,
+		})
+		if d.wireErr != nil {
+			return
+		}
 		d.api, d.wireErr = api.New(api.Options{
 			Log: d.log, Views: d.views, Payloads: d.payloads, Scheduler: d.scheduler,
-			Types: d.registry, Files: d.files, Page: ui.Files(),
+			Intake: d.intake, Files: d.files, Page: ui.Files(),
 			MaxFile: d.o.MaxFile, MaxStreams: d.o.maxStreams(), AnyHost: d.o.AnyHost,
 			PublicURL: d.o.PublicURL, Hosts: d.o.Hosts, BasePath: d.o.BasePath, CORSOrigins: d.o.CORSOrigins,
 			Version: Version, Logger: d.o.Logger,

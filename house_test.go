@@ -24,14 +24,18 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/powercut", chromedp, cdproto, testscript, goleak, cmp},
 	},
 	"daybook": {
-		code: []string{"daybook/api", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/files",
+		code: []string{"daybook/api", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/files",
 			"daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/ui", "daybook/internal/heap", ulid},
 		tests: []string{"daybook", goleak, cmp},
 	},
 	"daybook/api": {
-		code: []string{"daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/task", "daybook/files",
-			mux, sse, ulid, prometheus, compress},
+		code: []string{"daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/task", "daybook/files",
+			"daybook/internal/canonical", mux, sse, ulid, prometheus, compress},
 		tests: []string{"daybook/api", "daybook/handler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", openapi, goleak, cmp},
+	},
+	"daybook/intake": {
+		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/task", "daybook/files", "daybook/internal/canonical", ulid},
+		tests: []string{"daybook/intake", "daybook/eventlog/eventlogtest", goleak, cmp},
 	},
 	"daybook/scheduler": {
 		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/task", ulid},
@@ -73,6 +77,9 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/powercut": {
 		tests: []string{"daybook/powercut", goleak, cmp},
+	},
+	"daybook/internal/canonical": {
+		tests: []string{"daybook/internal/canonical", "daybook/task", goleak, cmp},
 	},
 	"daybook/internal/sqlite": {
 		code:  []string{sqlite},

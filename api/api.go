@@ -20,24 +20,13 @@ import (
 
 	"daybook/eventlog"
 	"daybook/files"
+	"daybook/intake"
 	"daybook/projection"
 	"daybook/scheduler"
-	"daybook/task"
 
 	"github.com/gorilla/mux"
 	"github.com/r3labs/sse/v2"
 )
-
-// Types is what the API needs to know of task types.
-type Types interface {
-	// Specs lists the types by name.
-	Specs() []task.TypeSpec
-	// Knows tells whether the type can be submitted.
-	Knows(name string) bool
-	// Prepare checks canonical parameters, adds the type's defaults and lists the files
-	// that they name. fields is what is wrong, with pointers below /parameters.
-	Prepare(name string, parameters []byte) (prepared []byte, fileIDs []string, fields []task.FieldError, err error)
-}
 
 // Options configure the API. Those up to Page must be set.
 type Options struct {
@@ -45,7 +34,7 @@ type Options struct {
 	Views     *projection.Views
 	Payloads  *eventlog.Payloads
 	Scheduler *scheduler.Scheduler
-	Types     Types
+	Intake    *intake.Intake
 	Files     *files.Store
 	Page      fs.FS // the dashboard's files, index.html at its root; read once, by New
 
@@ -81,8 +70,8 @@ func (o *Options) check() error {
 		return errors.New("api: no payloads")
 	case o.Scheduler == nil:
 		return errors.New("api: no scheduler")
-	case o.Types == nil:
-		return errors.New("api: no types")
+	case o.Intake == nil:
+		return errors.New("api: no intake")
 	case o.Files == nil:
 		return errors.New("api: no file store")
 	case o.Page == nil:
@@ -98,12 +87,11 @@ type API struct {
 	origins *http.CrossOriginProtection
 	address address
 	metrics *metrics
-	streams *sse.Server       // one private stream a connection; see stream.go
-	screens screens           // shared messages of /api/stream
-	chunks  chunks            // shared messages of /api/log/stream
-	proof   proof             // last answer of /api/log/verify
-	specs   []byte            // answer of /api/task-types
-	names   map[string]string // of types and the usual queue, so that a submit need not copy its own
+	streams *sse.Server // one private stream a connection; see stream.go
+	screens screens     // shared messages of /api/stream
+	chunks  chunks      // shared messages of /api/log/stream
+	proof   proof       // last answer of /api/log/verify
+	specs   []byte      // answer of /api/task-types
 
 	bodies  budget // memory for bodies on their way in
 	answers budget // memory for large answers on their way out
@@ -155,11 +143,7 @@ func New(o Options) (*API, error) {
 	a.searches = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	a.proof.turn = make(chan struct{}, 1)
 	a.writeTime = streamWriteTime
-	a.names = map[string]string{task.DefaultQueue: task.DefaultQueue}
-	for _, spec := range o.Types.Specs() {
-		a.names[spec.Name] = spec.Name
-	}
-	a.specs = encodeSpecs(o.Types.Specs())
+	a.specs = encodeSpecs(o.Intake.Types.Specs())
 	a.metrics = newMetrics(a)
 	a.router = mux.NewRouter().SkipClean(true)
 	if err := a.routes(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"daybook/eventlog/sqlitelog"
-	"daybook/task"
 )
 
 func (a answer) ids(h *house) (ids []string) {
@@ -86,18 +85,5 @@ func TestAKeyOfABatchStandsForThatBatchAlone(t *testing.T) {
 	if a := h.do("POST", "/api/tasks/batch", `[`+one+`,{"task_type":"ECHO","idempotency_key":"x"}]`, "Idempotency-Key: y"); a.status != 400 ||
 		!strings.Contains(a.body, `"/1/idempotency_key"`) {
 		t.Error(a)
-	}
-}
-
-func TestKeysInABatchAreValidAndDiffer(t *testing.T) {
-	for _, key := range []string{"a", strings.Repeat("x", task.MaxKeyLength), strings.Repeat("é", task.MaxKeyLength/2), "a" + strings.Repeat("é", task.MaxKeyLength/2)} {
-		seen := map[string]bool{}
-		for i := range maxBatchSize {
-			k := keyInBatch(key, i)
-			if seen[k] || len(k) > task.MaxKeyLength || !cleanText(k) {
-				t.Fatalf("%q of %d", k, i)
-			}
-			seen[k] = true
-		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"daybook/internal/canonical"
 	"daybook/task"
 )
 
@@ -74,7 +75,7 @@ func csvText(quoted []byte) string {
 	if len(quoted) < 2 || quoted[0] != '"' {
 		return ""
 	}
-	return harmless(unquote(quoted))
+	return harmless(canonical.Unquote(quoted))
 }
 
 func csvMoment(at task.Micros) string {

@@ -2,12 +2,14 @@ package api
 
 import (
 	"bytes"
+	stdcmp "cmp"
 	"encoding/json"
 	"math"
 	"strings"
 	"testing"
 	"time"
 
+	"daybook/intake"
 	"daybook/task"
 
 	"github.com/google/go-cmp/cmp"
@@ -43,18 +45,14 @@ func FuzzWhatIsAcceptedIsWhatEncodingJSONReads(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	a := &API{Options: Options{Types: &kit{}}, names: map[string]string{"ECHO": "ECHO"}}
+	in := &intake.Intake{Options: intake.Options{Types: &kit{}}}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		canonical, err := task.CanonicalJSON(nil, body, maxDepth+1)
 		if err != nil || bytes.Contains(canonical, []byte(`"file"`)) || bytes.Contains(canonical, []byte(`\u`)) && bytes.Contains(canonical, []byte("ile")) {
 			return
 		}
 		var got task.Submit
-		s := submission{api: a, now: 1_000_000, into: &got}
-		bad := s.parse(canonical, "")
-		normal := got
-		normal.Normalise()
-		if bad != nil || normal.Validate() != nil {
+		if in.Read(canonical, "", 1_000_000, &got) != nil || got.Validate() != nil {
 			return
 		}
 		var want submitJSON
@@ -83,9 +81,9 @@ func compare(t *testing.T, got *task.Submit, want *submitJSON) {
 		}
 	}
 	same("type", got.Type, want.Type)
-	same("queue", got.Queue, value(want.Queue))
+	same("queue", got.Queue, stdcmp.Or(value(want.Queue), task.DefaultQueue))
 	same("priority", float64(got.Priority), value(want.Priority))
-	same("attempts", float64(got.MaxAttempts), value(want.Attempts))
+	same("attempts", float64(got.MaxAttempts), stdcmp.Or(value(want.Attempts), task.DefaultAttempts))
 	same("timeout", got.Timeout, micros(want.Timeout))
 	same("key", got.IdempotencyKey, value(want.Key))
 	runAt := task.Micros(0)
@@ -131,52 +129,4 @@ func value[T any](p *T) (v T) {
 		v = *p
 	}
 	return v
-}
-
-func asSpelled(dst, value []byte) []byte { return append(dst, value...) }
-
-func FuzzSortingTheKeysKeepsWhatIsSaid(f *testing.F) {
-	f.Add([]byte(`{"b":[{"y":1,"x":"\u00e9"}],"a":{"":null}}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		canonical, err := task.CanonicalJSON(nil, body, maxDepth)
-		if err != nil {
-			return
-		}
-		sorted := appendSorted(nil, canonical, "", asSpelled)
-		var before, after any
-		decode := func(b []byte, into *any) {
-			d := json.NewDecoder(bytes.NewReader(b))
-			d.UseNumber()
-			if err := d.Decode(into); err != nil {
-				t.Fatalf("%v in %q", err, b)
-			}
-		}
-		decode(canonical, &before)
-		decode(sorted, &after)
-		if diff := cmp.Diff(before, after); diff != "" {
-			t.Error(diff)
-		}
-		if again := appendSorted(nil, sorted, "", asSpelled); !bytes.Equal(again, sorted) {
-			t.Errorf("%q sorted again is %q", sorted, again)
-		}
-	})
-}
-
-func FuzzTextsAreWrittenAsJSON(f *testing.F) {
-	f.Add("plain", "ü\x00\xff\n\"\\\u2028")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		for _, s := range []string{a, b, a + b} {
-			var back string
-			if err := json.Unmarshal(appendText(nil, s), &back); err != nil {
-				t.Fatalf("%v in %q", err, appendText(nil, s))
-			}
-			if want, _ := json.Marshal(s); true {
-				var expected string
-				_ = json.Unmarshal(want, &expected)
-				if back != expected {
-					t.Errorf("%q came back as %q, not %q", s, back, expected)
-				}
-			}
-		}
-	})
 }

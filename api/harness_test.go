@@ -20,6 +20,8 @@ import (
 	"daybook/eventlog"
 	"daybook/eventlog/eventlogtest"
 	"daybook/files"
+	"daybook/intake"
+	"daybook/internal/canonical"
 	"daybook/projection"
 	"daybook/scheduler"
 	"daybook/task"
@@ -57,18 +59,18 @@ func (k *kit) Knows(name string) bool {
 // Prepare wants "n" to be a number, takes "file" for a file's id and adds "made":true.
 func (k *kit) Prepare(_ string, parameters []byte) ([]byte, []string, []task.FieldError, error) {
 	var ids []string
-	for m, _ := membersOf(parameters); ; {
-		key, value, ok := m.next()
+	for m, _ := canonical.MembersOf(parameters); ; {
+		key, value, ok := m.Next()
 		if !ok {
 			break
 		}
 		switch string(key) {
 		case "n":
-			if !isNumber(value) {
+			if !canonical.IsNumber(value) {
 				return nil, nil, []task.FieldError{{Pointer: "/parameters/n", Detail: "must be a number"}}, nil
 			}
 		case "file":
-			ids = append(ids, unquote(value))
+			ids = append(ids, canonical.Unquote(value))
 		}
 	}
 	prepared := append(parameters[:len(parameters)-1:len(parameters)-1], `,"made":true}`...)
@@ -77,6 +79,9 @@ func (k *kit) Prepare(_ string, parameters []byte) ([]byte, []string, []task.Fie
 	}
 	return prepared, ids, nil, nil
 }
+
+// Defaults are what Prepare adds.
+func (k *kit) Defaults(string) []byte { return []byte(`{"made":true}`) }
 
 func (k *kit) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome, error) {
 	switch a.Task.Type {
@@ -91,13 +96,13 @@ func (k *kit) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome, 
 		}
 	}
 	out := scheduler.Outcome{Result: a.Parameters}
-	for m, _ := membersOf(a.Parameters); ; {
-		key, value, ok := m.next()
+	for m, _ := canonical.MembersOf(a.Parameters); ; {
+		key, value, ok := m.Next()
 		if !ok {
 			return out, nil
 		}
 		if string(key) == "outcome" {
-			out.Outcome, out.Partial = unquote(value), true
+			out.Outcome, out.Partial = canonical.Unquote(value), true
 		}
 	}
 }
@@ -184,11 +189,16 @@ func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Log: h.log, Views: h.views, Payloads: payloads, Scheduler: s, Types: h.kit, Files: store, Page: testPage,
+	in, err := intake.New(intake.Options{Types: h.kit, Files: store, Log: h.log, Views: h.views, Payloads: payloads, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Log: h.log, Views: h.views, Payloads: payloads, Scheduler: s, Intake: in, Files: store, Page: testPage,
 		MaxFile: 1 << 20, Version: "test", Logger: logger}
 	for _, f := range change {
 		f(&o)
 	}
+	o.Intake.Files = o.Files
 	if h.api, err = New(o); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"daybook/intake"
 )
 
 // refusal is a request that must be refused, and how.
@@ -242,7 +244,7 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 
 // TestAPanicBecomesAProblemAndItsStackIsLogged plants a panic behind the API.
 func TestAPanicBecomesAProblemAndItsStackIsLogged(t *testing.T) {
-	h := open(t, nil, func(o *Options) { o.Types = panicking{o.Types} })
+	h := open(t, nil, func(o *Options) { o.Intake = &intake.Intake{Options: intake.Options{Types: panicking{o.Intake.Types}}} })
 	a := h.do("POST", "/api/tasks/submit", `{"task_type":"ECHO"}`)
 	if a.status != 500 || strings.Contains(a.body, "planted") || strings.Contains(a.body, ".go") {
 		t.Error(a.status, a.body)
@@ -252,7 +254,7 @@ func TestAPanicBecomesAProblemAndItsStackIsLogged(t *testing.T) {
 	}
 }
 
-type panicking struct{ Types }
+type panicking struct{ intake.Types }
 
 func (panicking) Knows(string) bool { panic("planted") }
 

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"daybook/intake"
+	"daybook/internal/canonical"
 	"daybook/task"
 )
 
@@ -56,16 +58,16 @@ func (a *API) noBody(p *reply, r *http.Request) error {
 	if err := wantJSON(r); err != nil {
 		return err
 	}
-	canonical, err := task.CanonicalJSON(nil, *buffer, maxDepth)
+	text, err := task.CanonicalJSON(nil, *buffer, maxDepth)
 	if err != nil {
 		return err
 	}
-	m, ok := membersOf(canonical)
+	m, ok := canonical.MembersOf(text)
 	if !ok {
 		return invalid("", "this call takes no body, or an empty object")
 	}
-	if key, _, more := m.next(); more {
-		return invalid("/"+escapePointer(string(key)), "is not a field of this request; it takes none")
+	if key, _, more := m.Next(); more {
+		return invalid("/"+canonical.EscapePointer(string(key)), "is not a field of this request; it takes none")
 	}
 	return nil
 }
@@ -154,7 +156,7 @@ func (q *query) moment(key string) task.Micros {
 	if text == "" {
 		return 0
 	}
-	at, ok := parseTime(text)
+	at, ok := intake.ParseTime(text)
 	if !ok {
 		q.wrong(key, "must be a time like 2026-11-24T12:00:00Z, between 1970 and 9999; write + as %2B")
 	}

@@ -43,6 +43,32 @@ func TestARetryWithParametersMakesAnotherTaskAndLinksTheTwo(t *testing.T) {
 	}
 }
 
+func TestARetryMayNameItsFilesAnew(t *testing.T) {
+	h := open(t, nil)
+	first, second := h.want("POST", "/api/files?name=a.csv", "a").object(t)["id"].(string), h.want("POST", "/api/files?name=b.csv", "b").object(t)["id"].(string)
+	old := h.submit(`{"task_type":"FAIL","parameters":{"file":"` + first + `"},"file_names":{"` + first + `":"mine.csv"}}`)
+	h.until(old, "FAILED")
+	path := "/api/tasks/" + old + "/retry"
+	for _, c := range []struct{ body, want string }{
+		{`{"parameters":{"file":"` + first + `"}}`, "mine.csv"},
+		{`{"parameters":{"file":"` + first + `"},"file_names":null}`, "mine.csv"},
+		{`{"file_names":{"` + first + `":"dir/new.csv"},"parameters":{"file":"` + first + `"}}`, "new.csv"},
+		{`{"parameters":{"file":"` + second + `"}}`, "b.csv"},
+	} {
+		if subject := h.want("POST", path, c.body).object(t)["subject"]; subject != c.want {
+			t.Errorf("%s: it works on %v, not %s", c.body, subject, c.want)
+		}
+	}
+	for body, pointer := range map[string]string{
+		`{"file_names":{"` + first + `":"x"}}`: "/file_names", `{"parameters":{},"file_names":[]}`: "/file_names",
+		`{"parameters":{"file":"` + second + `"},"file_names":{"` + first + `":"x"}}`: "/file_names/" + first,
+	} {
+		if a := h.do("POST", path, body); a.status != 400 || !strings.Contains(a.body, `"pointer":"`+pointer+`"`) {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+	}
+}
+
 func TestARetryWithoutParametersSendsTheSameTaskRoundAgain(t *testing.T) {
 	h := open(t, nil)
 	id := h.failed("")

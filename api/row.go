@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"daybook/eventlog"
+	"daybook/internal/canonical"
 	"daybook/scheduler"
 	"daybook/task"
 
@@ -192,7 +193,7 @@ func appendRow(dst []byte, r *row, as shape) []byte {
 	dst = append(dst, `{"id":"`...)
 	dst = appendID(dst, t.ID)
 	dst = append(dst, `","task_type":`...)
-	dst = appendText(dst, t.Type)
+	dst = canonical.AppendText(dst, t.Type)
 	dst = append(dst, `,"status":"`...)
 	dst = append(dst, t.Status.String()...)
 	dst = append(dst, `","created_at":`...)
@@ -230,7 +231,7 @@ func appendRow(dst []byte, r *row, as shape) []byte {
 func appendDispatch(dst []byte, r *row, as shape) []byte {
 	t := r.task
 	dst = append(dst, `,"queue":`...)
-	dst = appendText(dst, t.Queue)
+	dst = canonical.AppendText(dst, t.Queue)
 	dst = append(dst, `,"priority":`...)
 	dst = strconv.AppendInt(dst, int64(t.Priority), 10)
 	dst = append(dst, `,"run_at":`...)
@@ -298,7 +299,7 @@ func appendOptional(dst []byte, s string) []byte {
 	if s == "" {
 		return append(dst, "null"...)
 	}
-	return appendText(dst, s)
+	return canonical.AppendText(dst, s)
 }
 
 func appendTexts(dst []byte, list []string) []byte {
@@ -307,7 +308,7 @@ func appendTexts(dst []byte, list []string) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendText(dst, s)
+		dst = canonical.AppendText(dst, s)
 	}
 	return append(dst, ']')
 }
@@ -347,7 +348,7 @@ func appendWaiting(dst []byte, w *scheduler.Waiting) []byte {
 		return append(dst, "null"...)
 	}
 	dst = append(dst, `{"reason":`...)
-	dst = appendText(dst, w.Reason)
+	dst = canonical.AppendText(dst, w.Reason)
 	if w.Until != 0 {
 		dst = append(dst, `,"until":`...)
 		dst = appendMoment(dst, w.Until)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"daybook/internal/canonical"
 	"daybook/projection"
 	"daybook/scheduler"
 	"daybook/task"
@@ -49,9 +50,9 @@ func appendCounts(b []byte, counts []projection.Count) []byte {
 		b = append(b, `{"status":"`...)
 		b = append(b, c.Status.String()...)
 		b = append(b, `","task_type":`...)
-		b = appendText(b, c.Type)
+		b = canonical.AppendText(b, c.Type)
 		b = append(b, `,"queue":`...)
-		b = appendText(b, c.Queue)
+		b = canonical.AppendText(b, c.Queue)
 		b = append(b, `,"n":`...)
 		b = strconv.AppendInt(b, c.N, 10)
 		b = append(b, '}')
@@ -118,9 +119,9 @@ func appendPercentiles(b []byte, p projection.Percentiles) []byte {
 func (a *API) appendHead(b []byte) []byte {
 	head := a.Log.Head()
 	b = append(b, `{"id":`...)
-	b = appendText(b, a.Log.ID())
+	b = canonical.AppendText(b, a.Log.ID())
 	b = append(b, `,"epoch":`...)
-	b = appendText(b, a.Log.Epoch())
+	b = canonical.AppendText(b, a.Log.Epoch())
 	b = append(b, `,"head":`...)
 	b = strconv.AppendInt(b, head.Seq, 10)
 	b = append(b, `,"at":`...)

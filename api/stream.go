@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
+	"daybook/internal/canonical"
 
 	"github.com/r3labs/sse/v2"
 )
@@ -204,9 +205,9 @@ func (a *API) announcement(open *opening, extra []byte) *sse.Event {
 	data := append([]byte(nil), `{"seq":`...)
 	data = strconv.AppendInt(data, open.after, 10)
 	data = append(data, `,"log_id":`...)
-	data = appendText(data, a.Log.ID())
+	data = canonical.AppendText(data, a.Log.ID())
 	data = append(data, `,"epoch":`...)
-	data = appendText(data, a.Log.Epoch())
+	data = canonical.AppendText(data, a.Log.Epoch())
 	both := append(append(data[:len(data):len(data)], extra...), '}')
 	if open.reset == "" {
 		begin := a.message("start", open.after, both)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"daybook/internal/canonical"
 	"daybook/scheduler"
 	"daybook/task"
 )
@@ -47,22 +48,21 @@ func (a *API) submit(p *reply, r *http.Request) error {
 // readSubmit reads one submit from the body of r. What is kept of it does not lie in a
 // shared buffer.
 func (a *API) readSubmit(p *reply, r *http.Request, key string, into *task.Submit) error {
-	raw, canonical := borrow(), borrow()
+	raw, clean := borrow(), borrow()
 	defer giveBack(raw)
-	defer giveBack(canonical)
+	defer giveBack(clean)
 	if err := a.readBody(p, r, raw, maxSubmit); err != nil {
 		return err
 	}
 	if len(*raw) == 0 {
 		return invalid("", "a JSON body is needed")
 	}
-	text, err := task.CanonicalJSON((*canonical)[:0], *raw, maxDepth+1)
+	text, err := task.CanonicalJSON((*clean)[:0], *raw, maxDepth+1)
 	if err != nil {
 		return err
 	}
-	*canonical = text
-	s := submission{api: a, now: task.MicrosOf(time.Now()), into: into}
-	if bad := s.parse(text, key); bad != nil {
+	*clean = text
+	if bad := a.Intake.Read(text, key, task.MicrosOf(time.Now()), into); bad != nil {
 		return invalids(bad)
 	}
 	return nil
@@ -197,24 +197,19 @@ func (a *API) submitBatch(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	raw, canonical := borrow(), borrow()
+	raw, clean := borrow(), borrow()
 	defer giveBack(raw)
-	defer giveBack(canonical)
+	defer giveBack(clean)
 	if err := a.readBody(p, r, raw, maxBatch); err != nil {
 		return err
 	}
-	parts, err := batchItems(r, *raw, canonical)
+	parts, err := batchItems(r, *raw, clean)
 	if err != nil {
 		return err
 	}
-	submits, err := a.parseBatch(parts)
-	if err != nil {
-		return err
-	}
-	if key != "" {
-		if err := keyBatch(key, parts, submits); err != nil {
-			return err
-		}
+	submits, bad := a.Intake.ReadBatch(parts, key, task.MicrosOf(time.Now()))
+	if bad != nil {
+		return invalids(bad)
 	}
 	done, err := a.Scheduler.Submit(r.Context(), actor, submits)
 	if key != "" && errors.Is(err, task.ErrKeyReused) {
@@ -229,17 +224,17 @@ func (a *API) submitBatch(p *reply, r *http.Request) error {
 	return a.sendBatch(p, r, submits, done)
 }
 
-// batchItems returns the canonical JSON of each submit; they lie in canonical.
-func batchItems(r *http.Request, raw []byte, canonical *[]byte) ([][]byte, error) {
+// batchItems returns the canonical JSON of each submit; they lie in clean.
+func batchItems(r *http.Request, raw []byte, clean *[]byte) ([][]byte, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, invalid("", "a body is needed: an array of submits, or one submit a line")
 	}
 	var parts [][]byte
 	var err error
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-ndjson") {
-		parts, err = lines(raw, canonical)
+		parts, err = lines(raw, clean)
 	} else {
-		parts, err = arrayItems(raw, canonical)
+		parts, err = arrayItems(raw, clean)
 	}
 	if err != nil {
 		return nil, err
@@ -255,19 +250,19 @@ func batchItems(r *http.Request, raw []byte, canonical *[]byte) ([][]byte, error
 	return parts, nil
 }
 
-func arrayItems(raw []byte, canonical *[]byte) ([][]byte, error) {
-	text, err := task.CanonicalJSON((*canonical)[:0], raw, maxDepth+2)
+func arrayItems(raw []byte, clean *[]byte) ([][]byte, error) {
+	text, err := task.CanonicalJSON((*clean)[:0], raw, maxDepth+2)
 	if err != nil {
 		return nil, err
 	}
-	*canonical = text
-	it, ok := itemsOf(text)
+	*clean = text
+	it, ok := canonical.ItemsOf(text)
 	if !ok {
 		return nil, invalid("", "must be an array of submits")
 	}
 	var parts [][]byte
 	for {
-		part, ok := it.next()
+		part, ok := it.Next()
 		if !ok {
 			return parts, nil
 		}
@@ -276,8 +271,8 @@ func arrayItems(raw []byte, canonical *[]byte) ([][]byte, error) {
 }
 
 // lines reads one submit a line; empty lines are skipped and not counted.
-func lines(raw []byte, canonical *[]byte) ([][]byte, error) {
-	b := slices.Grow((*canonical)[:0], len(raw)) // canonical JSON is never longer: parts stay where they are
+func lines(raw []byte, clean *[]byte) ([][]byte, error) {
+	b := slices.Grow((*clean)[:0], len(raw)) // canonical JSON is never longer: parts stay where they are
 	var parts [][]byte
 	for line := range bytes.Lines(raw) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
@@ -293,28 +288,8 @@ func lines(raw []byte, canonical *[]byte) ([][]byte, error) {
 		}
 		parts = append(parts, b[start:len(b):len(b)])
 	}
-	*canonical = b
+	*clean = b
 	return parts, nil
-}
-
-// parseBatch reads every submit and lists what is wrong with all of them.
-func (a *API) parseBatch(parts [][]byte) ([]task.Submit, error) {
-	submits := make([]task.Submit, len(parts))
-	now := task.MicrosOf(time.Now())
-	var bad []task.FieldError
-	for i, part := range parts {
-		s := submission{api: a, now: now, into: &submits[i]}
-		if wrong := s.parse(part, ""); wrong != nil {
-			bad = append(bad, under("/"+itoa(int64(i)), wrong)...)
-			if len(bad) >= mostErrors {
-				break
-			}
-		}
-	}
-	if bad != nil {
-		return nil, invalids(bad)
-	}
-	return submits, nil
 }
 
 // sendBatch answers with the tasks in order; a header has the indexes of those that

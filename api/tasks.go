@@ -1,10 +1,10 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"strings"
 
+	"daybook/internal/canonical"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -49,7 +49,7 @@ func (a *API) cancel(p *reply, r *http.Request) error {
 		message = "Cancellation requested; the task stops within a second"
 	}
 	b := append([]byte(nil), `{"message":`...)
-	b = appendText(b, message)
+	b = canonical.AppendText(b, message)
 	b = append(b, `,"task_id":"`...)
 	b = appendID(b, t.ID)
 	b = append(b, `","status":"`...)
@@ -62,7 +62,7 @@ func (a *API) retry(p *reply, r *http.Request) error {
 	if err := noQuery(r); err != nil {
 		return err
 	}
-	parameters, err := a.retryParameters(p, r)
+	changes, err := a.changes(p, r)
 	if err != nil {
 		return err
 	}
@@ -70,8 +70,8 @@ func (a *API) retry(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if parameters != nil {
-		return a.retryAs(p, r, id, parameters)
+	if changes.Parameters != nil {
+		return a.retryAs(p, r, id, changes)
 	}
 	t, err := a.Scheduler.Do(r.Context(), actor, id, task.Retry{})
 	if err != nil {
@@ -89,7 +89,7 @@ func (a *API) sendTask(p *reply, r *http.Request, t *task.Task, seq int64) error
 	if err := p.takeAnswer(2 * (len(one.parameters) + len(one.result))); err != nil {
 		return err
 	}
-	if one.fileNames, err = a.fileNames(r.Context(), t); err != nil {
+	if one.fileNames, err = a.Intake.FileNames(r.Context(), t); err != nil {
 		return err
 	}
 	p.shows(seq)
@@ -124,20 +124,4 @@ func (a *API) commandID(p *reply, r *http.Request) (ulid.ULID, error) {
 		return ulid.ULID{}, err
 	}
 	return idOf(p)
-}
-
-// fileNames is what the task's files are called, by id, as its first event says.
-func (a *API) fileNames(ctx context.Context, t *task.Task) (map[string]string, error) {
-	if t.Subject() == "" {
-		return nil, nil
-	}
-	events, err := a.Log.Events(ctx, []int64{t.SubmitSeq})
-	if err != nil {
-		return nil, err
-	}
-	var d task.Data
-	if err := new(task.Decoder).Decode(&d, task.EventSubmitted, events[0].V, events[0].Data); err != nil {
-		return nil, err
-	}
-	return d.NamesOfFiles(), nil
 }

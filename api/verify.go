@@ -10,6 +10,7 @@ import (
 
 	"daybook/eventlog"
 	"daybook/files"
+	"daybook/internal/canonical"
 )
 
 // proof is the last answer of /api/log/verify. turn lets one verification run at a time
@@ -95,7 +96,7 @@ func (c *check) encode(logID string, at time.Time) []byte {
 		b = append(b, "false"...)
 	}
 	b = append(b, `,"log_id":`...)
-	b = appendText(b, logID)
+	b = canonical.AppendText(b, logID)
 	b = append(b, `,"events":`...)
 	b = append(b, itoa(c.Seq)...)
 	b = append(b, `,"hash":"`...)
@@ -112,9 +113,9 @@ func (c *check) encode(logID string, at time.Time) []byte {
 			b = append(b, ',')
 		}
 		b = append(b, `{"id":`...)
-		b = appendText(b, info.ID)
+		b = canonical.AppendText(b, info.ID)
 		b = append(b, `,"name":`...)
-		b = append(appendText(b, info.Name), '}')
+		b = append(canonical.AppendText(b, info.Name), '}')
 	}
 	b = append(b, `],"verified_at":"`...)
 	b = at.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")

@@ -32,7 +32,8 @@ type registered struct {
 	spec    task.TypeSpec
 
 	schema   *jsonschema.Schema // of the parameters
-	defaults []member           // what is appended
+	added    []byte             // what is appended, as a canonical object
+	defaults []member           // the members of added
 	empty    []byte             // what {} becomes; nil when {} is refused
 	quick    *quick             // nil when the schema is beyond it
 
@@ -177,6 +178,7 @@ func (t *registered) readDefaults(document map[string]any) error {
 	if err != nil {
 		return fmt.Errorf("read its defaults: %w", err)
 	}
+	t.added = canonical
 	t.defaults, err = membersOf(canonical)
 	if err != nil {
 		return fmt.Errorf("read its defaults: %w", err)

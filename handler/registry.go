@@ -111,6 +111,16 @@ func (r *Registry) Prepare(name string, parameters []byte) (prepared []byte, fil
 	return prepared, fileIDs, fields, nil
 }
 
+// Defaults are the parameters that Prepare adds where they are left out, as a canonical object;
+// nil for a type that is not known. Nobody changes it.
+func (r *Registry) Defaults(name string) []byte {
+	t := (*r.types.Load())[name]
+	if t == nil {
+		return nil
+	}
+	return t.added
+}
+
 // Run runs one attempt of the type and returns its result as JSON; the ids of the files
 // the result names: what its method Files() []string says, or else the values whose
 // result schema says "format":"daybook-file"; and what its method Outcome() says, if it has

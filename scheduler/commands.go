@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"cmp"
+	"slices"
 
 	"daybook/eventlog"
 	"daybook/projection"
@@ -216,7 +217,7 @@ func (t *turn) replay(b *batch, i int) error {
 		b.keys[c.IdempotencyKey] = i
 		return nil
 	}
-	if hash != c.RequestHash && hash != c.SpellingHash {
+	if hash != c.RequestHash && !slices.Contains(c.OlderHashes, hash) {
 		return &task.Refusal{Kind: task.ErrKeyReused, Detail: "use another key, or send the same request again"}
 	}
 	return nil

@@ -335,7 +335,7 @@ func TestAKeyOfAnEarlierVersionIsReplayed(t *testing.T) {
 		b := open(t, log, Options{})
 		spelled, normal := [32]byte{1}, [32]byte{2}
 		first := b.submit(task.Submit{Type: "A", IdempotencyKey: "k", RequestHash: spelled})
-		again, err := b.s.Submit(t.Context(), "anonymous", []task.Submit{{Type: "A", IdempotencyKey: "k", RequestHash: normal, SpellingHash: spelled}})
+		again, err := b.s.Submit(t.Context(), "anonymous", []task.Submit{{Type: "A", IdempotencyKey: "k", RequestHash: normal, OlderHashes: [][32]byte{{9}, spelled}}})
 		if err != nil || !again[0].Replayed || again[0].Task.ID != first.ID {
 			t.Errorf("%+v, %v", again, err)
 		}

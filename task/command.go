@@ -25,8 +25,8 @@ type Submit struct {
 	Timeout        Micros        // 1 ms … 30 days, or NoTimeout; 0 = the scheduler's default, if it has one
 	Tags           []string      // at most 20, each 1 … 64 characters
 	IdempotencyKey string        // "" = none, at most 255 bytes
-	RequestHash    [32]byte      // of the canonical request; needed with a key
-	SpellingHash   [32]byte      // of the request as it was spelled, which earlier versions wrote as its hash
+	RequestHash    [32]byte      // of the request, see package intake; needed with a key
+	OlderHashes    [][32]byte    // of the same request, as earlier versions made them
 	Files          []string      // ids of files that Parameters name
 	FileNames      []string      // what these are called, in their order; "" = not known
 	Parameters     []byte        // canonical JSON object with defaults in it

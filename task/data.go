@@ -15,7 +15,7 @@ type Data struct {
 	Timeout        Micros // span an attempt may run; 0 = no limit
 	Tags           []string
 	IdempotencyKey string
-	RequestHash    [32]byte  // SHA-256 of the canonical request, before defaults; set with a key
+	RequestHash    [32]byte  // SHA-256 of the request, see package intake; set with a key
 	Files          []string  // ids of the files the parameters (or the result) name
 	FileNames      []string  // what these were called when they were uploaded for this task; "" = not known
 	UniqueKey      string    // "" = none

@@ -1,4 +1,4 @@
-package api
+package canonical
 
 import (
 	"math/big"
@@ -8,7 +8,7 @@ import (
 	"daybook/task"
 )
 
-// Every line is one request in several spellings.
+// Every line is one value in several spellings.
 var spellings = [][]string{
 	{`{"a":"é"}`, `{"a":"\u00e9"}`, `{"\u0061":"\u00E9"}`},
 	{`{"a":"/"}`, `{"a":"\/"}`},
@@ -25,24 +25,24 @@ var spellings = [][]string{
 	{`{"\ud83d\ude00":1,"\uffee":2}`, `{"\uffee":2,"\ud83d\ude00":1}`},
 }
 
-func TestOneRequestHasOneHashHoweverItIsSpelled(t *testing.T) {
-	hashes := make(map[[32]byte]string)
+func TestOneValueHasOneTextHoweverItIsSpelled(t *testing.T) {
+	texts := make(map[string]string)
 	for _, same := range spellings {
-		var first [32]byte
-		for i, text := range same {
-			canonical, err := task.CanonicalJSON(nil, []byte(text), maxDepth)
+		var first string
+		for i, spelled := range same {
+			canonical, err := task.CanonicalJSON(nil, []byte(spelled), task.MaxDepth)
 			if err != nil {
-				t.Fatalf("%s: %v", text, err)
+				t.Fatalf("%s: %v", spelled, err)
 			}
-			hash := RequestHash(canonical)
+			text := string(AppendRFC8785(nil, canonical))
 			if i == 0 {
-				first = hash
-				if other, taken := hashes[hash]; taken {
-					t.Errorf("%s has the hash of %s", text, other)
+				first = text
+				if other, taken := texts[text]; taken {
+					t.Errorf("%s has the text of %s", spelled, other)
 				}
-				hashes[hash] = text
-			} else if hash != first {
-				t.Errorf("%s and %s have different hashes", text, same[0])
+				texts[text] = spelled
+			} else if text != first {
+				t.Errorf("%s and %s have different texts", spelled, same[0])
 			}
 		}
 	}
@@ -58,11 +58,11 @@ func TestTheTextThatIsHashedIsThatOfRFC8785(t *testing.T) {
 		`295147905179352830000`: `295147905179352830000`, `9.999999999999997e22`: `9.999999999999997e+22`, `1e23`: `1e+23`,
 		`999999999999999700000`: `999999999999999700000`, `1e21`: `1e+21`, `0.000001`: `0.000001`, `1e-6`: `0.000001`,
 	} {
-		canonical, err := task.CanonicalJSON(nil, []byte(in), maxDepth)
+		canonical, err := task.CanonicalJSON(nil, []byte(in), task.MaxDepth)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(appendSorted(nil, canonical, "", appendNormal)); got != want {
+		if got := string(AppendRFC8785(nil, canonical)); got != want {
 			t.Errorf("%s\n got %s\nwant %s", in, got, want)
 		}
 	}

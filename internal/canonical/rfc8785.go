@@ -1,9 +1,8 @@
-package api
+package canonical
 
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
 	"math"
 	"slices"
 	"strconv"
@@ -12,62 +11,51 @@ import (
 	"unicode/utf8"
 )
 
-// RequestHash is SHA-256 of what the client asked for: its own fields in the form of
-// RFC 8785, without the idempotency key, before any default. So two spellings of one
-// request, as "é" and "\u00e9" or 1 and 1.0, have the same hash.
+// AppendRFC8785 appends the value in the form of RFC 8785, in which two spellings of one
+// value, as "é" and "\u00e9" or 1 and 1.0, are the same text.
 //
 // A number that a float64 cannot hold is not rounded, as RFC 8785 would have it, but
-// written with all its digits: 9007199254740993 and …992 are two requests.
-func RequestHash(body []byte) [32]byte { return hashOf(body, "idempotency_key", appendNormal) }
+// written with all its digits: 9007199254740993 and …992 are two values.
+func AppendRFC8785(dst, value []byte) []byte { return appendSorted(dst, value, appendNormal) }
 
-// spellingHash is the hash of the same request as its client spelled it. Tasks that
-// earlier versions wrote have it.
-func spellingHash(body []byte) [32]byte {
-	return hashOf(body, "idempotency_key", func(dst, value []byte) []byte { return append(dst, value...) })
+// AppendSorted appends the value with the keys of all its objects in the order of RFC 8785, and
+// its strings and numbers as they are spelled.
+func AppendSorted(dst, value []byte) []byte {
+	return appendSorted(dst, value, func(dst, value []byte) []byte { return append(dst, value...) })
 }
 
-func hashOf(body []byte, without string, leaf func(dst, value []byte) []byte) [32]byte {
-	buffer := borrow()
-	defer giveBack(buffer)
-	*buffer = appendSorted((*buffer)[:0], body, without, leaf)
-	return sha256.Sum256(*buffer)
-}
-
-// appendSorted appends a canonical value with the keys of all its objects in order and
-// what is no array or object as leaf writes it. The member without of the outermost
-// object is left out; "" = none.
-func appendSorted(dst, value []byte, without string, leaf func(dst, value []byte) []byte) []byte {
-	if m, ok := membersOf(value); ok {
-		return appendSortedObject(dst, m, without, leaf)
+// appendSorted appends a value with the keys of all its objects in order and what is no array
+// or object as leaf writes it.
+func appendSorted(dst, value []byte, leaf func(dst, value []byte) []byte) []byte {
+	if m, ok := MembersOf(value); ok {
+		return appendSortedObject(dst, m, leaf)
 	}
-	it, ok := itemsOf(value)
+	it, ok := ItemsOf(value)
 	if !ok {
 		return leaf(dst, value)
 	}
 	dst = append(dst, '[')
 	for first := true; ; first = false {
-		item, ok := it.next()
+		item, ok := it.Next()
 		if !ok {
 			return append(dst, ']')
 		}
 		if !first {
 			dst = append(dst, ',')
 		}
-		dst = appendSorted(dst, item, "", leaf)
+		dst = appendSorted(dst, item, leaf)
 	}
 }
 
-func appendSortedObject(dst []byte, m members, without string, leaf func(dst, value []byte) []byte) []byte {
+func appendSortedObject(dst []byte, m Members, leaf func(dst, value []byte) []byte) []byte {
 	type member struct{ key, value []byte }
 	var all []member
 	for {
-		key, value, ok := m.next()
+		key, value, ok := m.Next()
 		if !ok {
 			break
 		}
-		if without == "" || string(key) != without {
-			all = append(all, member{key, value})
-		}
+		all = append(all, member{key, value})
 	}
 	slices.SortFunc(all, func(a, b member) int { return compareUTF16(a.key, b.key) })
 	dst = append(dst, '{')
@@ -75,9 +63,9 @@ func appendSortedObject(dst []byte, m members, without string, leaf func(dst, va
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendText(dst, string(one.key))
+		dst = AppendText(dst, string(one.key))
 		dst = append(dst, ':')
-		dst = appendSorted(dst, one.value, "", leaf)
+		dst = appendSorted(dst, one.value, leaf)
 	}
 	return append(dst, '}')
 }
@@ -104,7 +92,7 @@ func compareUTF16(a, b []byte) int {
 func appendNormal(dst, value []byte) []byte {
 	switch c := value[0]; {
 	case c == '"' && bytes.IndexByte(value, '\\') >= 0:
-		return appendText(dst, unquote(value))
+		return AppendText(dst, Unquote(value))
 	case c == '-' || '0' <= c && c <= '9':
 		return appendNormalNumber(dst, string(value))
 	}

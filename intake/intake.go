@@ -1,0 +1,238 @@
+// Package intake makes of a request for a task a task.Submit that is complete: its parameters
+// fit the schema of their type and have the defaults in them, the files that they name are
+// there, its unique key is worked out, and under an idempotency key it has the hash of the
+// request. A request over HTTP, alone or in a batch, one of a program, and the retry of a task
+// with other parameters all pass request.complete.
+//
+// It reads what is known of types, files and earlier tasks. It writes nothing, and whether the
+// task may be made is for the scheduler to say.
+package intake
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+
+	"daybook/eventlog"
+	"daybook/files"
+	"daybook/internal/canonical"
+	"daybook/projection"
+	"daybook/task"
+)
+
+// Types is what must be known of the types of tasks.
+type Types interface {
+	// Specs lists the types by name.
+	Specs() []task.TypeSpec
+	// Knows reports whether the type can be submitted.
+	Knows(name string) bool
+	// Prepare checks canonical parameters, adds the type's defaults and lists the files
+	// that they name. fields is what is wrong, with pointers below /parameters.
+	Prepare(name string, parameters []byte) (prepared []byte, fileIDs []string, fields []task.FieldError, err error)
+	// Defaults are the parameters that Prepare adds where they are left out, as a canonical
+	// object; nil = none.
+	Defaults(name string) []byte
+}
+
+// Options are what an Intake reads. All must be set.
+type Options struct {
+	Types    Types
+	Files    *files.Store
+	Log      eventlog.Log
+	Views    *projection.Views
+	Payloads *eventlog.Payloads
+	Logger   *slog.Logger
+}
+
+// Intake takes requests in. It is safe for concurrent use.
+type Intake struct {
+	Options
+	names map[string]string // of types and the usual queue, so that a submit need not copy its own
+}
+
+// New returns an intake for the types that are known now, and those that are added later.
+func New(o Options) (*Intake, error) {
+	if o.Types == nil || o.Files == nil || o.Log == nil || o.Views == nil || o.Payloads == nil || o.Logger == nil {
+		return nil, errors.New("intake: an option is missing")
+	}
+	in := &Intake{Options: o, names: map[string]string{task.DefaultQueue: task.DefaultQueue}}
+	for _, spec := range o.Types.Specs() {
+		in.names[spec.Name] = spec.Name
+	}
+	return in, nil
+}
+
+// Complete completes a submit of a program, in place: its parameters are JSON of any spelling,
+// none are taken as {}, and its FileNames are in the order of the files that they name. A hash
+// that it has already stays. RunAt is no part of the request, for a program that asks for the
+// same thing again counts a delay from another moment. The error is a *task.Refusal.
+func (in *Intake) Complete(s *task.Submit) error {
+	r := request{in: in, into: s, inOrder: s.FileNames}
+	s.FileNames = nil
+	if len(s.Parameters) == 0 {
+		s.Parameters = []byte("{}")
+	}
+	parameters, err := task.CanonicalJSON(nil, s.Parameters, task.MaxDepth)
+	if err != nil {
+		r.wrong("/parameters", err.Error())
+		return r.refusal()
+	}
+	hashed := s.IdempotencyKey == "" || s.RequestHash != [32]byte{}
+	var older [][32]byte
+	if !hashed {
+		older = olderOfProgram(s, parameters)
+	}
+	r.complete(parameters)
+	if !hashed && r.bad == nil {
+		s.RequestHash, s.OlderHashes = r.hash(), older
+	}
+	return r.refusal()
+}
+
+// request is one request on its way to a complete submit.
+type request struct {
+	in   *Intake
+	into *task.Submit
+	now  task.Micros // what a delay counts from
+	bad  []task.FieldError
+
+	runAt, delay task.Micros       // as asked for over HTTP; 0 = not
+	delayed      bool              // delay was given, if only as 0
+	names        map[string]string // what the client calls its files, by id; "" = not said
+	inOrder      []string          // the same in the order of the files
+	earlier      map[string]string // what the task that is retried called its files
+}
+
+// complete is the one way in: it makes the submit complete, or notes what is wrong.
+// parameters is canonical JSON that nobody changes any more.
+func (r *request) complete(parameters []byte) {
+	s := r.into
+	switch {
+	case r.runAt != 0:
+		s.RunAt = r.runAt
+	case r.delay > 0:
+		s.RunAt = r.now + r.delay
+	}
+	r.parameters(parameters)
+	if s.Unique != nil && s.Unique.Key == "" {
+		s.Unique.Key = keyOfParameters(s.Parameters)
+	}
+	s.Normalise()
+	if r.bad != nil || s.IdempotencyKey != "" { // else the decider does it
+		r.validate()
+	}
+}
+
+// parameters checks and keeps them.
+func (r *request) parameters(value []byte) {
+	s := r.into
+	switch {
+	case s.Type == "":
+		if !r.has("/task_type") {
+			r.wrong("/task_type", "is required")
+		}
+		return
+	case !r.in.Types.Knows(s.Type):
+		r.wrong("/task_type", "is not a type this server knows; GET /api/task-types lists them")
+		return
+	case value[0] != '{':
+		r.wrong("/parameters", "must be an object")
+		return
+	case len(value) > task.MaxParameters:
+		r.wrong("/parameters", "must be at most 262144 bytes")
+		return
+	}
+	prepared, fileIDs, bad, err := r.in.Types.Prepare(s.Type, value)
+	if err != nil {
+		r.in.Logger.Error("parameters could not be checked", "type", s.Type, "error", err)
+		r.wrong("/parameters", "could not be checked")
+		return
+	}
+	r.bad = append(r.bad, parameterErrors(bad)...)
+	s.Parameters, s.Files = prepared, fileIDs
+	r.files(value)
+}
+
+// nameRoom is how many bytes of names the event of a submit holds.
+const nameRoom = 128 << 10
+
+// files checks that the files are there, and notes what they are called: what the client says,
+// or else the name of the latest upload.
+func (r *request) files(parameters []byte) {
+	s := r.into
+	if len(r.inOrder) > 0 {
+		r.names = map[string]string{}
+		for i, name := range r.inOrder[:min(len(r.inOrder), len(s.Files))] {
+			r.names[s.Files[i]] = name
+		}
+	}
+	room := nameRoom
+	for _, id := range s.Files {
+		info, err := r.in.Files.Stat(id)
+		if err != nil {
+			at, _ := canonical.PointerTo(parameters, id)
+			detail := "there is no file with that id; upload it first with POST /api/files"
+			if errors.Is(err, files.ErrDamaged) {
+				detail = "the file is damaged; upload it again with POST /api/files"
+			}
+			r.wrong("/parameters"+at, detail)
+		}
+		name := info.Name
+		if before := r.earlier[id]; before != "" {
+			name = before
+		}
+		if given := r.names[id]; given != "" {
+			name = files.CleanName(given)
+		}
+		if room -= len(name); room < 0 {
+			name = ""
+		}
+		s.FileNames = append(s.FileNames, name)
+	}
+	for id := range r.names {
+		if !slices.Contains(s.Files, id) {
+			r.wrong("/file_names/"+canonical.EscapePointer(id), "is no file that the parameters name")
+		}
+	}
+}
+
+// parameterErrors puts pointers below /parameters, where they are not yet.
+func parameterErrors(fields []task.FieldError) []task.FieldError {
+	const prefix = "/parameters"
+	for i, f := range fields {
+		if len(f.Pointer) < len(prefix) || f.Pointer[:len(prefix)] != prefix {
+			fields[i].Pointer = prefix + f.Pointer
+		}
+	}
+	return fields
+}
+
+// validate adds what the domain finds wrong, so that the client hears all of it at once.
+func (r *request) validate() {
+	for _, f := range r.into.Validate() {
+		if !r.has(f.Pointer) {
+			r.bad = append(r.bad, f)
+		}
+	}
+}
+
+func (r *request) has(pointer string) bool {
+	for _, f := range r.bad {
+		if f.Pointer == pointer {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *request) wrong(pointer, detail string) {
+	r.bad = append(r.bad, task.FieldError{Pointer: pointer, Detail: detail})
+}
+
+// refusal is what is wrong as an error, nil if nothing is.
+func (r *request) refusal() error {
+	if r.bad == nil {
+		return nil
+	}
+	return &task.Refusal{Kind: task.ErrInvalid, Fields: r.bad}
+}

@@ -1,0 +1,139 @@
+package intake
+
+import (
+	"bytes"
+
+	"daybook/internal/canonical"
+	"daybook/task"
+)
+
+// maxDelay bounds delay_seconds: a hundred years.
+const maxDelay = 100 * 365.25 * 86400
+
+// Read reads a submit out of its canonical JSON, which may be changed afterwards, and completes
+// it. key is the Idempotency-Key of the request, "" = none; a delay counts from now. It returns
+// what is wrong, with pointers from the submit itself.
+func (in *Intake) Read(body []byte, key string, now task.Micros, into *task.Submit) []task.FieldError {
+	r := request{in: in, into: into, now: now}
+	r.read(body, key)
+	if into.IdempotencyKey != "" && r.bad == nil {
+		into.RequestHash, into.OlderHashes = r.hash(), olderOfBody(body)
+	}
+	return r.bad
+}
+
+// read reads and completes the submit.
+func (r *request) read(body []byte, headerKey string) {
+	m, ok := canonical.MembersOf(body)
+	if !ok {
+		r.wrong("", "must be a JSON object")
+		return
+	}
+	r.into.IdempotencyKey = headerKey
+	parameters := none
+	for {
+		key, value, ok := m.Next()
+		if !ok {
+			break
+		}
+		switch {
+		case canonical.IsNull(value):
+			if !knownField(key) {
+				r.unknown(key)
+			}
+		case string(key) == "parameters":
+			parameters = bytes.Clone(value) // they outlive the request's buffer
+		default:
+			r.field(key, value, headerKey)
+		}
+	}
+	r.complete(parameters)
+}
+
+// none are the parameters of a submit that has none. Nobody changes them.
+var none = []byte("{}")
+
+// knownField reports whether a submit has the field.
+func knownField(key []byte) bool {
+	switch string(key) {
+	case "task_type", "parameters", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "backoff",
+		"timeout_seconds", "tags", "file_names", "idempotency_key", "unique":
+		return true
+	}
+	return false
+}
+
+// field reads one field that is not null.
+func (r *request) field(key, value []byte, headerKey string) {
+	t := r.into
+	switch string(key) {
+	case "task_type":
+		t.Type = r.name("/task_type", value)
+	case "queue":
+		t.Queue = r.name("/queue", value)
+	case "priority":
+		t.Priority = int(r.integer("/priority", value, -task.MaxPriority, task.MaxPriority))
+	case "run_at":
+		if r.delayed {
+			r.wrong("/run_at", "must not be given together with delay_seconds")
+			return
+		}
+		r.runAt = r.moment("/run_at", value)
+	case "delay_seconds":
+		r.delayed = true
+		if r.runAt != 0 {
+			r.wrong("/delay_seconds", "must not be given together with run_at")
+			return
+		}
+		r.delay = r.seconds("/delay_seconds", value, 0, maxDelay)
+	case "max_attempts":
+		t.MaxAttempts = int(r.integer("/max_attempts", value, 1, task.MaxMaxAttempts))
+	case "backoff":
+		t.Backoff = r.backoff(value)
+	case "timeout_seconds":
+		t.Timeout = r.timeout("/timeout_seconds", value)
+	case "file_names":
+		r.fileNames(value)
+	case "tags":
+		t.Tags = r.texts("/tags", value)
+	case "idempotency_key":
+		r.key(value, headerKey)
+	case "unique":
+		t.Unique = r.unique(value)
+	default:
+		r.unknown(key)
+	}
+}
+
+func (r *request) key(value []byte, headerKey string) {
+	key := r.text("/idempotency_key", value)
+	switch {
+	case key == "":
+		r.wrong("/idempotency_key", "must be 1 to 255 bytes of printable characters")
+	case headerKey != "" && headerKey != key:
+		r.wrong("/idempotency_key", "differs from the header Idempotency-Key; send one of them")
+	default:
+		r.into.IdempotencyKey = key
+	}
+}
+
+// fileNames reads an object of strings.
+func (r *request) fileNames(value []byte) {
+	m, ok := canonical.MembersOf(value)
+	if !ok {
+		r.wrong("/file_names", "must be an object: a name for each id of a file")
+		return
+	}
+	r.names = map[string]string{}
+	for {
+		key, value, more := m.Next()
+		if !more {
+			return
+		}
+		r.names[string(key)] = r.text("/file_names/"+canonical.EscapePointer(string(key)), value)
+	}
+}
+
+func (r *request) unknown(key []byte) {
+	r.wrong("/"+canonical.EscapePointer(string(key)), "is not a field of this request")
+}

@@ -1,0 +1,135 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"daybook/eventlog"
+	"daybook/internal/canonical"
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Changes are what a retry of an ended task as another one changes.
+type Changes struct {
+	Parameters     []byte            // a JSON object, in place of the old one
+	FileNames      map[string]string // what its files are called, by id; what is left out is called as before
+	IdempotencyKey string            // "" = none, at most 255 bytes
+}
+
+// Retry makes the submit that retries a task with these changes and has all else of the old one;
+// whether the old one may be retried is for the scheduler to say. Errors: a *task.Refusal,
+// projection.ErrNotFound, those of reading.
+func (in *Intake) Retry(ctx context.Context, id ulid.ULID, c Changes, now task.Micros) (task.Submit, error) {
+	parameters, err := task.CanonicalJSON(nil, c.Parameters, task.MaxDepth)
+	if err != nil {
+		return task.Submit{}, &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/parameters", Detail: err.Error()}}}
+	}
+	old, _, err := in.Views.Get(ctx, id)
+	if err != nil {
+		return task.Submit{}, err
+	}
+	s := like(&old)
+	s.IdempotencyKey = c.IdempotencyKey
+	if s.RunAt <= now {
+		s.RunAt = 0
+	}
+	r := request{in: in, into: &s, names: c.FileNames}
+	if r.earlier, err = in.FileNames(ctx, &old); err != nil {
+		return task.Submit{}, err
+	}
+	r.complete(parameters)
+	if r.bad != nil {
+		return task.Submit{}, r.refusal()
+	}
+	if c.IdempotencyKey != "" { // what comes from the old task is no part of the request
+		s.RequestHash = hashOf(&asked{Type: s.Type, Parameters: r.withoutDefaults(), FileNames: r.givenNames(), RetryOf: id.String()})
+		s.OlderHashes = olderOfRetry(id, parameters)
+	}
+	s.Unique, err = in.likeUnique(ctx, &old, s.Parameters)
+	return s, err
+}
+
+// like is a submit of a task like an old one, but for its parameters and its keys.
+func like(old *task.Task) task.Submit {
+	backoff, timeout := old.Backoff, old.Timeout
+	if timeout == 0 {
+		timeout = task.NoTimeout
+	}
+	return task.Submit{
+		Type: old.Type, Queue: old.Queue, Priority: old.Priority, RunAt: old.RunAt, MaxAttempts: old.MaxAttempts,
+		Backoff: &backoff, Timeout: timeout, Tags: old.Tags, RetryOf: old.ID,
+	}
+}
+
+// likeUnique lets the submit hold the unique key that the old task had, if nobody else does.
+// A key that stood for the old parameters becomes one that stands for the new ones.
+func (in *Intake) likeUnique(ctx context.Context, old *task.Task, parameters []byte) (*task.UniqueSubmit, error) {
+	if _, ok := old.Claims(); !ok {
+		return nil, nil
+	}
+	u := &task.UniqueSubmit{Key: old.Links.Unique.Key, For: old.Links.Unique.For, OnConflict: task.ConflictReject}
+	if !strings.HasPrefix(u.Key, parametersKey) {
+		return u, nil
+	}
+	before, err := in.Payloads.Get(ctx, old.SubmitSeq)
+	switch {
+	case errors.Is(err, eventlog.ErrDamaged), errors.Is(err, eventlog.ErrNotFound): // or erased
+	case err != nil:
+		return nil, err
+	case keyOfParameters(before) != u.Key:
+		return u, nil
+	}
+	u.Key = keyOfParameters(parameters)
+	return u, nil
+}
+
+// FileNames is what the task's files are called, by id, as its first event says; nil if it has
+// none.
+func (in *Intake) FileNames(ctx context.Context, t *task.Task) (map[string]string, error) {
+	if t.Subject() == "" {
+		return nil, nil
+	}
+	events, err := in.Log.Events(ctx, []int64{t.SubmitSeq})
+	if err != nil {
+		return nil, err
+	}
+	var d task.Data
+	if err := new(task.Decoder).Decode(&d, task.EventSubmitted, events[0].V, events[0].Data); err != nil {
+		return nil, err
+	}
+	return d.NamesOfFiles(), nil
+}
+
+// ReadChanges reads the canonical body of a retry: {} or {"parameters":{…}, "file_names":{…}}.
+// Without parameters there are none in the changes: the same task is tried again. It returns
+// what is wrong, with pointers from the body.
+func ReadChanges(body []byte) (Changes, []task.FieldError) {
+	m, ok := canonical.MembersOf(body)
+	if !ok {
+		return Changes{}, []task.FieldError{{Pointer: "", Detail: `the body of a retry is empty, or an object such as {"parameters":{…}}`}}
+	}
+	r := request{}
+	var c Changes
+	for {
+		key, value, more := m.Next()
+		switch {
+		case !more:
+			if c.FileNames = r.names; c.FileNames != nil && c.Parameters == nil {
+				r.wrong("/file_names", "must be given together with parameters, which name the files")
+			}
+			return c, r.bad
+		case string(key) != "parameters" && string(key) != "file_names":
+			r.wrong("/"+canonical.EscapePointer(string(key)), "is not a field of this request; it takes parameters and file_names")
+		case canonical.IsNull(value):
+		case string(key) == "file_names":
+			r.fileNames(value)
+		case value[0] != '{':
+			r.wrong("/parameters", "must be an object")
+		default:
+			c.Parameters = value
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package intake
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"daybook/internal/canonical"
+	"daybook/task"
+)
+
+// What follows reads single values of a submit. A value that is wrong is noted with its
+// pointer, and reads as zero.
+
+// text reads a string; what is not one is an error and "".
+func (r *request) text(pointer string, value []byte) string {
+	if value[0] != '"' {
+		r.wrong(pointer, "must be a string")
+		return ""
+	}
+	return canonical.Unquote(value)
+}
+
+// name reads the name of a type or a queue. Known ones cost no allocation.
+func (r *request) name(pointer string, value []byte) string {
+	if value[0] == '"' {
+		if known, ok := r.in.names[string(value[1:len(value)-1])]; ok {
+			return known
+		}
+	}
+	text := r.text(pointer, value)
+	if value[0] == '"' && !task.ValidName(text) {
+		r.wrong(pointer, "must be 1 to 64 of A-Z a-z 0-9 . _ -")
+		return ""
+	}
+	return text
+}
+
+// integer reads a whole number from least to most.
+func (r *request) integer(pointer string, value []byte, least, most int64) int64 {
+	if !canonical.IsNumber(value) {
+		r.wrong(pointer, "must be a whole number")
+		return 0
+	}
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil { // 3.0 and 1e2 are whole numbers too
+		f, bad := strconv.ParseFloat(string(value), 64)
+		if bad == nil && f != math.Trunc(f) {
+			r.wrong(pointer, "must be a whole number")
+			return 0
+		}
+		n = int64(max(min(f, 1e15), -1e15))
+	}
+	if n < least || n > most {
+		r.wrong(pointer, "must be between "+strconv.FormatInt(least, 10)+" and "+strconv.FormatInt(most, 10))
+		return 0
+	}
+	return n
+}
+
+// seconds reads a span from least to most seconds.
+func (r *request) seconds(pointer string, value []byte, least, most float64) task.Micros {
+	if !canonical.IsNumber(value) {
+		r.wrong(pointer, "must be a number of seconds")
+		return 0
+	}
+	f, err := strconv.ParseFloat(string(value), 64)
+	if err != nil || f < least || f > most {
+		r.wrong(pointer, "must be between "+number(least)+" and "+number(most))
+		return 0
+	}
+	return task.Micros(math.Round(f * float64(task.Second)))
+}
+
+// timeout reads a span of seconds, 0 for none.
+func (r *request) timeout(pointer string, value []byte) task.Micros {
+	if f, err := strconv.ParseFloat(string(value), 64); err == nil && f == 0 {
+		return task.NoTimeout
+	}
+	return r.seconds(pointer, value, 0.001, task.MaxTimeout.Duration().Seconds())
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+// moment reads an RFC 3339 time.
+func (r *request) moment(pointer string, value []byte) task.Micros {
+	if value[0] == '"' {
+		if at, ok := ParseTime(canonical.Unquote(value)); ok {
+			return at
+		}
+	}
+	r.wrong(pointer, "must be a time like 2026-11-24T12:00:00Z, between 1970 and 9999")
+	return 0
+}
+
+// ParseTime reads an RFC 3339 time from 1970 to 9999.
+func ParseTime(text string) (task.Micros, bool) {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || at.Year() > 9999 || at.UnixMicro() <= 0 {
+		return 0, false
+	}
+	return task.MicrosOf(at), true
+}
+
+// texts reads a list of strings.
+func (r *request) texts(pointer string, value []byte) []string {
+	it, ok := canonical.ItemsOf(value)
+	if !ok {
+		r.wrong(pointer, "must be a list of strings")
+		return nil
+	}
+	var list []string
+	for i := 0; ; i++ {
+		item, ok := it.Next()
+		if !ok {
+			return list
+		}
+		if i == task.MaxTags {
+			r.wrong(pointer, "must have at most "+strconv.Itoa(task.MaxTags)+" items")
+			return list
+		}
+		list = append(list, r.text(pointer+"/"+strconv.Itoa(i), item))
+	}
+}
+
+// backoff reads {"kind","base_seconds","max_seconds","jitter"}, each optional.
+func (r *request) backoff(value []byte) *task.Backoff {
+	m, ok := canonical.MembersOf(value)
+	if !ok {
+		r.wrong("/backoff", "must be an object")
+		return nil
+	}
+	b := task.DefaultBackoff
+	bounded := false
+	for {
+		key, value, ok := m.Next()
+		if !ok {
+			break
+		}
+		bounded = bounded || string(key) == "max_seconds"
+		if !canonical.IsNull(value) || !knownBackoff(key) {
+			r.backoffField(&b, key, value)
+		}
+	}
+	if !bounded {
+		b.Max = max(b.Max, b.Base)
+	}
+	return &b
+}
+
+func knownBackoff(key []byte) bool {
+	switch string(key) {
+	case "kind", "base_seconds", "max_seconds", "jitter":
+		return true
+	}
+	return false
+}
+
+func (r *request) backoffField(b *task.Backoff, key, value []byte) {
+	switch string(key) {
+	case "kind":
+		var known bool
+		if value[0] == '"' {
+			b.Kind, known = task.ParseBackoffKind(canonical.Unquote(value))
+		}
+		if !known {
+			r.wrong("/backoff/kind", "must be exponential, linear or constant")
+		}
+	case "base_seconds":
+		b.Base = r.seconds("/backoff/base_seconds", value, 0, task.MaxBackoffBase.Duration().Seconds())
+	case "max_seconds":
+		b.Max = r.seconds("/backoff/max_seconds", value, 0, task.MaxBackoffMax.Duration().Seconds())
+	case "jitter":
+		if value[0] != 't' && value[0] != 'f' {
+			r.wrong("/backoff/jitter", "must be true or false")
+		}
+		b.NoJitter = value[0] == 'f'
+	default:
+		r.wrong("/backoff/"+canonical.EscapePointer(string(key)), "is not a field of this request")
+	}
+}
