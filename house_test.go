@@ -99,7 +99,7 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/internal/load": {
 		code:  []string{hdr},
-		tests: []string{"daybook", "daybook/client", "daybook/internal/load", goleak, cmp},
+		tests: []string{"daybook", "daybook/client", "daybook/handler", "daybook/task", "daybook/internal/load", goleak, cmp},
 	},
 	"daybook/internal/load/curve": {
 		tests: []string{"daybook/internal/load/curve", goleak, cmp},
