@@ -5,12 +5,16 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"daybook"
 	"daybook/client"
 
 	"go.uber.org/goleak"
 )
+
+// patience is how long a test waits for what must come. Only a test that fails waits for its end.
+const patience = 5 * time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
