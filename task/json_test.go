@@ -101,7 +101,7 @@ func TestCanonicalJSONRefusesDeepNestingFast(t *testing.T) {
 	if _, err := CanonicalJSON(nil, src, 32); err == nil {
 		t.Error("10 MB of nesting was taken")
 	}
-	if took := time.Since(start); took > 5*time.Second { // a busy machine is no fault
+	if took := time.Since(start); took > time.Minute { // a busy machine is no fault
 		t.Errorf("it took %v", took)
 	}
 }
@@ -114,19 +114,26 @@ func TestCanonicalJSONFindsADuplicateAmongManyKeys(t *testing.T) {
 		b.WriteString(`"key` + strconv.Itoa(i) + `":0,`)
 	}
 	unique := b.String() + `"last":1}`
-	start := time.Now()
-	if _, err := CanonicalJSON(nil, []byte(unique), 32); err != nil {
-		t.Errorf("unique keys: %v", err)
-	}
-	took := time.Since(start)
-	start = time.Now()
-	var all map[string]int
-	if err := json.Unmarshal([]byte(unique), &all); err != nil {
-		t.Fatal(err)
-	}
-	// Comparing each key with each other would take a hundred times as long.
-	if usual := time.Since(start); took > 10*usual {
-		t.Errorf("%d keys took %v, encoding/json %v", keys, took, usual)
+	// Comparing each key with each other would take a hundred times as long, whatever else the
+	// machine does meanwhile; one try in peace is enough.
+	for try := 1; ; try++ {
+		start := time.Now()
+		if _, err := CanonicalJSON(nil, []byte(unique), 32); err != nil {
+			t.Fatalf("unique keys: %v", err)
+		}
+		took := time.Since(start)
+		start = time.Now()
+		var all map[string]int
+		if err := json.Unmarshal([]byte(unique), &all); err != nil {
+			t.Fatal(err)
+		}
+		usual := time.Since(start)
+		if took <= 10*usual {
+			break
+		}
+		if try == 20 {
+			t.Fatalf("%d keys took %v, encoding/json %v", keys, took, usual)
+		}
 	}
 	for _, twice := range []string{"key0", "key5", "key11", "key12", "key13", "key49999"} {
 		_, err := CanonicalJSON(nil, []byte(b.String()+`"`+twice+`":1}`), 32)
