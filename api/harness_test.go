@@ -350,7 +350,7 @@ func (h *house) submit(body string) string {
 // until waits until the task has the status.
 func (h *house) until(id string, status string) map[string]any {
 	h.Helper()
-	ctx, cancel := context.WithTimeout(h.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(h.Context(), 2*time.Minute)
 	defer cancel()
 	for {
 		changed := h.views.Changed()
