@@ -11,7 +11,7 @@ import (
 
 // Options say how a recording is cut.
 type Options struct {
-	Cuts        int    // how many, at random
+	Cuts        int    // how many: one after all that happened, the others at random
 	AfterSaid   bool   // one more right after each time the program has said something; all unsynced writes are lost
 	Seed        uint64 // of where, and of what is lost
 	IgnoreSyncs bool   // as if no sync ever did anything: the control, which must lose
@@ -37,7 +37,11 @@ func (r *Recording) Each(o Options, check func(Cut)) error {
 	}
 	var places []place
 	for i := range o.Cuts {
-		places = append(places, place{1 + random.IntN(len(r.events)), Fate(i) % fates})
+		at := 1 + random.IntN(len(r.events))
+		if i == 0 {
+			at = len(r.events)
+		}
+		places = append(places, place{at, Fate(i) % fates})
 	}
 	for i := range r.events {
 		if o.AfterSaid && r.events[i].kind == said {

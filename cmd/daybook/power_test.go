@@ -181,8 +181,8 @@ func TestAPowerCutLosesNothingAcknowledged(t *testing.T) {
 	if err != nil || bad > 0 {
 		t.Errorf("%d of %d power cuts lost something, %v", bad, *cuts, err)
 	}
-	if most < 60 {
-		t.Errorf("only %d tasks and files were acknowledged: the recording misses answers", most)
+	if most != 90 { // by use, in three runs
+		t.Errorf("%d tasks and files were acknowledged, not 90: the recording misses answers", most)
 	}
 	lost := 0
 	err = recording.Each(powercut.Options{Cuts: 30, Seed: seed, Temp: temp, IgnoreSyncs: true}, func(c powercut.Cut) {
@@ -191,6 +191,7 @@ func TestAPowerCutLosesNothingAcknowledged(t *testing.T) {
 			lost++
 		}
 	})
+	t.Logf("on a disk that syncs nothing %d of 20 power cuts lost something", lost)
 	if err != nil || lost < 10 {
 		t.Errorf("a disk that syncs nothing lost something in %d of 20 power cuts, %v: the test does not see losses", lost, err)
 	}

@@ -207,7 +207,8 @@ func TestNothingAcknowledgedIsLostByAPowerCut(t *testing.T) {
 			lost++
 		}
 	}))
-	if lost < 15 {
+	t.Logf("on a disk that syncs nothing %d of 20 power cuts lost something", lost)
+	if lost < 10 { // some cuts come before anything was said
 		t.Errorf("a disk that syncs nothing lost something in %d of 20 power cuts: the test does not see losses", lost)
 	}
 }
