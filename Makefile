@@ -35,7 +35,7 @@ test-go:
 	$(GO) vet ./...
 	$(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v '/cmd/')
 	$(GO) test -shuffle=on -timeout 20m ./cmd/...
-	$(GO) test -C tools ./...
+	$(GO) test -C tools -timeout 20m ./...
 
 .PHONY: test-page
 test-page:
@@ -55,7 +55,7 @@ e2e: ## Drive the page in a real Chromium
 
 .PHONY: crash
 crash: ## Kill the server 50 times under load (about a minute)
-	$(GO) test -count=1 -run '^TestNothingAcknowledgedIsLost' ./cmd/daybook -v -kills=50
+	$(GO) test -count=1 -timeout 30m -run '^TestNothingAcknowledgedIsLost' ./cmd/daybook -v -kills=50
 
 .PHONY: power
 power: ## Cut the power CUTS times (1500) under a log and a server (minutes)
@@ -64,7 +64,7 @@ power: ## Cut the power CUTS times (1500) under a log and a server (minutes)
 .PHONY: proxies
 proxies: ## Run docs/deploy.md behind nginx, Caddy and HAProxy
 	@for program in nginx caddy haproxy; do $(call need,$$program,the test behind it); done; \
-	$(GO) test -count=1 -run '^TestProxies' ./cmd/daybook -v -proxies
+	$(GO) test -count=1 -timeout 30m -run '^TestProxies' ./cmd/daybook -v -proxies
 .PHONY: clients
 clients: ## Make clients from openapi.json by four generators, and use them
 	tools/clients/run

@@ -158,7 +158,7 @@ func TestAServerWithFewDescriptorsStaysUseful(t *testing.T) {
 	if !strings.Contains(a.stderr.String(), "ulimit -n") {
 		t.Error("nothing is said of the limit:", a.stderr.String())
 	}
-	if code, err := a.stop(syscall.SIGTERM, 30*time.Second); code != exitDone || err != nil {
+	if code, err := a.stop(syscall.SIGTERM, patience); code != exitDone || err != nil {
 		t.Error(code, err)
 	}
 }

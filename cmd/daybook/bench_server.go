@@ -84,7 +84,7 @@ func (o *ownServer) start(ctx context.Context) error {
 // it did not end well, or that something is left.
 func (o *ownServer) stop() (*load.Server, error) {
 	_ = o.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	kill := time.AfterFunc(20*time.Second, func() { _ = o.cmd.Process.Kill() })
+	kill := time.AfterFunc(time.Minute, func() { _ = o.cmd.Process.Kill() })
 	<-o.drained
 	err := o.cmd.Wait()
 	kill.Stop()

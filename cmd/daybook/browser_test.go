@@ -23,7 +23,7 @@ import (
 var shots = flag.String("shots", "", "folder for screenshots of the page at the end of each of its tests")
 
 // pagePatience is how long the page may take for one thing. Machines that test are busy.
-const pagePatience = 30 * time.Second
+const pagePatience = 2 * time.Minute
 
 // browser is one real Chromium for all tests of the page; nil until the first of them.
 var browser struct {
@@ -44,7 +44,7 @@ func startBrowser() {
 		return
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU)
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WSURLReadTimeout(pagePatience))
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, stop := chromedp.NewContext(allocator)
 	browser.ctx, browser.stop = ctx, func() { stop(); stopAllocator() }
@@ -244,7 +244,7 @@ func (b *tab) until(what, expression string) {
 
 // state is what is on the page, for a failing test.
 func (b *tab) state() string {
-	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
 	defer cancel()
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](
 		`document.documentElement.dataset.live + " seq " + document.documentElement.dataset.seq + " " + location.hash + "\n" + document.body.innerText`))

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"daybook"
 )
@@ -38,7 +37,7 @@ func TestTheServerSetsItsMemoryAndTheEnvironmentWins(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.done })
-		if err := p.ready(time.Minute); err != nil {
+		if err := p.ready(patience); err != nil {
 			t.Fatal(err)
 		}
 		said := scrape(t, p.url)

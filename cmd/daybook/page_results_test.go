@@ -183,7 +183,7 @@ func TestPageSaysThatTheLogHasDamageUntilItIsRead(t *testing.T) {
 	b.open(whole.ID)
 	b.until("the notice stays", `document.querySelector("#strip:not([hidden])")`)
 	b.do(chromedp.EmulateViewport(1280, 900))
-	b.frames(60) // what has just come is not pressed
+	b.atRest("#strip button") // what has just come is not pressed
 	b.click("#strip button")
 	b.until("it has been read", `document.querySelector("#strip").hidden`)
 }

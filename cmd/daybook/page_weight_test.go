@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -17,6 +18,7 @@ import (
 type traffic struct {
 	mu       sync.Mutex
 	requests map[network.RequestID]string // guarded by mu; asked of the network
+	open     map[network.RequestID]bool   // guarded by mu; not ended yet, but for event streams
 	bytes    float64                      // guarded by mu; headers and bodies
 }
 
@@ -27,6 +29,7 @@ func (w *traffic) listen(event any) {
 	case *network.EventRequestWillBeSent:
 		if strings.HasPrefix(e.Request.URL, "http") {
 			w.requests[e.RequestID] = e.Request.URL
+			w.open[e.RequestID] = !strings.Contains(e.Request.URL, "/stream")
 		}
 	case *network.EventRequestServedFromCache:
 		delete(w.requests, e.RequestID)
@@ -36,7 +39,22 @@ func (w *traffic) listen(event any) {
 		}
 	case *network.EventLoadingFinished:
 		w.bytes += e.EncodedDataLength
+		delete(w.open, e.RequestID)
+	case *network.EventLoadingFailed:
+		delete(w.open, e.RequestID)
 	}
+}
+
+// quiet says whether every request has ended, but for event streams.
+func (w *traffic) quiet() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, waits := range w.open {
+		if waits {
+			return false
+		}
+	}
+	return true
 }
 
 // take gives what was counted since it was last called.
@@ -55,13 +73,18 @@ func (w *traffic) take() (requests int, bytes float64, urls string) {
 func TestPageIsLight(t *testing.T) {
 	_, server := openPage(t, 1280, 800)
 	b := newTab(t, browser.ctx, chromedp.WithNewBrowserContext())
-	w := &traffic{requests: map[network.RequestID]string{}}
+	w := &traffic{requests: map[network.RequestID]string{}, open: map[network.RequestID]bool{}}
 	if err := chromedp.Listen(b.ctx, w.listen); err != nil {
 		t.Fatal(err)
 	}
 	live := func() {
 		t.Helper()
 		b.until("the page is live", `document.documentElement.dataset.live === "live" && document.querySelector("#empty:not([hidden]), #rows tr")`)
+		for deadline := time.Now().Add(pagePatience); !w.quiet(); time.Sleep(15 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("the page goes on loading")
+			}
+		}
 	}
 	b.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(server.url))
 	live()
@@ -70,8 +93,9 @@ func TestPageIsLight(t *testing.T) {
 	if requests > 42 || bytes > 100_000 {
 		t.Errorf("the first load takes %d requests and %.0f bytes; the budget is 42 and 100,000:\n%s", requests, bytes, urls)
 	}
+	b.js("window.before = true")
 	call(b, page.Reload, page.ReloadParams{})
-	b.until("it loads again", `document.readyState === "complete"`)
+	b.until("it loads again", `!window.before && document.readyState === "complete"`)
 	live()
 	requests, bytes, urls = w.take()
 	t.Logf("reload: %d requests, %.0f bytes", requests, bytes)

@@ -84,20 +84,9 @@ type front struct {
 	url    string // with the base path
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
 // behind starts both and does what a browser and a client do.
 func behind(t *testing.T, kind, config, base string) {
-	port := freePort(t)
+	_, port, _ := net.SplitHostPort(freeAddr(t))
 	host := "tasks.example"
 	if strings.Contains(config, "www.example") {
 		host = "www.example"

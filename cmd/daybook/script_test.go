@@ -15,8 +15,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// patience is how long a script waits for a server. Machines that test are busy.
-const patience = time.Minute
+// patience is how long a test waits for a server. It is long because machines that test are
+// busy, and only a test that fails waits for its end.
+const patience = 5 * time.Minute
 
 // TestScripts runs the command as a person would. Beside testscript's own commands there
 // are:
@@ -28,12 +29,13 @@ const patience = time.Minute
 //	capture NAME           sets NAME to the last command's standard output
 //	flip FILE TEXT         changes one bit of the first TEXT in a file
 //	cut FILE               drops the second half of a file
+//	watch-until TEXT COMMAND…  runs "daybook watch --json" and the command again and again,
+//	                       until the first has printed the text; Ctrl-C must then end it
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Deadline:            time.Now().Add(3 * patience),
 		Setup: func(env *testscript.Env) error {
 			env.Values[servers{}] = &servers{}
 			env.Setenv("LOG", "log-00000000000000000001.db")
@@ -47,6 +49,7 @@ func TestScripts(t *testing.T) {
 			"flip":            scriptFlip,
 			"cut":             scriptCut,
 			"stderr-of-serve": scriptServeStderr,
+			"watch-until":     scriptWatchUntil,
 		},
 	})
 }
@@ -115,6 +118,24 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Fatalf("%v, want exit code %d", err, want)
 	}
+}
+
+func scriptWatchUntil(ts *testscript.TestScript, _ bool, args []string) {
+	watch := exec.Command("daybook", "watch", "--json")
+	watch.Env = append(os.Environ(), "DAYBOOK_SERVER="+ts.Getenv("DAYBOOK_SERVER"))
+	var out lockedBuffer
+	watch.Stdout, watch.Stderr = &out, &out
+	ts.Check(watch.Start())
+	for deadline := time.Now().Add(patience); !strings.Contains(out.String(), args[0]); {
+		// What has happened before it watches is not shown.
+		if err := ts.Exec(args[1], args[2:]...); err != nil || time.Now().After(deadline) {
+			_ = watch.Process.Kill()
+			_ = watch.Wait()
+			ts.Fatalf("%v; it printed %q", err, out.String())
+		}
+	}
+	ts.Check(watch.Process.Signal(os.Interrupt))
+	ts.Check(watch.Wait())
 }
 
 func scriptCapture(ts *testscript.TestScript, _ bool, args []string) {

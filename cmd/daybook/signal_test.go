@@ -55,7 +55,7 @@ func TestTheSecondSignalEndsTheGraceAndGivesTasksBackAtNoCost(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	if code, err := p.stop(syscall.SIGINT, 20*time.Second); err != nil || code != exitDone {
+	if code, err := p.stop(syscall.SIGINT, patience); err != nil || code != exitDone {
 		t.Errorf("exit code %d, %v\n%s", code, err, p.stderr.String())
 	}
 	t.Logf("ended %v after the second signal", time.Since(begin))
@@ -101,9 +101,9 @@ func wantGivenBack(t *testing.T, dir, id string) {
 	if !bytes.Contains(body, []byte(`"task.released"`)) || bytes.Contains(body, []byte(`"task.lease_expired"`)) {
 		t.Errorf("its history: %s", body)
 	}
-	// --grace 0s means none.
+	// --grace 0s means none: it does not take the 20 s of the default.
 	begin := time.Now()
-	if code, err := p.stop(syscall.SIGTERM, 15*time.Second); err != nil || code != exitDone {
+	if code, err := p.stop(syscall.SIGTERM, 19*time.Second); err != nil || code != exitDone {
 		t.Errorf("exit code %d, %v\n%s", code, err, p.stderr.String())
 	}
 	t.Logf("with no grace it ended after %v", time.Since(begin))
