@@ -129,7 +129,7 @@ func TestATaskThatKillsTheProcessIsSetAsideAndItsNeighboursSucceed(t *testing.T)
 // lived runs the program in the folder once and returns whether it came to its end.
 func lived(t *testing.T, dir, how string) bool {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	program := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestAProgramThatIsKilledByATask$", "-test.v")
 	program.Env = append(os.Environ(), killerEnv+"="+dir, killerEnv+"_HOW="+how, "GOTRACEBACK=none")

@@ -63,7 +63,6 @@ func bubbled(t *testing.T, handle http.HandlerFunc) (Options, *http.Server) {
 	}, server
 }
 
-// realServer runs Daybook itself and returns where.
 // refusing is a task type whose every attempt fails for good.
 type refusing struct{}
 
@@ -73,6 +72,7 @@ func (refusing) Run(context.Context, handler.Call) (any, error) {
 	return nil, handler.Permanent(errors.New("refused"))
 }
 
+// realServer runs Daybook itself and returns where.
 func realServer(t *testing.T) string {
 	t.Helper()
 	d, err := daybook.Open(t.Context(), daybook.Options{Data: t.TempDir(), Grace: 1, Logger: slog.New(slog.DiscardHandler)})

@@ -19,7 +19,7 @@ func TestARealServerTakesTheLoadAndItsEndsAreSeen(t *testing.T) {
 			url := realServer(t)
 			r, err := Run(t.Context(), Options{
 				URL: url, Type: "SLEEP", Parameters: json.RawMessage(`{"result":{"id":"x","ids":["a \" }"]}}`),
-				Connections: 8, Batch: batch, Count: 500, Wait: true, Patience: time.Minute,
+				Connections: 8, Batch: batch, Count: 500, Wait: true, Patience: 5 * time.Minute,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -44,7 +44,7 @@ func TestARealServerTakesTheLoadAndItsEndsAreSeen(t *testing.T) {
 
 func TestFailedTasksAreToldFromThoseThatSucceed(t *testing.T) {
 	r, err := Run(t.Context(), Options{
-		URL: realServer(t), Type: "REFUSING", Connections: 2, Count: 3, Wait: true, Patience: time.Minute,
+		URL: realServer(t), Type: "REFUSING", Connections: 2, Count: 3, Wait: true, Patience: 5 * time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)
