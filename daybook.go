@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -151,7 +150,7 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	}
 	d := &Daybook{o: o, registry: registry}
 	place := filepath.Join(o.Data, "files")
-	if info, err := os.Stat(place); err == nil && !info.IsDir() {
+	if isNoFolder(place) {
 		return nil, fmt.Errorf("open the files: %s is no folder: move it away", place)
 	}
 	d.log, err = sqlitelog.Open(ctx, sqlitelog.Options{

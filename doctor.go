@@ -183,16 +183,30 @@ func (e *examination) refusal(err error) {
 
 func (e *examination) files(ctx context.Context) {
 	place := filepath.Join(e.data, "files")
-	if info, err := os.Stat(place); err == nil && !info.IsDir() {
+	if isNoFolder(place) {
 		e.find("not-a-file", true, place+" is no folder.", Advice{"move it away; it is nothing of Daybook's", ""})
 		return
 	}
-	count, damaged, err := verifyFiles(ctx, e.data, func(int64, int64) {})
-	e.Files = count
+	audit, err := verifyFiles(ctx, e.data, func(int64, int64) {})
+	e.Files = audit.Files
 	if err != nil && ctx.Err() == nil {
 		e.find("files", false, err.Error()+".", e.restore())
 	}
-	e.damagedFiles(damaged)
+	e.damagedFiles(audit.Damaged)
+	for _, name := range audit.Blocked {
+		e.find("not-a-file", false, filepath.Join(place, name)+" is no file or folder of Daybook's, and lies in the place of one. Uploads to that place are refused.",
+			Advice{"move it away", "mv " + ShellQuoted(filepath.Join(place, name)) + " " + ShellQuoted(e.data+".blocked-"+strings.ReplaceAll(name, "/", "-"))})
+	}
+}
+
+// isNoFolder reports whether something lies there that is no folder, as a named pipe or a link
+// that leads nowhere.
+func isNoFolder(path string) bool {
+	if _, err := os.Lstat(path); err != nil {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err != nil && !errors.Is(err, fs.ErrPermission) || err == nil && !info.IsDir()
 }
 
 func (e *examination) damagedFiles(damaged []files.Info) {

@@ -24,6 +24,9 @@ type Proof struct {
 
 	Files        int64        // that fit their hash, and so their id
 	DamagedFiles []files.Info // that do not
+	FileDamage   string       // what is wrong with the files, in words; "" = nothing
+	// Blocked are the names, below files/, of what lies in the place of a file or folder and is none.
+	Blocked []string
 }
 
 // Verify reads the whole log in a data folder that no server has open, recomputes its
@@ -39,20 +42,21 @@ func Verify(ctx context.Context, data string, progress func(what string, done, t
 	if err != nil {
 		return p, err
 	}
-	p.Files, p.DamagedFiles, err = verifyFiles(ctx, data, func(done, total int64) { progress("bytes", done, total) })
+	audit, err := verifyFiles(ctx, data, func(done, total int64) { progress("bytes", done, total) })
+	p.Files, p.DamagedFiles, p.Blocked, p.FileDamage = audit.Files, audit.Damaged, audit.Blocked, audit.Damage()
 	return p, err
 }
 
-func verifyFiles(ctx context.Context, data string, progress func(done, total int64)) (int64, []files.Info, error) {
+func verifyFiles(ctx context.Context, data string, progress func(done, total int64)) (files.Audit, error) {
 	store, err := files.OpenReadOnly(filepath.Join(data, "files"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil, nil
+		return files.Audit{}, nil
 	}
 	if err != nil {
-		return 0, nil, err
+		return files.Audit{}, err
 	}
 	audit, err := store.Verify(ctx, progress)
-	return audit.Files, audit.Damaged, errors.Join(err, store.Close())
+	return audit, errors.Join(err, store.Close())
 }
 
 func verifyLog(ctx context.Context, data string, progress func(done, head int64)) (Proof, error) {

@@ -80,6 +80,7 @@ var answers = []struct {
 	{files.ErrNotFound, problem{Status: 404, Kind: kindNotFound, Detail: "There is no file with that id. Upload it with POST /api/files."}},
 	{files.ErrTooLarge, problem{Status: 413, Kind: "too-large", Detail: "The file is larger than this server takes. Send a smaller one, or raise the limit of the server."}},
 	{files.ErrDamaged, problem{Status: 500, Kind: "file-damaged", Detail: "The file is no longer as it was uploaded, so it is not given out. Upload it again: the same bytes get the same id."}},
+	{files.ErrBlocked, problem{Status: 503, Kind: "files-blocked", RetryAfter: 60, Detail: "Something that is no file or folder of Daybook's lies where the file is kept, so it cannot be stored. On the server, daybook verify --data or daybook doctor names it; move it away and try again."}},
 	{files.ErrFull, problem{Status: 503, Kind: "disk-full", RetryAfter: 30, Detail: "There is no room for the file. Try again when the disk has room."}},
 	{task.ErrKeyReused, problem{Status: 409, Kind: "key-reused", Detail: "The idempotency key was used for another request. Use a new key, or send the same request."}},
 	{task.ErrNotUnique, problem{Status: 409, Kind: "not-unique", Detail: "Another task holds the unique key. Wait until it is free, or use another key."}},

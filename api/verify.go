@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"daybook/eventlog"
@@ -79,11 +78,11 @@ func (c *check) run(ctx context.Context, a *API, head int64) (err error) {
 	if c.files, err = a.Files.Verify(ctx, nil); err != nil {
 		return err
 	}
-	if n := len(c.files.Damaged); n > 0 {
+	if more := c.files.Damage(); more != "" {
 		if c.damage != "" {
 			c.damage += "; "
 		}
-		c.damage += "files that do not fit their id: " + strconv.Itoa(n) + "; upload them again"
+		c.damage += more
 	}
 	return nil
 }

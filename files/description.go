@@ -9,8 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
+	"strings"
 )
 
 // description is what lies beside a file.
@@ -37,11 +36,13 @@ func (s *Store) describe(id string) (description, error) {
 		return description{}, ErrNotFound
 	}
 	found, err := s.root.Lstat(placeOf(id))
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case absent(err):
 		return description{}, ErrNotFound
-	}
-	if err != nil {
+	case err != nil:
 		return description{}, fmt.Errorf("look at file %s: %w", id, err)
+	case !found.Mode().IsRegular():
+		return description{}, &DamagedError{id, "file-" + id[:8]}
 	}
 	d, whole, err := s.readDescription(id)
 	if err != nil {
@@ -59,8 +60,12 @@ func (s *Store) describe(id string) (description, error) {
 
 // readDescription reads the description of a file; whole says whether it can be believed.
 func (s *Store) readDescription(id string) (d description, whole bool, err error) {
+	info, err := s.root.Lstat(descriptionOf(id))
+	if absent(err) || err == nil && !info.Mode().IsRegular() {
+		return description{}, false, nil
+	}
 	text, err := s.readAll(descriptionOf(id))
-	if errors.Is(err, fs.ErrNotExist) {
+	if absent(err) {
 		return description{}, false, nil
 	}
 	if err != nil {
@@ -99,7 +104,8 @@ func (s *Store) mend(d description, size int64) (description, error) {
 	if err := s.writeDescription(told, d); err != nil {
 		return description{}, err
 	}
-	if err := s.root.Rename(told, descriptionOf(d.ID)); err != nil {
+	err = s.root.Rename(told, descriptionOf(d.ID))
+	if err = s.blocked(d.ID, err); err != nil && !errors.Is(err, ErrBlocked) { // the file itself is whole
 		return description{}, fmt.Errorf("move the file's description to its place: %w", err)
 	}
 	return d, nil
@@ -127,16 +133,31 @@ type Audit struct {
 	Files   int64  // that are as they were put
 	Bytes   int64  // of these
 	Damaged []Info // those that are not
+	// Blocked are the names, below the folder of the store, of what lies in the place of a folder
+	// and is none, as a named pipe, and of folders in the place of files.
+	Blocked []string
+}
+
+// Damage says in words what is wrong, without names; "" = nothing.
+func (a *Audit) Damage() string {
+	var all []string
+	if n := len(a.Damaged); n > 0 {
+		all = append(all, fmt.Sprintf("files that do not fit their id: %d; upload them again", n))
+	}
+	if n := len(a.Blocked); n > 0 {
+		all = append(all, fmt.Sprintf("things in the place of files or folders that are none: %d; daybook doctor names them; move them away", n))
+	}
+	return strings.Join(all, "; ")
 }
 
 // Verify reads every file, and compares it with its id. progress, if not nil, is told of
 // bytes read and of those there are. Errors: those of reading, ctx's.
 func (s *Store) Verify(ctx context.Context, progress func(done, total int64)) (Audit, error) {
-	ids, total, err := s.list()
+	ids, total, blocked, err := s.list()
 	if err != nil {
 		return Audit{}, fmt.Errorf("list the files: %w", err)
 	}
-	var a Audit
+	a := Audit{Blocked: blocked}
 	var done int64
 	for _, id := range ids {
 		size, err := s.verify(ctx, id, func(n int64) {
@@ -149,7 +170,7 @@ func (s *Store) Verify(ctx context.Context, progress func(done, total int64)) (A
 		switch {
 		case errors.As(err, &damaged):
 			a.Damaged = append(a.Damaged, Info{ID: id, SHA256: id, Name: damaged.Name, Size: size})
-		case errors.Is(err, fs.ErrNotExist): // it was removed meanwhile
+		case absent(err): // it was removed meanwhile
 		case err != nil:
 			return a, fmt.Errorf("verify file %s: %w", id, err)
 		default:
@@ -171,6 +192,9 @@ func (s *Store) Check(ctx context.Context, id string) error {
 }
 
 func (s *Store) verify(ctx context.Context, id string, progress func(int64)) (size int64, err error) {
+	if info, err := s.root.Lstat(placeOf(id)); err == nil && !info.Mode().IsRegular() {
+		return 0, &DamagedError{id, "file-" + id[:8]}
+	}
 	f, err := s.open(placeOf(id))
 	if err != nil {
 		return 0, err
@@ -194,25 +218,4 @@ func (s *Store) verify(ctx context.Context, id string, progress func(int64)) (si
 		err = &DamagedError{id, name}
 	}
 	return size, err
-}
-
-// list returns the ids of all files, and their bytes.
-func (s *Store) list() (ids []string, total int64, err error) {
-	err = fs.WalkDir(s.root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || len(path) != len("ab/")+62 {
-			return err
-		}
-		if id := path[:2] + path[3:]; ValidID(id) {
-			info, err := entry.Info()
-			if errors.Is(err, os.ErrNotExist) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			ids, total = append(ids, id), total+info.Size()
-		}
-		return nil
-	})
-	return ids, total, err
 }

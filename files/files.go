@@ -25,6 +25,7 @@ var (
 	ErrTooLarge = errors.New("file is too large")
 	ErrFull     = errors.New("no room for the file")
 	ErrDamaged  = errors.New("file is damaged")
+	ErrBlocked  = errors.New("something else lies in the place of a file or folder of the store")
 )
 
 // DamagedError is ErrDamaged, with the file that is.
@@ -67,7 +68,7 @@ func Open(dir string) (*Store, error) {
 	if err := syncAbove(dir); err != nil {
 		return nil, fmt.Errorf("make the folder of files: %w", err)
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := openRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open the folder of files: %w", err)
 	}
@@ -76,6 +77,14 @@ func Open(dir string) (*Store, error) {
 		return nil, errors.Join(err, root.Close())
 	}
 	return s, nil
+}
+
+// openRoot opens the folder; what is none, such as a named pipe, is not waited for.
+func openRoot(dir string) (*os.Root, error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s is no folder: move it away: %w", dir, ErrBlocked)
+	}
+	return os.OpenRoot(dir)
 }
 
 // syncAbove puts on disk that the folder is there: all that is in it rests on that.
@@ -89,7 +98,7 @@ func syncAbove(dir string) error {
 
 // OpenReadOnly opens the store in dir to be looked at. Nothing in it is changed.
 func OpenReadOnly(dir string) (*Store, error) {
-	root, err := os.OpenRoot(dir)
+	root, err := openRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open the folder of files: %w", err)
 	}
@@ -124,7 +133,7 @@ func (s *Store) Open(id string) (io.ReadSeekCloser, Info, error) {
 		return nil, Info{}, err
 	}
 	f, err := s.open(placeOf(id))
-	if errors.Is(err, fs.ErrNotExist) {
+	if absent(err) {
 		return nil, Info{}, ErrNotFound
 	}
 	if err != nil {
@@ -149,6 +158,12 @@ func ValidID(id string) bool {
 func folderOf(id string) string      { return id[:2] }
 func placeOf(id string) string       { return id[:2] + "/" + id[2:] }
 func descriptionOf(id string) string { return placeOf(id) + ".json" }
+
+// absent reports whether the error of looking at a file says that there is none: its folder may be
+// something that is no folder.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
+}
 
 // open opens what lies in the place of a file for reading. A named pipe is not waited for: it
 // reads as empty, so it does not fit its hash.

@@ -16,7 +16,7 @@ import (
 
 // Put streams r to disk and returns when the file and its folder are synced. limit is
 // the most bytes it may have. name is cut to its last element and 255 bytes.
-// Errors: ErrTooLarge, ErrFull, that of r or ctx; nothing is left behind.
+// Errors: ErrTooLarge, ErrFull, ErrBlocked, that of r or ctx; nothing is left behind.
 //
 // When the store has the same bytes already, they take the place of what it has, which may
 // be damaged. It keeps the content type that it knew of them before; their name is the one
@@ -34,6 +34,9 @@ func (s *Store) Put(ctx context.Context, name, contentType string, r io.Reader, 
 
 func (s *Store) put(ctx context.Context, name, contentType string, r io.Reader, limit int64) (Info, error) {
 	// Once the upload is renamed these removals find nothing.
+	if err := s.root.Mkdir(unfinished, 0o700); err != nil && !errors.Is(err, fs.ErrExist) { // somebody may have removed it
+		return Info{}, fmt.Errorf("make the folder of uploads: %w", err)
+	}
 	upload := unfinished + "/" + rand.Text()
 	told := upload + ".json"
 	defer s.root.Remove(upload)
@@ -51,7 +54,10 @@ func (s *Store) put(ctx context.Context, name, contentType string, r io.Reader, 
 		d.ContentType = known.ContentType
 		info.ContentType = known.ContentType
 	}
-	return info, s.keep(upload, told, d)
+	if err := s.keep(upload, told, d); err != nil {
+		return Info{}, s.blocked(id, err)
+	}
+	return info, nil
 }
 
 // keep moves a received file to its place, its description first.
@@ -95,6 +101,9 @@ func (s *Store) receive(ctx context.Context, upload string, r io.Reader, limit i
 func (s *Store) write(name string, fill func(io.Writer) error) error {
 	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
+		if s.there(unfinished) && !s.isFolder(unfinished) {
+			err = fmt.Errorf("%w: %w", ErrBlocked, err)
+		}
 		return err
 	}
 	err = fill(f)

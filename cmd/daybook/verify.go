@@ -59,9 +59,9 @@ func (c *verifyCmd) offline(ctx context.Context, s *stdio) error {
 		OK: proof.Damage == "", LogID: proof.LogID, Events: proof.Events, Hash: proof.Hash,
 		Payloads: proof.Payloads, Erased: proof.Erased, Files: proof.Files, VerifiedAt: time.Now().UTC(),
 	}
-	if n := len(proof.DamagedFiles); n > 0 {
+	if proof.FileDamage != "" {
 		v.OK = false
-		proof.Damage = strings.TrimPrefix(fmt.Sprintf("%s; files that do not fit their id: %d; upload them again", proof.Damage, n), "; ")
+		proof.Damage = strings.TrimPrefix(proof.Damage+"; "+proof.FileDamage, "; ")
 	}
 	for _, f := range proof.DamagedFiles {
 		v.DamagedFiles = append(v.DamagedFiles, client.DamagedFile{ID: f.ID, Name: f.Name})
@@ -71,6 +71,11 @@ func (c *verifyCmd) offline(ctx context.Context, s *stdio) error {
 	}
 	if v.Raw, err = json.Marshal(v); err != nil {
 		return err
+	}
+	for _, name := range proof.Blocked {
+		if !c.JSON {
+			fmt.Fprintf(s.out, "no file or folder of Daybook's: files/%s: move it away\n", oneLine(name))
+		}
 	}
 	return c.print(s, &v)
 }
@@ -96,9 +101,7 @@ func (c *verifyCmd) print(s *stdio, proof *client.Verification) error {
 	case c.JSON:
 		return errSilent
 	case proof.Detail == nil:
-		return errors.New("the log is damaged")
-	case len(proof.DamagedFiles) > 0:
-		return fmt.Errorf("there is damage: %s", *proof.Detail)
+		return errors.New("there is damage")
 	}
-	return fmt.Errorf("the log is damaged: %s", *proof.Detail)
+	return fmt.Errorf("there is damage: %s", *proof.Detail)
 }
