@@ -28,7 +28,8 @@ type connection struct {
 	filter eventlog.Filter
 	whole  bool // nothing is filtered out
 
-	place int // in the herald's list, -1 = it does not wait; guarded by herald.mu
+	place int  // in the herald's list, -1 = it does not wait; guarded by herald.mu
+	left  bool // it has left its herald for good; guarded by herald.mu
 
 	// Of the owner.
 	after  int64 // what has been published covers all up to this seq

@@ -81,8 +81,9 @@ func (h *herald) join() bool {
 
 // leave ends what join began. The last one waits for the goroutine.
 func (h *herald) leave(c *connection) {
-	h.take(c)
 	h.mu.Lock()
+	h.remove(c)
+	c.left = true
 	h.clients--
 	last, ended := h.clients == 0, h.ended
 	if last {
@@ -99,6 +100,9 @@ func (h *herald) leave(c *connection) {
 func (h *herald) wait(c *connection) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if c.left { // while a beat had it
+		return
+	}
 	c.place = len(h.waiting)
 	h.waiting = append(h.waiting, c)
 	if c.after < h.told.Load() && !h.lag {
@@ -114,6 +118,11 @@ func (h *herald) wait(c *connection) {
 func (h *herald) take(c *connection) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.remove(c)
+}
+
+// remove takes the connection from those that wait; false when it does not. mu is held.
+func (h *herald) remove(c *connection) bool {
 	if c.place < 0 {
 		return false
 	}
@@ -133,13 +142,15 @@ func (h *herald) idle() int {
 	return len(h.waiting)
 }
 
-// await returns when there are no clients. The server is stopping: no new ones come.
+// await returns when there are no clients and the goroutine has ended. The server is stopping: no
+// new ones come.
 func (h *herald) await() {
 	h.mu.Lock()
-	none := h.none
+	none, ended := h.none, h.ended
 	h.mu.Unlock()
 	if none != nil {
 		<-none
+		<-ended
 	}
 }
 

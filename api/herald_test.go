@@ -194,6 +194,21 @@ func TestAfterStopStreamsNothingReadsTheLog(t *testing.T) {
 	}
 }
 
+// A beat may have a connection in hand that leaves meanwhile.
+func TestAConnectionThatHasLeftDoesNotWaitAgain(t *testing.T) {
+	herald := &open(t, nil).api.watchers
+	c := &connection{herald: herald, place: -1}
+	if !herald.join() {
+		t.Fatal("the server stops")
+	}
+	herald.wait(c)
+	herald.leave(c)
+	herald.wait(c)
+	if n := herald.idle(); n != 0 || herald.clients != 0 {
+		t.Error(n, "connections wait,", herald.clients, "clients")
+	}
+}
+
 func TestAFilteredStreamGoesPastWhatIsNotForIt(t *testing.T) {
 	h := open(t, nil)
 	l := h.listen("/api/log/stream?type=task.failed")
