@@ -56,7 +56,7 @@ func conductorFor(t *testing.T, spec queues.Spec) *conductor {
 		}
 		t.Skip(err)
 	}
-	o, err := parse([]string{"-seconds", "0.05", "-backlog", "300", "-large", "300", "-samples", "5", "-limit", "30", "-workers", "32",
+	o, err := parse([]string{"-seconds", "0.05", "-backlog", "300", "-large", "300", "-samples", "5", "-limit", "300", "-workers", "32",
 		"-minute", "0.3", "-sustained", "1.5", "-ahead", "300", "-systems", spec.Name})
 	if err != nil {
 		t.Fatal(err)

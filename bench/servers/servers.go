@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -28,8 +29,8 @@ type Server struct {
 
 // readyTime and stopTime are what a server gets to come up and to end.
 const (
-	readyTime = 60 * time.Second
-	stopTime  = 30 * time.Second
+	readyTime = 3 * time.Minute
+	stopTime  = 2 * time.Minute
 )
 
 // Address is HOST:PORT.
@@ -101,12 +102,15 @@ func family(pid int) []int {
 	return all
 }
 
-// freePort asks the kernel for a port that nobody uses.
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// freePort looks for a port that nobody uses, below those that the kernel gives to outgoing
+// connections: none of them can take it before the server does.
+func freePort() (port int, err error) {
+	for range 1000 {
+		port = 10_000 + rand.IntN(20_000)
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return port, listener.Close()
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return 0, err
 }
