@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -62,10 +63,22 @@ func (c *Client) URL() string { return c.base.String() }
 // call is one request.
 type call struct {
 	method string
-	path   string // below the base, escaped
+	path   string // below the base, escaped; "" = of an id that is none
 	query  url.Values
 	header http.Header
 	body   any // nil, io.Reader, or what is marshalled to JSON
+}
+
+// ErrNoID: a method was called with an id that is empty, or no id at all such as "..". Nothing was
+// sent: the path of such a request is that of another call.
+var ErrNoID = errors.New("the id is empty or no id")
+
+// pathOf is a path with an id in it, "" where the id is none.
+func pathOf(before, id, after string) string {
+	if id == "" || id == "." || id == ".." {
+		return ""
+	}
+	return before + url.PathEscape(id) + after
 }
 
 func (c *Client) url(path string, query url.Values) string {
@@ -79,6 +92,9 @@ func (c *Client) url(path string, query url.Values) string {
 // open sends the call and returns a 2xx answer, whose body the caller closes. Any other
 // answer is an error that wraps a *Problem.
 func (c *Client) open(ctx context.Context, k call) (*http.Response, error) {
+	if k.path == "" {
+		return nil, ErrNoID
+	}
 	var body io.Reader
 	contentType := ""
 	switch b := k.body.(type) {

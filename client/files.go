@@ -73,7 +73,7 @@ func (c *counting) Read(p []byte) (int, error) {
 
 // Download opens a file that the server keeps. The caller closes it.
 func (c *Client) Download(ctx context.Context, id string) (io.ReadCloser, error) {
-	resp, err := c.open(ctx, call{method: http.MethodGet, path: "/api/files/" + url.PathEscape(id)})
+	resp, err := c.open(ctx, call{method: http.MethodGet, path: pathOf("/api/files/", id, "")})
 	if err != nil {
 		return nil, err
 	}

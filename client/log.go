@@ -114,7 +114,7 @@ func (c *Client) History(ctx context.Context, id string, q HistoryQuery) (events
 	if q.LastProgress {
 		values.Set("progress", "last")
 	}
-	_, err = c.do(ctx, call{method: http.MethodGet, path: taskPath(id) + "/events", query: values}, &events)
+	_, err = c.do(ctx, call{method: http.MethodGet, path: taskPath(id, "/events"), query: values}, &events)
 	return events, err
 }
 

@@ -181,7 +181,7 @@ func transient(err error) bool {
 	if errors.As(err, &p) {
 		return p.Status >= 500 || p.Status == http.StatusTooManyRequests
 	}
-	return !errors.Is(err, ErrReset) && !errors.Is(err, errGap)
+	return !errors.Is(err, ErrReset) && !errors.Is(err, errGap) && !errors.Is(err, ErrNoID)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

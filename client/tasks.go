@@ -104,7 +104,7 @@ func (c *Client) SubmitBatchWithKey(ctx context.Context, key string, batch []Sub
 
 // Get returns the task with all that belongs to it. A *Problem with 404 when there is none.
 func (c *Client) Get(ctx context.Context, id string) (t Task, err error) {
-	_, err = c.do(ctx, call{method: http.MethodGet, path: taskPath(id)}, &t)
+	_, err = c.do(ctx, call{method: http.MethodGet, path: taskPath(id, "")}, &t)
 	return t, err
 }
 
@@ -117,14 +117,14 @@ type Cancellation struct {
 
 // Cancel calls a pending or running task off. A *Problem with 400 when it has ended.
 func (c *Client) Cancel(ctx context.Context, id string) (answer Cancellation, err error) {
-	_, err = c.do(ctx, call{method: http.MethodDelete, path: taskPath(id)}, &answer)
+	_, err = c.do(ctx, call{method: http.MethodDelete, path: taskPath(id, "")}, &answer)
 	return answer, err
 }
 
 // Retry sends a failed or cancelled task round again. A *Problem with 400 when it is
 // neither.
 func (c *Client) Retry(ctx context.Context, id string) (t Task, err error) {
-	_, err = c.do(ctx, call{method: http.MethodPost, path: taskPath(id) + "/retry"}, &t)
+	_, err = c.do(ctx, call{method: http.MethodPost, path: taskPath(id, "/retry")}, &t)
 	return t, err
 }
 
@@ -136,7 +136,7 @@ func (c *Client) RetryWith(ctx context.Context, id string, parameters any) (Subm
 	body := struct {
 		Parameters any `json:"parameters"`
 	}{parameters}
-	header, err := c.do(ctx, call{method: http.MethodPost, path: taskPath(id) + "/retry", body: body}, &out.Task)
+	header, err := c.do(ctx, call{method: http.MethodPost, path: taskPath(id, "/retry"), body: body}, &out.Task)
 	out.say(header)
 	return out, err
 }
@@ -173,7 +173,7 @@ func (c *Client) Stats(ctx context.Context) (s Stats, err error) {
 	return s, err
 }
 
-func taskPath(id string) string { return "/api/tasks/" + url.PathEscape(id) }
+func taskPath(id, after string) string { return pathOf("/api/tasks/", id, after) }
 
 // Filter says which tasks to list. Lists mean "any of"; the zero value means all.
 type Filter struct {

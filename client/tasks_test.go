@@ -214,3 +214,25 @@ func TestABatchWithAKeyIsMadeOnce(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAnEmptyIDIsRefusedBeforeAnythingIsSent(t *testing.T) {
+	c, ctx := connect(t), t.Context()
+	for _, id := range []string{"", ".", ".."} {
+		for name, call := range map[string]func() error{
+			"Get":       func() error { _, err := c.Get(ctx, id); return err },
+			"Cancel":    func() error { _, err := c.Cancel(ctx, id); return err },
+			"Retry":     func() error { _, err := c.Retry(ctx, id); return err },
+			"RetryWith": func() error { _, err := c.RetryWith(ctx, id, struct{}{}); return err },
+			"History":   func() error { _, err := c.History(ctx, id, client.HistoryQuery{}); return err },
+			"Wait":      func() error { _, err := c.Wait(ctx, id); return err },
+			"Download":  func() error { _, err := c.Download(ctx, id); return err },
+		} {
+			if err := call(); !errors.Is(err, client.ErrNoID) {
+				t.Errorf("%s(%q): %v", name, id, err)
+			}
+		}
+	}
+	if _, err := c.Get(ctx, "a/b"); client.StatusOf(err) != 404 {
+		t.Errorf("an id that is none of a task: %v", err)
+	}
+}
