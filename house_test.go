@@ -54,7 +54,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/projection/textindex", goleak, cmp, rapid},
 	},
 	"daybook/handler": {
-		code:  []string{"daybook/handler/codec", "daybook/handler/table", "daybook/task", "daybook/files", jsonschema, ximage, xtext, idna, uniseg, mail, smtp, sasl},
+		code:  []string{"daybook/handler/codec", "daybook/handler/table", "daybook/task", "daybook/files", "daybook/internal/canonical", jsonschema, ximage, xtext, idna, uniseg, mail, smtp, sasl},
 		tests: []string{"daybook/handler", goleak, cmp, rapid},
 	},
 	"daybook/handler/codec": {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"daybook/internal/canonical"
 	"daybook/task"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -76,38 +77,20 @@ func (t *registered) withoutNulls(parameters []byte, object map[string]any) []by
 	if out == nil {
 		return parameters
 	}
-	return rewritten(parameters, func(name string, value []byte) []byte {
-		if slices.Contains(out, name) {
-			return nil
-		}
-		return value
-	})
-}
-
-// rewritten is a JSON object with other values for its members, in their order; a member for
-// which with returns nil is left out.
-func rewritten(object []byte, with func(name string, value []byte) []byte) []byte {
-	members := json.NewDecoder(bytes.NewReader(object))
-	_, _ = members.Token() // the brace: it is an object
-	made := []byte{'{'}
-	for members.More() {
-		token, _ := members.Token()
-		name, _ := token.(string)
-		var value json.RawMessage
-		if members.Decode(&value) != nil {
+	m, _ := canonical.MembersOf(parameters)
+	kept := []byte{'{'}
+	for {
+		key, value, ok := m.NextQuoted()
+		switch {
+		case !ok:
+			return append(kept, '}')
+		case slices.Contains(out, canonical.Unquote(key)):
 			continue
+		case len(kept) > 1:
+			kept = append(kept, ',')
 		}
-		kept := with(name, value)
-		if kept == nil {
-			continue
-		}
-		if len(made) > 1 {
-			made = append(made, ',')
-		}
-		quoted, _ := json.Marshal(name) // a string always marshals
-		made = append(append(append(made, quoted...), ':'), kept...)
+		kept = append(append(append(kept, key...), ':'), value...)
 	}
-	return append(made, '}')
 }
 
 // nullIsAbsent reports whether null for the parameter means that it is not given.

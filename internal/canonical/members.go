@@ -22,6 +22,18 @@ func MembersOf(object []byte) (m Members, ok bool) {
 
 // Next returns the next key, without quotes, and its value. ok is false at the end.
 func (m *Members) Next() (key, value []byte, ok bool) {
+	key, value, ok = m.NextQuoted()
+	switch {
+	case !ok:
+		return nil, nil, false
+	case bytes.IndexByte(key, '\\') >= 0:
+		return []byte(Unquote(key)), value, true
+	}
+	return key[1 : len(key)-1], value, true
+}
+
+// NextQuoted is Next with the key as it is spelled, in its quotes.
+func (m *Members) NextQuoted() (key, value []byte, ok bool) {
 	if m.rest[0] == ',' {
 		m.rest = m.rest[1:]
 	}
@@ -29,10 +41,7 @@ func (m *Members) Next() (key, value []byte, ok bool) {
 		return nil, nil, false
 	}
 	n := valueEnd(m.rest)
-	key = m.rest[1 : n-1]
-	if bytes.IndexByte(key, '\\') >= 0 {
-		key = []byte(Unquote(m.rest[:n]))
-	}
+	key = m.rest[:n]
 	m.rest = m.rest[n+1:] // and the colon
 	n = valueEnd(m.rest)
 	value, m.rest = m.rest[:n], m.rest[n:]
