@@ -172,7 +172,8 @@ func (p *parser) wrote(c *call) error {
 	}
 	n, err := strconv.Atoi(c.result)
 	if err != nil || len(c.texts) != 1 || n > len(c.texts[0]) {
-		return fmt.Errorf("a write to %s cannot be read: %.300s = %s, %d texts", c.path, c.args, c.result, len(c.texts))
+		_, args, _ := strings.Cut(c.args, ", ") // without the descriptor
+		return fmt.Errorf("a write to %s cannot be read: %d texts in %.100s = %s", c.path, len(c.texts), args, c.result)
 	}
 	e := event{kind: written, fd: c.fd, path: c.path, data: []byte(c.texts[0][:n]), offset: -1}
 	if c.name == "pwrite64" {
