@@ -74,6 +74,7 @@ func checkpointNow(t failer, v *Views) {
 }
 
 func TestViewsWithAFileAreTheSameAsInMemory(t *testing.T) {
+	t.Parallel() // it waits for the disk most of the time
 	rapid.Check(t, func(rt *rapid.T) {
 		l := newLedger(t)
 		dir, err := os.MkdirTemp(t.TempDir(), "views")
@@ -291,6 +292,7 @@ func remove(t *testing.T, path string) {
 // TestAListIsWholeWhileTasksLeaveAndComeBack lists all the time while tasks end, leave
 // memory and are sent round again: every task must be on it once.
 func TestAListIsWholeWhileTasksLeaveAndComeBack(t *testing.T) {
+	t.Parallel() // it waits for the disk most of the time
 	const tasks = 3000
 	l := newLedger(t)
 	v := openKept(t, growing{l: l}, t.TempDir(), 20)

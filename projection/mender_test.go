@@ -125,6 +125,7 @@ func damagedAt(rt *rapid.T, t *testing.T, dir string, gone task.Task, log eventl
 
 // A bit of the file changes that is read only when somebody asks for the task.
 func TestAFileThatIsFoundDamagedIsMadeAgainWhileTheViewsGoOn(t *testing.T) {
+	t.Parallel() // it waits for the disk most of the time
 	rapid.Check(t, func(rt *rapid.T) {
 		l := newLedger(t)
 		dir, err := os.MkdirTemp(t.TempDir(), "views")
@@ -172,6 +173,7 @@ func TestAFileThatIsFoundDamagedIsMadeAgainWhileTheViewsGoOn(t *testing.T) {
 }
 
 func TestViewsStayInMemoryWhileThereCanBeNoFile(t *testing.T) {
+	t.Parallel() // it waits for the disk most of the time
 	rapid.Check(t, func(rt *rapid.T) {
 		l := newLedger(t)
 		dir, err := os.MkdirTemp(t.TempDir(), "views")
