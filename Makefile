@@ -28,14 +28,21 @@ build: ## Build bin/daybook
 .PHONY: test
 test: test-go test-page ## Run all quick tests
 
-# cmd/daybook has the tests of the binary and of the page in a browser. They run it as it is
-# shipped: the race detector makes it several times slower and larger.
-.PHONY: test-go
+# The tests of the rooms need the processor, those of the binary wait most of the time: they run
+# side by side.
+.PHONY: test-go test-rooms test-cmd
 test-go:
 	$(GO) vet ./...
-	$(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v '/cmd/')
-	$(GO) test -shuffle=on -timeout 20m ./cmd/...
+	$(MAKE) -j2 test-rooms test-cmd
 	$(GO) test -C tools -timeout 20m ./...
+
+test-rooms:
+	$(GO) test -race -shuffle=on -timeout 30m $$($(GO) list ./... | grep -v '/cmd/')
+
+# cmd/daybook has the tests of the binary and of the page in a browser. They run it as it is
+# shipped: the race detector makes it several times slower and larger.
+test-cmd:
+	$(GO) test -shuffle=on -timeout 30m ./cmd/...
 
 .PHONY: test-page
 test-page:
