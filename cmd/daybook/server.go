@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"syscall"
 	"time"
 
@@ -40,22 +42,32 @@ type server struct {
 	http     *http.Server
 }
 
-// openServer opens the queue and its address. The queue comes first: a second server
-// on the same folder shall hear that the folder is taken, not that the port is.
+// openServer opens the queue and its address. The queue comes first: a second server on the same
+// folder is told that the folder is taken, not that the port is, and nobody connects while views
+// are rebuilt. A folder that is new has neither: there the address comes first, so that none is
+// made for a server that cannot listen.
 func openServer(ctx context.Context, o serverOptions) (*server, error) {
 	if err := o.Daybook.CheckAddress(); err != nil {
 		return nil, usageError{err}
 	}
+	var listener net.Listener
+	if isNew(o.Daybook.Data) {
+		var err error
+		if listener, err = listen(ctx, o.Addr); err != nil {
+			return nil, err
+		}
+	}
 	d, err := daybook.Open(ctx, o.Daybook)
 	if err != nil {
+		if listener != nil {
+			_ = listener.Close()
+		}
 		return nil, refusedStart(ctx, err, o.Daybook.Data)
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Addr)
-	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			err = fmt.Errorf("another program listens on %s; --addr takes another address", o.Addr)
+	if listener == nil {
+		if listener, err = listen(ctx, o.Addr); err != nil {
+			return nil, errors.Join(err, d.Close())
 		}
-		return nil, errors.Join(err, d.Close())
 	}
 	files := daybook.OpenFiles()
 	gate := newGate(listener, daybook.Connections(files, o.Daybook.Concurrency), o.Daybook.Path(), o.Logger)
@@ -77,6 +89,20 @@ func openServer(ctx context.Context, o serverOptions) (*server, error) {
 			ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 		},
 	}, nil
+}
+
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("another program listens on %s; --addr takes another address", addr)
+	}
+	return listener, err
+}
+
+// isNew reports whether the data folder is not there yet, or has nothing in it.
+func isNew(data string) bool {
+	entries, err := os.ReadDir(data)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0
 }
 
 // refusedStart says who explains the refusal of a data folder.
