@@ -78,11 +78,18 @@ func (d *Daybook) Retry(ctx context.Context, id ulid.ULID, reason string) (task.
 type Changes = intake.Changes
 
 // RetryWith retries a failed or cancelled task as another one, which has these changes and all
-// else of the old one; each of the two names the other (task.Links). Errors: those of Submit and
+// else of the old one; each of the two names the other (task.Links). Without parameters it is Retry,
+// once for an idempotency key. Errors: those of Submit and
 // Cancel; a *task.Refusal with task.ErrNotUnique when another task holds its unique key.
 func (d *Daybook) RetryWith(ctx context.Context, id ulid.ULID, c Changes) (scheduler.Submitted, error) {
 	if err := d.ready(); err != nil {
 		return scheduler.Submitted{}, err
+	}
+	if c.Parameters == nil {
+		t, replayed, err := d.intake.Again(ctx, id, c.IdempotencyKey, func(ctx context.Context, c task.Retry) (task.Task, error) {
+			return d.scheduler.Do(ctx, actorProgram, id, c)
+		})
+		return scheduler.Submitted{Task: given(t), Replayed: replayed}, err
 	}
 	s, err := d.intake.Retry(ctx, id, c, task.MicrosOf(time.Now()))
 	if err != nil {

@@ -3,9 +3,11 @@ package api
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"daybook/eventlog"
+	"daybook/eventlog/eventlogtest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -40,6 +42,64 @@ func TestARetryWithParametersMakesAnotherTaskAndLinksTheTwo(t *testing.T) {
 	h.until(id, "FAILED")
 	if a := h.want("POST", "/api/tasks/"+id+"/retry", `{"parameters":{}}`).object(t); a["retry_of"] != id {
 		t.Errorf("a retry of a retry is of %v", a["retry_of"])
+	}
+}
+
+func TestARetryUnderAKeyIsDoneOnceAlsoAfterARestart(t *testing.T) {
+	log := eventlogtest.NewMemory()
+	var id string
+	for start := range 2 {
+		t.Run(fmt.Sprint("start ", start), func(t *testing.T) {
+			h := open(t, log)
+			retried := func() (n int) {
+				return strings.Count(h.want("GET", "/api/tasks/"+id+"/events", "").body, `"type":"task.retried"`)
+			}
+			if start == 0 {
+				id = h.failed("")
+				if a := h.want("POST", "/api/tasks/"+id+"/retry", "", "Idempotency-Key: one"); a.header.Get("Idempotent-Replayed") != "" {
+					t.Errorf("the first: %v", a.header)
+				}
+				h.until(id, "FAILED")
+				h.want("POST", "/api/tasks/"+id+"/retry", "{}", "Idempotency-Key: two")
+				h.until(id, "FAILED")
+			}
+			head := h.log.Head().Seq
+			for _, key := range []string{"one", "two", `"one"`} {
+				a := h.want("POST", "/api/tasks/"+id+"/retry", "", "Idempotency-Key: "+key)
+				if a.header.Get("Idempotent-Replayed") != "true" || a.object(t)["id"] != id || a.object(t)["status"] != "FAILED" {
+					t.Errorf("%s again: %v %s", key, a.header, a.body)
+				}
+			}
+			if n := retried(); n != 2 {
+				t.Errorf("it was retried %d times", n)
+			}
+			if start == 0 && h.log.Head().Seq != head {
+				t.Errorf("replays wrote %d events", h.log.Head().Seq-head)
+			}
+			if start == 1 {
+				h.want("POST", "/api/tasks/"+id+"/retry", "", "Idempotency-Key: three")
+				if n := retried(); n != 3 {
+					t.Errorf("with another key it was retried %d times", n)
+				}
+			}
+		})
+	}
+}
+
+func TestOfManyRetriesUnderOneKeyOneIsDone(t *testing.T) {
+	h := open(t, nil)
+	id := h.failed("")
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if a := h.do("POST", "/api/tasks/"+id+"/retry", "", "Idempotency-Key: k"); a.status != 200 {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+	all.Wait()
+	if n := strings.Count(h.want("GET", "/api/tasks/"+id+"/events", "").body, `"type":"task.retried"`); n != 1 {
+		t.Errorf("it was retried %d times", n)
 	}
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -73,9 +74,14 @@ func (a *API) retry(p *reply, r *http.Request) error {
 	if changes.Parameters != nil {
 		return a.retryAs(p, r, id, changes)
 	}
-	t, err := a.Scheduler.Do(r.Context(), actor, id, task.Retry{})
+	t, replayed, err := a.Intake.Again(r.Context(), id, changes.IdempotencyKey, func(ctx context.Context, c task.Retry) (task.Task, error) {
+		return a.Scheduler.Do(ctx, actor, id, c)
+	})
 	if err != nil {
 		return err
+	}
+	if replayed {
+		p.Header()["Idempotent-Replayed"] = saidTrue
 	}
 	return a.sendTask(p, r, &t, t.LastSeq)
 }

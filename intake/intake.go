@@ -47,7 +47,8 @@ type Options struct {
 // Intake takes requests in. It is safe for concurrent use.
 type Intake struct {
 	Options
-	names map[string]string // of types and the usual queue, so that a submit need not copy its own
+	names    map[string]string // of types and the usual queue, so that a submit need not copy its own
+	retrying chan struct{}     // holds one while a task is retried under a key
 }
 
 // New returns an intake for the types that are known now, and those that are added later.
@@ -55,7 +56,7 @@ func New(o Options) (*Intake, error) {
 	if o.Types == nil || o.Files == nil || o.Log == nil || o.Views == nil || o.Payloads == nil || o.Logger == nil {
 		return nil, errors.New("intake: an option is missing")
 	}
-	in := &Intake{Options: o, names: map[string]string{task.DefaultQueue: task.DefaultQueue}}
+	in := &Intake{Options: o, names: map[string]string{task.DefaultQueue: task.DefaultQueue}, retrying: make(chan struct{}, 1)}
 	for _, spec := range o.Types.Specs() {
 		in.names[spec.Name] = spec.Name
 	}

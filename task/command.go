@@ -99,7 +99,10 @@ const (
 type Release struct{ Fence int64 }
 
 // Retry sends a failed or cancelled task round again.
-type Retry struct{ Reason string }
+type Retry struct {
+	Reason string // "" = none
+	Key    string // idempotency key; "" = none. Who sends it looks in the task's history for it first
+}
 
 // Resubmit notes that a failed or cancelled task is retried as another one, with other
 // parameters.

@@ -272,8 +272,20 @@ func (d *decision) retry(c Retry) error {
 	if d.task.RunAt > d.now.Wall {
 		data.RunAt = d.task.RunAt // cancelled before it was due
 	}
-	d.add(EventRetried, data, textPayload("reason", c.Reason))
+	d.add(EventRetried, data, retryPayload(c))
 	return nil
+}
+
+// retryPayload is what a retry says beside its facts, nil for nothing.
+func retryPayload(c Retry) []byte {
+	if c.Key == "" {
+		return textPayload("reason", c.Reason)
+	}
+	payload, _ := json.Marshal(struct { // strings always marshal
+		Reason string `json:"reason,omitempty"`
+		Key    string `json:"idempotency_key"`
+	}{CutText(c.Reason, maxErrorTextBytes), c.Key})
+	return payload
 }
 
 // resubmit is retry as another task, which needs nothing of this one.
