@@ -181,13 +181,11 @@ func TestEveryEventOfAFixtureWasLegal(t *testing.T) {
 	})
 }
 
-// later are the types that came after the first fixture.
-var later = map[task.EventType]bool{task.EventResubmitted: true}
-
 // compat holds the checksum of every compatibility fixture. Add a folder for a newer
 // format; never change one that is here.
 var compat = map[string]string{
 	"compat/v1": "8f75cb7ade3e5c1898cc6bfcacaaab77217a0f90fb0d6dd904c3a7ac9da48be1",
+	"compat/v2": "bee3a42dc55f2d10d903c75f6f2f051e5c5d8d00b57b001acf7ed9741be89e16",
 }
 
 func TestTheEventsOfOldLogsAreNeverEdited(t *testing.T) {
@@ -204,37 +202,43 @@ func TestTheEventsOfOldLogsAreNeverEdited(t *testing.T) {
 	}
 }
 
-func TestTheFirstCompatibilityFixtureHasEveryTypeAndField(t *testing.T) {
-	seen := make(map[string]bool)
-	for _, e := range readEvents(t, "compat/v1") {
-		kind, ok := task.ParseEventType(e.Type)
-		if !ok {
-			seen[e.Type] = true
-			continue
-		}
-		for _, field := range task.FieldNames(kind, 1) {
-			if bytes.Contains(e.Data, []byte(`"`+field+`":`)) {
-				seen[e.Type+" "+field] = true
+// Each has all that its version of the program wrote.
+func TestACompatibilityFixtureHasEveryTypeAndField(t *testing.T) {
+	for name, later := range map[string]map[task.EventType]bool{ // the types that came after it
+		"compat/v1": {task.EventResubmitted: true},
+		"compat/v2": {},
+	} {
+		seen, newest := make(map[string]bool), make(map[string]int)
+		for _, e := range readEvents(t, name) {
+			seen[e.Type], newest[e.Type] = true, max(newest[e.Type], e.V)
+			kind, ok := task.ParseEventType(e.Type)
+			if !ok {
+				continue
+			}
+			for _, field := range task.FieldNames(kind, e.V) {
+				if bytes.Contains(e.Data, []byte(`"`+field+`":`)) {
+					seen[e.Type+" "+field] = true
+				}
 			}
 		}
-		seen[e.Type] = true
-	}
-	for _, kind := range task.EventTypes() {
-		if later[kind] {
-			continue
-		}
-		if !seen[kind.String()] {
-			t.Errorf("no %s", kind)
-		}
-		for _, field := range task.FieldNames(kind, 1) {
-			if !seen[kind.String()+" "+field] {
-				t.Errorf("no %s with %s", kind, field)
+		for _, kind := range task.EventTypes() {
+			if later[kind] {
+				continue
+			}
+			if !seen[kind.String()] {
+				t.Errorf("%s: no %s", name, kind)
+				continue
+			}
+			for _, field := range task.FieldNames(kind, newest[kind.String()]) {
+				if !seen[kind.String()+" "+field] {
+					t.Errorf("%s: no %s with %s", name, kind, field)
+				}
 			}
 		}
-	}
-	for kind := range others {
-		if !seen[kind] {
-			t.Errorf("no %s", kind)
+		for kind := range others {
+			if !seen[kind] {
+				t.Errorf("%s: no %s", name, kind)
+			}
 		}
 	}
 }

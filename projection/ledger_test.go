@@ -22,6 +22,7 @@ type ledger struct {
 	tb     testing.TB
 	views  *Views
 	now    task.Micros
+	behind task.Micros // how far the wall clock was set back
 	events []*eventlog.Event
 	tasks  map[ulid.ULID]*task.Task
 	order  []ulid.ULID // of submission
@@ -84,7 +85,7 @@ func (l *ledger) try(actor string, id ulid.ULID, command task.Command) error {
 		state = new(task.Task)
 		l.tasks[id] = state
 	}
-	events, refusal := task.Decide(state, command, task.Now{Wall: l.now, At: l.now})
+	events, refusal := task.Decide(state, command, task.Now{Wall: l.now - l.behind, At: l.now})
 	for i := range events {
 		events[i].Actor = actor
 		l.batch = append(l.batch, Change{ID: id, Event: l.keep(task.StreamOf(id), &events[i])})

@@ -232,6 +232,7 @@ var stories = []story{
 	}},
 
 	everyType,
+	everyField,
 }
 
 // everyType has each type of event, and each field of data, at least once.

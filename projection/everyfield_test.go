@@ -1,0 +1,55 @@
+package projection
+
+import (
+	"crypto/sha256"
+
+	"daybook/task"
+)
+
+// everyField has each type of event in its present version, and each field of it, at least once,
+// under a clock that was set back. It is how compat/v2 came to be.
+var everyField = story{"every_field", func(l *ledger) {
+	l.other("server.loss_accepted", 1, `{"first":1,"last":2,"head":0}`)
+	l.other("server.started", 2, `{"version":"0.1.0"}`)
+	l.behind = 3600 * task.Second
+	holder := l.submit(task.Submit{Type: "REINDEX", Unique: &task.UniqueSubmit{Key: "shop 7"}})
+	failed := l.submit(task.Submit{MaxAttempts: 1})
+	l.do(system, failed, task.Fail{Fence: l.start(failed), Code: task.CodePermanent, Error: "bad input"})
+	a := l.submit(task.Submit{
+		Type: "REINDEX", Queue: "shops", Priority: -5, RunAt: l.now + 2*task.Second, MaxAttempts: 9,
+		Backoff: &task.Backoff{Kind: task.Linear, Base: 3 * task.Second, Max: 60 * task.Second, NoJitter: true},
+		Timeout: 90 * task.Second, Tags: []string{"plain", `quoted "<&>"`, "Grüße 🎈"},
+		IdempotencyKey: "key/1 é", RequestHash: sha256.Sum256([]byte("request")),
+		Files: []string{"file-1", "file-2"}, FileNames: []string{"täble.csv", ""}, Parameters: []byte(`{"files":["file-1","file-2"]}`),
+		Unique: &task.UniqueSubmit{Key: "shop 7", For: 60 * task.Second, Since: l.now - task.Second, Behind: holder}, RetryOf: failed,
+	})
+	l.do(person, failed, task.Resubmit{As: a})
+	l.do(system, holder, task.Succeed{Fence: l.start(holder)})
+	l.after(2 * task.Second)
+	fence := l.start(a)
+	l.do(system, a, task.Progress{Fence: fence, Percent: 12.34, Message: "one of eight", Trusted: true})
+	l.do(system, a, task.Fail{Fence: fence, Code: task.CodeError, Error: "disk on fire"})
+	l.after(3 * task.Second)
+	l.do(robot, a, task.Start{Worker: "crane-7", LeaseSeconds: 30, TokenHash: sha256.Sum256([]byte("token"))})
+	late := l.tasks[a].Fence
+	l.do(system, a, task.Expire{Fence: late})
+	l.refused(robot, a, task.Succeed{Fence: late}, task.ErrStale)
+	l.do(system, a, task.Expire{Fence: l.start(a), Crash: task.CrashTogether})
+	l.do(system, a, task.Expire{Fence: l.start(a), Crash: task.CrashAlone})
+	l.do(system, a, task.Release{Fence: l.start(a)})
+	l.do(person, a, task.Snooze{Until: l.now + 100*task.Second})
+	l.do(person, a, task.Reprioritise{Priority: 50})
+	l.do(person, a, task.Cancel{Reason: "replaced", ReplacedBy: holder})
+	l.do(person, a, task.Retry{Reason: "once more", Key: "retry/1"})
+	l.after(100 * task.Second)
+	fence = l.start(a)
+	l.do(person, a, task.Cancel{Reason: "enough"})
+	l.do(system, a, task.Stop{Fence: fence})
+	l.do(person, a, task.Retry{})
+	fence = l.start(a)
+	l.after(task.Second)
+	l.do(system, a, task.Succeed{Fence: fence, Result: []byte(`{"total":2}`), Files: []string{"file-3"}, Outcome: "3 sent, 4 failed", Partial: true})
+	l.do(person, a, task.Erase{})
+	l.submit(task.Submit{})
+	l.other("server.stopped", 3, `{}`)
+}}
