@@ -63,7 +63,7 @@ func (DataProcessing) Spec() task.TypeSpec {
 // neverReadable are the errors that no further attempt changes.
 var neverReadable = []error{
 	files.ErrNotFound, table.ErrNotText, table.ErrNoTable, table.ErrTooWide, table.ErrDamaged, table.ErrBomb, table.ErrUnknownEncoding,
-	errContradiction, errNoRows,
+	errContradiction, errNoRows, errMostBad,
 }
 
 // Run reads the table. Permanent errors: a file that is not there, is no text, is damaged,
@@ -117,7 +117,7 @@ func analyseFile(_ context.Context, call *Call, p dataParameters, pace *pace) (*
 	}
 	report, err := table.Analyse(f, o)
 	if err == nil {
-		err = anyRow(report)
+		err = anyRow(report, p.Delimiter != nil || p.Quote != nil || p.SkipLines != nil || p.HasHeader != nil)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", info.Name, err)
@@ -125,13 +125,22 @@ func analyseFile(_ context.Context, call *Call, p dataParameters, pace *pace) (*
 	return report, nil
 }
 
-var errNoRows = errors.New("no row could be processed")
+// Errors of tables that were not read as they are meant.
+var (
+	errNoRows  = errors.New("no row could be processed")
+	errMostBad = errors.New("most rows are bad")
+)
 
-// anyRow returns an error that says what to try when there is no row to tell of.
-func anyRow(r *table.Report) error {
+// anyRow returns an error that says what to try when there is no row to tell of, or when
+// most are bad and the table's form is not given.
+func anyRow(r *table.Report, given bool) error {
 	switch {
-	case r.ProcessedRows > 0:
+	case r.ProcessedRows > 0 && (given || r.BadRows*2 <= r.TotalRows):
 		return nil
+	case r.ProcessedRows > 0:
+		first := r.FirstBadRows[0]
+		return fmt.Errorf("%w: %d of %d, the first at line %d: %s; if the table begins there, give skip_lines %d, or else give delimiter, quote or has_header: with one of these the other rows are read",
+			errMostBad, r.BadRows, r.TotalRows, first.Line, first.Reason, first.Line-1)
 	case r.BadRows > 0:
 		first := r.FirstBadRows[0]
 		if first.Reason == table.ReasonTooLong {
