@@ -27,13 +27,15 @@ type analysis struct {
 	exact             bool // every value is kept
 	sizes             sizes
 	nulls             []string
-	rest              rest // of the text, below the table
+	rest              rest      // of the text, below the table
+	held              []keptRow // the last row, if it could be a total line
+	strays            string    // the warning of stray quotes
 }
 
 // read reads all rows.
 func (a *analysis) read(rows *reader, d detected, o Options) error {
 	a.begin(d, o)
-	rows.marks = d.marks
+	rows.marks, rows.shape = d.marks, d.shape
 	if err := rows.skip(d.skip); err != nil {
 		return err
 	}
@@ -69,6 +71,7 @@ func (a *analysis) read(rows *reader, d detected, o Options) error {
 		}
 	}
 	a.flush()
+	a.strays = rows.strayWarning()
 	return nil
 }
 
@@ -82,6 +85,17 @@ func (a *analysis) takeKept() {
 
 // take takes the next row.
 func (a *analysis) take(row keptRow) {
+	if held := a.held; len(held) > 0 {
+		a.held = nil
+		a.add(held[0])
+	}
+	if !a.holdTotal(row) {
+		a.add(row)
+	}
+}
+
+// add adds a row of the table.
+func (a *analysis) add(row keptRow) {
 	first := a.total == 0
 	a.total++
 	if reason := a.reasonAgainst(row.fields, row.why, first); reason != "" {
@@ -251,8 +265,10 @@ func (a *analysis) report(src *source, o Options) *Report {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("Most rows are bad: %d of %d are in no figure, the first at line %d: %s. If the table begins there, give skip_lines %d; or else give delimiter, quote or has_header.",
 			a.bad, a.total, first.Line, first.Reason, first.Line-1))
 	}
-	if warning := a.rest.warning(); warning != "" {
-		r.Warnings = append(r.Warnings, warning)
+	for _, warning := range []string{a.rest.warning(), a.strays, a.totalWarning(), a.oddWarning()} {
+		if warning != "" {
+			r.Warnings = append(r.Warnings, warning)
+		}
 	}
 	order := a.dateOrder(r)
 	for i, c := range a.columns {

@@ -23,6 +23,9 @@ type column struct {
 	numbers     *numbers // nil unless kindNumber
 	times       *times   // nil unless kindTime
 	sketched    bool
+	was         kind  // of most values of a column that a few turned into text; kindNone = not so
+	odd         int64 // values that are not of that kind
+	firstOdd    []oddity
 
 	// Fields wait here, one after the other, until flush: to add many to one column at a
 	// time keeps what they need in the processor's cache.
@@ -68,14 +71,21 @@ func (c *column) add(b []byte) {
 		c.addNumber(b)
 	case kindBoolean:
 		if !isBoolean(b) {
-			c.toText()
+			c.turnToText(b)
 		}
 	case kindTime:
 		if !c.times.add(b) {
-			c.toText()
+			c.turnToText(b)
 		}
 	case kindNone:
 		c.first(b)
+		if c.kind == kindText {
+			c.was = kindNone
+		}
+	case kindText:
+		if c.was != kindNone && !c.isOfOldKind(b) {
+			c.noteOdd(b)
+		}
 	}
 }
 
@@ -88,7 +98,7 @@ func (c *column) addNumber(b []byte) {
 	} else if isInfinite(b) {
 		c.infinite++
 	} else {
-		c.toText()
+		c.turnToText(b)
 	}
 }
 

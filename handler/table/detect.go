@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"slices"
 )
 
 // detected is a dialect with all that reading needs.
@@ -12,6 +13,8 @@ type detected struct {
 	hidden   bool // the header is a comment
 	format   numberFormat
 	cut      bool // the sample is too small to tell
+	shape    *shape
+	warned   map[int]bool // columns whose type a warning speaks of
 	warnings []string
 }
 
@@ -60,13 +63,13 @@ func detect(text []byte, whole bool, o Options) detected {
 
 // judge splits the text by the marks and finds the table in it.
 func judge(text []byte, whole bool, m marks, skip int, o Options) (*sample, detected) {
-	s := split(text, whole, m, skip)
-	d := detected{marks: m, layout: s.layoutOf(o)}
+	s, l := splitTwice(text, whole, m, skip, o)
+	d := detected{marks: m, layout: l}
 	if m.comment != 0 {
 		if o.Comment == nil && s.commentsAreRows(d.width) {
 			m.comment = 0
-			s = split(text, whole, m, skip)
-			d = detected{marks: m, layout: s.layoutOf(o)}
+			s, l = splitTwice(text, whole, m, skip, o)
+			d = detected{marks: m, layout: l}
 		} else if h, ok := s.hiddenHeader(o); ok {
 			d.layout, d.hidden = h, true
 			d.skip = int(s.comments[s.lastAbove()].line) - 1
@@ -78,6 +81,7 @@ func judge(text []byte, whole bool, m marks, skip int, o Options) (*sample, dete
 			d.skip = int(s.records[d.start].line) - 1
 		}
 	}
+	d.shape = s.shapeOf(d.layout)
 	d.cut = s.share < 0.5 || s.share < 1 && len(s.records) < enoughRows
 	if o.Delimiter == nil && m.blanksDelimit() && !s.isAligned(d.layout) {
 		d.score = -1
@@ -86,6 +90,18 @@ func judge(text []byte, whole bool, m marks, skip int, o Options) (*sample, dete
 		d.score *= 0.5 + s.share/2
 	}
 	return s, d
+}
+
+// splitTwice splits the text and finds the table in it. Where a quoted field has several
+// lines it splits it again, once the table shows whether these are rows.
+func splitTwice(text []byte, whole bool, m marks, skip int, o Options) (*sample, layout) {
+	s := split(text, whole, m, skip, nil)
+	l := s.layoutOf(o)
+	if shape := s.shapeOf(l); shape != nil && (s.broken > 0 || s.stray > 0 || m.delimiter == "\t" || slices.ContainsFunc(s.records, func(r record) bool { return r.raw != nil })) {
+		s = split(text, whole, m, skip, shape)
+		l = s.layoutOf(o)
+	}
+	return s, l
 }
 
 // candidates are the marks that the text suggests, within what is given.
@@ -258,7 +274,7 @@ func (s *sample) lastAbove() int {
 func (s *sample) fieldsOf(line []byte) int {
 	m := s.marks
 	m.comment = 0
-	if rows := split(line, true, m, 0).records; len(rows) == 1 {
+	if rows := split(line, true, m, 0, nil).records; len(rows) == 1 {
 		return len(rows[0].fields)
 	}
 	return 0
@@ -277,7 +293,7 @@ func (s *sample) hiddenHeader(o Options) (l layout, ok bool) {
 	}
 	m := s.marks
 	m.comment = 0
-	rows := split(s.comments[last].text, true, m, 0).records
+	rows := split(s.comments[last].text, true, m, 0, nil).records
 	if len(rows) != 1 || len(rows[0].fields) != l.width || rows[0].prose && !s.isProse() || !isHeader(&rows[0], s.records, l.width) {
 		return l, false
 	}
@@ -298,6 +314,9 @@ func (d *detected) finish(s *sample, o Options) {
 	isNull := defaultNulls
 	if o.Nulls != nil {
 		isNull = nullSet(o.Nulls)
+	}
+	if last := len(rows) - 1; last > 1 && couldBeTotal(rows[last].fields, d.width) {
+		rows = rows[:last]
 	}
 	columns := make([][][]byte, d.width)
 	for i := range rows {

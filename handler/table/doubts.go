@@ -73,11 +73,16 @@ func (d *detected) warnOfTableAbove(s *sample) {
 // but not those that a second header makes text.
 func (d *detected) warnOfNumbers(s *sample, columns [][][]byte, doubtful, headed []int) {
 	var otherwise, mixed []string
+	d.warned = map[int]bool{}
+	for _, c := range append(doubtful, headed...) {
+		d.warned[c] = true
+	}
 	for _, c := range doubtful {
 		otherwise = append(otherwise, d.labelOf(s, c)+" (such as "+shown(columns[c][0], longestNumber)+")")
 	}
 	for c, values := range columns {
 		if odd, ok := oddValue(d.format, values); ok && !slices.Contains(doubtful, c) && !slices.Contains(headed, c) {
+			d.warned[c] = true
 			mixed = append(mixed, d.labelOf(s, c)+" (such as "+shown(odd, longestNumber)+")")
 		}
 	}

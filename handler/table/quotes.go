@@ -16,12 +16,21 @@ const (
 // quotes.
 func (r *reader) quotedRow(firstLine int) error {
 	for {
+		before := r.stray
 		after, state := r.quotedFields()
+		if several := after-r.start > firstLine; state == quotesDone && r.mayHaveStray(several, r.stray > before) {
+			if several && r.hasRows(after) || !several && r.lineFits(after) {
+				break
+			}
+			r.stray = before
+			after, state = r.quotedFields()
+		}
 		if state == quotesDone {
 			if after-r.start <= firstLine {
 				r.line++
 			} else {
 				r.line += r.linesOf(r.buf[r.start:after])
+				r.raw = r.buf[r.start:after]
 			}
 			r.start = after
 			return nil
@@ -45,6 +54,11 @@ func (r *reader) quotedRow(firstLine int) error {
 	end, _, err := r.rowEnd() // the buffer has its end: it was there before
 	if err != nil {
 		return err
+	}
+	if r.shape != nil {
+		r.strayRow(end)
+		r.pass(end)
+		return nil
 	}
 	line := r.buf[r.start:end]
 	r.pass(end)
@@ -73,9 +87,14 @@ func (r *reader) quotedFields() (after int, state quoting) {
 	for {
 		var field []byte
 		open := r.blanks(at)
-		quoted := r.quote != 0 && open < len(text) && text[open] == r.quote
+		quoted := r.quote != 0 && open < len(text) && text[open] == r.quote && r.strays < mostStrays
 		if quoted {
-			field, at, state = r.quotedField(open + 1)
+			before, from := r.stray, at
+			if field, at, state = r.quotedField(open + 1); r.oneLine && (state != quotesDone || r.stray > before) {
+				r.stray, quoted = before, false
+				r.strays++
+				field, at, state = r.plainField(from)
+			}
 		} else {
 			field, at, state = r.plainField(at)
 		}

@@ -39,6 +39,13 @@ type reader struct {
 	stray  int  // quotes within quoted fields that end nothing
 	why    error
 
+	shape      *shape  // of the table; nil = not known
+	raw        []byte  // the row last returned if it has several lines
+	oneLine    bool    // quotes close on their line or are characters
+	strays     int     // such quotes of the line at hand
+	strayRows  int     // lines that have one
+	strayLines []int64 // the first of these
+
 	keepComments bool
 	comments     []comment // when they are kept
 }
@@ -59,6 +66,7 @@ const ReasonTooLong = "longer than 8 MiB"
 var (
 	errTooLong = errors.New(ReasonTooLong)
 	errNUL     = errors.New("has a NUL byte")
+	errStray   = errors.New("a quote opens a field that does not end")
 )
 
 // errCut is the end of a sample within a row.
@@ -169,7 +177,7 @@ func (r *reader) next() ([][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.row, r.quoted, r.why = r.line, nil, nil
+		r.row, r.quoted, r.why, r.raw = r.line, nil, nil, nil
 		if !found {
 			r.why = errTooLong
 			return nil, r.skipLine()

@@ -23,6 +23,7 @@ type record struct {
 	quoted []bool   // of fields; nil = none
 	filled int      // fields up to the last that is not empty
 	bad    bool     // it cannot be read
+	raw    []byte   // its text if it has several lines
 	prose  bool     // a blank follows its delimiters
 	kinds  []kind   // of fields, when looked at
 }
@@ -42,8 +43,10 @@ type sample struct {
 }
 
 // split reads the whole rows of a text. Unless whole, the text goes on after its end.
-func split(text []byte, whole bool, m marks, skip int) *sample {
+// shape is that of the table, nil when it is not known.
+func split(text []byte, whole bool, m marks, skip int, shape *shape) *sample {
 	r := newSampleReader(text, whole, m)
+	r.shape = shape
 	r.hasNUL = bytes.IndexByte(text, 0) >= 0
 	r.keepComments = true
 	s := &sample{marks: m, share: 1}
@@ -58,7 +61,7 @@ func split(text []byte, whole bool, m marks, skip int) *sample {
 		if err != nil {
 			break
 		}
-		record := record{line: r.row, gap: r.row > above, blank: r.blank, bad: r.why != nil}
+		record := record{line: r.row, gap: r.row > above, blank: r.blank, bad: r.why != nil, raw: r.raw}
 		record.fields = make([][]byte, len(fields))
 		before := s.beforeBlanks
 		if r.quoted != nil {
