@@ -17,8 +17,9 @@ import (
 // Submit makes tasks from inside the program, all in one commit or none, as POST
 // /api/tasks/batch does: parameters are checked by the schema of the type, which also
 // gives the defaults, files that they name must be there, and an idempotency key that was used for
-// another request is refused (task.ErrKeyReused); RunAt is no part of the request. Errors: *scheduler.BatchError with a *task.Refusal, ErrNotRunning when Run
-// was not called a second later, ErrClosed, and those of scheduler.Scheduler.Submit.
+// another request is refused (task.ErrKeyReused); RunAt is no part of the request. Errors:
+// *scheduler.BatchError with a *task.Refusal, ErrNotRunning when Run was not called a second
+// later, ErrClosed, and those of scheduler.Scheduler.Submit.
 func (d *Daybook) Submit(ctx context.Context, submits ...task.Submit) ([]scheduler.Submitted, error) {
 	if err := d.ready(); err != nil {
 		return nil, err
