@@ -28,6 +28,7 @@ type analysis struct {
 	sizes             sizes
 	nulls             []string
 	rest              rest      // of the text, below the table
+	fullTotal         int64     // line of the last row if that may be a total and counts
 	held              []keptRow // the last row, if it could be a total line
 	strays            string    // the warning of stray quotes
 }
@@ -70,6 +71,7 @@ func (a *analysis) read(rows *reader, d detected, o Options) error {
 			return err
 		}
 	}
+	a.addFullTotal()
 	a.flush()
 	a.strays = rows.strayWarning()
 	return nil

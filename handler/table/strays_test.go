@@ -60,7 +60,7 @@ func TestATotalLineIsInNoFigure(t *testing.T) {
 		"german":        {"Datum;Kunde;Menge;Betrag\n01.02.2025;A;10;1.234,50\n02.02.2025;B;12;2.099,90\nSumme;;22;3.334,40\n", 2, "datetime", "line 4, looks like a total of the rows above and is in no figure: Summe;;22;3.334,40"},
 		"english":       {"date,a,b,n\n2025-01-01,x,y,1000\n2025-01-02,x,y,234\nTotal,,,1234\n", 2, "datetime", "line 4"},
 		"russian":       {"Дата,Имя,Сумма\n2025-01-01,x,1\n2025-01-02,y,2\nИтого:,,3\n", 2, "datetime", "line 4"},
-		"a class":       {"sex,n\nmale,1\nfemale,2\ntotal,3\n", 3, "string", ""},
+		"a class":       {"sex,n\nmale,1\nfemale,2\ntotal,3\n", 3, "string", "line 4, may be a total of the rows above and counts as a row"},
 		"in the middle": {"name,x,n\na,b,1\nc,d,2\nTotal,,3\ne,f,4\n", 4, "string", ""},
 	} {
 		r := analyse(t, test.text, Options{})
