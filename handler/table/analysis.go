@@ -45,7 +45,7 @@ func (a *analysis) read(rows *reader, d detected, o Options) error {
 			return err
 		}
 	}
-	a.rest.width = a.width
+	a.rest.width, a.rest.kinds = a.width, d.kinds
 	for {
 		fields, err := rows.next()
 		if errors.Is(err, io.EOF) {
@@ -57,16 +57,24 @@ func (a *analysis) read(rows *reader, d detected, o Options) error {
 		switch a.rest.place(fields, rows.blank && a.total > 0) {
 		case inTable:
 			a.takeKept()
-			a.take(keptRow{rows.row, fields, rows.why})
+			a.take(keptRow{line: rows.row, fields: fields, why: rows.why})
 			continue
 		case openRow:
 			if a.rest.keep(rows.row, fields, rows.why) {
 				continue
 			}
+			if a.rest.outside == 0 {
+				a.takeKept()
+				continue
+			}
+		case endedRow:
+			a.rest.keep(rows.row, fields, rows.why)
 		}
 		break
 	}
-	if len(a.rest.kept) > 0 {
+	if a.rest.outside == 0 {
+		a.takeKept()
+	} else {
 		if err := a.passRest(rows); err != nil {
 			return err
 		}
@@ -80,14 +88,17 @@ func (a *analysis) read(rows *reader, d detected, o Options) error {
 // takeKept takes the rows that were open into the table.
 func (a *analysis) takeKept() {
 	for _, row := range a.rest.kept {
-		a.take(row)
+		for range 1 + row.more {
+			a.take(row)
+		}
 	}
 	a.rest.kept, a.rest.bytes = nil, 0
 }
 
-// take takes the next row.
+// take takes the next row. Rows of empty cells below the last values of a table leave these
+// the last.
 func (a *analysis) take(row keptRow) {
-	if held := a.held; len(held) > 0 {
+	if held := a.held; len(held) > 0 && !isEmptyRow(row.fields) {
 		a.held = nil
 		a.add(held[0])
 	}

@@ -14,6 +14,7 @@ type detected struct {
 	format   numberFormat
 	cut      bool // the sample is too small to tell
 	shape    *shape
+	kinds    []kind       // of columns; kindText where any value fits
 	warned   map[int]bool // columns whose type a warning speaks of
 	warnings []string
 }
@@ -315,9 +316,11 @@ func (d *detected) finish(s *sample, o Options) {
 	if o.Nulls != nil {
 		isNull = nullSet(o.Nulls)
 	}
+	rows = rows[:withoutEmpty(rows, len(rows))]
 	if last := len(rows) - 1; last > 1 && couldBeTotal(rows[last].fields, d.width) {
 		rows = rows[:last]
 	}
+	d.kinds = kindsOf(rows, &d.layout)
 	columns := make([][][]byte, d.width)
 	for i := range rows {
 		for f, field := range rows[i].fields {

@@ -54,14 +54,14 @@ func (d *detected) warnOfHeader(s *sample, rows []record) (headed []int) {
 func (d *detected) warnOfTableAbove(s *sample) {
 	above := s.records[:d.start]
 	for from := 0; from < len(above); from++ {
-		if from > 0 && !above[from].blank {
+		if from > 0 && !above[from].blank || isEmptyRow(above[from].fields) {
 			continue
 		}
 		to := from + 1
 		for to < len(above) && !above[to].blank {
 			to++
 		}
-		block := above[from:to]
+		block := above[from:withoutEmpty(above, to)]
 		if width := commonWidth(block); width > 2 && isTable(block, width) && isHeader(&block[0], block[1:], width) {
 			d.warnings = append(d.warnings, fmt.Sprintf("The lines from line %d to line %d look like a smaller table above this one and were not read. To read them, give skip_lines %d.",
 				block[0].line, block[len(block)-1].line, block[0].line-1))

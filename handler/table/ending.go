@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -15,11 +16,17 @@ const (
 
 // ending finds the end of a table: a blank line, and below it rows of another number of
 // fields up to the next blank line or the end of the text. One such row may be a heading
-// between parts of the table, which then goes on.
+// between parts of the table, which then goes on. A row of empty cells is a blank line too,
+// of a spreadsheet, which pads the rows below it to the same number of fields: those that
+// end earlier or have values of other kinds than the columns do not fit.
 type ending struct {
 	width   int
+	kinds   []kind      // of columns; kindText where any value fits
 	rows    int         // of the table so far
 	lengths map[int]int // how many of them have another number of fields
+	filled  map[int]int // how many of the others have so many fields up to the last value
+	empty   bool        // the row above has only empty cells
+	padded  bool        // so has the row that may have ended the table
 	outside int         // rows since the blank line that may have ended the table; 0 = within it
 	block   int         // of these, rows since the last blank line
 }
@@ -35,17 +42,24 @@ const (
 
 // place says where the next row lies; blank says that a blank line is above it.
 func (e *ending) place(fields [][]byte, blank bool) placeOfRow {
+	if e.rows > 0 && e.width > 1 && isEmptyRow(fields) {
+		e.empty, e.padded = true, true
+		return openRow
+	}
+	blank, e.empty = blank || e.empty, false
 	n := len(fields)
 	fits := n == e.width || n > e.width && areEmpty(fields[e.width:])
+	if e.padded {
+		fits = e.goesOnWith(fields)
+	}
 	switch {
 	case e.outside == 0 && (fits || !blank || e.rows == 0 || e.lengths[n]*10 >= e.rows):
-		e.within(n, fits)
+		e.within(fields)
 		return inTable
 	case e.outside > 0 && blank && e.block > 1:
 		return endedRow
 	case fits:
-		e.outside, e.block = 0, 0
-		e.within(n, fits)
+		e.within(fields)
 		return inTable
 	}
 	if blank {
@@ -56,21 +70,67 @@ func (e *ending) place(fields [][]byte, blank bool) placeOfRow {
 	return openRow
 }
 
-func (e *ending) within(n int, fits bool) {
+// goesOnWith reports whether a row below one of empty cells belongs to the table: no value
+// is of another kind than its column, and it has as many fields up to the last value as
+// rows of the table have, or most of the values that have a kind.
+func (e *ending) goesOnWith(fields [][]byte) bool {
+	n := filledOf(fields)
+	if n > e.width {
+		return false
+	}
+	typed, ok := countTyped(e.kinds, fields[:n], 0)
+	if !ok {
+		return false
+	}
+	ofAKind := 0
+	for _, is := range e.kinds {
+		if is != kindText {
+			ofAKind++
+		}
+	}
+	return n == e.width || e.filled[n]*10 >= e.rows || typed*2 > ofAKind
+}
+
+// within counts a row of the table.
+func (e *ending) within(fields [][]byte) {
 	e.rows++
-	if fits {
+	e.padded, e.outside, e.block = false, 0, 0
+	n := len(fields)
+	if n > 0 && n == e.width && len(fields[n-1]) > 0 {
 		return
 	}
 	if e.lengths == nil {
-		e.lengths = map[int]int{}
+		e.lengths, e.filled = map[int]int{}, map[int]int{}
 	}
-	e.lengths[n]++
+	if n != e.width && (n < e.width || !areEmpty(fields[e.width:])) {
+		e.lengths[n]++
+	}
+	e.filled[filledOf(fields)]++
 }
 
-// endOf returns the number of the record at which a table of that width ends.
-func (s *sample) endOf(start, width int) int {
-	e, open := ending{width: width}, 0
+// isEmptyRow reports whether a row has only empty cells.
+func isEmptyRow(fields [][]byte) bool { return len(fields) > 1 && areEmpty(fields) }
+
+// filledOf is the number of fields up to the last that is not empty.
+func filledOf(fields [][]byte) int {
+	n := len(fields)
+	for n > 0 && len(trim(fields[n-1])) == 0 {
+		n--
+	}
+	return n
+}
+
+// endOf returns the number of the record at which the table ends.
+func (s *sample) endOf(l *layout) int {
+	e, open, known := ending{width: l.width}, 0, 0
+	start := l.start
+	if l.header {
+		start++
+	}
 	for i, row := range s.records[start:] {
+		if i > 0 && i >= 2*known && isEmptyRow(row.fields) {
+			e.kinds, known = kindsOf(s.records[start:start+i], l), i
+		}
 		switch e.place(row.fields, row.blank && i > 0) {
 		case inTable:
 			open = 0
@@ -80,17 +140,35 @@ func (s *sample) endOf(start, width int) int {
 			return start + i - open
 		}
 	}
+	if e.outside == 0 {
+		open = 0
+	}
 	return len(s.records) - open
+}
+
+// kindsOf returns the kinds of the columns, of which these are the rows below the header.
+func kindsOf(rows []record, l *layout) (kinds []kind) {
+	if l.units && len(rows) > 0 {
+		rows = rows[1:]
+	}
+	for i := range l.width {
+		kinds = append(kinds, columnOf(rows, i).kind)
+	}
+	return kinds
 }
 
 // setEnd sets where the table ends within the sample, if what stands below is no better
 // table. What it leaves out is no reason to doubt the rest.
 func (s *sample) setEnd(l *layout) {
 	l.end = len(s.records)
-	if end := s.endOf(l.start, l.width); end < l.end && l.width > 1 {
+	if end := s.endOf(l); end < l.end && l.width > 1 {
 		rows, rest := s.records[l.start:end], s.records[end:]
-		if isTable(rows, l.width) && len(rows)*l.width*l.width >= sizeOf(rest) {
+		switch {
+		case !isTable(rows, l.width):
+		case len(rows)*l.width*l.width >= sizeOf(rest):
 			l.end = end
+		default:
+			l.mixed = true
 		}
 	}
 }
@@ -134,6 +212,7 @@ type keptRow struct {
 	line   int64
 	fields [][]byte
 	why    error
+	more   int // rows of empty cells that follow it and are like it
 }
 
 // rest are the rows below a table, or those of which that is open.
@@ -141,11 +220,22 @@ type rest struct {
 	ending
 	kept        []keptRow
 	bytes       int
-	first, last int64 // lines, once it is not open
+	first, last int64  // lines, once it is not open
+	below       string // belowBlank or belowEmpty
 }
+
+// How the rows below a table are set apart from it.
+const (
+	belowBlank = "after a blank line and %s another number of fields"
+	belowEmpty = "after a row of empty cells and %s other columns"
+)
 
 // keep keeps a copy of the row, and reports whether there is still room.
 func (r *rest) keep(line int64, fields [][]byte, why error) bool {
+	if n := len(r.kept); n > 0 && isEmptyRow(fields) && isEmptyRow(r.kept[n-1].fields) && len(fields) == len(r.kept[n-1].fields) {
+		r.kept[n-1].more++
+		return true
+	}
 	row := keptRow{line: line, why: why, fields: make([][]byte, len(fields))}
 	for i, field := range fields {
 		row.fields[i] = bytes.Clone(field)
@@ -157,14 +247,26 @@ func (r *rest) keep(line int64, fields [][]byte, why error) bool {
 
 // passRest passes over what is below the table, up to the end of the text.
 func (a *analysis) passRest(rows *reader) error {
-	a.rest.first, a.rest.last = a.rest.kept[0].line, a.rest.kept[len(a.rest.kept)-1].line
+	a.rest.below = belowBlank
+	for _, row := range a.rest.kept {
+		switch {
+		case !isEmptyRow(row.fields):
+			a.rest.first, a.rest.last = cmp.Or(a.rest.first, row.line), row.line
+		case a.rest.first == 0:
+			a.rest.below = belowEmpty
+		}
+	}
 	a.rest.kept = nil
 	for {
-		a.rest.last = max(a.rest.last, rows.row)
-		if _, err := rows.next(); errors.Is(err, io.EOF) {
+		fields, err := rows.next()
+		if errors.Is(err, io.EOF) {
 			return nil
-		} else if err != nil {
+		}
+		if err != nil {
 			return err
+		}
+		if !isEmptyRow(fields) {
+			a.rest.last = rows.row
 		}
 	}
 }
@@ -176,8 +278,8 @@ func (r *rest) warning() string {
 	}
 	lines := r.last - r.first + 1
 	if lines == 1 {
-		return fmt.Sprintf("1 line was not read, line %d: it stands below the table after a blank line and has another number of fields. To read on from there, give skip_lines %d.", r.first, r.first-1)
+		return fmt.Sprintf("1 line was not read, line %d: it stands below the table %s. To read on from there, give skip_lines %d.", r.first, fmt.Sprintf(r.below, "has"), r.first-1)
 	}
-	return fmt.Sprintf("%d lines were not read, from line %d on: they stand below the table after a blank line and have another number of fields. To read them instead of the table, give skip_lines %d.",
-		lines, r.first, r.first-1)
+	return fmt.Sprintf("%d lines were not read, from line %d on: they stand below the table %s. To read them instead of the table, give skip_lines %d.",
+		lines, r.first, fmt.Sprintf(r.below, "have"), r.first-1)
 }

@@ -9,6 +9,7 @@ type layout struct {
 	header  bool // which names the columns
 	units   bool // the second says their units
 	width   int  // of the table
+	mixed   bool // below an end of it is a better table
 	shifted bool // the first column has no name, as R writes row names
 	score   float64
 }
@@ -181,6 +182,9 @@ func (s *sample) rate(l *layout, rows []record) {
 	}
 	if bad*2 > len(rows) {
 		l.score *= 0.2
+	}
+	if l.mixed {
+		l.score *= 0.9
 	}
 }
 

@@ -17,8 +17,8 @@ const (
 // record is a row of a sample.
 type record struct {
 	line   int64    // where it starts
-	gap    bool     // a blank line or a comment is above it
-	blank  bool     // a blank line is
+	gap    bool     // a blank line, a row of empty cells or a comment is above it
+	blank  bool     // a blank line or a row of empty cells is
 	fields [][]byte // trimmed
 	quoted []bool   // of fields; nil = none
 	filled int      // fields up to the last that is not empty
@@ -51,7 +51,7 @@ func split(text []byte, whole bool, m marks, skip int, shape *shape) *sample {
 	r.keepComments = true
 	s := &sample{marks: m, share: 1}
 	_ = r.skip(skip) // it reads nothing
-	cells := 0
+	cells, emptyAbove := 0, false
 	for len(s.records) < sampleRows && cells < sampleCells {
 		above := r.line
 		fields, err := r.next()
@@ -90,12 +90,25 @@ func split(text []byte, whole bool, m marks, skip int, shape *shape) *sample {
 			}
 		}
 		record.prose = (s.beforeBlanks-before)*2 > len(fields)-1
+		empty := isEmptyRow(fields)
+		if emptyAbove && !empty {
+			record.gap, record.blank = true, true
+		}
+		emptyAbove = empty
 		cells += len(fields)
 		s.records = append(s.records, record)
 	}
 	s.comments, s.broken = r.comments, r.broken
 	s.stray = r.stray
 	return s
+}
+
+// withoutEmpty is end without the rows of empty cells before it.
+func withoutEmpty(rows []record, end int) int {
+	for end > 0 && isEmptyRow(rows[end-1].fields) {
+		end--
+	}
+	return end
 }
 
 func (r *record) isQuoted(i int) bool { return i < len(r.quoted) && r.quoted[i] }

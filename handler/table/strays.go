@@ -19,17 +19,24 @@ func (s *shape) fits(fields [][]byte, quote byte) (ok bool, typed int) {
 	if len(fields) < s.width || !areEmpty(fields[s.width:]) {
 		return false, 0
 	}
-	for i, want := range s.kinds {
+	typed, ok = countTyped(s.kinds, fields, quote)
+	return ok, typed
+}
+
+// countTyped counts the values of a row that are of the kind that their column has, and
+// reports whether none is of another kind. A short row has no values at its end.
+func countTyped(kinds []kind, fields [][]byte, quote byte) (typed int, ok bool) {
+	for i, want := range kinds[:min(len(kinds), len(fields))] {
 		field := bytes.Trim(trim(fields[i]), string(rune(quote)))
 		switch {
 		case want == kindText || defaultNulls.has(field):
 		case kindOf(field) != want:
-			return false, 0
+			return 0, false
 		default:
 			typed++
 		}
 	}
-	return true, typed
+	return typed, true
 }
 
 // shapeOf returns the shape of the table that was found in the sample. Lines within quoted
