@@ -80,7 +80,7 @@ func (s *sample) layoutsFrom(start int, o Options) (list []layout) {
 				l.score *= 0.95
 			case first.filled == 1 && l.width > 1:
 				l.score *= 0.45
-			case len(first.fields) < l.width:
+			case len(first.fields) < l.width || first.filled < l.width && len(s.records) > start+1 && isEmptyRow(s.records[start+1].fields):
 				l.score *= 0.8
 			case s.delimiter == "" && s.hasDelimiter(first.fields[0]):
 				l.score *= 0.5

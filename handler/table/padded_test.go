@@ -50,6 +50,7 @@ func TestATableEndsWhereAPaddedBlockFollows(t *testing.T) {
 		"a smaller table": {sales(12) + ",,,\nregion,count,share,\nNorth,3,0.5,\nSouth,3,0.5,\n", 12, "datetime string integer number", "3 lines were not read, from line 15 on"},
 		"two blocks":      {sales(12) + rates + ",,,\nregion,count,share,\nNorth,3,0.5,\nSouth,3,0.5,\n", 12, "datetime string integer number", "7 lines were not read, from line 15 on"},
 		"under a title":   {"Sales of the year,,,\n,,,\n" + sales(6) + rates, 6, "datetime string integer number", "3 lines were not read, from line 11 on"},
+		"under two facts": {strings.ReplaceAll("Account,DE12 3456,,,\n,,,,\nbooked,name,purpose,amount,currency\n"+strings.Repeat("03.05.2025,Foo,Invoice,12.50,EUR\n", 9), ",", ";"), 9, "datetime string string number string", ""},
 		"a wider block":   {padded(padded(days(31))) + ",,,\na,b,c,d\n1,2,3,4\n", 31, "datetime integer", "2 lines were not read, from line 34 on"},
 		"texts":           {"Name,City,Land\nA,B,C\nD,E,F\nG,H,I\nJ,K,L\n,,\nKey,Value,\nrows,4,\n", 4, "string string string", "2 lines were not read, from line 7 on"},
 		"below a total":   {sales(3) + "Total,,6,34.50\n,,,\nTax rate,Total,,\n19 %,1234,,\n", 3, "datetime string integer number", "2 lines were not read, from line 7 on"},
