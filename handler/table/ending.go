@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode"
 )
 
 // Bounds on the rows that are kept while it is open whether they belong to the table.
@@ -24,7 +25,8 @@ type ending struct {
 	kinds   []kind      // of columns; kindText where any value fits
 	rows    int         // of the table so far
 	lengths map[int]int // how many of them have another number of fields
-	filled  map[int]int // how many of the others have so many fields up to the last value
+	filled  map[int]int // how many of them have so many fields up to the last value, if not all
+	gaps    int         // how often it went on below rows of empty cells
 	empty   bool        // the row above has only empty cells
 	padded  bool        // so has the row that may have ended the table
 	outside int         // rows since the blank line that may have ended the table; 0 = within it
@@ -72,28 +74,39 @@ func (e *ending) place(fields [][]byte, blank bool) placeOfRow {
 
 // goesOnWith reports whether a row below one of empty cells belongs to the table: no value
 // is of another kind than its column, and it has as many fields up to the last value as
-// rows of the table have, or most of the values that have a kind.
+// rows of the table have, or these often have empty rows between them. Right below the empty
+// cells fewer will do, if they have most of the values that have a kind or no others.
 func (e *ending) goesOnWith(fields [][]byte) bool {
 	n := filledOf(fields)
 	if n > e.width {
 		return false
 	}
 	typed, ok := countTyped(e.kinds, fields[:n], 0)
-	if !ok {
+	switch {
+	case !ok:
+		return false
+	case n == e.width || e.filled[n]*10 >= e.rows || e.gaps*4 >= e.rows:
+		return true
+	case typed == 0 || e.outside > 0:
 		return false
 	}
-	ofAKind := 0
-	for _, is := range e.kinds {
+	texts, ofAKind := 0, 0
+	for i, is := range e.kinds {
 		if is != kindText {
 			ofAKind++
+		} else if i < n && !isNothing(trim(fields[i])) {
+			texts++
 		}
 	}
-	return n == e.width || e.filled[n]*10 >= e.rows || typed*2 > ofAKind
+	return texts == 0 || typed*2 > ofAKind
 }
 
 // within counts a row of the table.
 func (e *ending) within(fields [][]byte) {
 	e.rows++
+	if e.padded {
+		e.gaps++
+	}
 	e.padded, e.outside, e.block = false, 0, 0
 	n := len(fields)
 	if n > 0 && n == e.width && len(fields[n-1]) > 0 {
@@ -110,6 +123,11 @@ func (e *ending) within(fields [][]byte) {
 
 // isEmptyRow reports whether a row has only empty cells.
 func isEmptyRow(fields [][]byte) bool { return len(fields) > 1 && areEmpty(fields) }
+
+// isNothing reports whether a value says that there is none, as a dash does.
+func isNothing(b []byte) bool {
+	return defaultNulls.has(b) || bytes.IndexFunc(b, func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }) < 0
+}
 
 // filledOf is the number of fields up to the last that is not empty.
 func filledOf(fields [][]byte) int {

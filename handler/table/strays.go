@@ -29,7 +29,7 @@ func countTyped(kinds []kind, fields [][]byte, quote byte) (typed int, ok bool) 
 	for i, want := range kinds[:min(len(kinds), len(fields))] {
 		field := bytes.Trim(trim(fields[i]), string(rune(quote)))
 		switch {
-		case want == kindText || defaultNulls.has(field):
+		case want == kindText || isNothing(field):
 		case kindOf(field) != want:
 			return 0, false
 		default:
