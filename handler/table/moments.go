@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"strconv"
 	"strings"
 )
 
@@ -125,8 +126,28 @@ func (m *moments) total() float64 {
 	return m.sum
 }
 
-// report fills in what the moments say.
-func (m *moments) report(c *Column, whole bool) {
+// decimalTotal is the sum of numbers that have at most so many decimals. The sum of the
+// numbers as they are written has no more; where the errors of all are together below half
+// of its last place, rounding there takes them away: -12.30 + 5.00 is -7.3.
+func (m *moments) decimalTotal(decimals uint8) float64 {
+	const unit = 0x1p-52 // twice the relative error of a number
+	total := m.total()
+	if int(decimals) >= len(exactPowers) {
+		return total
+	}
+	largest := max(math.Abs(m.min), math.Abs(m.max))
+	if lost := (float64(m.n)*largest + math.Abs(total)) * unit; !(lost*exactPowers[decimals] < 0.5) {
+		return total
+	}
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(total, 'f', int(decimals), 64), 64)
+	if err != nil {
+		return total
+	}
+	return rounded + 0 // no negative zero
+}
+
+// report fills in what the moments say of numbers that have at most so many decimals.
+func (m *moments) report(c *Column, whole bool, decimals uint8) {
 	if m.n > 1 {
 		c.StdDev = finite(math.Sqrt(max(m.m2, 0) / float64(m.n-1)))
 	}
@@ -137,10 +158,11 @@ func (m *moments) report(c *Column, whole bool) {
 		return
 	}
 	c.Min, c.Max = m.min, m.max
-	if sum := finite(m.total()); sum != nil {
+	total := m.decimalTotal(decimals)
+	if sum := finite(total); sum != nil {
 		c.Sum = *sum
 	}
-	c.Mean = floatNumber(m.total() / float64(m.n))
+	c.Mean = floatNumber(total / float64(m.n))
 }
 
 // finite returns nil for what JSON cannot say.

@@ -12,7 +12,11 @@ type parsed struct {
 	i     int64 // with whole
 	whole bool  // written as an integer that fits 64 bits
 	big   bool  // written as an integer that does not
+
+	decimals uint8 // digits behind the point; manyDecimals when they were not counted
 }
+
+const manyDecimals = 255
 
 // exactPowers of ten are those that float64 holds exactly.
 var exactPowers = [23]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
@@ -97,7 +101,7 @@ func parseFraction(b []byte, i, digits int, mantissa uint64, negative bool) (par
 	if negative && f != 0 {
 		f = -f
 	}
-	return parsed{f: f}, true
+	return parsed{f: f, decimals: uint8(max(-exponent, 0))}, true
 }
 
 func parseExponent(b []byte) (int, bool) {
@@ -132,5 +136,5 @@ func parseLong(b []byte) (parsed, bool) {
 	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
 		return parsed{}, false
 	}
-	return parsed{f: f + 0, big: !strings.ContainsAny(text, ".eE")}, true
+	return parsed{f: f + 0, big: !strings.ContainsAny(text, ".eE"), decimals: manyDecimals}, true
 }

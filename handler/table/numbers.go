@@ -3,9 +3,10 @@ package table
 // numbers gathers what is said of a column of numbers. They are kept as keys (see keys.go),
 // so that integers keep all their digits.
 type numbers struct {
-	whole     bool // all so far are integers of 64 bits; keys are of integers then
-	big       bool // an integer beyond 64 bits came
-	part      bool // a number came that is not written as an integer
+	whole     bool  // all so far are integers of 64 bits; keys are of integers then
+	big       bool  // an integer beyond 64 bits came
+	part      bool  // a number came that is not written as an integer
+	decimals  uint8 // the most that a number has
 	moments   moments
 	batch     []uint64   // the latest keys, not yet in moments; its capacity is full
 	full      [][]uint64 // all batches before, while quantiles is nil
@@ -26,6 +27,7 @@ func (n *numbers) add(p parsed) {
 		n.toFloats()
 		n.batch = append(n.batch, floatKey(p.f))
 	}
+	n.decimals = max(n.decimals, p.decimals)
 	if !p.whole {
 		n.big, n.part = n.big || p.big, n.part || !p.big
 	}
@@ -91,7 +93,7 @@ func (n *numbers) exact() bool { return n.quantiles == nil }
 // more than a sketch of them.
 func (n *numbers) report(r *Column, counted *frequencies, f numberFormat, bins int) {
 	n.fold()
-	n.moments.report(r, n.whole)
+	n.moments.report(r, n.whole, n.decimals)
 	var list []weighted
 	if n.exact() {
 		list = n.list()
