@@ -67,4 +67,5 @@ func TestPageCountsInTheTitleOfATabThatIsHidden(t *testing.T) {
 	tabs[1].until("the hidden tab counts", `document.title === "(2) Daybook"`)
 	tabs[0].js("hide()")
 	tabs[0].until("without a connection nothing is known, and nothing is said", `document.title === "Daybook"`)
+	untilStreams(t, server.url, 0)
 }

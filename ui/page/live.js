@@ -124,8 +124,9 @@ export class Feed {
     } else if (this.#leads) {
       this.#giveUp();
       this.#pause();
-    } else if (!this.everLive) {
-      this.#pause();
+    } else {
+      this.#leader.release(); // else it would lead when the tab that leads hides too
+      if (!this.everLive) this.#pause();
     }
     if (!this.#leads) this.#say({ kind: "ask" });
   }
