@@ -94,7 +94,7 @@ func appendImage(rows []image, rec *record) []image {
 	i := &rows[len(rows)-1]
 	i.slot = rec.slot // claim says where the file has it
 	r := &i.row
-	r.Task, r.Group, r.Due = rec.task, rec.group, rec.due
+	r.Task, r.Group = rec.task, rec.group
 	r.Events = append(r.Events[:0], rec.trail.bytes()...)
 	return rows
 }
@@ -217,7 +217,7 @@ func (k *keeper) fill(c *checkpoint, batch *viewfile.Batch) error {
 func put(c *checkpoint, batch *viewfile.Batch, rows []image) error {
 	for i := range rows {
 		r := &rows[i]
-		if r.was == viewfile.InArchive {
+		if r.was == viewfile.Ended {
 			c.rewritten = append(c.rewritten, r.row.Task.SubmitSeq)
 		}
 		var err error
@@ -271,7 +271,7 @@ func (k *keeper) copyEnded(c *checkpoint, from, to int, rows []image) []image {
 	for i := from; i < to; i++ {
 		e := v.ended.at(i)
 		rec := v.table.at(e.slot)
-		if rec != nil && !rec.gone && rec.dirty == 0 && rec.task.LastSeq == e.seq && rec.filed == viewfile.InImage {
+		if rec != nil && !rec.gone && rec.dirty == 0 && rec.task.LastSeq == e.seq && rec.filed == viewfile.Live {
 			rows = appendImage(rows, rec)
 			k.claim(c, rec, &rows[len(rows)-1])
 		}
@@ -283,9 +283,9 @@ func (k *keeper) copyEnded(c *checkpoint, from, to int, rows []image) []image {
 func (k *keeper) claim(c *checkpoint, rec *record, row *image) {
 	row.was = rec.filed
 	k.taken = append(k.taken, taken{rec.slot, rec.filed})
-	rec.filed = viewfile.InImage
+	rec.filed = viewfile.Live
 	if t := &row.row.Task; c.archives(t) {
-		rec.filed = viewfile.InArchive
+		rec.filed = viewfile.Ended
 		if t.LastSeq <= k.v.evicted { // it would count as soon as it is there
 			k.v.returned.Insert(t.SubmitSeq)
 		}
@@ -336,7 +336,7 @@ func (v *Views) evict(n int) {
 		e := v.ended.at(i)
 		v.evicted = max(v.evicted, e.seq)
 		rec := v.table.at(e.slot)
-		if rec == nil || rec.gone || rec.filed != viewfile.InArchive {
+		if rec == nil || rec.gone || rec.filed != viewfile.Ended {
 			continue
 		}
 		switch {
@@ -367,7 +367,7 @@ func (v *Views) let(rec *record) {
 
 // restore brings a task back to memory, because it goes on.
 func (v *Views) restore(row *fileRow) *record {
-	rec := v.load(row, viewfile.InArchive)
+	rec := v.load(row, viewfile.Ended)
 	v.returned.Insert(row.Task.SubmitSeq)
 	v.returns.Add(1)
 	return rec
@@ -376,7 +376,7 @@ func (v *Views) restore(row *fileRow) *record {
 // load puts a task of the file into memory.
 func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
 	rec := v.table.next()
-	rec.task, rec.group, rec.due, rec.filed = row.Task, row.Group, row.Due, filed
+	rec.task, rec.group, rec.due, rec.filed = row.Task, row.Group, !row.Task.Timed, filed
 	name := v.counts.names[row.Group]
 	rec.task.Type, rec.task.Queue = name.taskType, name.queue // one string for all of the group
 	rec.trail.set(row.Events)

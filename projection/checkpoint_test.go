@@ -12,10 +12,10 @@ func TestAnImageThatTakesTheRoomOfAnotherIsItsOwn(t *testing.T) {
 		long.trail.add(1 << 40)
 	}
 	short.trail.add(7)
-	long.task.Status, long.due = task.Running, true
+	long.task.Status = task.Running
 	rows := appendImage(nil, long)
 	rows = appendImage(again(rows, 1), short)
-	if len(rows) != 1 || rows[0].slot != 2 || rows[0].row.Due || rows[0].row.Task.Status != task.None {
+	if len(rows) != 1 || rows[0].slot != 2 || rows[0].row.Task.Status != task.None {
 		t.Fatalf("%+v", rows)
 	}
 	if seqs := seqsOf(1, rows[0].row.Events); len(seqs) != 2 || seqs[1] != 8 {

@@ -49,7 +49,7 @@ func claimsIn(t *testing.T, dir string) (list []string) {
 		t.Fatal(err)
 	}
 	for i := range n {
-		row, err := conn.Row(1, "SELECT hex(claim) || ' ' || seq || ' ' || until FROM claims ORDER BY claim LIMIT 1 OFFSET ?", i)
+		row, err := conn.Row(1, "SELECT hex(claim) || ' ' || submit_seq || ' ' || until FROM claims ORDER BY claim LIMIT 1 OFFSET ?", i)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -97,7 +97,7 @@ func damagedAt(rt *rapid.T, t *testing.T, dir string, gone task.Task, log eventl
 		t.Fatal(err)
 	}
 	for at := 0; ; at++ {
-		next := bytes.Index(whole[at:], gone.ID[:])
+		next := bytes.Index(whole[at:], []byte(gone.Name()))
 		if next < 0 {
 			rt.Fatal("no page of the task is read for it alone")
 		}

@@ -260,8 +260,8 @@ func (k *keeper) check(ctx context.Context, state *viewfile.State) error {
 // loadImage loads the tasks that memory had when the file was written.
 func (k *keeper) loadImage() error {
 	v := k.v
-	err := k.file.Image(func(row *viewfile.Row) error {
-		rec := v.load(row, viewfile.InImage)
+	err := k.file.Live(func(row *viewfile.Row) error {
+		rec := v.load(row, viewfile.Live)
 		if rec.task.Status.Ended() {
 			v.ended.push(end{rec.task.LastSeq, rec.slot})
 		}

@@ -33,7 +33,7 @@ func (c *Conn) PrepareQuery(sql, kinds string) (*Query, error) {
 
 // Append appends all rows of the query with these parameters to dst, as Values reads them.
 func (q *Query) Append(dst []byte, parameters ...int64) ([]byte, error) {
-	rc := C.daybook_bind_numbers(q.stmt, (*C.longlong)(unsafe.SliceData(parameters)), C.int(len(parameters)))
+	rc := C.daybook_bind_numbers(q.stmt, 1, (*C.longlong)(unsafe.SliceData(parameters)), C.int(len(parameters)))
 	return q.read(dst, math.MaxInt, rc)
 }
 
@@ -43,6 +43,18 @@ func (q *Query) AppendSome(dst []byte, enough int, parameter string) ([]byte, er
 	text := C.CString(parameter)
 	defer C.free(unsafe.Pointer(text))
 	return q.read(dst, enough, C.daybook_bind_text(q.stmt, text, C.size_t(len(parameter))))
+}
+
+// AppendText appends all rows of the query whose first parameter is this text and whose others
+// are these numbers, as Values reads them.
+func (q *Query) AppendText(dst []byte, text string, numbers ...int64) ([]byte, error) {
+	first := C.CString(text)
+	defer C.free(unsafe.Pointer(first))
+	rc := C.daybook_bind_text(q.stmt, first, C.size_t(len(text)))
+	if rc == 0 {
+		rc = C.daybook_bind_numbers(q.stmt, 2, (*C.longlong)(unsafe.SliceData(numbers)), C.int(len(numbers)))
+	}
+	return q.read(dst, math.MaxInt, rc)
 }
 
 // Array is a JSON array of the numbers, for json_each: a query reads the rows of many keys

@@ -91,10 +91,10 @@ int daybook_insert(sqlite3_stmt *stmt, const char *kinds, const unsigned char *r
 	return rc; // the caller reads the message before the statement is reset
 }
 
-int daybook_bind_numbers(sqlite3_stmt *stmt, const long long *numbers, int n) {
+int daybook_bind_numbers(sqlite3_stmt *stmt, int first, const long long *numbers, int n) {
 	int rc = OK;
 	for (int i = 0; rc == OK && i < n; i++)
-		rc = sqlite3_bind_int64(stmt, i + 1, numbers[i]);
+		rc = sqlite3_bind_int64(stmt, first + i, numbers[i]);
 	return rc;
 }
 

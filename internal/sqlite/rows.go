@@ -89,13 +89,14 @@ func (r *rowStmt) close() {
 
 // AppendNumber appends a value of kind 'i' to a row.
 func AppendNumber(row []byte, n int64) []byte {
-	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(row, 8), uint64(n))
+	return append(row, 0, 0, 0, 8, byte(n>>56), byte(n>>48), byte(n>>40), byte(n>>32), byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
 }
 
 // AppendBytes appends a value of kind 't' or 'b' to a row.
-func AppendBytes(row, value []byte) []byte {
-	return append(binary.BigEndian.AppendUint32(row, uint32(len(value))), value...)
-}
+func AppendBytes(row, value []byte) []byte { return append(AppendLength(row, len(value)), value...) }
+
+// AppendLength begins a value of kind 't' or 'b', of which n bytes follow.
+func AppendLength(row []byte, n int) []byte { return binary.BigEndian.AppendUint32(row, uint32(n)) }
 
 // IgnoreTriggers lets no trigger run for what this connection does.
 func (c *Conn) IgnoreTriggers() error {

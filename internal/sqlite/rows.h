@@ -7,7 +7,7 @@ typedef struct sqlite3_stmt sqlite3_stmt;
 
 int daybook_prepare(sqlite3 *db, const char *sql, size_t size, sqlite3_stmt **stmt);
 int daybook_insert(sqlite3_stmt *stmt, const char *kinds, const unsigned char *rows, size_t size, int *done);
-int daybook_bind_numbers(sqlite3_stmt *stmt, const long long *numbers, int n);
+int daybook_bind_numbers(sqlite3_stmt *stmt, int first, const long long *numbers, int n);
 int daybook_bind_text(sqlite3_stmt *stmt, const char *text, size_t size);
 int daybook_read(sqlite3_stmt *stmt, const char *kinds, unsigned char *rows, size_t room, size_t enough, size_t *used, int *waits);
 void daybook_reset(sqlite3_stmt *stmt);

@@ -1,42 +1,21 @@
 package viewfile
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+
+	"daybook/task"
 )
 
 // ErrBusy: a batch is open, and there can be only one.
 var ErrBusy = errors.New("view file has an open batch")
 
 // Batch is one transaction. It ends with Commit or Rollback; after an error of any
-// other method only Rollback is of use. Tasks that it archives wait in memory, at some
-// 300 bytes each: 8,192 of them where they were submitted close together, else 262,144 at
-// most.
+// other method only Rollback is of use.
 type Batch struct {
 	f *File
 	w *writer
-	*waiting
-	totals *totals
-	terms  []int64 // room
-	old    Row
-}
-
-// waiting is what a batch has yet to write. Its room is used again by the next one.
-type waiting struct {
-	pending  pending
-	changes  *changes
-	image    imageRows
-	archived archivedSeqs
-}
-
-// clear forgets all of it, and room that few batches need.
-func (w *waiting) clear() {
-	w.pending.clear()
-	w.pending.shrink()
-	w.changes.clear()
-	w.changes.shrink()
-	w.image.clear()
-	w.archived.clear()
 }
 
 // Begin starts a batch. Errors: ErrBusy.
@@ -48,120 +27,110 @@ func (f *File) Begin() (*Batch, error) {
 		return nil, fail("begin batch", err)
 	}
 	f.write.open = true
-	return &Batch{f: f, w: f.write, waiting: f.write.waiting, totals: f.totals.Load().clone()}, nil
+	return &Batch{f: f, w: f.write}, nil
 }
 
-// Keep puts the task into the image, in place of what the file has of it. was says
+// Keep puts the task among the live ones, in place of what the file has of it. was says
 // where that is.
 func (b *Batch) Keep(r *Row, was Place) error {
-	err := b.keep(r, was)
+	var err error
+	if was == Ended {
+		err = b.w.leave(r.Task.SubmitSeq)
+	}
+	if err == nil {
+		err = b.w.pending.keep(b.w, r)
+	}
 	return fail("keep task", err)
 }
 
-func (b *Batch) keep(r *Row, was Place) error {
-	if was == InArchive {
-		if err := b.leave(r.Task.SubmitSeq); err != nil {
-			return err
-		}
-		if err := b.image.flush(b.w); err != nil { // it may have been dropped
-			return err
-		}
-	}
-	return b.image.keep(b.w, r)
-}
-
-// Archive puts the task into the archive, in place of what the file has of it. was
-// says where that is. It has ended, and its submit seq is from 1 to 2^40 − 1.
+// Archive puts the task among the ended ones, in place of what the file has of it. was
+// says where that is. It has ended, and its submit seq is positive.
 func (b *Batch) Archive(r *Row, was Place) error {
-	err := b.archive(r, was)
+	err := b.w.archive(r, was)
 	return fail("archive task", err)
 }
 
-func (b *Batch) archive(r *Row, was Place) error {
+func (w *writer) archive(r *Row, was Place) error {
 	seq := r.Task.SubmitSeq
-	if seq <= 0 || seq >= maxSeq {
+	if seq <= 0 {
 		return fmt.Errorf("submit seq %d is out of range", seq)
 	}
+	var err error
 	switch was {
-	case InArchive:
-		if err := b.leave(seq); err != nil {
-			return err
-		}
-	case InImage:
-		if err := b.image.drop(b.w, seq); err != nil {
-			return err
-		}
+	case Ended:
+		err = w.leave(seq)
+	case Live:
+		err = w.pending.drop(w, seq)
 	}
-	b.w.no++
-	if err := b.archived.add(b.w, seq, b.w.no); err != nil {
+	if err != nil {
 		return err
 	}
-	if err := b.w.claim(&r.Task); err != nil {
+	w.archived++
+	w.latest = max(w.latest, r.Task.LastSeq)
+	if err := w.claim(&r.Task); err != nil {
 		return err
 	}
-	if err := b.pending.add(b.w, r, b.w.no); err != nil {
-		return err
-	}
-	if !b.pending.full() {
-		return nil
-	}
-	if err := b.pending.flush(b.w, b.changes); err != nil {
-		return err
-	}
-	return b.changes.flushFull(b.w, b.totals)
+	return w.pending.add(w, r, w.archived)
 }
 
-// leave takes the task with that submit seq out of the archive.
-func (b *Batch) leave(seq int64) error {
-	if b.pending.holds(seq) {
-		if err := b.pending.flush(b.w, b.changes); err != nil {
-			return err
-		}
+// leave takes the task with that submit seq out of the ended ones.
+func (w *writer) leave(seq int64) error {
+	if err := w.pending.flush(w); err != nil { // it may be there
+		return err
 	}
-	found, err := b.w.getArchive.row(b.w.dest[:2], seq)
+	found, err := w.tagsOf.row(w.dest[:3], seq)
 	if err != nil {
 		return err
 	}
 	if !found {
-		return damaged("a task is not in the archive")
+		return damaged("a task is not among those that have ended")
 	}
-	id, body := bytesOf(b.w.dest[0]), bytesOf(b.w.dest[1])
-	if err := decodeBody(&b.old, seq, id, body, nil); err != nil {
-		return err
+	text, _ := w.dest[0].(string)
+	status := intOf(w.dest[1])
+	key, _ := w.dest[2].(string)
+	var tags []string
+	if text != "" && json.Unmarshal([]byte(text), &tags) != nil {
+		return damaged("the tags of a task cannot be read")
 	}
-	if err := b.w.dropArchive.run(seq); err != nil {
-		return err
+	for _, tag := range tags {
+		if err := w.dropTag.run(tag, status, seq); err != nil {
+			return err
+		}
 	}
-	if b.terms, err = b.w.tagTerms(b.terms[:0], b.old.Task.Tags); err != nil {
-		return err
+	if key != "" {
+		if err := w.dropKey.run(epochOf(seq), key, seq); err != nil {
+			return err
+		}
 	}
-	gone, key := entryOf(&b.old), int64(0)
-	gone.gone = true
-	if b.old.Task.IdempotencyKey != "" {
-		key = hashKey(b.old.Task.IdempotencyKey)
-	}
-	b.changes.note(seq, gone, b.terms, key)
-	return b.changes.flushFull(b.w, b.totals)
+	return w.dropEnded.run(seq)
 }
 
-func (b *Batch) flush() error {
-	if err := b.image.flush(b.w); err != nil {
-		return err
+// mostDropped is how many claims one batch forgets: few, for others wait for it.
+const mostDropped = 8192
+
+// claim notes that a task which has ended holds a unique key for a time.
+func (w *writer) claim(t *task.Task) error {
+	claim, ok := t.Claims()
+	if !ok || t.Links.Unique.For == 0 {
+		return nil
 	}
-	if err := b.archived.flush(b.w, b.w.no); err != nil {
-		return err
-	}
-	if err := b.pending.flush(b.w, b.changes); err != nil {
-		return err
-	}
-	return b.changes.flush(b.w, b.totals)
+	return w.putClaim.run(claim[:], t.SubmitSeq, int64(t.Links.Unique.Until()))
 }
 
-// Trim forgets the archive numbers up to no: Archived gives them no more.
-func (b *Batch) Trim(no int64) error {
-	b.w.trimmed = max(b.w.trimmed, min(no, b.w.no))
-	// A row is at most archivedRow long; one that is shorter goes later.
-	return fail("trim archive numbers", b.w.trimArchived.run(no, int64(archivedRow-1)))
+// DropClaims forgets unique keys that are free since before that moment, some of them at
+// least.
+func (b *Batch) DropClaims(before task.Micros) error {
+	return fail("forget unique keys", b.w.dropClaims.run(int64(before), int64(mostDropped)))
+}
+
+// Trim forgets the archive numbers up to that one: Archived gives them no more.
+func (b *Batch) Trim(number int64) error {
+	err := b.w.pending.flush(b.w)
+	if err == nil {
+		b.w.trimmed = max(b.w.trimmed, min(number, b.w.archived))
+		err = b.w.trimArchived.run(number)
+	}
+	return fail("trim archive numbers", err)
 }
 
 // Commit writes the state and ends the batch. A batch that could not be committed is
@@ -170,13 +139,13 @@ func (b *Batch) Commit(s *State) error {
 	if err := b.commit(s); err != nil {
 		return errors.Join(fail("commit batch", err), b.Rollback())
 	}
-	b.end()
-	b.f.last.Store(b.w.no)
+	b.w.open = false
+	b.f.last.Store(b.w.archived)
 	return nil
 }
 
 func (b *Batch) commit(s *State) error {
-	if err := b.flush(); err != nil {
+	if err := b.w.pending.flush(b.w); err != nil {
 		return err
 	}
 	known := len(*b.f.groups.Load())
@@ -189,7 +158,7 @@ func (b *Batch) commit(s *State) error {
 	// Before the commit: whoever sees its rows needs them.
 	groups := append([]Group(nil), s.Groups...)
 	b.f.groups.Store(&groups)
-	b.f.totals.Store(b.totals)
+	b.f.summarize()
 	return b.w.commit.run()
 }
 
@@ -203,11 +172,6 @@ func (b *Batch) Rollback() error {
 	if !b.w.conn.AutoCommit() {
 		err = b.w.rollback.run()
 	}
-	b.end()
-	return fail("roll back batch", errors.Join(err, b.w.reload(), b.f.load()))
-}
-
-func (b *Batch) end() {
 	b.w.open = false
-	b.clear()
+	return fail("roll back batch", errors.Join(err, b.w.reload(), b.f.load()))
 }

@@ -1,6 +1,7 @@
 package viewfile
 
 import (
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -9,9 +10,12 @@ import (
 	"testing"
 )
 
-// archiveByWayOfTheImage puts n tasks, in no order, into the image and then,
-// in the same batch, into the archive. spread is how many tasks of the history lie between.
-func archiveByWayOfTheImage(t *testing.T, f *File, from, n, spread int) []Row {
+// batchRows are more than are written at once.
+const batchRows = mostPending / 256
+
+// archiveFromLive keeps n tasks, in no order, as live ones and archives them in the
+// same batch. spread is how many tasks of the history lie between.
+func archiveFromLive(t *testing.T, f *File, from, n, spread int) []Row {
 	rows := make([]Row, n)
 	for i := range rows {
 		makeRow(&rows[i], from+i*spread)
@@ -25,7 +29,7 @@ func archiveByWayOfTheImage(t *testing.T, f *File, from, n, spread int) []Row {
 	}
 	slices.Reverse(rows)
 	for i := range rows {
-		ok(t, b.Archive(&rows[i], InImage))
+		ok(t, b.Archive(&rows[i], Live))
 	}
 	ok(t, b.Commit(&State{Seq: int64(from + n*spread), Groups: benchGroups, Counts: make([]int64, benchTypes*FacetSpan)}))
 	return rows
@@ -34,15 +38,15 @@ func archiveByWayOfTheImage(t *testing.T, f *File, from, n, spread int) []Row {
 func TestALargeBatchIsWrittenInPartsAndLeavesNothingOut(t *testing.T) {
 	f := open(t, temp(t))
 	defer func() { ok(t, f.Close()) }()
-	const n = 3*nearRows + 7
-	rows := archiveByWayOfTheImage(t, f, 0, n, 1)
-	rows = append(rows, archiveByWayOfTheImage(t, f, n, nearRows+1, 100)...) // far apart: they wait for the end
-	ok(t, f.Image(func(r *Row) error { t.Errorf("%s is still in the image", r.Task.Name()); return nil }))
+	const n = 3*batchRows + 7
+	rows := archiveFromLive(t, f, 0, n, 1)
+	rows = append(rows, archiveFromLive(t, f, n, batchRows+1, 100)...) // far apart: they wait for the end
+	ok(t, f.Live(func(r *Row) error { t.Errorf("%s is still live", r.Task.Name()); return nil }))
 	r, err := f.Take(t.Context())
 	ok(t, err)
 	defer r.Close()
 	ok(t, r.Fix())
-	found, total, err := r.Page(t.Context(), &Query{LastSeq: maxSeq}, Part{Before: maxSeq, Limit: len(rows)}, maxSeq)
+	found, total, err := r.Page(t.Context(), &Query{LastSeq: math.MaxInt64}, Part{Before: math.MaxInt64, Limit: len(rows)}, math.MaxInt64)
 	ok(t, err)
 	if int(total) != len(rows) || len(found) != len(rows) {
 		t.Fatalf("%d counted, %d listed of %d", total, len(found), len(rows))
@@ -59,36 +63,19 @@ func TestALargeBatchIsWrittenInPartsAndLeavesNothingOut(t *testing.T) {
 	}
 }
 
-func TestABatchLeavesLittleRoomToTheNext(t *testing.T) {
-	f := open(t, temp(t))
-	defer func() { ok(t, f.Close()) }()
-	archiveByWayOfTheImage(t, f, 0, 1000, 1)
-	w := f.write.waiting
-	if cap(w.pending.rows) == 0 || len(w.pending.rows) > 0 || len(w.changes.chunks) > 0 || len(w.changes.spare) == 0 {
-		t.Fatal("the room of a small batch is lost, or not empty")
-	}
-	archiveByWayOfTheImage(t, f, 1000, 4*nearRows, 100)
-	if n := cap(w.pending.rows); n > 2*nearRows {
-		t.Fatalf("there is room for %d rows", n)
-	}
-	if n := len(w.changes.spare); n > spareChunks {
-		t.Fatalf("%d chunks are spare", n)
-	}
-}
-
 func TestABatchMakesNoTemporaryFile(t *testing.T) {
 	before := namelessFiles(t)
 	f := open(t, temp(t))
 	defer func() { ok(t, f.Close()) }()
-	rows := make([]Row, 3*nearRows)
+	rows := make([]Row, 3*batchRows)
 	makeRows(rows, 0)
 	b, err := f.Begin()
 	ok(t, err)
 	for i := range rows {
 		ok(t, b.Keep(&rows[i], Nowhere))
-		ok(t, b.Archive(&rows[i], InImage))
+		ok(t, b.Archive(&rows[i], Live))
 	}
-	ok(t, b.flush())
+	ok(t, b.w.pending.flush(b.w))
 	if n := namelessFiles(t); n != before {
 		t.Errorf("%d files without a name are open, %d before the batch", n, before)
 	}

@@ -85,7 +85,13 @@ func archiveRange(tb testing.TB, f *File, rows []Row, from int) {
 			tb.Fatal(err)
 		}
 	}
-	s := State{Seq: int64(3 * (from + len(rows))), Groups: benchGroups, Counts: make([]int64, benchTypes*FacetSpan)}
+	s := State{Seq: int64(3 * (from + len(rows))), Groups: benchGroups, Counts: append([]int64(nil), f.write.counts...)}
+	for len(s.Counts) < len(benchGroups)*int(FacetSpan) {
+		s.Counts = append(s.Counts, 0)
+	}
+	for i := range rows {
+		s.Counts[rows[i].Group*FacetSpan+uint32(rows[i].Task.Status)]++
+	}
 	if err := b.Commit(&s); err != nil {
 		tb.Fatal(err)
 	}
@@ -383,30 +389,6 @@ func BenchmarkFix(b *testing.B) {
 }
 
 // BenchmarkFill looks at the entries of one block.
-func BenchmarkFill(b *testing.B) {
-	var entries []entry
-	for i := range 1000 {
-		entries = append(entries, entry{at: uint16(i * 60), facet: uint32(i % 70), run: uint64(40_000 + i)})
-	}
-	var c columns
-	c.encode(entries, kindTag, 0)
-	for name, m := range map[string]*match{
-		"seqs": {}, "runs": {byRun: true, minCode: 40_001, maxCode: 40_021}, "facets": {facets: make([]bool, 70)},
-	} {
-		b.Run(name, func(b *testing.B) {
-			var s set
-			for b.Loop() {
-				if err := fill(&s, &c, m, false); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/entry")
-		})
-	}
-}
-
-// BenchmarkArchiveScattered adds batches of 50,000 of which the tasks lie in all chunks of
-// two million, as when a backlog ends in no order: the worst case.
 func BenchmarkArchiveScattered(b *testing.B) {
 	f, err := Open(filepath.Join(b.TempDir(), "views.db"), "log")
 	if err != nil {

@@ -42,7 +42,7 @@ func answers(path string) (string, error) {
 	s, err := f.State()
 	fmt.Fprintln(&b, s)
 	if err == nil {
-		err = f.Image(func(r *Row) error {
+		err = f.Live(func(r *Row) error {
 			fmt.Fprintln(&b, *r)
 			return nil
 		})

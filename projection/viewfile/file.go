@@ -7,17 +7,27 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"daybook/internal/sqlite"
 )
 
 //go:embed schema.sql
-var schema string
+var schemaSQL string
+
+// schema is schemaSQL with the columns of tasks.
+var schema = func() string {
+	declared := make([]string, len(columns))
+	for i, c := range columns {
+		declared[i] = c.name + " " + c.declared
+	}
+	return strings.NewReplacer("/*columns*/", strings.Join(declared, ",\n\t"), "/*names*/", columnNames).Replace(schemaSQL)
+}()
 
 const (
 	applicationID = 0x44425657 // "DBVW"
-	format        = 5          // user_version; 3: each page has a checksum, 4: notes, 5: links and claims
+	format        = 6          // user_version; 3: each page has a checksum, 6: plain tables
 	pageSize      = 8192
 
 	readers     = 4
@@ -33,7 +43,7 @@ const (
 // ErrClosed: the file has been closed.
 var ErrClosed = errors.New("view file is closed")
 
-// File is an open view file. One goroutine writes (Begin, StartBulk, EndBulk, Image,
+// File is an open view file. One goroutine writes (Begin, StartBulk, EndBulk, Live,
 // State); any number may Take a reader, and ask for Sizes.
 type File struct {
 	path   string
@@ -43,9 +53,9 @@ type File struct {
 
 	// What has been written, or is about to be: readers may find more in it than in
 	// the state they see, never less.
-	groups atomic.Pointer[[]Group]
-	totals atomic.Pointer[totals]
-	last   atomic.Int64 // archive number given, as of the last commit
+	groups  atomic.Pointer[[]Group]
+	summary atomic.Pointer[summary]
+	last    atomic.Int64 // archive number given, as of the last commit
 }
 
 // Open opens the view file of the log with that id, and makes it when there is none.
@@ -92,7 +102,7 @@ func create(conn *sqlite.Conn, logID string) error {
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
 		fmt.Sprintf("PRAGMA user_version = %d", format),
 		schema,
-		"INSERT INTO state VALUES (1, 0, zeroblob(32), 0, 0, x'', x'')",
+		"INSERT INTO state VALUES (1, 0, zeroblob(32), 0, 0, 0, x'')",
 	} {
 		if err := conn.Do(sql); err != nil {
 			return err
@@ -163,7 +173,7 @@ func (f *File) prepare(conn *sqlite.Conn) error {
 	if f.write, err = newWriter(conn); err != nil {
 		return err
 	}
-	f.last.Store(f.write.no)
+	f.last.Store(f.write.archived)
 	if err := f.load(); err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (m *model) in(place Place) []*modelRow {
 
 func (m *model) matches(q *Query) []Row {
 	var found []Row
-	for _, r := range slices.Backward(m.in(InArchive)) {
+	for _, r := range slices.Backward(m.in(Ended)) {
 		if modelMatch(q, &r.row) {
 			found = append(found, r.row)
 		}
@@ -88,6 +88,7 @@ func modelMatch(q *Query, r *Row) bool {
 const (
 	modelTags  = 8
 	modelTypes = 4
+	zoneSize   = 1 << zoneBits
 )
 
 var modelGroups = func() (groups []Group) {
@@ -168,7 +169,7 @@ func drawBatch(t *rapid.T, f *File, m *model) {
 	b, err := f.Begin()
 	must(t, err)
 	// Seqs lie on both sides of the edges of chunks.
-	seq := rapid.OneOf(rapid.Int64Range(1, 300), rapid.Int64Range(chunkSize-100, chunkSize+100), rapid.Int64Range(5*chunkSize-50, 5*chunkSize+50))
+	seq := rapid.OneOf(rapid.Int64Range(1, 300), rapid.Int64Range(zoneSize-100, zoneSize+100), rapid.Int64Range(5*zoneSize-50, 5*zoneSize+50))
 	next := m.clone()
 	for range rapid.IntRange(0, 60).Draw(t, "rows") {
 		at := seq.Draw(t, "seq")
@@ -182,12 +183,12 @@ func drawBatch(t *rapid.T, f *File, m *model) {
 		if rapid.IntRange(0, 3).Draw(t, "keep") == 0 {
 			r := drawRow(t, at, false)
 			must(t, b.Keep(&r, was))
-			next.rows[at] = &modelRow{row: r, place: InImage}
+			next.rows[at] = &modelRow{row: r, place: Live}
 		} else {
 			r := drawRow(t, at, true)
 			must(t, b.Archive(&r, was))
 			next.no++
-			next.rows[at] = &modelRow{row: r, place: InArchive, no: next.no}
+			next.rows[at] = &modelRow{row: r, place: Ended, no: next.no}
 		}
 	}
 	if rapid.IntRange(0, 5).Draw(t, "trim") == 0 {
@@ -222,7 +223,7 @@ func same(t *rapid.T, what string, want, got any) {
 func compare(t *rapid.T, r *Reader, m *model) {
 	ctx := context.Background()
 	for range 4 {
-		q := drawQuery(t, 5*chunkSize+50)
+		q := drawQuery(t, 5*zoneSize+50)
 		limit := rapid.SampledFrom([]int{1, 5, 1000}).Draw(t, "limit")
 		want := m.matches(&q)
 		got, err := r.Rows(ctx, &q, limit)
@@ -231,7 +232,7 @@ func compare(t *rapid.T, r *Reader, m *model) {
 		most := rapid.SampledFrom([]int64{1, 7, 10_001}).Draw(t, "most")
 		comparePage(t, r, &q, want, limit, most)
 	}
-	archived := m.in(InArchive)
+	archived := m.in(Ended)
 	compareOrder(t, r, m, archived)
 	for _, row := range m.rows {
 		got, err := r.ByID(ctx, row.row.Task.ID)
@@ -241,7 +242,7 @@ func compare(t *rapid.T, r *Reader, m *model) {
 			compareOne(t, row, &got, err)
 		}
 	}
-	moment := task.Micros(1_000_000 + rapid.Int64Range(-1, 5*chunkSize+50).Draw(t, "moment")/3*1000)
+	moment := task.Micros(1_000_000 + rapid.Int64Range(-1, 5*zoneSize+50).Draw(t, "moment")/3*1000)
 	want := int64(math.MaxInt64)
 	if i := slices.IndexFunc(archived, func(r *modelRow) bool { return r.row.Task.CreatedAt > moment }); i >= 0 {
 		want = archived[i].row.Task.SubmitSeq
@@ -253,7 +254,7 @@ func compare(t *rapid.T, r *Reader, m *model) {
 
 // comparePage asks for a part of the matches and counts them all.
 func comparePage(t *rapid.T, r *Reader, q *Query, matches []Row, limit int, most int64) {
-	seq := rapid.Int64Range(0, 5*chunkSize+50)
+	seq := rapid.Int64Range(0, 5*zoneSize+50)
 	part := Part{From: seq.Draw(t, "part from"), Before: math.MaxInt64, Limit: limit}
 	if rapid.Bool().Draw(t, "part ends") {
 		part.Before = seq.Draw(t, "part before")
@@ -272,7 +273,7 @@ func comparePage(t *rapid.T, r *Reader, q *Query, matches []Row, limit int, most
 
 func compareOne(t *rapid.T, want *modelRow, got *Row, err error) {
 	t.Helper()
-	if want.place != InArchive {
+	if want.place != Ended {
 		if !errors.Is(err, ErrNotFound) {
 			t.Fatalf("task %d is in the image: want ErrNotFound, got %v", want.row.Task.SubmitSeq, err)
 		}
@@ -310,23 +311,23 @@ func compareOrder(t *rapid.T, r *Reader, m *model, archived []*modelRow) {
 
 func compareImage(t *rapid.T, f *File, m *model) {
 	var want, got []Row
-	for _, r := range m.in(InImage) {
+	for _, r := range m.in(Live) {
 		want = append(want, r.row)
 	}
-	must(t, f.Image(func(r *Row) error { got = append(got, *r); return nil }))
-	same(t, "image", want, got)
+	must(t, f.Live(func(r *Row) error { got = append(got, *r); return nil }))
+	same(t, "live tasks", want, got)
 	s, err := f.State()
 	must(t, err)
 	same(t, "state", m.state, s)
 	keyed, archived := int64(0), int64(0)
-	for _, r := range m.in(InArchive) {
+	for _, r := range m.in(Ended) {
 		archived++
 		if r.row.Task.IdempotencyKey != "" {
 			keyed++
 		}
 	}
 	for sql, want := range map[string]int64{
-		"SELECT count(*) FROM keys": keyed, "SELECT coalesce(sum(n), 0) FROM terms WHERE term = 0": archived,
+		"SELECT count(*) FROM ended_keys": keyed, "SELECT count(*) FROM ended": archived,
 	} {
 		n, err := f.write.conn.Number(sql)
 		must(t, err)

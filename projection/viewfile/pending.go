@@ -1,152 +1,232 @@
 package viewfile
 
 import (
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"slices"
+	"strings"
 
 	"daybook/internal/sqlite"
+	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
 )
 
-// pending is the rows that a batch has yet to write to the archive. They are written in
-// the order of submit seqs: so they come, as a rule, at the end of the tree.
+// pending is what a batch has yet to write. Rows wait so that they are written in the order of
+// the trees they go to: neighbours then share a page.
 type pending struct {
-	rows        []pendingRow
-	has         map[int64]struct{} // submit seqs of rows; nil until somebody asks
-	values      []byte             // of the rows, as sqlite.Rows takes them, one row behind the other
-	terms       []int64            // of tags, one behind the other
-	least, most int64              // submit seqs of rows lie in between
+	kept, dropped []byte // of live, as sqlite.Rows takes them. A task goes from one to the other only by way of a flush
 
-	order  []uint64 // room
-	sorted []byte
+	ended   sorter[int64] // by submit seq
+	tags    sorter[tagged]
+	keys    sorter[keyed]
+	numbers []int64 // submit seqs in the order of their archive numbers, up to the latest
+	zones   map[int64]*zone
 }
 
-type pendingRow struct {
-	seq        int64
-	id         ulid.ULID
-	start, end uint32 // in values
-	terms, n   uint32 // in terms
-	entry      entry
-	key        int64 // hash; 0 = none
+// sorter holds rows until they are written in the order of their keys.
+type sorter[K any] struct {
+	rows    []sorted[K]
+	values  []byte // of the rows, as sqlite.Rows takes them
+	ordered []byte // room
+}
+
+// sorted is a row: its key, and where its values end.
+type sorted[K any] struct {
+	key        K
+	start, end uint32
+}
+
+// add takes in a row whose values have been appended.
+func (s *sorter[K]) add(key K, values []byte) {
+	s.rows = append(s.rows, sorted[K]{key, uint32(len(s.values)), uint32(len(values))})
+	s.values = values
+}
+
+// flush writes the rows.
+func (s *sorter[K]) flush(into *sqlite.Rows, compare func(a, b K) int) error {
+	slices.SortFunc(s.rows, func(a, b sorted[K]) int { return compare(a.key, b.key) })
+	s.ordered = s.ordered[:0]
+	for i, r := range s.rows {
+		s.ordered = append(s.ordered, s.values[r.start:r.end]...)
+		if len(s.ordered) < atOnce && i < len(s.rows)-1 {
+			continue
+		}
+		if _, err := into.Insert(s.ordered); err != nil {
+			return err
+		}
+		s.ordered = s.ordered[:0]
+	}
+	s.rows, s.values = s.rows[:0], s.values[:0]
+	return nil
+}
+
+// clear forgets the rows, and room that few batches need.
+func (s *sorter[K]) clear() {
+	if cap(s.values) > 2*mostPending {
+		*s = sorter[K]{}
+	}
+	s.rows, s.values = s.rows[:0], s.values[:0]
+}
+
+// zone is what some neighbouring tasks have in common, see schema.sql.
+type zone struct {
+	least, most ulid.ULID
+	first, last int64 // of the seqs of their last events
+}
+
+type tagged struct {
+	tag    string
+	status uint8
+	seq    int64
+}
+
+type keyed struct {
+	key string
+	seq int64
 }
 
 const (
-	// maxPending is how many rows wait in memory, and maxValues how many bytes of them.
-	maxPending = 1 << pendingBits
-	maxValues  = 64 << 20
-	// Rows that lie close together do not wait for more of them: nearRows are enough if
-	// there is one in nearSeqs submit seqs.
-	nearRows = 1 << 13
-	nearSeqs = 32
-	// together is how many rows one statement inserts.
-	together = 16
-	// sortedRows is about how many are handed over at a time, a multiple of together.
-	sortedRows = 16 * together
+	// mostPending is how many bytes wait at most, nearly.
+	mostPending = 8 << 20
+	// atOnce is how many bytes are handed to SQLite in one call, nearly.
+	atOnce = 64 << 10
 
-	pendingBits = 18
+	epochBits = 21
+	zoneBits  = 12
 )
 
-func (p *pending) full() bool {
-	n := len(p.rows)
-	return n >= maxPending || len(p.values) >= maxValues || n >= nearRows && p.most-p.least < int64(n)*nearSeqs
-}
+func epochOf(seq int64) int64 { return seq >> epochBits }
 
+func zoneOf(seq int64) int64 { return seq >> zoneBits }
+
+// clear forgets all of it.
 func (p *pending) clear() {
-	p.rows, p.values, p.terms = p.rows[:0], p.values[:0], p.terms[:0]
-	p.has = nil
+	p.kept, p.dropped, p.numbers, p.zones = p.kept[:0], p.dropped[:0], p.numbers[:0], map[int64]*zone{}
+	p.ended.clear()
+	p.tags.clear()
+	p.keys.clear()
 }
 
-// shrink lets go of room that few batches need.
-func (p *pending) shrink() {
-	if cap(p.rows) > 2*nearRows || cap(p.values) > 256*nearRows || cap(p.terms) > 8*nearRows {
-		*p = pending{}
+// keep takes in a row of a live task.
+func (p *pending) keep(w *writer, r *Row) error {
+	p.kept = appendRow(p.kept, r)
+	if len(p.kept) < atOnce {
+		return nil
 	}
+	return p.flushLive(w)
 }
 
-// add takes in a row that goes to the archive.
-func (p *pending) add(w *writer, r *Row, no int64) error {
+// drop takes out a live task.
+func (p *pending) drop(w *writer, seq int64) error {
+	p.dropped = sqlite.AppendNumber(p.dropped, seq)
+	if len(p.dropped) < atOnce {
+		return nil
+	}
+	return p.flushLive(w)
+}
+
+func (p *pending) flushLive(w *writer) error {
+	if _, err := w.putLive.Insert(p.kept); err != nil {
+		return err
+	}
+	_, err := w.dropLive.Insert(p.dropped)
+	p.kept, p.dropped = p.kept[:0], p.dropped[:0]
+	return err
+}
+
+// add takes in a row of a task that has ended.
+func (p *pending) add(w *writer, r *Row, number int64) error {
 	t := &r.Task
-	row := pendingRow{seq: t.SubmitSeq, id: t.ID, start: uint32(len(p.values)), entry: entryOf(r)}
-	p.values = sqlite.AppendNumber(sqlite.AppendNumber(p.values, t.SubmitSeq), no)
-	p.values = appendBodyValue(sqlite.AppendBytes(p.values, t.ID[:]), r)
-	row.end = uint32(len(p.values))
-	row.terms = uint32(len(p.terms))
-	var err error
-	if p.terms, err = w.tagTerms(p.terms, t.Tags); err != nil {
-		return err
+	run, class := int64(0), int64(-1)
+	if t.StartedAt != 0 {
+		run = int64(t.CompletedAt - t.StartedAt)
+		class = classOf(run)
 	}
-	row.n = uint32(len(p.terms)) - row.terms
-	if t.IdempotencyKey != "" {
-		row.key = hashKey(t.IdempotencyKey)
+	values := p.ended.values
+	for _, n := range [...]int64{number, run, class} {
+		values = sqlite.AppendNumber(values, n)
 	}
-	if len(p.rows) == 0 {
-		p.least, p.most = row.seq, row.seq
+	p.ended.add(t.SubmitSeq, appendRow(values, r))
+	for i, tag := range t.Tags {
+		if slices.Contains(t.Tags[:i], tag) {
+			continue
+		}
+		values := appendText(p.tags.values, tag)
+		for _, n := range [...]int64{int64(t.Status), t.SubmitSeq, int64(r.Group), run, class} {
+			values = sqlite.AppendNumber(values, n)
+		}
+		p.tags.add(tagged{tag, uint8(t.Status), t.SubmitSeq}, values)
 	}
-	p.least, p.most = min(p.least, row.seq), max(p.most, row.seq)
-	p.rows = append(p.rows, row)
-	if p.has != nil {
-		p.has[row.seq] = struct{}{}
+	if key := t.IdempotencyKey; key != "" {
+		values := appendText(sqlite.AppendNumber(p.keys.values, epochOf(t.SubmitSeq)), key)
+		p.keys.add(keyed{key, t.SubmitSeq}, sqlite.AppendNumber(values, t.SubmitSeq))
 	}
-	return nil
-}
-
-// appendBodyValue appends the row's body as a value of sqlite.Rows.
-func appendBodyValue(dst []byte, r *Row) []byte {
-	at := len(dst)
-	dst = appendBody(append(dst, 0, 0, 0, 0), r)
-	binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
-	return dst
-}
-
-// holds tells whether the task with that submit seq waits here.
-func (p *pending) holds(seq int64) bool {
-	if p.has == nil {
-		p.has = make(map[int64]struct{}, len(p.rows))
-		for i := range p.rows {
-			p.has[p.rows[i].seq] = struct{}{}
+	p.numbers = append(p.numbers, t.SubmitSeq)
+	p.widen(t)
+	if len(p.ended.values) >= mostPending {
+		if err := p.flushEnded(w); err != nil {
+			return err
 		}
 	}
-	_, ok := p.has[seq]
-	return ok
+	if len(p.tags.values)+len(p.keys.values) < mostPending {
+		return nil
+	}
+	return p.flush(w)
 }
 
-// inOrder lists the rows by submit seq: the low bits of each number are the place of one.
-func (p *pending) inOrder() []uint64 {
-	p.order = p.order[:0]
-	for i := range p.rows {
-		p.order = append(p.order, uint64(p.rows[i].seq)<<pendingBits|uint64(i))
+// widen takes the task into its zone.
+func (p *pending) widen(t *task.Task) {
+	z := p.zones[zoneOf(t.SubmitSeq)]
+	if z == nil {
+		z = &zone{t.ID, t.ID, t.LastSeq, t.LastSeq}
+		p.zones[zoneOf(t.SubmitSeq)] = z
 	}
-	slices.Sort(p.order)
-	return p.order
+	if t.ID.Compare(z.least) < 0 {
+		z.least = t.ID
+	}
+	if t.ID.Compare(z.most) > 0 {
+		z.most = t.ID
+	}
+	z.first, z.last = min(z.first, t.LastSeq), max(z.last, t.LastSeq)
 }
 
-// flush writes the rows to the archive, and into the changes of its indexes.
-func (p *pending) flush(w *writer, c *changes) error {
-	order := p.inOrder()
-	whole := len(order) - len(order)%together
-	p.sorted = p.sorted[:0]
-	for i, at := range order {
-		row := &p.rows[at&(maxPending-1)]
-		c.note(row.seq, row.entry, p.terms[row.terms:][:row.n], row.key)
-		c.widen(row.seq, row.id)
-		p.sorted = append(p.sorted, p.values[row.start:row.end]...)
-		if n := i + 1; n%sortedRows == 0 || n == whole {
-			if err := p.insert(w.putArchives); err != nil {
-				return err
-			}
-		}
-	}
-	if err := p.insert(w.putArchive); err != nil {
+// flush writes all of it.
+func (p *pending) flush(w *writer) error {
+	if err := p.flushLive(w); err != nil || len(p.numbers) == 0 {
 		return err
+	}
+	err := errors.Join(p.flushEnded(w), p.flushNumbers(w))
+	if err == nil {
+		err = p.tags.flush(w.putTag, func(a, b tagged) int {
+			return cmp.Or(strings.Compare(a.tag, b.tag), cmp.Compare(a.status, b.status), cmp.Compare(a.seq, b.seq))
+		})
+	}
+	if err == nil {
+		err = p.keys.flush(w.putKey, func(a, b keyed) int {
+			return cmp.Or(cmp.Compare(epochOf(a.seq), epochOf(b.seq)), strings.Compare(a.key, b.key), cmp.Compare(a.seq, b.seq))
+		})
+	}
+	for number, z := range p.zones {
+		if err == nil {
+			ids := appendID(appendID(sqlite.AppendNumber(nil, number), &z.least), &z.most)
+			_, err = w.putZone.Insert(sqlite.AppendNumber(sqlite.AppendNumber(ids, z.first), z.last))
+		}
 	}
 	p.clear()
-	return nil
+	return err
 }
 
-// insert inserts what is sorted.
-func (p *pending) insert(rows *sqlite.Rows) error {
-	_, err := rows.Insert(p.sorted)
-	p.sorted = p.sorted[:0]
-	return err
+func (p *pending) flushEnded(w *writer) error { return p.ended.flush(w.putEnded, cmp.Compare[int64]) }
+
+// flushNumbers writes which tasks got the latest archive numbers, as one row.
+func (p *pending) flushNumbers(w *writer) error {
+	var seqs []byte
+	before := int64(0)
+	for _, seq := range p.numbers {
+		seqs = binary.AppendVarint(seqs, seq-before)
+		before = seq
+	}
+	return w.putArchived.run(w.archived-int64(len(p.numbers))+1, w.archived, seqs)
 }

@@ -1,92 +1,255 @@
 package viewfile
 
-import "slices"
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"database/sql/driver"
+	"slices"
 
-// plan is which lists a query walks. It meets every match in them; what the lists do
-// not tell by themselves is looked up chunk by chunk.
-type plan struct {
-	terms    []int64
-	byFacet  bool // the terms are of facets: that condition holds
-	withTags bool // the terms are the tags: so does that one
-}
+	"daybook/internal/sqlite"
+	"daybook/task"
+)
 
-// blockCost is what it costs to get one more block, in entries looked at.
-const blockCost = 800
+const (
+	// sampled is how far a plan counts what has no counter.
+	sampled = 50_000
+	// mostIDs is how many tasks are read by their ids and sorted.
+	mostIDs = 2_000
+	// tagCost is what it costs to ask whether a task has a tag, in candidates.
+	tagCost = 10
+	// fewStreams is how many streams are read about as fast as one.
+	fewStreams = 16
+)
 
-// plan chooses the lists that are cheapest to walk to their end. Most walks stop before
-// it, but which share of a list they walk is the same for all lists.
-func (r *Reader) plan(m *match, chunks int64) plan {
-	t := r.totals
-	walk := func(terms int, n int64) int64 { return n + blockCost*min(n, int64(terms)*chunks) }
-
-	tags := int64(0)
+// plan chooses the index with the fewest candidates. Every match is among them.
+func (r *Reader) plan(m *match) (*walk, error) {
+	cost := int64(1) // of a candidate from an index that does not tell of tags
 	if m.tags != nil {
-		tags = walk(len(m.tags), m.tagged)
+		cost = tagCost * int64(len(m.tags))
 	}
-	best := plan{terms: []int64{termAll}}
-	least := walk(1, t.all) + tags
-	if facets, n := m.facetTerms(t); facets != nil && walk(len(facets), n)+tags < least {
-		best, least = plan{terms: facets, byFacet: true}, walk(len(facets), n)+tags
+	best := &walk{r: r, m: m, streams: []*stream{{query: r.all}}}
+	least := min(r.about.ended, m.before-m.from) * cost
+	if m.facets != nil {
+		if n := m.inFacets(r.about) * cost; n < least {
+			best, least = &walk{r: r, m: m, streams: m.facetStreams(r)}, n
+		}
 	}
-	if runs, n := m.runTerms(t); runs != nil && walk(len(runs), n)+tags < least {
-		best, least = plan{terms: runs}, walk(len(runs), n)+tags
+	if m.byRun {
+		n, err := r.count(&r.countClasses, m.firstClass, m.lastClass)
+		if err != nil {
+			return nil, err
+		}
+		if n *= cost; n < least {
+			best, least = &walk{r: r, m: m, streams: m.classStreams(r)}, n
+		}
 	}
-	if m.tags != nil && tags < least {
-		best = plan{terms: m.tags, withTags: true}
+	if m.tags != nil {
+		n := int64(0)
+		for _, tag := range m.tags {
+			tagged, err := r.count(&r.countTag, tag)
+			if err != nil {
+				return nil, err
+			}
+			n += tagged
+		}
+		if n < least {
+			best, least = &walk{r: r, m: m, streams: m.tagStreams(r), byTags: true}, n
+		}
 	}
-	return best
+	if m.ids[0] != "" && least > mostIDs {
+		found, err := r.byIDs(m)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) <= mostIDs {
+			best = &walk{r: r, m: m, streams: []*stream{{waiting: found, ended: true}}, byIDs: true}
+		}
+	}
+	return best, best.start()
 }
 
-// facetTerms lists the terms that cover the facets that match and no others, and how
-// many tasks they have. A status of which all facets match is one term.
-func (m *match) facetTerms(t *totals) (terms []int64, n int64) {
-	if m.facets == nil {
-		return nil, 0
-	}
-	whole := make([]bool, FacetSpan)
-	for status := range whole {
-		whole[status] = true
-	}
-	for facet := range t.facets {
-		if !m.facet(uint64(facet)) {
-			whole[facet%FacetSpan] = false
+// inFacets is about how many tasks have the facets of the match.
+func (m *match) inFacets(about *summary) (n int64) {
+	for _, facet := range m.listed {
+		if int(facet) < len(about.counts) {
+			n += about.counts[facet]
 		}
 	}
-	for facet, yes := range m.facets {
-		if !yes {
-			continue
-		}
-		term := facetTerm(uint32(facet))
-		if whole[uint32(facet)%FacetSpan] {
-			term = statusTerm(uint32(facet))
-		}
-		if !slices.Contains(terms, term) {
-			terms = append(terms, term)
-		}
-		n += t.facets[uint32(facet)]
+	if len(m.listed) <= fewStreams {
+		n = min(n, about.ended-1) // better than all of them
 	}
-	return terms, n
+	return n
 }
 
-// runTerms lists the terms of the buckets that may match, and how many tasks they have.
-func (m *match) runTerms(t *totals) (terms []int64, n int64) {
-	if !m.byRun {
-		return nil, 0
+// count counts up to sampled; more counts as half of all, for it is not known.
+func (r *Reader) count(what *statement, args ...driver.Value) (int64, error) {
+	found, err := what.row(r.dest[:1], append(args, int64(sampled))...)
+	if err != nil || !found {
+		return 0, err
 	}
-	terms = []int64{}
-	first, last := bucketOf(m.minRun), bucketOf(m.maxRun)
-	for bucket := first; bucket <= last; bucket++ {
-		if !t.ran[bucket] {
+	n := intOf(r.dest[0])
+	if n == sampled {
+		n = max(n, r.about.ended/2)
+	}
+	return n, nil
+}
+
+// byIDs reads the tasks with ids of the match, the latest first. It reads no more of them than
+// mostIDs and one.
+func (r *Reader) byIDs(m *match) (found []candidate, err error) {
+	r.read, err = r.ids.AppendText(r.read[:0], `["`+m.ids[0]+`","`+m.ids[1]+`"]`, m.least, m.most, m.leastClass, mostIDs+1)
+	if err != nil {
+		return nil, err
+	}
+	if found, err = readCandidates(nil, r.read); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(found, func(a, b candidate) int { return cmp.Compare(b.seq, a.seq) })
+	return found, nil
+}
+
+func (m *match) facetStreams(r *Reader) (streams []*stream) {
+	for _, facet := range m.listed {
+		streams = append(streams, &stream{query: r.facet, parameters: []int64{int64(facet / FacetSpan), int64(facet % FacetSpan)}})
+	}
+	return streams
+}
+
+func (m *match) classStreams(r *Reader) (streams []*stream) {
+	for class := m.firstClass; class <= m.lastClass; class++ {
+		streams = append(streams, &stream{query: r.class, parameters: []int64{class}})
+	}
+	return streams
+}
+
+func (m *match) tagStreams(r *Reader) (streams []*stream) {
+	for _, status := range task.Statuses() {
+		if !status.Ended() || m.listed != nil && !slices.ContainsFunc(m.listed, func(facet uint32) bool { return statusOf(facet) == status }) {
 			continue
 		}
-		n += t.runs[bucket]
-		term := runTerm(bucket)
-		if wide := bucket / wideSpan; wide*wideSpan >= first && (wide+1)*wideSpan-1 <= last {
-			term = wideTerm(wide)
-		}
-		if len(terms) == 0 || terms[len(terms)-1] != term {
-			terms = append(terms, term)
+		for _, tag := range m.tags {
+			streams = append(streams, &stream{query: r.tag, byTag: true, tag: tag, parameters: []int64{int64(status)}})
 		}
 	}
-	return terms, n
+	return streams
+}
+
+// walk gives candidates, the latest submitted first, from streams that do so.
+type walk struct {
+	r       *Reader
+	m       *match
+	streams []*stream
+	byTags  bool // all candidates have one of the tags
+	byIDs   bool // all have an id of the match
+}
+
+// stream is the candidates of one value of an index.
+type stream struct {
+	query      *sqlite.Query
+	byTag      bool
+	tag        string
+	parameters []int64 // of the query, between the tag and the bounds
+	buffer     []candidate
+	waiting    []candidate // the rest of buffer
+	before     int64       // those submitted before it have not been read
+	size       int64       // how many are read next
+	ended      bool        // all have been read
+}
+
+const (
+	firstRead = 256 // candidates of all streams together, about
+	mostRead  = 2048
+)
+
+// start reads the first candidates of each stream.
+func (w *walk) start() error {
+	streams := w.streams
+	w.streams = w.streams[:0]
+	for _, s := range streams {
+		if s.waiting == nil {
+			s.before, s.size = w.m.before, max(4, int64(firstRead/len(streams)))
+			if err := w.read(s); err != nil {
+				return err
+			}
+		}
+		if len(s.waiting) > 0 {
+			w.streams = append(w.streams, s)
+		}
+	}
+	heap.Init(w)
+	return nil
+}
+
+// next returns the next candidate; false when there is none.
+func (w *walk) next(ctx context.Context) (candidate, bool, error) {
+	if len(w.streams) == 0 {
+		return candidate{}, false, nil
+	}
+	s := w.streams[0]
+	c := s.waiting[0]
+	s.waiting = s.waiting[1:]
+	if len(s.waiting) == 0 && !s.ended {
+		if err := ctx.Err(); err != nil {
+			return candidate{}, false, err
+		}
+		if err := w.read(s); err != nil {
+			return candidate{}, false, err
+		}
+	}
+	if len(s.waiting) == 0 {
+		heap.Pop(w)
+	} else if len(w.streams) > 1 {
+		heap.Fix(w, 0)
+	}
+	return c, true, nil
+}
+
+// read reads on in a stream.
+func (w *walk) read(s *stream) (err error) {
+	var room [8]int64
+	numbers := append(append(room[:0], s.parameters...), w.m.from, s.before, w.m.least, w.m.most, w.m.leastClass, s.size)
+	r := w.r
+	if s.byTag {
+		r.read, err = s.query.AppendText(r.read[:0], s.tag, numbers...)
+	} else {
+		r.read, err = s.query.Append(r.read[:0], numbers...)
+	}
+	if err != nil {
+		return err
+	}
+	if s.buffer, err = readCandidates(s.buffer[:0], r.read); err != nil {
+		return err
+	}
+	s.waiting = s.buffer
+	n := int64(len(s.waiting))
+	if s.ended = n < s.size; n > 0 {
+		s.before = s.waiting[n-1].seq
+	}
+	s.size = min(4*s.size, mostRead)
+	return nil
+}
+
+func readCandidates(dst []candidate, rows []byte) ([]candidate, error) {
+	for v := sqlite.ValuesOf(rows); v.More(); {
+		c := candidate{seq: v.Number(), facet: uint32(v.Number())*FacetSpan + uint32(v.Number())}
+		if !v.Whole() {
+			return dst, damaged("an index cannot be read")
+		}
+		dst = append(dst, c)
+	}
+	return dst, nil
+}
+
+// A heap, by the latest candidate that waits.
+
+func (w *walk) Len() int           { return len(w.streams) }
+func (w *walk) Less(i, j int) bool { return w.streams[i].waiting[0].seq > w.streams[j].waiting[0].seq }
+func (w *walk) Swap(i, j int)      { w.streams[i], w.streams[j] = w.streams[j], w.streams[i] }
+func (w *walk) Push(x any)         { w.streams = append(w.streams, x.(*stream)) }
+
+func (w *walk) Pop() any {
+	s := w.streams[len(w.streams)-1]
+	w.streams = w.streams[:len(w.streams)-1]
+	return s
 }

@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math"
+	"strings"
 
 	"daybook/internal/sqlite"
 	"daybook/task"
@@ -16,26 +16,24 @@ import (
 )
 
 // Reader is one reading connection. One goroutine at a time uses it, and gives it back
-// with Close. Its methods but Fix and Close see the archive alone, as it was at Fix.
+// with Close. Its methods but Fix and Close see the ended tasks alone, as they were at Fix.
 type Reader struct {
 	f    *File
 	conn *sqlite.Conn
 
-	begin, rollback, first               statement
-	body, byID, byKey, byClaim, from     statement
-	archivedFrom, archived               statement
-	tag, block, below, ends, zones, zone statement
-	idsBetween, idsOfChunk               statement
-	look                                 *sqlite.Query
+	begin, rollback, first          statement
+	byID, byKey, byClaim, createdAt statement
+	endOf, hasTag, zones, zone      statement
+	trimmed, archived               statement
+	countTag, countClasses          statement
+	rows, numbered                  *sqlite.Query
+	all, facet, class, tag, ids     *sqlite.Query
 
 	fixed  bool
 	groups []Group
-	totals *totals
-	dest   [6]driver.Value
-	room   room
-
-	wanted, numbers []int64 // of a look: submit seqs, and the archive numbers they had
-	looked          []byte  // what it read
+	about  *summary
+	dest   [4]driver.Value
+	read   []byte // room
 }
 
 func newReader(f *File) (*Reader, error) {
@@ -50,44 +48,55 @@ func newReader(f *File) (*Reader, error) {
 			&r.begin:        "BEGIN",
 			&r.rollback:     "ROLLBACK",
 			&r.first:        "SELECT seq FROM state",
-			&r.body:         "SELECT id, body FROM archive WHERE seq = ? + 0",
-			&r.byID:         "SELECT seq, id, body FROM archive WHERE id = CAST(? AS BLOB)",
+			&r.trimmed:      "SELECT trimmed FROM state",
+			&r.byID:         "SELECT submit_seq FROM ended WHERE id = ?",
 			&r.byKey:        byKey,
-			&r.byClaim:      "SELECT a.seq, a.id, a.body FROM claims AS c JOIN archive AS a ON a.seq = c.seq WHERE c.claim = CAST(? AS BLOB)",
-			&r.from:         "SELECT seq, id, body FROM archive WHERE seq >= ? ORDER BY seq LIMIT 1",
-			&r.archivedFrom: "SELECT coalesce(max(first), 0), (SELECT trimmed FROM state) FROM archived WHERE first <= ?",
-			&r.archived:     "SELECT first, seqs FROM archived WHERE first >= ? ORDER BY first LIMIT 1",
-			&r.tag:          "SELECT term, n FROM tags WHERE name = ?",
-			&r.block:        "SELECT newest, seqs, facets, runs, lasts FROM lists WHERE key = ? + 0",
-			&r.below:        "SELECT key, newest, seqs, CASE WHEN ?3 THEN facets END, CASE WHEN ?4 THEN runs END FROM lists WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC LIMIT 1",
-			&r.ends:         "SELECT (SELECT min(chunk) FROM zones), (SELECT max(chunk) FROM zones)",
-			&r.zones:        "SELECT min(chunk), max(chunk) FROM zones WHERE most >= ? AND least <= ?",
-			&r.zone:         "SELECT least, most FROM zones WHERE chunk = ? + 0",
-			&r.idsBetween:   "SELECT group_concat(seq), count(*) FROM (SELECT seq FROM archive INDEXED BY archive_id WHERE id BETWEEN ? AND ? LIMIT ?)",
-			&r.idsOfChunk:   "SELECT group_concat(seq) FROM archive NOT INDEXED WHERE seq BETWEEN ? AND ? AND id BETWEEN ? AND ?",
+			&r.byClaim:      "SELECT c.submit_seq FROM claims AS c JOIN ended AS e ON e.submit_seq = c.submit_seq WHERE c.claim = CAST(? AS BLOB)",
+			&r.createdAt:    "SELECT submit_seq, created_at FROM ended WHERE submit_seq >= ? ORDER BY submit_seq LIMIT 1",
+			&r.endOf:        "SELECT last_seq, id FROM ended WHERE submit_seq = ? + 0",
+			&r.archived:     "SELECT first, seqs FROM archived WHERE last > ? ORDER BY first LIMIT 1",
+			&r.countTag:     "SELECT count(*) FROM (SELECT 1 FROM ended_tags WHERE tag = ? LIMIT ?)",
+			&r.countClasses: "SELECT count(*) FROM (SELECT 1 FROM ended INDEXED BY ended_run WHERE run_class BETWEEN ? AND ? LIMIT ?)",
+			&r.hasTag:       "SELECT 1 FROM ended_tags WHERE tag = ? AND status = ? AND submit_seq = ?",
+			&r.zones:        "SELECT min(zone), max(zone) FROM ended_zones WHERE most_id >= ? AND least_id <= ?",
+			&r.zone:         "SELECT least_id, most_id, least_seq, most_seq FROM ended_zones WHERE zone = ? + 0",
 		})
 	}
-	if err == nil {
-		r.look, err = conn.PrepareQuery(lookSQL, "iibb")
+	query := func(q **sqlite.Query, kinds, sql string) {
+		if err == nil {
+			*q, err = conn.PrepareQuery(sql, kinds)
+		}
 	}
+	const inOrder = " FROM json_each(?1) AS j CROSS JOIN ended AS e ON e.submit_seq = j.value"
+	query(&r.rows, columnKinds, "SELECT "+prefixed("e.", columnNames)+inOrder)
+	query(&r.numbered, "i"+columnKinds, "SELECT e.number, "+prefixed("e.", columnNames)+inOrder)
+	candidates := func(q **sqlite.Query, from, where string, first int) {
+		query(q, candidateKinds, "SELECT submit_seq, group_no, status FROM "+from+" WHERE "+where+fmt.Sprintf("submit_seq >= ?%d AND submit_seq < ?%d "+
+			"AND run BETWEEN ?%d AND ?%d AND run_class >= ?%d ORDER BY submit_seq DESC LIMIT ?%d", first, first+1, first+2, first+3, first+4, first+5))
+	}
+	candidates(&r.all, "ended NOT INDEXED", "", 1)
+	candidates(&r.facet, "ended INDEXED BY ended_facet", "group_no = ?1 AND status = ?2 AND ", 3)
+	candidates(&r.class, "ended INDEXED BY ended_run", "run_class = ?1 AND ", 2)
+	candidates(&r.tag, "ended_tags", "tag = ?1 AND status = ?2 AND ", 3)
+	query(&r.ids, candidateKinds, "SELECT submit_seq, group_no, status FROM ended INDEXED BY ended_id "+
+		"WHERE id BETWEEN json_extract(?1, '$[0]') AND json_extract(?1, '$[1]') AND run BETWEEN ?2 AND ?3 AND run_class >= ?4 LIMIT ?5")
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return r, nil
 }
 
-// keptRoom is how much memory a reader keeps for the next look, in bytes.
-const keptRoom = 512 << 10
+func prefixed(prefix, names string) string {
+	return prefix + strings.ReplaceAll(names, ", ", ", "+prefix)
+}
 
-// lookSQL gives the tasks of a JSON array of submit seqs, in its order.
-const lookSQL = "SELECT a.seq, a.no, a.id, a.body FROM json_each(?1) AS j CROSS JOIN archive AS a ON a.seq = j.value"
-
-// byKey gives the tasks of a hash, from the newest epoch to the oldest.
+// byKey gives the tasks of a key, from the newest epoch to the oldest.
 const byKey = `WITH RECURSIVE epochs (n) AS (
-	SELECT max(epoch) FROM keys UNION ALL SELECT n - 1 FROM epochs WHERE n > 0
-) SELECT a.seq, a.id, a.body FROM epochs
-CROSS JOIN keys AS k ON k.epoch = epochs.n AND k.hash = ?
-CROSS JOIN archive AS a ON a.seq = k.seq`
+	SELECT max(epoch) FROM ended_keys UNION ALL SELECT n - 1 FROM epochs WHERE n > 0
+) SELECT k.submit_seq FROM epochs CROSS JOIN ended_keys AS k ON k.epoch = epochs.n AND k.key = ? LIMIT 1`
+
+// keptRoom is how much memory a reader keeps for the next call, in bytes.
+const keptRoom = 512 << 10
 
 // Fix fixes what the reader sees until Close: the file as last committed. It comes right
 // after Take. It takes some microseconds and never waits for the writer.
@@ -99,7 +108,7 @@ func (r *Reader) Fix() error {
 	if _, err := r.first.row(r.dest[:1]); err != nil {
 		return fail("fix reader", err)
 	}
-	r.groups, r.totals = *r.f.groups.Load(), r.f.totals.Load()
+	r.groups, r.about = *r.f.groups.Load(), r.f.summary.Load()
 	return nil
 }
 
@@ -108,173 +117,170 @@ func (r *Reader) Close() {
 	if r.fixed && !r.conn.AutoCommit() {
 		_ = r.rollback.run() // nothing was written; a lasting error shows at the next Fix
 	}
-	r.fixed, r.groups, r.totals = false, nil, nil
+	r.fixed, r.groups, r.about = false, nil, nil
+	if cap(r.read) > keptRoom {
+		r.read = nil
+	}
 	r.f.idle <- r
 }
 
-// decode makes a row of three columns of dest: seq, id, body.
-func (r *Reader) decode(row *Row) error {
-	seq := intOf(r.dest[0])
-	return decodeBody(row, seq, bytesOf(r.dest[1]), bytesOf(r.dest[2]), r.groups)
-}
-
-// ByID returns the archived task with that id. Errors: ErrNotFound.
+// ByID returns the ended task with that id. Errors: ErrNotFound.
 func (r *Reader) ByID(_ context.Context, id ulid.ULID) (Row, error) {
-	var row Row
-	found, err := r.byID.row(r.dest[:3], id[:])
-	if err == nil && !found {
-		err = ErrNotFound
-	}
-	if err == nil {
-		err = r.decode(&row)
-	}
+	row, err := r.one(&r.byID, id.String())
 	return row, fail("find task by id", err)
 }
 
-// ByKey returns the archived task with that idempotency key, which is not empty.
+// ByKey returns the ended task with that idempotency key, which is not empty.
 // Errors: ErrNotFound.
 func (r *Reader) ByKey(_ context.Context, key string) (Row, error) {
-	rows, err := r.byKey.Query(hashKey(key))
-	if err != nil {
-		return Row{}, fail("find task by key", err)
-	}
-	var row Row
-	for {
-		if err = rows.Next(r.dest[:3]); err == io.EOF {
-			err = ErrNotFound
-		}
-		if err == nil {
-			err = r.decode(&row)
-		}
-		if err != nil || row.Task.IdempotencyKey == key {
-			break
-		}
-	}
-	if err != nil {
-		row = Row{}
-	}
-	return row, fail("find task by key", errors.Join(err, rows.Close()))
+	row, err := r.one(&r.byKey, key)
+	return row, fail("find task by key", err)
 }
 
-// FirstAfter returns the submit seq of the first archived task that was created after
+// ByClaim returns the ended task that holds the claim for the longest time, which may be
+// over. One that has gone back to the live ones is not found. Errors: ErrNotFound.
+func (r *Reader) ByClaim(_ context.Context, claim task.Claim) (Row, error) {
+	row, err := r.one(&r.byClaim, claim[:])
+	return row, fail("find task by unique key", err)
+}
+
+// one returns the task whose submit seq the statement gives.
+func (r *Reader) one(find *statement, arg driver.Value) (Row, error) {
+	found, err := find.row(r.dest[:1], arg)
+	if err != nil {
+		return Row{}, err
+	}
+	if !found {
+		return Row{}, ErrNotFound
+	}
+	rows, err := r.rowsAt([]int64{intOf(r.dest[0])})
+	if err != nil {
+		return Row{}, err
+	}
+	return rows[0], nil
+}
+
+// rowsAt returns the ended tasks with those submit seqs, in that order.
+func (r *Reader) rowsAt(seqs []int64) ([]Row, error) {
+	rows := make([]Row, 0, len(seqs))
+	if len(seqs) == 0 {
+		return rows, nil
+	}
+	var err error
+	if r.read, err = r.rows.AppendText(r.read[:0], sqlite.Array(seqs)); err != nil {
+		return nil, err
+	}
+	for values := sqlite.ValuesOf(r.read); values.More(); {
+		rows = append(rows, Row{})
+		if err := readRow(&rows[len(rows)-1], &values, r.groups); err != nil {
+			return nil, err
+		}
+	}
+	for i, seq := range seqs {
+		if i >= len(rows) || rows[i].Task.SubmitSeq != seq {
+			return nil, damaged(fmt.Sprintf("task %d is in an index and not in its table", seq))
+		}
+	}
+	return rows, nil
+}
+
+// FirstAfter returns the submit seq of the first ended task that was created after
 // the moment, math.MaxInt64 when there is none. It rests on this: of two tasks, the
 // one submitted later was not created earlier.
 func (r *Reader) FirstAfter(_ context.Context, moment task.Micros) (int64, error) {
-	least, most := int64(0), int64(maxSeq) // the answer lies in least … most
-	var row Row
-	for least < most {
+	least, most, answer := int64(0), int64(math.MaxInt64), int64(math.MaxInt64) // the answer lies in least … most
+	top, err := r.top()
+	if err != nil {
+		return 0, fail("find task by time", err)
+	}
+	for most = top + 1; least < most; {
 		middle := least + (most-least)/2
-		found, err := r.from.row(r.dest[:3], middle)
-		if err == nil && found {
-			err = r.decode(&row)
-		}
+		found, err := r.createdAt.row(r.dest[:2], middle)
 		if err != nil {
 			return 0, fail("find task by time", err)
 		}
 		switch {
 		case !found:
 			most = middle
-		case row.Task.CreatedAt > moment:
-			most = middle
+		case task.Micros(intOf(r.dest[1])) > moment:
+			most, answer = middle, intOf(r.dest[0])
 		default:
-			least = row.Task.SubmitSeq + 1
+			least = intOf(r.dest[0]) + 1
 		}
 	}
-	found, err := r.from.row(r.dest[:3], least)
-	if err != nil || !found {
-		return math.MaxInt64, fail("find task by time", err)
+	return answer, nil
+}
+
+// top is the greatest submit seq, 0 when there is none.
+func (r *Reader) top() (int64, error) {
+	last, err := r.all.Append(r.read[:0], 0, math.MaxInt64, math.MinInt64, math.MaxInt64, -1, 1)
+	r.read = last
+	if err != nil || len(last) == 0 {
+		return 0, err
 	}
-	return intOf(r.dest[0]), nil
+	values := sqlite.ValuesOf(last)
+	return values.Number(), nil
 }
 
 // Archived appends to rows up to limit tasks in the order in which they were archived, those with
 // archive numbers after the given one, and the last number it looked at: where to go
 // on from. A task that was archived again has its new number alone; one that went
-// back to the image is left out. There is no more when last is after.
-func (r *Reader) Archived(ctx context.Context, rows []Row, after int64, limit int) (_ []Row, last int64, err error) {
-	limit += len(rows)
-	if _, err = r.archivedFrom.row(r.dest[:2], after+1); err != nil {
+// back to the live ones is left out. There is no more when last is after.
+func (r *Reader) Archived(_ context.Context, rows []Row, after int64, limit int) (_ []Row, last int64, err error) {
+	rows, last, err = r.archivedAfter(rows, after, limit)
+	if err != nil {
 		return nil, after, fail("list archived tasks", err)
-	}
-	from, trimmed := intOf(r.dest[0]), intOf(r.dest[1])
-	last = max(after, trimmed)
-	for len(rows) < limit {
-		found, err := r.archived.row(r.dest[:2], from)
-		if err != nil || !found {
-			return rows, last, fail("list archived tasks", err)
-		}
-		first := intOf(r.dest[0])
-		n, err := r.archivedRow(first, bytesOf(r.dest[1]), &rows, &last, limit)
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return nil, after, fail("list archived tasks", err)
-		}
-		from = first + n
 	}
 	return rows, last, nil
 }
 
-// archivedRow appends to rows the tasks of one row of archive numbers, n in all.
-func (r *Reader) archivedRow(first int64, seqs []byte, rows *[]Row, last *int64, limit int) (n int64, err error) {
-	for seq := int64(0); len(seqs) > 0 && len(*rows) < limit; {
-		r.wanted, r.numbers = r.wanted[:0], r.numbers[:0]
-		for len(seqs) > 0 && len(*rows)+len(r.wanted) < limit {
-			step, size := binary.Varint(seqs)
-			if size <= 0 {
-				return n, damaged("archive numbers cannot be read")
-			}
-			seqs, seq = seqs[size:], seq+step
-			if no := first + n; no > *last {
-				*last = no
-				r.wanted, r.numbers = append(r.wanted, seq), append(r.numbers, no)
-			}
-			n++
+func (r *Reader) archivedAfter(rows []Row, after int64, limit int) (_ []Row, last int64, err error) {
+	if _, err := r.trimmed.row(r.dest[:1]); err != nil {
+		return nil, after, err
+	}
+	last = max(after, intOf(r.dest[0]))
+	var seqs, numbers []int64
+	for len(seqs) < limit {
+		found, err := r.archived.row(r.dest[:2], last)
+		if err != nil {
+			return nil, after, err
 		}
-		if err := r.lookAt(rows); err != nil {
-			return n, err
+		if !found {
+			break
+		}
+		seq := int64(0)
+		number, rest := intOf(r.dest[0]), bytesOf(r.dest[1])
+		for ; len(rest) > 0 && len(seqs) < limit; number++ {
+			distance, n := binary.Varint(rest)
+			if n <= 0 {
+				return nil, after, damaged("archive numbers cannot be read")
+			}
+			if rest, seq = rest[n:], seq+distance; number > last {
+				seqs, numbers, last = append(seqs, seq), append(numbers, number), number
+			}
 		}
 	}
-	return n, nil
-}
-
-// lookAt appends to rows those of the wanted tasks that have the same number still.
-func (r *Reader) lookAt(rows *[]Row) (err error) {
-	if r.looked, err = r.look.AppendSome(r.looked[:0], math.MaxInt, sqlite.Array(r.wanted)); err != nil {
-		return err
+	if r.read, err = r.numbered.AppendText(r.read[:0], sqlite.Array(seqs)); err != nil {
+		return nil, after, err
 	}
-	values := sqlite.ValuesOf(r.looked)
-	if cap(r.looked) > keptRoom {
-		r.looked = nil
-	}
-	for at := 0; values.More(); at++ {
-		seq, no, id, body := values.Number(), values.Number(), values.Bytes(), values.Bytes()
-		for at < len(r.wanted) && r.wanted[at] != seq { // of a task that went back to the image
+	values, at := sqlite.ValuesOf(r.read), 0
+	for values.More() {
+		number := values.Number()
+		rows = append(rows, Row{})
+		got := &rows[len(rows)-1]
+		if err := readRow(got, &values, r.groups); err != nil {
+			return nil, after, err
+		}
+		for at < len(seqs) && seqs[at] != got.Task.SubmitSeq { // of a task that is live again
 			at++
 		}
-		if !values.Whole() || at == len(r.wanted) {
-			return damaged("archived tasks are not those that were asked for")
+		if at == len(seqs) {
+			return nil, after, damaged("archived tasks are not those that were asked for")
 		}
-		if r.numbers[at] != no {
-			continue
+		if numbers[at] != number { // it has been archived again
+			rows = rows[:len(rows)-1]
 		}
-		*rows = append(*rows, Row{})
-		if err := decodeBody(&(*rows)[len(*rows)-1], seq, id, body, r.groups); err != nil {
-			return err
-		}
+		at++
 	}
-	return nil
-}
-
-// rowAt returns the archived task with that submit seq.
-func (r *Reader) rowAt(row *Row, seq int64) error {
-	found, err := r.body.row(r.dest[:2], seq)
-	if err == nil && !found {
-		err = damaged(fmt.Sprintf("task %d is in a list and not in the archive", seq))
-	}
-	if err != nil {
-		return err
-	}
-	return decodeBody(row, seq, bytesOf(r.dest[0]), bytesOf(r.dest[1]), r.groups)
+	return rows, last, nil
 }

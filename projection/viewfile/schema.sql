@@ -1,17 +1,20 @@
+-- The views of a log. All of it may be deleted: it is made again from the log.
+-- docs/views.md says what the columns mean and how to ask for them.
+
 CREATE TABLE about (
 	id       INTEGER PRIMARY KEY CHECK (id = 1),
 	log_id   TEXT    NOT NULL,
-	complete INTEGER NOT NULL -- 0 while a bulk is under way
+	complete INTEGER NOT NULL -- 0 while all of it is made again
 ) STRICT;
 
 CREATE TABLE state (
-	id      INTEGER PRIMARY KEY CHECK (id = 1),
-	seq     INTEGER NOT NULL,
-	hash    BLOB    NOT NULL,
-	no      INTEGER NOT NULL, -- the last archive number given
-	trimmed INTEGER NOT NULL, -- archive numbers up to here are forgotten
-	counts  BLOB    NOT NULL,
-	windows BLOB    NOT NULL
+	id         INTEGER PRIMARY KEY CHECK (id = 1),
+	seq        INTEGER NOT NULL, -- all shows the log up to this event
+	hash       BLOB    NOT NULL, -- of that event
+	archived   INTEGER NOT NULL, -- the last number in the table archived, also if it is gone
+	trimmed    INTEGER NOT NULL, -- numbers up to here are gone
+	latest_seq INTEGER NOT NULL, -- no ended task has a later event
+	windows    BLOB    NOT NULL  -- counts by time
 ) STRICT;
 
 CREATE TABLE groups (
@@ -20,69 +23,86 @@ CREATE TABLE groups (
 	queue  TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE image (
-	seq  INTEGER PRIMARY KEY, -- of task.submitted
-	id   BLOB NOT NULL,
-	body BLOB NOT NULL
+-- How many tasks of a group have a status.
+CREATE TABLE counts (
+	facet INTEGER PRIMARY KEY, -- group × 6 + status
+	n     INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE archive (
-	seq  INTEGER PRIMARY KEY, -- of task.submitted
-	no   INTEGER NOT NULL,    -- archive number
-	id   BLOB    NOT NULL,
-	body BLOB    NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX archive_id ON archive (id);
-
--- Which tasks were archived, in that order: numbers first, first + 1, …
-CREATE TABLE archived (
-	first INTEGER PRIMARY KEY,
-	seqs  BLOB NOT NULL
+-- Tasks that memory holds too.
+CREATE TABLE live (
+	/*columns*/
 ) STRICT;
 
--- Idempotency keys, by hash. The epoch keeps inserts together: the tree of one epoch
--- is small, and only the newest one grows.
-CREATE TABLE keys (
-	epoch INTEGER NOT NULL,
-	hash  INTEGER NOT NULL,
-	seq   INTEGER NOT NULL,
-	PRIMARY KEY (epoch, hash, seq)
+-- Tasks that have ended and may have left memory.
+CREATE TABLE ended (
+	run       INTEGER NOT NULL, -- completed_at - started_at; 0 if it never started
+	run_class INTEGER NOT NULL, -- of run, four to the octave; -1 if it never started
+	number    INTEGER NOT NULL, -- in the table archived
+	/*columns*/
+) STRICT;
+CREATE UNIQUE INDEX ended_id ON ended (id);
+CREATE INDEX ended_facet ON ended (group_no, status, submit_seq, run, run_class);
+CREATE INDEX ended_run ON ended (run_class, submit_seq, group_no, status, run);
+
+-- The tags of ended tasks.
+CREATE TABLE ended_tags (
+	tag        TEXT    NOT NULL,
+	status     INTEGER NOT NULL,
+	submit_seq INTEGER NOT NULL,
+	group_no   INTEGER NOT NULL,
+	run        INTEGER NOT NULL,
+	run_class  INTEGER NOT NULL,
+	PRIMARY KEY (tag, status, submit_seq)
 ) STRICT, WITHOUT ROWID;
 
--- Unique keys that archived tasks hold for a time, by the hash of type and key: of each the
+-- Idempotency keys of ended tasks. The epoch, 2^21 seqs, keeps inserts together: only the tree of
+-- the newest one grows.
+CREATE TABLE ended_keys (
+	epoch      INTEGER NOT NULL,
+	key        TEXT    NOT NULL,
+	submit_seq INTEGER NOT NULL,
+	PRIMARY KEY (epoch, key, submit_seq)
+) STRICT, WITHOUT ROWID;
+
+-- A zone is 4,096 neighbouring submit seqs. The ids of its ended tasks lie between two, and none
+-- has its last event before the one or after the other seq.
+CREATE TABLE ended_zones (
+	zone       INTEGER PRIMARY KEY,
+	least_id   TEXT    NOT NULL,
+	most_id    TEXT    NOT NULL,
+	least_seq  INTEGER NOT NULL,
+	most_seq   INTEGER NOT NULL
+) STRICT;
+
+-- Unique keys that ended tasks hold for a time, by the hash of type and key: of each the
 -- task that holds it longest. Those whose time is over go, sooner or later.
 CREATE TABLE claims (
-	claim BLOB    PRIMARY KEY,
-	seq   INTEGER NOT NULL,
-	until INTEGER NOT NULL
+	claim      BLOB    PRIMARY KEY,
+	submit_seq INTEGER NOT NULL,
+	until      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX claims_until ON claims (until);
 
--- Which archived tasks have a term: one row is the block of one term in one chunk.
-CREATE TABLE lists (
-	key    INTEGER PRIMARY KEY, -- term × 2^24 + chunk
-	newest INTEGER NOT NULL,    -- no task in it has a later event
-	seqs   BLOB NOT NULL,
-	facets BLOB,
-	runs   BLOB,
-	lasts  BLOB
+-- In which order tasks came to the table ended, for the index of texts: those that got the
+-- numbers first to last.
+CREATE TABLE archived (
+	first INTEGER PRIMARY KEY,
+	last  INTEGER NOT NULL,
+	seqs  BLOB    NOT NULL -- distances between their submit seqs, zigzag varints
 ) STRICT;
 
--- How many tasks have a term. Tags have it in their own table.
-CREATE TABLE terms (
-	term INTEGER PRIMARY KEY,
-	n    INTEGER NOT NULL
-) STRICT;
-
-CREATE TABLE tags (
-	term INTEGER PRIMARY KEY,
-	name TEXT    NOT NULL UNIQUE,
-	n    INTEGER NOT NULL
-) STRICT;
-
--- The ids of a chunk lie between these.
-CREATE TABLE zones (
-	chunk INTEGER PRIMARY KEY,
-	least BLOB NOT NULL,
-	most  BLOB NOT NULL
-) STRICT;
+-- For people: what of tasks is asked for most, in words.
+CREATE VIEW tasks AS
+	SELECT id,
+		CASE status WHEN 1 THEN 'PENDING' WHEN 2 THEN 'RUNNING' WHEN 3 THEN 'SUCCESS' WHEN 4 THEN 'FAILED' WHEN 5 THEN 'CANCELLED' END AS status,
+		type, queue, priority, nullif(subject, '') AS subject, nullif(outcome, '') AS outcome, nullif(tags, '') AS tags,
+		progress / 100.0 AS progress, attempt - attempt_base AS attempt, max_attempts,
+		strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1e6, 'unixepoch') AS created_at,
+		strftime('%Y-%m-%dT%H:%M:%fZ', nullif(started_at, 0) / 1e6, 'unixepoch') AS started_at,
+		strftime('%Y-%m-%dT%H:%M:%fZ', nullif(completed_at, 0) / 1e6, 'unixepoch') AS completed_at,
+		strftime('%Y-%m-%dT%H:%M:%fZ', nullif(run_at, 0) / 1e6, 'unixepoch') AS run_at,
+		CASE WHEN started_at > 0 AND completed_at > 0 THEN (completed_at - started_at) / 1e6 END AS run_seconds,
+		nullif(worker, '') AS worker, nullif(idempotency_key, '') AS idempotency_key, nullif(retry_of, '') AS retry_of,
+		submit_seq, last_seq
+	FROM (SELECT /*names*/ FROM live UNION ALL SELECT /*names*/ FROM ended) LEFT JOIN groups ON number = group_no;

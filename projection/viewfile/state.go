@@ -1,35 +1,28 @@
 package viewfile
 
-import (
-	"database/sql/driver"
-	"encoding/binary"
-	"maps"
-)
+import "database/sql/driver"
 
 // State returns what the last committed batch wrote; of a new file, the zero State.
 // It is for the goroutine that writes.
 func (f *File) State() (State, error) {
-	row, err := f.write.conn.Row(4, "SELECT seq, hash, counts, windows FROM state")
+	row, err := f.write.conn.Row(3, "SELECT seq, hash, windows FROM state")
 	if err != nil {
 		return State{}, fail("read state", err)
 	}
 	var s State
 	var ok bool
-	hash, counts, windows := bytesOf(row[1]), bytesOf(row[2]), bytesOf(row[3])
-	if s.Seq, ok = row[0].(int64); !ok || copy(s.Hash[:], hash) != len(s.Hash) {
+	if s.Seq, ok = row[0].(int64); !ok || copy(s.Hash[:], bytesOf(row[1])) != len(s.Hash) {
 		return State{}, fail("read state", damaged("the state cannot be read"))
 	}
 	s.Groups = append(s.Groups, *f.groups.Load()...)
-	if s.Counts, ok = decodeCounts(counts); !ok {
-		return State{}, fail("read state", damaged("the counts cannot be read"))
-	}
-	if len(windows) > 0 {
+	s.Counts = append(s.Counts, f.write.counts...)
+	if windows := bytesOf(row[2]); len(windows) > 0 {
 		s.Windows = windows
 	}
 	return s, nil
 }
 
-// load reads what the file keeps in memory: the groups and how many tasks terms have.
+// load reads what the file keeps in memory: the groups and the counts.
 func (f *File) load() error {
 	groups := []Group{}
 	err := f.write.each("SELECT number, type, queue FROM groups ORDER BY number", 3, func(v []driver.Value) error {
@@ -44,42 +37,30 @@ func (f *File) load() error {
 	if err != nil {
 		return err
 	}
-	t := &totals{facets: map[uint32]int64{}}
-	err = f.write.each("SELECT term, n FROM terms", 2, func(v []driver.Value) error {
-		t.add(intOf(v[0]), intOf(v[1]))
+	var counts []int64
+	err = f.write.each("SELECT facet, n FROM counts ORDER BY facet", 2, func(v []driver.Value) error {
+		if v[0] != int64(len(counts)) {
+			return damaged("a count is missing")
+		}
+		counts = append(counts, intOf(v[1]))
 		return nil
 	})
 	f.groups.Store(&groups)
-	f.totals.Store(t)
+	f.write.counts = counts
+	f.summarize()
 	return err
 }
 
-// totals is how many archived tasks there are of each term that is not a tag.
-type totals struct {
-	all    int64
-	facets map[uint32]int64  // those that some task ever had
-	runs   [runBuckets]int64 // by bucket
-	ran    [runBuckets]bool  // some task ever was in the bucket
+// summary is what readers know of the file without reading it.
+type summary struct {
+	counts []int64 // of tasks, by facet
+	ended  int64   // how many tasks have ended, or more
+	latest int64   // no ended task has an event after it
 }
 
-func (t *totals) clone() *totals {
-	c := *t
-	c.facets = maps.Clone(t.facets)
-	return &c
-}
-
-func (t *totals) add(term, n int64) {
-	switch number := term &^ kindMask; kindOf(term) {
-	case termAll:
-		t.all += n
-	case kindFacet:
-		t.facets[uint32(number)] += n
-	case kindRun:
-		if number < runBuckets {
-			t.runs[number] += n
-			t.ran[number] = true
-		}
-	}
+func (f *File) summarize() {
+	w := f.write
+	f.summary.Store(&summary{counts: append([]int64(nil), w.counts...), ended: w.archived, latest: w.latest})
 }
 
 // writeState writes all of the state but what the batch knows by itself.
@@ -90,34 +71,23 @@ func (w *writer) writeState(s *State, groups int) error {
 			return err
 		}
 	}
-	w.buf = appendCounts(w.buf[:0], s.Counts)
+	if len(s.Counts) < len(w.counts) {
+		if err := w.dropCounts.run(int64(len(s.Counts))); err != nil {
+			return err
+		}
+	}
+	for facet, n := range s.Counts {
+		if facet < len(w.counts) && w.counts[facet] == n {
+			continue
+		}
+		if err := w.putCount.run(int64(facet), n); err != nil {
+			return err
+		}
+	}
+	w.counts = append(w.counts[:0], s.Counts...)
 	windows := s.Windows
 	if windows == nil {
 		windows = []byte{}
 	}
-	return w.putState.run(s.Seq, s.Hash[:], w.no, w.trimmed, w.buf, windows)
-}
-
-func appendCounts(dst []byte, counts []int64) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(counts)))
-	for _, n := range counts {
-		dst = binary.AppendVarint(dst, n)
-	}
-	return dst
-}
-
-func decodeCounts(b []byte) ([]int64, bool) {
-	if len(b) == 0 {
-		return nil, true
-	}
-	in := input{rest: b, ok: true}
-	n := in.uvarint()
-	if n > uint64(len(b)) {
-		return nil, false
-	}
-	var counts []int64
-	for range n {
-		counts = append(counts, in.varint())
-	}
-	return counts, in.ok && len(in.rest) == 0
+	return w.putState.run(s.Seq, s.Hash[:], w.archived, w.trimmed, w.latest, windows)
 }

@@ -1,9 +1,9 @@
-// Package viewfile keeps the views on disk: tasks that have ended and left memory, found
-// by id, key, status, type, queue, tag, time and duration, and an image of what memory
-// holds, so that a start need not read the log from its beginning.
+// Package viewfile keeps the views on disk, in plain tables of SQLite: tasks that have ended
+// and left memory, found by id, key, status, type, queue, tag, time and run time, and the live
+// ones, so that a start need not read the log from its beginning.
 //
 // The file is a view: it may be deleted at any time and is made again from the log. All
-// of it stands at one seq, which is written in the same transaction.
+// of it is as of one seq, which is written in the same transaction.
 package viewfile
 
 import (
@@ -26,16 +26,15 @@ var (
 type Place uint8
 
 const (
-	Nowhere   Place = iota
-	InImage         // among those that memory holds too
-	InArchive       // among those that have ended and may leave memory
+	Nowhere Place = iota
+	Live          // among those that memory holds too
+	Ended         // among those that have ended and may leave memory
 )
 
 // Row is a task as the file keeps it.
 type Row struct {
 	Task  task.Task
 	Group uint32 // of its type and queue, see State
-	Due   bool   // pending: it has been found due
 	// Events says where the task's events lie in the log. The file does not look into it.
 	Events []byte
 }

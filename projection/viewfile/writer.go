@@ -4,8 +4,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"slices"
-	"strings"
 
 	"daybook/internal/sqlite"
 )
@@ -51,7 +49,7 @@ func prepareAll(conn *sqlite.Conn, table map[*statement]string) error {
 
 func values(v ...driver.Value) []driver.Value { return v }
 
-// bytesOf returns a blob, nil for anything else.
+// bytesOf returns a BLOB, nil for anything else.
 func bytesOf(v driver.Value) []byte {
 	b, _ := v.([]byte)
 	return b
@@ -67,55 +65,44 @@ func intOf(v driver.Value) int64 {
 type writer struct {
 	conn *sqlite.Conn
 
-	begin, commit, rollback       statement
-	putGroup, putState            statement
-	image                         *sqlite.Query
-	putImage, dropImage           *sqlite.Rows
-	putArchive, putArchives       *sqlite.Rows
-	dropArchive, getArchive       statement
-	putArchived, trimArchived     statement
-	putKey, dropKey               statement
-	putClaim, dropClaims          statement
-	getBlock, putBlock, dropBlock statement
-	addTerm, addTag               statement
-	findTag, newTag               statement
-	putZone                       statement
+	begin, commit, rollback                  statement
+	putGroup, putCount, dropCounts, putState statement
+	putClaim, dropClaims                     statement
+	putArchived, trimArchived                statement
+	tagsOf, dropTag, dropKey, dropEnded      statement
+	live                                     *sqlite.Query
+	putLive, dropLive                        *sqlite.Rows
+	putEnded, putTag, putKey, putZone        *sqlite.Rows
 
-	open        bool  // a batch is
-	no, trimmed int64 // as in the table of the state
-	tags        map[string]int64
-	lastTag     int64
-	buf         []byte
-	dest        [8]driver.Value
-	waiting     *waiting
+	open     bool // a batch is
+	archived int64
+	trimmed  int64
+	latest   int64
+	counts   []int64 // as last written
+	dest     [8]driver.Value
+	pending  pending
 }
 
 func newWriter(conn *sqlite.Conn) (*writer, error) {
-	w := &writer{conn: conn, waiting: &waiting{changes: newChanges()}}
+	w := &writer{conn: conn}
+	w.pending.clear()
 	err := prepareAll(conn, map[*statement]string{
 		&w.begin:        "BEGIN IMMEDIATE",
 		&w.commit:       "COMMIT",
 		&w.rollback:     "ROLLBACK",
 		&w.putGroup:     "INSERT INTO groups (number, type, queue) VALUES (?, ?, ?)",
-		&w.putState:     "UPDATE state SET seq = ?, hash = ?, no = ?, trimmed = ?, counts = ?, windows = ?",
-		&w.dropArchive:  "DELETE FROM archive WHERE seq = ? + 0",
-		&w.getArchive:   "SELECT id, body FROM archive WHERE seq = ? + 0",
-		&w.putArchived:  "INSERT INTO archived (first, seqs) VALUES (?, ?)",
-		&w.trimArchived: "DELETE FROM archived WHERE first <= ? - ?",
-		&w.putKey:       "INSERT OR IGNORE INTO keys (epoch, hash, seq) VALUES (?, ?, ?)",
-		&w.dropKey:      "DELETE FROM keys WHERE epoch = ? + 0 AND hash = ? AND seq = ? + 0",
-		&w.putClaim: "INSERT INTO claims (claim, seq, until) VALUES (?, ?, ?) " +
-			"ON CONFLICT DO UPDATE SET seq = excluded.seq, until = excluded.until WHERE excluded.until >= until",
+		&w.putCount:     "INSERT OR REPLACE INTO counts (facet, n) VALUES (?, ?)",
+		&w.dropCounts:   "DELETE FROM counts WHERE facet >= ? + 0",
+		&w.putState:     "UPDATE state SET seq = ?, hash = ?, archived = ?, trimmed = ?, latest_seq = ?, windows = ?",
+		&w.dropEnded:    "DELETE FROM ended WHERE submit_seq = ? + 0",
+		&w.tagsOf:       "SELECT tags, status, idempotency_key FROM ended WHERE submit_seq = ? + 0",
+		&w.dropTag:      "DELETE FROM ended_tags WHERE tag = ? AND status = ? AND submit_seq = ?",
+		&w.dropKey:      "DELETE FROM ended_keys WHERE epoch = ? AND key = ? AND submit_seq = ?",
+		&w.putArchived:  "INSERT INTO archived (first, last, seqs) VALUES (?, ?, ?)",
+		&w.trimArchived: "DELETE FROM archived WHERE last <= ? + 0",
+		&w.putClaim: "INSERT INTO claims (claim, submit_seq, until) VALUES (?, ?, ?) " +
+			"ON CONFLICT DO UPDATE SET submit_seq = excluded.submit_seq, until = excluded.until WHERE excluded.until >= until",
 		&w.dropClaims: "DELETE FROM claims WHERE claim IN (SELECT claim FROM claims WHERE until < ? ORDER BY until LIMIT ?)",
-		&w.getBlock:   "SELECT newest, seqs, facets, runs, lasts FROM lists WHERE key = ? + 0",
-		&w.putBlock:   "INSERT OR REPLACE INTO lists (key, newest, seqs, facets, runs, lasts) VALUES (?, ?, ?, ?, ?, ?)",
-		&w.dropBlock:  "DELETE FROM lists WHERE key = ? + 0",
-		&w.addTerm:    "INSERT INTO terms (term, n) VALUES (?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
-		&w.addTag:     "UPDATE tags SET n = n + ?2 WHERE term = ?1 + 0",
-		&w.findTag:    "SELECT term FROM tags WHERE name = ?",
-		&w.newTag:     "INSERT INTO tags (term, name, n) VALUES (?, ?, 0)",
-		&w.putZone: "INSERT INTO zones (chunk, least, most) VALUES (?, ?, ?) " +
-			"ON CONFLICT DO UPDATE SET least = min(least, excluded.least), most = max(most, excluded.most)",
 	})
 	if err == nil {
 		err = w.prepareRows()
@@ -128,36 +115,41 @@ func newWriter(conn *sqlite.Conn) (*writer, error) {
 
 // prepareRows prepares the statements of which one call does many rows.
 func (w *writer) prepareRows() (err error) {
-	const archive = "INSERT INTO archive (seq, no, id, body) VALUES (?, ?, ?, ?)"
-	prepare := func(rows **sqlite.Rows, sql, kinds string) {
+	if w.live, err = w.conn.PrepareQuery(liveSQL, columnKinds); err != nil {
+		return err
+	}
+	prepare := func(rows **sqlite.Rows, kinds, sql string) {
 		if err == nil {
 			*rows, err = w.conn.PrepareRows(sql, kinds)
 		}
 	}
-	if w.image, err = w.conn.PrepareQuery(imageSQL, "ibb"); err != nil {
-		return err
+	insert := func(into, names string, n int) string {
+		return "INSERT INTO " + into + " (" + names + ") VALUES (" + questionMarks(n) + ")"
 	}
-	prepare(&w.putImage, "INSERT OR REPLACE INTO image (seq, id, body) VALUES (?, ?, ?)", "ibb")
-	prepare(&w.dropImage, "DELETE FROM image WHERE seq = ? + 0", "i")
-	prepare(&w.putArchive, archive, "iibb")
-	prepare(&w.putArchives, archive+strings.Repeat(", (?, ?, ?, ?)", together-1), strings.Repeat("iibb", together))
+	prepare(&w.putLive, columnKinds, "INSERT OR REPLACE INTO live ("+columnNames+") VALUES ("+questionMarks(len(columns))+")")
+	prepare(&w.dropLive, "i", "DELETE FROM live WHERE submit_seq = ? + 0")
+	prepare(&w.putEnded, "iii"+columnKinds, insert("ended", "number, run, run_class, "+columnNames, len(columns)+3))
+	prepare(&w.putTag, "tiiiii", insert("ended_tags", "tag, status, submit_seq, group_no, run, run_class", 6))
+	prepare(&w.putKey, "iti", insert("ended_keys", "epoch, key, submit_seq", 3))
+	prepare(&w.putZone, "ittii", insert("ended_zones", "zone, least_id, most_id, least_seq, most_seq", 5)+" ON CONFLICT DO UPDATE SET "+
+		"least_id = min(least_id, excluded.least_id), most_id = max(most_id, excluded.most_id), least_seq = min(least_seq, excluded.least_seq), most_seq = max(most_seq, excluded.most_seq)")
 	return err
 }
 
 // reload forgets what a transaction that was rolled back may have left in memory.
 func (w *writer) reload() error {
-	row, err := w.conn.Row(3, "SELECT no, trimmed, (SELECT coalesce(max(term), ?) FROM tags) FROM state", kindTag)
+	row, err := w.conn.Row(3, "SELECT archived, trimmed, latest_seq FROM state")
 	if err != nil {
 		return err
 	}
-	w.no, w.trimmed, w.lastTag = intOf(row[0]), intOf(row[1]), intOf(row[2])
-	w.tags = map[string]int64{}
+	w.archived, w.trimmed, w.latest = intOf(row[0]), intOf(row[1]), intOf(row[2])
+	w.pending.clear()
 	return nil
 }
 
 // each calls fn for every row of a query; fn must not keep what it gets.
-func (w *writer) each(sql string, columns int, fn func([]driver.Value) error, args ...driver.Value) error {
-	rows, err := w.conn.Query(sql, args)
+func (w *writer) each(sql string, columns int, fn func([]driver.Value) error) error {
+	rows, err := w.conn.Query(sql, nil)
 	if err != nil {
 		return err
 	}
@@ -171,47 +163,4 @@ func (w *writer) each(sql string, columns int, fn func([]driver.Value) error, ar
 		err = nil
 	}
 	return errors.Join(err, rows.Close())
-}
-
-// tagTerms appends the terms of tags, each once.
-func (w *writer) tagTerms(terms []int64, tags []string) ([]int64, error) {
-	for i, name := range tags {
-		if slices.Contains(tags[:i], name) {
-			continue
-		}
-		term, err := w.tagTerm(name)
-		if err != nil {
-			return terms, err
-		}
-		terms = append(terms, term)
-	}
-	return terms, nil
-}
-
-// maxTags is how many tags the writer remembers the terms of.
-const maxTags = 1 << 16
-
-// tagTerm returns the term of a tag, and makes one when it is new.
-func (w *writer) tagTerm(name string) (int64, error) {
-	if term, ok := w.tags[name]; ok {
-		return term, nil
-	}
-	found, err := w.findTag.row(w.dest[:1], name)
-	if err != nil {
-		return 0, err
-	}
-	term := w.lastTag + 1
-	if found {
-		term = intOf(w.dest[0])
-	} else {
-		if err := w.newTag.run(term, name); err != nil {
-			return 0, err
-		}
-		w.lastTag = term
-	}
-	if len(w.tags) >= maxTags {
-		clear(w.tags)
-	}
-	w.tags[name] = term
-	return term, nil
 }

@@ -2,11 +2,12 @@ package viewfile
 
 import (
 	"errors"
+	"math"
 	"testing"
 )
 
-// keepInImage puts n tasks into the image.
-func keepInImage(t *testing.T, f *File, n int) []Row {
+// keepLive puts n tasks among the live ones.
+func keepLive(t *testing.T, f *File, n int) []Row {
 	rows := make([]Row, n)
 	b, err := f.Begin()
 	ok(t, err)
@@ -14,17 +15,17 @@ func keepInImage(t *testing.T, f *File, n int) []Row {
 		makeRow(&rows[i], i)
 		ok(t, b.Keep(&rows[i], Nowhere))
 	}
-	ok(t, b.Commit(&State{Seq: maxSeq, Groups: benchGroups, Counts: make([]int64, benchTypes*FacetSpan)}))
+	ok(t, b.Commit(&State{Seq: math.MaxInt64, Groups: benchGroups, Counts: make([]int64, benchTypes*FacetSpan)}))
 	return rows
 }
 
-func TestALongImageIsReadInChunksInOrderOrUntilAnError(t *testing.T) {
+func TestManyLiveTasksAreReadInChunksInOrderOrUntilAnError(t *testing.T) {
 	f := open(t, temp(t))
 	defer func() { ok(t, f.Close()) }()
-	rows := keepInImage(t, f, 3*imageChunk+7)
+	rows := keepLive(t, f, 3*liveChunk+7)
 
 	n := 0
-	ok(t, f.Image(func(r *Row) error {
+	ok(t, f.Live(func(r *Row) error {
 		if n < len(rows) && r.Task.ID != rows[n].Task.ID {
 			t.Errorf("row %d is %s, want %s", n, r.Task.Name(), rows[n].Task.Name())
 		}
@@ -36,9 +37,9 @@ func TestALongImageIsReadInChunksInOrderOrUntilAnError(t *testing.T) {
 	}
 
 	enough := errors.New("enough")
-	for _, stop := range []int{1, imageChunk, imageChunk + 1, len(rows)} {
+	for _, stop := range []int{1, liveChunk, liveChunk + 1, len(rows)} {
 		n = 0
-		err := f.Image(func(*Row) error {
+		err := f.Live(func(*Row) error {
 			if n++; n == stop {
 				return enough
 			}
@@ -50,13 +51,13 @@ func TestALongImageIsReadInChunksInOrderOrUntilAnError(t *testing.T) {
 	}
 }
 
-func TestADamagedRowOfTheImageIsToldAndNothingAfterIt(t *testing.T) {
+func TestADamagedRowOfALiveTaskIsToldAndNothingAfterIt(t *testing.T) {
 	f := open(t, temp(t))
 	defer func() { ok(t, f.Close()) }()
-	keepInImage(t, f, 2*imageChunk)
-	ok(t, f.write.conn.Do("UPDATE image SET body = x'00' WHERE seq = (SELECT seq FROM image ORDER BY seq LIMIT 1 OFFSET 10)"))
+	keepLive(t, f, 2*liveChunk)
+	ok(t, f.write.conn.Do("UPDATE live SET trusted = 7 WHERE submit_seq = (SELECT submit_seq FROM live ORDER BY submit_seq LIMIT 1 OFFSET 10)"))
 	n := 0
-	if err := f.Image(func(*Row) error { n++; return nil }); !errors.Is(err, ErrUnusable) || n != 10 {
+	if err := f.Live(func(*Row) error { n++; return nil }); !errors.Is(err, ErrUnusable) || n != 10 {
 		t.Errorf("%d rows and %v", n, err)
 	}
 }

@@ -1,0 +1,241 @@
+package viewfile
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Part is which of the matches that are counted a page takes its rows from.
+type Part struct {
+	From   int64 // submit seq, inclusive
+	Before int64 // submit seq, exclusive
+	Limit  int   // maximum number of rows, the latest submitted first
+}
+
+// Page returns the rows of a part and how many match in all. It stops counting at most,
+// which is not 0. Both come of one walk where they can.
+func (r *Reader) Page(ctx context.Context, q *Query, part Part, most int64) ([]Row, int64, error) {
+	var seqs []int64
+	n, at := int64(0), int64(math.MaxInt64)
+	err := r.walk(ctx, q, func(seq int64) bool {
+		n++
+		at = seq
+		if seq >= part.From && seq < part.Before && len(seqs) < part.Limit {
+			seqs = append(seqs, seq)
+		}
+		return n < most
+	})
+	if err == nil && n == most { // the part may go on below
+		rest := *q
+		rest.From, rest.Before = max(q.From, part.From), min(at, part.Before)
+		if rest.From < rest.Before {
+			seqs, err = r.latest(ctx, &rest, seqs, part.Limit)
+		}
+	}
+	var rows []Row
+	if err == nil {
+		rows, err = r.rowsAt(seqs)
+	}
+	if err != nil {
+		return nil, 0, fail("list and count ended tasks", err)
+	}
+	return rows, n, nil
+}
+
+// Rows returns up to limit matches, the latest submitted first.
+func (r *Reader) Rows(ctx context.Context, q *Query, limit int) ([]Row, error) {
+	seqs, err := r.latest(ctx, q, nil, limit)
+	var rows []Row
+	if err == nil {
+		rows, err = r.rowsAt(seqs)
+	}
+	if err != nil {
+		return nil, fail("list ended tasks", err)
+	}
+	return rows, nil
+}
+
+// latest appends the submit seqs of matches, the latest first, until there are limit.
+func (r *Reader) latest(ctx context.Context, q *Query, seqs []int64, limit int) ([]int64, error) {
+	if len(seqs) >= limit {
+		return seqs, nil
+	}
+	err := r.walk(ctx, q, func(seq int64) bool {
+		seqs = append(seqs, seq)
+		return len(seqs) < limit
+	})
+	return seqs, err
+}
+
+// walk calls fn with the submit seq of every match, from the latest one, until fn returns false.
+func (r *Reader) walk(ctx context.Context, q *Query, fn func(seq int64) bool) error {
+	m, ok, err := r.newMatch(q)
+	if err != nil || !ok {
+		return err
+	}
+	w, err := r.plan(m)
+	if err != nil {
+		return err
+	}
+	for last := int64(math.MaxInt64); ; {
+		c, ok, err := w.next(ctx)
+		if err != nil || !ok {
+			return err
+		}
+		if c.seq == last { // it has several of the tags
+			continue
+		}
+		last = c.seq
+		if yes, err := m.takes(r, &c, w); err != nil {
+			return err
+		} else if yes && !fn(c.seq) {
+			return nil
+		}
+	}
+}
+
+// candidate is what indexes tell of an ended task.
+type candidate struct {
+	seq   int64
+	facet uint32
+}
+
+const candidateKinds = "iii"
+
+// match is a Query made ready.
+type match struct {
+	*Query
+	facets                []bool // by facet; nil = all
+	listed                []uint32
+	byRun                 bool
+	least, most           int64 // run times, both inclusive
+	leastClass            int64 // 0; -1 = tasks that never started match too
+	firstClass, lastClass int64 // of the run times
+	from, before          int64
+	ids                   [2]string      // both inclusive; "" = all
+	zones                 map[int64]seen // of those that were looked at
+	tags                  []string
+}
+
+// newMatch reports whether anything can match.
+func (r *Reader) newMatch(q *Query) (*match, bool, error) {
+	m := &match{Query: q, from: max(q.From, 0), before: math.MaxInt64, least: math.MinInt64, most: math.MaxInt64, leastClass: -1, zones: map[int64]seen{}}
+	if q.Before != 0 {
+		m.before = q.Before
+	}
+	if q.Facets != nil {
+		m.facets = make([]bool, len(r.groups)*int(FacetSpan))
+		for _, facet := range q.Facets {
+			if int(facet) < len(m.facets) && statusOf(facet).Ended() && !m.facets[facet] {
+				m.facets[facet] = true
+				m.listed = append(m.listed, facet)
+			}
+		}
+		if len(m.listed) == 0 {
+			return nil, false, nil
+		}
+	}
+	if m.byRun = q.MinRun != 0 || q.MaxRun != 0; m.byRun {
+		if q.MinRun != 0 {
+			m.least = int64(q.MinRun)
+		}
+		if q.MaxRun != 0 {
+			m.most = int64(q.MaxRun)
+		}
+		m.firstClass, m.lastClass = classOf(m.least), classOf(m.most)
+		m.leastClass = 0
+	}
+	for i, tag := range q.Tags {
+		if !slices.Contains(q.Tags[:i], tag) {
+			m.tags = append(m.tags, tag)
+		}
+	}
+	if q.LeastID != (ulid.ULID{}) || q.MostID != (ulid.ULID{}) {
+		if ok, err := r.boundByID(m); err != nil || !ok {
+			return nil, false, err
+		}
+	}
+	return m, m.from < m.before && m.least <= m.most, nil
+}
+
+// boundByID narrows the match to the zones that can have its ids.
+func (r *Reader) boundByID(m *match) (bool, error) {
+	m.ids = [2]string{m.LeastID.String(), m.MostID.String()}
+	if _, err := r.zones.row(r.dest[:2], m.ids[0], m.ids[1]); err != nil {
+		return false, err
+	}
+	low, some := r.dest[0].(int64)
+	m.from, m.before = max(m.from, low<<zoneBits), min(m.before, (intOf(r.dest[1])+1)<<zoneBits)
+	return some, nil
+}
+
+// takes reports whether the candidate matches in what the walk does not see to.
+func (m *match) takes(r *Reader, c *candidate, w *walk) (bool, error) {
+	if m.facets != nil && (int(c.facet) >= len(m.facets) || !m.facets[c.facet]) {
+		return false, nil
+	}
+	if m.Without != nil && m.Without(c.seq) {
+		return false, nil
+	}
+	if m.tags != nil && !w.byTags {
+		if yes, err := r.isTagged(c, m.tags); err != nil || !yes {
+			return false, err
+		}
+	}
+	byID, bySeq := m.ids[0] != "" && !w.byIDs, m.LastSeq < r.about.latest
+	if !byID && !bySeq {
+		return true, nil
+	}
+	zone, err := r.zoneMatches(m, zoneOf(c.seq))
+	if err != nil || zone.none {
+		return false, err
+	}
+	if (!byID || zone.ids) && (!bySeq || zone.seqs) {
+		return true, nil
+	}
+	if found, err := r.endOf.row(r.dest[:2], c.seq); err != nil {
+		return false, err
+	} else if !found {
+		return false, damaged("a task is in an index and not in its table")
+	}
+	id, _ := r.dest[1].(string)
+	return intOf(r.dest[0]) <= m.LastSeq && (!byID || id >= m.ids[0] && id <= m.ids[1]), nil
+}
+
+func (r *Reader) isTagged(c *candidate, tags []string) (bool, error) {
+	for _, tag := range tags {
+		if found, err := r.hasTag.row(r.dest[:1], tag, int64(statusOf(c.facet)), c.seq); found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// seen says of a zone whether the ids or the seqs of all its tasks match, or none can.
+type seen struct{ ids, seqs, none bool }
+
+func (r *Reader) zoneMatches(m *match, zone int64) (seen, error) {
+	s, known := m.zones[zone]
+	if known {
+		return s, nil
+	}
+	found, err := r.zone.row(r.dest[:4], zone)
+	if err != nil {
+		return s, err
+	}
+	if !found {
+		return s, damaged("a zone is missing")
+	}
+	least, _ := r.dest[0].(string)
+	most, _ := r.dest[1].(string)
+	s = seen{
+		ids:  least >= m.ids[0] && most <= m.ids[1],
+		seqs: intOf(r.dest[3]) <= m.LastSeq,
+		none: intOf(r.dest[2]) > m.LastSeq,
+	}
+	m.zones[zone] = s
+	return s, nil
+}
