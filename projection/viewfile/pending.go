@@ -139,13 +139,12 @@ func (p *pending) flushLive(w *writer) error {
 // add takes in a row of a task that has ended.
 func (p *pending) add(w *writer, r *Row, number int64) error {
 	t := &r.Task
-	run, class := int64(0), int64(-1)
+	run := int64(-1)
 	if t.StartedAt != 0 {
-		run = int64(t.CompletedAt - t.StartedAt)
-		class = classOf(run)
+		run = max(int64(t.CompletedAt-t.StartedAt), 0)
 	}
 	values := p.ended.values
-	for _, n := range [...]int64{number, run, class} {
+	for _, n := range [...]int64{number, run, classOf(run)} {
 		values = sqlite.AppendNumber(values, n)
 	}
 	p.ended.add(t.SubmitSeq, appendRow(values, r))
@@ -154,7 +153,7 @@ func (p *pending) add(w *writer, r *Row, number int64) error {
 			continue
 		}
 		values := appendText(p.tags.values, tag)
-		for _, n := range [...]int64{int64(t.Status), t.SubmitSeq, int64(r.Group), run, class} {
+		for _, n := range [...]int64{int64(t.Status), t.SubmitSeq, int64(r.Group), run} {
 			values = sqlite.AppendNumber(values, n)
 		}
 		p.tags.add(tagged{tag, uint8(t.Status), t.SubmitSeq}, values)

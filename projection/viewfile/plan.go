@@ -18,6 +18,8 @@ const (
 	mostIDs = 2_000
 	// tagCost is what it costs to ask whether a task has a tag, in candidates.
 	tagCost = 10
+	// leastIndexed is the class of the shortest run time that the index of them has.
+	leastIndexed = 35
 	// fewStreams is how many streams are read about as fast as one.
 	fewStreams = 16
 )
@@ -35,7 +37,7 @@ func (r *Reader) plan(m *match) (*walk, error) {
 			best, least = &walk{r: r, m: m, streams: m.facetStreams(r)}, n
 		}
 	}
-	if m.byRun {
+	if m.firstClass >= leastIndexed {
 		n, err := r.count(&r.countClasses, m.firstClass, m.lastClass)
 		if err != nil {
 			return nil, err
@@ -98,7 +100,7 @@ func (r *Reader) count(what *statement, args ...driver.Value) (int64, error) {
 // byIDs reads the tasks with ids of the match, the latest first. It reads no more of them than
 // mostIDs and one.
 func (r *Reader) byIDs(m *match) (found []candidate, err error) {
-	r.read, err = r.ids.AppendText(r.read[:0], `["`+m.ids[0]+`","`+m.ids[1]+`"]`, m.least, m.most, m.leastClass, mostIDs+1)
+	r.read, err = r.ids.AppendText(r.read[:0], `["`+m.ids[0]+`","`+m.ids[1]+`"]`, m.least, m.most, mostIDs+1)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +210,7 @@ func (w *walk) next(ctx context.Context) (candidate, bool, error) {
 // read reads on in a stream.
 func (w *walk) read(s *stream) (err error) {
 	var room [8]int64
-	numbers := append(append(room[:0], s.parameters...), w.m.from, s.before, w.m.least, w.m.most, w.m.leastClass, s.size)
+	numbers := append(append(room[:0], s.parameters...), w.m.from, s.before, w.m.least, w.m.most, s.size)
 	r := w.r
 	if s.byTag {
 		r.read, err = s.query.AppendText(r.read[:0], s.tag, numbers...)

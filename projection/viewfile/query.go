@@ -110,10 +110,8 @@ type match struct {
 	*Query
 	facets                []bool // by facet; nil = all
 	listed                []uint32
-	byRun                 bool
-	least, most           int64 // run times, both inclusive
-	leastClass            int64 // 0; -1 = tasks that never started match too
-	firstClass, lastClass int64 // of the run times
+	least, most           int64 // run times, both inclusive; -1 is that of tasks that never started
+	firstClass, lastClass int64 // of the run times; 0 = all
 	from, before          int64
 	ids                   [2]string      // both inclusive; "" = all
 	zones                 map[int64]seen // of those that were looked at
@@ -122,7 +120,7 @@ type match struct {
 
 // newMatch reports whether anything can match.
 func (r *Reader) newMatch(q *Query) (*match, bool, error) {
-	m := &match{Query: q, from: max(q.From, 0), before: math.MaxInt64, least: math.MinInt64, most: math.MaxInt64, leastClass: -1, zones: map[int64]seen{}}
+	m := &match{Query: q, from: max(q.From, 0), before: math.MaxInt64, least: -1, most: math.MaxInt64, zones: map[int64]seen{}}
 	if q.Before != 0 {
 		m.before = q.Before
 	}
@@ -138,15 +136,12 @@ func (r *Reader) newMatch(q *Query) (*match, bool, error) {
 			return nil, false, nil
 		}
 	}
-	if m.byRun = q.MinRun != 0 || q.MaxRun != 0; m.byRun {
-		if q.MinRun != 0 {
-			m.least = int64(q.MinRun)
-		}
+	if q.MinRun != 0 || q.MaxRun != 0 {
+		m.least = max(int64(q.MinRun), 0)
 		if q.MaxRun != 0 {
 			m.most = int64(q.MaxRun)
 		}
 		m.firstClass, m.lastClass = classOf(m.least), classOf(m.most)
-		m.leastClass = 0
 	}
 	for i, tag := range q.Tags {
 		if !slices.Contains(q.Tags[:i], tag) {

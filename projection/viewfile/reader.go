@@ -56,7 +56,7 @@ func newReader(f *File) (*Reader, error) {
 			&r.endOf:        "SELECT last_seq, id FROM ended WHERE submit_seq = ? + 0",
 			&r.archived:     "SELECT first, seqs FROM archived WHERE last > ? ORDER BY first LIMIT 1",
 			&r.countTag:     "SELECT count(*) FROM (SELECT 1 FROM ended_tags WHERE tag = ? LIMIT ?)",
-			&r.countClasses: "SELECT count(*) FROM (SELECT 1 FROM ended INDEXED BY ended_run WHERE run_class BETWEEN ? AND ? LIMIT ?)",
+			&r.countClasses: "SELECT count(*) FROM (SELECT 1 FROM ended INDEXED BY ended_run WHERE run_class >= 35 AND run_class BETWEEN ? AND ? LIMIT ?)",
 			&r.hasTag:       "SELECT 1 FROM ended_tags WHERE tag = ? AND status = ? AND submit_seq = ?",
 			&r.zones:        "SELECT min(zone), max(zone) FROM ended_zones WHERE most_id >= ? AND least_id <= ?",
 			&r.zone:         "SELECT least_id, most_id, least_seq, most_seq FROM ended_zones WHERE zone = ? + 0",
@@ -72,14 +72,14 @@ func newReader(f *File) (*Reader, error) {
 	query(&r.numbered, "i"+columnKinds, "SELECT e.number, "+prefixed("e.", columnNames)+inOrder)
 	candidates := func(q **sqlite.Query, from, where string, first int) {
 		query(q, candidateKinds, "SELECT submit_seq, group_no, status FROM "+from+" WHERE "+where+fmt.Sprintf("submit_seq >= ?%d AND submit_seq < ?%d "+
-			"AND run BETWEEN ?%d AND ?%d AND run_class >= ?%d ORDER BY submit_seq DESC LIMIT ?%d", first, first+1, first+2, first+3, first+4, first+5))
+			"AND run BETWEEN ?%d AND ?%d ORDER BY submit_seq DESC LIMIT ?%d", first, first+1, first+2, first+3, first+4))
 	}
 	candidates(&r.all, "ended NOT INDEXED", "", 1)
 	candidates(&r.facet, "ended INDEXED BY ended_facet", "group_no = ?1 AND status = ?2 AND ", 3)
-	candidates(&r.class, "ended INDEXED BY ended_run", "run_class = ?1 AND ", 2)
+	candidates(&r.class, "ended INDEXED BY ended_run", "run_class = ?1 AND run_class >= 35 AND ", 2)
 	candidates(&r.tag, "ended_tags", "tag = ?1 AND status = ?2 AND ", 3)
 	query(&r.ids, candidateKinds, "SELECT submit_seq, group_no, status FROM ended INDEXED BY ended_id "+
-		"WHERE id BETWEEN json_extract(?1, '$[0]') AND json_extract(?1, '$[1]') AND run BETWEEN ?2 AND ?3 AND run_class >= ?4 LIMIT ?5")
+		"WHERE id BETWEEN json_extract(?1, '$[0]') AND json_extract(?1, '$[1]') AND run BETWEEN ?2 AND ?3 LIMIT ?4")
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
@@ -213,7 +213,7 @@ func (r *Reader) FirstAfter(_ context.Context, moment task.Micros) (int64, error
 
 // top is the greatest submit seq, 0 when there is none.
 func (r *Reader) top() (int64, error) {
-	last, err := r.all.Append(r.read[:0], 0, math.MaxInt64, math.MinInt64, math.MaxInt64, -1, 1)
+	last, err := r.all.Append(r.read[:0], 0, math.MaxInt64, -1, math.MaxInt64, 1)
 	r.read = last
 	if err != nil || len(last) == 0 {
 		return 0, err

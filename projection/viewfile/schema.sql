@@ -36,14 +36,15 @@ CREATE TABLE live (
 
 -- Tasks that have ended and may have left memory.
 CREATE TABLE ended (
-	run       INTEGER NOT NULL, -- completed_at - started_at; 0 if it never started
-	run_class INTEGER NOT NULL, -- of run, four to the octave; -1 if it never started
+	run       INTEGER NOT NULL, -- completed_at - started_at, at least 0; -1 if it never started
+	run_class INTEGER NOT NULL, -- of run, four to the octave
 	number    INTEGER NOT NULL, -- in the table archived
 	/*columns*/
 ) STRICT;
 CREATE UNIQUE INDEX ended_id ON ended (id);
-CREATE INDEX ended_facet ON ended (group_no, status, submit_seq, run, run_class);
-CREATE INDEX ended_run ON ended (run_class, submit_seq, group_no, status, run);
+CREATE INDEX ended_facet ON ended (group_no, status, submit_seq, run);
+-- Those that ran for a millisecond or longer.
+CREATE INDEX ended_run ON ended (run_class, submit_seq, group_no, status, run) WHERE run_class >= 35;
 
 -- The tags of ended tasks.
 CREATE TABLE ended_tags (
@@ -52,7 +53,6 @@ CREATE TABLE ended_tags (
 	submit_seq INTEGER NOT NULL,
 	group_no   INTEGER NOT NULL,
 	run        INTEGER NOT NULL,
-	run_class  INTEGER NOT NULL,
 	PRIMARY KEY (tag, status, submit_seq)
 ) STRICT, WITHOUT ROWID;
 

@@ -129,7 +129,7 @@ func (w *writer) prepareRows() (err error) {
 	prepare(&w.putLive, columnKinds, "INSERT OR REPLACE INTO live ("+columnNames+") VALUES ("+questionMarks(len(columns))+")")
 	prepare(&w.dropLive, "i", "DELETE FROM live WHERE submit_seq = ? + 0")
 	prepare(&w.putEnded, "iii"+columnKinds, insert("ended", "number, run, run_class, "+columnNames, len(columns)+3))
-	prepare(&w.putTag, "tiiiii", insert("ended_tags", "tag, status, submit_seq, group_no, run, run_class", 6))
+	prepare(&w.putTag, "tiiii", insert("ended_tags", "tag, status, submit_seq, group_no, run", 5))
 	prepare(&w.putKey, "iti", insert("ended_keys", "epoch, key, submit_seq", 3))
 	prepare(&w.putZone, "ittii", insert("ended_zones", "zone, least_id, most_id, least_seq, most_seq", 5)+" ON CONFLICT DO UPDATE SET "+
 		"least_id = min(least_id, excluded.least_id), most_id = max(most_id, excluded.most_id), least_seq = min(least_seq, excluded.least_seq), most_seq = max(most_seq, excluded.most_seq)")
