@@ -38,7 +38,7 @@ func (r *Reader) plan(m *match) (*walk, error) {
 		}
 	}
 	if m.firstClass >= leastIndexed {
-		n, err := r.count(&r.countClasses, m.firstClass, m.lastClass)
+		n, err := r.count(&r.countClasses, least, m.firstClass, m.lastClass)
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +49,7 @@ func (r *Reader) plan(m *match) (*walk, error) {
 	if m.tags != nil {
 		n := int64(0)
 		for _, tag := range m.tags {
-			tagged, err := r.count(&r.countTag, tag)
+			tagged, err := r.count(&r.countTag, least, tag)
 			if err != nil {
 				return nil, err
 			}
@@ -84,9 +84,11 @@ func (m *match) inFacets(about *summary) (n int64) {
 	return n
 }
 
-// count counts up to sampled; more counts as half of all, for it is not known.
-func (r *Reader) count(what *statement, args ...driver.Value) (int64, error) {
-	found, err := what.row(r.dest[:1], append(args, int64(sampled))...)
+// count counts, but no further than enough. More than sampled counts as half of all: it is not
+// known.
+func (r *Reader) count(what *statement, enough int64, args ...driver.Value) (int64, error) {
+	limit := min(max(enough, 0), sampled)
+	found, err := what.row(r.dest[:1], append(args, limit)...)
 	if err != nil || !found {
 		return 0, err
 	}
