@@ -13,8 +13,9 @@ import (
 // row is a Row on its way to or from the file: what a task has behind a pointer lies open.
 type row struct {
 	*Row
-	notes task.Notes
-	links task.Links
+	notes   task.Notes
+	links   links
+	backoff backoff
 }
 
 // column is a column of the tables live and ended: how it is declared, and how a row is
@@ -22,6 +23,7 @@ type row struct {
 type column struct {
 	name, declared string
 	kind           byte // as in sqlite.Rows
+	live           bool // the table live alone has it: it says nothing of tasks that have ended
 	about          string
 	write          func(dst []byte, r *row) []byte
 	read           func(v *sqlite.Values, r *row) bool
@@ -35,7 +37,7 @@ var columns = []column{
 	number("group_no", "NOT NULL", "of its type and queue, see groups", func(r *row) *uint32 { return &r.Group }),
 	number("status", "NOT NULL", "1 PENDING, 2 RUNNING, 3 SUCCESS, 4 FAILED, 5 CANCELLED", func(r *row) *task.Status { return &r.Task.Status }),
 	number("priority", "NOT NULL", "the higher, the earlier", func(r *row) *int { return &r.Task.Priority }),
-	{"tags", "TEXT NOT NULL", 't', "JSON array; '' = none", writeTags, readTags},
+	{"tags", "TEXT NOT NULL", 't', false, "JSON array; '' = none", writeTags, readTags},
 	text("subject", "what it works on", func(r *row) *string { return &r.notes.Subject }),
 	text("outcome", "what came of it", func(r *row) *string { return &r.notes.Outcome }),
 	yesNo("partial", "it has succeeded in part", func(r *row) *bool { return &r.notes.Partial }),
@@ -52,46 +54,36 @@ var columns = []column{
 	number("reports", "NOT NULL", "its task.progressed events", func(r *row) *int64 { return &r.Task.Reports }),
 	number("code", "NOT NULL", "of the latest failure", func(r *row) *task.Code { return &r.Task.Code }),
 	number("timeout", "NOT NULL", "of an attempt", func(r *row) *task.Micros { return &r.Task.Timeout }),
-	number("backoff_kind", "NOT NULL", "0 exponential, 1 linear, 2 constant", func(r *row) *task.BackoffKind { return &r.Task.Backoff.Kind }),
-	number("backoff_base", "NOT NULL", "", func(r *row) *task.Micros { return &r.Task.Backoff.Base }),
-	number("backoff_max", "NOT NULL", "", func(r *row) *task.Micros { return &r.Task.Backoff.Max }),
-	yesNo("backoff_without_jitter", "", func(r *row) *bool { return &r.Task.Backoff.NoJitter }),
-	yesNo("retrying", "pending, until the end of a backoff", func(r *row) *bool { return &r.Task.Retrying }),
-	yesNo("timed", "pending, until the clock reaches due_at", func(r *row) *bool { return &r.Task.Timed }),
-	yesNo("cancel_requested", "running, and asked to stop", func(r *row) *bool { return &r.Task.CancelRequested }),
+	liveOnly(yesNo("retrying", "pending, until the end of a backoff", func(r *row) *bool { return &r.Task.Retrying })),
+	liveOnly(yesNo("timed", "pending, until the clock reaches due_at", func(r *row) *bool { return &r.Task.Timed })),
+	liveOnly(yesNo("cancel_requested", "running, and asked to stop", func(r *row) *bool { return &r.Task.CancelRequested })),
 	yesNo("erased", "its parameters, results and texts are gone", func(r *row) *bool { return &r.Task.Erased }),
-	number("suspicion", "NOT NULL", "the process died while it ran beside others", func(r *row) *uint8 { return &r.Task.Suspicion }),
-	number("deaths", "NOT NULL", "in a row, of processes that ran it alone", func(r *row) *uint8 { return &r.Task.Deaths }),
-	yesNo("trusted", "running, and has run alone for long enough", func(r *row) *bool { return &r.Task.Trusted }),
-	number("fence", "NOT NULL", "of the attempt that holds it; 0 unless running", func(r *row) *int64 { return &r.Task.Fence }),
+	liveOnly(number("suspicion", "NOT NULL", "the process died while it ran beside others", func(r *row) *uint8 { return &r.Task.Suspicion })),
+	liveOnly(number("deaths", "NOT NULL", "in a row, of processes that ran it alone", func(r *row) *uint8 { return &r.Task.Deaths })),
+	liveOnly(yesNo("trusted", "running, and has run alone for long enough", func(r *row) *bool { return &r.Task.Trusted })),
+	liveOnly(number("fence", "NOT NULL", "of the attempt that holds it; 0 unless running", func(r *row) *int64 { return &r.Task.Fence })),
 	number("last_fence", "NOT NULL", "", func(r *row) *int64 { return &r.Task.LastFence }),
 	number("refused_fence", "NOT NULL", "of the latest late result", func(r *row) *int64 { return &r.Task.RefusedFence }),
-	identity("boot", "NOT NULL", "start of the server that runs it; '' unless running", func(r *row) *ulid.ULID { return &r.Task.Boot }),
-	text("worker", "who runs it", func(r *row) *string { return &r.Task.Worker }),
-	number("lease_seconds", "NOT NULL", "", func(r *row) *int { return &r.Task.LeaseSeconds }),
+	liveOnly(identity("boot", "NOT NULL", "start of the server that runs it; '' unless running", func(r *row) *ulid.ULID { return &r.Task.Boot })),
+	liveOnly(text("worker", "who runs it", func(r *row) *string { return &r.Task.Worker })),
+	liveOnly(number("lease_seconds", "NOT NULL", "", func(r *row) *int { return &r.Task.LeaseSeconds })),
 	text("idempotency_key", "'' = none", func(r *row) *string { return &r.Task.IdempotencyKey }),
-	{"request_hash", "BLOB", 'b', "SHA-256 of the request that its key stands for", writeHash, readHash},
-	text("unique_key", "'' = none", func(r *row) *string { return &r.links.Unique.Key }),
-	number("unique_for", "NOT NULL", "0 = while it is live", func(r *row) *task.Micros { return &r.links.Unique.For }),
-	number("unique_from", "NOT NULL", "", func(r *row) *task.Micros { return &r.links.Unique.From }),
-	number("unique_since", "NOT NULL", "of the first of those that replaced each other", func(r *row) *task.Micros { return &r.links.Unique.Since }),
-	identity("unique_behind", "NOT NULL", "the task that has to end first", func(r *row) *ulid.ULID { return &r.links.Unique.Behind }),
-	identity("retry_of", "NOT NULL", "the task that it repeats", func(r *row) *ulid.ULID { return &r.links.RetryOf }),
-	identity("retried_as", "NOT NULL", "the task that repeats it", func(r *row) *ulid.ULID { return &r.links.RetriedAs }),
-	identity("replaced_by", "NOT NULL", "", func(r *row) *ulid.ULID { return &r.links.ReplacedBy }),
+	{"request_hash", "BLOB", 'b', false, "SHA-256 of the request that its key stands for", writeHash, readHash},
+	jsonOf("backoff", "JSON; '' = exponential, 2 s to 600 s, with jitter", usualBackoff, func(r *row) *backoff { return &r.backoff }),
+	jsonOf("links", "JSON: unique key, task that it repeats or that repeats it; '' = none", links{}, func(r *row) *links { return &r.links }),
 	number("version", "NOT NULL", "how many events it has", func(r *row) *int64 { return &r.Task.Version }),
 	number("last_seq", "NOT NULL", "seq of its latest event", func(r *row) *int64 { return &r.Task.LastSeq }),
 	number("message_seq", "NOT NULL", "seq of the event with its message", func(r *row) *int64 { return &r.Task.MessageSeq }),
 	number("result_seq", "NOT NULL", "seq of the event with its result", func(r *row) *int64 { return &r.Task.ResultSeq }),
 	number("error_seq", "NOT NULL", "seq of the event with its error", func(r *row) *int64 { return &r.Task.ErrorSeq }),
-	{"events", "BLOB", 'b', "distances between the seqs of its events, uvarints",
+	{"events", "BLOB", 'b', false, "distances between the seqs of its events, uvarints",
 		func(dst []byte, r *row) []byte { return sqlite.AppendBytes(dst, r.Events) },
 		func(v *sqlite.Values, r *row) bool { r.Events = append([]byte(nil), v.Bytes()...); return true }},
 }
 
 // number is a column of a number.
 func number[T ~int | ~int64 | ~uint8 | ~uint32](name, constraint, about string, field func(*row) *T) column {
-	return column{name, "INTEGER " + constraint, 'i', about,
+	return column{name, "INTEGER " + constraint, 'i', false, about,
 		func(dst []byte, r *row) []byte { return sqlite.AppendNumber(dst, int64(*field(r))) },
 		func(v *sqlite.Values, r *row) bool {
 			n := v.Number()
@@ -100,9 +92,58 @@ func number[T ~int | ~int64 | ~uint8 | ~uint32](name, constraint, about string, 
 		}}
 }
 
+// liveOnly leaves the column out of the table ended.
+func liveOnly(c column) column {
+	c.live = true
+	return c
+}
+
+// jsonOf is a column of JSON, which is empty for what is usual.
+func jsonOf[T comparable](name, about string, usual T, field func(*row) *T) column {
+	return column{name, "TEXT NOT NULL", 't', false, about,
+		func(dst []byte, r *row) []byte {
+			if *field(r) == usual {
+				return sqlite.AppendLength(dst, 0)
+			}
+			b, _ := json.Marshal(field(r)) // numbers, strings and ULIDs can be marshalled
+			return sqlite.AppendBytes(dst, b)
+		},
+		func(v *sqlite.Values, r *row) bool {
+			b := v.Bytes()
+			if len(b) == 0 {
+				*field(r) = usual
+				return true
+			}
+			return json.Unmarshal(b, field(r)) == nil
+		}}
+}
+
+// backoff is a task.Backoff as JSON.
+type backoff struct {
+	Kind          task.BackoffKind `json:"kind"` // 0 exponential, 1 linear, 2 constant
+	Base          task.Micros      `json:"base"`
+	Max           task.Micros      `json:"max"`
+	WithoutJitter bool             `json:"without_jitter"`
+}
+
+// usualBackoff is part of the format: it must not follow the default of tasks.
+var usualBackoff = backoff{Base: 2 * task.Second, Max: 600 * task.Second}
+
+// links are task.Links as JSON.
+type links struct {
+	UniqueKey    string      `json:"unique_key,omitempty"`
+	UniqueFor    task.Micros `json:"unique_for,omitempty"`
+	UniqueFrom   task.Micros `json:"unique_from,omitempty"`
+	UniqueSince  task.Micros `json:"unique_since,omitempty"`
+	UniqueBehind ulid.ULID   `json:"unique_behind,omitzero"`
+	RetryOf      ulid.ULID   `json:"retry_of,omitzero"`
+	RetriedAs    ulid.ULID   `json:"retried_as,omitzero"`
+	ReplacedBy   ulid.ULID   `json:"replaced_by,omitzero"`
+}
+
 // yesNo is a column of a yes (1) or no (0).
 func yesNo(name, about string, field func(*row) *bool) column {
-	return column{name, "INTEGER NOT NULL", 'i', about,
+	return column{name, "INTEGER NOT NULL", 'i', false, about,
 		func(dst []byte, r *row) []byte {
 			n := int64(0)
 			if *field(r) {
@@ -119,14 +160,14 @@ func yesNo(name, about string, field func(*row) *bool) column {
 
 // text is a column of text.
 func text(name, about string, field func(*row) *string) column {
-	return column{name, "TEXT NOT NULL", 't', about,
+	return column{name, "TEXT NOT NULL", 't', false, about,
 		func(dst []byte, r *row) []byte { return appendText(dst, *field(r)) },
 		func(v *sqlite.Values, r *row) bool { *field(r) = string(v.Bytes()); return true }}
 }
 
 // identity is a column of a ULID; none is ”.
 func identity(name, constraint, about string, field func(*row) *ulid.ULID) column {
-	return column{name, "TEXT " + constraint, 't', about,
+	return column{name, "TEXT " + constraint, 't', false, about,
 		func(dst []byte, r *row) []byte { return appendID(dst, field(r)) },
 		func(v *sqlite.Values, r *row) bool {
 			b := v.Bytes()
@@ -173,38 +214,56 @@ func readHash(v *sqlite.Values, r *row) bool {
 	return len(b) == 0 || copy(r.Task.RequestHash[:], b) == len(b)
 }
 
-// columnNames lists the columns for a SELECT or INSERT; kindsOf their kinds.
-var columnNames, columnKinds = func() (string, string) {
-	names, kinds := make([]string, len(columns)), make([]byte, len(columns))
-	for i, c := range columns {
-		names[i], kinds[i] = c.name, c.kind
+// table is the columns of a table of tasks.
+type table struct {
+	columns  []column
+	names    string // for a SELECT or an INSERT
+	kinds    string // of sqlite.Rows
+	declared string
+}
+
+var live, ended = tableOf(func(c column) bool { return true }), tableOf(func(c column) bool { return !c.live })
+
+func tableOf(has func(column) bool) *table {
+	t := &table{}
+	var names, declared []string
+	for _, c := range columns {
+		if !has(c) {
+			continue
+		}
+		t.columns, t.kinds = append(t.columns, c), t.kinds+string(c.kind)
+		names, declared = append(names, c.name), append(declared, c.name+" "+c.declared)
 	}
-	return strings.Join(names, ", "), string(kinds)
-}()
+	t.names, t.declared = strings.Join(names, ", "), strings.Join(declared, ",\n\t")
+	return t
+}
 
 // appendRow appends the values of all columns, as sqlite.Rows takes them.
-func appendRow(dst []byte, from *Row) []byte {
+func (t *table) appendRow(dst []byte, from *Row) []byte {
 	r := row{Row: from}
-	if from.Task.Notes != nil {
-		r.notes = *from.Task.Notes
+	k := &from.Task
+	if k.Notes != nil {
+		r.notes = *k.Notes
 	}
-	if from.Task.Links != nil {
-		r.links = *from.Task.Links
+	if l := k.Links; l != nil {
+		u := &l.Unique
+		r.links = links{u.Key, u.For, u.From, u.Since, u.Behind, l.RetryOf, l.RetriedAs, l.ReplacedBy}
 	}
-	for i := range columns {
-		dst = columns[i].write(dst, &r)
+	r.backoff = backoff{k.Backoff.Kind, k.Backoff.Base, k.Backoff.Max, k.Backoff.NoJitter}
+	for i := range t.columns {
+		dst = t.columns[i].write(dst, &r)
 	}
 	return dst
 }
 
 // readRow fills dst from the values of all columns. Type and queue come from the groups.
 // Nothing in dst points into the values afterwards.
-func readRow(dst *Row, v *sqlite.Values, groups []Group) error {
+func (t *table) readRow(dst *Row, v *sqlite.Values, groups []Group) error {
 	*dst = Row{}
 	r := row{Row: dst}
-	for i := range columns {
-		if !columns[i].read(v, &r) {
-			return damaged("the column " + columns[i].name + " of a task cannot be read")
+	for i := range t.columns {
+		if !t.columns[i].read(v, &r) {
+			return damaged("the column " + t.columns[i].name + " of a task cannot be read")
 		}
 	}
 	if !v.Whole() {
@@ -213,13 +272,16 @@ func readRow(dst *Row, v *sqlite.Values, groups []Group) error {
 	if int(dst.Group) >= len(groups) {
 		return damaged("a task is of a group that is not there")
 	}
-	t := &dst.Task
-	t.Type, t.Queue = groups[dst.Group].Type, groups[dst.Group].Queue
+	k := &dst.Task
+	k.Type, k.Queue = groups[dst.Group].Type, groups[dst.Group].Queue
 	if notes := r.notes; notes != (task.Notes{}) {
-		t.Notes = &notes
+		k.Notes = &notes
 	}
-	if links := r.links; links != (task.Links{}) {
-		t.Links = &links
+	if l := &r.links; *l != (links{}) {
+		unique := task.Unique{Key: l.UniqueKey, For: l.UniqueFor, From: l.UniqueFrom, Since: l.UniqueSince, Behind: l.UniqueBehind}
+		k.Links = &task.Links{Unique: unique, RetryOf: l.RetryOf, RetriedAs: l.RetriedAs, ReplacedBy: l.ReplacedBy}
 	}
+	b := &r.backoff
+	k.Backoff = task.Backoff{Kind: b.Kind, Base: b.Base, Max: b.Max, NoJitter: b.WithoutJitter}
 	return nil
 }

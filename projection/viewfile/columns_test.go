@@ -66,9 +66,9 @@ func TestEveryFieldOfARowIsInAColumn(t *testing.T) {
 		if want.Task.Links != nil && *want.Task.Links == (task.Links{}) {
 			want.Task.Links = nil
 		}
-		b := appendRow(nil, &want)
+		b := live.appendRow(nil, &want)
 		values := sqlite.ValuesOf(b)
-		if err := readRow(&got, &values, someGroups); err != nil || values.More() {
+		if err := live.readRow(&got, &values, someGroups); err != nil || values.More() {
 			t.Fatal(err)
 		}
 		if d := cmp.Diff(want, got); d != "" {
@@ -76,7 +76,7 @@ func TestEveryFieldOfARowIsInAColumn(t *testing.T) {
 		}
 		for i := range b {
 			values := sqlite.ValuesOf(b[:i])
-			if err := readRow(&got, &values, someGroups); err == nil {
+			if err := live.readRow(&got, &values, someGroups); err == nil {
 				t.Fatalf("the first %d of %d bytes are taken for a row", i, len(b))
 			}
 		}
@@ -106,13 +106,13 @@ func BenchmarkRow(b *testing.B) {
 	var row []byte
 	b.Run("write", func(b *testing.B) {
 		for b.Loop() {
-			row = appendRow(row[:0], &r)
+			row = live.appendRow(row[:0], &r)
 		}
 	})
 	b.Run("read", func(b *testing.B) {
 		for b.Loop() {
 			values := sqlite.ValuesOf(row)
-			if err := readRow(&got, &values, benchGroups); err != nil {
+			if err := live.readRow(&got, &values, benchGroups); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -17,13 +17,7 @@ import (
 var schemaSQL string
 
 // schema is schemaSQL with the columns of tasks.
-var schema = func() string {
-	declared := make([]string, len(columns))
-	for i, c := range columns {
-		declared[i] = c.name + " " + c.declared
-	}
-	return strings.NewReplacer("/*columns*/", strings.Join(declared, ",\n\t"), "/*names*/", columnNames).Replace(schemaSQL)
-}()
+var schema = strings.NewReplacer("/*live*/", live.declared, "/*ended*/", ended.declared, "/*names*/", ended.names).Replace(schemaSQL)
 
 const (
 	applicationID = 0x44425657 // "DBVW"

@@ -6,7 +6,7 @@ import (
 	"daybook/internal/sqlite"
 )
 
-var liveSQL = "SELECT " + columnNames + " FROM live WHERE submit_seq > ?1 + 0 ORDER BY submit_seq LIMIT ?2 + 0"
+var liveSQL = "SELECT " + live.names + " FROM live WHERE submit_seq > ?1 + 0 ORDER BY submit_seq LIMIT ?2 + 0"
 
 // liveChunk is how many live tasks are read in one call.
 const liveChunk = 1024
@@ -31,7 +31,7 @@ func (f *File) Live(fn func(*Row) error) error {
 			continue // what was read ahead
 		}
 		for values := sqlite.ValuesOf(chunk); values.More() && err == nil; {
-			if err = fail("read live tasks", readRow(&row, &values, groups)); err == nil {
+			if err = fail("read live tasks", live.readRow(&row, &values, groups)); err == nil {
 				err = fn(&row)
 			}
 		}
@@ -58,7 +58,7 @@ func (w *writer) readLive(chunks chan<- []byte, free <-chan []byte) error {
 		}
 		for values := sqlite.ValuesOf(chunk); values.More(); {
 			last = values.Number() // the first column
-			for range len(columns) - 1 {
+			for range len(live.columns) - 1 {
 				values.Bytes()
 			}
 		}

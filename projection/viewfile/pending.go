@@ -111,7 +111,7 @@ func (p *pending) clear() {
 
 // keep takes in a row of a live task.
 func (p *pending) keep(w *writer, r *Row) error {
-	p.kept = appendRow(p.kept, r)
+	p.kept = live.appendRow(p.kept, r)
 	if len(p.kept) < atOnce {
 		return nil
 	}
@@ -147,7 +147,7 @@ func (p *pending) add(w *writer, r *Row, number int64) error {
 	for _, n := range [...]int64{number, run, classOf(run)} {
 		values = sqlite.AppendNumber(values, n)
 	}
-	p.ended.add(t.SubmitSeq, appendRow(values, r))
+	p.ended.add(t.SubmitSeq, ended.appendRow(values, r))
 	for i, tag := range t.Tags {
 		if slices.Contains(t.Tags[:i], tag) {
 			continue

@@ -68,8 +68,8 @@ func newReader(f *File) (*Reader, error) {
 		}
 	}
 	const inOrder = " FROM json_each(?1) AS j CROSS JOIN ended AS e ON e.submit_seq = j.value"
-	query(&r.rows, columnKinds, "SELECT "+prefixed("e.", columnNames)+inOrder)
-	query(&r.numbered, "i"+columnKinds, "SELECT e.number, "+prefixed("e.", columnNames)+inOrder)
+	query(&r.rows, ended.kinds, "SELECT "+prefixed("e.", ended.names)+inOrder)
+	query(&r.numbered, "i"+ended.kinds, "SELECT e.number, "+prefixed("e.", ended.names)+inOrder)
 	candidates := func(q **sqlite.Query, from, where string, first int) {
 		query(q, candidateKinds, "SELECT submit_seq, group_no, status FROM "+from+" WHERE "+where+fmt.Sprintf("submit_seq >= ?%d AND submit_seq < ?%d "+
 			"AND run BETWEEN ?%d AND ?%d ORDER BY submit_seq DESC LIMIT ?%d", first, first+1, first+2, first+3, first+4))
@@ -172,7 +172,7 @@ func (r *Reader) rowsAt(seqs []int64) ([]Row, error) {
 	}
 	for values := sqlite.ValuesOf(r.read); values.More(); {
 		rows = append(rows, Row{})
-		if err := readRow(&rows[len(rows)-1], &values, r.groups); err != nil {
+		if err := ended.readRow(&rows[len(rows)-1], &values, r.groups); err != nil {
 			return nil, err
 		}
 	}
@@ -268,7 +268,7 @@ func (r *Reader) archivedAfter(rows []Row, after int64, limit int) (_ []Row, las
 		number := values.Number()
 		rows = append(rows, Row{})
 		got := &rows[len(rows)-1]
-		if err := readRow(got, &values, r.groups); err != nil {
+		if err := ended.readRow(got, &values, r.groups); err != nil {
 			return nil, after, err
 		}
 		for at < len(seqs) && seqs[at] != got.Task.SubmitSeq { // of a task that is live again

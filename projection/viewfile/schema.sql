@@ -31,7 +31,7 @@ CREATE TABLE counts (
 
 -- Tasks that memory holds too.
 CREATE TABLE live (
-	/*columns*/
+	/*live*/
 ) STRICT;
 
 -- Tasks that have ended and may have left memory.
@@ -39,7 +39,7 @@ CREATE TABLE ended (
 	run       INTEGER NOT NULL, -- completed_at - started_at, at least 0; -1 if it never started
 	run_class INTEGER NOT NULL, -- of run, four to the octave
 	number    INTEGER NOT NULL, -- in the table archived
-	/*columns*/
+	/*ended*/
 ) STRICT;
 CREATE UNIQUE INDEX ended_id ON ended (id);
 CREATE INDEX ended_facet ON ended (group_no, status, submit_seq, run);
@@ -103,6 +103,6 @@ CREATE VIEW tasks AS
 		strftime('%Y-%m-%dT%H:%M:%fZ', nullif(completed_at, 0) / 1e6, 'unixepoch') AS completed_at,
 		strftime('%Y-%m-%dT%H:%M:%fZ', nullif(run_at, 0) / 1e6, 'unixepoch') AS run_at,
 		CASE WHEN started_at > 0 AND completed_at > 0 THEN (completed_at - started_at) / 1e6 END AS run_seconds,
-		nullif(worker, '') AS worker, nullif(idempotency_key, '') AS idempotency_key, nullif(retry_of, '') AS retry_of,
+		nullif(idempotency_key, '') AS idempotency_key, iif(links = '', NULL, links ->> '$.retry_of') AS retry_of,
 		submit_seq, last_seq
 	FROM (SELECT /*names*/ FROM live UNION ALL SELECT /*names*/ FROM ended) LEFT JOIN groups ON number = group_no;

@@ -115,7 +115,7 @@ func newWriter(conn *sqlite.Conn) (*writer, error) {
 
 // prepareRows prepares the statements of which one call does many rows.
 func (w *writer) prepareRows() (err error) {
-	if w.live, err = w.conn.PrepareQuery(liveSQL, columnKinds); err != nil {
+	if w.live, err = w.conn.PrepareQuery(liveSQL, live.kinds); err != nil {
 		return err
 	}
 	prepare := func(rows **sqlite.Rows, kinds, sql string) {
@@ -126,9 +126,9 @@ func (w *writer) prepareRows() (err error) {
 	insert := func(into, names string, n int) string {
 		return "INSERT INTO " + into + " (" + names + ") VALUES (" + questionMarks(n) + ")"
 	}
-	prepare(&w.putLive, columnKinds, "INSERT OR REPLACE INTO live ("+columnNames+") VALUES ("+questionMarks(len(columns))+")")
+	prepare(&w.putLive, live.kinds, "INSERT OR REPLACE INTO live ("+live.names+") VALUES ("+questionMarks(len(live.columns))+")")
 	prepare(&w.dropLive, "i", "DELETE FROM live WHERE submit_seq = ? + 0")
-	prepare(&w.putEnded, "iii"+columnKinds, insert("ended", "number, run, run_class, "+columnNames, len(columns)+3))
+	prepare(&w.putEnded, "iii"+ended.kinds, insert("ended", "number, run, run_class, "+ended.names, len(ended.columns)+3))
 	prepare(&w.putTag, "tiiii", insert("ended_tags", "tag, status, submit_seq, group_no, run", 5))
 	prepare(&w.putKey, "iti", insert("ended_keys", "epoch, key, submit_seq", 3))
 	prepare(&w.putZone, "ittii", insert("ended_zones", "zone, least_id, most_id, least_seq, most_seq", 5)+" ON CONFLICT DO UPDATE SET "+
