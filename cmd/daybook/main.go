@@ -101,6 +101,7 @@ type cli struct {
 	Retry   retryCmd   `cmd:"" help:"Send failed or cancelled tasks round again."`
 	Log     logCmd     `cmd:"" help:"Print the log, or follow it."`
 	Doctor  doctorCmd  `cmd:"" help:"Say why a server does not start in a data folder, and what can be done."`
+	SQL     sqlCmd     `cmd:"" name:"sql" help:"Ask the views of a data folder in SQL."`
 	Verify  verifyCmd  `cmd:"" help:"Prove that nothing in the log was changed."`
 	Bench   benchCmd   `cmd:"" help:"Load a server and measure how it answers."`
 	Types   typesCmd   `cmd:"" help:"List the task types that the server can run."`

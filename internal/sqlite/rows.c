@@ -20,6 +20,7 @@ FROM_DRIVER int sqlite3_column_bytes(sqlite3_stmt *, int);
 FROM_DRIVER int sqlite3_reset(sqlite3_stmt *);
 FROM_DRIVER int sqlite3_clear_bindings(sqlite3_stmt *);
 FROM_DRIVER int sqlite3_finalize(sqlite3_stmt *);
+FROM_DRIVER int sqlite3_stmt_readonly(sqlite3_stmt *);
 FROM_DRIVER int sqlite3_db_config(sqlite3 *, int, ...);
 FROM_DRIVER void *sqlite3_wal_hook(sqlite3 *, int (*)(void *, sqlite3 *, const char *, int), void *);
 FROM_DRIVER const char *sqlite3_errmsg(sqlite3 *);
@@ -167,4 +168,28 @@ const char *daybook_message(sqlite3 *db, int *extended, int *errno_) {
 void daybook_reset(sqlite3_stmt *stmt) {
 	sqlite3_reset(stmt);
 	sqlite3_clear_bindings(stmt);
+}
+
+// daybook_count counts the statements of a text, 2 at most: what follows the first one and is
+// neither space nor comment counts, whatever it is. readonly and length are of the first.
+int daybook_count(sqlite3 *db, const char *sql, size_t size, int *count, int *readonly, size_t *length) {
+	const char *begin = sql, *end = sql + size;
+	*count = 0;
+	while (sql < end) {
+		sqlite3_stmt *stmt = NULL;
+		int rc = sqlite3_prepare_v3(db, sql, (int)(end - sql), 0, &stmt, &sql);
+		if (rc != OK && *count == 0) return rc;
+		if (rc != OK || (stmt != NULL && *count == 1)) {
+			sqlite3_finalize(stmt);
+			*count = 2;
+			return OK;
+		}
+		if (stmt != NULL) {
+			*count = 1;
+			*length = (size_t)(sql - begin);
+			*readonly = sqlite3_stmt_readonly(stmt);
+			sqlite3_finalize(stmt);
+		}
+	}
+	return OK;
 }

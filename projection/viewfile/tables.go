@@ -1,0 +1,85 @@
+package viewfile
+
+import "strings"
+
+// Table is a table or view of the file.
+type Table struct {
+	Name, About string
+	Columns     []TableColumn
+}
+
+// TableColumn is one column of a table. The columns of a view have no type.
+type TableColumn struct{ Name, Type, About string }
+
+// tasksColumns are those of the view tasks.
+var tasksColumns = []TableColumn{
+	{"id", "", "ULID"},
+	{"status", "", "PENDING, RUNNING, SUCCESS, FAILED or CANCELLED"},
+	{"type", "", "task type"},
+	{"queue", "", "queue"},
+	{"priority", "", "the higher, the earlier"},
+	{"subject", "", "what it works on"},
+	{"outcome", "", "what came of it"},
+	{"tags", "", "JSON array"},
+	{"progress", "", "percent"},
+	{"attempt", "", "attempts that counted since a person last sent it back"},
+	{"max_attempts", "", "maximum number of attempts"},
+	{"created_at", "", "UTC, as 2027-01-31T08:00:00.123Z"},
+	{"started_at", "", "start of the latest attempt"},
+	{"completed_at", "", "end"},
+	{"run_at", "", "start that was asked for"},
+	{"run_seconds", "", "completed_at - started_at"},
+	{"worker", "", "who runs it"},
+	{"idempotency_key", "", "key of its request"},
+	{"retry_of", "", "id of the task that it repeats"},
+	{"submit_seq", "", "seq of its task.submitted"},
+	{"last_seq", "", "seq of its latest event"},
+}
+
+// Tables lists the tables and views of the file, as schema.sql declares them.
+func Tables() []Table {
+	tables := []Table{{"tasks", "All tasks, in words. What is not there is NULL.", tasksColumns}}
+	var about []string
+	open := false
+	for line := range strings.Lines(schemaSQL) {
+		line = strings.TrimSpace(line)
+		comment, isComment := strings.CutPrefix(line, "--")
+		name, isTable := strings.CutPrefix(line, "CREATE TABLE ")
+		switch {
+		case isTable:
+			open = true
+			tables = append(tables, Table{Name: strings.TrimSuffix(name, " ("), About: strings.Join(about, " ")})
+		case open && strings.HasPrefix(line, ")"):
+			open = false
+		case open:
+			t := &tables[len(tables)-1]
+			t.Columns = append(t.Columns, columnsOf(line)...)
+		case isComment:
+			about = append(about, strings.TrimSpace(comment))
+			continue
+		}
+		about = nil
+	}
+	return tables
+}
+
+// columnsOf reads a line of CREATE TABLE.
+func columnsOf(line string) []TableColumn {
+	if line == "/*columns*/" {
+		all := make([]TableColumn, len(columns))
+		for i, c := range columns {
+			kind, _, _ := strings.Cut(c.declared, " ")
+			if kind == "PRIMARY" {
+				kind = "INTEGER"
+			}
+			all[i] = TableColumn{c.name, kind, c.about}
+		}
+		return all
+	}
+	declared, about, _ := strings.Cut(line, "--")
+	words := strings.Fields(strings.TrimSuffix(strings.TrimSpace(declared), ","))
+	if len(words) < 2 || words[0] == "PRIMARY" {
+		return nil
+	}
+	return []TableColumn{{words[0], words[1], strings.TrimSpace(about)}}
+}

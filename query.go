@@ -1,0 +1,88 @@
+package daybook
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"daybook/eventlog/sqlitelog"
+	"daybook/projection"
+)
+
+// Table is a table or view of the views on disk.
+type Table struct {
+	Name    string   `json:"name"`
+	About   string   `json:"about"`
+	Columns []Column `json:"columns"`
+}
+
+// Column is a column of a Table.
+type Column struct {
+	Name  string `json:"name"`
+	Type  string `json:"type,omitempty"`
+	About string `json:"about,omitempty"`
+}
+
+// Tables lists what Query can read.
+func Tables() []Table {
+	var all []Table
+	for _, t := range projection.Tables() {
+		table := Table{Name: t.Name, About: t.About}
+		for _, c := range t.Columns {
+			table.Columns = append(table.Columns, Column(c))
+		}
+		all = append(all, table)
+	}
+	return all
+}
+
+// Query answers one SQL statement from the views in a data folder. A server may have the folder
+// open; its views on disk are up to 2 seconds behind it. If none has, none can start in it
+// until Query returns. Nothing in the folder is changed: a statement that does anything but
+// read is refused.
+//
+// head is called once, with the seq of the event as of which the views are and the names of
+// the columns; then row for each row, with an int64, float64, string, []byte or nil for each
+// column. It must not keep the slice. Errors: those of SQLite, ctx's, of head and row, and in
+// words what is wrong with the folder.
+func Query(ctx context.Context, data, sql string, head func(seq int64, columns []string) error, row func([]driver.Value) error) (err error) {
+	if info, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return fmt.Errorf("there is no data folder %s: name the one of the server with --data", data)
+	} else if err != nil {
+		return err
+	}
+	release, err := sqlitelog.Share(data)
+	served := errors.Is(err, sqlitelog.ErrLocked)
+	if err != nil && !served {
+		return err
+	}
+	if !served {
+		defer func() { err = errors.Join(err, release()) }()
+	}
+	look, err := projection.OpenLook(data, served)
+	if err != nil {
+		return explainLook(err, data, served)
+	}
+	defer func() { err = errors.Join(err, look.Close()) }()
+	err = look.Query(ctx, sql, func(columns []string) error { return head(look.Seq, columns) }, row)
+	return explainLook(err, data, served)
+}
+
+// explainLook says what to do about views that cannot be read.
+func explainLook(err error, data string, served bool) error {
+	folder := ShellQuoted(data)
+	switch {
+	case errors.Is(err, projection.ErrViewsRemade) && served:
+		return fmt.Errorf("%w: the server is making them; try again when it is ready", err)
+	case errors.Is(err, projection.ErrViewsRemade):
+		return fmt.Errorf("%w: start a server, which makes them: daybook serve --data %s", err, folder)
+	case errors.Is(err, projection.ErrViewsUnusable):
+		return fmt.Errorf("%w; nothing is lost, they are made again: stop the server, then daybook doctor --data %s --fix views", err, folder)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there are no views in %s yet: start a server, which makes them: daybook serve --data %s", data, folder)
+	}
+	return err
+}
