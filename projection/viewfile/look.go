@@ -72,7 +72,8 @@ func (l *Look) place(path string, served bool) (place, query string, err error) 
 	if _, err := os.Stat(path + "-shm"); err == nil {
 		return path, "mode=ro&readonly_shm=1", nil
 	}
-	if l.temp, err = os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".look-"); err != nil {
+	// The next start removes folders of this name, should this process be killed.
+	if l.temp, err = os.MkdirTemp(filepath.Dir(path), "daybook.look-"); err != nil {
 		return "", "", err
 	}
 	place = filepath.Join(l.temp, "views.db")
