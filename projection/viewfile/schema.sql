@@ -1,12 +1,14 @@
 -- The views of a log. All of it may be deleted: it is made again from the log.
 -- docs/views.md says what the columns mean and how to ask for them.
 
+-- What the file is.
 CREATE TABLE about (
 	id       INTEGER PRIMARY KEY CHECK (id = 1),
 	log_id   TEXT    NOT NULL,
 	complete INTEGER NOT NULL -- 0 while all of it is made again
 ) STRICT;
 
+-- How far the views are: one row.
 CREATE TABLE state (
 	id         INTEGER PRIMARY KEY CHECK (id = 1),
 	seq        INTEGER NOT NULL, -- all shows the log up to this event
@@ -17,6 +19,7 @@ CREATE TABLE state (
 	windows    BLOB    NOT NULL  -- counts by time
 ) STRICT;
 
+-- Types and queues, by number. A group stays when it is empty.
 CREATE TABLE groups (
 	number INTEGER PRIMARY KEY,
 	type   TEXT NOT NULL,
@@ -103,6 +106,6 @@ CREATE VIEW tasks AS
 		strftime('%Y-%m-%dT%H:%M:%fZ', nullif(completed_at, 0) / 1e6, 'unixepoch') AS completed_at,
 		strftime('%Y-%m-%dT%H:%M:%fZ', nullif(run_at, 0) / 1e6, 'unixepoch') AS run_at,
 		CASE WHEN started_at > 0 AND completed_at > 0 THEN (completed_at - started_at) / 1e6 END AS run_seconds,
-		nullif(idempotency_key, '') AS idempotency_key, iif(links = '', NULL, links ->> '$.retry_of') AS retry_of,
+		nullif(worker, '') AS worker, nullif(idempotency_key, '') AS idempotency_key, iif(links = '', NULL, links ->> '$.retry_of') AS retry_of,
 		submit_seq, last_seq
-	FROM (SELECT /*names*/ FROM live UNION ALL SELECT /*names*/ FROM ended) LEFT JOIN groups ON number = group_no;
+	FROM (SELECT /*names*/, worker FROM live UNION ALL SELECT /*names*/, '' FROM ended) LEFT JOIN groups ON number = group_no;

@@ -65,9 +65,9 @@ func Tables() []Table {
 
 // columnsOf reads a line of CREATE TABLE.
 func columnsOf(line string) []TableColumn {
-	if line == "/*columns*/" {
-		all := make([]TableColumn, len(columns))
-		for i, c := range columns {
+	if t := map[string]*table{"/*live*/": live, "/*ended*/": ended}[line]; t != nil {
+		all := make([]TableColumn, len(t.columns))
+		for i, c := range t.columns {
 			kind, _, _ := strings.Cut(c.declared, " ")
 			if kind == "PRIMARY" {
 				kind = "INTEGER"
