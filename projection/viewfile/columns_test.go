@@ -1,9 +1,7 @@
 package viewfile
 
 import (
-	"fmt"
 	"reflect"
-	"strings"
 	"testing"
 
 	"daybook/internal/sqlite"
@@ -81,12 +79,6 @@ func TestEveryFieldOfARowIsInAColumn(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestTheIndexOfRunTimesBeginsAtAMillisecond(t *testing.T) {
-	if classOf(1000) != leastIndexed || !strings.Contains(schemaSQL, fmt.Sprintf("WHERE run_class >= %d;", leastIndexed)) {
-		t.Errorf("a millisecond is of class %d", classOf(1000))
-	}
 }
 
 func TestClassesRiseWithTheRunTime(t *testing.T) {

@@ -139,12 +139,13 @@ func (p *pending) flushLive(w *writer) error {
 // add takes in a row of a task that has ended.
 func (p *pending) add(w *writer, r *Row, number int64) error {
 	t := &r.Task
-	run := int64(-1)
+	run, class := int64(-1), int64(-1)
 	if t.StartedAt != 0 {
 		run = max(int64(t.CompletedAt-t.StartedAt), 0)
+		class = classOf(run)
 	}
 	values := p.ended.values
-	for _, n := range [...]int64{number, run, classOf(run)} {
+	for _, n := range [...]int64{number, run, class} {
 		values = sqlite.AppendNumber(values, n)
 	}
 	p.ended.add(t.SubmitSeq, ended.appendRow(values, r))

@@ -18,8 +18,6 @@ const (
 	mostIDs = 2_000
 	// tagCost is what it costs to ask whether a task has a tag, in candidates.
 	tagCost = 10
-	// leastIndexed is the class of the shortest run time that the index of them has.
-	leastIndexed = 35
 	// fewStreams is how many streams are read about as fast as one.
 	fewStreams = 16
 )
@@ -37,7 +35,7 @@ func (r *Reader) plan(m *match) (*walk, error) {
 			best, least = &walk{r: r, m: m, streams: m.facetStreams(r)}, n
 		}
 	}
-	if m.firstClass >= leastIndexed {
+	if m.byRun {
 		n, err := r.count(&r.countClasses, least, m.firstClass, m.lastClass)
 		if err != nil {
 			return nil, err

@@ -111,7 +111,8 @@ type match struct {
 	facets                []bool // by facet; nil = all
 	listed                []uint32
 	least, most           int64 // run times, both inclusive; -1 is that of tasks that never started
-	firstClass, lastClass int64 // of the run times; 0 = all
+	byRun                 bool
+	firstClass, lastClass int64 // of the run times
 	from, before          int64
 	ids                   [2]string      // both inclusive; "" = all
 	zones                 map[int64]seen // of those that were looked at
@@ -137,7 +138,7 @@ func (r *Reader) newMatch(q *Query) (*match, bool, error) {
 		}
 	}
 	if q.MinRun != 0 || q.MaxRun != 0 {
-		m.least = max(int64(q.MinRun), 0)
+		m.byRun, m.least = true, max(int64(q.MinRun), 0)
 		if q.MaxRun != 0 {
 			m.most = int64(q.MaxRun)
 		}

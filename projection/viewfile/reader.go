@@ -56,7 +56,7 @@ func newReader(f *File) (*Reader, error) {
 			&r.endOf:        "SELECT last_seq, id FROM ended WHERE submit_seq = ? + 0",
 			&r.archived:     "SELECT first, seqs FROM archived WHERE last > ? ORDER BY first LIMIT 1",
 			&r.countTag:     "SELECT count(*) FROM (SELECT 1 FROM ended_tags WHERE tag = ? LIMIT ?)",
-			&r.countClasses: "SELECT count(*) FROM (SELECT 1 FROM ended INDEXED BY ended_run WHERE run_class >= 35 AND run_class BETWEEN ? AND ? LIMIT ?)",
+			&r.countClasses: "SELECT count(*) FROM (SELECT 1 FROM ended INDEXED BY ended_run WHERE run_class BETWEEN ? AND ? LIMIT ?)",
 			&r.hasTag:       "SELECT 1 FROM ended_tags WHERE tag = ? AND status = ? AND submit_seq = ?",
 			&r.zones:        "SELECT min(zone), max(zone) FROM ended_zones WHERE most_id >= ? AND least_id <= ?",
 			&r.zone:         "SELECT least_id, most_id, least_seq, most_seq FROM ended_zones WHERE zone = ? + 0",
@@ -76,7 +76,7 @@ func newReader(f *File) (*Reader, error) {
 	}
 	candidates(&r.all, "ended NOT INDEXED", "", 1)
 	candidates(&r.facet, "ended INDEXED BY ended_facet", "group_no = ?1 AND status = ?2 AND ", 3)
-	candidates(&r.class, "ended INDEXED BY ended_run", "run_class = ?1 AND run_class >= 35 AND ", 2)
+	candidates(&r.class, "ended INDEXED BY ended_run", "run_class = ?1 AND ", 2)
 	candidates(&r.tag, "ended_tags", "tag = ?1 AND status = ?2 AND ", 3)
 	query(&r.ids, candidateKinds, "SELECT submit_seq, group_no, status FROM ended INDEXED BY ended_id "+
 		"WHERE id BETWEEN json_extract(?1, '$[0]') AND json_extract(?1, '$[1]') AND run BETWEEN ?2 AND ?3 LIMIT ?4")

@@ -40,14 +40,13 @@ CREATE TABLE live (
 -- Tasks that have ended and may have left memory.
 CREATE TABLE ended (
 	run       INTEGER NOT NULL, -- completed_at - started_at, at least 0; -1 if it never started
-	run_class INTEGER NOT NULL, -- of run, four to the octave
+	run_class INTEGER,          -- of run, four to the octave; NULL if it never started
 	number    INTEGER NOT NULL, -- in the table archived
 	/*ended*/
 ) STRICT;
 CREATE UNIQUE INDEX ended_id ON ended (id);
 CREATE INDEX ended_facet ON ended (group_no, status, submit_seq, run);
--- Those that ran for a millisecond or longer.
-CREATE INDEX ended_run ON ended (run_class, submit_seq, group_no, status, run) WHERE run_class >= 35;
+CREATE INDEX ended_run ON ended (run_class, submit_seq, group_no, status, run) WHERE run_class IS NOT NULL;
 
 -- The tags of ended tasks.
 CREATE TABLE ended_tags (

@@ -128,7 +128,7 @@ func (w *writer) prepareRows() (err error) {
 	}
 	prepare(&w.putLive, live.kinds, "INSERT OR REPLACE INTO live ("+live.names+") VALUES ("+questionMarks(len(live.columns))+")")
 	prepare(&w.dropLive, "i", "DELETE FROM live WHERE submit_seq = ? + 0")
-	prepare(&w.putEnded, "iii"+ended.kinds, insert("ended", "number, run, run_class, "+ended.names, len(ended.columns)+3))
+	prepare(&w.putEnded, "iii"+ended.kinds, "INSERT INTO ended (number, run, run_class, "+ended.names+") VALUES (?, ?, nullif(?, -1), "+questionMarks(len(ended.columns))+")")
 	prepare(&w.putTag, "tiiii", insert("ended_tags", "tag, status, submit_seq, group_no, run", 5))
 	prepare(&w.putKey, "iti", insert("ended_keys", "epoch, key, submit_seq", 3))
 	prepare(&w.putZone, "ittii", insert("ended_zones", "zone, least_id, most_id, least_seq, most_seq", 5)+" ON CONFLICT DO UPDATE SET "+
