@@ -41,7 +41,7 @@ func (a *API) ready(p *reply, _ *http.Request) error {
 	case state.Damaged:
 		return unready("log-damaged", "The log is damaged, so nothing more is written. Reading works; the server's log says what was found.")
 	case state.Full:
-		return unready("log-full", "The disk is full. Make room; the server goes on by itself. Reading works.")
+		return unready("log-full", "The disk is full: less than 64 MiB of it are free, and those are kept for the results of running tasks. Make room; the server goes on by itself. Reading works.")
 	}
 	p.Header()["Cache-Control"] = noStore
 	body := "ready\n"

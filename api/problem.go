@@ -67,7 +67,7 @@ func notFound(detail string) *problem {
 var errNoTask = notFound("There is no task with that id. GET /api/tasks/ lists those there are.")
 
 const movedDetail = "The data folder was removed or replaced while the server runs, so nothing more is written. Reading goes on. " +
-	"Do not restart the server before the folder is back; the server's log says more."
+	"Put the folder back, then restart the server, not before; the server's log says more."
 
 // answers is the one table from error to problem. The first match counts.
 var answers = []struct {
@@ -96,7 +96,7 @@ var answers = []struct {
 	{scheduler.ErrNotRunning, problem{Status: 503, Kind: "not-running", RetryAfter: 1, Detail: "The queue does not run yet. Nothing happened; try again in a moment."}},
 	{scheduler.ErrStopped, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Nothing happened; try again when it is back."}},
 	{eventlog.ErrInvalid, problem{Status: 400, Kind: kindInvalid, Detail: "The log cannot take this as it is, and nothing happened. Send less: fewer or shorter tags, names and files."}},
-	{eventlog.ErrFull, problem{Status: 503, Kind: "log-full", RetryAfter: 30, Detail: "The disk is full, so nothing can be written. Nothing happened; make room and try again. Reading goes on."}},
+	{eventlog.ErrFull, problem{Status: 503, Kind: "log-full", RetryAfter: 30, Detail: "The disk is full: less than 64 MiB of it are free, and those are kept for the results of running tasks. Nothing happened; make room and try again. Reading goes on."}},
 	{eventlog.ErrMoved, problem{Status: 503, Kind: "data-moved", Detail: movedDetail + " Nothing happened."}},
 	{scheduler.ErrReadOnly, problem{Status: 503, Kind: "log-damaged", Detail: "The log is damaged, so nothing more is written. Nothing happened. Reading goes on; the server's log says what was found and what to do."}},
 	{eventlog.ErrDamaged, problem{Status: 500, Kind: "log-damaged", Detail: "What was asked for is damaged in the log. The rest can be read; GET /api/log/verify says where the log is damaged. Restore the data folder from a backup."}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"daybook/task"
@@ -81,8 +82,16 @@ func sleep(ctx context.Context, seconds float64, report func(float64, string)) e
 		case <-tick.C:
 			slept := time.Since(start)
 			if slept < whole {
-				report(100*float64(slept)/float64(whole), fmt.Sprintf("%.0f of %.0f s", slept.Seconds(), whole.Seconds()))
+				report(100*float64(slept)/float64(whole), short(slept)+" of "+short(whole)+" s")
 			}
 		}
 	}
+}
+
+// short is a length of time in seconds, with tenths if it has some and is short.
+func short(d time.Duration) string {
+	if d >= 10*time.Second {
+		return strconv.FormatFloat(d.Round(time.Second).Seconds(), 'f', -1, 64)
+	}
+	return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64)
 }

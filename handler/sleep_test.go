@@ -32,6 +32,18 @@ func TestSleepTakesExactlyItsSecondsAndReportsFourTimesASecond(t *testing.T) {
 	})
 }
 
+func TestSleepSaysHowFarItIsInTheTimeThatWasAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for seconds, want := range map[string]string{"1.5": "1.3 of 1.5 s", "2": "1.8 of 2 s", "90": "90 of 90 s"} {
+			last := ""
+			call := Call{Parameters: json.RawMessage(`{"seconds":` + seconds + `}`), Report: func(_ float64, message string) { last = message }}
+			if _, err := NewSleep(never).Run(t.Context(), call); err != nil || last != want {
+				t.Errorf("%s s: %q, want %q (%v)", seconds, last, want, err)
+			}
+		}
+	})
+}
+
 func TestSleepEndsAtOnceWhenCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)

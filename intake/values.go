@@ -3,6 +3,7 @@ package intake
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"daybook/internal/canonical"
@@ -89,13 +90,13 @@ func (r *request) moment(pointer string, value []byte) task.Micros {
 			return at
 		}
 	}
-	r.wrong(pointer, "must be a time like 2026-11-24T12:00:00Z, between 1970 and 9999")
+	r.wrong(pointer, "must be a time with its zone, like 2026-11-24T12:00:00Z or 2026-11-24T14:00:00+02:00, between 1970 and 9999")
 	return 0
 }
 
 // ParseTime reads an RFC 3339 time from 1970 to 9999.
 func ParseTime(text string) (task.Micros, bool) {
-	at, err := time.Parse(time.RFC3339Nano, text)
+	at, err := time.Parse(time.RFC3339Nano, strings.ToUpper(text)) // RFC 3339 allows t and z
 	if err != nil || at.Year() > 9999 || at.UnixMicro() <= 0 {
 		return 0, false
 	}

@@ -2,6 +2,7 @@ package sqlitelog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -108,8 +109,10 @@ func rest(ctx context.Context, d time.Duration) error {
 // refuses every entry with an error that wraps eventlog.ErrDamaged and err, and nothing
 // is written. Reading goes on. Only the first call counts.
 func (l *Log) Condemn(err error) {
-	err = fmt.Errorf("%w and takes no more events: %w. Stop the server, keep a copy of %s, and restore the folder from a backup",
-		eventlog.ErrDamaged, err, l.dir)
+	if !errors.Is(err, eventlog.ErrDamaged) {
+		err = fmt.Errorf("%w: %w", eventlog.ErrDamaged, err)
+	}
+	err = fmt.Errorf("%w. It takes no more events: stop the server, keep a copy of %s, and restore the folder from a backup", err, l.dir)
 	if l.damaged.CompareAndSwap(nil, &err) {
 		l.logger.Error("the log is damaged and can only be read", "dir", l.dir, "error", err)
 	}

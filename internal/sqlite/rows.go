@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -177,6 +178,9 @@ func (c *Conn) lastError(db *C.sqlite3, rc C.int) error {
 	e := sqlite3.Error{Code: sqlite3.ErrNo(extended & 0xff), ExtendedCode: sqlite3.ErrNoExtended(extended)}
 	if e.Code == sqlite3.ErrIoErr || e.Code == sqlite3.ErrCantOpen {
 		e.SystemErrno = syscall.Errno(errno) // else it is that of an earlier error
+	}
+	if strings.HasPrefix(e.Error(), text) {
+		return e // it says no more than its code
 	}
 	return fmt.Errorf("%w: %s", e, text)
 }

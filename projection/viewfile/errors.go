@@ -17,7 +17,7 @@ func fail(doing string, err error) error {
 		return err
 	}
 	if sqlite.IsDamaged(err) {
-		return fmt.Errorf("%s: %w: a page is not as it was written: %w", doing, ErrUnusable, err)
+		return fmt.Errorf("%s: %w: a page is not as it was written", doing, ErrUnusable) // SQLite's words name another cause
 	}
 	if _, code := sqlite.Code(err); code == sqlite3.ErrIoErr {
 		return fmt.Errorf("%s: %w: %w", doing, ErrUnusable, err)

@@ -27,7 +27,7 @@ var stages = []stage{
 	{"apply: fold into the views", []string{"projection.(*Views).ApplyChanges"}},
 	{"encode: the bytes of an event, once", []string{"scheduler.(*turn).encode", "scheduler.(*turn).record"}},
 	{"answer: tell who waits; its JSON", []string{"scheduler.(*loop).answer", "api.(*API).sendSubmitted", "api.(*API).sendBatch"}},
-	{"decode: strict parse, schema, defaults", []string{"api.(*API).readSubmit", "api.(*API).parseBatch", "api.batchItems", "daybook.(*Daybook).prepare"}},
+	{"decode: strict parse, schema, defaults", []string{"api.(*API).readSubmit", "api.batchItems", "intake.(*Intake).Read", "intake.(*Intake).ReadBatch", "intake.(*Intake).Complete"}},
 	{"decide: the rest of the loop", []string{"scheduler.(*loop)."}},
 	{"HTTP and its sockets", []string{"net/http."}},
 	{"the load itself", []string{"bench_test.", "api.load", "testing."}},

@@ -39,7 +39,7 @@ const HOVER = new Map([
 export function factsView() {
   const el = h("dl", { class: "facts" });
   const cells = FACTS.map(([name, value]) => {
-    const dd = h("dd", { dir: "auto" });
+    const dd = h("dd", { dir: name === "Tags" ? "ltr" : "auto" }); // each tag is isolated in the list
     const box = h("div", null, h("dt", null, name), dd);
     el.append(box);
     return { name, value, dd, box };
