@@ -114,7 +114,7 @@ bench-curves: ## Measure and draw costs over 1,000 to MAX (1000000) tasks
 
 .PHONY: bench-peers
 bench-peers: ## Measure Daybook beside other task queues (WRITE=1: into the docs, LONG=1: minutes of load)
-	cd bench && $(GO) run ./peers $(if $(WRITE),-write ../docs/performance.md) $(if $(LONG),-long) $(PEERS)
+	cd bench && $(GO) run ./peers $(if $(WRITE),-write ../docs/peers.md) $(if $(LONG),-long) $(PEERS)
 
 .PHONY: module
 module: ## Give the module another path: make module MODULE=example.com/you/daybook

@@ -165,7 +165,7 @@ func (q *daybookQueue) Facts(ctx context.Context) (measure.Facts, error) {
 
 // daybookDurability is what the log asserts of every connection when it is opened; it
 // does not open otherwise.
-const daybookDurability = "log in SQLite, WAL, which the log syncs itself before anybody sees an event"
+const daybookDurability = "log in SQLite, WAL, synchronous=FULL"
 
 func (q *daybookQueue) Close() error {
 	q.stop()
