@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"daybook/eventlog"
+	"daybook/internal/sqlite"
 	"daybook/projection/viewfile"
 	"daybook/task"
 
@@ -278,6 +280,36 @@ func TestAFileThatCannotBeUsedIsMadeAgain(t *testing.T) {
 			sameTasks(t, l.views, again, l.now)
 			closeViews(t, again)
 		})
+	}
+}
+
+// A file of an older version is no damage, and nothing that a person needs to look at.
+func TestAFileOfAnotherVersionIsMadeAgainWithoutAWordOfDamage(t *testing.T) {
+	l := newLedger(t)
+	for range 50 {
+		id := l.submit(task.Submit{})
+		l.do(system, id, task.Succeed{Fence: l.start(id)})
+	}
+	dir, log := t.TempDir(), growing{l: l}
+	v := openKept(t, log, dir, 5)
+	checkpointNow(t, v)
+	closeViews(t, v)
+	conn, err := sqlite.ConnectSummed(filepath.Join(dir, fileName), "", 8192)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(conn.Do("PRAGMA user_version = 5"), conn.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	again, err := Open(t.Context(), log, Options{Dir: dir, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameTasks(t, l.views, again, l.now)
+	closeViews(t, again)
+	if !strings.Contains(said.String(), "another version") || strings.Contains(said.String(), "WARN") {
+		t.Errorf("said: %s", said.String())
 	}
 }
 

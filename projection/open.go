@@ -60,7 +60,11 @@ func Open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
 	}
 	v, err := open(ctx, log, o)
 	if unusable(err) {
-		o.Logger.Warn("the view file cannot be used and is made again from the log", "reason", err)
+		if errors.Is(err, viewfile.ErrOtherFormat) {
+			o.Logger.Info("another version of Daybook made the view file: it is made again from the log")
+		} else {
+			o.Logger.Warn("the view file cannot be used and is made again from the log", "reason", err)
+		}
 		if err := look(ctx, log, 0); err != nil {
 			return nil, fmt.Errorf("open the views: %w", err)
 		}

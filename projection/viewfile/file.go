@@ -124,8 +124,11 @@ func checkBefore(path string) error {
 }
 
 func isOurs(app, version int64) error {
-	if app != applicationID || version != format {
-		return damaged(fmt.Sprintf("it has application id %#x and format %d, not %#x and %d", app, version, applicationID, format))
+	if app != applicationID {
+		return damaged(fmt.Sprintf("it has application id %#x, not %#x", app, applicationID))
+	}
+	if version != format {
+		return fmt.Errorf("%w: its format is %d, not %d", ErrOtherFormat, version, format)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ package viewfile
 
 import (
 	"errors"
+	"fmt"
 
 	"daybook/task"
 
@@ -18,6 +19,8 @@ var (
 	// ErrUnusable: the file is not one of this log, of another format, not complete or
 	// damaged. It is to be removed and made again.
 	ErrUnusable = errors.New("view file cannot be used")
+	// ErrOtherFormat: another version of this program made the file. It wraps ErrUnusable.
+	ErrOtherFormat = fmt.Errorf("%w: it is of another version", ErrUnusable)
 	// ErrNotFound: no task in the file has that id or key.
 	ErrNotFound = errors.New("no such task in the view file")
 )
