@@ -2,9 +2,8 @@
 //
 // One goroutine, the loop, drains the commands that wait, decides each on the state
 // that the ones before it lead to, hands over all that follows to be appended with one
-// sync, folds it into the views and answers. While a round is synced the next may be
-// written, and another is decided on top of both. Everything else (handlers, readers)
-// runs beside it.
+// sync, folds it into the views and answers. While a round is appended, the next is decided
+// on top of it. Everything else (handlers, readers) runs beside it.
 package scheduler
 
 import (
