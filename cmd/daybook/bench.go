@@ -13,30 +13,30 @@ import (
 )
 
 type benchCmd struct {
-	Server      string        `aliases:"url" env:"-" placeholder:"URL" help:"The server to load; it must be named here, DAYBOOK_SERVER is ignored. Without it, a server is started for the run, in a folder of its own."`
+	Server      string        `aliases:"url" env:"-" placeholder:"URL" help:"The server to measure; DAYBOOK_SERVER is ignored. By default, bench starts a server for the run in a temporary folder."`
 	JSON        bool          `help:"Print JSON, for scripts."`
-	Rate        float64       `placeholder:"N" help:"Tasks a second; 0 = as fast as the connections go (0)."`
+	Rate        float64       `placeholder:"N" help:"Tasks per second; 0 = as fast as possible (0)."`
 	Type        string        `default:"SLEEP" help:"Task type (${default}, which ends at once)."`
 	Param       []string      `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter of the tasks; may be repeated."`
 	Parameters  string        `placeholder:"JSON" help:"All parameters as one JSON object."`
 	Payload     byteSize      `placeholder:"SIZE" help:"Fill the parameters of SLEEP up to this size, such as 240 or 16KiB."`
 	Connections int           `default:"64" help:"Connections that send, 1 to 10,000 (${default})."`
-	Batch       int           `default:"1" help:"Tasks a post, 1 to 1,000 (${default})."`
+	Batch       int           `default:"1" help:"Tasks per request, 1 to 1,000 (${default})."`
 	Duration    time.Duration `help:"Send for this long (10s, unless --count is given)."`
 	Count       int64         `placeholder:"N" help:"Send this many tasks, instead of --duration."`
-	Delay       time.Duration `help:"Let no task run before this much time has passed, to measure submits alone."`
-	Wait        bool          `short:"w" help:"Also measure the time until tasks have ended, as the event stream tells it."`
-	Concurrency int           `default:"8" help:"Tasks that the server of its own runs at the same time (${default})."`
-	Temp        string        `placeholder:"DIR" help:"Where the server of its own gets its folder; it is removed afterwards. Not on a disk in memory: there a sync costs nothing."`
+	Delay       time.Duration `help:"Delay every task by this time, to measure submits alone."`
+	Wait        bool          `short:"w" help:"Also measure the time from submit to end, from the event stream."`
+	Concurrency int           `default:"8" help:"Tasks that the started server runs at the same time (${default})."`
+	Temp        string        `placeholder:"DIR" help:"Where to create the folder of the started server; it is removed afterwards. Use a real disk: on tmpfs a sync costs nothing."`
 }
 
 func (benchCmd) Help() string {
-	return `Sends tasks to a server and prints how many it took a second and how long it let them wait. With --rate, times
-are counted from the moment a request was due, so that a stall is seen by all that had to wait for it.
+	return `Sends tasks to a server and prints its throughput and latency. With --rate, latency is measured from the moment a
+request was due, so a stall counts for every request that waited.
 
-Against a server that is in use it adds real tasks to the log, which stay there.
+On a server in use, this adds real tasks to its log. They stay there.
 
-Ctrl-C ends the run and prints what there is. Exit code 1 when requests failed.
+Ctrl-C ends the run and prints the results so far. Exit code 1 if requests failed.
 
 Examples:
 

@@ -93,7 +93,7 @@ func serverLine(r *load.Report) string {
 	if r.Server == nil {
 		return r.Settings.URL
 	}
-	return fmt.Sprintf("one of its own, %d slots", r.Server.Concurrency)
+	return fmt.Sprintf("started for this run, %d slots", r.Server.Concurrency)
 }
 
 func machineLine(m *load.Machine) string {

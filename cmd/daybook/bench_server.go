@@ -89,7 +89,7 @@ func (o *ownServer) stop() (*load.Server, error) {
 	err := o.cmd.Wait()
 	kill.Stop()
 	if err != nil {
-		err = fmt.Errorf("server of its own: %w: %s", err, strings.TrimSpace(o.said.String()))
+		err = fmt.Errorf("started server: %w: %s", err, strings.TrimSpace(o.said.String()))
 	}
 	state := o.cmd.ProcessState
 	known := &load.Server{

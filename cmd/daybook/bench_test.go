@@ -32,7 +32,7 @@ func TestCtrlCPrintsWhatABenchHasAndLeavesNothing(t *testing.T) {
 	if err := bench.Wait(); err != nil {
 		t.Errorf("%v: %s", err, &stderr)
 	}
-	for _, want := range []string{"the run was ended early", "tasks", "0 failed", "one of its own"} {
+	for _, want := range []string{"the run was ended early", "tasks", "0 failed", "started for this run"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, &out)
 		}
@@ -88,7 +88,7 @@ func TestAReportIsForPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `load       SLEEP with 240 bytes, 100 a post, 8 connections, 2000 tasks/s, 60 s
-server     one of its own, 8 slots
+server     started for this run, 8 slots
 machine    2 × Some Processor, linux, go1.26
 tasks      120,000 accepted in 60.0 s: 2,000 a second
 requests   1,200 answered, 3 failed

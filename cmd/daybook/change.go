@@ -11,11 +11,11 @@ import (
 
 type cancelCmd struct {
 	remote
-	ID []string `arg:"" help:"The tasks to call off."`
+	ID []string `arg:"" help:"The tasks to cancel."`
 }
 
 func (cancelCmd) Help() string {
-	return `A task that waits is cancelled at once; one that runs is told to stop, and has ended a second later.
+	return `Cancels a pending task at once. Tells a running task to stop; it ends within about a second.
 
 Example:
 
@@ -40,14 +40,14 @@ func (c *cancelCmd) Run(ctx context.Context, s *stdio) error {
 
 type retryCmd struct {
 	remote
-	ID     []string `arg:"" help:"The tasks to send round again."`
-	Params string   `placeholder:"JSON" help:"Retry it as another task, with all these parameters in place of the old ones."`
-	Param  []string `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"Retry it as another task, with this parameter changed; may be repeated."`
+	ID     []string `arg:"" help:"The tasks to retry."`
+	Params string   `placeholder:"JSON" help:"Retry as a new task with these parameters instead of the old ones."`
+	Param  []string `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"Retry as a new task with this parameter changed; may be repeated."`
 }
 
 func (retryCmd) Help() string {
-	return `Sends a failed or cancelled task round again. It keeps its id and its history. With other parameters a
-new task is made, like the old one and linked to it; the first column is its id.
+	return `Retries a failed or cancelled task. The task keeps its id and its history. With other parameters, a new task is
+created, like the old one and linked to it; the first column is its id.
 
 Examples:
 

@@ -11,16 +11,16 @@ import (
 )
 
 type doctorCmd struct {
-	Data string `default:"./daybook-data" placeholder:"DIR" help:"Folder to look into; no server may have it open (${default})."`
-	Copy string `placeholder:"DIR" help:"Copy the folder to a new one, byte by byte, and compare."`
-	Fix  string `enum:"views,modes,none" default:"none" help:"Mend this after the folder was copied: views (remove the view files; the next start makes them again) or modes (nobody but the owner may read)."`
-	JSON bool   `help:"Print what was found as one JSON object."`
+	Data string `default:"./daybook-data" placeholder:"DIR" help:"Data folder to check; no server may have it open (${default})."`
+	Copy string `placeholder:"DIR" help:"Copy the folder to a new folder and compare every file."`
+	Fix  string `enum:"views,modes,none" default:"none" help:"Copy the folder, then repair: views (remove the view files; the next start rebuilds them) or modes (only the owner can read the files)."`
+	JSON bool   `help:"Print the findings as one JSON object."`
 }
 
 func (doctorCmd) Help() string {
-	return `Says why a server does not start in a data folder, and what can be done, with the commands. It reads all of
-the log and the files and changes nothing, unless --fix is given; before that the folder is copied.
-Exit code 0 when nothing is wrong, else 1.
+	return `Explains why a server does not start on a data folder, and prints the commands that repair it. It reads the whole
+log and all files. It changes nothing unless --fix is given, and copies the folder before it does.
+Exit code 0 if nothing is wrong, else 1.
 
 Examples:
 
@@ -88,6 +88,6 @@ func (c *doctorCmd) print(s *stdio, d *daybook.Diagnosis) error {
 		return errors.New("something is wrong with the folder")
 	}
 	_, err := fmt.Fprintf(s.out, "ok: %s events and %s files are as they were written, and a server starts here.\n"+
-		"If the page shows something wrong, its views can be made again: daybook doctor --data DIR --fix views\n", grouped(d.Events), grouped(d.Files))
+		"If the page shows wrong data, rebuild its views: daybook doctor --data DIR --fix views\n", grouped(d.Events), grouped(d.Files))
 	return err
 }

@@ -124,7 +124,7 @@ func (one *guest) Close() error {
 // refusalBelow is what a connection is told for which there is no room, by a server below path.
 func refusalBelow(path string) []byte {
 	body := `{"type":"` + path + `/docs#busy","title":"Service Unavailable","status":503,` +
-		`"detail":"As many connections are open as this server can keep. Nothing happened; try again in a moment.","instance":"` + path + `/"}` + "\n"
+		`"detail":"Too many connections are open. Nothing was changed; try again in a moment.","instance":"` + path + `/"}` + "\n"
 	return fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 2\r\n"+
 		"Connection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }

@@ -11,12 +11,12 @@ import (
 
 type logCmd struct {
 	remote
-	Follow  bool     `short:"f" help:"Go on with events as they happen, until Ctrl-C. Begins with new ones unless --after says otherwise."`
+	Follow  bool     `short:"f" help:"Print events as they happen, until Ctrl-C. Starts with new events by default; see --after."`
 	After   *int64   `placeholder:"SEQ" help:"Only events after this position in the log."`
-	Stream  []string `placeholder:"STREAM" help:"Only of this stream, such as task:01KA0M…; may be repeated."`
-	Type    []string `placeholder:"TYPE" help:"Only of this type, such as task.failed; may be repeated."`
-	Payload bool     `help:"With the payloads: parameters, results, errors."`
-	Limit   int      `short:"n" help:"At most so many; 0 for all."`
+	Stream  []string `placeholder:"STREAM" help:"Only events of this stream, such as task:01KA0M…; may be repeated."`
+	Type    []string `placeholder:"TYPE" help:"Only events of this type, such as task.failed; may be repeated."`
+	Payload bool     `help:"Include payloads: parameters, results, errors."`
+	Limit   int      `short:"n" help:"Maximum number of events; 0 for all."`
 }
 
 func (logCmd) Help() string {

@@ -97,13 +97,13 @@ type cli struct {
 	Tasks   tasksCmd   `cmd:"" help:"List tasks."`
 	Task    taskCmd    `cmd:"" help:"Show one task and its history."`
 	Watch   watchCmd   `cmd:"" help:"Show changes live."`
-	Cancel  cancelCmd  `cmd:"" help:"Call tasks off."`
-	Retry   retryCmd   `cmd:"" help:"Send failed or cancelled tasks round again."`
+	Cancel  cancelCmd  `cmd:"" help:"Cancel tasks."`
+	Retry   retryCmd   `cmd:"" help:"Retry failed or cancelled tasks."`
 	Log     logCmd     `cmd:"" help:"Print the log, or follow it."`
-	Doctor  doctorCmd  `cmd:"" help:"Say why a server does not start in a data folder, and what can be done."`
-	SQL     sqlCmd     `cmd:"" name:"sql" help:"Ask the views of a data folder in SQL."`
-	Verify  verifyCmd  `cmd:"" help:"Prove that nothing in the log was changed."`
-	Bench   benchCmd   `cmd:"" help:"Load a server and measure how it answers."`
+	Doctor  doctorCmd  `cmd:"" help:"Explain why a server does not start on a data folder, and how to repair it."`
+	SQL     sqlCmd     `cmd:"" name:"sql" help:"Query the views of a data folder with SQL."`
+	Verify  verifyCmd  `cmd:"" help:"Verify that the log and the files are unchanged."`
+	Bench   benchCmd   `cmd:"" help:"Measure the throughput and latency of a server."`
 	Types   typesCmd   `cmd:"" help:"List the task types that the server can run."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
@@ -112,7 +112,7 @@ type cli struct {
 
 // Help is shown below the usage of the program itself.
 func (cli) Help() string {
-	return `Start a server and open its page, then submit something from another terminal:
+	return `Start a server and open its page, then submit a task from another terminal:
 
     daybook serve
     daybook submit SLEEP -p seconds=3 --wait

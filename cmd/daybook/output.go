@@ -102,7 +102,7 @@ func waits(w *client.WaitingFor) string {
 		return "a task with the same unique key runs: " + detail.TaskID
 	}
 	if w.Reason == "worker" {
-		return "nobody runs tasks of this type"
+		return "no worker runs tasks of this type"
 	}
 	return strings.ReplaceAll(w.Reason, "_", " ")
 }

@@ -33,7 +33,7 @@ func (r *remote) connect(s *stdio) (*client.Client, error) {
 	c.Reconnecting = func(error) {
 		if !told {
 			told = true
-			fmt.Fprintf(s.err, "%s the connection was cut; trying again until it is back\n", s.paintErr("33", "daybook:"))
+			fmt.Fprintf(s.err, "%s the connection was lost; reconnecting\n", s.paintErr("33", "daybook:"))
 		}
 	}
 	return c, nil
@@ -50,7 +50,7 @@ func serverURL(address string) string {
 // explain says what a newcomer may not see in an error: that no server is there.
 func (r *remote) explain(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("nobody listens on %s: is \"daybook serve\" running there? (--server names another address)", r.Server)
+		return fmt.Errorf("no server answers at %s: is \"daybook serve\" running there? (choose another address with --server)", r.Server)
 	}
 	return err
 }

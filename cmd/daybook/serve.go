@@ -18,28 +18,28 @@ import (
 
 type serveCmd struct {
 	Addr           string        `default:"127.0.0.1:8000" placeholder:"HOST:PORT" help:"Address to listen on (${default})."`
-	Data           string        `default:"./daybook-data" placeholder:"DIR" help:"Folder of the log and the files; made if it is not there (${default})."`
+	Data           string        `default:"./daybook-data" placeholder:"DIR" help:"Folder for the log and the files; created if missing (${default})."`
 	Concurrency    int           `default:"8" help:"Tasks that run at the same time, 1 to 10,000 (${default})."`
-	Grace          time.Duration `default:"20s" help:"Time that running tasks get to end when the server is stopped; 0s = none (${default})."`
-	DefaultTimeout time.Duration `default:"30m" placeholder:"TIME" help:"How long an attempt may run of a task that names no timeout; 0s = for ever (${default})."`
+	Grace          time.Duration `default:"20s" help:"Time for running tasks to finish when the server is stopped; 0s = none (${default})."`
+	DefaultTimeout time.Duration `default:"30m" placeholder:"TIME" help:"Time limit of an attempt of a task without a timeout; 0s = no limit (${default})."`
 	MaxFile        byteSize      `default:"2GiB" help:"Largest file that can be uploaded (${default})."`
-	Insecure       bool          `help:"Allow an address that other machines can reach. Anyone who reaches it can then read and submit everything."`
-	PublicURL      string        `placeholder:"URL" help:"How a proxy shows this server, such as https://tasks.example or https://tasks.example/daybook."`
-	Host           []string      `placeholder:"NAME" help:"A further host name that this server answers to; may repeat."`
-	BasePath       string        `placeholder:"PATH" help:"Path before all of this server's own, such as /daybook; taken from --public-url."`
-	CORSOrigin     []string      `name:"cors-origin" placeholder:"ORIGIN" help:"Origin of a front end elsewhere that may do everything, such as https://app.example; may repeat."`
-	MaxStreams     int           `placeholder:"N" help:"Most open event streams; as many as memory and open files allow, at most 10,000, if it is not given."`
-	AcceptLoss     bool          `help:"Go on with a log that has lost acknowledged events, and write that down in it."`
-	Quiet          bool          `short:"q" help:"Log only warnings and errors."`
-	LogFormat      string        `enum:"text,json" default:"text" help:"Format of the server's own log on standard error: text or json (${default})."`
+	Insecure       bool          `help:"Allow an address that other machines can reach. Anyone who can reach it can read everything and submit tasks."`
+	PublicURL      string        `placeholder:"URL" help:"Public URL of this server behind a proxy, such as https://tasks.example or https://tasks.example/daybook."`
+	Host           []string      `placeholder:"NAME" help:"Another host name that this server answers to; may be repeated."`
+	BasePath       string        `placeholder:"PATH" help:"Path prefix of every URL of this server, such as /daybook; by default from --public-url."`
+	CORSOrigin     []string      `name:"cors-origin" placeholder:"ORIGIN" help:"Origin of another front end that gets full access, such as https://app.example; may be repeated."`
+	MaxStreams     int           `placeholder:"N" help:"Maximum number of open event streams; by default as many as memory and open files allow, at most 10,000."`
+	AcceptLoss     bool          `help:"Start on a log that has lost acknowledged events, and record the loss in it."`
+	Quiet          bool          `short:"q" help:"Print only warnings and errors."`
+	LogFormat      string        `enum:"text,json" default:"text" help:"Format of the server output on standard error: text or json (${default})."`
 }
 
 func (serveCmd) Help() string {
-	return `All that happens is kept in one folder. The server can be killed at any moment: started again, it has lost
-nothing that it acknowledged. Ctrl-C, or SIGTERM, stops it in order: nothing new is started, what runs gets the time
-of --grace and is then put back into the queue, at no cost to its attempts. A second one ends the grace; a third
-ends the process at once, and what runs then counts as if the process had crashed. SIGHUP changes nothing: there are
-no settings to read again, and the end of a terminal does not stop it.
+	return `Everything is stored in one folder. The server can be killed at any time: after a restart, everything it
+acknowledged is still there. Ctrl-C or SIGTERM stops it gracefully: it starts no new task, gives running tasks the
+time of --grace to finish, then requeues them without using an attempt. A second signal ends the grace period. A
+third ends the process at once; tasks still running are then treated as after a crash. SIGHUP is ignored: there is
+no configuration to reload, and closing the terminal does not stop the server.
 
 Examples:
 
@@ -121,7 +121,7 @@ func ignoreHangups(logger *slog.Logger) (end func()) {
 	var listener sync.WaitGroup
 	listener.Go(func() {
 		for range hangups {
-			logger.Info("SIGHUP changes nothing: there are no settings to read again. SIGTERM stops the server")
+			logger.Info("SIGHUP is ignored: there is no configuration to reload. SIGTERM stops the server")
 		}
 	})
 	return func() {
@@ -141,8 +141,8 @@ func (c *serveCmd) checkAddr(ctx context.Context) error {
 	if c.Insecure || isLoopback(ctx, host) {
 		return nil
 	}
-	return misuse("--addr %s can be reached from other machines, and anyone there could read and submit everything;\n"+
-		"use a loopback address such as 127.0.0.1:8000, or add --insecure if the network itself keeps strangers out", c.Addr)
+	return misuse("--addr %s can be reached from other machines, and anyone who reaches it can read everything and submit tasks;\n"+
+		"use a loopback address such as 127.0.0.1:8000, or add --insecure if only trusted users can reach the network", c.Addr)
 }
 
 // isLoopback tells whether all that host stands for is this machine alone.
@@ -190,5 +190,5 @@ func (c *serveCmd) greet(s *stdio, url string) {
 	fmt.Fprintf(s.out, "  %s %s\n", s.dim("page"), s.link(url+"/"))
 	fmt.Fprintf(s.out, "  %s %s\n", s.dim("api "), s.link(url+"/docs"))
 	fmt.Fprintf(s.out, "  %s %s\n\n", s.dim("data"), data)
-	fmt.Fprintf(s.out, "  %s\n\n", s.dim("Ctrl-C stops it in order."))
+	fmt.Fprintf(s.out, "  %s\n\n", s.dim("Ctrl-C stops the server gracefully."))
 }

@@ -94,7 +94,7 @@ func openServer(ctx context.Context, o serverOptions) (*server, error) {
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		err = fmt.Errorf("another program listens on %s; --addr takes another address", addr)
+		err = fmt.Errorf("another program listens on %s; choose another address with --addr", addr)
 	}
 	return listener, err
 }
@@ -110,7 +110,7 @@ func refusedStart(ctx context.Context, err error, data string) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	return fmt.Errorf("%w\nWhat is wrong and what can be done: daybook doctor --data %s", err, daybook.ShellQuoted(data))
+	return fmt.Errorf("%w\nTo find out what is wrong and how to repair it: daybook doctor --data %s", err, daybook.ShellQuoted(data))
 }
 
 // URL is where the server listens.
@@ -148,7 +148,7 @@ func (m *server) Run(ctx context.Context) error {
 
 // EndGrace ends the grace of running tasks at a stop.
 func (m *server) EndGrace() {
-	m.logger.Info("a second signal: running tasks are told to stop now, and are given back")
+	m.logger.Info("second signal: running tasks are stopped now and requeued")
 	m.daybook.EndGrace()
 }
 

@@ -22,15 +22,15 @@ import (
 
 type sqlCmd struct {
 	Data   string `default:"./daybook-data" placeholder:"DIR" help:"Data folder; a server may have it open (${default})."`
-	JSON   bool   `xor:"format" help:"Print one JSON object a line."`
+	JSON   bool   `xor:"format" help:"Print one JSON object per line."`
 	CSV    bool   `xor:"format" help:"Print CSV with a header."`
-	Tables bool   `help:"List the tables and their columns, and run nothing."`
-	Query  string `arg:"" optional:"" help:"One SELECT, as SQLite has it."`
+	Tables bool   `help:"List the tables and their columns instead of running a query."`
+	Query  string `arg:"" optional:"" help:"One SELECT statement in SQLite syntax."`
 }
 
 func (sqlCmd) Help() string {
-	return `Runs one SELECT on the views of a data folder and changes nothing in it. The views on disk are up to 2 seconds
-behind a running server. The view "tasks" has what is asked for most; --tables lists all.
+	return `Runs one SELECT on the views of a data folder. It is read-only. The views on disk are up to 2 seconds behind a
+running server. Start with the view "tasks"; --tables lists all tables and views.
 
 Examples:
 

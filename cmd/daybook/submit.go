@@ -13,19 +13,19 @@ import (
 type submitCmd struct {
 	remote
 	Type        string         `arg:"" help:"Task type, such as SLEEP or DATA_PROCESSING."`
-	Param       []string       `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter; may be repeated. The value is taken as JSON if it is JSON, else as text; @PATH stands for the content of a file."`
+	Param       []string       `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter; may be repeated. A value that is valid JSON is sent as JSON, any other value as text; @PATH reads the value from a file."`
 	Parameters  string         `placeholder:"JSON" help:"All parameters as one JSON object."`
-	File        []string       `short:"f" sep:"none" placeholder:"PATH" help:"Upload a file and hand it to the task; may be repeated where the type takes several."`
-	Wait        bool           `short:"w" help:"Wait until the task has ended and show how it went. Exit code 1 unless it succeeded; Ctrl-C ends the waiting, not the task."`
+	File        []string       `short:"f" sep:"none" placeholder:"PATH" help:"Upload a file for the task; may be repeated if the type takes several files."`
+	Wait        bool           `short:"w" help:"Wait until the task has ended and show its progress. Exit code 1 unless it succeeded; Ctrl-C stops the waiting, not the task."`
 	Queue       string         `help:"Queue to submit to."`
 	Priority    int            `help:"-100 to 100; higher runs first."`
-	Delay       time.Duration  `help:"Do not start before this much time has passed, such as 90s or 2h."`
+	Delay       time.Duration  `help:"Do not start before this delay has passed, such as 90s or 2h."`
 	RunAt       moment         `placeholder:"TIME" help:"Do not start before this time, such as 2027-01-31T08:00:00Z."`
-	MaxAttempts *int           `placeholder:"N" help:"Attempts before the task has failed."`
-	Timeout     *time.Duration `placeholder:"TIME" help:"End an attempt that runs longer than this, at most 720h; 0s = never. Without it the server's --default-timeout holds."`
+	MaxAttempts *int           `placeholder:"N" help:"Maximum number of attempts."`
+	Timeout     *time.Duration `placeholder:"TIME" help:"Stop an attempt that runs longer than this, at most 720h; 0s = no limit. By default, the server's --default-timeout."`
 	Tag         []string       `help:"A tag to find the task by; may be repeated."`
 	uniqueness
-	Key string `help:"Idempotency key: submitting the same again with the same key gives the first task."`
+	Key string `help:"Idempotency key: submitting the same request again with the same key returns the first task."`
 }
 
 // Validate checks what has no sense on any server.
@@ -43,7 +43,7 @@ func (c *submitCmd) Validate() error {
 }
 
 func (submitCmd) Help() string {
-	return `Prints the id of the new task. When it does, the task is on the server's disk.
+	return `Prints the id of the new task once the task is on the server's disk.
 
 Examples:
 

@@ -12,12 +12,12 @@ import (
 type taskCmd struct {
 	remote
 	ID  string `arg:"" help:"The task."`
-	All bool   `help:"Show every report of progress, not only the latest of each attempt."`
+	All bool   `help:"Show every progress report, not only the latest of each attempt."`
 }
 
 func (taskCmd) Help() string {
-	return `Shows a task with its parameters, its result and all that ever happened to it. With --json: an object
-with "task" and "events".
+	return `Shows a task with its parameters, its result and its full history. With --json: an object with "task" and
+"events".
 
 Examples:
 

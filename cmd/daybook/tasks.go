@@ -12,16 +12,16 @@ import (
 
 type tasksCmd struct {
 	remote
-	Status        []string      `placeholder:"STATUS" help:"Only with this status: pending, running, success, failed, cancelled; may be repeated."`
-	Type          []string      `placeholder:"TYPE" help:"Only of this type; may be repeated."`
-	Queue         []string      `help:"Only in this queue; may be repeated."`
-	Tag           []string      `help:"Only with this tag; may be repeated."`
-	Search        string        `short:"s" placeholder:"TEXT" help:"Only with words that begin so in parameters, result, error or message, or with an id that begins so."`
-	CreatedAfter  moment        `placeholder:"TIME" help:"Only those submitted after this time, such as 2027-01-31T08:00:00Z."`
-	CreatedBefore moment        `placeholder:"TIME" help:"Only those submitted before this time."`
-	DurationMin   time.Duration `placeholder:"SPAN" help:"Only those that ran at least so long, such as 1m30s, and have ended."`
-	DurationMax   time.Duration `placeholder:"SPAN" help:"Only those that ran at most so long, and have ended."`
-	Limit         int           `short:"n" default:"20" help:"At most so many; 0 for all (${default})."`
+	Status        []string      `placeholder:"STATUS" help:"Only tasks with this status: pending, running, success, failed, cancelled; may be repeated."`
+	Type          []string      `placeholder:"TYPE" help:"Only tasks of this type; may be repeated."`
+	Queue         []string      `help:"Only tasks in this queue; may be repeated."`
+	Tag           []string      `help:"Only tasks with this tag; may be repeated."`
+	Search        string        `short:"s" placeholder:"TEXT" help:"Only tasks with a word in parameters, result, error or message, or an id, that begins with this text."`
+	CreatedAfter  moment        `placeholder:"TIME" help:"Only tasks submitted after this time, such as 2027-01-31T08:00:00Z."`
+	CreatedBefore moment        `placeholder:"TIME" help:"Only tasks submitted before this time."`
+	DurationMin   time.Duration `placeholder:"SPAN" help:"Only ended tasks that ran at least this long, such as 1m30s."`
+	DurationMax   time.Duration `placeholder:"SPAN" help:"Only ended tasks that ran at most this long."`
+	Limit         int           `short:"n" default:"20" help:"Maximum number of tasks; 0 for all (${default})."`
 }
 
 func (tasksCmd) Help() string {

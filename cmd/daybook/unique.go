@@ -11,10 +11,10 @@ import (
 
 // uniqueness are the flags that make a task the only one of its type and a key.
 type uniqueness struct {
-	Unique     optionalText  `placeholder:"KEY" help:"Let there be one task of the type and this key, or of these parameters when no key is given; write --unique=KEY."`
-	UniqueFor  time.Duration `placeholder:"1h" help:"How long the task holds its unique key, whatever becomes of it; by default while it waits or runs."`
-	OnConflict string        `placeholder:"return" help:"When another task holds the unique key: return gives that one, replace cancels it if it waits and lets the new one follow if it runs, reject refuses the new one."`
-	MaxDelay   time.Duration `placeholder:"1m" help:"With --on-conflict replace: how long tasks that replace each other may put off the run, from the first of them on."`
+	Unique     optionalText  `placeholder:"KEY" help:"Allow only one task of this type with this key at a time; without a key, with these parameters. Write --unique=KEY."`
+	UniqueFor  time.Duration `placeholder:"1h" help:"How long the task holds its unique key, even after it has ended; by default while it is pending or running."`
+	OnConflict string        `placeholder:"return" help:"When another task holds the unique key: return prints that task, replace cancels it if it is pending and runs the new task after it if it is running, reject refuses the new task."`
+	MaxDelay   time.Duration `placeholder:"1m" help:"With --on-conflict replace: maximum time that replacements can delay the run, counted from the first task."`
 }
 
 // check refuses what makes no sense.
@@ -53,7 +53,7 @@ func (o *optionalText) Decode(ctx *kong.DecodeContext) error {
 	if token := ctx.Scan.Peek(); token.Type == kong.FlagValueToken {
 		o.text = fmt.Sprint(ctx.Scan.Pop().Value)
 		if o.text == "" {
-			return fmt.Errorf("the key is empty: write --unique=KEY, or --unique alone for a key made from the parameters")
+			return fmt.Errorf("the key is empty: write --unique=KEY, or --unique alone to make the key from the parameters")
 		}
 	}
 	return nil

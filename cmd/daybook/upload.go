@@ -57,7 +57,7 @@ func slotFor(types []client.TaskType, taskType string, n int) (fileSlot, error) 
 		for i, t := range types {
 			names[i] = t.Name
 		}
-		return fileSlot{}, fmt.Errorf("the server knows no task type %s; it knows %s", taskType, strings.Join(names, ", "))
+		return fileSlot{}, fmt.Errorf("the server has no task type %s; it has %s", taskType, strings.Join(names, ", "))
 	}
 	slots, err := slotsOf(types[at].ParametersSchema)
 	if err != nil {

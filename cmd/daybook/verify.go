@@ -14,13 +14,13 @@ import (
 
 type verifyCmd struct {
 	remote
-	Data string `env:"DAYBOOK_VERIFY_DATA" placeholder:"DIR" help:"Verify this data folder itself; no server may have it open. Nothing in it is changed."`
+	Data string `env:"DAYBOOK_VERIFY_DATA" placeholder:"DIR" help:"Verify this data folder without a server; no server may have it open. Nothing in it is changed."`
 }
 
 func (verifyCmd) Help() string {
-	return `Reads the whole log and recomputes its chain of hashes: a changed, missing or added event is found.
-Reads every file too, and compares it with the hash that is its id.
-Exit code 0 when all is as it was written, else 1.
+	return `Reads the whole log and recomputes its hash chain, which detects a changed, missing or added event.
+Also reads every file and compares it with its id, which is its hash.
+Exit code 0 if everything is as it was written, else 1.
 
 Examples:
 

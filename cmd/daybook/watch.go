@@ -11,12 +11,12 @@ import (
 
 type watchCmd struct {
 	remote
-	ID string `arg:"" optional:"" help:"The task to watch; without it, all of them."`
+	ID string `arg:"" optional:"" help:"The task to watch; by default all tasks."`
 }
 
 func (watchCmd) Help() string {
-	return `Shows changes as the server pushes them. With an ID it ends when the task has: exit code 0 if it
-succeeded, else 1. Without one it goes on until Ctrl-C: a live list on a terminal, a line a change on a pipe.
+	return `Shows changes as they happen. With an ID it stops when the task has ended: exit code 0 if the task succeeded, else
+1. Without an ID it runs until Ctrl-C: a live list on a terminal, one line per change in a pipe.
 
 Examples:
 

@@ -80,7 +80,7 @@ func TestFilesGoWhereTheSchemaTakesThem(t *testing.T) {
 		taskType string
 		n        int
 		says     string
-	}{{"ONE", 2, "takes one file"}, {"NONE", 1, "takes no file"}, {"ABSENT", 1, "it knows ONE, MANY, BOTH, NONE"}} {
+	}{{"ONE", 2, "takes one file"}, {"NONE", 1, "takes no file"}, {"ABSENT", 1, "it has ONE, MANY, BOTH, NONE"}} {
 		if _, err := slotFor(types, c.taskType, c.n); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%d files for %s: %v", c.n, c.taskType, err)
 		}
