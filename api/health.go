@@ -37,27 +37,27 @@ func (a *API) ready(p *reply, _ *http.Request) error {
 	case state.Failed:
 		return unready("outcome-unknown", "The log must be reopened: restart the server.")
 	case state.Draining:
-		return unready("stopping", "The server is stopping and takes no more work.")
+		return unready("stopping", "The server is stopping and accepts no more work.")
 	case state.Damaged:
-		return unready("log-damaged", "The log is damaged, so nothing more is written. Reading works; the server's log says what was found.")
+		return unready("log-damaged", "The log is damaged, so writes are refused. Reads still work; see the server output for what was found.")
 	case state.Full:
-		return unready("log-full", "The disk is full: less than 64 MiB of it are free, and those are kept for the results of running tasks. Make room; the server goes on by itself. Reading works.")
+		return unready("log-full", "The disk is full: less than 64 MiB are free, reserved for the results of running tasks. Free some space; the server then accepts writes again. Reads still work.")
 	}
 	p.Header()["Cache-Control"] = noStore
 	body := "ready\n"
 	if n, first := a.Payloads.Damaged(); n > 0 {
 		body += "damaged payloads: " + strconv.Itoa(n) + ", the first at event " + itoa(first) +
-			". Their tasks say which; the rest works. To have them back, restore the data folder from a backup.\n"
+			". Their tasks are marked; everything else works. To recover them, restore the data folder from a backup.\n"
 	}
 	switch h := a.Views.Health(); h.State {
 	case "rebuilding":
-		body += "views: made again from the log, because their file could not be used; " + percentOf(h.Progress) +
+		body += "views: being rebuilt from the log because the view file could not be used; " + percentOf(h.Progress) +
 			" is done. Until then older ended tasks and idempotency keys get 503.\n"
 	case "texts":
-		body += "views: the index for searches is made again, because its file could not be used; " + percentOf(h.Progress) +
+		body += "views: the search index is being rebuilt because its file could not be used; " + percentOf(h.Progress) +
 			" is done. Until then searches get 503.\n"
 	case "memory":
-		body += "views: in memory, because their file cannot be written. See the server's log; it is tried again every half minute.\n"
+		body += "views: in memory because the view file cannot be written. See the server output; the server retries every 30 seconds.\n"
 	}
 	return p.send(typeText, []byte(body))
 }

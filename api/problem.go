@@ -45,8 +45,8 @@ const (
 
 // What an error that nobody foresaw says to a request that reads, and to one that writes.
 const (
-	internalRead  = "Something went wrong in the server; its log says what. Try again; if it stays so, report what the server's log says."
-	internalWrite = "Something went wrong in the server; its log says what. Nothing was acknowledged: look whether it happened before you try again."
+	internalRead  = "Internal error; see the server output. Try again; if it happens again, report it with the server output."
+	internalWrite = "Internal error; see the server output. The change was not acknowledged: check whether it happened before you try again."
 )
 
 // invalid is a 400 about one field. The pointer is a JSON pointer into the body, or
@@ -64,10 +64,10 @@ func notFound(detail string) *problem {
 	return &problem{Status: http.StatusNotFound, Kind: kindNotFound, Detail: detail}
 }
 
-var errNoTask = notFound("There is no task with that id. GET /api/tasks/ lists those there are.")
+var errNoTask = notFound("There is no task with that id. GET /api/tasks/ lists all tasks.")
 
-const movedDetail = "The data folder was removed or replaced while the server runs, so nothing more is written. Reading goes on. " +
-	"Put the folder back, then restart the server, not before; the server's log says more."
+const movedDetail = "The data folder was removed or replaced while the server was running, so writes are refused. Reads still work. " +
+	"Put the folder back, then restart the server, in this order; see the server output."
 
 // answers is the one table from error to problem. The first match counts.
 var answers = []struct {
@@ -78,10 +78,10 @@ var answers = []struct {
 	{projection.ErrNotFound, *errNoTask},
 	{eventlog.ErrNotFound, problem{Status: 404, Kind: kindNotFound, Detail: "The log has no such event."}},
 	{files.ErrNotFound, problem{Status: 404, Kind: kindNotFound, Detail: "There is no file with that id. Upload it with POST /api/files."}},
-	{files.ErrTooLarge, problem{Status: 413, Kind: "too-large", Detail: "The file is larger than this server takes. Send a smaller one, or raise the limit of the server."}},
-	{files.ErrDamaged, problem{Status: 500, Kind: "file-damaged", Detail: "The file is no longer as it was uploaded, so it is not given out. Upload it again: the same bytes get the same id."}},
-	{files.ErrBlocked, problem{Status: 503, Kind: "files-blocked", RetryAfter: 60, Detail: "Something that is no file or folder of Daybook's lies where the file is kept, so it cannot be stored. On the server, daybook verify --data or daybook doctor names it; move it away and try again."}},
-	{files.ErrFull, problem{Status: 503, Kind: "disk-full", RetryAfter: 30, Detail: "There is no room for the file. Try again when the disk has room."}},
+	{files.ErrTooLarge, problem{Status: 413, Kind: "too-large", Detail: "The file is larger than this server accepts. Send a smaller file, or raise --max-file of the server."}},
+	{files.ErrDamaged, problem{Status: 500, Kind: "file-damaged", Detail: "The file is damaged, so it is not served. Upload it again: the same bytes get the same id."}},
+	{files.ErrBlocked, problem{Status: 503, Kind: "files-blocked", RetryAfter: 60, Detail: "Something that is not a file or folder of Daybook is in the place of the file, so the file cannot be stored. On the server, run daybook verify --data or daybook doctor to find it; move it away and try again."}},
+	{files.ErrFull, problem{Status: 503, Kind: "disk-full", RetryAfter: 30, Detail: "The disk is full, so the file was not stored. Try again when there is free space."}},
 	{task.ErrKeyReused, problem{Status: 409, Kind: "key-reused", Detail: "The idempotency key was used for another request. Use a new key, or send the same request."}},
 	{task.ErrNotUnique, problem{Status: 409, Kind: "not-unique", Detail: "Another task holds the unique key. Wait until it is free, or use another key."}},
 	{task.ErrStale, problem{Status: 409, Kind: "stale-attempt", Detail: "The attempt no longer holds the task. Stop it."}},
@@ -90,26 +90,26 @@ var answers = []struct {
 	{task.ErrSucceeded, problem{Status: 400, Kind: "not-retryable", Detail: "The task has succeeded. Only a failed or cancelled task can be retried; submit a new one."}},
 	{task.ErrNotEnded, problem{Status: 400, Kind: "not-retryable", Detail: "The task has not ended. Only a failed or cancelled task can be retried; wait for it, or cancel it first."}},
 	{task.ErrErased, problem{Status: 400, Kind: "not-retryable", Detail: "The task was erased; its parameters are gone. Submit a new one."}},
-	{task.ErrNotPending, problem{Status: 400, Kind: "not-pending", Detail: "The task is not waiting any more."}},
+	{task.ErrNotPending, problem{Status: 400, Kind: "not-pending", Detail: "The task is no longer pending."}},
 	{task.ErrExists, problem{Status: 409, Kind: "exists", Detail: "The task exists already."}},
-	{scheduler.ErrBusy, problem{Status: 503, Kind: "busy", RetryAfter: 1, Detail: "Too many commands are waiting. Nothing happened; try again in a moment."}},
-	{scheduler.ErrNotRunning, problem{Status: 503, Kind: "not-running", RetryAfter: 1, Detail: "The queue does not run yet. Nothing happened; try again in a moment."}},
-	{scheduler.ErrStopped, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Nothing happened; try again when it is back."}},
-	{eventlog.ErrInvalid, problem{Status: 400, Kind: kindInvalid, Detail: "The log cannot take this as it is, and nothing happened. Send less: fewer or shorter tags, names and files."}},
-	{eventlog.ErrFull, problem{Status: 503, Kind: "log-full", RetryAfter: 30, Detail: "The disk is full: less than 64 MiB of it are free, and those are kept for the results of running tasks. Nothing happened; make room and try again. Reading goes on."}},
-	{eventlog.ErrMoved, problem{Status: 503, Kind: "data-moved", Detail: movedDetail + " Nothing happened."}},
-	{scheduler.ErrReadOnly, problem{Status: 503, Kind: "log-damaged", Detail: "The log is damaged, so nothing more is written. Nothing happened. Reading goes on; the server's log says what was found and what to do."}},
-	{eventlog.ErrDamaged, problem{Status: 500, Kind: "log-damaged", Detail: "What was asked for is damaged in the log. The rest can be read; GET /api/log/verify says where the log is damaged. Restore the data folder from a backup."}},
+	{scheduler.ErrBusy, problem{Status: 503, Kind: "busy", RetryAfter: 1, Detail: "Too many commands are waiting. Nothing was changed; try again in a moment."}},
+	{scheduler.ErrNotRunning, problem{Status: 503, Kind: "not-running", RetryAfter: 1, Detail: "The queue is not running yet. Nothing was changed; try again in a moment."}},
+	{scheduler.ErrStopped, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Nothing was changed; try again when it is back."}},
+	{eventlog.ErrInvalid, problem{Status: 400, Kind: kindInvalid, Detail: "The request is too large for one event. Nothing was changed. Send fewer or shorter tags, names and files."}},
+	{eventlog.ErrFull, problem{Status: 503, Kind: "log-full", RetryAfter: 30, Detail: "The disk is full: less than 64 MiB are free, reserved for the results of running tasks. Nothing was changed; free some space and try again. Reads still work."}},
+	{eventlog.ErrMoved, problem{Status: 503, Kind: "data-moved", Detail: movedDetail + " Nothing was changed."}},
+	{scheduler.ErrReadOnly, problem{Status: 503, Kind: "log-damaged", Detail: "The log is damaged, so writes are refused. Nothing was changed. Reads still work; see the server output for what was found and what to do."}},
+	{eventlog.ErrDamaged, problem{Status: 500, Kind: "log-damaged", Detail: "The requested data is damaged in the log. Other data can be read; GET /api/log/verify shows where the log is damaged. Restore the data folder from a backup."}},
 	{projection.ErrRebuilding, problem{Status: 503, Kind: "views-rebuilding", RetryAfter: 5, Detail: rebuildingDetail}},
-	{eventlog.ErrUnknown, problem{Status: 503, Kind: "outcome-unknown", RetryAfter: 5, Detail: "The disk gave no clear answer: it happened, or it did not. Look before you try again, or try again with the same idempotency key."}},
+	{eventlog.ErrUnknown, problem{Status: 503, Kind: "outcome-unknown", RetryAfter: 5, Detail: "The disk gave no clear answer, so the change may or may not have happened. Check before you try again, or try again with the same idempotency key."}},
 	{eventlog.ErrClosed, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Try again when it is back."}},
-	{context.Canceled, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The request ended before its answer. A command that was sent stands."}},
+	{context.Canceled, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The request ended before it was answered. Its command may still take effect."}},
 	{context.DeadlineExceeded, problem{Status: 503, Kind: "too-slow", RetryAfter: 5, Detail: "The answer took too long. Ask for less, or try again."}},
 }
 
 const (
-	rebuildingDetail = "The views are being made again from the log, because their file could not be used. Nothing happened; try again when that is done. What does not need the file works."
-	textsDetail      = "The index for searches is being made again, because its file could not be used. Try again when that is done. All else works."
+	rebuildingDetail = "The views are being rebuilt from the log because the view file could not be used. Nothing was changed; try again when the rebuild is done. Requests that do not need the file still work."
+	textsDetail      = "The search index is being rebuilt because its file could not be used. Try again when the rebuild is done. Everything else works."
 )
 
 // rebuilding says of a file of the views that is made again how far that is, and when to come
