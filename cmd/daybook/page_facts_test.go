@@ -15,7 +15,7 @@ func TestPageSaysWhatItsAddressAsksForInVain(t *testing.T) {
 		"#/?status=WRONG":                     "no status",
 		"#/?task_type=two%20words":            "no task type",
 		"#/?task_type=NOTHING":                "no task type",
-		"#/?queue=nowhere":                    "no task is in a queue",
+		"#/?queue=nowhere":                    "there is no task in queue",
 		"#/?queue=" + strings.Repeat("x", 65): "no queue",
 		"#/?colour=blue":                      "no filter",
 		"#/?q=" + strings.Repeat("x", 201):    "at most 200 characters",

@@ -135,7 +135,7 @@ func TestPageComesBackToTheRowFromTheWholeWidth(t *testing.T) {
 	k := &keyboard{tab: b}
 	k.press("j" + kb.Enter)
 	k.inPanel(id)
-	k.js(`document.querySelector('#detail button[aria-label="Whole width"]').click()`)
+	k.js(`document.querySelector('#detail button[aria-label="Full width"]').click()`)
 	k.until("the list is covered", `getComputedStyle(document.querySelector("#list-pane")).visibility === "hidden"`)
 	k.press(kb.Escape)
 	k.onRow("the row it came from", fmt.Sprintf("row.dataset.id === %q", id))

@@ -29,7 +29,7 @@ func TestPageKeepsTheDigitsOfNumbers(t *testing.T) {
 			t.Errorf("the %s is copied as %s", what, copied)
 		}
 	}
-	b.js(`[...document.querySelectorAll("#detail .detail-actions button")].find((b) => b.textContent === "Submit like this").click()`)
+	b.js(`[...document.querySelectorAll("#detail .detail-actions button")].find((b) => b.textContent === "Submit a copy").click()`)
 	b.until("the form is filled", `document.querySelector('dialog#form[open] [data-pointer="/parameters/result"] textarea')?.value.includes("9007199254740993")`)
 	again := b.submit()
 	if again == ids["a"] {

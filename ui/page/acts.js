@@ -7,7 +7,7 @@ import { ask, toast } from "./views/notices.js";
 
 /** @import { Row } from "./types.js" */
 
-const MOVED = "The list moved just now: check that this is the one.";
+const MOVED = "The list has just moved. Check that this is the task you meant.";
 
 export class Acts {
   #title;
@@ -44,7 +44,7 @@ export class Acts {
   /** @param {Row} row @param {string} name @param {boolean} unsure */
   async #cancel(row, name, unsure) {
     const running = row.status === "RUNNING";
-    const lost = `It is running, and at ${percent(row.progress)}. What this attempt has done so far is lost; a retry starts from the beginning.`;
+    const lost = `It is running at ${percent(row.progress)}. The work of this attempt is lost; a retry starts from the beginning.`;
     const sure =
       (!running && !unsure) ||
       (await ask({ title: `Cancel ${name}?`, text: running ? lost : `It is not running. ${MOVED}`, yes: "Cancel task", no: running ? "Keep running" : "Keep it", bad: true }));
@@ -59,14 +59,14 @@ export class Acts {
   #tell(row) {
     const name = this.#cancelling.get(row.id);
     if (!this.#cancelling.delete(row.id)) return;
-    if (row.status !== "CANCELLED") return toast(`It ended before it was cancelled: ${name}`);
+    if (row.status !== "CANCELLED") return toast(`Ended before it could be cancelled: ${name}`);
     toast(`Cancelled: ${name}`, { action: { word: "Retry", act: () => void this.act("retry", row) } });
   }
 
   /** @param {Row} row @param {string} name @param {boolean} unsure */
   async #retry(row, name, unsure) {
-    if (unsure && !(await ask({ title: `Retry ${name}?`, text: MOVED, yes: "Retry task", no: "Leave it", bad: false }))) return;
+    if (unsure && !(await ask({ title: `Retry ${name}?`, text: MOVED, yes: "Retry task", no: "Do not retry", bad: false }))) return;
     await retry(row.id);
-    toast(`Sent round again: ${name}`);
+    toast(`Retried: ${name}`);
   }
 }

@@ -261,7 +261,7 @@ export function upload(file, progress, signal) {
       if (xhr.status >= 200 && xhr.status < 300) resolve(xhr.response);
       else reject(problemFrom(xhr.status, xhr.response));
     };
-    xhr.onerror = () => reject(new Problem(0, "No answer", "The upload broke off."));
+    xhr.onerror = () => reject(new Problem(0, "No answer", "The upload was interrupted."));
     xhr.onabort = () => reject(new DOMException("aborted", "AbortError"));
     signal.addEventListener("abort", () => xhr.abort());
     xhr.send(file);

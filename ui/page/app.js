@@ -60,7 +60,7 @@ const list = new ListView(store, {
 const loader = new ListLoader(store, list, { filters: () => router.route.filters, live: () => feed.state === "live", dirty: frame.ask });
 const toolbar = new ToolbarView(store, { setFilters, reload: () => void loader.reload(), toList: () => list.focus() });
 const header = new HeaderView(feed, rate, store);
-const incomplete = () => toast("Part of the page could not be fetched. Reload it: the server may be a newer one.", { bad: true });
+const incomplete = () => toast("Part of the page could not be loaded. Reload the page: the server may have been updated.", { bad: true });
 const panel = new Later(async () => {
   const { DetailView } = await import("./views/detail.js");
   return new DetailView({

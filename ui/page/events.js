@@ -11,14 +11,14 @@ import { absolute, percent, span, time } from "./format.js";
 /** @type {Record<string, string>} */
 const CODES = {
   error: "",
-  permanent: "No retry would help.",
+  permanent: "A retry would not help.",
   timeout: "It ran longer than its time limit.",
   panic: "The handler crashed.",
   worker_died: "Its worker died while it ran.",
 };
 
 /** What a text that the log cannot give is shown as. */
-export const DAMAGED = "It is damaged in the log and cannot be shown.";
+export const DAMAGED = "This is damaged in the log and cannot be shown.";
 
 /** @type {Record<string, (e: LogEvent) => Words>} */
 const WORDS = {
@@ -43,17 +43,17 @@ const WORDS = {
     words(
       `Attempt ${e.data.attempt ?? ""} was lost`.replace("  ", " "),
       e.data.suspicion
-        ? "The server died while this and other tasks ran; the attempt does not count. They are tried one after the other."
-        : "Its worker died while it ran; the attempt counts.",
+        ? "The server died while this and other tasks ran; this did not use an attempt. The tasks are now run one at a time."
+        : "Its worker died while it ran. This used an attempt.",
       "warn",
     ),
-  "task.released": () => words("Given back", "The server stopped in order; the attempt does not count.", "quiet"),
-  "task.retried": (e) => words("Sent round again", reasonOf(e), "active"),
-  "task.snoozed": (e) => words("Put off", e.data.run_at ? `Until ${absolute(e.data.run_at)}` : "", "quiet"),
+  "task.released": () => words("Requeued", "The server was stopped. This did not use an attempt.", "quiet"),
+  "task.retried": (e) => words("Retried", reasonOf(e), "active"),
+  "task.snoozed": (e) => words("Postponed", e.data.run_at ? `Until ${absolute(e.data.run_at)}` : "", "quiet"),
   "task.reprioritised": (e) => words(`Priority set to ${e.data.priority ?? 0}`, "", "quiet"),
-  "task.late_result_refused": () => words("A late result was refused", "The attempt no longer held the task.", "warn"),
-  "task.resubmitted": () => words("Retried as another task", "With other parameters; this task stays as it ended.", "quiet"),
-  "task.erased": () => words("Content erased", "The facts remain; parameters, result and texts are gone.", "quiet"),
+  "task.late_result_refused": () => words("Late result refused", "The attempt no longer held the task.", "warn"),
+  "task.resubmitted": () => words("Retried as another task", "The new task has other parameters; this one is unchanged.", "quiet"),
+  "task.erased": () => words("Content erased", "Parameters, result and texts were deleted; the events remain.", "quiet"),
 };
 
 /**

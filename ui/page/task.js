@@ -60,17 +60,17 @@ export function duration(row, now) {
 export function waitingSentence(row, state, now) {
   if (row.status !== "PENDING") return "";
   const w = row.waiting_for;
-  if (state?.draining || w?.reason === "draining") return "Waits: the server is stopping and starts nothing new";
-  if (state?.damaged || w?.reason === "log_damaged") return "Waits: the log is damaged, and nothing more is written";
-  if (w?.reason === "previous_attempt") return "Waits: its previous attempt was told to stop and has not returned";
-  if (w?.reason === "worker") return "Waits: nobody runs tasks of this type";
-  if (w?.reason === "unique") return `Waits: task ${w.task_id ?? ""} runs under the same unique key and ends first`;
-  if (w?.reason === "crash_check") return "Waits: the server died while tasks ran; they are tried one after the other";
-  if (state?.full || w?.reason === "log_full") return "Waits: the disk is full, and goes on when there is room";
+  if (state?.draining || w?.reason === "draining") return "Waiting: the server is stopping and starts no tasks";
+  if (state?.damaged || w?.reason === "log_damaged") return "Waiting: the log is damaged, so writes are refused";
+  if (w?.reason === "previous_attempt") return "Waiting: its previous attempt was told to stop and has not stopped yet";
+  if (w?.reason === "worker") return "Waiting: no worker runs tasks of this type";
+  if (w?.reason === "unique") return `Waiting: task ${w.task_id ?? ""} with the same unique key must end first`;
+  if (w?.reason === "crash_check") return "Waiting: the server died while tasks ran; they are now run one at a time";
+  if (state?.full || w?.reason === "log_full") return "Waiting: the disk is full; it starts when there is free space";
   const until = time(w?.until);
   if (w && until !== null && until > now) {
     if (w.reason === "backoff") {
-      return `Tries again in ${countdown(until - now)} (attempt ${attemptSentence(row)} failed)`;
+      return `Retries in ${countdown(until - now)} (attempt ${attemptSentence(row)} failed)`;
     }
     return `Starts in ${countdown(until - now)}`;
   }
@@ -84,11 +84,11 @@ export function waitingSentence(row, state, now) {
  */
 function slotSentence(state, told, reason) {
   const slots = state?.slots ?? told?.slots;
-  if (reason && !["capacity", "backoff", "run_at"].includes(reason)) return `Waits: ${reason.replace(/_/g, " ")}`;
-  if (slots === undefined) return "Waits for a free slot";
+  if (reason && !["capacity", "backoff", "run_at"].includes(reason)) return `Waiting: ${reason.replace(/_/g, " ")}`;
+  if (slots === undefined) return "Waiting for a free slot";
   const running = state?.running ?? told?.running ?? slots;
   if (running < slots) return "Starts now";
-  return slots === 1 ? "Waits for a free slot: the only one is busy" : `Waits for a free slot: all ${integer(slots)} are busy`;
+  return slots === 1 ? "Waiting for a free slot: the only one is busy" : `Waiting for a free slot: all ${integer(slots)} are busy`;
 }
 
 /**

@@ -101,13 +101,13 @@ test("why a task waits is a sentence", () => {
   const row = /** @type {any} */ ({ status: "PENDING", attempt: 2, max_attempts: 3, attempts_before_retry: 0, waiting_for: null });
   const busy = { running: 8, slots: 8 };
   const say = (/** @type {any} */ w, /** @type {any} */ state = busy) => waitingSentence({ ...row, waiting_for: w }, state, NOW);
-  assert.equal(say({ reason: "capacity", running: 8, slots: 8 }), "Waits for a free slot: all 8 are busy");
-  assert.equal(say({ reason: "capacity" }, { running: 1, slots: 1 }), "Waits for a free slot: the only one is busy");
-  assert.equal(say({ reason: "backoff", until: "2026-01-01T12:00:12Z", attempt: 2 }), "Tries again in 12 s (attempt 2 of 3 failed)");
-  assert.equal(say({ reason: "backoff", until: "2026-01-01T11:59:59Z", attempt: 2 }), "Waits for a free slot: all 8 are busy");
+  assert.equal(say({ reason: "capacity", running: 8, slots: 8 }), "Waiting for a free slot: all 8 are busy");
+  assert.equal(say({ reason: "capacity" }, { running: 1, slots: 1 }), "Waiting for a free slot: the only one is busy");
+  assert.equal(say({ reason: "backoff", until: "2026-01-01T12:00:12Z", attempt: 2 }), "Retries in 12 s (attempt 2 of 3 failed)");
+  assert.equal(say({ reason: "backoff", until: "2026-01-01T11:59:59Z", attempt: 2 }), "Waiting for a free slot: all 8 are busy");
   assert.equal(say({ reason: "run_at", until: "2026-01-01T13:00:00Z" }), "Starts in 1 h 00 min");
-  assert.equal(say({ reason: "capacity" }, { ...busy, draining: true }), "Waits: the server is stopping and starts nothing new");
-  assert.equal(say({ reason: "queue_paused" }), "Waits: queue paused");
+  assert.equal(say({ reason: "capacity" }, { ...busy, draining: true }), "Waiting: the server is stopping and starts no tasks");
+  assert.equal(say({ reason: "queue_paused" }), "Waiting: queue paused");
   assert.equal(waitingSentence({ ...row, status: "RUNNING" }, busy, NOW), "");
 });
 

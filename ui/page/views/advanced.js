@@ -21,13 +21,13 @@ function field(name, kind, label, more = {}) {
 /** @type {Field[]} */
 const FIELDS = [
   field("queue", "string", "Queue", { placeholder: "default" }),
-  field("priority", "integer", "Priority", { placeholder: "0", min: -100, max: 100, hint: "Higher goes first." }),
+  field("priority", "integer", "Priority", { placeholder: "0", min: -100, max: 100, hint: "Higher runs first." }),
   field("delay_seconds", "number", "Delay in seconds", { placeholder: "0", min: 0 }),
   field("run_at", "string", "Or not before", { hint: "Your local time." }),
-  field("max_attempts", "integer", "Most attempts", { placeholder: "3", min: 1 }),
-  field("timeout_seconds", "number", "Time limit in seconds", { placeholder: "the server's", min: 0, hint: "Of each attempt; 0 is none." }),
-  field("tags", "string", "Tags", { placeholder: "nightly, import", hint: "Apart by commas." }),
-  field("idempotency_key", "string", "Idempotency key", { hint: "The same key gives the same task." }),
+  field("max_attempts", "integer", "Maximum attempts", { placeholder: "3", min: 1 }),
+  field("timeout_seconds", "number", "Time limit in seconds", { placeholder: "the server's", min: 0, hint: "For each attempt; 0 = no limit." }),
+  field("tags", "string", "Tags", { placeholder: "nightly, import", hint: "Separate tags with commas." }),
+  field("idempotency_key", "string", "Idempotency key", { hint: "Submitting again with the same key returns the same task." }),
 ];
 
 /**

@@ -124,7 +124,7 @@ export class DetailView {
       h(
         "div",
         { class: "empty" },
-        h("h2", null, gone ? "There is no such task" : "The task could not be fetched"),
+        h("h2", null, gone ? "Task not found" : "The task could not be loaded"),
         h("p", { class: "breaks" }, gone ? `No task has the id ${d.id}.` : (d.problem?.message ?? "")),
         h(
           "div",
@@ -154,7 +154,7 @@ class TaskPanel {
   #cancel = h("button", { type: "button", class: "button small danger" }, icon("stop"), "Cancel");
   #retry = h("button", { type: "button", class: "button small" }, icon("retry"), "Retry");
   #change = h("button", { type: "button", class: "button small" }, icon("retry"), "Retry with changes");
-  #again = h("button", { type: "button", class: "button small" }, icon("copy"), "Submit like this");
+  #again = h("button", { type: "button", class: "button small" }, icon("copy"), "Submit a copy");
   #bar = barView();
   #pct = h("strong", { class: "num" });
   #message = h("span", { class: "stand-message", dir: "auto" });
@@ -194,9 +194,9 @@ class TaskPanel {
       h(
         "div",
         { class: "detail-tools" },
-        tool("up", "Task before (k)", () => actions.move(-1), "only-wide"),
+        tool("up", "Previous task (k)", () => actions.move(-1), "only-wide"),
         tool("up", "Next task (j)", () => actions.move(1), "only-wide flip"),
-        tool("wide", "Whole width", widen, "only-wide"),
+        tool("wide", "Full width", widen, "only-wide"),
         tool("x", "Close (Esc)", actions.close, "only-wide"),
       ),
     );
@@ -282,7 +282,7 @@ class TaskPanel {
     const empty = Object.keys(parameters).length === 0;
     show(this.#parameters.el, task !== null);
     this.#parameters.fill(
-      task?.damaged?.includes("parameters") ? [h("p", { class: "dim" }, DAMAGED)] : empty ? [h("p", { class: "dim" }, `None: ${c.title(task?.task_type ?? "").toLowerCase()} went by its defaults.`)] : [jsonView(parameters, task?.file_names)],
+      task?.damaged?.includes("parameters") ? [h("p", { class: "dim" }, DAMAGED)] : empty ? [h("p", { class: "dim" }, `None: ${c.title(task?.task_type ?? "").toLowerCase()} used its defaults.`)] : [jsonView(parameters, task?.file_names)],
       empty ? null : copyButton(() => stringify(parameters, 2), "Copy parameters"),
     );
   }

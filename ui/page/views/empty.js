@@ -59,14 +59,14 @@ function contents(kind, store, actions) {
     case "wrong":
       return [
         art(),
-        h("h2", null, "The address asks for what is not there"),
+        h("h2", null, "The address is not valid"),
         ...f.wrong.map((w) => h("p", { class: "breaks" }, wrongWords(w), w.key === "status" ? ` A task is ${STATUSES.map((s) => STATUS_WORDS[s].toLowerCase()).join(", ").replace(/, (\w+)$/, " or $1")}.` : "")),
-        h("div", { class: "empty-actions" }, button("Clear it", "primary", actions.clearWrong), button("Show all tasks", "", actions.clear)),
+        h("div", { class: "empty-actions" }, button("Remove it", "primary", actions.clearWrong), button("Show all tasks", "", actions.clear)),
       ];
     case "failed":
       return [
-        h("h2", null, "The list could not be fetched"),
-        h("p", null, "The server did not answer, or refused. The page tries again when the connection is back."),
+        h("h2", null, "The list could not be loaded"),
+        h("p", null, "The server did not answer, or it refused the request. The page tries again when the connection is back."),
         h("div", { class: "empty-actions" }, button("Try now", "primary", actions.reload)),
       ];
     case "searched":
@@ -74,20 +74,20 @@ function contents(kind, store, actions) {
         art(),
         h("h2", null, "Nothing found"),
         h("p", { class: "breaks" }, `No task under these filters has an id that begins with ${quoted(f.q)}, or parameters, a result, an error or a message with words that begin with it.`),
-        h("p", { class: "fine" }, "Only the beginnings of words are looked at: “port” finds “ports”, but not “report”."),
+        h("p", { class: "fine" }, "The search matches the beginnings of words: “port” finds “ports”, but not “report”."),
         h("div", { class: "empty-actions" }, button("Clear search and filters", "", actions.clear)),
       ];
     case "filtered":
       return [
         art(),
         h("h2", null, "No task matches"),
-        h("p", { class: "breaks" }, unknownWords(store, actions.types()) || "No task fits these filters now. One that comes to fit them appears here by itself."),
+        h("p", { class: "breaks" }, unknownWords(store, actions.types()) || "No task matches these filters now. Matching tasks will appear here automatically."),
         h("div", { class: "empty-actions" }, button("Clear filters", "", actions.clear)),
       ];
     default:
       return [
         art(),
-        h("h2", null, "Nothing has been written down yet"),
+        h("h2", null, "No tasks yet"),
         h("p", null, "Submit a task and watch it run. Or drop a CSV file or some pictures anywhere on this page."),
         h(
           "div",
@@ -112,7 +112,7 @@ function unknownWords({ filters, counts }, types) {
   if (type !== undefined) return `There is no task type ${quoted(type)}. The types are ${types.join(", ")}.`;
   if (counts.some((c) => c.queue === "" && c.n > 0)) return ""; // it may be one of those
   const queue = filters.queue.find((q) => !counts.some((c) => c.queue === q));
-  return queue === undefined ? "" : `No task is in a queue ${quoted(queue)}.`;
+  return queue === undefined ? "" : `There is no task in queue ${quoted(queue)}.`;
 }
 
 /**

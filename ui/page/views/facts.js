@@ -9,7 +9,7 @@ import { attemptSentence, duration, durationWords, waited } from "../task.js";
 /** @type {[string, (row: Row, now: number) => string][]} name, and value; "" = left out */
 const FACTS = [
   ["Outcome", (r) => r.outcome ?? ""],
-  ["Works on", (r) => r.subject ?? ""],
+  ["Subject", (r) => r.subject ?? ""],
   ["Created", (r, now) => ago(r.created_at, now)],
   ["Waited", (r) => (waited(r) === null ? "" : span(waited(r) ?? 0))],
   ["Duration", (r, now) => (duration(r, now) === null ? "" : durationWords(r, now))],

@@ -241,7 +241,7 @@ function fileField(f, pointer, changed) {
       item.fraction = 1;
     } catch (err) {
       if (item.abort.signal.aborted) return;
-      item.error = err instanceof Problem ? err.message : "The upload broke off.";
+      item.error = err instanceof Problem ? err.message : "The upload was interrupted.";
     }
     view.update();
     changed();

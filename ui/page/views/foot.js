@@ -13,6 +13,6 @@ export function drawFoot(s) {
   show(foot, visible);
   if (!visible) return;
   const about = `${s.totalExact ? "" : "at least "}${integer(s.total)}`;
-  const cut = s.searchTruncated ? " · the search stopped after a second; older tasks were not looked at" : "";
+  const cut = s.searchTruncated ? " · the search stopped after a second; older tasks were not searched" : "";
   text(foot, s.hasMore ? `${integer(count)} of ${about}` : `${plural(count, "task")}, that is all${cut}`);
 }

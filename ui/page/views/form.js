@@ -139,7 +139,7 @@ export class FormView {
   #choose(type) {
     this.#type = type;
     for (const radio of this.#choices.querySelectorAll("input")) radio.checked = radio.value === type.name;
-    text(this.#about, this.#retryOf ? `Makes another ${isolated(type.title || type.name)} task with these parameters, and all else as task ${shortId(this.#retryOf.id)} has it.` : (type.description ?? ""));
+    text(this.#about, this.#retryOf ? `Creates another ${isolated(type.title || type.name)} task with these parameters. Everything else is copied from task ${shortId(this.#retryOf.id)}.` : (type.description ?? ""));
     text(this.#heading, this.#retryOf ? "Retry with changes" : "New task");
     for (const part of [this.#choices, this.#more, this.#another]) show(part, this.#retryOf === null);
     this.#fields = fieldsOf(type.parameters_schema, type.defaults);
@@ -247,7 +247,7 @@ export class FormView {
   #anew(task) {
     this.#advanced.find((v) => v.pointer === "/idempotency_key")?.set("");
     const link = h("a", { href: this.#actions.href(task.id), onclick: () => this.#dialog.close() }, "Open it");
-    this.#done.replaceChildren(icon("SUCCESS"), h("span", null, `Submitted ${shortId(task.id)}. Change what you like and submit another.`), link);
+    this.#done.replaceChildren(icon("SUCCESS"), h("span", null, `Submitted ${shortId(task.id)}. Edit the form to submit another.`), link);
     show(this.#done, true);
     this.#done.scrollIntoView({ block: "nearest" });
   }

@@ -84,7 +84,7 @@ export class HeaderView {
     const damage = state.damaged_payloads && word === "running" ? ", log has damage" : "";
     const views = state.views === "rebuilding" ? ", lists are being rebuilt" : state.views === "texts" ? ", search is being rebuilt" : "";
     text(this.#slotsText, `${state.running}/${state.slots} ${word}${damage}${views}`);
-    attr(this.#slots, "title", damage ? `${state.damaged_payloads} texts of tasks in the log are damaged. Their tasks say so; the rest works.` : "Attempts that run, and how many may run at the same time");
+    attr(this.#slots, "title", damage ? `${state.damaged_payloads} texts of tasks in the log are damaged. Their tasks are marked; everything else works.` : "Running attempts, and the maximum that can run at the same time");
   }
 
   /** Most pages never have one: it is fetched when there is something to say. */
@@ -114,7 +114,7 @@ function themeButton(button) {
     const theme = root.dataset.theme ?? "auto";
     const svg = button.querySelector("svg");
     if (svg) setIcon(svg, theme);
-    const label = `Theme: ${theme === "auto" ? "as the system" : theme}`;
+    const label = `Theme: ${theme === "auto" ? "system" : theme}`;
     attr(button, "aria-label", label);
     attr(button, "title", label);
   };

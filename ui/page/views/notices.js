@@ -59,8 +59,8 @@ export function ask(question) {
 
 const KEYS = [
   [["j", "↓"], "Next task"],
-  [["k", "↑"], "Task before"],
-  [["PgDn", "PgUp"], "A page of tasks on, or back"],
+  [["k", "↑"], "Previous task"],
+  [["PgDn", "PgUp"], "Next page, previous page"],
   [["Home", "End"], "First task, last task"],
   [["Enter"], "Open the task and go to it"],
   [["Space"], "Open the task and stay in the list"],
@@ -71,9 +71,9 @@ const KEYS = [
   [["n"], "New task"],
   [["r"], "Retry the task"],
   [["c"], "Cancel the task"],
-  [["t"], "To the newest task"],
-  [["d"], "Light, dark, or as the system"],
-  [["?"], "These keys"],
+  [["t"], "Go to the newest task"],
+  [["d"], "Light, dark or system theme"],
+  [["?"], "Show these keys"],
 ];
 
 /** Shows which keys there are. */

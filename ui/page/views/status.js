@@ -15,7 +15,7 @@ export function statusView() {
     update(status, partial = false) {
       attr(el, "data-status", status);
       attr(el, "data-partial", partial);
-      attr(el, "title", partial ? "Success, but not in all of it" : null);
+      attr(el, "title", partial ? "Partly successful" : null);
       setIcon(shape, partial ? "PARTIAL" : status);
       text(word, partial ? "Partial" : (STATUS_WORDS[status] ?? status));
     },

@@ -21,18 +21,18 @@ export function noticesOf(state) {
     const by = span(Math.abs(clock.last_step_seconds) * 1000);
     all.push({
       key: `step ${clock.last_step_at}`,
-      words: `The server's clock was set ${clock.last_step_seconds < 0 ? "back" : "ahead"} by ${by}, to ${absolute(clock.last_step_at)}. What is planned runs by the new time.`,
+      words: `The server's clock was set ${clock.last_step_seconds < 0 ? "back" : "ahead"} by ${by}, to ${absolute(clock.last_step_at)}. Scheduled tasks run by the new time.`,
     });
   }
   if (clock && clock.behind_log_seconds >= 1) {
     const by = span(clock.behind_log_seconds * 1000);
-    all.push({ key: "behind", words: `The server's clock is ${by} behind the latest event. Until it has caught up, new events carry that event's time.` });
+    all.push({ key: "behind", words: `The server's clock is ${by} behind the latest event. Until the clock catches up, new events get the time of that event.` });
   }
   if (state?.damaged_payloads) {
     const n = state.damaged_payloads;
     all.push({
       key: `damage ${n}`,
-      words: `${plural(n, "text of a task is", "texts of tasks are")} damaged in the log. Their tasks say so; the rest works. To have them back, restore the data folder from a backup.`,
+      words: `${plural(n, "text of a task is", "texts of tasks are")} damaged in the log. Their tasks are marked; everything else works. To recover them, restore the data folder from a backup.`,
     });
   }
   return all;

@@ -34,7 +34,7 @@ export function csvView(r) {
   const table = h(
     "table",
     { class: "columns" },
-    h("caption", { class: "sr" }, "Columns. Press a name for all its figures."),
+    h("caption", { class: "sr" }, "Columns. Press a name for all its statistics."),
     h(
       "thead",
       null,

@@ -59,7 +59,7 @@ function sizeOr(size) {
 function card(p, open) {
   const broken = !p.file || p.error;
   const frame = broken
-    ? h("div", { class: "picture-frame broken" }, icon("FAILED"), h("span", { dir: "auto" }, p.error ?? "No picture was made"))
+    ? h("div", { class: "picture-frame broken" }, icon("FAILED"), h("span", { dir: "auto" }, p.error ?? "No picture was created"))
     : h("button", { type: "button", class: "picture-frame", onclick: open, "aria-label": `Open ${isolated(p.filename)}` }, h("img", { src: fileUrl(/** @type {string} */ (p.file)), alt: p.filename, loading: "lazy", decoding: "async" }));
   return h(
     "figure",
@@ -120,7 +120,7 @@ function lightbox(all, start, originals) {
   const download = h("a", { class: "button small", target: "_blank", rel: "noopener" }, "Open file");
   download.addEventListener("click", () => download.setAttribute("href", img.src));
   dialog.replaceChildren(
-    h("div", { class: "lightbox-stage" }, list.length > 1 ? nav("left", "Picture before", -1) : null, img, list.length > 1 ? nav("right", "Next picture", 1) : null),
+    h("div", { class: "lightbox-stage" }, list.length > 1 ? nav("left", "Previous picture", -1) : null, img, list.length > 1 ? nav("right", "Next picture", 1) : null),
     h(
       "div",
       { class: "lightbox-bar" },

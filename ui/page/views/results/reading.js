@@ -40,7 +40,7 @@ export function readingNotes(r) {
  */
 function badRows(rows, all) {
   const few = rows.length <= FEW_ROWS;
-  const words = integer(all) === integer(rows.length) ? plural(rows.length, "bad row was passed over", "bad rows were passed over") : `The first ${rows.length} of ${integer(all)} bad rows, which were passed over`;
+  const words = integer(all) === integer(rows.length) ? plural(rows.length, "bad row was skipped", "bad rows were skipped") : `The first ${rows.length} of ${integer(all)} bad rows, which were skipped`;
   return h(
     "details",
     { class: "result-more", open: few },
@@ -71,7 +71,7 @@ export function dialectView(r) {
       { class: "result-more" },
       h("summary", null, icon("right"), h("span", null, h("strong", null, "Read as"), ` ${line.filter(Boolean).join(", ")}`)),
       h("dl", { class: "column-facts" }, ...facts),
-      h("p", { class: "dim" }, "To read it another way, submit it again and give what is wrong."),
+      h("p", { class: "dim" }, "To change this, submit the file again with the right settings."),
     ),
   ];
 }
