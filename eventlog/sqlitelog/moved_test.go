@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"daybook/eventlog"
+	"daybook/internal/sqlite"
 )
 
 // ways are those in which the files of an open log are taken away.
@@ -26,7 +27,7 @@ var ways = map[string]func(dir string) error{
 	"the lock file is removed": func(dir string) error { return os.Remove(filepath.Join(dir, lockName)) },
 	"the database is replaced by a copy": func(dir string) error {
 		path := filepath.Join(dir, logName)
-		return errors.Join(copyFile(path+".copy", path), os.Rename(path+".copy", path))
+		return errors.Join(sqlite.CopyFile(path+".copy", path), os.Rename(path+".copy", path))
 	},
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"daybook/internal/sqlite"
 )
 
 // A folder that this user may not use is refused for that, and not found out by a write.
@@ -17,7 +19,7 @@ func TestAFolderThatMayNotBeUsedIsRefusedByName(t *testing.T) {
 	t.Cleanup(func() { must(t, os.RemoveAll(root)) })
 	must(t, os.Chmod(root, 0o755))
 	program := filepath.Join(root, "test")
-	must(t, copyFile(program, os.Args[0]))
+	must(t, sqlite.CopyFile(program, os.Args[0]))
 	must(t, os.Chmod(program, 0o755))
 	for _, c := range []struct {
 		name string

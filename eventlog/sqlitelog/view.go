@@ -36,9 +36,8 @@ func look(dir string) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	v, err := lookAside(dir, path)
-	if err == nil {
-		return v, nil
+	if place, temp, err := sqlite.LinkBeside(path); err == nil {
+		return view{path: place, query: "mode=ro", temp: temp}, nil
 	}
 	// No hard links here, or no room for the copy: read in place. With readonly_shm
 	// SQLite keeps the index of the WAL in memory.
@@ -47,36 +46,6 @@ func look(dir string) (view, error) {
 		query += "&readonly_shm=1"
 	}
 	return view{path: path, query: query}, nil
-}
-
-func lookAside(dir, path string) (view, error) {
-	temp, err := os.MkdirTemp(dir, lookPrefix)
-	if err != nil {
-		return view{}, err
-	}
-	v := view{path: filepath.Join(temp, logName), query: "mode=ro", temp: temp}
-	err = os.Link(path, v.path)
-	if err == nil {
-		err = copyFile(v.path+"-wal", path+"-wal")
-	}
-	if err != nil {
-		return view{}, errors.Join(err, v.remove())
-	}
-	return v, nil
-}
-
-func copyFile(to, from string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
 }
 
 func (v view) open() (*sqlite.Conn, error) { return sqlite.Connect(v.path, v.query) }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"daybook/internal/sqlite"
 
@@ -72,29 +71,8 @@ func (l *Look) place(path string, served bool) (place, query string, err error) 
 	if _, err := os.Stat(path + "-shm"); err == nil {
 		return path, "mode=ro&readonly_shm=1", nil
 	}
-	// The next start removes folders of this name, should this process be killed.
-	if l.temp, err = os.MkdirTemp(filepath.Dir(path), "daybook.look-"); err != nil {
-		return "", "", err
-	}
-	place = filepath.Join(l.temp, "views.db")
-	if err := os.Link(path, place); err != nil {
-		return "", "", err
-	}
-	return place, "mode=ro", copyFile(place+"-wal", path+"-wal")
-}
-
-func copyFile(to, from string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
+	place, l.temp, err = sqlite.LinkBeside(path)
+	return place, "mode=ro", err
 }
 
 // begin fixes what is seen, and forbids all but reading.
