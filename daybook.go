@@ -144,7 +144,7 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	if o.DefaultTimeout == 0 {
 		o.DefaultTimeout = defaultTimeout
 	}
-	registry, err := handler.NewRegistry(handler.Builtin(handler.Options{})...)
+	registry, err := handler.NewRegistry(builtinTypes()...)
 	if err != nil {
 		return nil, err
 	}

@@ -24,8 +24,8 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/powercut", chromedp, cdproto, testscript, goleak, cmp},
 	},
 	"daybook": {
-		code: []string{"daybook/api", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/files",
-			"daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/ui", "daybook/internal/heap", ulid},
+		code: []string{"daybook/api", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/image",
+			"daybook/handler/mail", "daybook/handler/table", "daybook/files", "daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/ui", "daybook/internal/heap", ulid},
 		tests: []string{"daybook", goleak, cmp},
 	},
 	"daybook/api": {
@@ -54,16 +54,27 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/projection/textindex", goleak, cmp, rapid},
 	},
 	"daybook/handler": {
-		code:  []string{"daybook/handler/codec", "daybook/handler/table", "daybook/task", "daybook/files", "daybook/internal/canonical", jsonschema, ximage, xtext, idna, uniseg, mail, smtp, sasl},
+		code:  []string{"daybook/task", "daybook/files", "daybook/internal/canonical", jsonschema, xtext},
 		tests: []string{"daybook/handler", goleak, cmp, rapid},
 	},
-	"daybook/handler/codec": {
+	"daybook/handler/handlertest": {
+		code: []string{"daybook/handler", "daybook/task", "daybook/files", jsonschema},
+	},
+	"daybook/handler/image": {
+		code:  []string{"daybook/handler", "daybook/handler/image/codec", "daybook/task", "daybook/files", ximage, xtext},
+		tests: []string{"daybook/handler/image", "daybook/handler/handlertest", goleak, cmp},
+	},
+	"daybook/handler/image/codec": {
 		code:  []string{wazero},
-		tests: []string{"daybook/handler/codec", goleak, cmp},
+		tests: []string{"daybook/handler/image/codec", goleak, cmp},
+	},
+	"daybook/handler/mail": {
+		code:  []string{"daybook/handler", "daybook/task", idna, uniseg, mail, smtp, sasl},
+		tests: []string{"daybook/handler/mail", "daybook/handler/handlertest", goleak, cmp},
 	},
 	"daybook/handler/table": {
-		code:  []string{xtext, hyperloglog},
-		tests: []string{"daybook/handler/table", goleak, cmp},
+		code:  []string{"daybook/handler", "daybook/task", "daybook/files", xtext, hyperloglog},
+		tests: []string{"daybook/handler/table", "daybook/handler/handlertest", goleak, cmp},
 	},
 	"daybook/files": {
 		tests: []string{"daybook/files", goleak, cmp},

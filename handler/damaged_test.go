@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"daybook/files"
+	"daybook/task"
 )
 
 // No handler works on a file that is damaged, in whatever part.
@@ -18,31 +20,31 @@ func TestATaskWithADamagedFileFailsForGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	table := upload(t, store, "numbers.csv", "n\n1\n2\n3\n")
-	picture := upload(t, store, "no picture.png", "no picture")
-	for _, id := range []string{table.ID, picture.ID} {
-		f, err := os.OpenFile(filepath.Join(dir, id[:2], id[2:]), os.O_WRONLY, 0)
-		if err == nil {
-			_, err = f.WriteAt([]byte("9"), 2)
-			err = errors.Join(err, f.Close())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	info, err := store.Put(t.Context(), "numbers.csv", "", strings.NewReader("n\n1\n2\n3\n"), 1<<30)
+	if err != nil {
+		t.Fatal(err)
 	}
-	r := builtins(t)
-	for name, parameters := range map[string]string{
-		"DATA_PROCESSING":  `{"file":"` + table.ID + `"}`,
-		"IMAGE_PROCESSING": `{"files":["` + picture.ID + `"]}`,
-	} {
-		prepared, _, fields, err := r.Prepare(name, []byte(parameters))
+	f, err := os.OpenFile(filepath.Join(dir, info.ID[:2], info.ID[2:]), os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteAt([]byte("9"), 2)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	const schema = `{"properties":{"in":{"format":"daybook-file"},"more":{"items":{"format":"daybook-file"}}}}`
+	r, err := NewRegistry(fixed{spec: task.TypeSpec{Name: "A", ParametersSchema: json.RawMessage(schema)}, result: "it ran"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, parameters := range []string{`{"in":"` + info.ID + `"}`, `{"more":["` + info.ID + `"]}`} {
+		prepared, _, fields, err := r.Prepare("A", []byte(parameters))
 		if err != nil || fields != nil {
 			t.Fatal(fields, err)
 		}
-		_, err = r.Run(t.Context(), name, Call{Parameters: prepared, Files: store, Report: func(float64, string) {}})
-		var permanent interface{ Permanent() bool }
-		if !errors.Is(err, files.ErrDamaged) || !errors.As(err, &permanent) || !permanent.Permanent() || !strings.Contains(err.Error(), "upload it again") {
-			t.Errorf("%s: %v", name, err)
+		_, err = r.Run(t.Context(), "A", Call{Parameters: prepared, Files: store})
+		if !errors.Is(err, files.ErrDamaged) || !IsPermanent(err) || !strings.Contains(err.Error(), "upload it again") {
+			t.Errorf("%s: %v", parameters, err)
 		}
 	}
 }

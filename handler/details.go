@@ -113,17 +113,17 @@ func detailOf(k jsonschema.ErrorKind) string {
 		}
 		return fmt.Sprintf("must have at least %d characters", k.Want)
 	case *kind.MaxLength:
-		return "must have at most " + count(k.Want, "character")
+		return "must have at most " + Count(int64(k.Want), "character")
 	case *kind.Pattern:
 		return "must match the pattern " + k.Want
 	case *kind.MinItems:
-		return "must have at least " + count(k.Want, "item")
+		return "must have at least " + Count(int64(k.Want), "item")
 	case *kind.MaxItems:
-		return "must have at most " + count(k.Want, "item")
+		return "must have at most " + Count(int64(k.Want), "item")
 	case *kind.MinProperties:
-		return "must have at least " + count(k.Want, "field")
+		return "must have at least " + Count(int64(k.Want), "field")
 	case *kind.MaxProperties:
-		return "must have at most " + count(k.Want, "field")
+		return "must have at most " + Count(int64(k.Want), "field")
 	case *kind.UniqueItems:
 		return fmt.Sprintf("must not repeat: items %d and %d are equal", k.Duplicates[0], k.Duplicates[1])
 	case *kind.Format:
@@ -135,15 +135,10 @@ func detailOf(k jsonschema.ErrorKind) string {
 }
 
 func formatDetail(k *kind.Format) string {
+	if refused, ok := errors.AsType[formatError](k.Err); ok {
+		return string(refused)
+	}
 	switch k.Want {
-	case fileFormat:
-		return "must be the id of a file, 64 lower-case hex digits"
-	case encodingFormat:
-		return "must be an encoding of the WHATWG standard, such as windows-1251, shift_jis, gbk or utf-16le"
-	case delimiterFormat:
-		return "must be one character, tab, or empty for a single column"
-	case markFormat:
-		return "must be one punctuation character, such as \" or #, or empty for none"
 	case "email":
 		return "must be an e-mail address"
 	case "uri":
@@ -152,13 +147,6 @@ func formatDetail(k *kind.Format) string {
 		return "must be a time like 2026-11-24T12:00:00Z"
 	}
 	return "must be a valid " + k.Want
-}
-
-func count(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return strconv.Itoa(n) + " " + noun
 }
 
 func typeNames(types []string) string {

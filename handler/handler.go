@@ -1,5 +1,5 @@
-// Package handler holds the task types that Daybook can run by itself, and the
-// registry through which a program adds its own.
+// Package handler is the contract of task types, the registry of those that a server knows, and the
+// smallest one, SLEEP. The other built-in types are in the packages below this one.
 package handler
 
 import (
@@ -61,8 +61,8 @@ type Call struct {
 	Report func(percent float64, message string)
 }
 
-// open opens a file, under the name that it has in this task.
-func (c *Call) open(id string) (io.ReadSeekCloser, files.Info, error) {
+// Open opens a file, under the name that it has in this task. Errors: those of files.Store.Open.
+func (c *Call) Open(id string) (io.ReadSeekCloser, files.Info, error) {
 	f, info, err := c.Files.Open(id)
 	if name := c.FileNames[id]; name != "" && err == nil {
 		info.Name = name

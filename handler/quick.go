@@ -84,7 +84,7 @@ func quickOf(document map[string]any, defaults []member) *quick {
 	}
 	for _, d := range defaults {
 		bit := q.object.properties[d.name].bit
-		if bit == 0 {
+		if bit == 0 || d.unless != "" {
 			return nil
 		}
 		q.defaults = append(q.defaults, bit)

@@ -8,21 +8,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"daybook/files"
-	"daybook/handler/table"
 	"daybook/task"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-)
-
-// Formats of schemas, beside those of JSON Schema.
-const (
-	fileFormat      = "daybook-file"      // the id of a file
-	encodingFormat  = "daybook-encoding"  // a label of an encoding of text
-	delimiterFormat = "daybook-delimiter" // one character, "tab", or nothing
-	markFormat      = "daybook-mark"      // one punctuation character of ASCII, or nothing
 )
 
 // registered is one type with all that is worked out of its schemas.
@@ -52,7 +42,7 @@ type member struct {
 func register(h Handler) (*registered, error) {
 	t := &registered{handler: h, spec: h.Spec()}
 	for _, text := range []*json.RawMessage{&t.spec.ParametersSchema, &t.spec.ResultSchema, &t.spec.Defaults} {
-		*text = slices.Clone(*text)
+		*text = compacted(*text)
 	}
 	if !task.ValidName(t.spec.Name) {
 		return nil, fmt.Errorf("register task type %q: a name is 1 to 64 of A-Z a-z 0-9 . _ -", t.spec.Name)
@@ -64,6 +54,15 @@ func register(h Handler) (*registered, error) {
 		t.empty = slices.Clip(prepared)
 	}
 	return t, nil
+}
+
+// compacted is a copy of JSON text without the space between its tokens, and of any other text as it is.
+func compacted(text json.RawMessage) json.RawMessage {
+	var b bytes.Buffer
+	if json.Compact(&b, text) != nil {
+		return slices.Clone(text)
+	}
+	return b.Bytes()
 }
 
 // checkFiles reads the files that the parameters name, so that no handler works on one that
@@ -93,7 +92,7 @@ func (t *registered) compile() error {
 		t.spec.ResultSchema = json.RawMessage(`{}`)
 	}
 	const parameters, result = "daybook:///parameters.json", "daybook:///result.json"
-	compiler := newCompiler()
+	compiler := newCompiler(formatsOf(t.handler)...)
 	parametersDocument, err := addSchema(compiler, parameters, t.spec.ParametersSchema)
 	if err != nil {
 		return fmt.Errorf("read the schema of its parameters: %w", err)
@@ -115,45 +114,6 @@ func (t *registered) compile() error {
 	}
 	t.quick = quickOf(parametersDocument, t.defaults)
 	return nil
-}
-
-// newCompiler returns a compiler that loads nothing from disk or network.
-func newCompiler() *jsonschema.Compiler {
-	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft2020)
-	c.UseLoader(jsonschema.SchemeURLLoader{})
-	c.AssertFormat()
-	c.RegisterFormat(&jsonschema.Format{Name: fileFormat, Validate: func(v any) error {
-		if s, ok := v.(string); ok && !files.ValidID(s) {
-			return errors.New("must be 64 lower-case hex digits")
-		}
-		return nil
-	}})
-	c.RegisterFormat(&jsonschema.Format{Name: encodingFormat, Validate: func(v any) error {
-		if s, ok := v.(string); ok && !table.KnownEncoding(s) {
-			return errors.New("must be a label of the WHATWG Encoding Standard")
-		}
-		return nil
-	}})
-	c.RegisterFormat(&jsonschema.Format{Name: delimiterFormat, Validate: func(v any) error {
-		if s, ok := v.(string); ok && !isDelimiter(s) {
-			return errors.New("must be one character")
-		}
-		return nil
-	}})
-	c.RegisterFormat(&jsonschema.Format{Name: markFormat, Validate: func(v any) error {
-		if s, ok := v.(string); ok && (len(s) > 1 || strings.Trim(s, punctuation) != "") {
-			return errors.New("must be one punctuation character")
-		}
-		return nil
-	}})
-	return c
-}
-
-const punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-
-func isDelimiter(s string) bool {
-	return s == "tab" || s == `\t` || utf8.RuneCountInString(s) <= 1 && !strings.ContainsAny(s, "\r\n\x00\uFFFD")
 }
 
 func addSchema(c *jsonschema.Compiler, url string, text json.RawMessage) (map[string]any, error) {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"daybook/handler/table"
 	"daybook/task"
 
 	"github.com/google/go-cmp/cmp"
@@ -293,7 +292,7 @@ func quickTypes(tb testing.TB) []*registered {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return []*registered{(*builtins(tb).types.Load())["SLEEP"], order}
+	return []*registered{(*sleepRegistry(tb).types.Load())["SLEEP"], order}
 }
 
 func TestTheQuickCheckKnowsPlainParameters(t *testing.T) {
@@ -356,7 +355,7 @@ func FuzzQuickCheck(f *testing.F) {
 }
 
 func BenchmarkPrepare(b *testing.B) {
-	r := builtins(b)
+	r := sleepRegistry(b)
 	for name, parameters := range map[string]string{
 		"empty": `{}`, "one number": `{"seconds":0.5}`, "by the schema": `{"seconds":5e-1}`,
 	} {
@@ -371,18 +370,21 @@ func BenchmarkPrepare(b *testing.B) {
 	}
 }
 
+type counts struct{ done, failed int64 }
+
+func (c counts) Outcome() (string, bool) {
+	return Outcome(Count(c.done, "picture"), c.failed, "failed")
+}
+
 func TestResultsSayWhatCameOfTheTask(t *testing.T) {
 	tests := map[string]struct {
 		result any
 		text   string
 		all    bool
 	}{
-		"all sent":      {emailResult{SentEmails: 7}, "7 sent", true},
-		"some sent":     {emailResult{SentEmails: 3, FailedEmails: 4}, "3 sent, 4 failed", false},
-		"all pictures":  {imageResult{TotalImages: 1, ProcessedImages: 1}, "1 picture", true},
-		"some pictures": {imageResult{TotalImages: 3, ProcessedImages: 2}, "2 pictures, 1 failed", false},
-		"all rows":      {dataResult{Report: table.Report{ProcessedRows: 1000}}, "1000 rows", true},
-		"some rows":     {dataResult{Report: table.Report{ProcessedRows: 1, BadRows: 2}}, "1 row, 2 bad", false},
+		"all":           {counts{1, 0}, "1 picture", true},
+		"some":          {counts{2, 1}, "2 pictures, 1 failed", false},
+		"none":          {counts{0, 3}, "0 pictures, 3 failed", false},
 		"does not say":  {map[string]any{"a": 1}, "", true},
 		"gives nothing": {nil, "", true},
 	}
@@ -400,24 +402,42 @@ func TestResultsSayWhatCameOfTheTask(t *testing.T) {
 	}
 }
 
-func TestAFileMakesTheDefaultsOfMadeInputMeaningless(t *testing.T) {
-	r := builtins(t)
-	for name, test := range map[string]struct{ with, without string }{
-		"DATA_PROCESSING":  {`{"file":"` + idA + `"}`, `{}`},
-		"IMAGE_PROCESSING": {`{"files":["` + idA + `"]}`, `{}`},
+func TestADefaultIsNotAddedWhereAnotherParameterMakesItMeaningless(t *testing.T) {
+	r, err := NewRegistry(fixed{spec: task.TypeSpec{Name: "A", ParametersSchema: json.RawMessage(`{"properties":{
+		"file":{"type":"string"},"seed":{"type":"integer","default":1,"x-default-unless":"file"}}}`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for parameters, want := range map[string]string{
+		`{}`:                    `{"seed":1}`,
+		`{"file":"a"}`:          `{"file":"a"}`,
+		`{"file":"a","seed":7}`: `{"file":"a","seed":7}`,
 	} {
-		for parameters, made := range map[string]bool{test.with: false, test.without: true} {
-			prepared, _, fields, err := r.Prepare(name, []byte(parameters))
-			if err != nil || fields != nil {
-				t.Fatal(fields, err)
-			}
-			if got := strings.Contains(string(prepared), `"seed":`); got != made {
-				t.Errorf("%s %s becomes %s", name, parameters, prepared)
-			}
+		prepared, _, fields, err := r.Prepare("A", []byte(parameters))
+		if err != nil || fields != nil || string(prepared) != want {
+			t.Errorf("%s becomes %s, %v, %v; want %s", parameters, prepared, fields, err, want)
 		}
 	}
-	if prepared, _, _, _ := r.Prepare("DATA_PROCESSING", []byte(`{"file":"`+idA+`","seed":7}`)); !strings.Contains(string(prepared), `"seed":7`) {
-		t.Errorf("what was given is gone: %s", prepared)
+}
+
+// evenTexts is a type with a format.
+type evenTexts struct{ fixed }
+
+func (evenTexts) Formats() []Format {
+	return []Format{{Name: "even", Valid: func(text string) bool { return len(text)%2 == 0 }, Detail: "must be even"}}
+}
+
+func TestATypeAddsFormatsOfItsOwn(t *testing.T) {
+	r, err := NewRegistry(evenTexts{fixed{spec: task.TypeSpec{Name: "A", ParametersSchema: json.RawMessage(`{"properties":{"a":{"format":"even"}}}`)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, bad := range map[string][]task.FieldError{
+		`{"a":"xx"}`: nil, `{"a":5}`: nil, `{"a":"x"}`: {{Pointer: "/parameters/a", Detail: "must be even"}},
+	} {
+		if _, _, fields, err := r.Prepare("A", []byte(text)); err != nil || cmp.Diff(bad, fields) != "" {
+			t.Errorf("%s: %v, %v", text, fields, err)
+		}
 	}
 }
 

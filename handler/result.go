@@ -39,21 +39,21 @@ func (t *registered) encode(value any) (r Result, err error) {
 	return r, nil
 }
 
-// counted says how much came about, and how much did not: "3 sent, 4 failed".
-func counted(good int64, done string, bad int64, not string) (string, bool) {
-	text := strconv.FormatInt(good, 10) + " " + done
-	if bad == 0 {
-		return text, false
+// Outcome is the usual answer of a result's method Outcome: what was done ("3 sent") and, if any
+// of it failed, how much and in what way ("3 sent, 4 failed").
+func Outcome(done string, failed int64, way string) (text string, partial bool) {
+	if failed == 0 {
+		return done, false
 	}
-	return text + ", " + strconv.FormatInt(bad, 10) + " " + not, true
+	return done + ", " + strconv.FormatInt(failed, 10) + " " + way, true
 }
 
-// number is a word in the number that goes with n.
-func number(n int64, one, many string) string {
-	if n == 1 {
-		return one
+// Count is a number with its noun: "1 row", "3 rows".
+func Count(n int64, noun string) string {
+	if n != 1 {
+		noun += "s"
 	}
-	return many
+	return strconv.FormatInt(n, 10) + " " + noun
 }
 
 func resultJSON(value any) ([]byte, error) {

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	_ "embed" // the schemas
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -15,8 +16,15 @@ type Sleep struct {
 	random func() float64
 }
 
-// NewSleep returns the type. random draws from 0 up to but not 1, for fail_rate.
+// NewSleep returns the type. random draws from 0 up to but not 1, for fail_rate. Several goroutines
+// call it.
 func NewSleep(random func() float64) *Sleep { return &Sleep{random} }
+
+//go:embed sleep.parameters.json
+var sleepParametersSchema []byte
+
+//go:embed sleep.result.json
+var sleepResultSchema []byte
 
 // sleepNothing is what {} is prepared to: the whole task costs a comparison.
 const sleepNothing = `{"fail_rate":0,"seconds":0}`
@@ -36,8 +44,8 @@ func (s *Sleep) Spec() task.TypeSpec {
 		Name:             "SLEEP",
 		Title:            "Sleep",
 		Description:      "Waits, then succeeds or fails. For trying things and for load.",
-		ParametersSchema: schemaOf("sleep.parameters"),
-		ResultSchema:     schemaOf("sleep.result"),
+		ParametersSchema: sleepParametersSchema,
+		ResultSchema:     sleepResultSchema,
 	}
 }
 

@@ -77,7 +77,7 @@ func TestSleepFailsAsOftenAsItsFailRateSays(t *testing.T) {
 }
 
 func TestSleepOfNothingAllocatesNothing(t *testing.T) {
-	r := builtins(t)
+	r := sleepRegistry(t)
 	prepared, _, _, err := r.Prepare("SLEEP", []byte("{}"))
 	if err != nil || string(prepared) != sleepNothing {
 		t.Fatalf("Prepare({}) = %s, %v", prepared, err)
@@ -93,9 +93,9 @@ func TestSleepOfNothingAllocatesNothing(t *testing.T) {
 	}
 }
 
-func builtins(t testing.TB) *Registry {
+func sleepRegistry(t testing.TB) *Registry {
 	t.Helper()
-	r, err := NewRegistry(Builtin(Options{Random: never})...)
+	r, err := NewRegistry(NewSleep(never))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -186,12 +186,6 @@ func were(n int64, noun string) string {
 	return fmt.Sprintf("%d %ss were", n, noun)
 }
 
-// KnownEncoding reports whether the label is one that Options.Encoding takes.
-func KnownEncoding(label string) bool {
-	_, _, err := encodingOf(label)
-	return err == nil
-}
-
 // encodingOf returns the encoding of a label and its name.
 func encodingOf(label string) (encoding.Encoding, string, error) {
 	if label == "" {

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Builds handler/codec/*.wasm.gz from the sources of Debian 12. Needs: apt-get install clang lld wasi-libc
+# Builds handler/image/codec/*.wasm.gz from the sources of Debian 12. Needs: apt-get install clang lld wasi-libc
 # libclang-rt-14-dev-wasm32 libc++-14-dev-wasm32 libc++abi-14-dev-wasm32 dpkg-dev, and a deb-src line for
 # bookworm in apt's sources. usage: build.sh FOLDER; what is in FOLDER already is not fetched again.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-out=$here/../../handler/codec
+out=$here/../../handler/image/codec
 mkdir -p "$1"
 cd "$1"
 for source in libjpeg-turbo tiff lcms2 libwebp zlib libheif libde265 aom; do

@@ -1,0 +1,115 @@
+// Package handlertest is what the tests of task types share: files, parameters as the registry
+// prepares them, and checks of results and schemas.
+package handlertest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"daybook/files"
+	"daybook/handler"
+	"daybook/task"
+)
+
+// Store returns an empty store that is closed when the test ends.
+func Store(t testing.TB) *files.Store {
+	t.Helper()
+	store, err := files.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+// Upload puts a file into the store.
+func Upload(t testing.TB, store *files.Store, name, text string) files.Info {
+	t.Helper()
+	info, err := store.Put(t.Context(), name, "", io.Reader(strings.NewReader(text)), 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
+}
+
+// Prepare returns parameters of the type as an attempt gets them: checked, with the defaults.
+func Prepare(t testing.TB, h handler.Handler, parameters map[string]any) json.RawMessage {
+	t.Helper()
+	text, err := json.Marshal(parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry, err := handler.NewRegistry(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	canonical, err := task.CanonicalJSON(nil, text, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepared, _, fields, err := registry.Prepare(h.Spec().Name, canonical)
+	if err != nil || len(fields) > 0 {
+		t.Fatalf("prepare: %v %v", fields, err)
+	}
+	return prepared
+}
+
+// CheckResult fails the test if the result does not fit the schema of the type's results.
+func CheckResult(t testing.TB, h handler.Handler, result any) {
+	t.Helper()
+	text, err := json.Marshal(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(h.Spec().ResultSchema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("mem:schema", schema); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile("mem:schema")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err == nil {
+		err = compiled.Validate(value)
+	}
+	if err != nil {
+		t.Fatalf("result: %v", err)
+	}
+}
+
+// CheckDescribed fails the test if a parameter has no title, description or examples, or an example
+// is refused.
+func CheckDescribed(t testing.TB, h handler.Handler) {
+	t.Helper()
+	var schema struct {
+		Properties map[string]map[string]any `json:"properties"`
+	}
+	if err := json.Unmarshal(h.Spec().ParametersSchema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	for name, property := range schema.Properties {
+		for _, key := range []string{"title", "description", "examples"} {
+			if property[key] == nil {
+				t.Errorf("parameter %s has no %s", name, key)
+			}
+		}
+		examples, _ := property["examples"].([]any)
+		for _, example := range examples {
+			Prepare(t, h, map[string]any{name: example})
+		}
+	}
+}
