@@ -21,7 +21,7 @@ import (
 var house = map[string]struct{ code, tests []string }{
 	"daybook/cmd/daybook": {
 		code:  []string{"daybook", "daybook/client", "daybook/internal/load", kong, xterm},
-		tests: []string{"daybook/powercut", chromedp, cdproto, testscript, goleak, cmp},
+		tests: []string{"daybook/internal/powercut", chromedp, cdproto, testscript, goleak, cmp},
 	},
 	"daybook": {
 		code: []string{"daybook/api", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/image",
@@ -84,13 +84,14 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/eventlog/sqlitelog": {
 		code:  []string{"daybook/eventlog", "daybook/internal/sqlite", sqlite, ulid},
-		tests: []string{"daybook/eventlog/sqlitelog", "daybook/eventlog/eventlogtest", "daybook/powercut", goleak, cmp, rapid},
-	},
-	"daybook/powercut": {
-		tests: []string{"daybook/powercut", goleak, cmp},
+		tests: []string{"daybook/eventlog/sqlitelog", "daybook/eventlog/eventlogtest", "daybook/internal/powercut", goleak, cmp, rapid},
 	},
 	"daybook/internal/canonical": {
 		tests: []string{"daybook/internal/canonical", "daybook/task", goleak, cmp},
+	},
+	"daybook/internal/powercut": {
+		code:  []string{"daybook/internal/sqlite"},
+		tests: []string{"daybook/internal/powercut", goleak, cmp},
 	},
 	"daybook/internal/sqlite": {
 		code:  []string{sqlite},

@@ -22,7 +22,7 @@ import (
 	"time"
 
 	"daybook"
-	"daybook/powercut"
+	"daybook/internal/powercut"
 )
 
 var cuts = flag.Int("cuts", 20, "how many power cuts are simulated")

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
-	"daybook/powercut"
+	"daybook/internal/powercut"
 )
 
 var cuts = flag.Int("cuts", 20, "how many power cuts are simulated")

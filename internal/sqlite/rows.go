@@ -160,13 +160,24 @@ func (f *frameCount) free() {
 	}
 }
 
-// handle is SQLite's own name of the connection, which the driver keeps to itself.
+// handle is the connection of SQLite that the driver's connection wraps.
 func (c *Conn) handle() (*C.sqlite3, error) {
-	db := reflect.ValueOf(c.SQLiteConn).Elem().FieldByName("db")
-	if !db.IsValid() || db.Kind() != reflect.Pointer || db.IsNil() {
-		return nil, errors.New("the driver does not give its connection")
+	db, err := handleOf(c.SQLiteConn)
+	return (*C.sqlite3)(db), err
+}
+
+// handleOf reads the field db of a driver's connection, for which the driver has no method.
+// It fails if a version of the driver has no such field, or one of another type.
+func handleOf(conn any) (unsafe.Pointer, error) {
+	db := reflect.ValueOf(conn).Elem().FieldByName("db")
+	if !db.IsValid() || db.Type().String() != "*sqlite3._Ctype_struct_sqlite3" {
+		return nil, errors.New("this version of github.com/mattn/go-sqlite3 has no field db of type *C.sqlite3 in SQLiteConn (sqlite3.go): " +
+			"go back to the version before, or change handleOf in internal/sqlite/rows.go")
 	}
-	return (*C.sqlite3)(db.UnsafePointer()), nil
+	if db.IsNil() {
+		return nil, errors.New("the connection is closed")
+	}
+	return db.UnsafePointer(), nil
 }
 
 func (c *Conn) lastError(db *C.sqlite3, rc C.int) error {

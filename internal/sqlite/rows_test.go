@@ -40,6 +40,26 @@ func insert(t *testing.T, c *Conn) *Rows {
 	return r
 }
 
+func TestTheDriverHasTheFieldThatIsReadOfIt(t *testing.T) {
+	c := open(t)
+	if db, err := handleOf(c.SQLiteConn); db == nil || err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.CheckReading("SELECT 1") // by the handle
+	must(t, err)
+}
+
+func TestADriverWithoutTheFieldIsRefused(t *testing.T) {
+	for _, conn := range []any{&struct{ conn *int }{}, &struct{ db *int }{new(int)}, &struct{ db uintptr }{5}} {
+		if db, err := handleOf(conn); db != nil || err == nil || !strings.Contains(err.Error(), "go-sqlite3") {
+			t.Errorf("%T: %v, %v", conn, db, err)
+		}
+	}
+	if db, err := handleOf(&sqlite3.SQLiteConn{}); db != nil || err == nil || !strings.Contains(err.Error(), "closed") {
+		t.Errorf("%v, %v", db, err)
+	}
+}
+
 func TestRowsComeBackAsTheyWere(t *testing.T) {
 	c := open(t)
 	r := insert(t, c)

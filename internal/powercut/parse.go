@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"daybook/internal/sqlite"
 )
 
 type kind uint8
@@ -199,21 +201,19 @@ func (p *parser) twoNames(k kind, c *call) error {
 	return err
 }
 
-// notKnown refuses a call that may have changed the folder.
+// notKnown refuses a call that may have changed the folder. What lies in a folder of
+// sqlite.LinkBeside counts for nothing: it is a copy that is looked at.
 func (p *parser) notKnown(c *call) error {
 	path, ours := c.path, c.ours
 	if parts := strings.Split(c.args, ", "); c.name == "copy_file_range" && len(parts) > 2 {
 		_, path = descriptor(parts[2])
 		path, ours = p.below(path)
 	}
-	if ours && !strings.Contains(path, lookPrefix) {
+	if ours && !strings.Contains(path, sqlite.LinkPrefix) {
 		return fmt.Errorf("%s of %s: the recorder does not know that call", c.name, path)
 	}
 	return nil
 }
-
-// lookPrefix is how the names of folders begin that hold copies to be looked at.
-const lookPrefix = "daybook.look-"
 
 // below returns the path within the folder, unless it lies elsewhere or is an index in shared
 // memory, which no start relies on.
