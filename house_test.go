@@ -30,15 +30,15 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/api": {
 		code: []string{"daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/task", "daybook/files",
-			"daybook/internal/canonical", mux, sse, ulid, prometheus, compress},
+			"daybook/internal/jsontext", mux, sse, ulid, prometheus, compress},
 		tests: []string{"daybook/api", "daybook/handler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", openapi, goleak, cmp},
 	},
 	"daybook/intake": {
-		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/task", "daybook/files", "daybook/internal/canonical", ulid},
+		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/task", "daybook/files", "daybook/internal/jsontext", ulid},
 		tests: []string{"daybook/intake", "daybook/eventlog/eventlogtest", goleak, cmp},
 	},
 	"daybook/scheduler": {
-		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/task", ulid},
+		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/task", "daybook/internal/jsontext", ulid},
 		tests: []string{"daybook/scheduler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
 	},
 	"daybook/projection": {
@@ -54,7 +54,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/projection/textindex", goleak, cmp, rapid},
 	},
 	"daybook/handler": {
-		code:  []string{"daybook/task", "daybook/files", "daybook/internal/canonical", jsonschema, xtext},
+		code:  []string{"daybook/task", "daybook/files", "daybook/internal/jsontext", jsonschema, xtext},
 		tests: []string{"daybook/handler", goleak, cmp, rapid},
 	},
 	"daybook/handler/handlertest": {
@@ -80,14 +80,15 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/files", goleak, cmp},
 	},
 	"daybook/eventlog": {
+		code:  []string{"daybook/internal/jsontext"},
 		tests: []string{"daybook/eventlog", "daybook/eventlog/eventlogtest", goleak, cmp},
 	},
 	"daybook/eventlog/sqlitelog": {
 		code:  []string{"daybook/eventlog", "daybook/internal/sqlite", sqlite, ulid},
 		tests: []string{"daybook/eventlog/sqlitelog", "daybook/eventlog/eventlogtest", "daybook/internal/powercut", goleak, cmp, rapid},
 	},
-	"daybook/internal/canonical": {
-		tests: []string{"daybook/internal/canonical", "daybook/task", goleak, cmp},
+	"daybook/internal/jsontext": {
+		tests: []string{"daybook/internal/jsontext", goleak, cmp},
 	},
 	"daybook/internal/powercut": {
 		code:  []string{"daybook/internal/sqlite"},
@@ -102,7 +103,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/eventlog/eventlogtest", goleak},
 	},
 	"daybook/task": {
-		code:  []string{ulid},
+		code:  []string{"daybook/internal/jsontext", ulid},
 		tests: []string{"daybook/task", goleak, cmp, rapid},
 	},
 	"daybook/client": {

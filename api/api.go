@@ -21,6 +21,7 @@ import (
 	"daybook/eventlog"
 	"daybook/files"
 	"daybook/intake"
+	"daybook/internal/jsontext"
 	"daybook/projection"
 	"daybook/scheduler"
 
@@ -135,9 +136,9 @@ func New(o Options) (*API, error) {
 		}
 	}
 	a.stopping, a.stop = context.WithCancel(context.Background())
-	a.watchers = herald{api: a, views: a.Views, least: tick, paced: true, overlap: true, extra: a.screenState, common: a.screenAfter,
+	a.watchers = herald{api: a, views: a.Views, least: tick, paced: true, overlap: true, extra: a.writeScreenState, common: a.screenAfter,
 		pull: func(c *connection, told int64) (parcel, error) { return a.screenAfter(c.after, told) }, behind: make(chan struct{}, 1)}
-	a.readers = herald{api: a, views: a.Views, least: settle, extra: func() []byte { return nil }, behind: make(chan struct{}, 1), pull: a.pullLog,
+	a.readers = herald{api: a, views: a.Views, least: settle, extra: func(*jsontext.Writer) {}, behind: make(chan struct{}, 1), pull: a.pullLog,
 		common: func(after, told int64) (parcel, error) { return a.chunks.since(a, after, told) }}
 	a.bodies.most, a.answers.most = memoryShare(), memoryShare()
 	a.searches = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))

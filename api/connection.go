@@ -166,7 +166,7 @@ func (c *connection) begin() {
 	c.takeOver()
 	c.heard = time.Now()
 	c.silence = time.AfterFunc(keepAlive, c.silent)
-	c.publish(parcel{c.api.announcement(open, c.herald.extra()), open.after})
+	c.publish(parcel{c.api.announcement(open, c.herald.extra), open.after})
 }
 
 // noDeadline ends the deadline of a write that is done: HTTP/2 resets a stream when it
@@ -237,7 +237,7 @@ func (c *connection) goOn() {
 			return
 		}
 		if p.event == nil && time.Since(c.heard) >= keepAlive {
-			p.event = c.api.keptAlive(p.upTo, c.herald.extra())
+			p.event = c.api.keptAlive(p.upTo, c.herald.extra)
 		}
 		if p.event != nil {
 			c.publish(p)
@@ -280,7 +280,7 @@ func (c *connection) silent() {
 	switch {
 	case c.ctx.Err() != nil:
 	case c.herald.take(c):
-		c.publish(parcel{c.api.keptAlive(c.after, c.herald.extra()), c.after})
+		c.publish(parcel{c.api.keptAlive(c.after, c.herald.extra), c.after})
 	default:
 		c.silence.Reset(keepAlive / 100)
 	}

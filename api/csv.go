@@ -6,7 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/task"
 )
 
@@ -45,7 +45,7 @@ func csvRecord(r *row) []string {
 	}
 	record := []string{
 		t.Name(), harmless(t.Type), t.Status.String(), csvMoment(t.CreatedAt), csvMoment(t.StartedAt), csvMoment(t.CompletedAt),
-		string(appendHundredths(nil, t.Progress)), csvText(r.message), harmless(string(r.parameters)), harmless(string(r.result)),
+		string(jsontext.AppendHundredths(nil, t.Progress)), csvText(r.message), harmless(string(r.parameters)), harmless(string(r.result)),
 		csvText(r.failure), harmless(t.Queue), strconv.Itoa(t.Priority), csvMoment(t.RunAt), strconv.Itoa(t.Attempt),
 		strconv.Itoa(t.MaxAttempts), csvSpan(t.Timeout), harmless(strings.Join(t.Tags, ",")), harmless(t.IdempotencyKey),
 		harmless(t.Worker), itoa(t.Version), itoa(t.LastSeq),
@@ -75,19 +75,19 @@ func csvText(quoted []byte) string {
 	if len(quoted) < 2 || quoted[0] != '"' {
 		return ""
 	}
-	return harmless(canonical.Unquote(quoted))
+	return harmless(jsontext.Unquote(quoted))
 }
 
 func csvMoment(at task.Micros) string {
 	if at == 0 {
 		return ""
 	}
-	return string(at.AppendRFC3339(nil))
+	return string(jsontext.AppendTime(nil, int64(at)))
 }
 
 func csvSpan(span task.Micros) string {
 	if span == 0 {
 		return ""
 	}
-	return string(appendSpan(nil, span))
+	return string(jsontext.AppendSeconds(nil, int64(span)))
 }

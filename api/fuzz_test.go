@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"daybook/intake"
+	"daybook/internal/jsontext"
 	"daybook/task"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,7 +48,7 @@ func FuzzWhatIsAcceptedIsWhatEncodingJSONReads(f *testing.F) {
 	}
 	in := &intake.Intake{Options: intake.Options{Types: &kit{}}}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		canonical, err := task.CanonicalJSON(nil, body, maxDepth+1)
+		canonical, err := jsontext.Canonical(nil, body, maxDepth+1)
 		if err != nil || bytes.Contains(canonical, []byte(`"file"`)) || bytes.Contains(canonical, []byte(`\u`)) && bytes.Contains(canonical, []byte("ile")) {
 			return
 		}

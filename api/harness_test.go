@@ -21,7 +21,7 @@ import (
 	"daybook/eventlog/eventlogtest"
 	"daybook/files"
 	"daybook/intake"
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/projection"
 	"daybook/scheduler"
 	"daybook/task"
@@ -59,18 +59,14 @@ func (k *kit) Knows(name string) bool {
 // Prepare wants "n" to be a number, takes "file" for a file's id and adds "made":true.
 func (k *kit) Prepare(_ string, parameters []byte) ([]byte, []string, []task.FieldError, error) {
 	var ids []string
-	for m, _ := canonical.MembersOf(parameters); ; {
-		key, value, ok := m.Next()
-		if !ok {
-			break
-		}
+	for key, value := range jsontext.Members(parameters) {
 		switch string(key) {
 		case "n":
-			if !canonical.IsNumber(value) {
+			if !jsontext.IsNumber(value) {
 				return nil, nil, []task.FieldError{{Pointer: "/parameters/n", Detail: "must be a number"}}, nil
 			}
 		case "file":
-			ids = append(ids, canonical.Unquote(value))
+			ids = append(ids, jsontext.Unquote(value))
 		}
 	}
 	prepared := append(parameters[:len(parameters)-1:len(parameters)-1], `,"made":true}`...)
@@ -96,15 +92,12 @@ func (k *kit) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome, 
 		}
 	}
 	out := scheduler.Outcome{Result: a.Parameters}
-	for m, _ := canonical.MembersOf(a.Parameters); ; {
-		key, value, ok := m.Next()
-		if !ok {
-			return out, nil
-		}
+	for key, value := range jsontext.Members(a.Parameters) {
 		if string(key) == "outcome" {
-			out.Outcome, out.Partial = canonical.Unquote(value), true
+			out.Outcome, out.Partial = jsontext.Unquote(value), true
 		}
 	}
+	return out, nil
 }
 
 type permanentError struct{ error }

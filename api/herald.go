@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"daybook/internal/jsontext"
 )
 
 // movable is what a herald has to know of the views: how far they are, and when they move.
@@ -29,7 +31,7 @@ type herald struct {
 	common func(after, told int64) (parcel, error)
 	// overlap tells that what is common may also be given to who stands further on.
 	overlap bool
-	extra   func() []byte // what an announcement says more
+	extra   func(*jsontext.Writer) // writes what an announcement has beside the seq
 
 	told atomic.Int64 // seq of the views at the last beat
 

@@ -11,6 +11,7 @@ import (
 
 	"daybook/eventlog"
 	"daybook/files"
+	"daybook/internal/jsontext"
 	"daybook/projection"
 	"daybook/scheduler"
 	"daybook/task"
@@ -163,7 +164,7 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 	if errors.As(err, &refusal) && len(refusal.Fields) > 0 {
 		return *invalids(under(at, refusal.Fields))
 	}
-	var bad *task.JSONError
+	var bad *jsontext.Error
 	if errors.As(err, &bad) {
 		return *invalid(bad.Pointer, bad.Detail)
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"daybook/intake"
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/task"
 )
 
@@ -58,16 +58,15 @@ func (a *API) noBody(p *reply, r *http.Request) error {
 	if err := wantJSON(r); err != nil {
 		return err
 	}
-	text, err := task.CanonicalJSON(nil, *buffer, maxDepth)
+	text, err := jsontext.Canonical(nil, *buffer, maxDepth)
 	if err != nil {
 		return err
 	}
-	m, ok := canonical.MembersOf(text)
-	if !ok {
+	if !jsontext.IsObject(text) {
 		return invalid("", "this call takes no body, or an empty object")
 	}
-	if key, _, more := m.Next(); more {
-		return invalid("/"+canonical.EscapePointer(string(key)), "is not a field of this request; it takes none")
+	for key := range jsontext.Members(text) {
+		return invalid("/"+jsontext.EscapePointer(string(key)), "is not a field of this request; it takes none")
 	}
 	return nil
 }

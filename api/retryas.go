@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"daybook/intake"
+	"daybook/internal/jsontext"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -27,7 +28,7 @@ func (a *API) changes(p *reply, r *http.Request) (c intake.Changes, err error) {
 	if err := wantJSON(r); err != nil {
 		return c, err
 	}
-	canonical, err := task.CanonicalJSON(nil, *buffer, maxDepth+1)
+	canonical, err := jsontext.Canonical(nil, *buffer, maxDepth+1)
 	if err != nil {
 		return c, err
 	}

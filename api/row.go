@@ -7,10 +7,9 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"strconv"
 
 	"daybook/eventlog"
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/scheduler"
 	"daybook/task"
 
@@ -190,181 +189,100 @@ func textIn(payload []byte, prefix string) []byte {
 // appendRow appends the row as a JSON object, fields in the order of the reference.
 func appendRow(dst []byte, r *row, as shape) []byte {
 	t := r.task
-	dst = append(dst, `{"id":"`...)
-	dst = appendID(dst, t.ID)
-	dst = append(dst, `","task_type":`...)
-	dst = canonical.AppendText(dst, t.Type)
-	dst = append(dst, `,"status":"`...)
-	dst = append(dst, t.Status.String()...)
-	dst = append(dst, `","created_at":`...)
-	dst = appendMoment(dst, t.CreatedAt)
-	dst = append(dst, `,"started_at":`...)
-	dst = appendMoment(dst, t.StartedAt)
-	dst = append(dst, `,"completed_at":`...)
-	dst = appendMoment(dst, t.CompletedAt)
-	dst = append(dst, `,"ready_at":`...)
-	dst = appendMoment(dst, t.ReadyAt)
-	dst = append(dst, `,"progress":`...)
-	dst = appendHundredths(dst, t.Progress)
-	dst = append(dst, `,"progress_message":`...)
-	dst = appendRaw(dst, r.message)
+	w := jsontext.Writer(dst)
+	w.Object()
+	writeID(w.Key("id"), t.ID)
+	w.Key("task_type").String(t.Type)
+	w.Key("status").String(t.Status.String())
+	w.Key("created_at").OptionalTime(int64(t.CreatedAt))
+	w.Key("started_at").OptionalTime(int64(t.StartedAt))
+	w.Key("completed_at").OptionalTime(int64(t.CompletedAt))
+	w.Key("ready_at").OptionalTime(int64(t.ReadyAt))
+	w.Key("progress").Hundredths(t.Progress)
+	w.Key("progress_message").Raw(r.message)
 	if as != summary {
-		dst = append(dst, `,"parameters":`...)
-		dst = appendRaw(dst, r.parameters)
-		dst = append(dst, `,"result_data":`...)
-		dst = appendRaw(dst, r.result)
+		w.Key("parameters").Raw(r.parameters)
+		w.Key("result_data").Raw(r.result)
 		if r.cut {
-			dst = append(dst, `,"result_truncated":true`...)
+			w.Key("result_truncated").Bool(true)
 		}
 	}
-	dst = append(dst, `,"error_message":`...)
-	dst = appendRaw(dst, r.failure)
+	w.Key("error_message").Raw(r.failure)
 	if r.damaged != 0 {
-		dst = append(dst, `,"damaged":`...)
-		dst = appendTexts(dst, r.damaged.names())
+		w.Key("damaged").Strings(r.damaged.names())
 	}
-	dst = appendDispatch(dst, r, as)
-	return append(dst, '}')
+	writeDispatch(&w, r, as)
+	w.EndObject()
+	return w
 }
 
-// appendDispatch appends how the task waits and is run.
-func appendDispatch(dst []byte, r *row, as shape) []byte {
+// writeDispatch writes how the task waits and is run.
+func writeDispatch(w *jsontext.Writer, r *row, as shape) {
 	t := r.task
-	dst = append(dst, `,"queue":`...)
-	dst = canonical.AppendText(dst, t.Queue)
-	dst = append(dst, `,"priority":`...)
-	dst = strconv.AppendInt(dst, int64(t.Priority), 10)
-	dst = append(dst, `,"run_at":`...)
-	dst = appendMoment(dst, t.RunAt)
-	dst = append(dst, `,"waiting_for":`...)
-	dst = appendWaiting(dst, r.waiting)
-	dst = appendNotes(dst, r, as)
-	dst = append(dst, `,"attempt":`...)
-	dst = strconv.AppendInt(dst, int64(t.Attempt), 10)
-	dst = append(dst, `,"max_attempts":`...)
-	dst = strconv.AppendInt(dst, int64(t.MaxAttempts), 10)
-	dst = append(dst, `,"attempts_before_retry":`...)
-	dst = strconv.AppendInt(dst, int64(t.AttemptBase), 10)
-	dst = append(dst, `,"timeout_seconds":`...)
-	dst = appendSpan(dst, t.Timeout)
-	dst = append(dst, `,"tags":`...)
-	dst = appendTexts(dst, t.Tags)
-	dst = append(dst, `,"idempotency_key":`...)
-	dst = appendOptional(dst, t.IdempotencyKey)
-	dst = appendLinks(dst, t)
-	dst = append(dst, `,"worker":`...)
-	dst = appendOptional(dst, t.Worker)
-	dst = append(dst, `,"version":`...)
-	dst = strconv.AppendInt(dst, t.Version, 10)
-	dst = append(dst, `,"progress_reports":`...)
-	dst = strconv.AppendInt(dst, t.Reports, 10)
-	dst = append(dst, `,"last_seq":`...)
-	return strconv.AppendInt(dst, t.LastSeq, 10)
+	w.Key("queue").String(t.Queue)
+	w.Key("priority").Int(int64(t.Priority))
+	w.Key("run_at").OptionalTime(int64(t.RunAt))
+	writeWaiting(w.Key("waiting_for"), r.waiting)
+	writeNotes(w, r, as)
+	w.Key("attempt").Int(int64(t.Attempt))
+	w.Key("max_attempts").Int(int64(t.MaxAttempts))
+	w.Key("attempts_before_retry").Int(int64(t.AttemptBase))
+	w.Key("timeout_seconds").OptionalSeconds(int64(t.Timeout))
+	w.Key("tags").Strings(t.Tags)
+	w.Key("idempotency_key").OptionalString(t.IdempotencyKey)
+	writeLinks(w, t)
+	w.Key("worker").OptionalString(t.Worker)
+	w.Key("version").Int(t.Version)
+	w.Key("progress_reports").Int(t.Reports)
+	w.Key("last_seq").Int(t.LastSeq)
 }
 
-// appendNotes appends what the task works on and what came of it, in words.
-func appendNotes(dst []byte, r *row, as shape) []byte {
-	notes := r.task.Notes
-	if notes == nil {
-		return append(dst, `,"subject":null,"outcome":null,"partial":false`...)
+// writeNotes writes what the task works on and what came of it, in words.
+func writeNotes(w *jsontext.Writer, r *row, as shape) {
+	var notes task.Notes
+	if r.task.Notes != nil {
+		notes = *r.task.Notes
 	}
-	dst = append(dst, `,"subject":`...)
-	dst = appendOptional(dst, notes.Subject)
-	dst = append(dst, `,"outcome":`...)
-	dst = appendOptional(dst, notes.Outcome)
-	dst = append(dst, `,"partial":`...)
-	dst = strconv.AppendBool(dst, notes.Partial)
+	w.Key("subject").OptionalString(notes.Subject)
+	w.Key("outcome").OptionalString(notes.Outcome)
+	w.Key("partial").Bool(notes.Partial)
 	if as == whole && len(r.fileNames) > 0 {
 		names, _ := json.Marshal(r.fileNames) // strings always marshal
-		dst = append(dst, `,"file_names":`...)
-		dst = append(dst, names...)
+		w.Key("file_names").Raw(names)
 	}
-	return dst
 }
 
-func appendID(dst []byte, id ulid.ULID) []byte {
+// writeWaiting writes why the task waits; null for one that does not.
+func writeWaiting(w *jsontext.Writer, waiting *scheduler.Waiting) {
+	if waiting == nil {
+		w.Null()
+		return
+	}
+	w.Object()
+	w.Key("reason").String(waiting.Reason)
+	if waiting.Until != 0 {
+		w.Key("until").Time(int64(waiting.Until))
+	}
+	if waiting.Task != (ulid.ULID{}) {
+		writeID(w.Key("task_id"), waiting.Task)
+	}
+	if waiting.Attempt != 0 {
+		w.Key("attempt").Int(int64(waiting.Attempt))
+	}
+	if waiting.Slots != 0 {
+		w.Key("running").Int(int64(waiting.Running))
+		w.Key("slots").Int(int64(waiting.Slots))
+	}
+	w.EndObject()
+}
+
+// writeID writes the id of a task; null for the zero one.
+func writeID(w *jsontext.Writer, id ulid.ULID) {
+	if id == (ulid.ULID{}) {
+		w.Null()
+		return
+	}
 	var name [ulid.EncodedSize]byte
 	_ = id.MarshalTextTo(name[:]) // the buffer has the right size
-	return append(dst, name[:]...)
-}
-
-func appendRaw(dst, value []byte) []byte {
-	if len(value) == 0 {
-		return append(dst, "null"...)
-	}
-	return append(dst, value...)
-}
-
-func appendOptional(dst []byte, s string) []byte {
-	if s == "" {
-		return append(dst, "null"...)
-	}
-	return canonical.AppendText(dst, s)
-}
-
-func appendTexts(dst []byte, list []string) []byte {
-	dst = append(dst, '[')
-	for i, s := range list {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = canonical.AppendText(dst, s)
-	}
-	return append(dst, ']')
-}
-
-// appendMoment appends a time in quotes, null for none.
-func appendMoment(dst []byte, at task.Micros) []byte {
-	if at == 0 {
-		return append(dst, "null"...)
-	}
-	dst = append(dst, '"')
-	dst = at.AppendRFC3339(dst)
-	return append(dst, '"')
-}
-
-// appendSpan appends a span as seconds, null for none.
-func appendSpan(dst []byte, span task.Micros) []byte {
-	if span == 0 {
-		return append(dst, "null"...)
-	}
-	return strconv.AppendFloat(dst, float64(span)/float64(task.Second), 'f', -1, 64)
-}
-
-// appendHundredths appends hundredths of a percent as percent: 3312 is 33.12.
-func appendHundredths(dst []byte, n int) []byte {
-	dst = strconv.AppendInt(dst, int64(n/100), 10)
-	if rest := n % 100; rest != 0 {
-		dst = append(dst, '.', byte('0'+rest/10))
-		if rest%10 != 0 {
-			dst = append(dst, byte('0'+rest%10))
-		}
-	}
-	return dst
-}
-
-func appendWaiting(dst []byte, w *scheduler.Waiting) []byte {
-	if w == nil {
-		return append(dst, "null"...)
-	}
-	dst = append(dst, `{"reason":`...)
-	dst = canonical.AppendText(dst, w.Reason)
-	if w.Until != 0 {
-		dst = append(dst, `,"until":`...)
-		dst = appendMoment(dst, w.Until)
-	}
-	if w.Task != (ulid.ULID{}) {
-		dst = appendOptionalID(append(dst, `,"task_id":`...), w.Task)
-	}
-	if w.Attempt != 0 {
-		dst = append(dst, `,"attempt":`...)
-		dst = strconv.AppendInt(dst, int64(w.Attempt), 10)
-	}
-	if w.Slots != 0 {
-		dst = append(dst, `,"running":`...)
-		dst = strconv.AppendInt(dst, int64(w.Running), 10)
-		dst = append(dst, `,"slots":`...)
-		dst = strconv.AppendInt(dst, int64(w.Slots), 10)
-	}
-	return append(dst, '}')
+	w.Quoted(name[:])
 }

@@ -1,10 +1,11 @@
 package api
 
 import (
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"daybook/internal/jsontext"
 
 	"github.com/r3labs/sse/v2"
 )
@@ -87,37 +88,31 @@ func (s *screens) bytes() (n int64) {
 // form, as they stand at seq.
 func (a *API) encodeScreen(after int64) (int64, []byte, error) {
 	tasks, seq, truncated := a.Views.Changes(after, screenRows)
-	b := append(make([]byte, 0, 512+512*len(tasks)), `{"seq":`...)
-	b = strconv.AppendInt(b, seq, 10)
-	b = append(b, `,"rows":[`...)
-	first := true
+	w := jsontext.Writer(make([]byte, 0, 512+512*len(tasks)))
+	w.Object()
+	w.Key("seq").Int(seq)
+	w.Key("rows").Array()
 	for one, err := range a.rows(a.stopping, tasks, summary) {
 		if err != nil {
 			return 0, nil, err
 		}
-		if !first {
-			b = append(b, ',')
-		}
-		first = false
-		b = appendRow(b, one, summary)
+		w.Item()
+		w = appendRow(w, one, summary)
 	}
-	b = append(b, `],"truncated":`...)
-	b = strconv.AppendBool(b, truncated)
+	w.EndArray()
+	w.Key("truncated").Bool(truncated)
 	counts, _ := a.Views.CountsSince(after)
-	b = append(b, `,"counts_changed":`...)
-	b = appendCounts(b, counts)
-	b = append(b, `,"state":`...)
-	b = a.appendState(b)
-	return seq, append(b, '}'), nil
+	writeCounts(w.Key("counts_changed"), counts)
+	a.writeState(w.Key("state"))
+	w.EndObject()
+	return seq, w, nil
 }
 
-// screenState is ,"counts":[…],"state":{…}: what a screen shows beside the rows. It comes whole
-// with the first message of a connection and with each keep-alive; in between, a message has
-// the counts that changed.
-func (a *API) screenState() []byte {
+// writeScreenState writes the members "counts" and "state": what a screen shows beside the rows.
+// They come with the first message of a connection and with each keep-alive; in between, a
+// message has the counts that changed.
+func (a *API) writeScreenState(w *jsontext.Writer) {
 	counts, _ := a.Views.Counts()
-	b := append([]byte(nil), `,"counts":`...)
-	b = appendCounts(b, counts)
-	b = append(b, `,"state":`...)
-	return a.appendState(b)
+	writeCounts(w.Key("counts"), counts)
+	a.writeState(w.Key("state"))
 }

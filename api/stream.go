@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 
 	"github.com/r3labs/sse/v2"
 )
@@ -199,16 +199,17 @@ func (a *API) appendPosition(dst []byte, seq int64) []byte {
 	return append(dst, a.Log.Epoch()...)
 }
 
-// announcement says where the stream begins: {"seq","log_id","epoch"} and what extra adds. A
+// announcement says where the stream begins: {"seq","log_id","epoch"} and what extra writes. A
 // client that came from elsewhere is told to begin again.
-func (a *API) announcement(open *opening, extra []byte) *sse.Event {
-	data := append([]byte(nil), `{"seq":`...)
-	data = strconv.AppendInt(data, open.after, 10)
-	data = append(data, `,"log_id":`...)
-	data = canonical.AppendText(data, a.Log.ID())
-	data = append(data, `,"epoch":`...)
-	data = canonical.AppendText(data, a.Log.Epoch())
-	both := append(append(data[:len(data):len(data)], extra...), '}')
+func (a *API) announcement(open *opening, extra func(*jsontext.Writer)) *sse.Event {
+	var w jsontext.Writer
+	w.Object()
+	w.Key("seq").Int(open.after)
+	w.Key("log_id").String(a.Log.ID())
+	w.Key("epoch").String(a.Log.Epoch())
+	both := w[:len(w):len(w)]
+	extra(&both)
+	both.EndObject()
 	if open.reset == "" {
 		begin := a.message("start", open.after, both)
 		begin.Retry = []byte(retryHint)
@@ -219,16 +220,18 @@ func (a *API) announcement(open *opening, extra []byte) *sse.Event {
 	both = append(both, "\nevent: start\nretry: "+retryHint+"\n\nid: "...)
 	both = a.appendPosition(both, open.after)
 	both = append(both, "\ndata: "...)
-	both = append(both, data...)
-	both = append(both, `,"reason":"`+open.reset+`"}`...)
-	return a.message("reset", open.after, both)
+	w.Key("reason").String(open.reset)
+	w.EndObject()
+	return a.message("reset", open.after, append(both, w...))
 }
 
 // keptAlive tells the client that the connection works, and the seq up to which there was
 // nothing for it, so that it does not begin before that again.
-func (a *API) keptAlive(seq int64, extra []byte) *sse.Event {
-	data := append([]byte(nil), `{"seq":`...)
-	data = strconv.AppendInt(data, seq, 10)
-	data = append(data, extra...)
-	return a.message("keepalive", seq, append(data, '}'))
+func (a *API) keptAlive(seq int64, extra func(*jsontext.Writer)) *sse.Event {
+	var w jsontext.Writer
+	w.Object()
+	w.Key("seq").Int(seq)
+	extra(&w)
+	w.EndObject()
+	return a.message("keepalive", seq, w)
 }

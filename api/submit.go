@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/scheduler"
 	"daybook/task"
 )
@@ -57,7 +57,7 @@ func (a *API) readSubmit(p *reply, r *http.Request, key string, into *task.Submi
 	if len(*raw) == 0 {
 		return invalid("", "a JSON body is needed")
 	}
-	text, err := task.CanonicalJSON((*clean)[:0], *raw, maxDepth+1)
+	text, err := jsontext.Canonical((*clean)[:0], *raw, maxDepth+1)
 	if err != nil {
 		return err
 	}
@@ -251,23 +251,15 @@ func batchItems(r *http.Request, raw []byte, clean *[]byte) ([][]byte, error) {
 }
 
 func arrayItems(raw []byte, clean *[]byte) ([][]byte, error) {
-	text, err := task.CanonicalJSON((*clean)[:0], raw, maxDepth+2)
+	text, err := jsontext.Canonical((*clean)[:0], raw, maxDepth+2)
 	if err != nil {
 		return nil, err
 	}
 	*clean = text
-	it, ok := canonical.ItemsOf(text)
-	if !ok {
+	if !jsontext.IsArray(text) {
 		return nil, invalid("", "must be an array of submits")
 	}
-	var parts [][]byte
-	for {
-		part, ok := it.Next()
-		if !ok {
-			return parts, nil
-		}
-		parts = append(parts, part)
-	}
+	return slices.Collect(jsontext.Items(text)), nil
 }
 
 // lines reads one submit a line; empty lines are skipped and not counted.
@@ -280,8 +272,8 @@ func lines(raw []byte, clean *[]byte) ([][]byte, error) {
 		}
 		start := len(b)
 		var err error
-		if b, err = task.CanonicalJSON(b, line, maxDepth+1); err != nil {
-			if bad, ok := err.(*task.JSONError); ok { //nolint:errorlint // its contract
+		if b, err = jsontext.Canonical(b, line, maxDepth+1); err != nil {
+			if bad, ok := err.(*jsontext.Error); ok { //nolint:errorlint // its contract
 				return nil, invalid("/"+itoa(int64(len(parts)))+bad.Pointer, bad.Detail)
 			}
 			return nil, err

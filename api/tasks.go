@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -49,13 +49,13 @@ func (a *API) cancel(p *reply, r *http.Request) error {
 	if !t.Status.Ended() {
 		message = "Cancellation requested; the task stops within a second"
 	}
-	b := append([]byte(nil), `{"message":`...)
-	b = canonical.AppendText(b, message)
-	b = append(b, `,"task_id":"`...)
-	b = appendID(b, t.ID)
-	b = append(b, `","status":"`...)
-	b = append(b, t.Status.String()...)
-	return p.send(typeJSON, append(b, `"}`...))
+	var w jsontext.Writer
+	w.Object()
+	w.Key("message").String(message)
+	writeID(w.Key("task_id"), t.ID)
+	w.Key("status").String(t.Status.String())
+	w.EndObject()
+	return p.send(typeJSON, w)
 }
 
 // retry answers POST /api/tasks/{id}/retry. With parameters it makes another task of them.

@@ -3,57 +3,43 @@ package api
 import (
 	"strings"
 
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
 )
 
-// appendUnique appends the key that the task holds, and for how long; null for none.
-func appendUnique(dst []byte, t *task.Task) []byte {
-	if t.Links == nil || t.Links.Unique.Key == "" {
-		return append(dst, "null"...)
+// writeUnique writes the key that the task holds, and for how long; null for none.
+func writeUnique(w *jsontext.Writer, u *task.Unique) {
+	if u.Key == "" {
+		w.Null()
+		return
 	}
-	u := &t.Links.Unique
-	dst = append(dst, `{"key":`...)
-	dst = canonical.AppendText(dst, u.Key)
+	w.Object()
+	w.Key("key").String(u.Key)
 	if u.For == 0 {
-		dst = append(dst, `,"while":"live"`...)
+		w.Key("while").String("live")
 	} else {
-		dst = append(dst, `,"for_seconds":`...)
-		dst = appendSpan(dst, u.For)
-		dst = append(dst, `,"until":`...)
-		dst = appendMoment(dst, u.Until())
+		w.Key("for_seconds").Seconds(int64(u.For))
+		w.Key("until").OptionalTime(int64(u.Until()))
 	}
-	dst = append(dst, `,"since":`...)
-	dst = appendMoment(dst, u.Since)
-	return append(dst, '}')
+	w.Key("since").OptionalTime(int64(u.Since))
+	w.EndObject()
 }
 
-// appendLinks appends what ties the task to others.
-func appendLinks(dst []byte, t *task.Task) []byte {
-	dst = append(dst, `,"unique":`...)
-	dst = appendUnique(dst, t)
+// writeLinks writes what ties the task to others.
+func writeLinks(w *jsontext.Writer, t *task.Task) {
 	var l task.Links
 	if t.Links != nil {
 		l = *t.Links
 	}
-	dst = appendOptionalID(append(dst, `,"retry_of":`...), l.RetryOf)
-	dst = appendOptionalID(append(dst, `,"retried_as":`...), l.RetriedAs)
-	return appendOptionalID(append(dst, `,"replaced_by":`...), l.ReplacedBy)
+	writeUnique(w.Key("unique"), &l.Unique)
+	writeID(w.Key("retry_of"), l.RetryOf)
+	writeID(w.Key("retried_as"), l.RetriedAs)
+	writeID(w.Key("replaced_by"), l.ReplacedBy)
 }
 
-// appendOptionalID appends an id in quotes, null for none.
-func appendOptionalID(dst []byte, id ulid.ULID) []byte {
-	if id == (ulid.ULID{}) {
-		return append(dst, "null"...)
-	}
-	dst = append(dst, '"')
-	dst = appendID(dst, id)
-	return append(dst, '"')
-}
-
-// csvLinks are the columns of appendLinks.
+// csvLinks are the columns of writeLinks.
 func csvLinks(t *task.Task) []string {
 	if t.Links == nil {
 		return []string{"", "", "", ""}

@@ -11,7 +11,7 @@ import (
 
 	"daybook/eventlog"
 	"daybook/files"
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 )
 
 // upload answers POST /api/files: one file, as multipart or as the body itself.
@@ -128,7 +128,7 @@ func (a *API) storePart(r *http.Request, body io.Reader, boundary string) (files
 			return info, formError(err)
 		}
 		if part.FileName() == "" || stored {
-			return info, invalid("/"+canonical.EscapePointer(part.FormName()), "the form must hold one file and nothing else")
+			return info, invalid("/"+jsontext.EscapePointer(part.FormName()), "the form must hold one file and nothing else")
 		}
 		kind, _, err := mime.ParseMediaType(part.Header.Get("Content-Type"))
 		if err != nil {

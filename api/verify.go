@@ -2,14 +2,13 @@ package api
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"time"
 
 	"daybook/eventlog"
 	"daybook/files"
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 )
 
 // proof is the last answer of /api/log/verify. turn lets one verification run at a time
@@ -88,37 +87,25 @@ func (c *check) run(ctx context.Context, a *API, head int64) (err error) {
 }
 
 func (c *check) encode(logID string, at time.Time) []byte {
-	b := append([]byte(nil), `{"ok":`...)
-	if c.ok() {
-		b = append(b, "true"...)
-	} else {
-		b = append(b, "false"...)
+	var w jsontext.Writer
+	w.Object()
+	w.Key("ok").Bool(c.ok())
+	w.Key("log_id").String(logID)
+	w.Key("events").Int(c.Seq)
+	w.Key("hash").Hex(c.Hash[:])
+	w.Key("payloads").Int(c.Payloads)
+	w.Key("erased").Int(c.Erased)
+	w.Key("files").Int(c.files.Files)
+	w.Key("damaged_files").Array()
+	for _, info := range c.files.Damaged[:min(len(c.files.Damaged), mostErrors)] {
+		w.Item().Object()
+		w.Key("id").String(info.ID)
+		w.Key("name").String(info.Name)
+		w.EndObject()
 	}
-	b = append(b, `,"log_id":`...)
-	b = canonical.AppendText(b, logID)
-	b = append(b, `,"events":`...)
-	b = append(b, itoa(c.Seq)...)
-	b = append(b, `,"hash":"`...)
-	b = hex.AppendEncode(b, c.Hash[:])
-	b = append(b, `","payloads":`...)
-	b = append(b, itoa(c.Payloads)...)
-	b = append(b, `,"erased":`...)
-	b = append(b, itoa(c.Erased)...)
-	b = append(b, `,"files":`...)
-	b = append(b, itoa(c.files.Files)...)
-	b = append(b, `,"damaged_files":[`...)
-	for i, info := range c.files.Damaged[:min(len(c.files.Damaged), mostErrors)] {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, `{"id":`...)
-		b = canonical.AppendText(b, info.ID)
-		b = append(b, `,"name":`...)
-		b = append(canonical.AppendText(b, info.Name), '}')
-	}
-	b = append(b, `],"verified_at":"`...)
-	b = at.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
-	b = append(b, `","detail":`...)
-	b = appendOptional(b, c.damage)
-	return append(b, '}')
+	w.EndArray()
+	w.Key("verified_at").Time(at.UnixMicro())
+	w.Key("detail").OptionalString(c.damage)
+	w.EndObject()
+	return w
 }

@@ -6,8 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
+
+	"daybook/internal/jsontext"
 )
 
 // AppendJSON appends the event as clients and exports see it, on one line:
@@ -17,78 +18,39 @@ import (
 //
 // with "payload":… at the end when payload is not nil. Hashes are lower-case hex.
 func AppendJSON(dst []byte, e *Event, payload []byte) []byte {
-	dst = append(dst, `{"seq":`...)
-	dst = strconv.AppendInt(dst, e.Seq, 10)
-	dst = append(dst, `,"at":"`...)
-	dst = appendTime(dst, e.At)
-	dst = append(dst, `","stream":`...)
-	dst = appendString(dst, e.Stream)
-	dst = append(dst, `,"version":`...)
-	dst = strconv.AppendInt(dst, e.Version, 10)
-	dst = append(dst, `,"type":`...)
-	dst = appendString(dst, e.Type)
-	dst = append(dst, `,"v":`...)
-	dst = strconv.AppendInt(dst, int64(e.V), 10)
-	dst = append(dst, `,"actor":`...)
-	dst = appendString(dst, e.Actor)
-	dst = append(dst, `,"data":`...)
-	dst = appendOneLine(dst, e.Data)
-	dst = append(dst, `,"payload_hash":`...)
-	if e.HasPayload {
-		dst = appendHash(dst, &e.PayloadHash)
+	w := jsontext.Writer(dst)
+	w.Object()
+	w.Key("seq").Int(e.Seq)
+	w.Key("at").Time(e.At)
+	w.Key("stream").EscapedString(e.Stream)
+	w.Key("version").Int(e.Version)
+	w.Key("type").EscapedString(e.Type)
+	w.Key("v").Int(int64(e.V))
+	w.Key("actor").EscapedString(e.Actor)
+	w.Key("data").Raw(oneLine(e.Data))
+	if w.Key("payload_hash"); e.HasPayload {
+		w.Hex(e.PayloadHash[:])
 	} else {
-		dst = append(dst, "null"...)
+		w.Null()
 	}
-	dst = append(dst, `,"hash":`...)
-	dst = appendHash(dst, &e.Hash)
+	w.Key("hash").Hex(e.Hash[:])
 	if payload != nil {
-		dst = append(dst, `,"payload":`...)
-		dst = appendOneLine(dst, payload)
+		w.Key("payload").Raw(oneLine(payload))
 	}
-	return append(dst, '}')
+	w.EndObject()
+	return w
 }
 
-// appendTime appends microseconds since the epoch as 2026-11-24T12:00:00.000000Z. Package
-// time has a fast path for RFC 3339, but none for a fixed number of decimals.
-func appendTime(dst []byte, at int64) []byte {
-	dst = time.UnixMicro(at).UTC().AppendFormat(dst, time.RFC3339)
-	dst[len(dst)-1] = '.'
-	micros := ((at % 1e6) + 1e6) % 1e6
-	for unit := int64(100_000); unit > 0; unit /= 10 {
-		dst = append(dst, '0'+byte(micros/unit%10))
-	}
-	return append(dst, 'Z')
-}
-
-// appendString quotes s; only what is not plain ASCII goes through encoding/json.
-func appendString(dst []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c > '~' {
-			quoted, _ := json.Marshal(s) // a string always marshals
-			return append(dst, quoted...)
-		}
-	}
-	dst = append(dst, '"')
-	dst = append(dst, s...)
-	return append(dst, '"')
-}
-
-// appendOneLine appends a JSON value. A line break can only be space between tokens.
-func appendOneLine(dst, value []byte) []byte {
+// oneLine returns the JSON value without line breaks, which can only be space between tokens.
+func oneLine(value []byte) []byte {
 	if bytes.IndexByte(value, '\n') < 0 && bytes.IndexByte(value, '\r') < 0 {
-		return append(dst, value...)
+		return value
 	}
-	buf := bytes.NewBuffer(dst)
-	if json.Compact(buf, value) != nil {
-		return append(dst, "null"...)
+	var compact bytes.Buffer
+	if json.Compact(&compact, value) != nil {
+		return nil
 	}
-	return buf.Bytes()
-}
-
-func appendHash(dst []byte, h *Hash) []byte {
-	dst = append(dst, '"')
-	dst = hex.AppendEncode(dst, h[:])
-	return append(dst, '"')
+	return compact.Bytes()
 }
 
 // jsonEvent is the line as encoding/json reads it.

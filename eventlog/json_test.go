@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 )
 
 func sample() *Event {
@@ -57,15 +56,6 @@ func TestParseRefusesWhatIsNoEvent(t *testing.T) {
 	} {
 		if e, err := ParseJSON([]byte(line)); err == nil {
 			t.Errorf("%s was taken as %+v", line, e)
-		}
-	}
-}
-
-func TestTimesHaveSixDecimals(t *testing.T) {
-	for _, at := range []int64{0, 1, 999_999, 1_000_000, 1795521600000001, 253402300799999999, -1, -1_000_000} {
-		want := time.UnixMicro(at).UTC().Format("2006-01-02T15:04:05.000000Z")
-		if got := string(appendTime(nil, at)); got != want {
-			t.Errorf("%d is %s, want %s", at, got, want)
 		}
 	}
 }

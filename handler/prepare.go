@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/task"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -77,20 +77,15 @@ func (t *registered) withoutNulls(parameters []byte, object map[string]any) []by
 	if out == nil {
 		return parameters
 	}
-	m, _ := canonical.MembersOf(parameters)
-	kept := []byte{'{'}
-	for {
-		key, value, ok := m.NextQuoted()
-		switch {
-		case !ok:
-			return append(kept, '}')
-		case slices.Contains(out, canonical.Unquote(key)):
-			continue
-		case len(kept) > 1:
-			kept = append(kept, ',')
+	var kept jsontext.Writer
+	kept.Object()
+	for key, value := range jsontext.QuotedMembers(parameters) {
+		if !slices.Contains(out, jsontext.Unquote(key)) {
+			kept.QuotedKey(key).Raw(value)
 		}
-		kept = append(append(append(kept, key...), ':'), value...)
 	}
+	kept.EndObject()
+	return kept
 }
 
 // nullIsAbsent reports whether null for the parameter means that it is not given.

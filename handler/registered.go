@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"daybook/files"
+	"daybook/internal/jsontext"
 	"daybook/task"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -134,7 +135,7 @@ func (t *registered) readDefaults(document map[string]any) error {
 	if len(t.spec.Defaults) == 0 {
 		t.spec.Defaults = schemaDefaults(document)
 	}
-	canonical, err := task.CanonicalJSON(nil, t.spec.Defaults, maxDepth)
+	canonical, err := jsontext.Canonical(nil, t.spec.Defaults, maxDepth)
 	if err != nil {
 		return fmt.Errorf("read its defaults: %w", err)
 	}

@@ -95,7 +95,7 @@ func (r *Registry) Specs() []task.TypeSpec {
 // Knows tells whether the type is registered.
 func (r *Registry) Knows(name string) bool { return (*r.types.Load())[name] != nil }
 
-// Prepare checks parameters (strict canonical JSON, see task.CanonicalJSON) against the
+// Prepare checks parameters (strict canonical JSON, see jsontext.Canonical) against the
 // type's schema, appends its defaults for what was left out, and lists the files that
 // they name (values whose schema says "format":"daybook-file"). fields is what is wrong,
 // with pointers below /parameters. ErrUnknownType.

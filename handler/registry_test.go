@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"daybook/internal/jsontext"
 	"daybook/task"
 
 	"github.com/google/go-cmp/cmp"
@@ -336,7 +337,7 @@ func FuzzQuickCheck(f *testing.F) {
 	}
 	types := quickTypes(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		canonical, err := task.CanonicalJSON(nil, []byte(text), maxDepth)
+		canonical, err := jsontext.Canonical(nil, []byte(text), maxDepth)
 		if err != nil {
 			return
 		}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -34,33 +34,26 @@ func appendWhole(dst []byte, schemas []*jsonschema.Schema, text []byte, value an
 			return append(dst, whole(string(v))...)
 		}
 	case map[string]any:
-		m, _ := canonical.MembersOf(text)
-		dst = append(dst, '{')
-		for first := true; ; first = false {
-			key, inner, ok := m.NextQuoted()
-			if !ok {
-				return append(dst, '}')
-			}
-			if !first {
-				dst = append(dst, ',')
-			}
-			name := canonical.Unquote(key)
-			dst = append(append(dst, key...), ':')
-			dst = appendWhole(dst, ofProperty(all, name), inner, v[name])
+		w := jsontext.Writer(dst)
+		w.Object()
+		for key, inner := range jsontext.QuotedMembers(text) {
+			name := jsontext.Unquote(key)
+			w.QuotedKey(key)
+			w = appendWhole(w, ofProperty(all, name), inner, v[name])
 		}
+		w.EndObject()
+		return w
 	case []any:
-		it, _ := canonical.ItemsOf(text)
-		dst = append(dst, '[')
-		for i := 0; ; i++ {
-			inner, ok := it.Next()
-			if !ok {
-				return append(dst, ']')
-			}
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = appendWhole(dst, ofItem(all, i), inner, v[i])
+		w := jsontext.Writer(dst)
+		w.Array()
+		i := 0
+		for inner := range jsontext.Items(text) {
+			w.Item()
+			w = appendWhole(w, ofItem(all, i), inner, v[i])
+			i++
 		}
+		w.EndArray()
+		return w
 	}
 	return append(dst, text...)
 }

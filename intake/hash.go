@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 
 	"daybook/files"
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -84,7 +84,7 @@ func hashOf(a *asked) [32]byte {
 	if err != nil {
 		panic("intake: canonical parameters cannot be encoded: " + err.Error())
 	}
-	return sha256.Sum256(canonical.AppendRFC8785(nil, text))
+	return sha256.Sum256(jsontext.AppendRFC8785(nil, text))
 }
 
 // givenNames are the names that the client gives files, as they are kept; nil = none.
@@ -105,30 +105,19 @@ func (r *request) givenNames() map[string]string {
 // withoutDefaults are the parameters without those that have their default, nil if none is left.
 func (r *request) withoutDefaults() []byte {
 	defaults := map[string][]byte{}
-	m, ok := canonical.MembersOf(r.in.Types.Defaults(r.into.Type))
-	for ok {
-		var key, value []byte
-		if key, value, ok = m.Next(); ok {
-			defaults[string(key)] = canonical.AppendRFC8785(nil, value)
-		}
+	for key, value := range jsontext.Members(r.in.Types.Defaults(r.into.Type)) {
+		defaults[string(key)] = jsontext.AppendRFC8785(nil, value)
 	}
-	left := []byte{'{'}
-	m, ok = canonical.MembersOf(r.into.Parameters)
-	for ok {
-		var key, value []byte
-		if key, value, ok = m.Next(); !ok {
-			break
+	var left jsontext.Writer
+	left.Object()
+	for key, value := range jsontext.Members(r.into.Parameters) {
+		if d := defaults[string(key)]; d == nil || !bytes.Equal(d, jsontext.AppendRFC8785(nil, value)) {
+			left.StringKey(string(key)).Raw(value)
 		}
-		if d := defaults[string(key)]; d != nil && bytes.Equal(d, canonical.AppendRFC8785(nil, value)) {
-			continue
-		}
-		if len(left) > 1 {
-			left = append(left, ',')
-		}
-		left = append(append(canonical.AppendText(left, string(key)), ':'), value...)
 	}
 	if len(left) == 1 {
 		return nil
 	}
-	return append(left, '}')
+	left.EndObject()
+	return left
 }

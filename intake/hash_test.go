@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/task"
 )
 
@@ -38,7 +38,7 @@ func TestTheTextOfARequestNeverChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(canonical.AppendRFC8785(nil, text)); got != want {
+		if got := string(jsontext.AppendRFC8785(nil, text)); got != want {
 			t.Errorf("%s\n got %s\nwant %s", body, got, want)
 		}
 	}

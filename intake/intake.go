@@ -15,7 +15,7 @@ import (
 
 	"daybook/eventlog"
 	"daybook/files"
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/projection"
 	"daybook/task"
 )
@@ -73,7 +73,7 @@ func (in *Intake) Complete(s *task.Submit) error {
 	if len(s.Parameters) == 0 {
 		s.Parameters = []byte("{}")
 	}
-	parameters, err := task.CanonicalJSON(nil, s.Parameters, task.MaxDepth)
+	parameters, err := jsontext.Canonical(nil, s.Parameters, task.MaxDepth)
 	if err != nil {
 		r.wrong("/parameters", err.Error())
 		return r.refusal()
@@ -171,7 +171,7 @@ func (r *request) files(parameters []byte) {
 	for _, id := range s.Files {
 		info, err := r.in.Files.Stat(id)
 		if err != nil {
-			at, _ := canonical.PointerTo(parameters, id)
+			at, _ := jsontext.PointerTo(parameters, id)
 			detail := "there is no file with that id; upload it first with POST /api/files"
 			if errors.Is(err, files.ErrDamaged) {
 				detail = "the file is damaged; upload it again with POST /api/files"
@@ -192,7 +192,7 @@ func (r *request) files(parameters []byte) {
 	}
 	for id := range r.names {
 		if !slices.Contains(s.Files, id) {
-			r.wrong("/file_names/"+canonical.EscapePointer(id), "is no file that the parameters name")
+			r.wrong("/file_names/"+jsontext.EscapePointer(id), "is no file that the parameters name")
 		}
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -19,26 +19,22 @@ import (
 func olderOfBody(body []byte) [][32]byte {
 	body = withoutKey(body)
 	return [][32]byte{
-		sha256.Sum256(canonical.AppendRFC8785(nil, body)),
-		sha256.Sum256(canonical.AppendSorted(nil, body)),
+		sha256.Sum256(jsontext.AppendRFC8785(nil, body)),
+		sha256.Sum256(jsontext.AppendSorted(nil, body)),
 	}
 }
 
 // withoutKey is a submit without its idempotency key.
 func withoutKey(body []byte) []byte {
-	out := []byte{'{'}
-	m, ok := canonical.MembersOf(body)
-	for ok {
-		var key, value []byte
-		if key, value, ok = m.Next(); !ok || string(key) == "idempotency_key" {
-			continue
+	var out jsontext.Writer
+	out.Object()
+	for key, value := range jsontext.Members(body) {
+		if string(key) != "idempotency_key" {
+			out.StringKey(string(key)).Raw(value)
 		}
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		out = append(append(canonical.AppendText(out, string(key)), ':'), value...)
 	}
-	return append(out, '}')
+	out.EndObject()
+	return out
 }
 
 // olderOfBatch is the hash of a batch under one key.
@@ -52,7 +48,7 @@ func olderOfBatch(bodies [][]byte) [][32]byte {
 
 // olderOfRetry is the hash of a retry with other parameters.
 func olderOfRetry(id ulid.ULID, parameters []byte) [][32]byte {
-	hash := sha256.Sum256(canonical.AppendRFC8785(nil, parameters))
+	hash := sha256.Sum256(jsontext.AppendRFC8785(nil, parameters))
 	return [][32]byte{sha256.Sum256(append(append([]byte("retry\n"), id[:]...), hash[:]...))}
 }
 
@@ -74,5 +70,5 @@ func olderOfProgram(s *task.Submit, parameters []byte) [][32]byte {
 	if err != nil {
 		return [][32]byte{{}}
 	}
-	return [][32]byte{{}, sha256.Sum256(canonical.AppendRFC8785(nil, text))}
+	return [][32]byte{{}, sha256.Sum256(jsontext.AppendRFC8785(nil, text))}
 }

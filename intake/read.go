@@ -3,7 +3,7 @@ package intake
 import (
 	"bytes"
 
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/task"
 )
 
@@ -24,20 +24,15 @@ func (in *Intake) Read(body []byte, key string, now task.Micros, into *task.Subm
 
 // read reads and completes the submit.
 func (r *request) read(body []byte, headerKey string) {
-	m, ok := canonical.MembersOf(body)
-	if !ok {
+	if !jsontext.IsObject(body) {
 		r.wrong("", "must be a JSON object")
 		return
 	}
 	r.into.IdempotencyKey = headerKey
 	parameters := none
-	for {
-		key, value, ok := m.Next()
-		if !ok {
-			break
-		}
+	for key, value := range jsontext.Members(body) {
 		switch {
-		case canonical.IsNull(value):
+		case jsontext.IsNull(value):
 			if !knownField(key) {
 				r.unknown(key)
 			}
@@ -119,21 +114,16 @@ func (r *request) key(value []byte, headerKey string) {
 
 // fileNames reads an object of strings.
 func (r *request) fileNames(value []byte) {
-	m, ok := canonical.MembersOf(value)
-	if !ok {
+	if !jsontext.IsObject(value) {
 		r.wrong("/file_names", "must be an object: a name for each id of a file")
 		return
 	}
 	r.names = map[string]string{}
-	for {
-		key, value, more := m.Next()
-		if !more {
-			return
-		}
-		r.names[string(key)] = r.text("/file_names/"+canonical.EscapePointer(string(key)), value)
+	for key, value := range jsontext.Members(value) {
+		r.names[string(key)] = r.text("/file_names/"+jsontext.EscapePointer(string(key)), value)
 	}
 }
 
 func (r *request) unknown(key []byte) {
-	r.wrong("/"+canonical.EscapePointer(string(key)), "is not a field of this request")
+	r.wrong("/"+jsontext.EscapePointer(string(key)), "is not a field of this request")
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"daybook/eventlog"
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -23,7 +23,7 @@ type Changes struct {
 // whether the old one may be retried is for the scheduler to say. Errors: a *task.Refusal,
 // projection.ErrNotFound, those of reading.
 func (in *Intake) Retry(ctx context.Context, id ulid.ULID, c Changes, now task.Micros) (task.Submit, error) {
-	parameters, err := task.CanonicalJSON(nil, c.Parameters, task.MaxDepth)
+	parameters, err := jsontext.Canonical(nil, c.Parameters, task.MaxDepth)
 	if err != nil {
 		return task.Submit{}, &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/parameters", Detail: err.Error()}}}
 	}
@@ -107,23 +107,16 @@ func (in *Intake) FileNames(ctx context.Context, t *task.Task) (map[string]strin
 // Without parameters there are none in the changes: the same task is tried again. It returns
 // what is wrong, with pointers from the body.
 func ReadChanges(body []byte) (Changes, []task.FieldError) {
-	m, ok := canonical.MembersOf(body)
-	if !ok {
+	if !jsontext.IsObject(body) {
 		return Changes{}, []task.FieldError{{Pointer: "", Detail: `the body of a retry is empty, or an object such as {"parameters":{…}}`}}
 	}
 	r := request{}
 	var c Changes
-	for {
-		key, value, more := m.Next()
+	for key, value := range jsontext.Members(body) {
 		switch {
-		case !more:
-			if c.FileNames = r.names; c.FileNames != nil && c.Parameters == nil {
-				r.wrong("/file_names", "must be given together with parameters, which name the files")
-			}
-			return c, r.bad
 		case string(key) != "parameters" && string(key) != "file_names":
-			r.wrong("/"+canonical.EscapePointer(string(key)), "is not a field of this request; it takes parameters and file_names")
-		case canonical.IsNull(value):
+			r.wrong("/"+jsontext.EscapePointer(string(key)), "is not a field of this request; it takes parameters and file_names")
+		case jsontext.IsNull(value):
 		case string(key) == "file_names":
 			r.fileNames(value)
 		case value[0] != '{':
@@ -132,4 +125,8 @@ func ReadChanges(body []byte) (Changes, []task.FieldError) {
 			c.Parameters = value
 		}
 	}
+	if c.FileNames = r.names; c.FileNames != nil && c.Parameters == nil {
+		r.wrong("/file_names", "must be given together with parameters, which name the files")
+	}
+	return c, r.bad
 }

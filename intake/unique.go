@@ -4,25 +4,20 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/task"
 )
 
 // unique reads {"key","while","for_seconds","on_conflict","max_delay_seconds"}, each optional.
 func (r *request) unique(value []byte) *task.UniqueSubmit {
-	m, ok := canonical.MembersOf(value)
-	if !ok {
+	if !jsontext.IsObject(value) {
 		r.wrong("/unique", `must be an object; {} makes the task unique by its type and parameters while it is live`)
 		return nil
 	}
 	u := new(task.UniqueSubmit)
 	live := false
-	for {
-		key, value, ok := m.Next()
-		if !ok {
-			break
-		}
-		if canonical.IsNull(value) && knownUnique(key) {
+	for key, value := range jsontext.Members(value) {
+		if jsontext.IsNull(value) && knownUnique(key) {
 			continue
 		}
 		live = live || string(key) == "while"
@@ -61,7 +56,7 @@ func (r *request) uniqueField(u *task.UniqueSubmit, key, value []byte) {
 	case "on_conflict":
 		var known bool
 		if value[0] == '"' {
-			u.OnConflict, known = task.ParseOnConflict(canonical.Unquote(value))
+			u.OnConflict, known = task.ParseOnConflict(jsontext.Unquote(value))
 		}
 		if !known {
 			r.wrong("/unique/on_conflict", "must be return, replace or reject")
@@ -69,7 +64,7 @@ func (r *request) uniqueField(u *task.UniqueSubmit, key, value []byte) {
 	case "max_delay_seconds":
 		u.MaxDelay = r.seconds("/unique/max_delay_seconds", value, 0.001, most)
 	default:
-		r.wrong("/unique/"+canonical.EscapePointer(string(key)), "is not a field of this request")
+		r.wrong("/unique/"+jsontext.EscapePointer(string(key)), "is not a field of this request")
 	}
 }
 
@@ -83,6 +78,6 @@ func keyOfParameters(parameters []byte) string {
 	if len(parameters) == 0 {
 		parameters = none
 	}
-	hash := sha256.Sum256(canonical.AppendRFC8785(nil, parameters))
+	hash := sha256.Sum256(jsontext.AppendRFC8785(nil, parameters))
 	return parametersKey + hex.EncodeToString(hash[:16])
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"daybook/internal/canonical"
+	"daybook/internal/jsontext"
 	"daybook/task"
 )
 
@@ -19,7 +19,7 @@ func (r *request) text(pointer string, value []byte) string {
 		r.wrong(pointer, "must be a string")
 		return ""
 	}
-	return canonical.Unquote(value)
+	return jsontext.Unquote(value)
 }
 
 // name reads the name of a type or a queue. Known ones cost no allocation.
@@ -39,7 +39,7 @@ func (r *request) name(pointer string, value []byte) string {
 
 // integer reads a whole number from least to most.
 func (r *request) integer(pointer string, value []byte, least, most int64) int64 {
-	if !canonical.IsNumber(value) {
+	if !jsontext.IsNumber(value) {
 		r.wrong(pointer, "must be a whole number")
 		return 0
 	}
@@ -61,7 +61,7 @@ func (r *request) integer(pointer string, value []byte, least, most int64) int64
 
 // seconds reads a span from least to most seconds.
 func (r *request) seconds(pointer string, value []byte, least, most float64) task.Micros {
-	if !canonical.IsNumber(value) {
+	if !jsontext.IsNumber(value) {
 		r.wrong(pointer, "must be a number of seconds")
 		return 0
 	}
@@ -86,7 +86,7 @@ func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 // moment reads an RFC 3339 time.
 func (r *request) moment(pointer string, value []byte) task.Micros {
 	if value[0] == '"' {
-		if at, ok := ParseTime(canonical.Unquote(value)); ok {
+		if at, ok := ParseTime(jsontext.Unquote(value)); ok {
 			return at
 		}
 	}
@@ -105,41 +105,32 @@ func ParseTime(text string) (task.Micros, bool) {
 
 // texts reads a list of strings.
 func (r *request) texts(pointer string, value []byte) []string {
-	it, ok := canonical.ItemsOf(value)
-	if !ok {
+	if !jsontext.IsArray(value) {
 		r.wrong(pointer, "must be a list of strings")
 		return nil
 	}
 	var list []string
-	for i := 0; ; i++ {
-		item, ok := it.Next()
-		if !ok {
-			return list
-		}
-		if i == task.MaxTags {
+	for item := range jsontext.Items(value) {
+		if len(list) == task.MaxTags {
 			r.wrong(pointer, "must have at most "+strconv.Itoa(task.MaxTags)+" items")
-			return list
+			break
 		}
-		list = append(list, r.text(pointer+"/"+strconv.Itoa(i), item))
+		list = append(list, r.text(pointer+"/"+strconv.Itoa(len(list)), item))
 	}
+	return list
 }
 
 // backoff reads {"kind","base_seconds","max_seconds","jitter"}, each optional.
 func (r *request) backoff(value []byte) *task.Backoff {
-	m, ok := canonical.MembersOf(value)
-	if !ok {
+	if !jsontext.IsObject(value) {
 		r.wrong("/backoff", "must be an object")
 		return nil
 	}
 	b := task.DefaultBackoff
 	bounded := false
-	for {
-		key, value, ok := m.Next()
-		if !ok {
-			break
-		}
+	for key, value := range jsontext.Members(value) {
 		bounded = bounded || string(key) == "max_seconds"
-		if !canonical.IsNull(value) || !knownBackoff(key) {
+		if !jsontext.IsNull(value) || !knownBackoff(key) {
 			r.backoffField(&b, key, value)
 		}
 	}
@@ -162,7 +153,7 @@ func (r *request) backoffField(b *task.Backoff, key, value []byte) {
 	case "kind":
 		var known bool
 		if value[0] == '"' {
-			b.Kind, known = task.ParseBackoffKind(canonical.Unquote(value))
+			b.Kind, known = task.ParseBackoffKind(jsontext.Unquote(value))
 		}
 		if !known {
 			r.wrong("/backoff/kind", "must be exponential, linear or constant")
@@ -177,6 +168,6 @@ func (r *request) backoffField(b *task.Backoff, key, value []byte) {
 		}
 		b.NoJitter = value[0] == 'f'
 	default:
-		r.wrong("/backoff/"+canonical.EscapePointer(string(key)), "is not a field of this request")
+		r.wrong("/backoff/"+jsontext.EscapePointer(string(key)), "is not a field of this request")
 	}
 }

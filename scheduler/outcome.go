@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"daybook/internal/jsontext"
 	"daybook/task"
 )
 
@@ -20,8 +21,8 @@ func checked(o Outcome) (Outcome, error) {
 		if len(o.Result) > 2*task.MaxResult { // it is not worth looking for space in it
 			return Outcome{}, tooLarge(len(o.Result))
 		}
-		result, err := task.CanonicalJSON(make([]byte, 0, len(o.Result)), o.Result, task.MaxDepth)
-		var at *task.JSONError
+		result, err := jsontext.Canonical(make([]byte, 0, len(o.Result)), o.Result, task.MaxDepth)
+		var at *jsontext.Error
 		switch {
 		case errors.As(err, &at) && at.Pointer == "":
 			return Outcome{}, badOutcome{fmt.Errorf("the result is not valid JSON: it %s", at.Detail)}

@@ -1,11 +1,9 @@
 package task
 
 import (
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"strconv"
-	"unicode/utf8"
+
+	"daybook/internal/jsontext"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -100,14 +98,6 @@ var fieldNames = [fieldCount]string{
 	fReplacedBy:      "replaced_by",
 	fRetriedAs:       "retried_as",
 }
-
-// keys holds `"name":` for each field, made once.
-var keys = func() (k [fieldCount]string) {
-	for f, name := range fieldNames {
-		k[f] = `"` + name + `":`
-	}
-	return k
-}()
 
 // fieldsOf is the shape of each type's data, in the order of writing.
 var fieldsOf = [typeCount][]field{
@@ -249,86 +239,65 @@ func (d *Data) at(f field) any {
 
 // AppendData appends the canonical JSON of the facts of an event of type t.
 func AppendData(dst []byte, t EventType, d *Data) []byte {
-	dst = append(dst, '{')
-	start := len(dst)
+	w := jsontext.Writer(dst)
+	w.Object()
 	for _, f := range fieldsOf[t] {
-		mark := len(dst)
-		if mark > start {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, keys[f]...)
-		var written bool
-		if dst, written = appendValue(dst, d.at(f)); !written {
-			dst = dst[:mark]
-		}
+		writeField(&w, fieldNames[f], d.at(f))
 	}
-	return append(dst, '}')
+	w.EndObject()
+	return w
 }
 
-// appendValue appends one value; false means that it is at zero and was not written.
-func appendValue(dst []byte, p any) ([]byte, bool) {
+// writeField writes one field; nothing for one at zero.
+func writeField(w *jsontext.Writer, name string, p any) {
 	switch p := p.(type) {
 	case *string:
-		return appendString(dst, *p), *p != ""
+		if *p != "" {
+			w.Key(name).EscapedString(*p)
+		}
 	case *int:
-		return strconv.AppendInt(dst, int64(*p), 10), *p != 0
+		writeNumber(w, name, int64(*p))
 	case *int64:
-		return strconv.AppendInt(dst, *p, 10), *p != 0
+		writeNumber(w, name, *p)
 	case *Micros:
-		return strconv.AppendInt(dst, int64(*p), 10), *p != 0
+		writeNumber(w, name, int64(*p))
 	case *bool:
-		return append(dst, "true"...), *p
+		if *p {
+			w.Key(name).Bool(true)
+		}
 	case *[]string:
-		return appendStrings(dst, *p), len(*p) > 0
+		if len(*p) > 0 {
+			w.Key(name).Array()
+			for _, s := range *p {
+				w.Item().EscapedString(s)
+			}
+			w.EndArray()
+		}
 	case *[32]byte:
-		dst = append(dst, '"')
-		dst = hex.AppendEncode(dst, p[:])
-		return append(dst, '"'), *p != [32]byte{}
+		if *p != [32]byte{} {
+			w.Key(name).Hex(p[:])
+		}
 	case *ulid.ULID:
-		return appendID(dst, p), *p != ulid.ULID{}
+		if *p != (ulid.ULID{}) {
+			var text [ulid.EncodedSize]byte
+			_ = p.MarshalTextTo(text[:]) // the buffer has the right size
+			w.Key(name).Quoted(text[:])
+		}
 	case *Code:
-		return appendString(dst, p.String()), *p != CodeNone
+		if *p != CodeNone {
+			w.Key(name).EscapedString(p.String())
+		}
 	case *BackoffKind:
-		return appendString(dst, p.String()), *p != Exponential
-	}
-	panic("task: a field without a writer")
-}
-
-func appendID(dst []byte, id *ulid.ULID) []byte {
-	var name [ulid.EncodedSize]byte
-	_ = id.MarshalTextTo(name[:]) // the buffer has the right size
-	dst = append(dst, '"')
-	dst = append(dst, name[:]...)
-	return append(dst, '"')
-}
-
-func appendStrings(dst []byte, list []string) []byte {
-	dst = append(dst, '[')
-	for i, s := range list {
-		if i > 0 {
-			dst = append(dst, ',')
+		if *p != Exponential {
+			w.Key(name).EscapedString(p.String())
 		}
-		dst = appendString(dst, s)
+	default:
+		panic("task: a field without a writer")
 	}
-	return append(dst, ']')
 }
 
-// appendString writes plain ASCII itself and leaves the rest to encoding/json.
-func appendString(dst []byte, s string) []byte {
-	if !plain(s) {
-		quoted, _ := json.Marshal(s) // a string always marshals
-		return append(dst, quoted...)
+func writeNumber(w *jsontext.Writer, name string, n int64) {
+	if n != 0 {
+		w.Key(name).Int(n)
 	}
-	dst = append(dst, '"')
-	dst = append(dst, s...)
-	return append(dst, '"')
-}
-
-func plain[T string | []byte](s T) bool {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c >= utf8.RuneSelf-1 {
-			return false
-		}
-	}
-	return true
 }

@@ -1,9 +1,12 @@
 package task
 
 import (
+	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
+	"strconv"
+
+	"daybook/internal/jsontext"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -11,215 +14,87 @@ import (
 // Decoder reads Data. It keeps one copy of each name of a type or queue, so that a
 // million tasks do not hold a million copies. Not for use by several goroutines.
 type Decoder struct {
-	names map[string]string
+	names   map[string]string
+	written []byte // what AppendData makes of the event just read
 }
 
 // Decode reads the facts of an event of type t, schema version v, into d, which it
-// clears first. Every error wraps ErrData and says where.
+// clears first. It takes only what AppendData writes. Every error wraps ErrData and says where.
 func (dec *Decoder) Decode(d *Data, t EventType, v int, data []byte) error {
 	*d = Data{}
 	fields := fieldsIn(t, v)
 	if fields == nil {
 		return fmt.Errorf("%w: %s has no schema version %d here; it was written by a newer Daybook", ErrData, t, v)
 	}
-	r := reader{rest: data, dec: dec}
-	if !r.take("{") {
-		return r.fail(t, "want an object", data)
-	}
-	first := true
-	for _, f := range fields {
-		if !r.takeKey(f, first) {
-			continue
+	for key, value := range jsontext.Members(data) {
+		for len(fields) > 0 && fieldNames[fields[0]] != string(key) {
+			fields = fields[1:]
 		}
-		first = false
-		if !r.value(f, d.at(f)) {
-			return r.fail(t, "bad value of "+fieldNames[f], data)
+		if len(fields) == 0 {
+			return fmt.Errorf("%w: %s: unknown, repeated or misplaced key %.40q", ErrData, t, key)
 		}
+		if f := fields[0]; !dec.value(f, d.at(f), value) {
+			return fmt.Errorf("%w: %s: bad value of %s at byte %d", ErrData, t, fieldNames[f], cap(data)-cap(value))
+		}
+		fields = fields[1:]
 	}
-	if !r.take("}") || len(r.rest) > 0 {
-		return r.fail(t, "unknown, repeated or misplaced key", data)
+	if dec.written = AppendData(dec.written[:0], t, d); !bytes.Equal(dec.written, data) {
+		return fmt.Errorf("%w: %s: %.40q is not how the event is written", ErrData, t, data)
 	}
 	return nil
 }
 
-type reader struct {
-	rest []byte
-	dec  *Decoder
-}
-
-func (r *reader) fail(t EventType, what string, data []byte) error {
-	return fmt.Errorf("%w: %s: %s at byte %d", ErrData, t, what, len(data)-len(r.rest))
-}
-
-func (r *reader) take(token string) bool {
-	if len(r.rest) < len(token) || string(r.rest[:len(token)]) != token {
-		return false
-	}
-	r.rest = r.rest[len(token):]
-	return true
-}
-
-// takeKey goes past the key of f if it comes next.
-func (r *reader) takeKey(f field, first bool) bool {
-	rest, key := r.rest, keys[f]
-	if !first {
-		if len(rest) == 0 || rest[0] != ',' {
-			return false
-		}
-		rest = rest[1:]
-	}
-	// The first letter alone tells most keys apart.
-	if len(rest) < len(key) || rest[1] != key[1] || string(rest[:len(key)]) != key {
-		return false
-	}
-	r.rest = rest[len(key):]
-	return true
-}
-
-// value reads one value that the writer would have written: never one at zero.
-func (r *reader) value(f field, p any) bool {
+// value reads the value of a field. Decode finds out whether it is spelled as it should be.
+func (dec *Decoder) value(f field, p any, value []byte) (ok bool) {
 	switch p := p.(type) {
 	case *string:
-		s, ok := r.text()
-		if f == fIdempotencyKey || f == fOutcome || f == fUniqueKey {
-			*p = string(s)
-		} else {
-			*p = r.dec.intern(s)
-		}
-		return ok && *p != ""
+		*p = dec.text(f, value)
+		return true
 	case *int:
-		n, ok := r.number()
+		n, err := strconv.ParseInt(string(value), 10, 64)
 		*p = int(n)
-		return ok
+		return err == nil
 	case *int64:
-		n, ok := r.number()
+		n, err := strconv.ParseInt(string(value), 10, 64)
 		*p = n
-		return ok
+		return err == nil
 	case *Micros:
-		n, ok := r.number()
+		n, err := strconv.ParseInt(string(value), 10, 64)
 		*p = Micros(n)
-		return ok
+		return err == nil
 	case *bool:
 		*p = true
-		return r.take("true")
 	case *[]string:
-		return r.list(p)
+		for item := range jsontext.Items(value) {
+			*p = append(*p, jsontext.Unquote(item))
+		}
 	case *[32]byte:
-		s, ok := r.text()
-		return ok && decodeHash(p, s) && *p != [32]byte{}
+		if len(value) != 2+hex.EncodedLen(len(p)) {
+			return false
+		}
+		_, err := hex.Decode(p[:], value[1:len(value)-1])
+		return err == nil
 	case *ulid.ULID:
-		s, ok := r.text()
-		if !ok {
-			return false
-		}
-		*p, ok = parseID(s)
-		return ok && *p != ulid.ULID{}
+		*p, ok = parseID(value[1:max(1, len(value)-1)])
+		return ok
 	case *Code:
-		s, ok := r.text()
-		if !ok {
-			return false
-		}
-		*p, ok = parseCode(string(s))
+		*p, ok = parseCode(jsontext.Unquote(value))
 		return ok
 	case *BackoffKind:
-		s, ok := r.text()
-		if !ok {
-			return false
-		}
-		*p, ok = ParseBackoffKind(string(s))
-		return ok && *p != Exponential
+		*p, ok = ParseBackoffKind(jsontext.Unquote(value))
+		return ok
+	default:
+		panic("task: a field without a reader")
 	}
-	panic("task: a field without a reader")
+	return true
 }
 
-func (r *reader) list(p *[]string) bool {
-	if !r.take("[") {
-		return false
+// text reads a string. One that many tasks have is kept once.
+func (dec *Decoder) text(f field, value []byte) string {
+	if f == fIdempotencyKey || f == fOutcome || f == fUniqueKey || bytes.IndexByte(value, '\\') >= 0 {
+		return jsontext.Unquote(value)
 	}
-	for {
-		s, ok := r.text()
-		if !ok {
-			return false
-		}
-		*p = append(*p, string(s))
-		if r.take("]") {
-			return true
-		}
-		if !r.take(",") {
-			return false
-		}
-	}
-}
-
-// decodeHash reads lower-case hex; the library's reader takes upper case too.
-func decodeHash(p *[32]byte, s []byte) bool {
-	for _, c := range s {
-		if 'A' <= c && c <= 'F' {
-			return false
-		}
-	}
-	if len(s) != hex.EncodedLen(len(p)) {
-		return false
-	}
-	_, err := hex.Decode(p[:], s)
-	return err == nil
-}
-
-// number reads a canonical integer that is not zero and fits 64 bits.
-func (r *reader) number() (int64, bool) {
-	i, negative := 0, false
-	if len(r.rest) > 0 && r.rest[0] == '-' {
-		i, negative = 1, true
-	}
-	start := i
-	var n uint64
-	for i < len(r.rest) && '0' <= r.rest[i] && r.rest[i] <= '9' {
-		if i-start >= 19 {
-			return 0, false
-		}
-		n = n*10 + uint64(r.rest[i]-'0')
-		i++
-	}
-	limit := uint64(1<<63 - 1)
-	if negative {
-		limit++
-	}
-	if i == start || r.rest[start] == '0' || n > limit {
-		return 0, false
-	}
-	r.rest = r.rest[i:]
-	if negative {
-		return -int64(n), true
-	}
-	return int64(n), true
-}
-
-// text reads a JSON string. Plain ASCII is returned as it lies; the rest goes
-// through encoding/json and must be what the writer would have made of it.
-func (r *reader) text() ([]byte, bool) {
-	if len(r.rest) == 0 || r.rest[0] != '"' {
-		return nil, false
-	}
-	end := 1
-	for end < len(r.rest) && r.rest[end] != '"' {
-		if r.rest[end] == '\\' {
-			end++
-		}
-		end++
-	}
-	if end >= len(r.rest) {
-		return nil, false
-	}
-	raw := r.rest[:end+1]
-	r.rest = r.rest[end+1:]
-	if plain(raw[1:end]) {
-		return raw[1:end], true
-	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil || string(appendString(nil, s)) != string(raw) {
-		return nil, false
-	}
-	return []byte(s), true
+	return dec.intern(value[1:max(1, len(value)-1)])
 }
 
 const internLimit = 10_000

@@ -1,6 +1,10 @@
 package task
 
-import "time"
+import (
+	"time"
+
+	"daybook/internal/jsontext"
+)
 
 // Micros is a moment (microseconds since the Unix epoch, UTC) or a span in
 // microseconds. Zero means "not set" where a moment is optional.
@@ -29,34 +33,5 @@ func (m Micros) Duration() time.Duration { return time.Duration(m) * time.Micros
 func SpanOf(d time.Duration) Micros { return Micros(d / time.Microsecond) }
 
 // AppendRFC3339 appends the moment as 2026-11-24T12:00:00.000000Z, without quotes. Years
-// are 0 to 9999. It is written by hand because it runs for every time of every row.
-func (m Micros) AppendRFC3339(dst []byte) []byte {
-	t := m.Time()
-	year, month, day := t.Date()
-	hour, minute, second := t.Clock()
-	dst = appendDigits(dst, year, 4)
-	dst = append(dst, '-')
-	dst = appendDigits(dst, int(month), 2)
-	dst = append(dst, '-')
-	dst = appendDigits(dst, day, 2)
-	dst = append(dst, 'T')
-	dst = appendDigits(dst, hour, 2)
-	dst = append(dst, ':')
-	dst = appendDigits(dst, minute, 2)
-	dst = append(dst, ':')
-	dst = appendDigits(dst, second, 2)
-	dst = append(dst, '.')
-	dst = appendDigits(dst, t.Nanosecond()/1000, 6)
-	return append(dst, 'Z')
-}
-
-// appendDigits appends the last width digits of n.
-func appendDigits(dst []byte, n, width int) []byte {
-	end := len(dst) + width
-	dst = append(dst, "000000"[:width]...)
-	for i := end - 1; n > 0 && i >= end-width; i-- {
-		dst[i] = byte('0' + n%10)
-		n /= 10
-	}
-	return dst
-}
+// are 0 to 9999.
+func (m Micros) AppendRFC3339(dst []byte) []byte { return jsontext.AppendTime(dst, int64(m)) }

@@ -13,7 +13,7 @@ import (
 
 	"daybook/files"
 	"daybook/handler"
-	"daybook/task"
+	"daybook/internal/jsontext"
 )
 
 // Store returns an empty store that is closed when the test ends.
@@ -52,7 +52,7 @@ func Prepare(t testing.TB, h handler.Handler, parameters map[string]any) json.Ra
 	if err != nil {
 		t.Fatal(err)
 	}
-	canonical, err := task.CanonicalJSON(nil, text, 32)
+	canonical, err := jsontext.Canonical(nil, text, 32)
 	if err != nil {
 		t.Fatal(err)
 	}

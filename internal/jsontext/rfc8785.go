@@ -1,4 +1,4 @@
-package canonical
+package jsontext
 
 import (
 	"bytes"
@@ -27,34 +27,26 @@ func AppendSorted(dst, value []byte) []byte {
 // appendSorted appends a value with the keys of all its objects in order and what is no array
 // or object as leaf writes it.
 func appendSorted(dst, value []byte, leaf func(dst, value []byte) []byte) []byte {
-	if m, ok := MembersOf(value); ok {
-		return appendSortedObject(dst, m, leaf)
+	if IsObject(value) {
+		return appendSortedObject(dst, value, leaf)
 	}
-	it, ok := ItemsOf(value)
-	if !ok {
+	if !IsArray(value) {
 		return leaf(dst, value)
 	}
-	dst = append(dst, '[')
-	for first := true; ; first = false {
-		item, ok := it.Next()
-		if !ok {
-			return append(dst, ']')
-		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		dst = appendSorted(dst, item, leaf)
+	w := Writer(dst)
+	w.Array()
+	for item := range Items(value) {
+		w.Item()
+		w = appendSorted(w, item, leaf)
 	}
+	w.EndArray()
+	return w
 }
 
-func appendSortedObject(dst []byte, m Members, leaf func(dst, value []byte) []byte) []byte {
+func appendSortedObject(dst, object []byte, leaf func(dst, value []byte) []byte) []byte {
 	type member struct{ key, value []byte }
 	var all []member
-	for {
-		key, value, ok := m.Next()
-		if !ok {
-			break
-		}
+	for key, value := range Members(object) {
 		all = append(all, member{key, value})
 	}
 	slices.SortFunc(all, func(a, b member) int { return compareUTF16(a.key, b.key) })
@@ -63,7 +55,7 @@ func appendSortedObject(dst []byte, m Members, leaf func(dst, value []byte) []by
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = AppendText(dst, string(one.key))
+		dst = AppendString(dst, string(one.key))
 		dst = append(dst, ':')
 		dst = appendSorted(dst, one.value, leaf)
 	}
@@ -92,7 +84,7 @@ func compareUTF16(a, b []byte) int {
 func appendNormal(dst, value []byte) []byte {
 	switch c := value[0]; {
 	case c == '"' && bytes.IndexByte(value, '\\') >= 0:
-		return AppendText(dst, Unquote(value))
+		return AppendString(dst, Unquote(value))
 	case c == '-' || '0' <= c && c <= '9':
 		return appendNormalNumber(dst, string(value))
 	}

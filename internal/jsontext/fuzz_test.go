@@ -1,11 +1,9 @@
-package canonical
+package jsontext
 
 import (
 	"bytes"
 	"encoding/json"
 	"testing"
-
-	"daybook/task"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -13,7 +11,7 @@ import (
 func FuzzSortingTheKeysKeepsWhatIsSaid(f *testing.F) {
 	f.Add([]byte(`{"b":[{"y":1,"x":"\u00e9"}],"a":{"":null}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		clean, err := task.CanonicalJSON(nil, body, task.MaxDepth)
+		clean, err := Canonical(nil, body, 32)
 		if err != nil {
 			return
 		}
@@ -42,8 +40,8 @@ func FuzzTextsAreWrittenAsJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b string) {
 		for _, s := range []string{a, b, a + b} {
 			var back string
-			if err := json.Unmarshal(AppendText(nil, s), &back); err != nil {
-				t.Fatalf("%v in %q", err, AppendText(nil, s))
+			if err := json.Unmarshal(AppendString(nil, s), &back); err != nil {
+				t.Fatalf("%v in %q", err, AppendString(nil, s))
 			}
 			if want, _ := json.Marshal(s); true {
 				var expected string

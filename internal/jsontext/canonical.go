@@ -1,31 +1,33 @@
-package task
+// Package jsontext reads and writes JSON text (RFC 8259) by hand, for the paths where
+// encoding/json costs too much. Canonical checks a text and makes it canonical: no space between
+// tokens, no duplicate keys. Members and Items walk through canonical text. Writer writes it. The
+// tests compare all of it with encoding/json. It decodes nothing into Go structs.
+package jsontext
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
-// JSONError says where a JSON text is wrong and how.
-type JSONError struct {
+// Error says where a JSON text is wrong and how.
+type Error struct {
 	Pointer string // RFC 6901, "" = the whole document
 	Detail  string // "duplicate key", "must be valid UTF-8", …
 }
 
-func (e *JSONError) Error() string { return e.Pointer + ": " + e.Detail }
+func (e *Error) Error() string { return e.Pointer + ": " + e.Detail }
 
-// CanonicalJSON checks that src is exactly one JSON value and appends it to dst
+// Canonical checks that src is exactly one JSON value and appends it to dst
 // without insignificant space. Numbers and strings keep the client's own spelling.
-// Refused with a *JSONError: syntax errors, duplicate keys, invalid UTF-8, NUL (also
+// Refused with a *Error: syntax errors, duplicate keys, invalid UTF-8, NUL (also
 // as \u0000), lone surrogates, nesting deeper than maxDepth. One pass, no
 // allocation beyond dst for plain input.
 //
 // A value that is no array or object has depth 0, [] has depth 1. The stack grows with
 // maxDepth, never with src. When src is refused dst is returned as it was.
-func CanonicalJSON(dst, src []byte, maxDepth int) ([]byte, error) {
+func Canonical(dst, src []byte, maxDepth int) ([]byte, error) {
 	c := canonical{src: src, dst: dst}
 	err := c.document(maxDepth)
 	if err != nil {
@@ -44,13 +46,13 @@ type canonical struct {
 	at   int
 }
 
-func (c *canonical) document(maxDepth int) *JSONError {
+func (c *canonical) document(maxDepth int) *Error {
 	if bytes.HasPrefix(c.src, byteOrderMark) { // RFC 8259, section 8.1: it may be ignored
 		c.from, c.at = len(byteOrderMark), len(byteOrderMark)
 	}
 	c.space()
 	if c.at == len(c.src) {
-		return &JSONError{Detail: "must be a JSON value; it is empty"}
+		return &Error{Detail: "must be a JSON value; it is empty"}
 	}
 	if err := c.value(maxDepth); err != nil {
 		return err
@@ -64,14 +66,14 @@ func (c *canonical) document(maxDepth int) *JSONError {
 }
 
 // value reads one value; depth is how many levels may still be opened.
-func (c *canonical) value(depth int) *JSONError {
+func (c *canonical) value(depth int) *Error {
 	if c.at == len(c.src) {
 		return c.unexpected("where a value should be")
 	}
 	switch b := c.src[c.at]; {
 	case b == '{' || b == '[':
 		if depth <= 0 {
-			return &JSONError{Detail: "is nested too deep"}
+			return &Error{Detail: "is nested too deep"}
 		}
 		if b == '{' {
 			return c.object(depth - 1)
@@ -92,7 +94,7 @@ func (c *canonical) value(depth int) *JSONError {
 	return c.unexpected("where a value should be")
 }
 
-func (c *canonical) object(depth int) *JSONError {
+func (c *canonical) object(depth int) *Error {
 	c.at++
 	if c.space(); c.skip('}') {
 		return nil
@@ -109,10 +111,10 @@ func (c *canonical) object(depth int) *JSONError {
 		}
 		key := c.src[start+1 : c.at-1]
 		if escaped {
-			key = unescape(c.src[start:c.at])
+			key = []byte(Unquote(c.src[start:c.at]))
 		}
 		if !seen.add(key) {
-			return (&JSONError{Detail: "duplicate key"}).below(string(key))
+			return (&Error{Detail: "duplicate key"}).below(string(key))
 		}
 		if c.space(); !c.skip(':') {
 			return c.unexpected("where ':' should be").below(string(key))
@@ -130,7 +132,7 @@ func (c *canonical) object(depth int) *JSONError {
 	}
 }
 
-func (c *canonical) array(depth int) *JSONError {
+func (c *canonical) array(depth int) *Error {
 	c.at++
 	if c.space(); c.skip(']') {
 		return nil
@@ -175,7 +177,7 @@ func (c *canonical) skip(b byte) bool {
 	return true
 }
 
-func (c *canonical) literal(word string) *JSONError {
+func (c *canonical) literal(word string) *Error {
 	if !bytes.HasPrefix(c.src[c.at:], []byte(word)) {
 		return c.unexpected("where a value should be")
 	}
@@ -184,7 +186,7 @@ func (c *canonical) literal(word string) *JSONError {
 }
 
 // number reads what RFC 8259 section 6 allows.
-func (c *canonical) number() *JSONError {
+func (c *canonical) number() *Error {
 	c.skip('-')
 	if !c.skip('0') && !c.digits() {
 		return c.unexpected("in a number")
@@ -222,7 +224,7 @@ var textByte = func() (plain [256]bool) {
 }()
 
 // text reads a string and tells whether it has escapes.
-func (c *canonical) text() (escaped bool, err *JSONError) {
+func (c *canonical) text() (escaped bool, err *Error) {
 	c.at++
 	for {
 		i := c.at
@@ -243,13 +245,13 @@ func (c *canonical) text() (escaped bool, err *JSONError) {
 				return escaped, err
 			}
 		case b == 0:
-			return escaped, &JSONError{Detail: "must not contain NUL"}
+			return escaped, &Error{Detail: "must not contain NUL"}
 		case b < 0x20:
 			return escaped, c.unexpected("in a string")
 		default:
 			r, size := utf8.DecodeRune(c.src[c.at:])
 			if r == utf8.RuneError && size == 1 {
-				return escaped, &JSONError{Detail: "must be valid UTF-8"}
+				return escaped, &Error{Detail: "must be valid UTF-8"}
 			}
 			c.at += size
 		}
@@ -257,7 +259,7 @@ func (c *canonical) text() (escaped bool, err *JSONError) {
 }
 
 // escape reads what follows a backslash, surrogate pairs whole.
-func (c *canonical) escape() *JSONError {
+func (c *canonical) escape() *Error {
 	c.at++
 	if c.at == len(c.src) {
 		return c.unexpected("in a string")
@@ -275,17 +277,17 @@ func (c *canonical) escape() *JSONError {
 	case !ok:
 		return c.unexpected("after a backslash")
 	case r == 0:
-		return &JSONError{Detail: "must not contain NUL"}
+		return &Error{Detail: "must not contain NUL"}
 	case 0xD800 <= r && r < 0xDC00:
 		if c.at+7 > len(c.src) || c.src[c.at+5] != '\\' || c.src[c.at+6] != 'u' {
-			return &JSONError{Detail: "must not contain a lone surrogate"}
+			return &Error{Detail: "must not contain a lone surrogate"}
 		}
 		if low, ok := hex4(c.src[c.at+7:]); !ok || low < 0xDC00 || low > 0xDFFF {
-			return &JSONError{Detail: "must not contain a lone surrogate"}
+			return &Error{Detail: "must not contain a lone surrogate"}
 		}
 		c.at += 6
 	case 0xDC00 <= r && r <= 0xDFFF:
-		return &JSONError{Detail: "must not contain a lone surrogate"}
+		return &Error{Detail: "must not contain a lone surrogate"}
 	}
 	c.at += 5
 	return nil
@@ -311,26 +313,18 @@ func hex4(b []byte) (r rune, ok bool) {
 	return r, true
 }
 
-func unescape(quoted []byte) []byte {
-	var s string
-	_ = json.Unmarshal(quoted, &s) // its syntax was checked
-	return []byte(s)
-}
-
-func (c *canonical) unexpected(where string) *JSONError {
+func (c *canonical) unexpected(where string) *Error {
 	what := "end of text"
 	if c.at < len(c.src) {
 		r, _ := utf8.DecodeRune(c.src[c.at:])
 		what = strconv.QuoteRune(r)
 	}
-	return &JSONError{Detail: fmt.Sprintf("must be JSON: unexpected %s at byte %d, %s", what, c.at, where)}
+	return &Error{Detail: fmt.Sprintf("must be JSON: unexpected %s at byte %d, %s", what, c.at, where)}
 }
 
-var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
-
 // below moves the error under a key of the value that holds it.
-func (e *JSONError) below(key string) *JSONError {
-	e.Pointer = "/" + pointerEscaper.Replace(key) + e.Pointer
+func (e *Error) below(key string) *Error {
+	e.Pointer = "/" + EscapePointer(key) + e.Pointer
 	return e
 }
 

@@ -1,4 +1,4 @@
-package task
+package jsontext
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestCanonicalJSONDropsSpaceAndKeepsSpelling(t *testing.T) {
+func TestCanonicalDropsSpaceAndKeepsSpelling(t *testing.T) {
 	tests := map[string]string{
 		`null`:                                   `null`,
 		" { \"a\" :\t[ 1 , 2 ] ,\r\n\"b\":{ } }": `{"a":[1,2],"b":{}}`,
@@ -23,14 +23,14 @@ func TestCanonicalJSONDropsSpaceAndKeepsSpelling(t *testing.T) {
 		"\"\uFFFD\"":                             "\"\uFFFD\"",
 	}
 	for src, want := range tests {
-		got, err := CanonicalJSON([]byte("before"), []byte(src), 32)
+		got, err := Canonical([]byte("before"), []byte(src), 32)
 		if err != nil || string(got) != "before"+want {
-			t.Errorf("CanonicalJSON(%q) = %q, %v; want %q", src, got, err, want)
+			t.Errorf("Canonical(%q) = %q, %v; want %q", src, got, err, want)
 		}
 	}
 }
 
-func TestCanonicalJSONRefusesAndPointsAtTheFault(t *testing.T) {
+func TestCanonicalRefusesAndPointsAtTheFault(t *testing.T) {
 	tests := []struct{ src, pointer, detail string }{
 		{``, "", "empty"},
 		{" \n", "", "empty"},
@@ -70,35 +70,35 @@ func TestCanonicalJSONRefusesAndPointsAtTheFault(t *testing.T) {
 		{`{"a":{"b":{"c":{}}}}`, "/a/b/c", "nested too deep"},
 	}
 	for _, test := range tests {
-		got, err := CanonicalJSON([]byte("x"), []byte(test.src), 3)
-		var fault *JSONError
+		got, err := Canonical([]byte("x"), []byte(test.src), 3)
+		var fault *Error
 		if !errors.As(err, &fault) {
-			t.Errorf("CanonicalJSON(%q) = %q, %v; want a *JSONError", test.src, got, err)
+			t.Errorf("Canonical(%q) = %q, %v; want a *Error", test.src, got, err)
 			continue
 		}
 		if string(got) != "x" || fault.Pointer != test.pointer || !strings.Contains(fault.Detail, test.detail) {
-			t.Errorf("CanonicalJSON(%q) = %q, %q %q; want %q %q", test.src, got, fault.Pointer, fault.Detail, test.pointer, test.detail)
+			t.Errorf("Canonical(%q) = %q, %q %q; want %q %q", test.src, got, fault.Pointer, fault.Detail, test.pointer, test.detail)
 		}
 	}
 }
 
-func TestCanonicalJSONTakesDepthUpToTheLimit(t *testing.T) {
+func TestCanonicalTakesDepthUpToTheLimit(t *testing.T) {
 	src := strings.Repeat("[", 32) + strings.Repeat("]", 32)
-	if _, err := CanonicalJSON(nil, []byte(src), 32); err != nil {
+	if _, err := Canonical(nil, []byte(src), 32); err != nil {
 		t.Errorf("depth 32 of 32: %v", err)
 	}
-	if _, err := CanonicalJSON(nil, []byte("["+src+"]"), 32); err == nil {
+	if _, err := Canonical(nil, []byte("["+src+"]"), 32); err == nil {
 		t.Error("depth 33 of 32 was taken")
 	}
-	if _, err := CanonicalJSON(nil, []byte("7"), 0); err != nil {
+	if _, err := Canonical(nil, []byte("7"), 0); err != nil {
 		t.Errorf("depth 0 of 0: %v", err)
 	}
 }
 
-func TestCanonicalJSONRefusesDeepNestingFast(t *testing.T) {
+func TestCanonicalRefusesDeepNestingFast(t *testing.T) {
 	src := bytes.Repeat([]byte("["), 10<<20)
 	start := time.Now()
-	if _, err := CanonicalJSON(nil, src, 32); err == nil {
+	if _, err := Canonical(nil, src, 32); err == nil {
 		t.Error("10 MB of nesting was taken")
 	}
 	if took := time.Since(start); took > time.Minute { // a busy machine is no fault
@@ -106,7 +106,7 @@ func TestCanonicalJSONRefusesDeepNestingFast(t *testing.T) {
 	}
 }
 
-func TestCanonicalJSONFindsADuplicateAmongManyKeys(t *testing.T) {
+func TestCanonicalFindsADuplicateAmongManyKeys(t *testing.T) {
 	var b strings.Builder
 	b.WriteByte('{')
 	const keys = 50_000
@@ -118,7 +118,7 @@ func TestCanonicalJSONFindsADuplicateAmongManyKeys(t *testing.T) {
 	// machine does meanwhile; one try in peace is enough.
 	for try := 1; ; try++ {
 		start := time.Now()
-		if _, err := CanonicalJSON(nil, []byte(unique), 32); err != nil {
+		if _, err := Canonical(nil, []byte(unique), 32); err != nil {
 			t.Fatalf("unique keys: %v", err)
 		}
 		took := time.Since(start)
@@ -136,25 +136,25 @@ func TestCanonicalJSONFindsADuplicateAmongManyKeys(t *testing.T) {
 		}
 	}
 	for _, twice := range []string{"key0", "key5", "key11", "key12", "key13", "key49999"} {
-		_, err := CanonicalJSON(nil, []byte(b.String()+`"`+twice+`":1}`), 32)
-		var fault *JSONError
+		_, err := Canonical(nil, []byte(b.String()+`"`+twice+`":1}`), 32)
+		var fault *Error
 		if !errors.As(err, &fault) || fault.Pointer != "/"+twice {
 			t.Errorf("%s twice: %v", twice, err)
 		}
 	}
 }
 
-func TestCanonicalJSONAllocatesNothingForPlainInput(t *testing.T) {
+func TestCanonicalAllocatesNothingForPlainInput(t *testing.T) {
 	dst := make([]byte, 0, 1024)
-	n := testing.AllocsPerRun(100, func() { dst, _ = CanonicalJSON(dst[:0], benchmarkJSON, 32) })
+	n := testing.AllocsPerRun(100, func() { dst, _ = Canonical(dst[:0], benchmarkJSON, 32) })
 	if n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
-// FuzzCanonicalJSON compares with encoding/json and a slow reference for what
+// FuzzCanonical compares with encoding/json and a slow reference for what
 // encoding/json lets pass.
-func FuzzCanonicalJSON(f *testing.F) {
+func FuzzCanonical(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":1,"b":[true,false,null,-1.5e+3]}`, ` [ ] `, `{"\u0061":1,"a":2}`, `"\ud83d\ude00"`, `"\ud83d"`,
 		`{"a":{"a":{"a":{"a":{}}}}}`, "\"\xff\"", "\"\x00\"", `"\u0000"`, `1e`, `-`, `{"a"`, `[1,]`, "\"\\\\u0000\"",
@@ -163,16 +163,16 @@ func FuzzCanonicalJSON(f *testing.F) {
 	}
 	const depth = 4
 	f.Fuzz(func(t *testing.T, src []byte) {
-		got, err := CanonicalJSON(nil, src, depth)
+		got, err := Canonical(nil, src, depth)
 		want, wantOK := referenceJSON(src, depth)
 		if (err == nil) != wantOK {
-			t.Fatalf("CanonicalJSON(%q) = %v; the reference says %v", src, err, wantOK)
+			t.Fatalf("Canonical(%q) = %v; the reference says %v", src, err, wantOK)
 		}
 		if err == nil && !bytes.Equal(got, want) {
-			t.Fatalf("CanonicalJSON(%q) = %q; want %q", src, got, want)
+			t.Fatalf("Canonical(%q) = %q; want %q", src, got, want)
 		}
 		if err == nil {
-			again, err := CanonicalJSON(nil, got, depth)
+			again, err := Canonical(nil, got, depth)
 			if err != nil || !bytes.Equal(again, got) {
 				t.Fatalf("canonical %q is not canonical: %q, %v", got, again, err)
 			}
@@ -257,11 +257,11 @@ func badEscape(s string) bool {
 var benchmarkJSON = []byte(`{"file":"0a9e2c1f5b7d4e8096aa31c2d5f4b6e7","rows":100000,"seed":42,"processing_time":2.5,` +
 	`"delimiter":";","has_header":true,"tags":["one","two","three"],"nested":{"a":1,"b":null},"note":"plain"}`)
 
-func BenchmarkCanonicalJSON(b *testing.B) {
+func BenchmarkCanonical(b *testing.B) {
 	b.SetBytes(int64(len(benchmarkJSON)))
 	b.ReportAllocs()
 	dst := make([]byte, 0, 1024)
 	for b.Loop() {
-		dst, _ = CanonicalJSON(dst[:0], benchmarkJSON, 32)
+		dst, _ = Canonical(dst[:0], benchmarkJSON, 32)
 	}
 }

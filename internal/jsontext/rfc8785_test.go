@@ -1,11 +1,9 @@
-package canonical
+package jsontext
 
 import (
 	"math/big"
 	"regexp"
 	"testing"
-
-	"daybook/task"
 )
 
 // Every line is one value in several spellings.
@@ -30,7 +28,7 @@ func TestOneValueHasOneTextHoweverItIsSpelled(t *testing.T) {
 	for _, same := range spellings {
 		var first string
 		for i, spelled := range same {
-			canonical, err := task.CanonicalJSON(nil, []byte(spelled), task.MaxDepth)
+			canonical, err := Canonical(nil, []byte(spelled), 32)
 			if err != nil {
 				t.Fatalf("%s: %v", spelled, err)
 			}
@@ -58,7 +56,7 @@ func TestTheTextThatIsHashedIsThatOfRFC8785(t *testing.T) {
 		`295147905179352830000`: `295147905179352830000`, `9.999999999999997e22`: `9.999999999999997e+22`, `1e23`: `1e+23`,
 		`999999999999999700000`: `999999999999999700000`, `1e21`: `1e+21`, `0.000001`: `0.000001`, `1e-6`: `0.000001`,
 	} {
-		canonical, err := task.CanonicalJSON(nil, []byte(in), task.MaxDepth)
+		canonical, err := Canonical(nil, []byte(in), 32)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package canonical
+package jsontext
 
 import (
 	"testing"
