@@ -58,7 +58,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/handler", goleak, cmp, rapid},
 	},
 	"daybook/handler/handlertest": {
-		code: []string{"daybook/handler", "daybook/task", "daybook/files", jsonschema},
+		code: []string{"daybook/handler", "daybook/task", "daybook/files", "daybook/internal/jsontext", jsonschema},
 	},
 	"daybook/handler/image": {
 		code:  []string{"daybook/handler", "daybook/handler/image/codec", "daybook/task", "daybook/files", ximage, xtext},
