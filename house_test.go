@@ -107,11 +107,11 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/task", goleak, cmp, rapid},
 	},
 	"daybook/client": {
-		code:  []string{sse},
+		code:  []string{"daybook/internal/jsontext", sse},
 		tests: []string{"daybook", "daybook/client", goleak, cmp},
 	},
 	"daybook/internal/load": {
-		code:  []string{hdr},
+		code:  []string{"daybook/internal/jsontext", hdr},
 		tests: []string{"daybook", "daybook/client", "daybook/handler", "daybook/task", "daybook/internal/load", goleak, cmp},
 	},
 	"daybook/internal/load/curve": {

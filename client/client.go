@@ -139,22 +139,6 @@ func (c *Client) do(ctx context.Context, k call, out any) (http.Header, error) {
 	return header, err
 }
 
-// decode decodes JSON into out as json.Unmarshal does, tasks faster.
-func decode(data []byte, out any) error {
-	switch to := out.(type) {
-	case *Task:
-		if to.fromPlain(trim(data)) {
-			return nil
-		}
-	case *[]Task:
-		if tasks, ok := plainTasks(data); ok {
-			*to = tasks
-			return nil
-		}
-	}
-	return json.Unmarshal(data, out)
-}
-
 // read sends the call and returns the answer.
 func (c *Client) read(ctx context.Context, k call) ([]byte, http.Header, error) {
 	resp, err := c.open(ctx, k)

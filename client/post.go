@@ -132,7 +132,7 @@ func (p *post) sendBatch(c *Client, items []int) *Problem {
 	}
 	var tasks [][]byte
 	if err == nil {
-		tasks, err = splitArray(text, len(items))
+		tasks, err = splitBatch(text, len(items))
 	}
 	for k, i := range items {
 		if err != nil {

@@ -79,7 +79,7 @@ type WaitingFor struct {
 
 // UnmarshalJSON decodes the task and keeps the text.
 func (t *Task) UnmarshalJSON(data []byte) error {
-	if t.fromPlain(data) {
+	if t.fromCanonical(canonical(data)) {
 		return nil
 	}
 	return t.fromAny(data)

@@ -328,14 +328,16 @@ func (e *Error) below(key string) *Error {
 	return e
 }
 
-// keySet holds the keys of one object: few are compared one by one, many go to a map.
+// keySet holds the keys of one object: few are compared one by one, many go to a map. The object
+// of a task has about 35.
 type keySet struct {
-	few  [12][]byte
-	n    int
-	many map[string]struct{}
+	few    [40][]byte
+	n      int
+	filter uint64 // has the bits of all keys in few: most new keys are found to be new by it
+	many   map[string]struct{}
 }
 
-// add tells whether the key is new.
+// add adds a key and reports whether it is new.
 func (s *keySet) add(key []byte) bool {
 	if s.many != nil {
 		if _, ok := s.many[string(key)]; ok {
@@ -344,11 +346,15 @@ func (s *keySet) add(key []byte) bool {
 		s.many[string(key)] = struct{}{}
 		return true
 	}
-	for _, other := range s.few[:s.n] {
-		if bytes.Equal(other, key) {
-			return false
+	bit := filterBit(key)
+	if s.filter&bit != 0 {
+		for _, other := range s.few[:s.n] {
+			if bytes.Equal(other, key) {
+				return false
+			}
 		}
 	}
+	s.filter |= bit
 	if s.n < len(s.few) {
 		s.few[s.n] = key
 		s.n++
@@ -360,4 +366,13 @@ func (s *keySet) add(key []byte) bool {
 	}
 	s.many[string(key)] = struct{}{}
 	return true
+}
+
+// filterBit returns one bit for a key: the same for the same key.
+func filterBit(key []byte) uint64 {
+	n := len(key)
+	if n == 0 {
+		return 1
+	}
+	return 1 << ((uint(n) + 5*uint(key[0]) + 11*uint(key[n/2]) + 17*uint(key[n-1])) % 64)
 }
