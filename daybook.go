@@ -18,6 +18,7 @@ import (
 
 	"daybook/api"
 	"daybook/eventlog"
+	"daybook/eventlog/payloadcache"
 	"daybook/eventlog/sqlitelog"
 	"daybook/files"
 	"daybook/handler"
@@ -102,7 +103,7 @@ type Daybook struct {
 	o        Options
 	log      *sqlitelog.Log
 	views    *projection.Views
-	payloads *eventlog.Payloads
+	payloads *payloadcache.Cache
 	files    *files.Store
 	registry *handler.Registry
 
@@ -171,7 +172,7 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	if err := d.log.StartWriting(); err != nil { // only now: what a refusal is about is evidence
 		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.log.Close())
 	}
-	d.payloads = eventlog.NewPayloads(d.log, payloadCache)
+	d.payloads = payloadcache.New(d.log, payloadCache)
 	return d, nil
 }
 

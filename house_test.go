@@ -25,20 +25,20 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook": {
 		code: []string{"daybook/api", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/image",
-			"daybook/handler/mail", "daybook/handler/table", "daybook/files", "daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/ui", "daybook/internal/heap", ulid},
+			"daybook/handler/mail", "daybook/handler/table", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/ui", "daybook/internal/heap", ulid},
 		tests: []string{"daybook", goleak, cmp},
 	},
 	"daybook/api": {
-		code: []string{"daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/task", "daybook/files",
+		code: []string{"daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/task", "daybook/files",
 			"daybook/internal/jsontext", mux, sse, ulid, prometheus, compress},
 		tests: []string{"daybook/api", "daybook/handler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", openapi, goleak, cmp},
 	},
 	"daybook/intake": {
-		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/task", "daybook/files", "daybook/internal/jsontext", ulid},
+		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/task", "daybook/files", "daybook/internal/jsontext", ulid},
 		tests: []string{"daybook/intake", "daybook/eventlog/eventlogtest", goleak, cmp},
 	},
 	"daybook/scheduler": {
-		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/task", "daybook/internal/jsontext", ulid},
+		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/task", "daybook/internal/jsontext", ulid},
 		tests: []string{"daybook/scheduler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
 	},
 	"daybook/projection": {
@@ -82,6 +82,10 @@ var house = map[string]struct{ code, tests []string }{
 	"daybook/eventlog": {
 		code:  []string{"daybook/internal/jsontext"},
 		tests: []string{"daybook/eventlog", "daybook/eventlog/eventlogtest", goleak, cmp},
+	},
+	"daybook/eventlog/payloadcache": {
+		code:  []string{"daybook/eventlog"},
+		tests: []string{"daybook/eventlog/payloadcache", "daybook/eventlog/eventlogtest", goleak, cmp},
 	},
 	"daybook/eventlog/sqlitelog": {
 		code:  []string{"daybook/eventlog", "daybook/internal/sqlite", sqlite, ulid},

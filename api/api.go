@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
+	"daybook/eventlog/payloadcache"
 	"daybook/files"
 	"daybook/intake"
 	"daybook/internal/jsontext"
@@ -33,7 +34,7 @@ import (
 type Options struct {
 	Log       eventlog.Log
 	Views     *projection.Views
-	Payloads  *eventlog.Payloads
+	Payloads  *payloadcache.Cache
 	Scheduler *scheduler.Scheduler
 	Intake    *intake.Intake
 	Files     *files.Store

@@ -15,6 +15,7 @@ import (
 	"testing/iotest"
 
 	"daybook/eventlog"
+	"daybook/eventlog/payloadcache"
 	"daybook/eventlog/sqlitelog"
 	"daybook/task"
 )
@@ -67,7 +68,7 @@ func BenchmarkRows(b *testing.B) {
 			buffer := make([]byte, 0, 1<<17)
 			b.ReportAllocs()
 			for b.Loop() {
-				h.api.Payloads = eventlog.NewPayloads(log, 1<<20)
+				h.api.Payloads = payloadcache.New(log, 1<<20)
 				for i := range tasks {
 					seq = (seq + k.step) % (total - 2)
 					tasks[i] = task.Task{Type: "ECHO", Status: task.Success, SubmitSeq: seq + 1, ResultSeq: seq + 3}

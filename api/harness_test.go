@@ -19,6 +19,7 @@ import (
 
 	"daybook/eventlog"
 	"daybook/eventlog/eventlogtest"
+	"daybook/eventlog/payloadcache"
 	"daybook/files"
 	"daybook/intake"
 	"daybook/internal/jsontext"
@@ -172,7 +173,7 @@ func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 	if h.views, err = projection.Rebuild(t.Context(), h.log, nil); err != nil {
 		t.Fatal(err)
 	}
-	payloads := eventlog.NewPayloads(h.log, 1<<20)
+	payloads := payloadcache.New(h.log, 1<<20)
 	s, err := scheduler.New(scheduler.Options{Log: h.log, Views: h.views, Payloads: payloads, Runner: h.kit,
 		Concurrency: 2, Grace: time.Second, Logger: logger})
 	if err != nil {

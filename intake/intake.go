@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"daybook/eventlog"
+	"daybook/eventlog/payloadcache"
 	"daybook/files"
 	"daybook/internal/jsontext"
 	"daybook/projection"
@@ -40,7 +41,7 @@ type Options struct {
 	Files    *files.Store
 	Log      eventlog.Log
 	Views    *projection.Views
-	Payloads *eventlog.Payloads
+	Payloads *payloadcache.Cache
 	Logger   *slog.Logger
 }
 

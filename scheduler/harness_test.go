@@ -14,6 +14,7 @@ import (
 
 	"daybook/eventlog"
 	"daybook/eventlog/eventlogtest"
+	"daybook/eventlog/payloadcache"
 	"daybook/projection"
 	"daybook/task"
 
@@ -51,7 +52,7 @@ func openDoing(t *testing.T, log eventlog.Log, o Options, does map[string]func(c
 		t.Fatal(err)
 	}
 	b := &bench{t: t, log: log, does: does}
-	o.Log, o.Views, o.Payloads, o.Runner = log, views, eventlog.NewPayloads(log, 1<<20), b
+	o.Log, o.Views, o.Payloads, o.Runner = log, views, payloadcache.New(log, 1<<20), b
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
+	"daybook/eventlog/payloadcache"
 	"daybook/projection"
 	"daybook/task"
 
@@ -72,7 +73,7 @@ type Runner interface {
 type Options struct {
 	Log         eventlog.Log
 	Views       *projection.Views // folded up to the log's head
-	Payloads    *eventlog.Payloads
+	Payloads    *payloadcache.Cache
 	Runner      Runner
 	Concurrency int           // attempts at the same time, 1 … 10,000; 0 = 8
 	Grace       time.Duration // for handlers at a stop; 0 = 20 s, less = none

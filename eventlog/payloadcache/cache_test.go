@@ -1,4 +1,4 @@
-package eventlog_test
+package payloadcache
 
 import (
 	"bytes"
@@ -42,7 +42,7 @@ func tenPayloads(t *testing.T) *counting {
 
 func TestManyPayloadsAskTheLogOnceForWhatIsNotCached(t *testing.T) {
 	log := tenPayloads(t)
-	cache := eventlog.NewPayloads(log, 1<<20)
+	cache := New(log, 1<<20)
 	cache.Put(2, []byte("2"))
 	cache.Put(7, []byte("7"))
 	get := func(seqs ...int64) {
@@ -78,7 +78,7 @@ func TestManyPayloadsAskTheLogOnceForWhatIsNotCached(t *testing.T) {
 
 func TestManyPayloadsKeepTheBoundOfTheCacheAndTheErrorOfTheCaller(t *testing.T) {
 	log := tenPayloads(t)
-	cache := eventlog.NewPayloads(log, 8*200)
+	cache := New(log, 8*200)
 	seqs := []int64{1, 2, 3, 4, 5, 6, 7, 8, 10, 1, 2, 3, 4}
 	if err := cache.GetMany(t.Context(), seqs, func(_ int, _ []byte, err error) error { return err }); err != nil {
 		t.Fatal(err)
