@@ -310,6 +310,39 @@ func selectors(t *testing.T, path string) (all []selector) {
 	return all
 }
 
+// What a room needs of a log is in the interface: a log within another would lose the rest.
+func TestNoRoomLooksForMoreInALogThanItsInterfaceHas(t *testing.T) {
+	for _, r := range rooms(t) {
+		if strings.HasPrefix(r.ImportPath, "daybook/eventlog") {
+			continue
+		}
+		for _, name := range slices.Concat(r.GoFiles, r.CgoFiles, r.IgnoredGoFiles) {
+			set := token.NewFileSet()
+			file, err := parser.ParseFile(set, filepath.Join(r.Dir, name), nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if a, ok := n.(*ast.TypeAssertExpr); ok && isLog(a.X) {
+					t.Errorf("%s: a type assertion on a log", set.Position(a.Pos()))
+				}
+				return true
+			})
+		}
+	}
+}
+
+// isLog reports whether the expression is called log or Log.
+func isLog(x ast.Expr) bool {
+	switch x := x.(type) {
+	case *ast.Ident:
+		return strings.EqualFold(x.Name, "log")
+	case *ast.SelectorExpr:
+		return strings.EqualFold(x.Sel.Name, "log")
+	}
+	return false
+}
+
 func TestNoFileIsTooLongToRead(t *testing.T) {
 	const most = 400 // lines; a reason to go beyond it stands here
 	reasons := map[string]string{}

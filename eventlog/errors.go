@@ -7,7 +7,8 @@ import "errors"
 var (
 	// ErrInvalid: the entry can never be appended as it is (nothing written).
 	ErrInvalid = errors.New("entry is not valid")
-	// ErrConflict: something lies in the scope after LastSeq (nothing written).
+	// ErrConflict: the guard of the entry does not hold, because somebody else has appended, or
+	// an entry that it needs was refused (nothing written). Read the log to its head and decide again.
 	ErrConflict = errors.New("log has moved on")
 	// ErrFull: there is no room (nothing written). Try again later.
 	ErrFull = errors.New("log is full")

@@ -44,16 +44,23 @@ type Event struct {
 	json atomic.Pointer[[]byte] // made by JSON, at most a few times
 }
 
-// Expect guards an entry: it is appended only if nothing lies in Scope after
-// LastSeq. The zero value expects nothing.
-//
-// An engine may be conservative and refuse when anything at all lies after LastSeq.
-// Entries of one call are taken as decided in order, each knowing those before
-// it, so Expect speaks of what lay in the log before the call.
+// Expect guards an entry. The zero value guards nothing; NothingAfter guards the whole log.
 type Expect struct {
-	Scope   string // a stream ("task:01J…") or a queue ("queue:default"); "" guards nothing
-	LastSeq int64
+	guarded bool
+	lastSeq int64
 }
+
+// NothingAfter guards an entry that was decided on the events up to seq: it is appended only
+// if the log had no event after seq when the call of Append began, else it is refused with
+// ErrConflict. Events of entries before it in the same call do not count: an entry is
+// decided knowing them.
+//
+// The guard is on the whole log, whatever the streams of the entry: a decision may depend on
+// any of them, and each engine can check it, a replicated one too.
+func NothingAfter(seq int64) Expect { return Expect{guarded: true, lastSeq: seq} }
+
+// Holds reports whether a log whose last event is head may append the entry.
+func (e Expect) Holds(head int64) bool { return !e.guarded || head <= e.lastSeq }
 
 // Entry is the unit of atomicity: all of its events are appended, or none.
 // Events is never empty and each event's fields are filled in place.
@@ -61,7 +68,7 @@ type Entry struct {
 	Events []*Event
 	Expect Expect
 	// Needs lists earlier entries of the same call, by their index, that this one builds on:
-	// when one of them is refused, so is this one, with ErrConflict.
+	// when one of them is refused, so is this one, with ErrConflict. See Lacks.
 	Needs []int
 	// Reserve lets the entry use the disk space that is kept back for ends of work
 	// (completions, cancels) when the disk is nearly full.
@@ -128,9 +135,9 @@ type Log interface {
 	// ctx is looked at before anything is written and never after; when it has
 	// ended, its error is every result's.
 	//
-	// Entries are decided one by one: when one is refused (ErrInvalid, ErrConflict, or
-	// ErrFull for want of Reserve), those after it that do not need it are appended all
-	// the same.
+	// Entries are checked one by one: when one is refused (ErrInvalid, ErrConflict, or
+	// ErrFull without Reserve), later ones that do not need it are still appended.
+	// What one call appends lies together: nobody else's event lies between.
 	Append(ctx context.Context, entries []Entry) []Result
 
 	// Read returns events with seq > after in log order. It looks at no more than

@@ -21,7 +21,6 @@ func (l *loop) command(t *turn, r *request) {
 		r.done <- answer{err: eventlog.ErrFull}
 		return
 	}
-	t.remember(input{kind: fromOutside, request: r})
 	if r.submits != nil {
 		l.submit(t, r)
 		return
@@ -82,11 +81,10 @@ func (t *turn) reply(r *request, a answer) {
 	})
 }
 
-// unanswered takes in that what was decided on the request is not in the log: it is decided
-// again if that was none of its own fault.
+// unanswered takes in that what was decided on the request is not in the log.
 func (l *loop) unanswered(r *request, err error) {
-	if err == errUndone { //nolint:errorlint // it is never wrapped
-		l.again = append(l.again, r)
+	if decideAgain(err) {
+		l.again = append(l.again, input{request: r})
 		return
 	}
 	r.done <- answer{err: err}

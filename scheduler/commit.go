@@ -55,7 +55,8 @@ func (l *loop) commit(t *turn) error {
 // land folds the turn into the views, publishes them and lets everybody know. What was
 // decided on top of the turn stands, or is decided again. Its error ends the scheduler.
 func (l *loop) land(t *turn) error {
-	if err := t.check(); err != nil {
+	moved, err := t.check()
+	if err != nil {
 		return l.fail(t, err)
 	}
 	changes := t.applied()
@@ -65,6 +66,11 @@ func (l *loop) land(t *turn) error {
 	if len(changes) > 0 {
 		last := changes[len(changes)-1].Event
 		l.head, l.lastAt = last.Seq, last.At
+	}
+	if moved {
+		if err := l.readOn(); err != nil {
+			return l.fail(t, err)
+		}
 	}
 	l.noteFull(t.results)
 	l.answer(t)
@@ -76,7 +82,9 @@ func (l *loop) land(t *turn) error {
 		next.under = nil
 		switch {
 		case !t.exact:
-			l.opened = l.decideAgain(next)
+			l.opened = nil
+			l.drop(next, errDecideAgain)
+			l.recycle(next)
 		case len(next.entries) == 0: // its replies rest on what has just landed
 			l.answer(next)
 			next.replies = emptied(next.replies)
@@ -92,11 +100,11 @@ func (l *loop) answer(t *turn) {
 	for i := range t.entries {
 		e, err := &t.entries[i], t.results[i].Err
 		switch {
-		case t.undone(i):
-			err, rest = errUndone, errUndone
+		case errors.Is(err, eventlog.ErrConflict):
+			err, rest = errDecideAgain, errDecideAgain
 		case errors.Is(err, eventlog.ErrInvalid):
 			l.s.o.Logger.Error("the log refused an entry, and always will; it is left out", "error", err)
-			rest = errUndone
+			rest = errDecideAgain
 		case rest == nil:
 			rest = err
 		}
@@ -120,26 +128,31 @@ func (l *loop) tell(t *turn, e *entry, err error) {
 	case started:
 		l.launched(t, e, err)
 	case reports:
-		l.settledBy(t.ends[e.first:e.last], err)
+		for _, r := range t.ends[e.first:e.last] {
+			l.reported(r, err)
+		}
+	}
+}
+
+// drop gives everybody whom the turn concerns the error for which nothing of it is appended.
+func (l *loop) drop(t *turn, err error) {
+	t.stored.close()
+	for i := range t.entries {
+		l.tell(t, &t.entries[i], err)
+	}
+	for _, reply := range t.replies {
+		reply(err)
 	}
 }
 
 // fail answers everybody with the error that ends the scheduler.
 func (l *loop) fail(t *turn, err error) error {
 	l.s.failed.Store(true)
-	turns := []*turn{t}
-	if l.opened != nil {
-		turns = append(turns, l.opened)
-	}
+	next := l.opened
 	l.appending, l.opened = nil, nil
-	for _, t := range turns {
-		t.stored.close()
-		for i := range t.entries {
-			l.tell(t, &t.entries[i], err)
-		}
-		for _, reply := range t.replies {
-			reply(err)
-		}
+	l.drop(t, err)
+	if next != nil {
+		l.drop(next, err)
 	}
 	return err
 }
@@ -152,27 +165,40 @@ func (t *turn) take(results []eventlog.Result) {
 	}
 }
 
-// errUndone is what becomes of a decision that rests on an entry that the log refused. It is
-// not the fault of whom it concerns: it is to be decided again.
-var errUndone = errors.New("what it rests on was refused")
+// errDecideAgain is what becomes of a decision that cannot be appended because the log does not
+// hold what it was decided on: somebody else has appended, or an entry that it builds on was
+// refused. Nobody outside sees it; it is never wrapped.
+var errDecideAgain = errors.New("what it was decided on is not in the log")
 
-// undone tells whether entry i was refused because it builds on one that was.
-func (t *turn) undone(i int) bool {
-	if !errors.Is(t.results[i].Err, eventlog.ErrConflict) {
-		return false
-	}
-	_, lacks := t.out[i].Lacks(t.results[:i])
-	return lacks
-}
+func decideAgain(err error) bool { return err == errDecideAgain } //nolint:errorlint // see there
 
 // check says whether the results are ones the scheduler can go on with: appended, or
-// refused, for lack of room or as invalid, with all that builds on it.
-func (t *turn) check() error {
+// refused, for lack of room or as invalid, with all that builds on it, or all of them because
+// somebody else has appended: then the log has moved.
+func (t *turn) check() (moved bool, err error) {
+	appended := false
+	for i, r := range t.results {
+		switch {
+		case r.Err == nil:
+			appended = true
+		case noRoom(r.Err) || errors.Is(r.Err, eventlog.ErrInvalid):
+		case errors.Is(r.Err, eventlog.ErrConflict):
+			_, lacks := t.out[i].Lacks(t.results[:i])
+			moved = moved || !lacks
+		default:
+			return false, fmt.Errorf("append: %w", r.Err)
+		}
+	}
+	if moved && appended {
+		return false, fmt.Errorf("%w: events were appended to a log that had moved on", eventlog.ErrUnknown)
+	}
+	return moved, t.checkOrder()
+}
+
+// checkOrder checks that no event of a task was appended without those before it.
+func (t *turn) checkOrder() error {
 	var lost map[[16]byte]bool
 	for i, r := range t.results {
-		if r.Err != nil && !noRoom(r.Err) && !errors.Is(r.Err, eventlog.ErrInvalid) && !t.undone(i) {
-			return fmt.Errorf("append: %w", r.Err)
-		}
 		if r.Err == nil && lost == nil {
 			continue
 		}
@@ -217,8 +243,12 @@ func (t *turn) note(c *projection.Change, seq int64) {
 	if c.Event.Payload != nil && c.Event.Type != task.EventSucceeded {
 		t.l.s.o.Payloads.Put(seq, c.Event.Payload)
 	}
-	switch c.Event.Type {
-	case task.EventSucceeded, task.EventFailed, task.EventCancelled:
+	if isEnd(c.Event.Type) {
 		t.ended = append(t.ended, c.ID)
 	}
+}
+
+// isEnd reports whether a task has ended with an event of the type.
+func isEnd(e task.EventType) bool {
+	return e == task.EventSucceeded || e == task.EventFailed || e == task.EventCancelled
 }

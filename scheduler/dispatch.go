@@ -77,9 +77,7 @@ func (l *loop) launch(t *turn, state *task.Task) {
 func (l *loop) launched(t *turn, e *entry, err error) {
 	if err != nil {
 		l.used -= e.last - e.first
-		for i := range t.starts[e.first:e.last] {
-			delete(l.trials.on, t.starts[e.first+i].started.ID)
-		}
+		l.untry(t.starts[e.first:e.last])
 		if errors.Is(err, eventlog.ErrInvalid) {
 			l.startsRefused(t.starts[e.first:e.last], e.apart)
 		}

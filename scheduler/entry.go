@@ -99,7 +99,7 @@ func (t *turn) seal() {
 		records := t.records[e.from:e.to:e.to]
 		t.out = append(t.out, eventlog.Entry{
 			Events: records, Reserve: e.reserve, Needs: needs,
-			Expect: eventlog.Expect{Scope: records[0].Stream, LastSeq: t.base},
+			Expect: eventlog.NothingAfter(t.base),
 		})
 	}
 }

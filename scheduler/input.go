@@ -2,30 +2,20 @@ package scheduler
 
 import "runtime"
 
-// input is one thing that the loop decides.
+// input is one thing that the loop decides: a request from outside, or a report of an
+// attempt. The zero value is nothing.
 type input struct {
-	kind    inputKind
 	request *request
-	report  report
-	orphan  orphan
+	report  *report
 }
-
-type inputKind uint8
-
-const (
-	nothing     inputKind = iota
-	fromOutside           // request
-	fromAttempt           // report
-	fromBefore            // orphan
-)
 
 // takeInputs decides what waits, up to a bound. first is what woke the loop.
 func (l *loop) takeInputs(t *turn, first *input) {
 	l.expireOrphans(t)
 	l.takeHeld(t)
 	l.takeAgain(t)
-	if first.kind == fromAttempt {
-		l.receive(t, &first.report)
+	if first.report != nil {
+		l.receive(t, first.report)
 	}
 	for more := true; more; {
 		select {
@@ -35,7 +25,7 @@ func (l *loop) takeInputs(t *turn, first *input) {
 			more = false
 		}
 	}
-	if first.kind == fromOutside {
+	if first.request != nil {
 		l.command(t, first.request)
 	}
 	// Whoever is ready to ask gets to do so first: the round grows, and with it the number
@@ -57,8 +47,12 @@ func (l *loop) takeInputs(t *turn, first *input) {
 func (l *loop) takeAgain(t *turn) {
 	again := l.again
 	l.again = nil
-	for i := range again {
-		l.command(t, again[i])
+	for _, in := range again {
+		if in.request != nil {
+			l.command(t, in.request)
+		} else {
+			l.take(t, *in.report)
+		}
 	}
 }
 
@@ -90,36 +84,4 @@ func (l *loop) receive(t *turn, r *report) {
 	}
 	r.progress, r.news = a.takeNews()
 	l.take(t, *r)
-}
-
-// remember keeps the input, to be decided again if what the turn rests on comes to nothing.
-func (t *turn) remember(in input) {
-	if t.under != nil {
-		t.inputs = append(t.inputs, in)
-	}
-}
-
-// decideAgain opens a turn on the views alone for what the turn has decided, none of which
-// is in the log, because what it rested on is not there as it was decided.
-func (l *loop) decideAgain(void *turn) *turn {
-	for _, a := range void.settled {
-		a.settled = false
-	}
-	l.used -= len(void.starts)
-	for i := range void.starts {
-		delete(l.trials.on, void.starts[i].started.ID)
-	}
-	t := l.newTurn()
-	for i := range void.inputs {
-		switch in := &void.inputs[i]; in.kind {
-		case fromOutside:
-			l.command(t, in.request)
-		case fromAttempt:
-			l.take(t, in.report)
-		case fromBefore:
-			l.expire(t, in.orphan)
-		}
-	}
-	l.recycle(void)
-	return t
 }

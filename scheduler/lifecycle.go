@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,13 +17,19 @@ const recoverBatch = 1024
 // not run any more: the log's lock proves that they are gone.
 func (l *loop) begin() error {
 	head := l.s.o.Log.Head()
-	if seq := l.s.o.Views.Seq(); seq != head.Seq {
+	if seq := l.s.o.Views.Seq(); seq > head.Seq {
 		return fmt.Errorf("scheduler: the views are at %d and the log is at %d", seq, head.Seq)
 	}
 	l.head, l.lastAt = head.Seq, task.Micros(head.At)
-	l.checkClock()
-	if err := l.greet(); err != nil {
+	if err := l.readOn(); err != nil {
 		return err
+	}
+	l.checkClock()
+	for done := false; !done; {
+		var err error
+		if done, err = l.greet(); err != nil {
+			return err
+		}
 	}
 	l.findOrphans()
 	for len(l.orphans) > 0 && !l.shut() {
@@ -38,11 +43,12 @@ func (l *loop) begin() error {
 	return nil
 }
 
-// greet writes down that the server runs and what it was told to accept.
-func (l *loop) greet() error {
+// greet writes down that the server runs and what it was told to accept. It is not done if it
+// is to be decided again.
+func (l *loop) greet() (done bool, err error) {
 	version, err := json.Marshal(l.s.o.Version)
 	if err != nil {
-		return err // not for a string
+		return false, err // not for a string
 	}
 	var full error
 	t, v := l.newTurn(), l.serverV
@@ -58,13 +64,13 @@ func (l *loop) greet() error {
 	}
 	v++
 	t.addServer("server.started", v, fmt.Appendf(nil, `{"version":%s}`, version))
-	if err := l.commit(t); err != nil {
-		return err
+	if err := l.commit(t); err != nil || decideAgain(full) {
+		return false, err
 	}
 	if full != nil && loss != nil {
-		return fmt.Errorf("write down that a loss was accepted: %w: make room on the disk and start again", full)
+		return false, fmt.Errorf("write down that a loss was accepted: %w: make room on the disk and start again", full)
 	}
-	return nil
+	return true, nil
 }
 
 // orphan is an attempt whose process is gone.
@@ -108,18 +114,19 @@ func (l *loop) expire(t *turn, o orphan) {
 		l.orphans = append(l.orphans, o)
 		return
 	}
-	t.remember(input{kind: fromBefore, orphan: o})
 	state := t.peek(o.id)
 	decided, refusal := t.decideOn(state, task.Expire{Fence: o.fence, Crash: o.crash})
-	if refusal != nil {
-		return // it is not held any more
-	}
-	n := t.own(o.id, state)
-	t.begin(ActorScheduler, !n.soft, func(err error) {
-		if noRoom(err) || errors.Is(err, errUndone) {
+	again := func(err error) {
+		if noRoom(err) || decideAgain(err) {
 			l.orphans = append(l.orphans, o)
 		}
-	})
+	}
+	if refusal != nil { // it is not held any more
+		t.replies = append(t.replies, again)
+		return
+	}
+	n := t.own(o.id, state)
+	t.begin(ActorScheduler, !n.soft, again)
 	t.add(n, o.id, decided)
 }
 
@@ -182,8 +189,13 @@ func (l *loop) farewell() error {
 	if n := len(l.held); n > 0 {
 		l.s.o.Logger.Error("outcomes could not be written; their tasks run again after the next start", "attempts", n)
 	}
-	t := l.newTurn()
-	t.begin(ActorScheduler, true, func(error) {})
-	t.addServer("server.stopped", l.serverV+1, []byte("{}"))
-	return l.commit(t)
+	for again := true; again; {
+		t := l.newTurn()
+		t.begin(ActorScheduler, true, func(err error) { again = decideAgain(err) })
+		t.addServer("server.stopped", l.serverV+1, []byte("{}"))
+		if err := l.commit(t); err != nil {
+			return err
+		}
+	}
+	return nil
 }

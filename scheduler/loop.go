@@ -40,7 +40,7 @@ type loop struct {
 	used     int                    // slots: handlers that have not returned, starts on their way, results that wait for room
 	live     int                    // handlers that have not returned
 	held     []report               // returns that found no room in the log, or are to be tried another way
-	again    []*request             // what is to be decided again, because the log refused what it was decided on
+	again    []input                // what is to be decided again, because the log has not taken what it was decided on
 	apart    map[ulid.ULID]bool     // tasks whose starts the log refused together with others
 	refused  map[ulid.ULID]bool     // tasks whose starts the log refuses
 	trials   trials                 // of those that may have killed an earlier process
@@ -127,9 +127,9 @@ func (l *loop) await(done <-chan struct{}, timer <-chan time.Time) error {
 	case <-done:
 		return nil
 	case r := <-reports:
-		first.kind, first.report = fromAttempt, r
+		first.report = &r
 	case c := <-commands:
-		first.kind, first.request = fromOutside, c
+		first.request = c
 	case <-nudge:
 	case t := <-l.landed:
 		if err := l.land(t); err != nil {

@@ -26,7 +26,6 @@ func (l *loop) progress(t *turn, r report) {
 	if !r.news || l.shut() {
 		return
 	}
-	t.remember(input{kind: fromAttempt, report: r})
 	state := t.peek(r.attempt.id)
 	decided, refusal := t.decideOn(state, r.progress)
 	if refusal != nil {
@@ -34,6 +33,7 @@ func (l *loop) progress(t *turn, r report) {
 	}
 	t.join(reports, false, false)
 	t.addOf(r.attempt, state, decided)
+	t.ending(r)
 }
 
 // addOf takes what was decided on the task of an attempt into the latest entry, and
@@ -53,10 +53,6 @@ func (l *loop) settle(t *turn, r report) {
 	if l.s.damage() != nil || l.full() && len(l.held) > 0 {
 		l.hold(r)
 		return
-	}
-	if t.under != nil {
-		t.settled = append(t.settled, a)
-		t.remember(input{kind: fromAttempt, report: r})
 	}
 	state, begun := t.peek(a.id), false
 	put := func(decided []task.Event) {
@@ -88,26 +84,26 @@ func (l *loop) settle(t *turn, r report) {
 		t.ending(r)
 		return
 	}
-	t.replies = append(t.replies, func(err error) {
-		if err != nil {
-			l.hold(r)
-			return
-		}
-		l.letGo(a)
-	})
+	t.replies = append(t.replies, func(err error) { l.reported(r, err) })
 }
 
-// settledBy lets go of the attempts whose ends are on disk, and keeps the others.
-func (l *loop) settledBy(ends []report, err error) {
-	for _, r := range ends {
-		switch {
-		case errors.Is(err, eventlog.ErrInvalid):
-			l.endRefused(r)
-		case noRoom(err) || errors.Is(err, errUndone):
-			l.hold(r)
-		default:
-			l.letGo(r.attempt)
+// reported takes in what became of what was decided on a report: an attempt whose end is on
+// disk no longer holds its task.
+func (l *loop) reported(r report, err error) {
+	end := r.kind == returned || r.kind == overdue
+	switch {
+	case decideAgain(err):
+		if end {
+			r.attempt.settled = false
 		}
+		l.again = append(l.again, input{report: &r})
+	case !end: // what is lost of its progress the next report says, or the end
+	case errors.Is(err, eventlog.ErrInvalid):
+		l.endRefused(r)
+	case noRoom(err):
+		l.hold(r)
+	default:
+		l.letGo(r.attempt)
 	}
 }
 

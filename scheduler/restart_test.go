@@ -63,13 +63,21 @@ func (f *fullLog) Append(ctx context.Context, entries []eventlog.Entry) []eventl
 		return f.Log.Append(ctx, entries)
 	}
 	results := make([]eventlog.Result, len(entries))
+	var some []eventlog.Entry
+	var places []int
 	for i, e := range entries {
-		if f.full.Load() && !(e.Reserve && f.reserve.Load()) {
+		if !e.Reserve || !f.reserve.Load() {
 			results[i].Err = eventlog.ErrFull
 			continue
 		}
-		e.Expect, e.Needs = eventlog.Expect{}, nil // one call has become several
-		results[i] = f.Log.Append(ctx, []eventlog.Entry{e})[0]
+		e.Needs = nil // they have other places
+		some, places = append(some, e), append(places, i)
+	}
+	if len(some) == 0 {
+		return results
+	}
+	for k, r := range f.Log.Append(ctx, some) {
+		results[places[k]] = r
 	}
 	return results
 }

@@ -104,6 +104,18 @@ func (l *loop) try(s *task.Task) {
 	}
 }
 
+// untry takes back that tasks start: those on trial are the first to be tried again.
+func (l *loop) untry(starts []start) {
+	var group []ulid.ULID
+	for i := range starts {
+		if id := starts[i].started.ID; l.trials.on[id] {
+			delete(l.trials.on, id)
+			group = append(group, id)
+		}
+	}
+	l.trials.group = append(group, l.trials.group...)
+}
+
 // trialOf is how long the suspect is to run alone.
 func trialOf(s *task.Task) time.Duration {
 	trial := shortestTrial
@@ -133,14 +145,15 @@ func (l *loop) trust(t *turn, r report) {
 		return
 	}
 	delete(l.trials.on, a.id)
-	t.remember(input{kind: fromAttempt, report: r})
 	state := t.peek(a.id)
 	decided, refusal := t.decideOn(state, task.Progress{
 		Fence: a.fence, Percent: r.progress.Percent, Message: r.progress.Message, Trusted: true,
 	})
-	if refusal != nil {
-		return // it is being cancelled
+	if refusal != nil { // it is being cancelled
+		t.replies = append(t.replies, func(err error) { l.reported(r, err) })
+		return
 	}
 	t.join(reports, false, false)
 	t.addOf(a, state, decided)
+	t.ending(r)
 }

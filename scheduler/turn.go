@@ -31,8 +31,6 @@ type turn struct {
 	light   []eventlog.Event       // records that are not used yet, for events without a payload
 	heavy   []eventlog.Event       // the same, for events with one: the log lets go of these earlier
 	data    []byte                 // room for their data
-	inputs  []input                // what was decided, to decide it again; only while under is set
-	settled []*attempt             // those whose end was decided; only while under is set
 	starts  []start                // of all entries
 	ends    []report               // of all entries
 	replies []func(error)          // answers that add nothing to the log
@@ -116,7 +114,7 @@ func (l *loop) recycle(t *turn) {
 	t.nodes.reset(keptChunks)
 	t.decided.reset(keptChunks)
 	t.fresh = emptied(t.fresh)
-	t.inputs, t.settled, t.starts, t.ends = emptied(t.inputs), emptied(t.settled), emptied(t.starts), emptied(t.ends)
+	t.starts, t.ends = emptied(t.starts), emptied(t.ends)
 	t.replies, t.ended, t.entries, t.out = emptied(t.replies), emptied(t.ended), emptied(t.entries), emptied(t.out)
 	t.records, t.changes, t.needs = emptied(t.records), emptied(t.changes), emptied(t.needs)
 	t.under, t.size, t.cold, t.waiting = nil, 0, nil, nil

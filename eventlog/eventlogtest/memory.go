@@ -74,8 +74,8 @@ func (m *Memory) Append(ctx context.Context, entries []eventlog.Entry) []eventlo
 }
 
 func (m *Memory) append(before eventlog.Head, entry eventlog.Entry) eventlog.Result {
-	if entry.Expect.Scope != "" && before.Seq > entry.Expect.LastSeq {
-		return eventlog.Result{Err: eventlog.ErrConflict}
+	if !entry.Expect.Holds(before.Seq) {
+		return eventlog.Result{Err: fmt.Errorf("%w: its last event is %d", eventlog.ErrConflict, before.Seq)}
 	}
 	at := m.head().At
 	if len(entry.Events) == 0 {

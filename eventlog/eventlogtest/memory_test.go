@@ -21,6 +21,23 @@ func TestFailingPassesTheSuiteWhileItDoesNotFail(t *testing.T) {
 	})
 }
 
+func TestContestedPassesTheSuiteWhileNobodyElseWrites(t *testing.T) {
+	Run(t, func(*testing.T) (eventlog.Log, func() eventlog.Log) {
+		log := NewContested(NewMemory(), func(eventlog.Log) {})
+		return log, func() eventlog.Log { return log }
+	})
+}
+
+func TestContestedLetsAnotherWriterComeFirst(t *testing.T) {
+	log := NewContested(NewMemory(), func(log eventlog.Log) { add(t, log, event("task:other", 1)) })
+	guarded := entry(event("task:a", 2))
+	guarded.Expect = eventlog.NothingAfter(0)
+	r := log.Append(t.Context(), []eventlog.Entry{guarded, entry(event("task:a", 2))})
+	if !errors.Is(r[0].Err, eventlog.ErrConflict) || r[1] != (eventlog.Result{First: 2, Last: 2}) {
+		t.Errorf("append: %+v", r)
+	}
+}
+
 func TestFailingFailsOnTheChosenSideOfTheDisk(t *testing.T) {
 	for when, written := range map[FailWhen]int64{BeforeWriting: 0, AfterWriting: 1} {
 		log := NewFailing(NewMemory())

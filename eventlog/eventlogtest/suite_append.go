@@ -198,22 +198,46 @@ func testTime(t *testing.T, open Open) {
 }
 
 func testConflict(t *testing.T, open Open) {
-	log, _ := open(t)
-	first := add(t, log, event("task:a", 1))
-	add(t, log, event("task:a", 2))
-	guarded := func(scope string, last, n int64) eventlog.Entry {
-		return eventlog.Entry{Events: []*eventlog.Event{event("task:a", n)}, Expect: eventlog.Expect{Scope: scope, LastSeq: last}}
+	log, reopen := open(t)
+	for n := range int64(2) {
+		add(t, log, event("task:a", n+1))
 	}
-	results := log.Append(t.Context(), []eventlog.Entry{
-		guarded("task:a", first.Last, 3), guarded("", 0, 4), guarded("task:a", 2, 5), guarded("task:a", 99, 6),
-	})
-	if !errors.Is(results[0].Err, eventlog.ErrConflict) {
-		t.Errorf("something lies after LastSeq, and the entry got %+v", results[0])
+	guarded := func(last int64, events ...*eventlog.Event) eventlog.Entry {
+		return eventlog.Entry{Events: events, Expect: eventlog.NothingAfter(last)}
 	}
-	for i, want := range []eventlog.Result{1: {First: 3, Last: 3}, 2: {First: 4, Last: 4}, 3: {First: 5, Last: 5}} {
-		if i > 0 && results[i] != want {
-			t.Errorf("result %d: %+v, want %+v", i, results[i], want)
+	for range 2 {
+		head := log.Head().Seq
+		n := head + 1
+		late := []*eventlog.Event{event("task:a", n), event("task:b", n)}
+		results := log.Append(t.Context(), []eventlog.Entry{
+			guarded(head-1, late...),          // whatever its streams are
+			entry(event("task:a", n)),         // it has no guard
+			guarded(head, event("task:c", n)), // the one before is of the same call
+			guarded(0, event("task:d", n)),
+			guarded(head+99, event("task:a", n)),
+		})
+		want := []eventlog.Result{{}, {First: head + 1, Last: head + 1}, {First: head + 2, Last: head + 2}, {}, {First: head + 3, Last: head + 3}}
+		for i, r := range results {
+			if conflict := want[i] == (eventlog.Result{}); conflict != errors.Is(r.Err, eventlog.ErrConflict) || !conflict && r != want[i] {
+				t.Errorf("entry %d after event %d: %+v, want %+v", i, head, r, want[i])
+			}
 		}
+		if late[0].Seq != 0 || late[1].Hash != (eventlog.Hash{}) {
+			t.Error("the refused events were numbered")
+		}
+		log = reopen()
+	}
+}
+
+// An entry that the log has moved past is told so, even if it could not be appended anyway: its
+// time may be before that of the new events.
+func testConflictFirst(t *testing.T, open Open) {
+	log, _ := open(t)
+	add(t, log, event("task:a", 9))
+	old := entry(event("task:b", 1)) // earlier than the event that is there
+	old.Expect = eventlog.NothingAfter(0)
+	if r := log.Append(t.Context(), []eventlog.Entry{old}); !errors.Is(r[0].Err, eventlog.ErrConflict) {
+		t.Errorf("got %+v", r[0])
 	}
 }
 
@@ -223,7 +247,7 @@ func testOwnCall(t *testing.T, open Open) {
 	var entries []eventlog.Entry
 	for n := range int64(5) {
 		e := entry(event("task:a", n+2))
-		e.Expect = eventlog.Expect{Scope: "task:a", LastSeq: 1}
+		e.Expect = eventlog.NothingAfter(1)
 		entries = append(entries, e)
 	}
 	for i, r := range log.Append(t.Context(), entries) {

@@ -106,8 +106,8 @@ func (l *Log) admit(entries []eventlog.Entry, results []eventlog.Result, full bo
 			continue
 		}
 		*r = eventlog.Result{}
-		if e.Expect.Scope != "" && head.Seq > e.Expect.LastSeq {
-			r.Err = fmt.Errorf("%w: %s is guarded after %d, the head is %d", eventlog.ErrConflict, e.Expect.Scope, e.Expect.LastSeq, head.Seq)
+		if !e.Expect.Holds(head.Seq) {
+			r.Err = fmt.Errorf("%w: its last event is %d", eventlog.ErrConflict, head.Seq)
 			continue
 		}
 		if full && !e.Reserve {

@@ -1,0 +1,71 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+
+	"daybook/eventlog"
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// foreignPage is how many events of another writer are read and folded at once.
+const foreignPage = 1000
+
+// readOn folds the events that others have appended, up to the head of the log, and lets those
+// know whom they concern. Its error ends the scheduler.
+func (l *loop) readOn() error {
+	views, log := l.s.o.Views, l.s.o.Log
+	touched := make(map[ulid.ULID]bool)
+	var ended []ulid.ULID
+	for views.Seq() < log.Head().Seq {
+		page, err := log.Read(context.Background(), views.Seq(), eventlog.Filter{}, foreignPage)
+		if err == nil && len(page.Events) == 0 {
+			err = eventlog.ErrDamaged // it has an event that it does not give
+		}
+		if err == nil {
+			err = views.Apply(page.Events)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: read the log after event %d: %w", eventlog.ErrUnknown, views.Seq(), err)
+		}
+		last := page.Events[len(page.Events)-1]
+		l.head, l.lastAt = last.Seq, task.Micros(last.At)
+		for _, e := range page.Events {
+			kind, ok := task.ParseEventType(e.Type)
+			if !ok {
+				continue // it is not of a task
+			}
+			id, _ := task.ParseStream(e.Stream)
+			touched[id] = true
+			if isEnd(kind) {
+				ended = append(ended, id)
+			}
+		}
+	}
+	for id := range touched {
+		if a := l.holders[id]; a != nil {
+			a.obey(l.stored(views.Find(id)))
+		}
+	}
+	if len(touched) > 0 {
+		l.queues = nil
+	}
+	l.s.waiters.wake(ended)
+	return nil
+}
+
+// obey stops an attempt if others have cancelled or ended it, given the task as it now stands.
+func (a *attempt) obey(state *task.Task) {
+	switch {
+	case state == nil: // the views cannot tell: the loop knows
+	case state.Status != task.Running || state.Fence != a.fence:
+		if !a.settled { // whoever has the task now must not run it beside this one
+			a.s.lingering.add(a.id)
+		}
+		a.stop(task.ErrAttemptLeaseLost)
+	case state.CancelRequested:
+		a.stop(task.ErrAttemptCancelled)
+	}
+}
