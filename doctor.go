@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"daybook/eventlog"
 	"daybook/eventlog/sqlitelog"
@@ -35,6 +36,15 @@ type Diagnosis struct {
 	Findings []Finding `json:"findings"`
 	Events   int64     `json:"events"` // of the log
 	Files    int64     `json:"files"`
+	// LastRun is the latest start of a server in the folder, nil if there was none.
+	LastRun *LastRun `json:"last_run,omitempty"`
+}
+
+// LastRun is one start of a server and how that ended.
+type LastRun struct {
+	Version   string     `json:"version"`
+	StartedAt time.Time  `json:"started_at"`
+	StoppedAt *time.Time `json:"stopped_at"` // nil: it was killed or crashed
 }
 
 // Refused reports whether a server does not start in the folder.
@@ -146,9 +156,17 @@ func (e *examination) log(ctx context.Context) {
 	if loss := log.Loss(); loss != nil {
 		e.lost(loss.Reason + ".")
 	}
-	if err := projection.Check(ctx, log); err != nil {
+	runs, err := projection.Check(ctx, log)
+	if err != nil {
 		e.refusal(err)
 		return
+	}
+	if n := len(runs); n > 0 {
+		e.LastRun = &LastRun{Version: runs[n-1].Version, StartedAt: runs[n-1].StartedAt.Time()}
+		if at := runs[n-1].StoppedAt; at != 0 {
+			stopped := at.Time()
+			e.LastRun.StoppedAt = &stopped
+		}
 	}
 	if _, err := eventlog.Verify(ctx, log, e.Events, nil); err != nil && ctx.Err() == nil {
 		e.find("damaged-payload", false, err.Error()+". Its task says so; all else works.", e.restore())

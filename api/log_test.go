@@ -210,6 +210,10 @@ func TestStatsCountWhatThereIsAndHowLongItTook(t *testing.T) {
 	if log := got["log"].(map[string]any); log["id"] != h.log.ID() || log["epoch"] != h.log.Epoch() || log["head"] != 5.0 || got["seq"] != 5.0 || a.header.Get("X-Log-Seq") != "5" {
 		t.Error(a.body)
 	}
+	server := got["server"].(map[string]any)
+	if current := server["current"].(map[string]any); current["started_at"] == nil || current["stopped_at"] != nil || len(current["boot"].(string)) != 26 || server["previous"] != nil {
+		t.Error(a.body)
+	}
 	if state := got["state"].(map[string]any); state["slots"] != 2.0 || state["full"] != false {
 		t.Error(a.body)
 	}

@@ -28,6 +28,7 @@ func (a *API) stats(p *reply, r *http.Request) error {
 	}
 	w.EndArray()
 	a.writeHead(w.Key("log"))
+	writeServer(w.Key("server"), a.Scheduler.Boot().String(), a.Views.ServerRuns())
 	a.writeState(w.Key("state"))
 	w.EndObject()
 	p.shows(seq)
@@ -100,6 +101,36 @@ func (a *API) writeHead(w *jsontext.Writer) {
 	w.Key("epoch").String(a.Log.Epoch())
 	w.Key("head").Int(head.Seq)
 	w.Key("at").OptionalTime(head.At)
+	w.EndObject()
+}
+
+// writeServer writes this start of the server, null until it is in the log, and the one before:
+// {"current":{"boot","version","started_at","stopped_at"},"previous":{…}}.
+func writeServer(w *jsontext.Writer, boot string, runs []projection.ServerRun) {
+	var current, previous *projection.ServerRun
+	for i := range runs { // the latest last
+		if runs[i].Boot == boot {
+			current = &runs[i]
+		} else {
+			previous = &runs[i]
+		}
+	}
+	w.Object()
+	writeServerRun(w.Key("current"), current)
+	writeServerRun(w.Key("previous"), previous)
+	w.EndObject()
+}
+
+func writeServerRun(w *jsontext.Writer, r *projection.ServerRun) {
+	if r == nil {
+		w.Null()
+		return
+	}
+	w.Object()
+	w.Key("boot").String(r.Boot)
+	w.Key("version").String(r.Version)
+	w.Key("started_at").OptionalTime(int64(r.StartedAt))
+	w.Key("stopped_at").OptionalTime(int64(r.StoppedAt))
 	w.EndObject()
 }
 

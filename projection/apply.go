@@ -24,6 +24,9 @@ func (v *Views) Apply(events []*eventlog.Event) error {
 			return err
 		}
 		changes[i] = Change{ID: id, Event: &decoded[i]}
+		if decoded[i].Type == 0 {
+			changes[i].Other = e
+		}
 	}
 	return v.ApplyChanges(changes)
 }
@@ -113,7 +116,7 @@ func (v *Views) applyBatch(changes []Change, back map[ulid.ULID]*fileRow) error 
 	defer v.mu.Unlock()
 	v.begin(back)
 	for _, c := range changes {
-		if err := v.fold(c.ID, c.Event); err != nil {
+		if err := v.fold(c.ID, c.Event, c.Other); err != nil {
 			return err
 		}
 	}
@@ -138,12 +141,12 @@ func (v *Views) settle(seq int64) {
 	v.seq.Store(seq)
 }
 
-// fold folds one event into the task and the views that go event by event. settle must
-// follow, once for many events.
-func (v *Views) fold(id ulid.ULID, e *task.Event) error {
+// fold folds one event into the task and the views that go event by event, or other into the fold
+// of its kind of stream. settle must follow, once for many events.
+func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 	if e.Type == 0 {
 		v.recent.add(e.Seq, nil)
-		return nil
+		return v.streams.apply(other)
 	}
 	if e.Type == task.EventSubmitted {
 		return v.foldFirst(id, e)

@@ -28,7 +28,7 @@ func flow(n, batch int) (changes [][]Change, raw []*eventlog.Event) {
 			Seq: seq, At: int64(now), Stream: task.StreamOf(id), Version: e.Version, Type: e.Type.String(), V: 1,
 			Actor: "system:scheduler", Data: task.AppendData(nil, e.Type, &e.Data), HasPayload: e.HasPayload,
 		})
-		return append(list, Change{id, &e})
+		return append(list, Change{ID: id, Event: &e})
 	}
 	for first := 0; first < n; first += batch {
 		var submits, starts, ends []Change

@@ -142,7 +142,7 @@ func (k *keeper) begin() *checkpoint {
 	v.images = again(v.images, mostImages)
 	k.taken = again(k.taken, mostDirty)
 	seq := v.Seq()
-	c.state = viewfile.State{Seq: seq, Counts: append([]int64(nil), v.counts.n...)}
+	c.state = viewfile.State{Seq: seq, Counts: append([]int64(nil), v.counts.n...), Streams: v.streams.snapshot()}
 	for _, name := range v.counts.names {
 		c.state.Groups = append(c.state.Groups, viewfile.Group{Type: name.taskType, Queue: name.queue})
 	}

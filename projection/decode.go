@@ -2,25 +2,12 @@ package projection
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"daybook/eventlog"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
 )
-
-// others lists the events that are not of a task, with the schema version this
-// program knows. They move the seq and nothing else.
-var others = map[string]int{
-	"server.started":       1,
-	"server.stopped":       1,
-	"server.loss_accepted": 1,
-}
-
-// OtherEventTypes lists the types of events that are not of a task, in alphabetical order.
-func OtherEventTypes() []string { return slices.Sorted(maps.Keys(others)) }
 
 // decoder turns events of the log into events of the domain. For one goroutine.
 type decoder struct {
@@ -36,7 +23,8 @@ func (d *decoder) decode(e *task.Event, raw *eventlog.Event) (ulid.ULID, error) 
 	kind, ok := task.ParseEventType(raw.Type)
 	if !ok {
 		e.Type = 0
-		return ulid.ULID{}, checkOther(raw)
+		_, err := kindOf(raw)
+		return ulid.ULID{}, err
 	}
 	e.Type = kind
 	if raw.V < 1 || raw.V > kind.SchemaVersion() {
@@ -50,13 +38,6 @@ func (d *decoder) decode(e *task.Event, raw *eventlog.Event) (ulid.ULID, error) 
 		return ulid.ULID{}, fmt.Errorf("read event %d: %w", raw.Seq, err)
 	}
 	return id, nil
-}
-
-func checkOther(raw *eventlog.Event) error {
-	if v, ok := others[raw.Type]; !ok || raw.V != v {
-		return newer(raw)
-	}
-	return nil
 }
 
 func newer(raw *eventlog.Event) error {

@@ -143,7 +143,7 @@ func (l *ledger) other(kind string, version int64, data string) {
 		Actor: system, Data: []byte(data),
 	}
 	l.append(raw)
-	l.batch = append(l.batch, Change{Event: &task.Event{Seq: raw.Seq, At: l.now}})
+	l.batch = append(l.batch, Change{Event: &task.Event{Seq: raw.Seq, At: l.now}, Other: raw})
 	if !l.open {
 		l.commit()
 	}

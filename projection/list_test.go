@@ -104,7 +104,7 @@ func manyTasks(t testing.TB, n int) (*Views, ulid.ULID) {
 		if i%3 == 0 {
 			e.Data.Tags = []string{"third"}
 		}
-		changes[i] = Change{idOf(noon, uint64(i)), e}
+		changes[i] = Change{ID: idOf(noon, uint64(i)), Event: e}
 	}
 	v := New()
 	if err := v.ApplyChanges(changes); err != nil {

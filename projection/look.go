@@ -39,16 +39,25 @@ func checkFiles(dir string) error {
 }
 
 // look reads the log after an event and checks that none is missing, that each follows from the
-// one before, and that all can be decoded. Errors: those of Scan and decode.
-func look(ctx context.Context, log eventlog.Log, after int64) error {
+// one before, and that all can be decoded. It folds what is not of a task into others, unless that
+// is nil. Errors: those of Scan and decode.
+func look(ctx context.Context, log eventlog.Log, after int64, others streams) error {
 	var d decoder
 	var e task.Event
 	return log.Scan(ctx, after, func(raw *eventlog.Event) error {
 		_, err := d.decode(&e, raw)
+		if err == nil && e.Type == 0 && others != nil {
+			err = others.apply(raw)
+		}
 		return err
 	})
 }
 
 // Check reads the whole log and checks what a start checks of its end: that no event is missing,
-// that each follows from the one before, and that this version knows it. Errors: those of Rebuild.
-func Check(ctx context.Context, log eventlog.Log) error { return look(ctx, log, 0) }
+// that each follows from the one before, and that this version knows it. It returns the latest
+// starts of the server, as Views.ServerRuns does. Errors: those of Rebuild.
+func Check(ctx context.Context, log eventlog.Log) ([]ServerRun, error) {
+	others := newStreams()
+	err := look(ctx, log, 0, others)
+	return foldIn[*servers](others).Runs, err
+}

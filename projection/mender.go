@@ -261,7 +261,7 @@ func (v *Views) adopt(seq int64) error {
 func (v *Views) replace(n *Views) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.table, v.counts, v.recent, v.windows = n.table, n.counts, n.recent, n.windows
+	v.table, v.counts, v.recent, v.windows, v.streams = n.table, n.counts, n.recent, n.windows, n.streams
 	v.keeper, v.ended, v.evicted, v.returned = n.keeper, n.ended, n.evicted, n.returned
 	v.epoch, v.dirty, v.images, v.loaded = n.epoch, n.dirty, n.images, n.loaded
 	v.order.ready, v.order.waiting, v.order.running = n.order.ready, n.order.waiting, n.order.running

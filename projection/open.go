@@ -55,7 +55,7 @@ func Open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
 	if err := checkFiles(o.Dir); err != nil {
 		return nil, fmt.Errorf("open the views: %w", err)
 	}
-	if err := look(ctx, log, unchecked(log.Head().Seq, o.Dir)); err != nil {
+	if err := look(ctx, log, unchecked(log.Head().Seq, o.Dir), nil); err != nil {
 		return nil, fmt.Errorf("open the views: %w", err)
 	}
 	v, err := open(ctx, log, o)
@@ -65,7 +65,7 @@ func Open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
 		} else {
 			o.Logger.Warn("the view file cannot be used and is made again from the log", "reason", err)
 		}
-		if err := look(ctx, log, 0); err != nil {
+		if err := look(ctx, log, 0, nil); err != nil {
 			return nil, fmt.Errorf("open the views: %w", err)
 		}
 		if err = removeFiles(o.Dir); err == nil {
@@ -232,6 +232,9 @@ func (k *keeper) take(ctx context.Context, state *viewfile.State) error {
 	windows, err := decodeWindows(rest)
 	if err != nil {
 		return fmt.Errorf("%w: %w", viewfile.ErrUnusable, err)
+	}
+	if err := v.streams.restore(state.Streams); err != nil {
+		return err
 	}
 	v.table = newTable(min(v.counts.live(), mostRoom))
 	v.windows, v.evicted, k.trimmed = windows, marks.horizon, marks.trimmed

@@ -38,6 +38,7 @@ type Views struct {
 	recent  recent   // guarded by mu
 	claims  claims   // guarded by mu
 	windows *windows // guarded by mu
+	streams streams  // guarded by mu; what is not of a task
 	seq     atomic.Int64
 
 	// What follows says what memory and the view file have of the tasks; see keeper.
@@ -66,10 +67,11 @@ type Views struct {
 }
 
 // Change is one event that was appended, already decoded. For events that are not
-// of a task, ID is zero and Event.Type is 0: they only move the seq.
+// of a task, ID is zero, Event.Type is 0 and Other is the event.
 type Change struct {
 	ID    ulid.ULID
 	Event *task.Event // Seq is set
+	Other *eventlog.Event
 }
 
 // New returns the views of an empty log.
@@ -81,6 +83,7 @@ func newViews(tasks int64) *Views {
 		table:    newTable(tasks),
 		counts:   counts{groups: make(map[groupName]uint32), queues: newQueues()},
 		windows:  new(windows),
+		streams:  newStreams(),
 		epoch:    1,
 		returned: new(btree.Set[int64]),
 		order:    newOrder(),

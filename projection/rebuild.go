@@ -84,7 +84,7 @@ func (r *replay) take(raw *eventlog.Event) error {
 			return err
 		}
 	}
-	if err := r.v.fold(id, &r.event); err != nil {
+	if err := r.v.fold(id, &r.event, raw); err != nil {
 		return err
 	}
 	if r.open == replayBatch {

@@ -30,6 +30,7 @@ type snapshot struct {
 	Keys                    []string
 	Claims                  map[string]claimed // by type and unique key
 	Windows                 [][]Window
+	Servers                 []ServerRun
 	Changed                 []string
 }
 
@@ -61,6 +62,7 @@ func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 		}
 	}
 	s.Counts, _ = v.Counts()
+	s.Servers = v.ServerRuns()
 	s.Ready, s.Waiting, s.Running = orderOf(v)
 	slices.Sort(s.Keys)
 	for _, at := range []task.Micros{now, now + 59*task.Second, now + 301*task.Second, now + 3500*task.Second} {

@@ -79,11 +79,12 @@ func (t *turn) ending(r report) {
 func (t *turn) addServer(name string, version int64, data []byte) {
 	e := t.latest()
 	t.seq++
-	t.records = append(t.records, &eventlog.Event{
+	record := &eventlog.Event{
 		At: int64(t.now), Stream: "server:" + t.l.s.boot.String(), Version: version, Type: name, V: 1,
 		Actor: e.actor, Data: data,
-	})
-	t.changes = append(t.changes, projection.Change{Event: &task.Event{Seq: t.seq, At: t.now}})
+	}
+	t.records = append(t.records, record)
+	t.changes = append(t.changes, projection.Change{Event: &task.Event{Seq: t.seq, At: t.now}, Other: record})
 	e.to = len(t.records)
 }
 

@@ -34,6 +34,9 @@ func (s *Scheduler) State() State {
 	}
 }
 
+// Boot returns the id of this start of the server: its stream and its attempts have it.
+func (s *Scheduler) Boot() ulid.ULID { return s.boot }
+
 // Waiting says why a pending task is not running.
 type Waiting struct {
 	// Reason is run_at, backoff, worker (nobody runs its type), capacity, draining, log_full, log_damaged, previous_attempt (its

@@ -70,6 +70,7 @@ func (c *doctorCmd) print(s *stdio, d *daybook.Diagnosis) error {
 		}
 		return err
 	}
+	printLastRun(s, d.LastRun)
 	for _, f := range d.Findings {
 		verdict := "the server starts all the same"
 		if f.Refused {
@@ -90,4 +91,16 @@ func (c *doctorCmd) print(s *stdio, d *daybook.Diagnosis) error {
 	_, err := fmt.Fprintf(s.out, "ok: %s events and %s files are as they were written, and a server starts here.\n"+
 		"If the page shows wrong data, rebuild its views: daybook doctor --data DIR --fix views\n", grouped(d.Events), grouped(d.Files))
 	return err
+}
+
+// printLastRun says when a server last ran in the folder and how that ended.
+func printLastRun(s *stdio, r *daybook.LastRun) {
+	if r == nil {
+		return
+	}
+	ended := "did not stop in order: it was killed or crashed"
+	if r.StoppedAt != nil {
+		ended = "stopped in order at " + r.StoppedAt.Format(time.RFC3339)
+	}
+	fmt.Fprintf(s.out, "last server: version %s started at %s and %s.\n", s.safe(r.Version), r.StartedAt.Format(time.RFC3339), ended)
 }

@@ -32,6 +32,12 @@ CREATE TABLE counts (
 	n     INTEGER NOT NULL
 ) STRICT;
 
+-- What the events of other streams than those of tasks say.
+CREATE TABLE streams (
+	kind  TEXT PRIMARY KEY, -- "server" for the streams server:<ULID>
+	state TEXT NOT NULL     -- JSON
+) STRICT, WITHOUT ROWID;
+
 -- Tasks that memory holds too.
 CREATE TABLE live (
 	/*live*/

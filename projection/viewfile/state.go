@@ -1,6 +1,9 @@
 package viewfile
 
-import "database/sql/driver"
+import (
+	"database/sql/driver"
+	"slices"
+)
 
 // State returns what the last committed batch wrote; of a new file, the zero State.
 // It is for the goroutine that writes.
@@ -16,13 +19,14 @@ func (f *File) State() (State, error) {
 	}
 	s.Groups = append(s.Groups, *f.groups.Load()...)
 	s.Counts = append(s.Counts, f.write.counts...)
+	s.Streams = append(s.Streams, f.write.streams...)
 	if windows := bytesOf(row[2]); len(windows) > 0 {
 		s.Windows = windows
 	}
 	return s, nil
 }
 
-// load reads what the file keeps in memory: the groups and the counts.
+// load reads what the file keeps in memory: the groups, the counts and the streams.
 func (f *File) load() error {
 	groups := []Group{}
 	err := f.write.each("SELECT number, type, queue FROM groups ORDER BY number", 3, func(v []driver.Value) error {
@@ -45,8 +49,21 @@ func (f *File) load() error {
 		counts = append(counts, intOf(v[1]))
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	var streams []Stream
+	err = f.write.each("SELECT kind, state FROM streams ORDER BY kind", 2, func(v []driver.Value) error {
+		kind, ok1 := v[0].(string)
+		state, ok2 := v[1].(string)
+		if !ok1 || !ok2 {
+			return damaged("a stream is not text")
+		}
+		streams = append(streams, Stream{kind, state})
+		return nil
+	})
 	f.groups.Store(&groups)
-	f.write.counts = counts
+	f.write.counts, f.write.streams = counts, streams
 	f.summarize()
 	return err
 }
@@ -85,6 +102,15 @@ func (w *writer) writeState(s *State, groups int) error {
 		}
 	}
 	w.counts = append(w.counts[:0], s.Counts...)
+	for _, one := range s.Streams {
+		if slices.Contains(w.streams, one) {
+			continue
+		}
+		if err := w.putStream.run(one.Kind, one.State); err != nil {
+			return err
+		}
+	}
+	w.streams = append(w.streams[:0], s.Streams...)
 	windows := s.Windows
 	if windows == nil {
 		windows = []byte{}

@@ -52,6 +52,13 @@ type State struct {
 	Groups  []Group  // by number; it only grows
 	Counts  []int64  // of tasks, by facet = group × FacetSpan + status
 	Windows []byte   // the file does not look into it
+	Streams []Stream // what is not of a task
+}
+
+// Stream is what the events of one kind of stream say.
+type Stream struct {
+	Kind  string // "server"
+	State string // JSON
 }
 
 // FacetSpan is how many facets a group has: one for each status, None among them.

@@ -67,6 +67,7 @@ type writer struct {
 
 	begin, commit, rollback                  statement
 	putGroup, putCount, dropCounts, putState statement
+	putStream                                statement
 	putClaim, dropClaims                     statement
 	putArchived, trimArchived                statement
 	tagsOf, dropTag, dropKey, dropEnded      statement
@@ -78,7 +79,8 @@ type writer struct {
 	archived int64
 	trimmed  int64
 	latest   int64
-	counts   []int64 // as last written
+	counts   []int64  // as last written
+	streams  []Stream // as last written
 	dest     [8]driver.Value
 	pending  pending
 }
@@ -93,6 +95,7 @@ func newWriter(conn *sqlite.Conn) (*writer, error) {
 		&w.putGroup:     "INSERT INTO groups (number, type, queue) VALUES (?, ?, ?)",
 		&w.putCount:     "INSERT OR REPLACE INTO counts (facet, n) VALUES (?, ?)",
 		&w.dropCounts:   "DELETE FROM counts WHERE facet >= ? + 0",
+		&w.putStream:    "INSERT OR REPLACE INTO streams (kind, state) VALUES (?, ?)",
 		&w.putState:     "UPDATE state SET seq = ?, hash = ?, archived = ?, trimmed = ?, latest_seq = ?, windows = ?",
 		&w.dropEnded:    "DELETE FROM ended WHERE submit_seq = ? + 0",
 		&w.tagsOf:       "SELECT tags, status, idempotency_key FROM ended WHERE submit_seq = ? + 0",
