@@ -96,7 +96,8 @@ func (l *loop) reported(r report, err error) {
 		if end {
 			r.attempt.settled = false
 		}
-		l.again = append(l.again, input{report: &r})
+		again := r // or each report would be allocated
+		l.again = append(l.again, input{report: &again})
 	case !end: // what is lost of its progress the next report says, or the end
 	case errors.Is(err, eventlog.ErrInvalid):
 		l.endRefused(r)
