@@ -60,7 +60,7 @@ func (t *registered) check(parameters []byte) ([]byte, []string, []task.FieldErr
 		_, given := object[t.defaults[i].name]
 		return !given && object[t.defaults[i].unless] == nil
 	})
-	return prepared, t.parameterFiles.collect(nil, value), nil
+	return prepared, t.parameterFiles(value), nil
 }
 
 // withoutNulls leaves out the parameters that are null although they have a default, or are

@@ -23,13 +23,11 @@ type registered struct {
 	spec    task.TypeSpec
 
 	schema   *jsonschema.Schema // of the parameters
+	result   *jsonschema.Schema // of the result
 	added    []byte             // what is appended, as a canonical object
 	defaults []member           // the members of added
 	empty    []byte             // what {} becomes; nil when {} is refused
 	quick    *quick             // nil when the schema is beyond it
-
-	parameterFiles *fileWalk
-	resultFiles    *fileWalk
 }
 
 // member is one key of an object with its value, as JSON text.
@@ -70,19 +68,27 @@ func compacted(text json.RawMessage) json.RawMessage {
 // is damaged. One that is not there is left to the handler. Errors: *files.DamagedError, which
 // is permanent, those of reading, ctx's.
 func (t *registered) checkFiles(ctx context.Context, call Call) error {
-	if t.parameterFiles == nil || call.Files == nil {
+	if !mentionsFiles(t.spec.ParametersSchema) || call.Files == nil {
 		return nil
 	}
 	var parameters any
 	if json.Unmarshal(call.Parameters, &parameters) != nil {
 		return nil // the handler says so
 	}
-	for _, id := range t.parameterFiles.collect(nil, parameters) {
+	for _, id := range t.parameterFiles(parameters) {
 		if err := call.Files.Check(ctx, id); err != nil && !errors.Is(err, files.ErrNotFound) {
 			return err
 		}
 	}
 	return nil
+}
+
+// parameterFiles lists the files that parameters name.
+func (t *registered) parameterFiles(parameters any) []string {
+	if !mentionsFiles(t.spec.ParametersSchema) {
+		return nil
+	}
+	return appendFileIDs(nil, []*jsonschema.Schema{t.schema}, parameters)
 }
 
 func (t *registered) compile() error {
@@ -98,18 +104,15 @@ func (t *registered) compile() error {
 	if err != nil {
 		return fmt.Errorf("read the schema of its parameters: %w", err)
 	}
-	resultDocument, err := addSchema(compiler, result, t.spec.ResultSchema)
-	if err != nil {
+	if _, err = addSchema(compiler, result, t.spec.ResultSchema); err != nil {
 		return fmt.Errorf("read the schema of its result: %w", err)
 	}
 	if t.schema, err = compiler.Compile(parameters); err != nil {
 		return fmt.Errorf("compile the schema of its parameters: %w", err)
 	}
-	if _, err = compiler.Compile(result); err != nil {
+	if t.result, err = compiler.Compile(result); err != nil {
 		return fmt.Errorf("compile the schema of its result: %w", err)
 	}
-	t.parameterFiles = walkOf(parametersDocument)
-	t.resultFiles = walkOf(resultDocument)
 	if err := t.readDefaults(parametersDocument); err != nil {
 		return err
 	}

@@ -74,12 +74,12 @@ func (t *registered) filesOf(value any, result []byte) (ids []string, err error)
 		for _, id := range says.Files() {
 			ids = appendNew(ids, id)
 		}
-	} else if t.resultFiles != nil {
+	} else if mentionsFiles(t.spec.ResultSchema) {
 		decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(result))
 		if err != nil {
 			return nil, fmt.Errorf("the result is not valid JSON: %w", err)
 		}
-		ids = t.resultFiles.collect(nil, decoded)
+		ids = appendFileIDs(nil, []*jsonschema.Schema{t.result}, decoded)
 	}
 	for _, id := range ids {
 		if !files.ValidID(id) {
