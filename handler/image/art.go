@@ -18,13 +18,9 @@ type artwork struct {
 }
 
 var artworks = []artwork{
-	{"dunes", "jpeg", paintDunes},
 	{"contours", "png", paintContours},
-	{"stained-glass", "jpeg", paintGlass},
-	{"flow", "jpeg", paintFlow},
 	{"ripples", "jpeg", paintRipples},
 	{"julia", "jpeg", paintJulia},
-	{"bubbles", "png", paintBubbles},
 	{"aurora", "jpeg", paintAurora},
 }
 
@@ -35,7 +31,7 @@ var artSizes = []image.Point{
 
 // drawn is a picture that was drawn, as a file.
 type drawn struct {
-	name string // "dunes-001.jpg"
+	name string // "ripples-002.jpg"
 	work artwork
 	m    *image.RGBA
 }
@@ -71,30 +67,6 @@ func (c canvas) short() float64 { return float64(min(c.width(), c.height())) }
 func (c canvas) set(x, y int, k rgb) {
 	p := c.Pix[y*c.Stride+4*x:][:4:4]
 	p[0], p[1], p[2], p[3] = uint8(k[0]+0.5), uint8(k[1]+0.5), uint8(k[2]+0.5), 255
-}
-
-// blend lays a colour over a pixel, cover from 0 to 1. Outside the canvas it does nothing.
-func (c canvas) blend(x, y int, k rgb, cover float32) {
-	if x < 0 || y < 0 || x >= c.width() || y >= c.height() {
-		return
-	}
-	p := c.Pix[y*c.Stride+4*x:][:4:4]
-	for i := range k {
-		p[i] = uint8(float32(p[i]) + (k[i]-float32(p[i]))*cover + 0.5)
-	}
-	p[3] = 255
-}
-
-// disc lays a round spot with a soft edge over the canvas.
-func (c canvas) disc(cx, cy, radius float64, k rgb, cover float32) {
-	for y := int(cy - radius - 1); y <= int(cy+radius+1); y++ {
-		for x := int(cx - radius - 1); x <= int(cx+radius+1); x++ {
-			d := radius + 0.5 - math.Sqrt(square(float64(x)-cx)+square(float64(y)-cy))
-			if d > 0 {
-				c.blend(x, y, k, cover*float32(min(d, 1)))
-			}
-		}
-	}
 }
 
 // rgb is an opaque colour, 0 … 255 a channel.

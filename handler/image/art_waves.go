@@ -125,3 +125,5 @@ func paintAurora(c canvas, p *palette, r *rand.Rand) {
 		}
 	}
 }
+
+func square(x float64) float64 { return x * x }

@@ -116,36 +116,3 @@ func contour(p *palette, levels int, here, right, below float64) rgb {
 	line := width - (here-level)/slope // pixels from the line at the foot of the level
 	return mix(k, p.at(0.02), 0.75*float32(min(max(line, 0), 1)))
 }
-
-// paintFlow draws the paths of particles that a field carries.
-func paintFlow(c canvas, p *palette, r *rand.Rand) {
-	w, h := float64(c.width()), float64(c.height())
-	for y := range c.height() {
-		k := p.at(0.02 + 0.08*float64(y)/h)
-		for x := range c.width() {
-			c.set(x, y, k)
-		}
-	}
-	f := newField(c, c.short()*0.75, r)
-	turns := 1.5 + 1.2*r.Float64()
-	for range int(w * h / 260) {
-		x, y := r.Float64()*w, r.Float64()*h
-		k := p.at(0.25 + 0.75*(0.6*x/w+0.4*r.Float64()))
-		strength := 0.25 + 0.6*r.Float32()
-		for life := 25 + r.IntN(60); life > 0 && x >= 0 && y >= 0 && x < w && y < h; life-- {
-			c.spot(x, y, k, strength)
-			sin, cos := math.Sincos(2 * math.Pi * turns * f.at(x, y))
-			x, y = x+1.2*cos, y+1.2*sin
-		}
-	}
-}
-
-// spot lays a dot one pixel wide over the four pixels that it touches.
-func (c canvas) spot(x, y float64, k rgb, cover float32) {
-	i, j := int(x), int(y)
-	u, v := float32(x-float64(i)), float32(y-float64(j))
-	c.blend(i, j, k, cover*(1-u)*(1-v))
-	c.blend(i+1, j, k, cover*u*(1-v))
-	c.blend(i, j+1, k, cover*(1-u)*v)
-	c.blend(i+1, j+1, k, cover*u*v)
-}
