@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -17,12 +18,12 @@ const (
 )
 
 // conn is one connection that carries one HTTP/1.1 request at a time and is opened again
-// when it has broken. net/http does the same with several times the processor time, which
+// when it has broken. The client of net/http does the same with twice the processor time, which
 // the server would lack. All methods but hurry are for one goroutine.
 type conn struct {
 	target target
 	reader *bufio.Reader
-	body   []byte // of the latest answer, if it was kept
+	body   bytes.Buffer // of the latest answer, if it was kept
 	used   time.Time
 
 	mu       sync.Mutex

@@ -5,9 +5,6 @@ import (
 	"time"
 )
 
-// taskID is the text of a task's id.
-type taskID [26]byte
-
 // end is the end of a task.
 type end struct {
 	at      time.Duration // since the beginning of the run
@@ -20,31 +17,27 @@ type ends struct {
 	tally *tally
 
 	mu     sync.Mutex // guards all below
-	due    map[taskID]time.Duration
-	early  map[taskID]end // ends of tasks whose answer is not here yet, or that are not ours
-	older  map[taskID]end // early ones of before
+	due    map[string]time.Duration
+	early  map[string]end // ends of tasks whose answer is not here yet, or that are not ours
+	older  map[string]end // early ones of before
 	turned time.Duration  // when early became older last
 	change chan struct{}  // closed at the next end
 }
 
 func newEnds(t *tally) *ends {
-	return &ends{tally: t, due: map[taskID]time.Duration{}, early: map[taskID]end{}, change: make(chan struct{})}
+	return &ends{tally: t, due: map[string]time.Duration{}, early: map[string]end{}, change: make(chan struct{})}
 }
 
 // expect notes a task that was accepted.
-func (e *ends) expect(id []byte, due time.Duration) {
-	key, ok := keyOf(id)
-	if !ok {
-		return
-	}
+func (e *ends) expect(id string, due time.Duration) {
 	e.mu.Lock()
-	done, early := e.early[key]
+	done, early := e.early[id]
 	if early {
-		delete(e.early, key)
-	} else if done, early = e.older[key]; early {
-		delete(e.older, key)
+		delete(e.early, id)
+	} else if done, early = e.older[id]; early {
+		delete(e.older, id)
 	} else {
-		e.due[key] = due
+		e.due[id] = due
 	}
 	e.mu.Unlock()
 	if early {
@@ -53,15 +46,11 @@ func (e *ends) expect(id []byte, due time.Duration) {
 }
 
 // end notes that a task has ended.
-func (e *ends) end(id []byte, now time.Duration, outcome string) {
-	key, ok := keyOf(id)
-	if !ok {
-		return
-	}
+func (e *ends) end(id string, now time.Duration, outcome string) {
 	e.mu.Lock()
-	due, ours := e.due[key]
+	due, ours := e.due[id]
 	if ours {
-		delete(e.due, key)
+		delete(e.due, id)
 		if len(e.due) == 0 || len(e.due)%64 == 0 { // who waits need not be woken for each
 			close(e.change)
 			e.change = make(chan struct{})
@@ -69,9 +58,9 @@ func (e *ends) end(id []byte, now time.Duration, outcome string) {
 	} else {
 		// Tasks of others end too. No answer takes longer than two turns.
 		if now-e.turned > answerTime+slack {
-			e.older, e.early, e.turned = e.early, map[taskID]end{}, now
+			e.older, e.early, e.turned = e.early, map[string]end{}, now
 		}
-		e.early[key] = end{now, outcome}
+		e.early[id] = end{now, outcome}
 	}
 	e.mu.Unlock()
 	if ours {
@@ -91,8 +80,4 @@ func (e *ends) changed() <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.change
-}
-
-func keyOf(id []byte) (key taskID, ok bool) {
-	return key, copy(key[:], id) == len(key) && len(id) == len(key)
 }

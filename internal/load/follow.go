@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// follower reads from the log which tasks have ended. It reads the messages by itself and
-// not through the client: it needs two words of each, and there is one for each task.
+// follower reads from the event stream of the log which tasks have ended. It does not use the
+// client: it needs two words of each event, and there is an event for each task.
 type follower struct {
 	target target
 	ends   *ends
@@ -103,41 +103,27 @@ func (f *follower) connect(ctx context.Context, web *http.Client, begun chan<- e
 	}
 }
 
-// event notes the end that an event of the log tells of. The facts that come first in an
-// event are the log's own, so the first of a name is the right one.
+// event notes the end that an event of the log tells of. The names that are looked for come first
+// in an event, so the rest of it is not read.
 func (f *follower) event(data []byte) {
 	id, ok := textAfter(data, `"stream":"task:`)
-	if !ok {
-		return
-	}
-	if kind, ok := textAfter(data, `"type":"`); ok {
-		f.ends.end(id, f.since(), outcomeOf(kind))
+	kind, known := textAfter(data, `"type":"`)
+	if ok && known {
+		f.ends.end(id, f.since(), kind)
 	}
 }
 
 // textAfter is what follows mark, up to the next quote.
-func textAfter(data []byte, mark string) ([]byte, bool) {
+func textAfter(data []byte, mark string) (string, bool) {
 	_, rest, found := bytes.Cut(data, []byte(mark))
 	if !found {
-		return nil, false
+		return "", false
 	}
 	text, _, found := bytes.Cut(rest, []byte(`"`))
-	return text, found
+	return string(text), found
 }
 
-// outcomeOf is the name of the outcome, without allocating for those that are known.
-func outcomeOf(kind []byte) string {
-	for _, known := range outcomes {
-		if string(kind) == known {
-			return known
-		}
-	}
-	return string(kind)
-}
-
-// outcomes are the types of the events that end a task.
-var outcomes = []string{succeeded, failed, cancelled}
-
+// The types of the events that end a task.
 const (
 	succeeded = "task.succeeded"
 	failed    = "task.failed"

@@ -137,7 +137,7 @@ func TestFailuresAreCountedByStatusAndReason(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []Failure{{503, "the log is full", 10}, {0, "EOF", 1}}
+		want := []Failure{{503, "the log is full", 10}, {0, "unexpected EOF", 1}}
 		if fmt.Sprint(r.Failures) != fmt.Sprint(want) || r.Requests.Failed != 11 || r.Requests.Answered != 89 || r.Latency.Count != 89 {
 			t.Errorf("%+v %+v", r.Failures, r.Requests)
 		}

@@ -78,7 +78,7 @@ func (r *run) send(ctx context.Context, c *conn, k int64, due time.Duration) {
 // expect notes which tasks an answer names, so that their ends are known for theirs.
 func (r *run) expect(body []byte, s sample) {
 	n := int64(0)
-	for id := range ids(body) {
+	for _, id := range ids(body) {
 		r.ends.expect(id, s.due)
 		n++
 	}
