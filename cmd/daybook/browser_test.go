@@ -149,7 +149,7 @@ func (b *tab) listen(event any) {
 func (b *tab) problem(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.cut && (strings.Contains(text, "net::ERR_") || strings.Contains(text, "network:")) {
+	if b.cut && (strings.Contains(text, "net::ERR_") || strings.Contains(text, "network:") || strings.Contains(text, "Refused to apply style")) {
 		return
 	}
 	b.problems = append(b.problems, text)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -70,16 +72,20 @@ func (w *traffic) take() (requests int, bytes float64, urls string) {
 	return requests, bytes, strings.Join(all, "\n")
 }
 
+// withoutPrefetch is a script for a page that only prefetches when idle() is called.
+const withoutPrefetch = `window.requestIdleCallback = (prefetch) => (window.idle = prefetch)`
+
 func TestPageIsLight(t *testing.T) {
 	_, server := openPage(t, 1280, 800)
 	b := newTab(t, browser.ctx, chromedp.WithNewBrowserContext())
+	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: withoutPrefetch})
 	w := &traffic{requests: map[network.RequestID]string{}, open: map[network.RequestID]bool{}}
 	if err := chromedp.Listen(b.ctx, w.listen); err != nil {
 		t.Fatal(err)
 	}
 	live := func() {
 		t.Helper()
-		b.until("the page is live", `document.documentElement.dataset.live === "live" && document.querySelector("#empty:not([hidden]), #rows tr")`)
+		b.until("the page is live", `document.documentElement.dataset.live === "live" && window.idle && document.querySelector("#empty h2, #rows tr.row")`)
 		for deadline := time.Now().Add(pagePatience); !w.quiet(); time.Sleep(15 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("the page goes on loading")
@@ -90,9 +96,20 @@ func TestPageIsLight(t *testing.T) {
 	live()
 	requests, bytes, urls := w.take()
 	t.Logf("first load: %d requests, %.0f bytes", requests, bytes)
-	if requests > 42 || bytes > 100_000 {
-		t.Errorf("the first load takes %d requests and %.0f bytes; the budget is 42 and 100,000:\n%s", requests, bytes, urls)
+	if requests > 40 || bytes > 88_000 {
+		t.Errorf("the first load takes %d requests and %.0f bytes; the budget is 40 and 88,000:\n%s", requests, bytes, urls)
 	}
+	for _, later := range []string{"form.js", "detail.js", "timeline.js", "csv.js", "acts.js", "exact.js", "form.css", "detail.css"} {
+		if strings.Contains(urls, "/"+later) {
+			t.Errorf("the list loads %s", later)
+		}
+	}
+	b.js("window.idle()")
+	for _, one := range pageFiles(t) {
+		b.until(one+" is loaded when the browser is idle", fmt.Sprintf(`performance.getEntriesByType("resource").some((e) => e.name.endsWith(%q))`, "/"+one))
+	}
+	live()
+	w.take()
 	b.js("window.before = true")
 	call(b, page.Reload, page.ReloadParams{})
 	b.until("it loads again", `!window.before && document.readyState === "complete"`)
@@ -102,6 +119,23 @@ func TestPageIsLight(t *testing.T) {
 	if requests > 8 || bytes > 12_000 {
 		t.Errorf("a reload takes %d requests and %.0f bytes; the budget is 8 and 12,000:\n%s", requests, bytes, urls)
 	}
+}
+
+// pageFiles are the modules and the style sheets that the page loads one by one.
+func pageFiles(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	err := fs.WalkDir(os.DirFS("../../ui/page"), ".", func(name string, _ fs.DirEntry, err error) error {
+		one := map[string]bool{".js": name != "types.js", ".css": strings.Contains("css/detail.css css/results.css css/form.css", name)}
+		if one[path.Ext(name)] {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil || len(names) < 40 {
+		t.Fatal(len(names), err)
+	}
+	return names
 }
 
 func TestPageShowsPartialSuccessAndNamesOfFiles(t *testing.T) {

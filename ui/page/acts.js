@@ -1,9 +1,11 @@
 // What people do to a task from the page, and what the page says of it.
 
-import { Problem, cancel, retry } from "./api.js";
+import { Problem } from "./api.js";
 import { percent } from "./format.js";
 import { ended, nameOf } from "./task.js";
-import { ask, toast } from "./views/notices.js";
+import { cancel, retry, submit } from "./taskapi.js";
+import { ask } from "./views/question.js";
+import { toast } from "./views/toast.js";
 
 /** @import { Row } from "./types.js" */
 
@@ -33,6 +35,20 @@ export class Acts {
       if (!(err instanceof Problem)) throw err;
       this.#cancelling.delete(row.id);
       toast(`${name}: ${err.message}`, { bad: true });
+    }
+  }
+
+  /**
+   * Submits a task that needs no parameters, or few. Returns its id, or null if it was refused.
+   * @param {string} type
+   */
+  async example(type) {
+    try {
+      const task = await submit({ task_type: type, parameters: type === "DATA_PROCESSING" ? { rows: 1000, processing_time: 3 } : {} });
+      return task.id;
+    } catch (err) {
+      toast(err instanceof Problem ? err.message : String(err), { bad: true });
+      return null;
     }
   }
 

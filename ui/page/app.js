@@ -1,14 +1,12 @@
 // The wiring: what comes in goes to the store, one frame draws it.
 
-import { Acts } from "./acts.js";
 import * as api from "./api.js";
-import { Detail } from "./detail.js";
 import { byId } from "./dom.js";
 import { STATUSES, noFilters, toggled, withStatus, withoutWrong } from "./filters.js";
 import { humanize } from "./format.js";
 import { Frame } from "./frame.js";
 import { listenToKeys } from "./keys.js";
-import { Later } from "./later.js";
+import { Later, loadStyle, reloadIfUpdated, wasUpdated } from "./later.js";
 import { ListLoader } from "./loader.js";
 import { Feed } from "./live.js";
 import { refuseUnaimed } from "./press.js";
@@ -16,36 +14,37 @@ import { Rate } from "./rate.js";
 import { Router, formatRoute } from "./router.js";
 import { Store } from "./store.js";
 import { canCancel, canRetry } from "./task.js";
-import { acceptDrops } from "./views/drop.js";
 import { HeaderView } from "./views/header.js";
 import { ListView } from "./views/list.js";
-import { showKeys, toast } from "./views/notices.js";
+import { toast } from "./views/toast.js";
 import { ToolbarView } from "./views/toolbar.js";
 
-/** @import { Filters, Message, TaskType } from "./types.js" */
+/** @import { Filters, Message, Row, TaskType } from "./types.js" */
 /** @import { FormView } from "./views/form.js" */
 
 const store = new Store();
 const rate = new Rate();
 const frame = new Frame(draw);
 const router = new Router(() => routed());
-const detail = new Detail(frame.ask);
 const feed = new Feed({ message: pushed, reset: startAnew, changed: connectionChanged });
 
-/** @type {Map<string, TaskType>} */
-const types = new Map();
+/** Titles of task types, by name. @type {Map<string, string>} */
+const titles = new Map();
+/** The task types as JSON; "" until the server has sent them. */
+let types = "";
 let typesAsked = false;
 /** Where the page was when the connection dropped: its clock stands still there. */
 let frozenAt = 0;
+/** The first screen has been drawn. */
+let drawn = false;
 
-const title = (/** @type {string} */ type) => types.get(type)?.title || humanize(type);
-const acts = new Acts(title);
+const title = (/** @type {string} */ type) => titles.get(type) || humanize(type);
 
 // Views.
 
 const list = new ListView(store, {
   open: openTask,
-  act: (kind, row, how) => void acts.act(kind, row, how),
+  act,
   tag: (tag) => setFilters(toggled(store.filters, "tag", tag)),
   more: (how) => void loader.more(how),
   reveal: () => loader.reveal(),
@@ -53,37 +52,81 @@ const list = new ListView(store, {
   create: () => void openForm(),
   clear: () => setFilters(noFilters()),
   clearWrong: () => setFilters(withoutWrong(store.filters)),
-  types: () => [...types.keys()],
+  types: () => [...titles.keys()],
   reload: () => void begin(),
   dirty: frame.ask,
+  incomplete,
 });
 const loader = new ListLoader(store, list, { filters: () => router.route.filters, live: () => feed.state === "live", dirty: frame.ask });
 const toolbar = new ToolbarView(store, { setFilters, reload: () => void loader.reload(), toList: () => list.focus() });
 const header = new HeaderView(feed, rate, store);
-const incomplete = () => toast("Part of the page could not be loaded. Reload the page: the server may have been updated.", { bad: true });
-const panel = new Later(async () => {
-  const { DetailView } = await import("./views/detail.js");
-  return new DetailView({
-    close: closeTask,
-    act: (kind, row) => void acts.act(kind, row),
-    again: (task) => void openForm({ type: task.task_type, task }),
-    change: (task) => void openForm({ type: task.task_type, task, retry: true }),
-    move,
-    retryLoad: () => detail.refresh(),
-  });
-}, incomplete);
-/** The panel is to have focus as soon as it is there. */
+
+// Views that are loaded when they are opened.
+
+/** Modules could not be loaded. */
+async function incomplete() {
+  if (await reloadIfUpdated()) return;
+  toast("Part of the page could not be loaded. Reload the page when the server can be reached.", { bad: true });
+}
+
+const acts = new Later(
+  () => import("./acts.js"),
+  ({ Acts }) => new Acts(title),
+  incomplete,
+);
+const panel = new Later(
+  () => Promise.all([import("./detail.js"), import("./views/detail.js"), loadStyle("detail"), loadStyle("results")]),
+  ([{ Detail }, { DetailView }]) => {
+    const detail = new Detail(frame.ask);
+    const view = new DetailView({
+      close: closeTask,
+      act,
+      again: (task) => void openForm({ type: task.task_type, task }),
+      change: (task) => void openForm({ type: task.task_type, task, retry: true }),
+      move,
+      retryLoad: () => detail.refresh(),
+      incomplete,
+    });
+    return { detail, view };
+  },
+  incomplete,
+);
+/** The panel gets the focus when it is next drawn. */
 let focusPanel = false;
-/** The panel was asked for since the task was opened. */
-let panelAsked = false;
-const form = new Later(async () => {
-  const { FormView } = await import("./views/form.js");
-  return new FormView({
-    submitted: (task) => submitted(task.id, { focus: true }),
-    queues: () => [...new Set((store.counts ?? []).map((c) => c.queue))].filter((name) => name !== ""),
-    href: (id) => formatRoute({ id, filters: store.filters }),
-  });
-}, incomplete);
+const form = new Later(
+  () => Promise.all([import("./views/form.js"), loadStyle("form")]),
+  ([{ FormView }]) => {
+    const view = new FormView({
+      submitted: (task) => submitted(task.id, { focus: true }),
+      queues: () => [...new Set((store.counts ?? []).map((c) => c.queue))].filter((name) => name !== ""),
+      href: (id) => formatRoute({ id, filters: store.filters }),
+    });
+    view.setTypes(types);
+    return view;
+  },
+  incomplete,
+);
+const keyHelp = new Later(
+  () => import("./views/keyhelp.js"),
+  ({ showKeys }) => showKeys,
+  incomplete,
+);
+
+/**
+ * Loads, while the browser has nothing else to do, what may be opened next. It then opens
+ * at once, and opens after the server was updated, too.
+ */
+async function prefetch() {
+  try {
+    const { acceptDrops } = await import("./views/drop.js");
+    acceptDrops((files) => void openForm({ files }));
+    await panel.prefetch();
+    const { prefetchResults } = await import("./views/results/index.js");
+    await Promise.all([acts.prefetch(), form.prefetch(), keyHelp.prefetch(), list.prefetch(), header.prefetch(), prefetchResults()]);
+  } catch {
+    // Each is loaded when it is needed.
+  }
+}
 
 function draw() {
   const real = Date.now();
@@ -97,30 +140,35 @@ function draw() {
     state: store.state,
     title,
     href: (id) => formatRoute({ id, filters: store.filters }),
-    openId: detail.id,
+    openId: router.route.id,
   });
   document.documentElement.dataset.seq = String(seq);
   retitle();
+  if (!drawn && store.phase !== "loading") firstDrawn();
+}
+
+/** The first screen is complete. */
+function firstDrawn() {
+  drawn = true;
+  performance.mark("daybook: list drawn");
+  if (typeof requestIdleCallback === "function") requestIdleCallback(() => void prefetch());
+  else setTimeout(() => void prefetch(), 500);
 }
 
 /** @param {number} now */
 function drawPanel(now) {
-  if (!panel.view) {
-    if (detail.id !== null && !panelAsked) {
-      panelAsked = true;
-      void panel.get().then((view) => view && frame.ask());
-    }
-    return;
-  }
-  if (focusPanel) panel.view.focus();
+  if (panel.view === null) return;
+  const { detail, view } = panel.view;
+  if (focusPanel) view.focus();
   focusPanel = false;
-  panel.view.draw(detail, { now, state: store.state, title, href: (id) => formatRoute({ id, filters: store.filters }), live: feed.state === "live" });
+  view.draw(detail, { now, state: store.state, title, href: (id) => formatRoute({ id, filters: store.filters }), live: feed.state === "live" });
 }
 
 /** The tab's title. It says how many tasks run only while that is known. */
 function retitle() {
-  const running = feed.state === "live" && !feed.paused && !detail.row ? (store.state?.running ?? 0) : 0;
-  const words = detail.row ? `${title(detail.row.task_type)} · Daybook` : running > 0 ? `(${running}) Daybook` : "Daybook";
+  const row = openRow();
+  const running = feed.state === "live" && !feed.paused && !row ? (store.state?.running ?? 0) : 0;
+  const words = row ? `${title(row.task_type)} · Daybook` : running > 0 ? `(${running}) Daybook` : "Daybook";
   if (document.title !== words) document.title = words;
 }
 
@@ -130,8 +178,8 @@ function retitle() {
 function pushed(m) {
   rate.saw(m.seq, Date.now());
   store.apply(m, list.hold);
-  detail.take(m);
-  acts.saw(m.rows ?? []);
+  panel.view?.detail.take(m);
+  acts.view?.saw(m.rows ?? []);
   if (m.truncated) loader.refetchSoon();
   changedSomething();
 }
@@ -144,7 +192,7 @@ function changedSomething() {
 
 /** The server has another log than the one the page shows. */
 function startAnew() {
-  detail.reload();
+  panel.view?.detail.reload();
   void begin();
 }
 
@@ -189,10 +237,10 @@ async function loadStats() {
 async function loadTypes() {
   try {
     typesAsked = true;
-    const all = await api.getTaskTypes();
-    types.clear();
-    for (const t of all) types.set(t.name, t);
-    form.view?.setTypes(all);
+    types = await api.getTaskTypes();
+    titles.clear();
+    for (const t of /** @type {TaskType[]} */ (JSON.parse(types))) titles.set(t.name, t.title);
+    form.view?.setTypes(types);
     frame.ask();
   } catch {
     typesAsked = false;
@@ -209,8 +257,22 @@ function routed() {
   }
   if (id !== null) list.stand(id);
   store.pinned = id;
-  detail.open(id, id ? store.rows.get(id) : undefined);
+  void showTask();
   frame.ask();
+}
+
+/** Shows the task of the route in the panel, or closes the panel. */
+async function showTask() {
+  if (panel.view === null && router.route.id === null) return;
+  const loaded = panel.view ?? (await panel.get());
+  const { id } = router.route; // it may have changed while the panel was loaded
+  loaded?.detail.open(id, id ? store.rows.get(id) : undefined);
+  frame.ask();
+}
+
+/** The row of the open task, if it is known. @returns {Row | null} */
+function openRow() {
+  return panel.view?.detail.row ?? null;
 }
 
 /** @param {Filters} filters @param {{ replace?: boolean }} [how] */
@@ -222,13 +284,12 @@ function setFilters(filters, how) {
 function openTask(id, how = {}) {
   router.go({ id }, { replace: router.route.id !== null });
   focusPanel = how.focus ?? false;
-  panelAsked = false;
   frame.ask();
 }
 
 /** Closes the task; focus that was in it goes back to the row that it came from. */
 function closeTask() {
-  const was = detail.id;
+  const was = router.route.id;
   const focus = !list.hasFocus;
   router.go({ id: null });
   if (was !== null && focus) list.focusOn(was);
@@ -237,10 +298,10 @@ function closeTask() {
 
 /** Goes to another row, with the task that is open. @param {(how: { focus: boolean }) => string | null} go */
 function goTo(go) {
-  if (list.cursor === null && detail.id !== null) list.cursor = detail.id;
-  const inDetail = panel.view?.hasFocus ?? false;
+  list.cursor ??= router.route.id;
+  const inDetail = panel.view?.view.hasFocus ?? false;
   const id = go({ focus: !inDetail });
-  if (id !== null && detail.id !== null) openTask(id, { focus: inDetail });
+  if (id !== null && router.route.id !== null) openTask(id, { focus: inDetail });
 }
 
 /** @param {number} by */
@@ -256,24 +317,22 @@ function submitted(id, how) {
 
 // What people do.
 
+/** @param {string} kind @param {Row} row @param {{ ask?: boolean }} [how] */
+async function act(kind, row, how) {
+  await (await acts.get())?.act(kind, row, how);
+}
+
 /** @param {Parameters<FormView["open"]>[0]} [how] */
 async function openForm(how) {
-  if (types.size === 0) await loadTypes();
-  if (types.size === 0) return toast("The server did not answer. Is it running?", { bad: true });
-  const known = form.view !== null;
-  const view = await form.get();
-  if (!known) view?.setTypes([...types.values()]);
-  view?.open(how);
+  if (titles.size === 0) await loadTypes();
+  if (titles.size === 0) return toast("The server did not answer. Is it running?", { bad: true });
+  (await form.get())?.open(how);
 }
 
 /** @param {string} type */
 async function submitExample(type) {
-  try {
-    const task = await api.submit({ task_type: type, parameters: type === "DATA_PROCESSING" ? { rows: 1000, processing_time: 3 } : {} });
-    submitted(task.id);
-  } catch (err) {
-    toast(err instanceof api.Problem ? err.message : String(err), { bad: true });
-  }
+  const id = await (await acts.get())?.example(type);
+  if (id) submitted(id);
 }
 
 // Keys.
@@ -284,19 +343,19 @@ listenToKeys({
   moveTo: (index) => goTo((how) => list.moveTo(index, how)),
   enter: () => list.cursor !== null && openTask(list.cursor, { focus: true }),
   back: () => {
-    if (detail.id === null) return false;
+    if (router.route.id === null) return false;
     closeTask();
     return true;
   },
   status: (n) => setFilters(withStatus(store.filters, ["", ...STATUSES][n])),
   search: () => toolbar.focusSearch(),
   create: () => void openForm(),
-  help: showKeys,
+  help: () => void keyHelp.get().then((showKeys) => showKeys?.()),
   newest: () => list.toNewest(),
   theme: () => byId("theme").click(),
   act: (kind) => {
-    const row = list.focusedRow ?? detail.row;
-    if (row && (kind === "retry" ? canRetry(row) : canCancel(row))) void acts.act(kind, row);
+    const row = list.focusedRow ?? openRow();
+    if (row && (kind === "retry" ? canRetry(row) : canCancel(row))) void act(kind, row);
   },
 });
 
@@ -304,7 +363,6 @@ refuseUnaimed();
 document.addEventListener("visibilitychange", changedSomething);
 byId("new-task").addEventListener("click", () => void openForm());
 byId("skip").addEventListener("click", () => list.focus());
-acceptDrops((files) => void openForm({ files }));
 // The clock: relative times move, and a silent connection is noticed. It fetches nothing.
 setInterval(() => {
   feed.tick();
@@ -313,5 +371,6 @@ setInterval(() => {
 
 toolbar.take(router.route.filters);
 store.pinned = router.route.id;
-detail.open(router.route.id, undefined);
+if (wasUpdated()) toast("Daybook was updated, so the page was loaded again.");
+void showTask();
 void begin();

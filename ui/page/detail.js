@@ -1,9 +1,10 @@
 // The open task: fetched whole once; then it is pushed. Reports of progress come with its
 // row, and what else happens to it is asked for when the row says that something did.
 
-import { Problem, getEvents, getTask } from "./api.js";
+import { Problem } from "./api.js";
 import { joined, reportOf, turns } from "./events.js";
 import { ended } from "./task.js";
+import { getEvents, getTask } from "./taskapi.js";
 
 /** @import { LogEvent, Message, Row, Task } from "./types.js" */
 

@@ -170,6 +170,19 @@ export function countMatching(counts, f) {
 }
 
 /**
+ * Puts counts that changed in the place of what was known.
+ * @param {Count[]} known
+ * @param {Count[]} changed
+ */
+export function mergeCounts(known, changed) {
+  if (changed.length === 0) return known;
+  /** @type {Map<string, Count>} */
+  const merged = new Map();
+  for (const c of [...known, ...changed]) merged.set(`${c.status} ${c.task_type} ${c.queue}`, c);
+  return [...merged.values()].filter((c) => c.n !== 0);
+}
+
+/**
  * A copy with value in the list, or out of it.
  * @param {Filters} f
  * @param {"status" | "task_type" | "queue" | "tag"} key

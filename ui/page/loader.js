@@ -3,9 +3,9 @@
 
 import * as api from "./api.js";
 import { noFilters } from "./filters.js";
-import { newestFirst } from "./store.js";
+import { newestFirst } from "./order.js";
 import { ended } from "./task.js";
-import { toast } from "./views/notices.js";
+import { toast } from "./views/toast.js";
 
 /** @import { Store } from "./store.js" */
 /** @import { Filters, Row } from "./types.js" */

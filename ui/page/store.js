@@ -2,7 +2,9 @@
 // DOM, no clock, no network. Rows only ever move forward: the higher version wins,
 // whichever way it came.
 
-import { countMatching, matches, noFilters } from "./filters.js";
+import { countMatching, isFiltered, matches, mergeCounts, noFilters } from "./filters.js";
+import { Held, MOST_COUNTED } from "./held.js";
+import { isBefore, merge, newer, newestFirst } from "./order.js";
 import { ended } from "./task.js";
 
 /** @import { Row, Count, Filters, Message, Page, SchedulerState } from "./types.js" */
@@ -10,28 +12,8 @@ import { ended } from "./task.js";
 /** Most rows kept in the list while it grows at the top; the tail can be loaded again. */
 export const MAX_ROWS = 20_000;
 const TRIM_TO = 2_000;
-/** Most new tasks held back while someone reads further down. */
-const MAX_HELD = 500;
-/** Most new tasks that are counted. */
-const MOST_COUNTED = 100_000;
 
-/**
- * Newest first.
- * @param {Row} a
- * @param {Row} b
- */
-export function newestFirst(a, b) {
-  if (a.created_at !== b.created_at) return a.created_at < b.created_at ? 1 : -1;
-  return a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
-}
-
-/**
- * @param {Row} row
- * @param {Row | undefined} other
- */
-function isBefore(row, other) {
-  return other !== undefined && newestFirst(row, other) < 0;
-}
+/** Why a list is empty: "" while that is not known. @typedef {"" | "wrong" | "failed" | "none" | "filtered" | "searched"} Emptiness */
 
 /**
  * What may not move: with hold, what is newer than the newest shown waits; with still, no
@@ -39,28 +21,13 @@ function isBefore(row, other) {
  * @typedef {{ hold?: boolean, still?: boolean }} Hold
  */
 
-/**
- * Puts counts that changed in the place of what was known.
- * @param {Count[]} known
- * @param {Count[]} changed
- */
-export function mergeCounts(known, changed) {
-  if (changed.length === 0) return known;
-  /** @type {Map<string, Count>} */
-  const merged = new Map();
-  for (const c of [...known, ...changed]) merged.set(`${c.status} ${c.task_type} ${c.queue}`, c);
-  return [...merged.values()].filter((c) => c.n !== 0);
-}
-
 export class Store {
   /** @type {Map<string, Row>} rows of the list, held ones included */
   rows = new Map();
   /** @type {string[]} ids in the list, newest first */
   order = [];
-  /** @type {Set<string>} new ones that are not in the list yet */
-  held = new Set();
-  /** @type {Set<string>} held beyond what is kept: the list must be fetched to show them */
-  #overflow = new Set();
+  /** New tasks that are not in the list yet. */
+  #held = new Held();
   /** @type {Set<string>} in the list although they no longer match: nothing moves under a pointer */
   #leaving = new Set();
   /** @type {Set<string>} of those the ones whose latest row is not known */
@@ -69,8 +36,6 @@ export class Store {
   #own = new Set();
   /** The open task: its row stays although it no longer matches. @type {string | null} */
   pinned = null;
-  /** More new tasks came than were told of: how many is not known. */
-  manyNew = false;
   /** @type {Filters} */
   filters = noFilters();
   /** @type {Count[] | null} null until the server has told */
@@ -116,18 +81,12 @@ export class Store {
     this.filters = filters;
     this.order = [];
     this.rows.clear();
-    this.#dropHeld();
+    this.#held.clear();
     this.#dropLeaving();
     this.next = null;
     this.trimmed = false;
     this.#unmatched.clear();
     this.phase = "loading";
-  }
-
-  #dropHeld() {
-    this.held.clear();
-    this.#overflow.clear();
-    this.manyNew = false;
   }
 
   #dropLeaving() {
@@ -151,9 +110,9 @@ export class Store {
     const last = how.still && stay.length > 0 ? old.get(stay[stay.length - 1]) : undefined;
     this.rows = new Map();
     this.order = [];
-    this.#dropHeld();
+    this.#held.clear();
     this.#dropLeaving();
-    this.manyNew = how.many ?? false;
+    this.#held.many = how.many ?? false;
     for (const row of page.rows) {
       this.rows.set(row.id, newer(old.get(row.id), row));
       if (how.still && staying.has(row.id)) continue;
@@ -161,7 +120,7 @@ export class Store {
       else this.order.push(row.id);
     }
     for (const id of stay) this.#stay(id, /** @type {Row} */ (old.get(id)));
-    this.order = how.still ? [...stay, ...this.order] : this.#merge(this.order, stay);
+    this.order = how.still ? [...stay, ...this.order] : merge(this.rows, this.order, stay);
     this.#tail(page);
     this.trimmed = false;
     this.#unmatched.clear();
@@ -203,7 +162,7 @@ export class Store {
       this.rows.set(row.id, newer(known, row));
       if (!known) fresh.push(row.id);
     }
-    this.order = this.#merge(this.order, fresh);
+    this.order = merge(this.rows, this.order, fresh);
     const { fetchedTotal, totalExact } = this;
     this.#tail(page);
     this.trimmed = false;
@@ -252,7 +211,7 @@ export class Store {
       else if (!this.#update(row, how.still ?? false)) gone.add(row.id);
     }
     if (gone.size > 0) this.#remove(gone);
-    if (fresh.length > 0) this.order = this.#merge(this.order, fresh);
+    if (fresh.length > 0) this.order = merge(this.rows, this.order, fresh);
     if (this.order.length > MAX_ROWS && !how.hold && !how.still) this.#trim();
   }
 
@@ -264,7 +223,7 @@ export class Store {
   #update(row, still) {
     this.#stale.delete(row.id);
     const fits = matches(this.filters, row);
-    if (!fits && (this.held.has(row.id) || !(still || row.id === this.pinned))) return false;
+    if (!fits && (this.#held.has(row.id) || !(still || row.id === this.pinned))) return false;
     this.rows.set(row.id, row);
     if (fits) this.#leaving.delete(row.id);
     else this.#leaving.add(row.id);
@@ -299,8 +258,8 @@ export class Store {
    */
   admit(id) {
     this.#own.add(id);
-    if (!this.held.delete(id)) return;
-    this.order = this.#merge(this.order, [id]);
+    if (!this.#held.delete(id)) return;
+    this.order = merge(this.rows, this.order, [id]);
   }
 
   /**
@@ -321,45 +280,18 @@ export class Store {
 
   /** @param {string} id */
   #hold(id) {
-    if (this.held.size < MAX_HELD) {
-      this.held.add(id);
-      return;
-    }
-    this.rows.delete(id);
-    if (this.#overflow.size < MOST_COUNTED) this.#overflow.add(id);
+    if (!this.#held.add(id)) this.rows.delete(id);
   }
 
   /** @param {Set<string>} ids */
   #remove(ids) {
     for (const id of ids) {
       this.rows.delete(id);
-      this.held.delete(id);
+      this.#held.delete(id);
       this.#leaving.delete(id);
       this.#stale.delete(id);
     }
     this.order = this.order.filter((id) => !ids.has(id));
-  }
-
-  /**
-   * Merges fresh ids into an ordered list.
-   * @param {string[]} order
-   * @param {string[]} fresh
-   */
-  #merge(order, fresh) {
-    if (fresh.length === 0) return order;
-    const row = (/** @type {string} */ id) => /** @type {Row} */ (this.rows.get(id));
-    fresh.sort((a, b) => newestFirst(row(a), row(b)));
-    if (order.length === 0) return fresh;
-    if (newestFirst(row(fresh[fresh.length - 1]), row(order[0])) < 0) return [...fresh, ...order];
-    if (newestFirst(row(fresh[0]), row(order[order.length - 1])) > 0) return [...order, ...fresh];
-    const out = [];
-    let i = 0;
-    for (const id of fresh) {
-      while (i < order.length && newestFirst(row(order[i]), row(id)) < 0) out.push(order[i++]);
-      out.push(id);
-    }
-    while (i < order.length) out.push(order[i++]);
-    return out;
   }
 
   #trim() {
@@ -371,7 +303,12 @@ export class Store {
 
   /** How many new tasks wait to be shown, at least. */
   get newCount() {
-    return this.held.size + this.#overflow.size;
+    return this.#held.size;
+  }
+
+  /** More new tasks came than the server sent; how many is not known. */
+  get manyNew() {
+    return this.#held.many;
   }
 
   /**
@@ -379,10 +316,10 @@ export class Store {
    */
   showHeld() {
     this.settle();
-    if (this.#overflow.size > 0 || this.manyNew) return false;
-    const ids = [...this.held];
-    this.#dropHeld();
-    this.order = this.#merge(this.order, ids);
+    const ids = this.#held.ids;
+    if (ids === null) return false;
+    this.#held.clear();
+    this.order = merge(this.rows, this.order, ids);
     return true;
   }
 
@@ -405,12 +342,14 @@ export class Store {
   get empty() {
     return this.counts !== null && this.counts.every((c) => c.n === 0);
   }
-}
 
-/**
- * @param {Row | undefined} a
- * @param {Row} b
- */
-function newer(a, b) {
-  return a && a.version > b.version ? a : b;
+  /** Why the list shows no row; "" if it shows some, or the reason is not known yet. @returns {Emptiness} */
+  get emptiness() {
+    if (this.order.length > 0) return "";
+    if (this.filters.wrong.length > 0) return "wrong";
+    if (this.phase !== "ready") return this.phase === "failed" ? "failed" : "";
+    if (this.newCount > 0 || this.manyNew) return ""; // they wait behind the chip
+    if (this.empty || !isFiltered(this.filters)) return "none";
+    return this.filters.q === "" ? "filtered" : "searched";
+  }
 }

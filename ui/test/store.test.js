@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { MAX_ROWS, mergeCounts, Store } from "../page/store.js";
-import { parseFilters } from "../page/filters.js";
+import { MAX_ROWS, Store } from "../page/store.js";
+import { mergeCounts, parseFilters } from "../page/filters.js";
 
 /**
  * @param {number} n its place in time

@@ -24,6 +24,7 @@ import { TimelineView } from "./timeline.js";
  *   change: (task: Task) => void,
  *   move: (by: number) => void,
  *   retryLoad: () => void,
+ *   incomplete: () => void,
  * }} DetailActions
  */
 
@@ -165,6 +166,7 @@ class TaskPanel {
   #result = section("Result");
   #parameters = section("Parameters");
   #timeline = new TimelineView();
+  #incomplete;
   #errorKey = "";
   /** @type {any} */
   #drawnTask = null;
@@ -178,6 +180,7 @@ class TaskPanel {
    * @param {() => void} widen
    */
   constructor(actions, widen) {
+    this.#incomplete = actions.incomplete;
     const act = (/** @type {string} */ kind) => () => this.#row && actions.act(kind, this.#row);
     this.#cancel.addEventListener("click", act("cancel"));
     this.#retry.addEventListener("click", act("retry"));
@@ -277,7 +280,8 @@ class TaskPanel {
     const task = d.task;
     const has = task !== null && task.result_data !== null && task.result_data !== undefined;
     show(this.#result.el, has || task?.status === "SUCCESS");
-    this.#result.fill(has && task ? resultView(task) : [h("p", { class: "dim" }, task?.damaged?.includes("result_data") ? DAMAGED : "The task gave no result.")], has && task ? copyButton(() => stringify(task.result_data, 2), "Copy result") : null);
+    if (has) void this.#drawResult(task);
+    else this.#result.fill([h("p", { class: "dim" }, task?.damaged?.includes("result_data") ? DAMAGED : "The task gave no result.")], null);
     const parameters = task?.parameters ?? {};
     const empty = Object.keys(parameters).length === 0;
     show(this.#parameters.el, task !== null);
@@ -285,6 +289,19 @@ class TaskPanel {
       task?.damaged?.includes("parameters") ? [h("p", { class: "dim" }, DAMAGED)] : empty ? [h("p", { class: "dim" }, `None: ${c.title(task?.task_type ?? "").toLowerCase()} used its defaults.`)] : [jsonView(parameters, task?.file_names)],
       empty ? null : copyButton(() => stringify(parameters, 2), "Copy parameters"),
     );
+  }
+
+  /** @param {Task} task */
+  async #drawResult(task) {
+    let nodes;
+    try {
+      nodes = await resultView(task);
+    } catch {
+      nodes = [jsonView(task.result_data)];
+      this.#incomplete();
+    }
+    if (task !== this.#drawnTask) return;
+    this.#result.fill(nodes, copyButton(() => stringify(task.result_data, 2), "Copy result"));
   }
 }
 

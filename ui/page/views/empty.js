@@ -1,11 +1,11 @@
 // What an empty list says.
 
-import { h, s, show } from "../dom.js";
-import { STATUSES, isFiltered, wrongWords } from "../filters.js";
+import { h, s } from "../dom.js";
+import { STATUSES, wrongWords } from "../filters.js";
 import { quoted } from "../format.js";
 import { STATUS_WORDS } from "../task.js";
 
-/** @import { Store } from "../store.js" */
+/** @import { Emptiness, Store } from "../store.js" */
 /** @import { ListActions } from "./list.js" */
 
 export class EmptyView {
@@ -24,31 +24,18 @@ export class EmptyView {
 
   /**
    * @param {Store} store
-   * @returns {boolean} whether there is nothing else to show
+   * @param {Emptiness} kind
    */
-  draw(store) {
-    const kind = store.order.length > 0 ? "" : kindOf(store);
-    show(this.#el, kind !== "");
-    const key = kind === "" ? "" : JSON.stringify([kind, store.filters, this.#actions.types()]);
-    if (key !== this.#key) {
-      this.#key = key;
-      this.#el.replaceChildren(...(kind === "" ? [] : contents(kind, store, this.#actions)));
-    }
-    return kind !== "";
+  draw(store, kind) {
+    const key = JSON.stringify([kind, store.filters, store.counts === null, this.#actions.types()]);
+    if (key === this.#key) return;
+    this.#key = key;
+    this.#el.replaceChildren(...contents(kind, store, this.#actions));
   }
 }
 
-/** What kind of nothing there is; "" while it is not known. @param {Store} s */
-function kindOf(s) {
-  if (s.filters.wrong.length > 0) return "wrong";
-  if (s.phase !== "ready") return s.phase === "failed" ? "failed" : "";
-  if (s.newCount > 0 || s.manyNew) return ""; // they wait behind the chip
-  if (s.empty || !isFiltered(s.filters)) return "none";
-  return s.filters.q === "" ? "filtered" : "searched";
-}
-
 /**
- * @param {string} kind
+ * @param {Emptiness} kind
  * @param {Store} store
  * @param {ListActions} actions
  * @returns {Element[]}

@@ -1,9 +1,10 @@
 // One field of the form, drawn for its kind.
 
-import { Problem, upload } from "../api.js";
+import { Problem } from "../api.js";
 import { attr, h, icon, show, text } from "../dom.js";
 import { isNumber, stringify } from "../exact.js";
 import { bytes, humanize, isolated, number } from "../format.js";
+import { upload } from "../taskapi.js";
 
 /** @import { Exact } from "../exact.js" */
 /** @import { Field, Value } from "../schema.js" */

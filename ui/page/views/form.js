@@ -1,10 +1,11 @@
 // The form that submits a task, drawn from the type's own schema.
 
-import { Problem, retryAs, submit } from "../api.js";
+import { Problem } from "../api.js";
 import { byId, h, icon, show, text } from "../dom.js";
-import { stringify } from "../exact.js";
+import { parse, stringify } from "../exact.js";
 import { isolated, shortId } from "../format.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../schema.js";
+import { retryAs, submit } from "../taskapi.js";
 import { advancedFields, advancedOf } from "./advanced.js";
 import { copyText } from "./copy.js";
 import { fieldView } from "./field.js";
@@ -50,9 +51,9 @@ export class FormView {
     this.#actions = actions;
   }
 
-  /** @param {TaskType[]} types */
-  setTypes(types) {
-    this.#types = [...types].sort(inOrder);
+  /** @param {string} json the task types, as the server gives them */
+  setTypes(json) {
+    this.#types = /** @type {TaskType[]} */ (parse(json)).sort(inOrder);
     this.#choices.replaceChildren(...this.#types.map((t) => this.#choice(t)));
   }
 

@@ -26,7 +26,11 @@ export class HeaderView {
   #area;
   #line;
   #second = -1;
-  #strip = new Later(async () => new (await import("./strip.js")).StripView(), () => {});
+  #strip = new Later(
+    () => import("./strip.js"),
+    ({ StripView }) => new StripView(),
+    () => {},
+  );
 
   /**
    * @param {Feed} feed
@@ -42,6 +46,11 @@ export class HeaderView {
     this.#line = line;
     this.#conn.addEventListener("click", () => feed.retryNow());
     themeButton(byId("theme"));
+  }
+
+  /** Loads what most pages never show. */
+  prefetch() {
+    return this.#strip.prefetch();
   }
 
   /** @param {number} now of this machine */

@@ -2,23 +2,18 @@
 // for the Tab key, with arrow keys inside. No row moves while someone is at it.
 
 import { attr, byId, show } from "../dom.js";
-import { REST } from "../press.js";
-import { clamp, shiftOf, windowOf } from "../window.js";
+import { Later } from "../later.js";
+import { clamp, shiftOf } from "../window.js";
 import { Attention } from "./attention.js";
-import { ChipView } from "./chip.js";
-import { EmptyView } from "./empty.js";
-import { drawFoot } from "./foot.js";
+import { ChipView, drawFoot } from "./counts.js";
+import { idAt, listenToPresses } from "./presses.js";
 import { RowsView } from "./rows.js";
+import { Scroller } from "./scroller.js";
 
 /** @import { Store } from "../store.js" */
 /** @import { Row } from "../types.js" */
 /** @import { RowContext } from "./row.js" */
 
-/** Below this width, in pixels, tasks are cards. */
-const CARDS_BELOW = 620;
-const ROW_HEIGHT = 47;
-const CARD_HEIGHT = 112;
-const HEAD_HEIGHT = 36;
 /** Rows before the end at which the next page is fetched. */
 const AHEAD = 40;
 /** Rows that the End key loads at most. */
@@ -38,6 +33,7 @@ const FARTHEST = 5000;
  *   types: () => string[],
  *   reload: () => void,
  *   dirty: () => void,
+ *   incomplete: () => void,
  * }} ListActions
  */
 
@@ -47,28 +43,21 @@ export class ListView {
 
   #store;
   #actions;
-  #scroller = byId("scroller");
+  #scroller;
   #table = byId("tasks");
   #chip;
   #empty;
+  #emptyPart = byId("empty");
   #attention;
   #rows;
   /** @type {string[]} */
   #drawn = [];
-  #cards = false;
-  /** Where the scroller stands and how high it is, as it last said: asking it costs a layout. */
-  #top = 0;
-  #height = 0;
-  /** Where the scroller is on the screen. */
-  #y = 0;
   /** Where the cursor was when its row was last in the list. */
   #cursorIndex = 0;
   /** The row to stand on as soon as it is loaded. @type {number | null} */
   #goal = null;
   /** Where focus was when it was asked to go to the cursor; null when it was not. @type {Element | null} */
   #focusFrom = null;
-  /** What the pointer went down on. @type {{ id: string, kind: string | null, moved: boolean } | null} */
-  #press = null;
   /** When rows in view last moved. */
   #movedAt = -Infinity;
   /** @type {RowContext | null} */
@@ -81,26 +70,44 @@ export class ListView {
   constructor(store, actions) {
     this.#store = store;
     this.#actions = actions;
+    const scroller = byId("scroller");
+    this.#scroller = new Scroller(scroller);
     const body = byId("rows");
     this.#rows = new RowsView(body, () => {
-      this.#scroller.focus({ preventScroll: true });
+      scroller.focus({ preventScroll: true });
       this.#askFocus();
     });
     this.#chip = new ChipView(byId("chip-new"), () => this.toNewest());
-    this.#empty = new EmptyView(byId("empty"), actions);
-    this.#attention = new Attention([this.#scroller, byId("chip-new")], () => this.#attended());
-    this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    body.addEventListener("pointerdown", (e) => this.#pressed(e));
-    body.addEventListener("click", (e) => this.#clicked(e));
+    this.#empty = new Later(
+      () => import("./empty.js"),
+      ({ EmptyView }) => new EmptyView(this.#emptyPart, actions),
+      actions.incomplete,
+    );
+    this.#attention = new Attention([scroller, byId("chip-new")], () => this.#attended());
+    scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    listenToPresses(body, {
+      row: (id) => this.#store.rows.get(id),
+      movedAt: () => this.#movedAt,
+      act: actions.act,
+      tag: actions.tag,
+      open: (id, how) => {
+        this.cursor = id;
+        actions.open(id, how);
+      },
+    });
     body.addEventListener("focusin", (e) => this.#focused(e));
-    body.addEventListener("keydown", (e) => this.#key(e));
-    new ResizeObserver(() => this.#measure()).observe(this.#scroller);
+    new ResizeObserver(() => this.#measure()).observe(scroller);
     this.#measure();
+  }
+
+  /** Loads what a list with rows does not need. */
+  prefetch() {
+    return this.#empty.prefetch();
   }
 
   /** Whether someone reads further down, so that new tasks wait. */
   get reading() {
-    return this.#top > this.#rowHeight / 2;
+    return this.#scroller.top > this.#scroller.rowHeight / 2;
   }
 
   /** What may not move now. */
@@ -111,7 +118,7 @@ export class ListView {
 
   /** How many rows from the first on are in use: to the last that is in view, or has the cursor. */
   get used() {
-    return Math.max(Math.ceil((this.#top + this.#height) / this.#rowHeight), this.#cursorIndex + 1);
+    return Math.max(Math.ceil((this.#scroller.top + this.#scroller.height) / this.#scroller.rowHeight), this.#cursorIndex + 1);
   }
 
   /** The row that has focus, or one of its buttons. @returns {Row | null} */
@@ -122,26 +129,12 @@ export class ListView {
 
   /** Whether focus is in the list. */
   get hasFocus() {
-    return this.#scroller.contains(document.activeElement);
-  }
-
-  get #rowHeight() {
-    return this.#cards ? CARD_HEIGHT : ROW_HEIGHT;
-  }
-
-  get #headHeight() {
-    return this.#cards ? 0 : HEAD_HEIGHT;
-  }
-
-  /** @param {number} top */
-  #scrollTo(top) {
-    this.#scroller.scrollTop = top;
-    this.#top = this.#scroller.scrollTop;
+    return this.#scroller.el.contains(document.activeElement);
   }
 
   /** Starts at the top of another list. */
   restart() {
-    this.#scrollTo(0);
+    this.#scroller.scrollTo(0);
     this.#drawn = [];
     this.#cursorIndex = 0;
     this.#goal = null;
@@ -151,42 +144,36 @@ export class ListView {
   /** Shows what waits at the top, and goes there. */
   toNewest() {
     const focus = this.#attention.here && (this.hasFocus || byId("chip-new").contains(document.activeElement));
-    this.#scrollTo(0);
+    this.#scroller.scrollTo(0);
     this.#drawn = [];
     this.#actions.reveal();
     this.cursor = null;
     this.#cursorIndex = 0;
     if (!focus) return;
-    this.#scroller.focus({ preventScroll: true });
+    this.#scroller.el.focus({ preventScroll: true });
     this.#askFocus();
   }
 
   /** Puts focus into the list: on the row that had it last, or the first in view. */
   focus() {
-    if (this.#store.order.length === 0) this.#scroller.focus();
+    if (this.#store.order.length === 0) this.#scroller.el.focus();
     this.moveTo(this.#index() ?? this.#firstInView());
   }
 
   #firstInView() {
-    return Math.ceil(this.#top / this.#rowHeight);
+    return Math.ceil(this.#scroller.top / this.#scroller.rowHeight);
   }
 
   #measure() {
-    const cards = this.#scroller.clientWidth < CARDS_BELOW;
-    const y = this.#scroller.getBoundingClientRect().top;
-    const grew = y - this.#y;
+    const s = this.#scroller;
     const at = clamp(this.#index() ?? -1, this.#firstInView(), this.used - 1);
-    const place = this.#headHeight + at * this.#rowHeight - this.#scroller.scrollTop;
-    const turned = cards !== this.#cards;
-    this.#cards = cards;
-    this.#y = y;
-    this.#height = this.#scroller.clientHeight;
-    this.#top = this.#scroller.scrollTop;
-    attr(this.#table, "data-mode", cards ? "cards" : "table");
-    if (this.#context && this.#drawn.length > 0 && (turned || (grew !== 0 && this.#attention.here))) {
+    const place = s.placeOf(at);
+    const { turned, lowered } = s.measure();
+    attr(this.#table, "data-mode", s.cards ? "cards" : "table");
+    if (this.#context && this.#drawn.length > 0 && (turned || (lowered !== 0 && this.#attention.here))) {
       // The row in use stays where it is on the screen.
-      this.#rows.room(this.#drawn.length * this.#rowHeight);
-      this.#scrollTo(this.#headHeight + at * this.#rowHeight - place + grew);
+      this.#rows.room(this.#drawn.length * s.rowHeight);
+      s.scrollTo(s.topFor(at, place) + lowered);
       if (turned) this.#movedAt = performance.now();
       this.draw(this.#context);
     }
@@ -194,8 +181,8 @@ export class ListView {
   }
 
   #scrolled() {
-    this.#top = this.#scroller.scrollTop;
-    if (this.#top < 2 && !this.#attention.here) this.#flow();
+    this.#scroller.scrolled();
+    if (this.#scroller.top < 2 && !this.#attention.here) this.#flow();
     this.#actions.dirty();
   }
 
@@ -212,34 +199,6 @@ export class ListView {
     if (this.#store.newCount > 0 || this.#store.manyNew) this.#actions.reveal();
   }
 
-  /** @param {PointerEvent} e */
-  #pressed(e) {
-    const id = idAt(e.target);
-    this.#press = id === null ? null : { id, kind: kindAt(e.target), moved: performance.now() - this.#movedAt < REST };
-  }
-
-  /** @param {MouseEvent} e */
-  #clicked(e) {
-    const press = this.#press;
-    this.#press = null;
-    const id = idAt(e.target);
-    const row = id !== null ? this.#store.rows.get(id) : undefined;
-    if (!row || !(e.target instanceof Element)) return;
-    const byPointer = e.detail > 0;
-    if (byPointer && press?.id !== row.id) return; // it went down on another
-    const kind = kindAt(e.target);
-    if (kind !== null) {
-      if (byPointer && (e.detail > 1 || press?.kind !== kind)) return;
-      return this.#actions.act(kind, row, { ask: byPointer && press?.moved });
-    }
-    const tag = e.target.closest("[data-tag]")?.getAttribute("data-tag");
-    if (tag) return this.#actions.tag(tag);
-    if (e.ctrlKey || e.metaKey || e.shiftKey || String(getSelection()) !== "") return;
-    e.preventDefault();
-    this.cursor = row.id;
-    this.#actions.open(row.id);
-  }
-
   /** @param {FocusEvent} e */
   #focused(e) {
     const id = idAt(e.target);
@@ -247,25 +206,6 @@ export class ListView {
     this.cursor = id;
     this.#goal = null;
     this.#actions.dirty();
-  }
-
-  /** Keys that only mean something on a row. @param {KeyboardEvent} e */
-  #key(e) {
-    const row = e.target instanceof Element ? e.target.closest("tr.row") : null;
-    const id = idAt(row);
-    if (!row || id === null || e.ctrlKey || e.metaKey || e.altKey) return;
-    if (e.key === "ArrowRight" || e.key === "ArrowLeft") {
-      const stops = [row, ...row.querySelectorAll("button")].filter((el) => el === row || el.checkVisibility());
-      const at = stops.indexOf(/** @type {Element} */ (document.activeElement));
-      const to = stops[clamp(Math.max(0, at) + (e.key === "ArrowRight" ? 1 : -1), 0, stops.length - 1)];
-      if (to instanceof HTMLElement) to.focus({ preventScroll: true });
-    } else if ((e.key === "Enter" || e.key === " ") && !(e.target instanceof HTMLButtonElement)) {
-      this.#actions.open(id, { focus: e.key === "Enter" });
-    } else {
-      return;
-    }
-    e.preventDefault();
-    e.stopPropagation();
   }
 
   /** Where the cursor is in the list; null when its row is not in it. */
@@ -293,8 +233,7 @@ export class ListView {
 
   /** Moves it by as many rows as are in view. @param {number} by @param {{ focus?: boolean }} [how] */
   movePage(by, how) {
-    const rows = Math.max(1, Math.floor((this.#height - this.#headHeight) / this.#rowHeight) - 1);
-    return this.move(by * rows, how);
+    return this.move(by * this.#scroller.rowsInView, how);
   }
 
   /**
@@ -342,14 +281,15 @@ export class ListView {
     if (at !== null) this.#bringIn(at);
   }
 
-  /** @param {number} index */
+  /** Scrolls to a row, no further than needed. @param {number} index */
   #bringIn(index) {
-    const top = index * this.#rowHeight;
-    const bottom = top + this.#rowHeight + this.#headHeight;
-    if (top < this.#top) this.#scrollTo(top);
-    else if (bottom > this.#top + this.#height) {
-      this.#rows.room(this.#store.order.length * this.#rowHeight); // room first
-      this.#scrollTo(bottom - this.#height);
+    const s = this.#scroller;
+    const top = index * s.rowHeight;
+    const bottom = top + s.rowHeight + s.headHeight;
+    if (top < s.top) s.scrollTo(top);
+    else if (bottom > s.top + s.height) {
+      this.#rows.room(this.#store.order.length * s.rowHeight); // room first
+      s.scrollTo(bottom - s.height);
     }
   }
 
@@ -365,29 +305,34 @@ export class ListView {
     this.#drawRows(order, c);
     drawFoot(s);
     this.#chip.draw(s);
-    show(this.#table, !this.#empty.draw(s));
-    const w = this.#window(order.length);
+    this.#drawEmpty(s);
+    const w = this.#scroller.window(order.length);
     if (s.hasMore && w.end + AHEAD >= order.length && order.length > 0) this.#actions.more({ many: this.#goal !== null });
   }
 
-  /** @param {number} count */
-  #window(count) {
-    return windowOf(this.#top, this.#height, this.#rowHeight, count);
+  /** @param {Store} s */
+  #drawEmpty(s) {
+    const kind = s.emptiness;
+    show(this.#table, kind === "");
+    show(this.#emptyPart, kind !== "");
+    if (kind === "") return;
+    if (this.#empty.view) this.#empty.view.draw(s, kind);
+    else void this.#empty.get().then((view) => view && this.#actions.dirty());
   }
 
   /** Rows came or went above the reader: scroll by as much. @param {string[]} order */
   #keepPlace(order) {
     if (order === this.#drawn) return;
     if (this.#drawn.length > 0) {
-      const first = Math.floor(this.#top / this.#rowHeight);
-      const shift = shiftOf(this.#drawn, order, first) * this.#rowHeight;
-      const from = this.#top;
+      const s = this.#scroller;
+      const from = s.top;
+      const shift = shiftOf(this.#drawn, order, Math.floor(from / s.rowHeight)) * s.rowHeight;
       if (shift !== 0 && this.reading) {
         // Room first, or the scroll is cut at the old height.
-        this.#rows.room(order.length * this.#rowHeight);
-        this.#scrollTo(from + shift);
+        this.#rows.room(order.length * s.rowHeight);
+        s.scrollTo(from + shift);
       }
-      if (this.#top - from !== shift) this.#movedAt = performance.now();
+      if (s.top - from !== shift) this.#movedAt = performance.now();
     }
     this.#drawn = order;
   }
@@ -409,8 +354,8 @@ export class ListView {
     this.#rows.draw({
       order,
       rows: this.#store.rows,
-      window: this.#window(order.length),
-      rowHeight: this.#rowHeight,
+      window: this.#scroller.window(order.length),
+      rowHeight: this.#scroller.rowHeight,
       focused: focused ? order.indexOf(focused.id) : -1,
       stop: this.#index() ?? clamp(this.#firstInView(), 0, order.length - 1),
       cursor: this.cursor,
@@ -437,14 +382,4 @@ export class ListView {
     this.#bringIn(at);
     el.focus({ preventScroll: true });
   }
-}
-
-/** The task whose row that is, or is in. @param {EventTarget | null} el */
-function idAt(el) {
-  return el instanceof Element ? (el.closest("#rows tr.row")?.getAttribute("data-id") ?? null) : null;
-}
-
-/** What the button there does; null when it is none. @param {EventTarget | null} el */
-function kindAt(el) {
-  return el instanceof Element ? (el.closest(".row-action")?.getAttribute("data-kind") ?? null) : null;
 }

@@ -1,6 +1,6 @@
 // Pictures that open.
 
-import { fileUrl } from "../../api.js";
+import { fileUrl } from "../../taskapi.js";
 import { byId, h, icon } from "../../dom.js";
 import { bytes, humanize, integer, isolated, percent, span } from "../../format.js";
 import { figures } from "./stats.js";

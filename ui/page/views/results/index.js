@@ -1,23 +1,29 @@
-// Which view shows a result: by the shape of it, so that a type that gives the same gets
-// the same.
+// Which view shows a result. The shape of the result decides, so that all types that give
+// the same shape get the same view. Each view is loaded when the first such result is shown.
 
-import { csvView } from "./csv.js";
-import { imagesView } from "./images.js";
 import { jsonView } from "./json.js";
-import { mailView } from "./mail.js";
 
 /** @import { Task } from "../../types.js" */
 
+const csv = () => import("./csv.js");
+const images = () => import("./images.js");
+const mail = () => import("./mail.js");
+
 /**
  * @param {Task} task
- * @returns {Node[]}
+ * @returns {Promise<Node[]>} rejected if the view cannot be loaded
  */
-export function resultView(task) {
+export async function resultView(task) {
   const r = task.result_data;
-  if (isTable(r)) return csvView(r);
-  if (Array.isArray(r?.images)) return imagesView(r, task.parameters);
-  if (Array.isArray(r?.recipients) && "sent_emails" in r) return mailView(r);
+  if (isTable(r)) return (await csv()).csvView(r);
+  if (Array.isArray(r?.images)) return (await images()).imagesView(r, task.parameters);
+  if (Array.isArray(r?.recipients) && "sent_emails" in r) return (await mail()).mailView(r);
   return [jsonView(r)];
+}
+
+/** Loads all of the views. */
+export function prefetchResults() {
+  return Promise.all([csv(), images(), mail()]);
 }
 
 /** @param {any} r */

@@ -1,6 +1,6 @@
 // Any JSON, as a tree. What is folded is not made until it is opened.
 
-import { fileUrl } from "../../api.js";
+import { fileUrl } from "../../taskapi.js";
 import { h } from "../../dom.js";
 import { isNumber } from "../../exact.js";
 import { integer, plural } from "../../format.js";

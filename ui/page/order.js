@@ -1,0 +1,53 @@
+// The order of the list: newest first. Pure.
+
+/** @import { Row } from "./types.js" */
+
+/**
+ * Newest first.
+ * @param {Row} a
+ * @param {Row} b
+ */
+export function newestFirst(a, b) {
+  if (a.created_at !== b.created_at) return a.created_at < b.created_at ? 1 : -1;
+  return a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
+}
+
+/**
+ * @param {Row} row
+ * @param {Row | undefined} other
+ */
+export function isBefore(row, other) {
+  return other !== undefined && newestFirst(row, other) < 0;
+}
+
+/**
+ * The row with the higher version.
+ * @param {Row | undefined} a
+ * @param {Row} b
+ */
+export function newer(a, b) {
+  return a && a.version > b.version ? a : b;
+}
+
+/**
+ * Merges ids into an ordered list.
+ * @param {Map<string, Row>} rows of all of them
+ * @param {string[]} order
+ * @param {string[]} fresh in any order; it is sorted
+ */
+export function merge(rows, order, fresh) {
+  if (fresh.length === 0) return order;
+  const row = (/** @type {string} */ id) => /** @type {Row} */ (rows.get(id));
+  fresh.sort((a, b) => newestFirst(row(a), row(b)));
+  if (order.length === 0) return fresh;
+  if (newestFirst(row(fresh[fresh.length - 1]), row(order[0])) < 0) return [...fresh, ...order];
+  if (newestFirst(row(fresh[0]), row(order[order.length - 1])) > 0) return [...order, ...fresh];
+  const out = [];
+  let i = 0;
+  for (const id of fresh) {
+    while (i < order.length && newestFirst(row(order[i]), row(id)) < 0) out.push(order[i++]);
+    out.push(id);
+  }
+  while (i < order.length) out.push(order[i++]);
+  return out;
+}

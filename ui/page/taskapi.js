@@ -1,0 +1,118 @@
+// Calls to the server about one task or file.
+
+import { Problem, call, nextLink, problemFrom } from "./api.js";
+import { parse, stringify } from "./exact.js";
+
+/** @import { FileInfo, LogEvent, Task } from "./types.js" */
+
+/**
+ * @param {string} id
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Task>}
+ */
+export async function getTask(id, signal) {
+  const res = await call(`api/tasks/${encodeURIComponent(id)}`, { signal, headers: { Accept: "application/json" } });
+  return parse(await res.text());
+}
+
+/**
+ * The events of a task after a seq, oldest first: of each attempt's reports of progress
+ * the latest, and the texts that belong to them. Parameters and results come with the
+ * task itself.
+ * @param {string} id
+ * @param {number} after
+ * @param {AbortSignal} signal
+ * @returns {Promise<LogEvent[]>}
+ */
+export async function getEvents(id, after, signal) {
+  const at = `api/tasks/${encodeURIComponent(id)}/events`;
+  /** @type {LogEvent[]} */
+  const all = [];
+  let query = `?progress=last&payload=texts&limit=1000&after=${after}`;
+  for (;;) {
+    const res = await call(`${at}${query}`, { signal, headers: { Accept: "application/json" } });
+    all.push(...(await res.json()));
+    const next = nextLink(res.headers.get("Link"));
+    if (next === null) return all;
+    query = next;
+  }
+}
+
+/**
+ * @param {Record<string, any>} body
+ * @returns {Promise<Task>}
+ */
+export function submit(body) {
+  return post("api/tasks/submit", body);
+}
+
+/**
+ * @param {string} path
+ * @param {Record<string, any>} body
+ * @returns {Promise<Task>}
+ */
+async function post(path, body) {
+  const res = await call(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: stringify(body),
+  });
+  return parse(await res.text());
+}
+
+/**
+ * @param {string} id
+ * @returns {Promise<{ message: string, task_id: string, status: string }>}
+ */
+export async function cancel(id) {
+  return (await call(`api/tasks/${encodeURIComponent(id)}`, { method: "DELETE" })).json();
+}
+
+/**
+ * @param {string} id
+ * @returns {Promise<Task>}
+ */
+export async function retry(id) {
+  return (await call(`api/tasks/${encodeURIComponent(id)}/retry`, { method: "POST" })).json();
+}
+
+/**
+ * Retries an ended task as another one, which is returned.
+ * @param {string} id
+ * @param {Record<string, any>} parameters
+ * @returns {Promise<Task>}
+ */
+export function retryAs(id, parameters) {
+  return post(`api/tasks/${encodeURIComponent(id)}/retry`, { parameters });
+}
+
+/**
+ * Sends a file up. fetch cannot tell how far an upload is, so this is the older call.
+ * @param {File} file
+ * @param {(fraction: number) => void} progress
+ * @param {AbortSignal} signal
+ * @returns {Promise<FileInfo>}
+ */
+export function upload(file, progress, signal) {
+  return new Promise((resolve, reject) => {
+    if (file.size === 0) throw new Problem(400, "Bad Request", "The file is empty."); // as the server would say
+    const xhr = new XMLHttpRequest();
+    xhr.open("POST", `api/files?name=${encodeURIComponent(file.name)}`);
+    xhr.setRequestHeader("Content-Type", file.type || "application/octet-stream");
+    xhr.responseType = "json";
+    xhr.upload.onprogress = (e) => progress(e.total > 0 ? e.loaded / e.total : 0);
+    xhr.onload = () => {
+      if (xhr.status >= 200 && xhr.status < 300) resolve(xhr.response);
+      else reject(problemFrom(xhr.status, xhr.response));
+    };
+    xhr.onerror = () => reject(new Problem(0, "No answer", "The upload was interrupted."));
+    xhr.onabort = () => reject(new DOMException("aborted", "AbortError"));
+    signal.addEventListener("abort", () => xhr.abort());
+    xhr.send(file);
+  });
+}
+
+/** @param {string} id */
+export function fileUrl(id) {
+  return `api/files/${encodeURIComponent(id)}`;
+}
