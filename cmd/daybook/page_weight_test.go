@@ -99,7 +99,7 @@ func TestPageIsLight(t *testing.T) {
 	if requests > 40 || bytes > 88_000 {
 		t.Errorf("the first load takes %d requests and %.0f bytes; the budget is 40 and 88,000:\n%s", requests, bytes, urls)
 	}
-	for _, later := range []string{"form.js", "detail.js", "timeline.js", "csv.js", "acts.js", "exact.js", "form.css", "detail.css"} {
+	for _, later := range []string{"form.js", "detail.js", "timeline.js", "csv.js", "actions.js", "exact.js", "form.css", "detail.css"} {
 		if strings.Contains(urls, "/"+later) {
 			t.Errorf("the list loads %s", later)
 		}

@@ -5,7 +5,7 @@ import { formatFilters } from "./filters.js";
 
 /** @import { FieldError, Filters, Page, Row } from "./types.js" */
 
-/** A refusal, as RFC 9457 has it; status 0 when no answer came. */
+/** A failed call, with the problem details of RFC 9457; status 0 if there was no answer. */
 export class Problem extends Error {
   /**
    * @param {number} status
@@ -22,7 +22,7 @@ export class Problem extends Error {
   }
 }
 
-/** How far the server's clock is ahead of this one, in milliseconds. */
+/** By how much the server's clock is ahead of this one, in milliseconds. */
 let skew = 0;
 
 /** The server's time, in milliseconds. */
@@ -93,10 +93,10 @@ export function listTasks(filters, limit, signal) {
 }
 
 /**
- * The tasks made at or before a time.
+ * The tasks created at or before a time.
  * @param {Filters} filters
  * @param {number} limit
- * @param {string} at the creation time of the newest wanted
+ * @param {string} at the creation time of the newest task wanted
  * @param {AbortSignal} [signal]
  */
 export function listOlder(filters, limit, at, signal) {
@@ -116,7 +116,7 @@ export function justAfter(at) {
 }
 
 /**
- * One page of the list, at an address of the server's own.
+ * One page of the list, at the address that the server gave.
  * @param {string} path
  * @param {AbortSignal} [signal]
  * @returns {Promise<Page>}
@@ -139,7 +139,7 @@ export async function page(path, signal) {
 
 /**
  * The query of rel="next" in a Link header, with its question mark; null if there is none.
- * The path is the one that was asked for: a proxy may have put something before it.
+ * Its path is not used: behind a proxy it may differ from the path that the page sees.
  * @param {string | null} header
  */
 export function nextLink(header) {

@@ -1,4 +1,5 @@
-// The wiring: what comes in goes to the store, one frame draws it.
+// Connects the parts of the page. Messages go into the store; one animation frame draws
+// what changed.
 
 import * as api from "./api.js";
 import { byId } from "./dom.js";
@@ -9,7 +10,7 @@ import { listenToKeys } from "./keys.js";
 import { Later, loadStyle, reloadIfUpdated, wasUpdated } from "./later.js";
 import { ListLoader } from "./loader.js";
 import { Feed } from "./live.js";
-import { refuseUnaimed } from "./press.js";
+import { ignoreAccidentalClicks } from "./press.js";
 import { Rate } from "./rate.js";
 import { Router, formatRoute } from "./router.js";
 import { Store } from "./store.js";
@@ -26,14 +27,14 @@ const store = new Store();
 const rate = new Rate();
 const frame = new Frame(draw);
 const router = new Router(() => routed());
-const feed = new Feed({ message: pushed, reset: startAnew, changed: connectionChanged });
+const feed = new Feed({ message: received, reset: restart, changed: connectionChanged });
 
 /** Titles of task types, by name. @type {Map<string, string>} */
 const titles = new Map();
 /** The task types as JSON; "" until the server has sent them. */
 let types = "";
 let typesAsked = false;
-/** Where the page was when the connection dropped: its clock stands still there. */
+/** The server's time when the connection was lost, in milliseconds; the page shows times as of then. 0 = connected. */
 let frozenAt = 0;
 /** The first screen has been drawn. */
 let drawn = false;
@@ -54,10 +55,10 @@ const list = new ListView(store, {
   clearWrong: () => setFilters(withoutWrong(store.filters)),
   types: () => [...titles.keys()],
   reload: () => void begin(),
-  dirty: frame.ask,
+  dirty: frame.request,
   incomplete,
 });
-const loader = new ListLoader(store, list, { filters: () => router.route.filters, live: () => feed.state === "live", dirty: frame.ask });
+const loader = new ListLoader(store, list, { filters: () => router.route.filters, live: () => feed.state === "live", dirty: frame.request });
 const toolbar = new ToolbarView(store, { setFilters, reload: () => void loader.reload(), toList: () => list.focus() });
 const header = new HeaderView(feed, rate, store);
 
@@ -69,15 +70,15 @@ async function incomplete() {
   toast("Part of the page could not be loaded. Reload the page when the server can be reached.", { bad: true });
 }
 
-const acts = new Later(
-  () => import("./acts.js"),
-  ({ Acts }) => new Acts(title),
+const actions = new Later(
+  () => import("./actions.js"),
+  ({ TaskActions }) => new TaskActions(title),
   incomplete,
 );
 const panel = new Later(
   () => Promise.all([import("./detail.js"), import("./views/detail.js"), loadStyle("detail"), loadStyle("results")]),
   ([{ Detail }, { DetailView }]) => {
-    const detail = new Detail(frame.ask);
+    const detail = new Detail(frame.request);
     const view = new DetailView({
       close: closeTask,
       act,
@@ -122,7 +123,7 @@ async function prefetch() {
     acceptDrops((files) => void openForm({ files }));
     await panel.prefetch();
     const { prefetchResults } = await import("./views/results/index.js");
-    await Promise.all([acts.prefetch(), form.prefetch(), keyHelp.prefetch(), list.prefetch(), header.prefetch(), prefetchResults()]);
+    await Promise.all([actions.prefetch(), form.prefetch(), keyHelp.prefetch(), list.prefetch(), header.prefetch(), prefetchResults()]);
   } catch {
     // Each is loaded when it is needed.
   }
@@ -164,7 +165,7 @@ function drawPanel(now) {
   view.draw(detail, { now, state: store.state, title, href: (id) => formatRoute({ id, filters: store.filters }), live: feed.state === "live" });
 }
 
-/** The tab's title. It says how many tasks run only while that is known. */
+/** Updates the tab's title. It has the number of running tasks only while that is known. */
 function retitle() {
   const row = openRow();
   const running = feed.state === "live" && !feed.paused && !row ? (store.state?.running ?? 0) : 0;
@@ -175,23 +176,23 @@ function retitle() {
 // The stream.
 
 /** @param {Message} m */
-function pushed(m) {
-  rate.saw(m.seq, Date.now());
+function received(m) {
+  rate.add(m.seq, Date.now());
   store.apply(m, list.hold);
-  panel.view?.detail.take(m);
-  acts.view?.saw(m.rows ?? []);
+  panel.view?.detail.apply(m);
+  actions.view?.rowsChanged(m.rows ?? []);
   if (m.truncated) loader.refetchSoon();
-  changedSomething();
+  redraw();
 }
 
-/** Draws in the next frame. A hidden page has no frames, but its title is seen. */
-function changedSomething() {
+/** Draws in the next frame. A hidden page has no frames, but its title is visible. */
+function redraw() {
   if (document.hidden) retitle();
-  frame.ask();
+  frame.request();
 }
 
-/** The server has another log than the one the page shows. */
-function startAnew() {
+/** The server has another log than the page. */
+function restart() {
   panel.view?.detail.reload();
   void begin();
 }
@@ -205,24 +206,24 @@ function connectionChanged() {
   } else if (frozenAt === 0 && feed.everLive) {
     frozenAt = api.serverNow();
   }
-  changedSomething();
+  redraw();
 }
 
-/** Starts, or starts again on another log: list first, then the stream from its seq. */
+/** Fetches the list, then opens the stream from its seq. */
 async function begin() {
-  const signal = loader.anew();
+  const signal = loader.abort();
   feed.stop();
   store.seq = 0;
   store.setFilters(router.route.filters);
-  frame.ask();
+  frame.request();
   const [page, logId] = await Promise.all([loader.fetch(signal), loadStats(), loadTypes()]);
   if (signal.aborted) return;
   const seq = page?.seq ?? 0;
-  rate.jump(seq);
+  rate.continueAt(seq);
   feed.start(seq, logId);
 }
 
-/** Counts and state until the stream tells them. Returns the id of the log. */
+/** Fetches counts and state, until the stream sends them. Returns the id of the log. */
 async function loadStats() {
   try {
     const stats = await api.getStats();
@@ -230,7 +231,7 @@ async function loadStats() {
     store.state ??= stats.state;
     return stats.log ? `${stats.log.id}@${stats.log.epoch}` : "";
   } catch {
-    return ""; // the stream's first message says all of it
+    return ""; // the first message of the stream has all of it
   }
 }
 
@@ -241,24 +242,24 @@ async function loadTypes() {
     titles.clear();
     for (const t of /** @type {TaskType[]} */ (JSON.parse(types))) titles.set(t.name, t.title);
     form.view?.setTypes(types);
-    frame.ask();
+    frame.request();
   } catch {
     typesAsked = false;
   }
 }
 
-// The place.
+// The route.
 
 function routed() {
   const { id, filters } = router.route;
   if (JSON.stringify(filters) !== JSON.stringify(store.filters)) {
-    toolbar.take(filters);
+    toolbar.showFilters(filters);
     void loader.reload();
   }
-  if (id !== null) list.stand(id);
+  if (id !== null) list.setCursor(id);
   store.pinned = id;
   void showTask();
-  frame.ask();
+  frame.request();
 }
 
 /** Shows the task of the route in the panel, or closes the panel. */
@@ -267,7 +268,7 @@ async function showTask() {
   const loaded = panel.view ?? (await panel.get());
   const { id } = router.route; // it may have changed while the panel was loaded
   loaded?.detail.open(id, id ? store.rows.get(id) : undefined);
-  frame.ask();
+  frame.request();
 }
 
 /** The row of the open task, if it is known. @returns {Row | null} */
@@ -280,14 +281,14 @@ function setFilters(filters, how) {
   router.go({ filters }, how);
 }
 
-/** @param {string} id @param {{ focus?: boolean }} [how] with focus, the keyboard goes to it */
+/** @param {string} id @param {{ focus?: boolean }} [how] with focus, the panel gets the focus */
 function openTask(id, how = {}) {
   router.go({ id }, { replace: router.route.id !== null });
   focusPanel = how.focus ?? false;
-  frame.ask();
+  frame.request();
 }
 
-/** Closes the task; focus that was in it goes back to the row that it came from. */
+/** Closes the task. Focus in the panel goes back to the task's row. */
 function closeTask() {
   const was = router.route.id;
   const focus = !list.hasFocus;
@@ -296,7 +297,7 @@ function closeTask() {
   else if (was !== null) list.cursor = was;
 }
 
-/** Goes to another row, with the task that is open. @param {(how: { focus: boolean }) => string | null} go */
+/** Moves the cursor. If a task is open, the task at the cursor is opened. @param {(how: { focus: boolean }) => string | null} go */
 function goTo(go) {
   list.cursor ??= router.route.id;
   const inDetail = panel.view?.view.hasFocus ?? false;
@@ -309,17 +310,17 @@ function move(by) {
   goTo((how) => list.move(by, how));
 }
 
-/** A task was made here: its row is shown, whatever else waits. @param {string} id @param {{ focus?: boolean }} [how] */
+/** Shows and opens a task that was submitted in this tab. @param {string} id @param {{ focus?: boolean }} [how] */
 function submitted(id, how) {
-  store.admit(id);
+  store.showNow(id);
   openTask(id, how);
 }
 
-// What people do.
+// Actions.
 
 /** @param {string} kind @param {Row} row @param {{ ask?: boolean }} [how] */
 async function act(kind, row, how) {
-  await (await acts.get())?.act(kind, row, how);
+  await (await actions.get())?.act(kind, row, how);
 }
 
 /** @param {Parameters<FormView["open"]>[0]} [how] */
@@ -331,7 +332,7 @@ async function openForm(how) {
 
 /** @param {string} type */
 async function submitExample(type) {
-  const id = await (await acts.get())?.example(type);
+  const id = await (await actions.get())?.example(type);
   if (id) submitted(id);
 }
 
@@ -359,17 +360,17 @@ listenToKeys({
   },
 });
 
-refuseUnaimed();
-document.addEventListener("visibilitychange", changedSomething);
+ignoreAccidentalClicks();
+document.addEventListener("visibilitychange", redraw);
 byId("new-task").addEventListener("click", () => void openForm());
 byId("skip").addEventListener("click", () => list.focus());
-// The clock: relative times move, and a silent connection is noticed. It fetches nothing.
+// Once a second: update relative times, and notice a silent connection. This fetches nothing.
 setInterval(() => {
   feed.tick();
-  frame.ask();
+  frame.request();
 }, 1000);
 
-toolbar.take(router.route.filters);
+toolbar.showFilters(router.route.filters);
 store.pinned = router.route.id;
 if (wasUpdated()) toast("Daybook was updated, so the page was loaded again.");
 void showTask();

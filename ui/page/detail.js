@@ -1,5 +1,5 @@
-// The open task: fetched whole once; then it is pushed. Reports of progress come with its
-// row, and what else happens to it is asked for when the row says that something did.
+// The open task. It is fetched once; then its row is pushed. Progress reports are in the row.
+// Its other events are fetched when the version of the row says that there are new ones.
 
 import { Problem } from "./api.js";
 import { joined, reportOf, turns } from "./events.js";
@@ -10,17 +10,17 @@ import { getEvents, getTask } from "./taskapi.js";
 
 /** Least time between two fetches, in milliseconds. */
 const REST = 250;
-/** Least time between two fetches because the stream could not tell of all rows. */
+/** Least time between two fetches while the stream leaves out rows. */
 const LONG_REST = 2000;
 
 export class Detail {
   /** @type {string | null} */
   id = null;
-  /** As the stream or the list last gave it. @type {Row | null} */
+  /** The latest row, from the stream or the list. @type {Row | null} */
   row = null;
-  /** With parameters and result. @type {Task | null} */
+  /** The task with parameters and result. @type {Task | null} */
   task = null;
-  /** What is known of its history, the report of progress in the row included. @type {LogEvent[] | null} */
+  /** Its events, including the progress report in the row. @type {LogEvent[] | null} */
   events = null;
   /** @type {Problem | null} */
   problem = null;
@@ -33,7 +33,7 @@ export class Detail {
   #abort = new AbortController();
   #busy = false;
   #again = false;
-  /** The row may have changed without a word: the stream could not tell of all. */
+  /** The stream left out rows, so the row may be out of date. */
   #doubt = false;
 
   /** @param {() => void} dirty is called when there is something to draw */
@@ -43,7 +43,7 @@ export class Detail {
 
   /**
    * @param {string | null} id
-   * @param {Row | undefined} row if it is known
+   * @param {Row | undefined} row undefined if it is not known
    */
   open(id, row) {
     if (id === this.id) return;
@@ -60,18 +60,18 @@ export class Detail {
     this.#dirty();
   }
 
-  /** A message of the stream. @param {Message} m */
-  take(m) {
+  /** Applies a message of the stream. @param {Message} m */
+  apply(m) {
     if (this.id === null) return;
     const row = m.rows?.find((r) => r.id === this.id);
-    if (row) return this.seen(row);
+    if (row) return this.applyRow(row);
     if (!m.truncated) return;
     this.#doubt = true;
     this.refresh();
   }
 
-  /** A newer row, wherever it came from. @param {Row} row */
-  seen(row) {
+  /** Applies a row, unless a newer one is known. @param {Row} row */
+  applyRow(row) {
     if (row.id !== this.id || (this.row && this.row.version >= row.version)) return;
     this.row = row;
     this.#follow();
@@ -79,14 +79,14 @@ export class Detail {
     this.#dirty();
   }
 
-  /** Fetches all of it anew: the log is another one. */
+  /** Fetches everything again, from another log. */
   reload() {
     const id = this.id;
     this.id = null;
     this.open(id, undefined);
   }
 
-  /** Fetches what is out of date. Calls that come meanwhile become one. */
+  /** Fetches what is out of date. Calls during a fetch cause one more. */
   refresh() {
     if (this.#busy) {
       this.#again = true;
@@ -114,24 +114,24 @@ export class Detail {
     const from = performance.now();
     const both = this.#fetched === null;
     const first = this.#needsTask() ? this.#fetchTask(id, signal) : null;
-    if (!both) await first; // it says whether there is more
+    if (!both) await first; // the row in it shows whether there are new events
     if (!signal.aborted) await Promise.all([first, both || this.#needsEvents() ? this.#fetchEvents(id, signal) : null]);
     return performance.now() - from;
   }
 
-  /** Parameters never change; the result and the error come with the end. */
+  /** Whether to fetch the task: parameters never change, result and error are set at the end. */
   #needsTask() {
     if (!this.task || !this.row || this.#doubt) return true;
     if (this.row.version <= this.task.version) return false;
     return ended(this.row.status) || ended(this.task.status);
   }
 
-  /** Whether something else than a report of progress happened since the history was fetched. */
+  /** Whether there are events other than progress reports that have not been fetched. */
   #needsEvents() {
     return this.#fetched === null || this.row === null || this.row.version - this.row.progress_reports > turns(this.#fetched);
   }
 
-  /** Puts the report of progress in the row at the end of the history. */
+  /** Appends the progress report in the row to the events. */
   #follow() {
     if (this.#fetched === null || this.row === null) return;
     const report = reportOf(this.#fetched, this.row);

@@ -1,4 +1,4 @@
-// Tiny helpers for the DOM. Text only ever goes in as text.
+// Small helpers for the DOM. Text is always inserted as text, never as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -57,8 +57,8 @@ function append(el, children) {
 }
 
 /**
- * A symbol of the page's sheet of icons. It says nothing to a screen reader: put a word
- * beside it or a label around it.
+ * An icon of the page's sprite. Screen readers skip it: put a word beside it or a label
+ * around it.
  * @param {string} name
  * @param {string} [className]
  */
@@ -101,7 +101,7 @@ export function linkIn(el, words, part, href) {
 }
 
 /**
- * Sets or takes away an attribute if it changed.
+ * Sets or removes an attribute if it changed.
  * @param {Element} el
  * @param {string} name
  * @param {string | number | boolean | null} value

@@ -1,4 +1,4 @@
-// The events of a task in words that a person understands. Pure.
+// The events of a task in words. Pure.
 
 import { absolute, percent, span, time } from "./format.js";
 
@@ -17,7 +17,7 @@ const CODES = {
   worker_died: "Its worker died while it ran.",
 };
 
-/** What a text that the log cannot give is shown as. */
+/** Shown in place of a text that is damaged in the log. */
 export const DAMAGED = "This is damaged in the log and cannot be shown.";
 
 /** @type {Record<string, (e: LogEvent) => Words>} */
@@ -130,7 +130,7 @@ function textOf(payload, keys) {
   return "";
 }
 
-/** Who did it, where that says something. @param {string} actor */
+/** Who did it; "" where that is obvious. @param {string} actor */
 export function actorWords(actor) {
   if (actor === "system:scheduler" || actor === "anonymous") return "";
   return `by ${actor.replace(/^(token|worker):/, "")}`;

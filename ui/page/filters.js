@@ -1,4 +1,4 @@
-// What the list is narrowed to: its URL form, and whether a row belongs.
+// The filters of the list, as in the page's address, and whether a row matches them.
 
 import { quoted } from "./format.js";
 
@@ -8,7 +8,7 @@ export const STATUSES = /** @type {const} */ (["PENDING", "RUNNING", "SUCCESS", 
 
 const LISTS = /** @type {const} */ (["status", "task_type", "queue", "tag"]);
 
-/** What names of types and queues are made of. */
+/** The form of the names of types and queues. */
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 /** Most characters of a search. */
 export const LONGEST_SEARCH = 200;
@@ -39,7 +39,7 @@ export function parseFilters(query) {
 /** @typedef {(typeof LISTS)[number]} ListKey */
 
 /**
- * Whether there can be a filter of that key and value.
+ * Whether a filter may have that key and value.
  * @param {string} key
  * @param {string} value
  */
@@ -58,7 +58,7 @@ function isFilter(key, value) {
 }
 
 /**
- * The filters without what is wrong with them.
+ * The filters without the invalid ones.
  * @param {Filters} f
  * @returns {Filters}
  */
@@ -108,7 +108,7 @@ export function isFiltered(f) {
 }
 
 /**
- * Whether the row belongs to the list, as far as the row can tell: text search is
+ * Whether the row matches the filters, except for the text search: that is
  * the server's.
  * @param {Filters} f
  * @param {Row} row
@@ -152,7 +152,7 @@ export function facet(counts, f, facet) {
 }
 
 /**
- * How many tasks the list has by the counts; null when only the server can tell.
+ * How many tasks match, by the counts; null if the counts are not enough.
  * @param {Count[] | null} counts
  * @param {Filters} f
  * @returns {number | null}
@@ -160,7 +160,7 @@ export function facet(counts, f, facet) {
 export function countMatching(counts, f) {
   if (f.wrong.length > 0) return 0;
   if (counts === null || f.q !== "" || f.tag.length > 0) return null;
-  // A queue may be one of those that are counted together, without their names.
+  // The queue may be one of those that are counted together, without their names.
   if (f.queue.length > 0 && counts.some((c) => c.queue === "") && !f.queue.every((q) => counts.some((c) => c.queue === q))) return null;
   let n = 0;
   for (const c of counts) {
@@ -170,7 +170,7 @@ export function countMatching(counts, f) {
 }
 
 /**
- * Puts counts that changed in the place of what was known.
+ * Replaces the counts that changed.
  * @param {Count[]} known
  * @param {Count[]} changed
  */
@@ -183,7 +183,7 @@ export function mergeCounts(known, changed) {
 }
 
 /**
- * A copy with value in the list, or out of it.
+ * A copy with the value added, or removed if it was there.
  * @param {Filters} f
  * @param {"status" | "task_type" | "queue" | "tag"} key
  * @param {string} value

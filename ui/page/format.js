@@ -1,4 +1,4 @@
-// Numbers, sizes and times as people read them. Pure: now comes in.
+// Formats numbers, sizes and times. Pure: the time is a parameter.
 
 const nf = new Intl.NumberFormat("en-US");
 const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });

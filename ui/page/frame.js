@@ -1,7 +1,7 @@
-// One animation frame draws all that came since the last.
+// Draws in the next animation frame, once for all changes since the last.
 
 export class Frame {
-  #asked = false;
+  #requested = false;
   #draw;
 
   /** @param {() => void} draw */
@@ -9,12 +9,12 @@ export class Frame {
     this.#draw = draw;
   }
 
-  /** Asks for a drawing in the next frame. */
-  ask = () => {
-    if (this.#asked) return;
-    this.#asked = true;
+  /** Draws in the next frame. */
+  request = () => {
+    if (this.#requested) return;
+    this.#requested = true;
     requestAnimationFrame(() => {
-      this.#asked = false;
+      this.#requested = false;
       this.#draw();
     });
   };

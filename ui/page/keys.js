@@ -1,4 +1,4 @@
-// Which key does what, where no field has the focus.
+// Keyboard shortcuts. They work while no field has the focus.
 
 import { isField } from "./dom.js";
 
@@ -19,7 +19,7 @@ import { isField } from "./dom.js";
  * }} KeyActions
  */
 
-/** Keys that a scrolled panel or a pressed button has its own use for. */
+/** Keys that scroll a panel or press a button. */
 const NATIVE = new Set(["ArrowDown", "ArrowUp", "PageDown", "PageUp", "Home", "End", "Enter"]);
 
 /** @param {KeyActions} a */
@@ -58,7 +58,7 @@ export function listenToKeys(a) {
   });
 }
 
-/** Whether what has the focus does something with the key itself. @param {KeyboardEvent} e */
+/** Whether the element with focus handles the key. @param {KeyboardEvent} e */
 function hasOwnUse(e) {
   if (!(e.target instanceof Element)) return false;
   if (e.key === "Enter") return e.target !== document.body && e.target.id !== "scroller";

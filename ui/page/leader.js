@@ -1,8 +1,8 @@
-// Which of a browser's tabs leads. Only one does at a time; when it gives up, closes or
-// crashes, another that wants to takes over.
+// Elects a leader among the tabs of a browser. When it releases the lead, closes or crashes,
+// another tab takes over.
 //
-// Web Locks decide where there are any. A page that came over plain HTTP from another
-// machine has none: there the tabs agree over a channel, and for a moment two may lead,
+// The election uses Web Locks. A page that was loaded over plain HTTP from another machine
+// has none: its tabs agree over a BroadcastChannel. There two tabs may lead for a moment,
 // until the one with the larger name hears of the other.
 
 /**
@@ -23,7 +23,7 @@ export function leaderOf(name, listener) {
 class LockLeader {
   #name;
   #listener;
-  /** Ends the wish, or the lead. @type {(() => void) | null} */
+  /** Withdraws the request, or releases the lead. @type {(() => void) | null} */
   #end = null;
 
   /** @param {string} name @param {LeaderListener} listener */
@@ -36,7 +36,7 @@ class LockLeader {
     if (this.#end === null) this.#request({});
   }
 
-  /** Takes the lead from one that is silent. */
+  /** Takes the lead from a tab that no longer answers. */
   steal() {
     this.release();
     this.#request({ steal: true });
@@ -73,12 +73,12 @@ class LockLeader {
   }
 }
 
-/** How long a tab that wants to lead waits for an answer of one that does, in milliseconds. */
+/** How long a tab waits for an answer of the leader before it leads, in milliseconds. */
 const ANSWER = 200;
 
 /** @typedef {"who" | "asked before" | "me" | "free"} Word */
 
-/** Made for browsers without locks; exported for its test. */
+/** For browsers without Web Locks. Exported for its test. */
 export class ChannelLeader {
   #listener;
   #channel;

@@ -1,9 +1,9 @@
-// What is pushed to this tab. A browser has one connection, whatever the number of its
-// tabs (HTTP/1.1 allows six to a server): one of the visible tabs leads, holds it and
-// passes on what comes. While none is visible there is no connection.
+// Receives what the server pushes. All tabs of a browser share one connection, because
+// HTTP/1.1 allows six to a server: one visible tab is the leader, holds the connection and
+// passes the messages to the others. While no tab is visible there is no connection.
 //
-// Each tab keeps the seq it has reached. One that takes the lead goes on from its own; one
-// that hears a message which begins after its seq has missed something, and says so.
+// Each tab keeps its own seq. A new leader continues from it. A tab that receives a message
+// which starts after its seq has missed some, and marks the message as truncated.
 
 import { leaderOf } from "./leader.js";
 import { SILENCE, Source } from "./source.js";
@@ -21,12 +21,12 @@ const MOST_EARLY = 500;
  * }} Listener
  */
 
-/** What the leader tells. @typedef {{ state: Live, heardAt: number, nextTry: number, logId: string, seq: number }} Word */
+/** The state of the connection, as the leader sends it. @typedef {{ state: Live, heardAt: number, nextTry: number, logId: string, seq: number }} ConnectionState */
 
 /**
- * What tabs say to each other.
- * @typedef {{ kind: "message", from: number, message: Message, word: Word }
- *   | { kind: "word", word: Word } | { kind: "reset" } | { kind: "ask" } | { kind: "retry" }} Said
+ * Messages between tabs.
+ * @typedef {{ kind: "message", from: number, message: Message, word: ConnectionState }
+ *   | { kind: "word", word: ConnectionState } | { kind: "reset" } | { kind: "ask" } | { kind: "retry" }} TabMessage
  */
 
 export class Feed {
@@ -34,11 +34,11 @@ export class Feed {
   state = "reconnecting";
   /** Whether it has ever been live. */
   everLive = false;
-  /** When the server was last heard, in milliseconds. */
+  /** When the last message came from the server, in milliseconds. */
   heardAt = 0;
-  /** When the next attempt comes, in milliseconds; 0 = one is under way, or none is needed. */
+  /** Time of the next attempt to connect, in milliseconds; 0 = one is in progress, or none is needed. */
   nextTry = 0;
-  /** Nothing comes because no tab is visible. */
+  /** There is no connection because no tab is visible. */
   paused = false;
 
   #listener;
@@ -48,18 +48,18 @@ export class Feed {
   #started = false;
   #seq = 0;
   #logId = "";
-  /** When another tab was last heard to lead, or this one began to wait for that. */
+  /** When the leader last sent something, or this tab began to wait for it. */
   #wordAt = 0;
   /** @type {BroadcastChannel | null} */
   #channel = null;
-  /** What came while the list was being fetched. @type {Extract<Said, { kind: "message" }>[]} */
+  /** Messages that came while the list was fetched. @type {Extract<TabMessage, { kind: "message" }>[]} */
   #early = [];
 
   /** @param {Listener} listener */
   constructor(listener) {
     this.#listener = listener;
     this.#source = new Source({
-      message: (m) => this.#pulled(m),
+      message: (m) => this.#messageReceived(m),
       reset: () => this.#reset(),
       changed: () => this.#sourceChanged(),
     });
@@ -71,13 +71,13 @@ export class Feed {
     addEventListener("pageshow", (e) => {
       if (!e.persisted) return;
       this.#listen();
-      this.#compete();
+      this.#elect();
     });
-    document.addEventListener("visibilitychange", () => this.#compete());
+    document.addEventListener("visibilitychange", () => this.#elect());
   }
 
   /**
-   * Follows from after a seq of a log.
+   * Follows a log from the event after seq.
    * @param {number} seq
    * @param {string} logId "" = not known
    */
@@ -88,8 +88,8 @@ export class Feed {
     const early = this.#early;
     this.#early = [];
     if (this.#leads) this.#source.open(seq, logId);
-    else for (const said of early) this.#heard(said);
-    this.#compete();
+    else for (const said of early) this.#received(said);
+    this.#elect();
   }
 
   stop() {
@@ -97,7 +97,7 @@ export class Feed {
     this.#source.close();
   }
 
-  /** Looks for a connection, or a leader, that has fallen silent. To be called now and then. */
+  /** Checks whether the connection, or the leader, is silent for too long. To be called about once a second. */
   tick() {
     if (this.#leads) return this.#source.tick();
     if (!this.#started || Date.now() - this.#wordAt < SILENCE) return;
@@ -106,16 +106,16 @@ export class Feed {
     else this.#leader.steal();
   }
 
-  /** Tries at once. */
+  /** Reconnects now. */
   retryNow() {
     if (this.#leads) this.#source.retry();
-    else this.#say({ kind: "retry" });
+    else this.#post({ kind: "retry" });
   }
 
-  // Who leads.
+  // The election of the leader.
 
-  /** Only a visible tab leads. */
-  #compete() {
+  /** Takes part in the election while the tab is visible. */
+  #elect() {
     if (!this.#started) return;
     if (!document.hidden) {
       if (this.#leads && this.state !== "live") this.#source.retry();
@@ -128,7 +128,7 @@ export class Feed {
       this.#leader.release(); // else it would lead when the tab that leads hides too
       if (!this.everLive) this.#pause();
     }
-    if (!this.#leads) this.#say({ kind: "ask" });
+    if (!this.#leads) this.#post({ kind: "ask" });
   }
 
   #lead() {
@@ -145,7 +145,7 @@ export class Feed {
     this.#wordAt = Date.now();
     if (document.hidden) return;
     this.#leader.want();
-    this.#say({ kind: "ask" });
+    this.#post({ kind: "ask" });
   }
 
   #giveUp() {
@@ -166,83 +166,83 @@ export class Feed {
     this.#listener.changed();
   }
 
-  // What the source gives, while this tab leads.
+  // Messages from the server, while this tab leads.
 
   /** @param {Message} m */
-  #pulled(m) {
+  #messageReceived(m) {
     const from = this.#seq;
     this.#logId = this.#source.logId;
     this.#seq = Math.max(this.#seq, m.seq);
-    this.#say({ kind: "message", from, message: m, word: this.#word() });
+    this.#post({ kind: "message", from, message: m, word: this.#word() });
     this.#listener.message(m);
   }
 
   #reset() {
-    this.#say({ kind: "reset" });
-    this.#begin();
+    this.#post({ kind: "reset" });
+    this.#restart();
   }
 
   #sourceChanged() {
-    this.#take(this.#word());
-    this.#say({ kind: "word", word: this.#word() });
+    this.#setState(this.#word());
+    this.#post({ kind: "word", word: this.#word() });
   }
 
-  /** @returns {Word} */
+  /** @returns {ConnectionState} */
   #word() {
     const { state, heardAt, nextTry, logId } = this.#source;
     return { state, heardAt, nextTry, logId, seq: this.#seq };
   }
 
-  // What other tabs say.
+  // Messages from other tabs.
 
   #listen() {
     if (typeof BroadcastChannel === "undefined") return;
     this.#channel = new BroadcastChannel("daybook stream");
-    this.#channel.onmessage = (e) => this.#heard(e.data);
+    this.#channel.onmessage = (e) => this.#received(e.data);
   }
 
-  /** @param {Said} said */
-  #say(said) {
+  /** @param {TabMessage} said */
+  #post(said) {
     this.#channel?.postMessage(said);
   }
 
-  /** @param {Said} said */
-  #heard(said) {
+  /** @param {TabMessage} said */
+  #received(said) {
     if (said.kind === "ask" || said.kind === "retry") {
       if (!this.#leads || !this.#started) return;
       if (said.kind === "retry") this.#source.retry();
-      return this.#say({ kind: "word", word: this.#word() });
+      return this.#post({ kind: "word", word: this.#word() });
     }
-    if (this.#leads) return; // said before this tab took the lead
+    if (this.#leads) return; // it was sent before this tab took the lead
     this.#wordAt = Date.now();
     if (!this.#started) {
       if (said.kind === "message" && this.#early.push(said) > MOST_EARLY) this.#early.shift();
       return;
     }
-    if (said.kind === "reset") return this.#begin();
-    if (this.#logId !== "" && said.word.logId !== "" && this.#logId !== said.word.logId) return this.#begin();
-    this.#take(said.word);
+    if (said.kind === "reset") return this.#restart();
+    if (this.#logId !== "" && said.word.logId !== "" && this.#logId !== said.word.logId) return this.#restart();
+    this.#setState(said.word);
     if (said.kind === "message") this.#passOn(said);
     else if (said.word.seq > this.#seq) this.#passOn({ from: said.word.seq, message: { seq: said.word.seq } });
   }
 
   /** @param {{ from: number, message: Message }} said */
   #passOn({ from, message }) {
-    if (message.seq < this.#seq) return; // of a leader that is behind
+    if (message.seq < this.#seq) return; // from a leader that is behind
     const missed = from > this.#seq;
     this.#seq = message.seq;
     this.#listener.message(missed ? { ...message, truncated: true } : message);
   }
 
-  /** Begins again: the page is of another log. */
-  #begin() {
+  /** Starts again, on another log. */
+  #restart() {
     this.#seq = 0;
     this.#logId = "";
     this.#listener.reset();
   }
 
-  /** Takes over how the leader says that the connection is. @param {Word} word */
-  #take(word) {
+  /** Sets the state of the connection. @param {ConnectionState} word */
+  #setState(word) {
     const changed = this.state !== word.state || this.nextTry !== word.nextTry || this.paused;
     this.state = word.state;
     this.heardAt = word.heardAt;

@@ -1,5 +1,5 @@
-// Fetches the list: from its head, on to its end, and anew when more changed than the
-// stream tells.
+// Fetches the list: its first page, the following pages, and all of it again when more
+// changed than the stream sends.
 
 import * as api from "./api.js";
 import { noFilters } from "./filters.js";
@@ -13,9 +13,9 @@ import { toast } from "./views/toast.js";
 
 const PAGE = 100;
 const LARGEST_PAGE = 1000;
-/** Least time between two fetches of the list that the stream asks for, in milliseconds. */
+/** Least time between two fetches of the list because of the stream, in milliseconds. */
 const REFETCH = 1000;
-/** Most rows that are asked for one by one. */
+/** Maximum number of rows that are fetched one by one. */
 const MOST_SINGLE = 20;
 
 export class ListLoader {
@@ -24,11 +24,11 @@ export class ListLoader {
   #page;
   #abort = new AbortController();
   #loadingMore = false;
-  /** The last fetch of more got no answer; it is tried again when the connection changes. */
+  /** The last fetch of a following page failed. The next is tried when the connection changes. */
   #moreFailed = false;
   #refetchAt = 0;
   #refetchTimer = 0;
-  /** Which refetch is the latest: only that one is taken. */
+  /** Number of the latest refetch. The results of earlier ones are dropped. */
   #refetchTurn = 0;
 
   /**
@@ -42,8 +42,8 @@ export class ListLoader {
     this.#page = page;
   }
 
-  /** Ends what is being fetched. Returns the signal of what is fetched next. */
-  anew() {
+  /** Aborts the fetches in progress. Returns the signal for the next ones. */
+  abort() {
     this.#abort.abort();
     this.#abort = new AbortController();
     return this.#abort.signal;
@@ -53,12 +53,12 @@ export class ListLoader {
     this.#moreFailed = false;
   }
 
-  /** Fetches the list from its head. @param {AbortSignal} signal */
+  /** Fetches the first page. @param {AbortSignal} signal */
   async fetch(signal) {
     const store = this.#store;
     store.beginFetch();
     try {
-      // An address that asks for what is not there has no rows, but a seq to follow from.
+      // Invalid filters match no rows, but a seq is needed to follow the log from.
       const wrong = store.filters.wrong.length > 0;
       const page = await api.listTasks(wrong ? noFilters() : store.filters, wrong ? 1 : PAGE, signal);
       if (signal.aborted) return null;
@@ -78,17 +78,18 @@ export class ListLoader {
   }
 
   /**
-   * A text search counts what it has found so far: a second, long page tells most totals.
+   * The total of a text search is of what it has found so far. For most searches a second,
+   * long page has the exact total.
    * @param {AbortSignal} signal
    */
   async #countFurther(signal) {
-    await Promise.resolve(); // the first page is taken
+    await Promise.resolve(); // the first page is in the store then
     if (!signal.aborted) await this.more({ many: true });
   }
 
-  /** Fetches the list anew, with the filters as they are. */
+  /** Fetches the list again, with the filters of the route. */
   async reload() {
-    const signal = this.anew();
+    const signal = this.abort();
     this.#store.setFilters(this.#page.filters());
     this.#view.restart();
     this.#page.dirty();
@@ -96,8 +97,8 @@ export class ListLoader {
   }
 
   /**
-   * Fetches what follows the last row: a page, or as much as one answer may have. Not while
-   * the connection is down: a list that cannot grow must not ask at each frame.
+   * Fetches the rows after the last one: a page, or with many the largest page. It does nothing
+   * while the connection is down, because it is called in each frame.
    * @param {{ many: boolean }} how
    */
   async more({ many }) {
@@ -128,7 +129,7 @@ export class ListLoader {
     this.#page.dirty();
   }
 
-  /** More changed than the stream tells: fetch the list, at most once a second. */
+  /** Fetches the list again, at most once a second. */
   refetchSoon() {
     if (this.#refetchTimer !== 0) return;
     const wait = Math.max(0, this.#refetchAt + REFETCH - performance.now());
@@ -139,7 +140,7 @@ export class ListLoader {
     }, wait);
   }
 
-  /** Fetches as much of the list as is shown, in place of what is there. */
+  /** Replaces the list, as far as it is shown. */
   async #refetch() {
     const store = this.#store;
     if (store.phase !== "ready" || store.filters.wrong.length > 0) return;
@@ -153,7 +154,7 @@ export class ListLoader {
       const newest = hold ? store.rows.get(store.order[0]) : undefined;
       const many = newest !== undefined && page.next !== null && !page.rows.some((r) => newestFirst(r, newest) >= 0);
       if (newest && many) {
-        // All of the page is new: what the reader sees lies further down.
+        // All of the page is new: the rows in view are further down.
         const { total, totalExact } = page;
         page = { ...(await api.listOlder(store.filters, Math.min(LARGEST_PAGE, needed), newest.created_at, signal)), total, totalExact };
       }
@@ -167,14 +168,14 @@ export class ListLoader {
       store.replace(page, { hold: hold || still, many, still });
       await this.#refresh(signal);
     } catch {
-      // The next message asks again, or the connection says that it is down.
+      // The next message causes another fetch, or the connection is down.
     } finally {
       store.endFetch();
       this.#page.dirty();
     }
   }
 
-  /** Fetches the rows that stay in the list although a page no longer had them. @param {AbortSignal} signal */
+  /** Fetches the rows of the list that were not on the page. @param {AbortSignal} signal */
   async #refresh(signal) {
     const store = this.#store;
     const ids = store.stale.filter((id) => !ended(/** @type {Row} */ (store.rows.get(id)).status)).slice(0, MOST_SINGLE);

@@ -1,14 +1,14 @@
-// A press means what was under the pointer at rest. What came there, or became something
-// else, within the time that a person needs to notice it was not aimed at.
+// Accidental clicks. If something appeared or changed under the pointer just before a click,
+// the user did not aim at it, and the click is ignored.
 
-/** How long something must have been in its place to be aimed at, in milliseconds. */
+/** How long something must have been in its place before a click on it counts, in milliseconds. */
 export const REST = 400;
 
-/** When an element came, or changed what it does. @type {WeakMap<Element, number>} */
+/** When an element appeared, or changed what it does. @type {WeakMap<Element, number>} */
 const changes = new WeakMap();
 
 /**
- * Says that an element came to where something else was, or does something else now.
+ * Records that an element appeared where something else was, or changed what it does.
  * @param {Element} el
  */
 export function changed(el) {
@@ -16,7 +16,7 @@ export function changed(el) {
 }
 
 /**
- * Shows or hides a button that stands where another one does at other times.
+ * Shows or hides a button that shares its place with others.
  * @param {HTMLElement} el
  * @param {boolean} visible
  */
@@ -39,8 +39,8 @@ function changedSince(el, at) {
   return false;
 }
 
-/** Refuses presses that were not aimed. Keys are always aimed: a click by key has no count. */
-export function refuseUnaimed() {
+/** Ignores accidental clicks. Clicks by key (detail is 0) always count. */
+export function ignoreAccidentalClicks() {
   let pressedAt = 0;
   document.addEventListener("pointerdown", () => (pressedAt = performance.now()), { capture: true });
   document.addEventListener(

@@ -1,13 +1,13 @@
-// How many events the log took in each of the last seconds, from the seqs that were
-// seen. Pure: now comes in.
+// Events per second that the log received in the last minute, from the seqs that the page
+// saw. Pure: the time is a parameter.
 
 const SECONDS = 60;
 
 export class Rate {
-  /** @type {number[]} events by second, oldest first; the last is the running second */
+  /** @type {number[]} events per second, oldest first; the last is the current second */
   #bins = new Array(SECONDS + 1).fill(0);
   #second = 0;
-  /** The second in which watching began. */
+  /** The first second that was counted. */
   #from = 0;
   #seq = 0;
 
@@ -16,22 +16,22 @@ export class Rate {
    * @param {number} seq
    * @param {number} now milliseconds
    */
-  saw(seq, now) {
-    this.#turn(now);
+  add(seq, now) {
+    this.#advance(now);
     if (this.#seq > 0 && seq > this.#seq) this.#bins[SECONDS] += seq - this.#seq;
     this.#seq = Math.max(this.#seq, seq);
   }
 
   /**
-   * Starts anew at seq: what lies between was not watched.
+   * Continues at seq. The events up to it are not counted.
    * @param {number} seq
    */
-  jump(seq) {
+  continueAt(seq) {
     this.#seq = seq;
   }
 
   /** @param {number} now */
-  #turn(now) {
+  #advance(now) {
     const second = Math.floor(now / 1000);
     if (this.#from === 0) this.#from = second;
     const steps = this.#second === 0 ? 0 : Math.min(second - this.#second, SECONDS + 1);
@@ -47,12 +47,12 @@ export class Rate {
    * @param {number} now
    */
   series(now) {
-    this.#turn(now);
+    this.#advance(now);
     return this.#bins.slice(0, SECONDS);
   }
 
   /**
-   * Events a second over the last five whole seconds.
+   * Events per second over the last five whole seconds.
    * @param {number} now
    */
   now(now) {

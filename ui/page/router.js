@@ -1,5 +1,5 @@
-// Where the page is: a hash that can be shared. "#/?status=FAILED" is a list,
-// "#/tasks/ID?status=FAILED" the same list with a task open.
+// The route is in the hash of the address, so that it can be shared: "#/?status=FAILED" is a
+// list, "#/tasks/ID?status=FAILED" the same list with a task open.
 
 import { formatFilters, parseFilters } from "./filters.js";
 
@@ -43,15 +43,15 @@ export class Router {
   route;
   #changed;
 
-  /** @param {(route: Route) => void} changed is called when the place changes, not at the start */
+  /** @param {(route: Route) => void} changed is called when the route changes, not at the start */
   constructor(changed) {
     this.#changed = changed;
     this.route = parseRoute(location.hash);
-    addEventListener("hashchange", () => this.#take());
-    addEventListener("popstate", () => this.#take());
+    addEventListener("hashchange", () => this.#update());
+    addEventListener("popstate", () => this.#update());
   }
 
-  #take() {
+  #update() {
     const route = parseRoute(location.hash);
     if (formatRoute(route) === formatRoute(this.route)) return;
     this.route = route;
@@ -59,7 +59,7 @@ export class Router {
   }
 
   /**
-   * Goes somewhere. With replace, the way back does not lead through here.
+   * Changes the route. With replace, the Back button skips the present one.
    * @param {Partial<Route>} to
    * @param {{ replace?: boolean }} [how]
    */
@@ -68,6 +68,6 @@ export class Router {
     if (hash === formatRoute(this.route)) return;
     if (how.replace) history.replaceState(null, "", hash);
     else history.pushState(null, "", hash);
-    this.#take();
+    this.#update();
   }
 }

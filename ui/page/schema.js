@@ -105,7 +105,7 @@ function kindOf(p, root) {
 }
 
 /**
- * Whether a string wants more than one line.
+ * Whether a string needs more than one line.
  * @param {any} p
  */
 function isLong(p) {
@@ -235,7 +235,7 @@ export function fieldOf(pointer, known) {
 }
 
 /**
- * The type that takes such a file best; null if none does.
+ * The task type that fits a file best; null if none does.
  * @template {{ name: string, parameters_schema: any }} T
  * @param {T[]} types
  * @param {{ name: string, type: string }} file

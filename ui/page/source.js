@@ -1,5 +1,5 @@
-// The connection that pushes. Its only state is the seq it has reached: when it drops,
-// it comes back with that seq and nothing is missed.
+// The event stream. Its only state is the seq of the last message: after a lost connection it
+// continues from there, so nothing is missed.
 
 /** @import { Live, Message } from "./types.js" */
 
@@ -21,12 +21,12 @@ const LONGEST_WAIT = 15_000;
 export class Source {
   /** @type {Live} */
   state = "reconnecting";
-  /** When the server was last heard, in milliseconds. */
+  /** When the last message came, in milliseconds. */
   heardAt = 0;
-  /** When the next attempt comes, in milliseconds; 0 = one is under way, or none is needed. */
+  /** Time of the next attempt to connect, in milliseconds; 0 = one is in progress, or none is needed. */
   nextTry = 0;
   seq = 0;
-  /** Its id and epoch; "" = not known */
+  /** Id and epoch of the log; "" = not known. */
   logId = "";
 
   #listener;
@@ -42,7 +42,7 @@ export class Source {
   }
 
   /**
-   * Follows from after a seq of a log.
+   * Follows a log from the event after seq.
    * @param {number} seq
    * @param {string} logId
    */
@@ -59,13 +59,13 @@ export class Source {
     this.#events = null;
   }
 
-  /** Tries at once. */
+  /** Reconnects now. */
   retry() {
     this.#down();
     this.#open();
   }
 
-  /** Looks for a connection that has fallen silent. To be called now and then. */
+  /** Reconnects if the connection is silent for too long. To be called about once a second. */
   tick() {
     const now = Date.now();
     if (this.#events && this.state === "live" && now - this.heardAt > SILENCE) this.retry();
@@ -126,7 +126,7 @@ export class Source {
     this.seq = Math.max(this.seq, m.seq);
   }
 
-  /** Another log, or a shorter one: what the page shows is of another world. */
+  /** The server has another log, or a shorter one. */
   #reset() {
     this.close();
     this.seq = 0;
@@ -136,7 +136,7 @@ export class Source {
   /** @param {EventSource} events */
   #broken(events) {
     this.#down();
-    if (events.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+    if (events.readyState !== EventSource.CLOSED) return; // the browser reconnects
     this.close();
     const wait = this.#wait * (0.75 + Math.random() / 2);
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);

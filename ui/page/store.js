@@ -1,6 +1,5 @@
-// The tasks the page knows, their order, and what the log has said of them. Pure: no
-// DOM, no clock, no network. Rows only ever move forward: the higher version wins,
-// whichever way it came.
+// The tasks that the page knows and their order. Pure: no DOM, no clock, no network. Of two
+// versions of a row the higher one wins, whether it came from a list or from the stream.
 
 import { countMatching, isFiltered, matches, mergeCounts, noFilters } from "./filters.js";
 import { Held, MOST_COUNTED } from "./held.js";
@@ -9,15 +8,15 @@ import { ended } from "./task.js";
 
 /** @import { Row, Count, Filters, Message, Page, SchedulerState } from "./types.js" */
 
-/** Most rows kept in the list while it grows at the top; the tail can be loaded again. */
+/** Maximum number of rows in a list that grows at the top. Beyond it the tail is dropped, and loaded again when needed. */
 export const MAX_ROWS = 20_000;
 const TRIM_TO = 2_000;
 
 /** Why a list is empty: "" while that is not known. @typedef {"" | "wrong" | "failed" | "none" | "filtered" | "searched"} Emptiness */
 
 /**
- * What may not move: with hold, what is newer than the newest shown waits; with still, no
- * row that is shown changes its place.
+ * What may change: with hold, tasks newer than the newest one shown wait; with still, no row
+ * that is shown changes its place.
  * @typedef {{ hold?: boolean, still?: boolean }} Hold
  */
 
@@ -28,43 +27,43 @@ export class Store {
   order = [];
   /** New tasks that are not in the list yet. */
   #held = new Held();
-  /** @type {Set<string>} in the list although they no longer match: nothing moves under a pointer */
+  /** @type {Set<string>} still in the list although they no longer match, so that nothing moves under a pointer */
   #leaving = new Set();
-  /** @type {Set<string>} of those the ones whose latest row is not known */
+  /** @type {Set<string>} those of #leaving whose latest row is not known */
   #stale = new Set();
-  /** @type {Set<string>} tasks submitted here: they are shown when they come */
+  /** @type {Set<string>} tasks submitted in this tab: they are shown without waiting */
   #own = new Set();
   /** The open task: its row stays although it no longer matches. @type {string | null} */
   pinned = null;
   /** @type {Filters} */
   filters = noFilters();
-  /** @type {Count[] | null} null until the server has told */
+  /** @type {Count[] | null} null until the server has sent them */
   counts = null;
   /** @type {SchedulerState | null} */
   state = null;
-  /** The seq that the rows show. */
+  /** The seq of the log up to which the rows are current. */
   seq = 0;
-  /** Matches as of the last fetch; what follows is in the counts. */
+  /** Number of matches as of the last fetch. */
   fetchedTotal = 0;
   totalExact = true;
   searchTruncated = false;
-  /** @type {string | null} where the next page is; null at the end */
+  /** @type {string | null} the address of the next page; null at the end */
   next = null;
-  /** The tail was cut off to save memory; it can be fetched by time. */
+  /** The tail was dropped to save memory; it can be fetched by time. */
   trimmed = false;
   /**
-   * Tasks that came or ended while a text search is on, which only the server can match.
+   * New and ended tasks during a text search: only the server knows whether they match.
    * @type {Set<string>}
    */
   #unmatched = new Set();
   /** @type {"loading" | "ready" | "failed"} */
   phase = "loading";
 
-  /** @type {Row[]} what came while a fetch was under way */
+  /** @type {Row[]} rows that were pushed during a fetch */
   #since = [];
   #fetching = 0;
 
-  /** Says that a list fetch begins: rows that come meanwhile are applied on top of it. */
+  /** Marks the start of a fetch. Rows that are pushed until its end are applied on top of it. */
   beginFetch() {
     if (this.#fetching++ === 0) this.#since = [];
   }
@@ -74,7 +73,7 @@ export class Store {
   }
 
   /**
-   * Starts a new list.
+   * Empties the list, for other filters.
    * @param {Filters} filters
    */
   setFilters(filters) {
@@ -95,10 +94,9 @@ export class Store {
   }
 
   /**
-   * Takes a fetched list in place of what is there. With hold, tasks newer than the
-   * newest shown wait until someone asks for them; with still, no row moves: others wait
-   * too, and what no longer matches stays. With many, the page begins below more new ones
-   * than it is worth to fetch.
+   * Replaces the list by a fetched page. With hold, tasks newer than the newest one shown
+   * wait until the user asks for them. With still, no row moves: other tasks wait too, and
+   * those that no longer match stay. With many, there are more tasks above the page.
    * @param {Page} page
    * @param {Hold & { many?: boolean }} [how]
    */
@@ -131,7 +129,7 @@ export class Store {
   }
 
   /**
-   * The rows that stay in their places whatever a fetched page says, as far as it reaches.
+   * The rows that keep their places when a page replaces the list, down to its last row.
    * @param {Page} page
    * @param {Hold} how
    */
@@ -143,7 +141,7 @@ export class Store {
     return this.order.filter((id) => id === this.pinned && !listed.has(id) && reached(id));
   }
 
-  /** Keeps a row that a fetched page may not have. @param {string} id @param {Row} row */
+  /** Keeps a row, even if the fetched page does not have it. @param {string} id @param {Row} row */
   #stay(id, row) {
     if (this.rows.has(id)) return;
     this.rows.set(id, row);
@@ -152,7 +150,7 @@ export class Store {
   }
 
   /**
-   * Takes the next page.
+   * Appends the next page.
    * @param {Page} page
    */
   append(page) {
@@ -166,7 +164,7 @@ export class Store {
     const { fetchedTotal, totalExact } = this;
     this.#tail(page);
     this.trimmed = false;
-    // A page further down counts what it has seen, or only what is older.
+    // The total of a later page may leave out what is above it.
     if (page.total < fetchedTotal) Object.assign(this, { fetchedTotal, totalExact });
   }
 
@@ -180,7 +178,7 @@ export class Store {
   }
 
   /**
-   * Takes a message of the stream. With hold, new tasks wait; with still, no row moves.
+   * Applies a message of the stream.
    * @param {Message} m
    * @param {Hold} [how]
    */
@@ -216,7 +214,7 @@ export class Store {
   }
 
   /**
-   * A newer row of a task that the list has. False: it has to leave.
+   * Updates a task in the list. Returns false if it must be removed.
    * @param {Row} row
    * @param {boolean} still
    */
@@ -231,7 +229,7 @@ export class Store {
   }
 
   /**
-   * A task that the list has not shown yet.
+   * Adds a task that is not in the list, or not.
    * @param {Row} row
    * @param {Hold} how
    * @param {string[]} fresh
@@ -244,7 +242,7 @@ export class Store {
     }
     const last = this.order.length > 0 ? this.rows.get(this.order[this.order.length - 1]) : undefined;
     const more = this.next !== null || this.trimmed;
-    if (more && last && newestFirst(row, last) > 0) return; // its page will bring it
+    if (more && last && newestFirst(row, last) > 0) return; // it is on a later page
     this.rows.set(row.id, row);
     const first = this.order.length > 0 ? this.rows.get(this.order[0]) : undefined;
     const waits = how.still ? isBefore(row, last) : how.hold && isBefore(row, first);
@@ -253,27 +251,27 @@ export class Store {
   }
 
   /**
-   * Shows a task at once when it comes, or now if it waits: it was submitted here.
+   * Shows a task that was submitted in this tab, now or as soon as it is pushed.
    * @param {string} id
    */
-  admit(id) {
+  showNow(id) {
     this.#own.add(id);
     if (!this.#held.delete(id)) return;
     this.order = merge(this.rows, this.order, [id]);
   }
 
   /**
-   * Rows may move again: those that no longer match leave, all but the pinned one.
-   * @returns {boolean} whether any did
+   * Removes the rows that no longer match, except the pinned one.
+   * @returns {boolean} whether there were any
    */
-  settle() {
+  removeLeaving() {
     const gone = new Set([...this.#leaving].filter((id) => id !== this.pinned));
     if (gone.size === 0) return false;
     this.#remove(gone);
     return true;
   }
 
-  /** Of the tasks in the list those whose latest row is not known: a page did not have them. */
+  /** Ids of tasks in the list whose latest row is not known: the fetched page did not have them. */
   get stale() {
     return [...this.#stale];
   }
@@ -301,7 +299,7 @@ export class Store {
     this.trimmed = true;
   }
 
-  /** How many new tasks wait to be shown, at least. */
+  /** How many new tasks wait, at least. */
   get newCount() {
     return this.#held.size;
   }
@@ -312,10 +310,10 @@ export class Store {
   }
 
   /**
-   * Shows the tasks that were held back. False: too many to keep, fetch the list.
+   * Shows the tasks that wait. Returns false if they were too many to keep: the list must be fetched.
    */
   showHeld() {
-    this.settle();
+    this.removeLeaving();
     const ids = this.#held.ids;
     if (ids === null) return false;
     this.#held.clear();
@@ -323,22 +321,22 @@ export class Store {
     return true;
   }
 
-  /** How many tasks a new search might find, or not. */
+  /** How many tasks changed that only a new search can match. */
   get unmatched() {
     return this.#unmatched.size;
   }
 
-  /** Whether there is more below. */
+  /** Whether there are more tasks below the last row. */
   get hasMore() {
     return this.next !== null || this.trimmed;
   }
 
-  /** How many tasks the list has in all, by counts where they can tell. */
+  /** How many tasks match, loaded or not; from the counts where they are enough. */
   get total() {
     return countMatching(this.counts, this.filters) ?? Math.max(this.fetchedTotal, this.order.length);
   }
 
-  /** Whether the server has no task at all, of any kind. */
+  /** Whether the server has no tasks at all. */
   get empty() {
     return this.counts !== null && this.counts.every((c) => c.n === 0);
   }

@@ -1,4 +1,4 @@
-// What a row says, in words. Pure: now comes in.
+// A row in words. Pure: the time is a parameter.
 
 import { countdown, integer, isolated, shortId, span, time } from "./format.js";
 
@@ -54,7 +54,7 @@ export function duration(row, now) {
  * Why a pending task does not run, as a sentence without its full stop; "" when it is
  * not pending.
  * @param {Row} row
- * @param {SchedulerState | null} state as the stream last told it
+ * @param {SchedulerState | null} state as the stream last sent it
  * @param {number} now
  */
 export function waitingSentence(row, state, now) {
@@ -92,7 +92,7 @@ function slotSentence(state, told, reason) {
 }
 
 /**
- * The shortest true thing about where a task stands: for its line in the list.
+ * The state of a task in a few words, for its line in the list.
  * @param {Row} row
  * @param {SchedulerState | null} state
  * @param {number} now
@@ -124,8 +124,8 @@ export function listLine(row, state, now) {
 }
 
 /**
- * Attempts used since the task was made, or was last sent round again: what counts
- * against max_attempts.
+ * Attempts used since the task was created or last retried. They count against
+ * max_attempts.
  * @param {Row} row
  */
 export function attemptsUsed(row) {

@@ -16,9 +16,8 @@ export async function getTask(id, signal) {
 }
 
 /**
- * The events of a task after a seq, oldest first: of each attempt's reports of progress
- * the latest, and the texts that belong to them. Parameters and results come with the
- * task itself.
+ * The events of a task after a seq, oldest first, with their texts. Of each attempt's
+ * progress reports it has only the latest. Parameters and results are in the task itself.
  * @param {string} id
  * @param {number} after
  * @param {AbortSignal} signal
@@ -77,7 +76,7 @@ export async function retry(id) {
 }
 
 /**
- * Retries an ended task as another one, which is returned.
+ * Retries an ended task with other parameters. Returns the new task.
  * @param {string} id
  * @param {Record<string, any>} parameters
  * @returns {Promise<Task>}
@@ -87,7 +86,7 @@ export function retryAs(id, parameters) {
 }
 
 /**
- * Sends a file up. fetch cannot tell how far an upload is, so this is the older call.
+ * Uploads a file, with XMLHttpRequest because fetch does not report upload progress.
  * @param {File} file
  * @param {(fraction: number) => void} progress
  * @param {AbortSignal} signal
@@ -95,7 +94,7 @@ export function retryAs(id, parameters) {
  */
 export function upload(file, progress, signal) {
   return new Promise((resolve, reject) => {
-    if (file.size === 0) throw new Problem(400, "Bad Request", "The file is empty."); // as the server would say
+    if (file.size === 0) throw new Problem(400, "Bad Request", "The file is empty."); // the answer of the server
     const xhr = new XMLHttpRequest();
     xhr.open("POST", `api/files?name=${encodeURIComponent(file.name)}`);
     xhr.setRequestHeader("Content-Type", file.type || "application/octet-stream");

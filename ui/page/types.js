@@ -15,7 +15,7 @@
 /** @typedef {"PENDING" | "RUNNING" | "SUCCESS" | "FAILED" | "CANCELLED"} Status */
 
 /**
- * A task as lists and streams give it.
+ * A task as lists and streams send it.
  * @typedef {{
  *   id: string,
  *   task_type: string,

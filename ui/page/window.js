@@ -7,7 +7,7 @@
  * @param {number} count of rows
  * @param {number} [spare] rows drawn beyond each edge
  * @returns {{ start: number, end: number, before: number, after: number }} the rows from start up
- *   to end, and the space that stands for the others
+ *   to end, and the height in pixels of the rows before and after them
  */
 export function windowOf(top, height, rowHeight, count, spare = 8) {
   const first = Math.floor(Math.max(0, top) / rowHeight);
@@ -23,8 +23,8 @@ export function windowOf(top, height, rowHeight, count, spare = 8) {
 }
 
 /**
- * How far rows moved under a reader: the change of place of the first row in view that is
- * still there, in rows.
+ * By how many rows the content moved: the change of place of the first row in view that is
+ * still in the list.
  * @param {string[]} before the order that was drawn
  * @param {string[]} now the order to draw
  * @param {number} first index in before of the first row in view

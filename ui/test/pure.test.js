@@ -165,15 +165,15 @@ test("a retry by a person allows all attempts again", () => {
 
 test("the rate is what the log moved by, second by second", () => {
   const r = new Rate();
-  r.saw(100, 10_000);
-  r.saw(150, 10_500);
-  r.saw(160, 11_200);
+  r.add(100, 10_000);
+  r.add(150, 10_500);
+  r.add(160, 11_200);
   const series = r.series(12_000);
   assert.deepEqual(series.slice(-2), [50, 10]);
   assert.equal(r.now(12_000), 30);
   assert.equal(r.now(80_000), 0);
-  r.jump(5000);
-  r.saw(5001, 80_500);
+  r.continueAt(5000);
+  r.add(5001, 80_500);
   assert.deepEqual(r.series(81_000).slice(-1), [1]);
 });
 

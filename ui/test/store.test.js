@@ -178,7 +178,7 @@ test("no row moves while someone is at the list: new ones wait, and what no long
   assert.equal(s.newCount, 1, "one that waits and no longer matches does not wait on");
   s.apply({ seq: 103, rows: [row(1, { status: "RUNNING" })] }, still);
   assert.deepEqual(ids(s), [7, 5, 3, 1], "below the last there is room");
-  assert.equal(s.settle(), true);
+  assert.equal(s.removeLeaving(), true);
   assert.deepEqual(ids(s), [7, 3, 1]);
   assert.equal(s.showHeld(), true);
   assert.deepEqual(ids(s), [7, 6, 3, 1]);
@@ -190,7 +190,7 @@ test("a row that matches again does not leave", () => {
   s.replace(page([row(2, { status: "FAILED" })]));
   s.apply({ seq: 101, rows: [row(2, { status: "PENDING", version: 2 })] }, { still: true });
   s.apply({ seq: 102, rows: [row(2, { status: "FAILED", version: 3 })] });
-  assert.equal(s.settle(), false);
+  assert.equal(s.removeLeaving(), false);
   assert.deepEqual(ids(s), [2]);
 });
 
@@ -203,10 +203,10 @@ test("the open task's row stays, whoever is at the list, and leaves when the tas
   assert.deepEqual(ids(s), [2]);
   s.replace(page([row(8, { status: "FAILED" })], { seq: 102 }));
   assert.deepEqual(ids(s), [8, 2], "a fetched list does not take it away");
-  s.settle();
+  s.removeLeaving();
   assert.deepEqual(ids(s), [8, 2]);
   s.pinned = null;
-  s.settle();
+  s.removeLeaving();
   assert.deepEqual(ids(s), [8]);
 });
 
@@ -225,7 +225,7 @@ test("a fetched list moves no row while someone is at it", () => {
   assert.deepEqual(s.stale, []);
   s.append(page([row(2, run), row(1, run)], { seq: 106 }));
   assert.deepEqual(ids(s), [8, 6, 4, 2, 1]);
-  s.settle();
+  s.removeLeaving();
   assert.deepEqual(ids(s), [8, 4, 2, 1]);
 });
 
@@ -233,10 +233,10 @@ test("a task that was submitted here is shown when it comes", () => {
   const s = new Store();
   s.replace(page([row(1)]));
   const still = { hold: true, still: true };
-  s.admit("T00000003");
+  s.showNow("T00000003");
   s.apply({ seq: 101, rows: [row(2), row(3)] }, still);
   assert.deepEqual(ids(s), [3, 1]);
-  s.admit("T00000002");
+  s.showNow("T00000002");
   assert.deepEqual(ids(s), [3, 2, 1]);
   assert.equal(s.newCount, 0);
 });

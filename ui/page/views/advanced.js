@@ -1,4 +1,4 @@
-// The part of the form that every type has.
+// The fields of the form that all types have.
 
 import { readNumber } from "../schema.js";
 import { fieldView } from "./field.js";
@@ -31,7 +31,7 @@ const FIELDS = [
 ];
 
 /**
- * @param {string[]} queues that are known
+ * @param {string[]} queues names to suggest
  * @param {() => void} changed
  * @returns {FieldView[]}
  */
@@ -55,7 +55,7 @@ export function advancedFields(queues, changed) {
 }
 
 /**
- * What the fields say, as members of a submit.
+ * The values of the fields, as members of a submit.
  * @param {FieldView[]} views
  * @returns {{ body: Record<string, any>, errors: FieldError[] }}
  */

@@ -1,7 +1,7 @@
-// Whether someone is at the list: a pointer over it, a finger on it, or focus in it. As
-// long as that is so, its rows stay where they are.
+// Whether someone uses the list: a pointer is over it, a finger on it, or focus in it. Until
+// that ends, its rows do not move.
 
-/** Time for which a finger that left is still near, in milliseconds: a list coasts on, a tap is followed by its click. */
+/** How long a touch lasts after the finger has left, in milliseconds: the list still scrolls, and a click follows a tap. */
 const COAST = 700;
 
 export class Attention {
@@ -14,7 +14,7 @@ export class Attention {
 
   /**
    * @param {HTMLElement[]} parts of the list
-   * @param {() => void} changed is called when it begins or ends
+   * @param {() => void} changed is called when that begins or ends
    */
   constructor(parts, changed) {
     this.#parts = parts;
@@ -29,13 +29,13 @@ export class Attention {
       document.addEventListener(end, (e) => /** @type {TouchEvent} */ (e).touches.length === 0 && this.#touched && this.#coast());
     }
     document.addEventListener("focusin", () => this.#look());
-    // Where focus goes to is known when both events are over: a microtask would run between them.
+    // Look after focusin: a microtask would run between the two events.
     document.addEventListener("focusout", () => setTimeout(() => this.#look()));
   }
 
-  /** Whether someone is there now. */
+  /** Whether someone uses the list now. */
   get here() {
-    // What lies under a modal dialog is as it was when it opened.
+    // While a modal dialog is open, the answer stays as it was before.
     if (document.querySelector("dialog:modal")) return this.#was;
     return this.#over || this.#touched || this.#has(document.activeElement);
   }

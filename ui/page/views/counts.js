@@ -1,4 +1,4 @@
-// What the list says of tasks that it does not show: new ones above it, and more below.
+// How many tasks the list does not show: new ones above it, others below.
 
 import { byId, h, icon, show, text } from "../dom.js";
 import { integer, plural } from "../format.js";
@@ -24,7 +24,7 @@ export class ChipView {
   /** @param {Store} store */
   draw(store) {
     const n = store.newCount;
-    swap(this.#el, store.manyNew || n > 0); // it comes to where rows are
+    swap(this.#el, store.manyNew || n > 0); // it covers rows
     if (store.manyNew) text(this.#words, "Many new tasks");
     else if (n > 0) text(this.#words, plural(n, "new task"));
   }

@@ -1,4 +1,4 @@
-// One task, whole: where it stands, what it made, and everything that happened to it.
+// The panel of the open task: status, facts, result, parameters and history.
 
 import { attr, byId, h, icon, linkIn, show, text } from "../dom.js";
 import { DAMAGED } from "../events.js";
@@ -224,7 +224,7 @@ class TaskPanel {
    */
   draw(d, c) {
     const row = /** @type {Row} */ (d.row);
-    const put = this.#row === null ? show : swap; // later one may come to where another was
+    const put = this.#row === null ? show : swap; // a button may appear where another one was
     this.#row = row;
     this.#task = d.task;
     text(this.#title, c.title(row.task_type));

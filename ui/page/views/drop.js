@@ -2,8 +2,8 @@
 
 import { byId, show, text } from "../dom.js";
 
-/** @param {(files: File[]) => void} take */
-export function acceptDrops(take) {
+/** @param {(files: File[]) => void} dropped */
+export function acceptDrops(dropped) {
   const overlay = byId("drop");
   const title = byId("drop-title");
   let depth = 0;
@@ -17,7 +17,7 @@ export function acceptDrops(take) {
     e.preventDefault();
     if (depth++ > 0) return;
     text(title, titleFor(e.dataTransfer?.items));
-    // A modal dialog lies above all else: the overlay goes into it.
+    // A modal dialog is above everything else, so the overlay goes into it.
     const modal = document.querySelector("dialog[open]");
     (modal ?? document.body).append(overlay);
     show(overlay, true);
@@ -33,7 +33,7 @@ export function acceptDrops(take) {
     e.preventDefault();
     end();
     const files = [...(e.dataTransfer?.files ?? [])].filter((f) => f.size > 0 || f.type !== "");
-    if (files.length > 0) take(files);
+    if (files.length > 0) dropped(files);
   });
 }
 

@@ -1,4 +1,4 @@
-// What an empty list says.
+// What an empty list shows.
 
 import { h, s } from "../dom.js";
 import { STATUSES, wrongWords } from "../filters.js";
@@ -89,7 +89,7 @@ function contents(kind, store, actions) {
 }
 
 /**
- * Which of the filters name what the server does not know; "" when none does.
+ * Which type or queue in the filters the server does not have; "" if it has all.
  * @param {Store} store
  * @param {string[]} types that the server runs
  */

@@ -62,8 +62,8 @@ export class FormView {
   }
 
   /**
-   * Opens the form, with a type, a task like it or files if they are known. With retry, it
-   * retries the task with other parameters.
+   * Opens the form, with a type, the values of a task, or files. With retry, it retries the
+   * task with other parameters.
    * @param {{ type?: string, files?: File[], task?: Task, retry?: boolean }} [how]
    */
   open(how = {}) {
@@ -180,7 +180,7 @@ export class FormView {
     field?.addFiles?.(files);
     const one = this.#fields[this.#views.indexOf(/** @type {FieldView} */ (field))]?.kind === "file";
     if (one && files.length > 1) field?.error(`a task takes one file: ${isolated(files[0].name)} was taken, ${files.length - 1} left out`);
-    this.#heading.focus(); // and on to the button when all is uploaded
+    this.#heading.focus(); // #changed moves it to the button after the uploads
   }
 
   #changed() {
@@ -244,7 +244,7 @@ export class FormView {
     }
   }
 
-  /** Stays open for another one, with all but the key, which would give the same task. @param {Task} task */
+  /** Stays open for another task. It clears the idempotency key, which would return the same task. @param {Task} task */
   #anew(task) {
     this.#advanced.find((v) => v.pointer === "/idempotency_key")?.set("");
     const link = h("a", { href: this.#actions.href(task.id), onclick: () => this.#dialog.close() }, "Open it");
@@ -254,7 +254,7 @@ export class FormView {
   }
 
   /**
-   * Shows what is wrong at the fields that it is wrong in.
+   * Shows each error at its field.
    * @param {FieldError[]} errors
    * @param {string} message
    */

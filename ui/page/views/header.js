@@ -48,7 +48,7 @@ export class HeaderView {
     themeButton(byId("theme"));
   }
 
-  /** Loads what most pages never show. */
+  /** Loads the view of warnings. */
   prefetch() {
     return this.#strip.prefetch();
   }
@@ -74,7 +74,7 @@ export class HeaderView {
     show(this.#connSince, f.state !== "live" && f.heardAt > 0);
     if (f.heardAt > 0) text(this.#connAt, clock(f.heardAt));
     const word = { live: "Live", reconnecting: f.everLive ? "Reconnecting" : "Connecting", offline: "Offline" }[f.state];
-    // The countdown is for the eye: it is not read out each second.
+    // The countdown is in the title, so that screen readers do not read it each second.
     const wait = f.state === "offline" && f.nextTry > now + 1000 ? `Next try in ${countdown(f.nextTry - now)}` : "";
     if (wait) attr(this.#conn, "title", `${wait}. Click to try now`);
     text(this.#connText, word);
@@ -96,7 +96,7 @@ export class HeaderView {
     attr(this.#slots, "title", damage ? `${state.damaged_payloads} texts of tasks in the log are damaged. Their tasks are marked; everything else works.` : "Running attempts, and the maximum that can run at the same time");
   }
 
-  /** Most pages never have one: it is fetched when there is something to say. */
+  /** Most pages never show warnings: the view is loaded for the first one. */
   #drawStrip() {
     const state = this.#store.state;
     const some = state?.damaged_payloads || state?.clock?.last_step_seconds || (state?.clock?.behind_log_seconds ?? 0) >= 1;
@@ -135,7 +135,7 @@ function themeButton(button) {
     try {
       localStorage.setItem("daybook-theme", next);
     } catch {
-      // It then lasts until the page is left.
+      // Then the theme lasts until the page is closed.
     }
     draw();
   });

@@ -1,5 +1,5 @@
-// The list of tasks: a real table of which only the rows in view are drawn, and one stop
-// for the Tab key, with arrow keys inside. No row moves while someone is at it.
+// The list of tasks: a table in which only the rows in view are drawn. The Tab key goes to one
+// row, the arrow keys to the others. No row moves while someone uses the list.
 
 import { attr, byId, show } from "../dom.js";
 import { Later } from "../later.js";
@@ -14,9 +14,9 @@ import { Scroller } from "./scroller.js";
 /** @import { Row } from "../types.js" */
 /** @import { RowContext } from "./row.js" */
 
-/** Rows before the end at which the next page is fetched. */
+/** How many rows before the end the next page is fetched. */
 const AHEAD = 40;
-/** Rows that the End key loads at most. */
+/** Maximum number of rows that the End key loads. */
 const FARTHEST = 5000;
 
 /**
@@ -38,7 +38,7 @@ const FARTHEST = 5000;
  */
 
 export class ListView {
-  /** The task that the keyboard stands on. @type {string | null} */
+  /** The task that the keys act on. @type {string | null} */
   cursor = null;
 
   #store;
@@ -52,11 +52,11 @@ export class ListView {
   #rows;
   /** @type {string[]} */
   #drawn = [];
-  /** Where the cursor was when its row was last in the list. */
+  /** Index of the cursor when its row was last in the list. */
   #cursorIndex = 0;
-  /** The row to stand on as soon as it is loaded. @type {number | null} */
+  /** Index of the row that the cursor goes to when it is loaded. @type {number | null} */
   #goal = null;
-  /** Where focus was when it was asked to go to the cursor; null when it was not. @type {Element | null} */
+  /** The element that had focus when focus was requested for the cursor; null if it was not. @type {Element | null} */
   #focusFrom = null;
   /** When rows in view last moved. */
   #movedAt = -Infinity;
@@ -75,7 +75,7 @@ export class ListView {
     const body = byId("rows");
     this.#rows = new RowsView(body, () => {
       scroller.focus({ preventScroll: true });
-      this.#askFocus();
+      this.#requestFocus();
     });
     this.#chip = new ChipView(byId("chip-new"), () => this.toNewest());
     this.#empty = new Later(
@@ -83,7 +83,7 @@ export class ListView {
       ({ EmptyView }) => new EmptyView(this.#emptyPart, actions),
       actions.incomplete,
     );
-    this.#attention = new Attention([scroller, byId("chip-new")], () => this.#attended());
+    this.#attention = new Attention([scroller, byId("chip-new")], () => this.#attentionChanged());
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     listenToPresses(body, {
       row: (id) => this.#store.rows.get(id),
@@ -105,23 +105,23 @@ export class ListView {
     return this.#empty.prefetch();
   }
 
-  /** Whether someone reads further down, so that new tasks wait. */
+  /** Whether the list is scrolled down, so that new tasks wait. */
   get reading() {
     return this.#scroller.top > this.#scroller.rowHeight / 2;
   }
 
-  /** What may not move now. */
+  /** What may not change now. */
   get hold() {
     const still = this.#attention.here;
     return { hold: still || this.reading, still };
   }
 
-  /** How many rows from the first on are in use: to the last that is in view, or has the cursor. */
+  /** How many rows are in use, from the first to the last one that is in view or has the cursor. */
   get used() {
     return Math.max(Math.ceil((this.#scroller.top + this.#scroller.height) / this.#scroller.rowHeight), this.#cursorIndex + 1);
   }
 
-  /** The row that has focus, or one of its buttons. @returns {Row | null} */
+  /** The row that has focus, itself or on one of its buttons. @returns {Row | null} */
   get focusedRow() {
     const id = idAt(document.activeElement);
     return (id !== null && this.#store.rows.get(id)) || null;
@@ -132,7 +132,7 @@ export class ListView {
     return this.#scroller.el.contains(document.activeElement);
   }
 
-  /** Starts at the top of another list. */
+  /** Goes to the top, for another list. */
   restart() {
     this.#scroller.scrollTo(0);
     this.#drawn = [];
@@ -141,7 +141,7 @@ export class ListView {
     if (!this.hasFocus) this.cursor = null;
   }
 
-  /** Shows what waits at the top, and goes there. */
+  /** Shows the new tasks that wait, and scrolls to the top. */
   toNewest() {
     const focus = this.#attention.here && (this.hasFocus || byId("chip-new").contains(document.activeElement));
     this.#scroller.scrollTo(0);
@@ -151,10 +151,10 @@ export class ListView {
     this.#cursorIndex = 0;
     if (!focus) return;
     this.#scroller.el.focus({ preventScroll: true });
-    this.#askFocus();
+    this.#requestFocus();
   }
 
-  /** Puts focus into the list: on the row that had it last, or the first in view. */
+  /** Focuses the row with the cursor, or the first one in view. */
   focus() {
     if (this.#store.order.length === 0) this.#scroller.el.focus();
     this.moveTo(this.#index() ?? this.#firstInView());
@@ -182,20 +182,20 @@ export class ListView {
 
   #scrolled() {
     this.#scroller.scrolled();
-    if (this.#scroller.top < 2 && !this.#attention.here) this.#flow();
+    if (this.#scroller.top < 2 && !this.#attention.here) this.#showNew();
     this.#actions.dirty();
   }
 
-  /** Someone came to the list, or left it. */
-  #attended() {
+  /** Someone began or stopped using the list. */
+  #attentionChanged() {
     if (this.#attention.here) return;
-    this.#store.settle();
-    if (!this.reading) this.#flow();
+    this.#store.removeLeaving();
+    if (!this.reading) this.#showNew();
     this.#actions.dirty();
   }
 
-  /** Lets in what waits. */
-  #flow() {
+  /** Shows the new tasks that wait. */
+  #showNew() {
     if (this.#store.newCount > 0 || this.#store.manyNew) this.#actions.reveal();
   }
 
@@ -208,7 +208,7 @@ export class ListView {
     this.#actions.dirty();
   }
 
-  /** Where the cursor is in the list; null when its row is not in it. */
+  /** Index of the cursor; null if its row is not in the list. */
   #index() {
     const order = this.#store.order;
     if (this.cursor === null) return null;
@@ -218,11 +218,11 @@ export class ListView {
   }
 
   /**
-   * Moves the keyboard's place by some rows and shows it. Where its row is gone, it goes on
-   * from where that was; at first it goes to the first row in view.
+   * Moves the cursor by some rows, and scrolls to it. If its row is gone, it moves from where
+   * that was. Without a cursor it goes to the first row in view.
    * @param {number} by
    * @param {{ focus?: boolean }} [how]
-   * @returns {string | null} the task it stands on
+   * @returns {string | null} the task at the cursor
    */
   move(by, how) {
     const at = this.#index();
@@ -231,21 +231,21 @@ export class ListView {
     return this.moveTo(by > 0 ? this.#cursorIndex + by - 1 : this.#cursorIndex + by, how);
   }
 
-  /** Moves it by as many rows as are in view. @param {number} by @param {{ focus?: boolean }} [how] */
+  /** Moves the cursor by pages. @param {number} by @param {{ focus?: boolean }} [how] */
   movePage(by, how) {
     return this.move(by * this.#scroller.rowsInView, how);
   }
 
   /**
-   * @param {number} index of a row; one beyond the last is gone to when it is loaded
+   * @param {number} index of a row; one beyond the last is reached when it is loaded
    * @param {{ focus?: boolean }} [how]
    */
   moveTo(index, how = {}) {
     const n = this.#store.order.length;
     if (n === 0) {
-      this.cursor = null; // the first one, when there is one
+      this.cursor = null; // it goes to the first row when there is one
       this.#cursorIndex = 0;
-      if (this.#store.phase === "loading" && how.focus !== false) this.#askFocus();
+      if (this.#store.phase === "loading" && how.focus !== false) this.#requestFocus();
       return null;
     }
     const to = clamp(index, 0, n - 1);
@@ -254,7 +254,7 @@ export class ListView {
     return this.cursor;
   }
 
-  #askFocus() {
+  #requestFocus() {
     this.#focusFrom = document.activeElement ?? document.body;
   }
 
@@ -262,19 +262,19 @@ export class ListView {
   #moveTo(index, focus = true) {
     this.cursor = this.#store.order[index];
     this.#cursorIndex = index;
-    if (focus) this.#askFocus();
+    if (focus) this.#requestFocus();
     this.#bringIn(index);
     this.#actions.dirty();
   }
 
-  /** Puts focus on a task's row, or on the one in its place. @param {string} id */
+  /** Focuses a task's row, or the one in its place. @param {string} id */
   focusOn(id) {
     this.cursor = id;
     this.focus();
   }
 
-  /** Puts the keyboard on a task that was opened by other means. @param {string} id */
-  stand(id) {
+  /** Moves the cursor to a task that was opened by other means. @param {string} id */
+  setCursor(id) {
     if (this.cursor === id) return;
     this.cursor = id;
     const at = this.#index();
@@ -300,7 +300,7 @@ export class ListView {
     const order = s.order;
     if (s.phase === "ready") {
       this.#keepPlace(order);
-      this.#pursue(order);
+      this.#moveToGoal(order);
     }
     this.#drawRows(order, c);
     drawFoot(s);
@@ -320,7 +320,7 @@ export class ListView {
     else void this.#empty.get().then((view) => view && this.#actions.dirty());
   }
 
-  /** Rows came or went above the reader: scroll by as much. @param {string[]} order */
+  /** Scrolls by as much as rows were added or removed above. @param {string[]} order */
   #keepPlace(order) {
     if (order === this.#drawn) return;
     if (this.#drawn.length > 0) {
@@ -328,7 +328,7 @@ export class ListView {
       const from = s.top;
       const shift = shiftOf(this.#drawn, order, Math.floor(from / s.rowHeight)) * s.rowHeight;
       if (shift !== 0 && this.reading) {
-        // Room first, or the scroll is cut at the old height.
+        // Make room first, or scrolling ends at the old height.
         this.#rows.room(order.length * s.rowHeight);
         s.scrollTo(from + shift);
       }
@@ -337,8 +337,8 @@ export class ListView {
     this.#drawn = order;
   }
 
-  /** Goes on to a row that was not loaded when its key was pressed. @param {string[]} order */
-  #pursue(order) {
+  /** Moves on to a row that was not loaded when the key was pressed. @param {string[]} order */
+  #moveToGoal(order) {
     if (this.#goal === null || order.length - 1 <= this.#cursorIndex) return;
     const goal = this.#goal;
     this.#moveTo(Math.min(goal, order.length - 1));
@@ -366,17 +366,17 @@ export class ListView {
     this.#restoreFocus();
   }
 
-  /** Puts focus where the cursor is; where its row went, on the one in its place. */
+  /** Gives focus to the row with the cursor, or the one in its place. */
   #restoreFocus() {
     const order = this.#store.order;
     if (this.#focusFrom === null || order.length === 0) return;
-    const on = document.activeElement; // the body where what had it is gone
+    const on = document.activeElement; // the body, if the element with focus was removed
     const unmoved = on === this.#focusFrom || on === document.body || this.hasFocus;
     this.#focusFrom = null;
-    if (!unmoved) return; // it went elsewhere meanwhile
+    if (!unmoved) return; // the user moved it
     const at = this.#index() ?? clamp(this.#cursorIndex, 0, order.length - 1);
     const el = this.#rows.el(order[at]);
-    if (!el) return this.#moveTo(at); // it is drawn in the next frame
+    if (!el) return this.#moveTo(at); // its row is drawn in the next frame
     this.cursor = order[at];
     this.#cursorIndex = at;
     this.#bringIn(at);

@@ -4,7 +4,7 @@ import { byId, h } from "../dom.js";
 import { changed } from "../press.js";
 
 /**
- * Asks before something that cannot be taken back.
+ * Asks before something that cannot be undone.
  * @param {{ title: string, text: string, yes: string, no: string, bad: boolean }} question
  * @returns {Promise<boolean>}
  */
@@ -27,7 +27,7 @@ export function ask(question) {
     );
     dialog.returnValue = "";
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-    changed(dialog); // the second click of two is no answer
+    changed(dialog); // a double click is no answer
     dialog.showModal();
   });
 }

@@ -34,7 +34,7 @@ export class RowView {
   #idTail = h("span", null);
   #id = h("span", { class: "task-id" }, this.#idHead, this.#idTail);
   #link = h("a", { class: "task-link", tabindex: -1 }, this.#title, this.#id);
-  /** Queue and tags again, where there is no room for their columns. */
+  /** Queue and tags a second time, for widths without their columns. */
   #moreQueue = h("span", { class: "more-queue" });
   #moreTags = h("span", { class: "tag-list" });
   #more = h("span", { class: "task-more" }, this.#moreQueue, this.#moreTags);
@@ -67,8 +67,8 @@ export class RowView {
 
   /**
    * @param {number} index in the list
-   * @param {boolean} tabStop the Tab key comes here
-   * @param {boolean} cursor the keyboard stands here
+   * @param {boolean} tabStop the Tab key goes to this row
+   * @param {boolean} cursor the keys act on this row
    */
   place(index, tabStop, cursor) {
     attr(this.el, "aria-rowindex", index + 2); // the head is the first

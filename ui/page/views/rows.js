@@ -1,4 +1,4 @@
-// The rows of the list that are drawn: those in view, and the one that has focus.
+// The rows of the list that are in the document: those in view, and the one with focus.
 
 import { h } from "../dom.js";
 import { RowView } from "./row.js";
@@ -17,7 +17,7 @@ import { RowView } from "./row.js";
  *   stop: number,
  *   cursor: string | null,
  *   context: RowContext,
- * }} Drawing the focused row is -1 for none; stop is where the Tab key comes to
+ * }} Drawing focused is the index of the row with focus, -1 if there is none; stop is the index of the row that the Tab key goes to
  */
 
 export class RowsView {
@@ -31,7 +31,7 @@ export class RowsView {
 
   /**
    * @param {HTMLElement} body of the table
-   * @param {() => void} lost is called when the row that has focus is about to go
+   * @param {() => void} lost is called before the row with focus is removed
    */
   constructor(body, lost) {
     this.#body = body;
@@ -39,12 +39,12 @@ export class RowsView {
     body.append(this.#before.row, this.#after.row);
   }
 
-  /** The element of a row; undefined when it is not drawn. @param {string} id */
+  /** The element of a row; undefined if it is not drawn. @param {string} id */
   el(id) {
     return this.#views.get(id)?.el;
   }
 
-  /** Makes room to scroll in, until the next drawing. @param {number} px */
+  /** Makes room for scrolling, until the next drawing. @param {number} px */
   room(px) {
     this.#after.set(px);
   }
@@ -52,7 +52,7 @@ export class RowsView {
   /** @param {Drawing} d */
   draw(d) {
     const { order, window: w } = d;
-    // A focused row out of view keeps its place, with space on both sides.
+    // A row with focus that is out of view stays in its place, with space on both sides.
     const apart = d.focused >= 0 && (d.focused < w.start || d.focused >= w.end) ? d.focused : -1;
     /** @type {number[]} */
     const indices = [];
@@ -91,7 +91,7 @@ export class RowsView {
     if (apart >= 0) this.#between.set((below ? apart - w.end : w.start - apart - 1) * rowHeight);
   }
 
-  /** Takes away the rows that are not wanted. @param {Set<string>} wanted */
+  /** Removes the rows that are not wanted. @param {Set<string>} wanted */
   #drop(wanted) {
     for (const [id, view] of this.#views) {
       if (wanted.has(id)) continue;

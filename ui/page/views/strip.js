@@ -1,5 +1,5 @@
-// What everyone at the page should know of the server: a line each below the list, where no
-// row moves for it, until it is over or has been read.
+// Warnings about the server, one line each, below the list so that no row moves. A line
+// stays until the cause is gone or the user dismisses it.
 
 import { byId, h, icon, keyed, show, text } from "../dom.js";
 import { absolute, plural, span } from "../format.js";
@@ -56,7 +56,7 @@ export class StripView {
    * @param {() => void} redraw
    */
   #line({ key }, redraw) {
-    changed(this.#root); // it comes to where a row may be
+    changed(this.#root); // it may cover a row
     const words = h("span", null);
     const read = () => {
       this.#read.add(key);

@@ -1,4 +1,4 @@
-// Everything that happened to a task, oldest first, as its events say it.
+// The history of a task, oldest event first.
 
 import { attr, h, keyed, show, text } from "../dom.js";
 import { actorWords, eventWords, timelineOf } from "../events.js";

@@ -7,10 +7,10 @@ const STAY = 5000;
 const STAY_LONG = 10_000;
 
 /**
- * Says something for a few seconds. What it says of a task names it.
+ * Shows a message for a few seconds. A message about a task must name the task.
  * @param {string} message
  * @param {{ bad?: boolean, action?: { word: string, act: () => void } }} [how] with an action
- *   that takes it back
+ *   that undoes what was done
  */
 export function toast(message, how = {}) {
   const toasts = byId("toasts");
@@ -22,7 +22,7 @@ export function toast(message, how = {}) {
   });
   const close = h("button", { type: "button", "aria-label": "Dismiss", onclick: leave }, "Close");
   const el = h("div", { class: how.bad ? "toast bad" : "toast" }, icon(how.bad ? "FAILED" : "check"), h("span", { dir: "auto" }, message), action, close);
-  changed(toasts); // it comes to where rows are
+  changed(toasts); // it covers rows
   toasts.append(el);
   while (toasts.childElementCount > 3) toasts.firstElementChild?.remove();
   setTimeout(leave, how.bad || how.action ? STAY_LONG : STAY);

@@ -77,8 +77,8 @@ export class ToolbarView {
     this.#actions.toList();
   }
 
-  /** The place changed by other means than typing. @param {Filters} f */
-  take(f) {
+  /** Shows the search text of a route. @param {Filters} f */
+  showFilters(f) {
     if (this.#search.value.trim() !== f.q) this.#search.value = f.q;
   }
 

@@ -1,4 +1,4 @@
-// A table's columns: what is in each, at a glance.
+// The columns of a table, with their statistics.
 
 import { h, icon } from "../../dom.js";
 import { isNumber } from "../../exact.js";

@@ -1,4 +1,4 @@
-// Any JSON, as a tree. What is folded is not made until it is opened.
+// Any JSON, as a tree. The content of a branch is made when it is opened.
 
 import { fileUrl } from "../../taskapi.js";
 import { h } from "../../dom.js";

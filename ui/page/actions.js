@@ -1,4 +1,4 @@
-// What people do to a task from the page, and what the page says of it.
+// Actions on tasks: cancel, retry, and submitting an example.
 
 import { Problem } from "./api.js";
 import { percent } from "./format.js";
@@ -11,9 +11,9 @@ import { toast } from "./views/toast.js";
 
 const MOVED = "The list has just moved. Check that this is the task you meant.";
 
-export class Acts {
+export class TaskActions {
   #title;
-  /** Tasks that were asked to stop here, and what they are called. @type {Map<string, string>} */
+  /** Names of the tasks that were cancelled in this tab and have not ended. @type {Map<string, string>} */
   #cancelling = new Map();
 
   /** @param {(type: string) => string} title */
@@ -23,8 +23,8 @@ export class Acts {
 
   /**
    * @param {string} kind "cancel" or "retry"
-   * @param {Row} row as it was when someone chose
-   * @param {{ ask?: boolean }} [how] with ask, it may be meant for another task
+   * @param {Row} row as it was when the user chose
+   * @param {{ ask?: boolean }} [how] with ask, the user is asked first: the click may have been meant for another task
    */
   async act(kind, row, how = {}) {
     const name = nameOf(row, this.#title);
@@ -39,7 +39,7 @@ export class Acts {
   }
 
   /**
-   * Submits a task that needs no parameters, or few. Returns its id, or null if it was refused.
+   * Submits an example of a task type. Returns its id, or null if the server refused it.
    * @param {string} type
    */
   async example(type) {
@@ -52,8 +52,8 @@ export class Acts {
     }
   }
 
-  /** Newer rows came. @param {Row[]} rows */
-  saw(rows) {
+  /** Tells the user about cancelled tasks that have ended. @param {Row[]} rows */
+  rowsChanged(rows) {
     for (const row of rows) if (this.#cancelling.has(row.id) && ended(row.status)) this.#tell(row);
   }
 
@@ -71,7 +71,7 @@ export class Acts {
     else if (this.#cancelling.has(row.id)) toast(`Cancel requested: ${name}`);
   }
 
-  /** Says how a task ended that was to be cancelled, and offers to take it back. @param {Row} row */
+  /** Says how a cancelled task ended, and offers to undo. @param {Row} row */
   #tell(row) {
     const name = this.#cancelling.get(row.id);
     if (!this.#cancelling.delete(row.id)) return;
