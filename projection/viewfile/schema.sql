@@ -1,44 +1,44 @@
--- The views of a log. All of it may be deleted: it is made again from the log.
--- docs/views.md says what the columns mean and how to ask for them.
+-- The views of a log. The file may be deleted: it is rebuilt from the log.
+-- docs/views.md has the meaning of the columns, and queries.
 
--- What the file is.
+-- Which log the file belongs to.
 CREATE TABLE about (
 	id       INTEGER PRIMARY KEY CHECK (id = 1),
 	log_id   TEXT    NOT NULL,
-	complete INTEGER NOT NULL -- 0 while all of it is made again
+	complete INTEGER NOT NULL -- 0 during a rebuild
 ) STRICT;
 
--- How far the views are: one row.
+-- How far the views are. One row.
 CREATE TABLE state (
 	id         INTEGER PRIMARY KEY CHECK (id = 1),
-	seq        INTEGER NOT NULL, -- all shows the log up to this event
-	hash       BLOB    NOT NULL, -- of that event
-	archived   INTEGER NOT NULL, -- the last number in the table archived, also if it is gone
-	trimmed    INTEGER NOT NULL, -- numbers up to here are gone
+	seq        INTEGER NOT NULL, -- all tables are as of this event
+	hash       BLOB    NOT NULL, -- hash of that event
+	archived   INTEGER NOT NULL, -- last number given in the table archived, even if its row is deleted
+	trimmed    INTEGER NOT NULL, -- rows with numbers up to this one are deleted
 	latest_seq INTEGER NOT NULL, -- no ended task has a later event
 	windows    BLOB    NOT NULL  -- counts by time
 ) STRICT;
 
--- Types and queues, by number. A group stays when it is empty.
+-- Pairs of type and queue. A group stays when it is empty.
 CREATE TABLE groups (
 	number INTEGER PRIMARY KEY,
 	type   TEXT NOT NULL,
 	queue  TEXT NOT NULL
 ) STRICT;
 
--- How many tasks of a group have a status.
+-- Number of tasks by group and status.
 CREATE TABLE counts (
 	facet INTEGER PRIMARY KEY, -- group × 6 + status
 	n     INTEGER NOT NULL
 ) STRICT;
 
--- What the events of other streams than those of tasks say.
+-- State of the streams that are not of tasks.
 CREATE TABLE streams (
 	kind  TEXT PRIMARY KEY, -- "server" for the streams server:<ULID>
 	state TEXT NOT NULL     -- JSON
 ) STRICT, WITHOUT ROWID;
 
--- Tasks that memory holds too.
+-- Tasks that are also in memory.
 CREATE TABLE live (
 	/*live*/
 ) STRICT;
@@ -46,7 +46,7 @@ CREATE TABLE live (
 -- Tasks that have ended and may have left memory.
 CREATE TABLE ended (
 	run       INTEGER NOT NULL, -- completed_at - started_at, at least 0; -1 if it never started
-	run_class INTEGER,          -- of run, four to the octave; NULL if it never started
+	run_class INTEGER,          -- logarithmic class of run, four per doubling; NULL if it never started
 	number    INTEGER NOT NULL, -- in the table archived
 	/*ended*/
 ) STRICT;
@@ -73,8 +73,8 @@ CREATE TABLE ended_keys (
 	PRIMARY KEY (epoch, key, submit_seq)
 ) STRICT, WITHOUT ROWID;
 
--- A zone is 4,096 neighbouring submit seqs. The ids of its ended tasks lie between two, and none
--- has its last event before the one or after the other seq.
+-- A zone is a range of 4,096 submit seqs: the least and the most of the ids and the last seqs of
+-- its ended tasks.
 CREATE TABLE ended_zones (
 	zone       INTEGER PRIMARY KEY,
 	least_id   TEXT    NOT NULL,
@@ -83,8 +83,8 @@ CREATE TABLE ended_zones (
 	most_seq   INTEGER NOT NULL
 ) STRICT;
 
--- Unique keys that ended tasks hold for a time, by the hash of type and key: of each the
--- task that holds it longest. Those whose time is over go, sooner or later.
+-- Unique keys that ended tasks still hold, by the hash of type and key, with the task that holds
+-- the key longest. Expired rows are deleted from time to time.
 CREATE TABLE claims (
 	claim      BLOB    PRIMARY KEY,
 	submit_seq INTEGER NOT NULL,
@@ -92,15 +92,15 @@ CREATE TABLE claims (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX claims_until ON claims (until);
 
--- In which order tasks came to the table ended, for the index of texts: those that got the
--- numbers first to last.
+-- The order in which tasks were added to the table ended, for the full-text index. Each row has
+-- the numbers first to last.
 CREATE TABLE archived (
 	first INTEGER PRIMARY KEY,
 	last  INTEGER NOT NULL,
-	seqs  BLOB    NOT NULL -- distances between their submit seqs, zigzag varints
+	seqs  BLOB    NOT NULL -- differences between their submit seqs, zigzag varints
 ) STRICT;
 
--- For people: what of tasks is asked for most, in words.
+-- For SQL users: the common columns, as text and in seconds.
 CREATE VIEW tasks AS
 	SELECT id,
 		CASE status WHEN 1 THEN 'PENDING' WHEN 2 THEN 'RUNNING' WHEN 3 THEN 'SUCCESS' WHEN 4 THEN 'FAILED' WHEN 5 THEN 'CANCELLED' END AS status,

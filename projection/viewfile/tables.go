@@ -17,28 +17,28 @@ var tasksColumns = []TableColumn{
 	{"status", "", "PENDING, RUNNING, SUCCESS, FAILED or CANCELLED"},
 	{"type", "", "task type"},
 	{"queue", "", "queue"},
-	{"priority", "", "the higher, the earlier"},
-	{"subject", "", "what it works on"},
-	{"outcome", "", "what came of it"},
+	{"priority", "", "higher starts first"},
+	{"subject", "", "what it works on, one line"},
+	{"outcome", "", "its result, one line"},
 	{"tags", "", "JSON array"},
 	{"progress", "", "percent"},
-	{"attempt", "", "attempts that counted since a person last sent it back"},
+	{"attempt", "", "attempts that count, since the last retry by a user"},
 	{"max_attempts", "", "maximum number of attempts"},
 	{"created_at", "", "UTC, as 2027-01-31T08:00:00.123Z"},
 	{"started_at", "", "start of the latest attempt"},
 	{"completed_at", "", "end"},
-	{"run_at", "", "start that was asked for"},
+	{"run_at", "", "requested start"},
 	{"run_seconds", "", "completed_at - started_at"},
-	{"worker", "", "who runs it"},
-	{"idempotency_key", "", "key of its request"},
-	{"retry_of", "", "id of the task that it repeats"},
+	{"worker", "", "name of the worker that runs it"},
+	{"idempotency_key", "", "idempotency key"},
+	{"retry_of", "", "id of the task that it retries"},
 	{"submit_seq", "", "seq of its task.submitted"},
 	{"last_seq", "", "seq of its latest event"},
 }
 
 // Tables lists the tables and views of the file, as schema.sql declares them.
 func Tables() []Table {
-	tables := []Table{{"tasks", "All tasks, in words. What is not there is NULL.", tasksColumns}}
+	tables := []Table{{"tasks", "All tasks. Missing values are NULL.", tasksColumns}}
 	var about []string
 	open := false
 	for line := range strings.Lines(schemaSQL) {
