@@ -58,7 +58,7 @@ type tab struct {
 
 	mu       sync.Mutex
 	problems []string // guarded by mu; errors of console, network and policy
-	requests []string // guarded by mu; "GET /api/tasks/"
+	requests []string // guarded by mu; "GET /api/tasks/", without the files of the page
 	cut      bool     // guarded by mu; the server is down on purpose
 }
 
@@ -139,6 +139,9 @@ func (b *tab) listen(event any) {
 		path := e.Request.URL
 		if _, after, ok := strings.Cut(path, "://"); ok {
 			_, path, _ = strings.Cut(after, "/")
+		}
+		if strings.HasPrefix(path, "static/") {
+			return // the page prefetches its files when the browser is idle
 		}
 		b.mu.Lock()
 		b.requests = append(b.requests, e.Request.Method+" /"+path)

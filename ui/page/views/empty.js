@@ -24,13 +24,13 @@ export class EmptyView {
 
   /**
    * @param {Store} store
-   * @param {Emptiness} kind
+   * @param {Emptiness} kind with "", the view is cleared
    */
   draw(store, kind) {
-    const key = JSON.stringify([kind, store.filters, store.counts === null, this.#actions.types()]);
+    const key = kind === "" ? "" : JSON.stringify([kind, store.filters, store.counts === null, this.#actions.types()]);
     if (key === this.#key) return;
     this.#key = key;
-    this.#el.replaceChildren(...contents(kind, store, this.#actions));
+    this.#el.replaceChildren(...(kind === "" ? [] : contents(kind, store, this.#actions)));
   }
 }
 

@@ -315,9 +315,8 @@ export class ListView {
     const kind = s.emptiness;
     show(this.#table, kind === "");
     show(this.#emptyPart, kind !== "");
-    if (kind === "") return;
     if (this.#empty.view) this.#empty.view.draw(s, kind);
-    else void this.#empty.get().then((view) => view && this.#actions.dirty());
+    else if (kind !== "") void this.#empty.get().then((view) => view && this.#actions.dirty());
   }
 
   /** Scrolls by as much as rows were added or removed above. @param {string[]} order */
