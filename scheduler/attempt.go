@@ -21,9 +21,9 @@ var errOver = errors.New("attempt is over")
 const (
 	// progressEvery is the least time between two progress events of a task.
 	progressEvery = 250 * time.Millisecond
-	// obedience is how long a handler may take to return once its context has ended.
+	// returnLimit is how long a handler may take to return once its context has ended.
 	// After it the attempt is ended without it; it keeps its slot until it returns.
-	obedience = time.Second
+	returnLimit = time.Second
 )
 
 // attempt is one run of a handler, from its task.started to the return of the handler.
@@ -41,7 +41,7 @@ type attempt struct {
 	ending     ending // owned by the goroutine in run until it has reported
 
 	// Owned by the loop.
-	settled bool // its end has been decided, with the handler or without
+	endDecided bool // its end has been decided, with the handler or without
 
 	mu       sync.Mutex
 	percent  float64     // guarded by mu; the latest report
@@ -86,7 +86,7 @@ func (a *attempt) run() {
 		var cancel context.CancelFunc
 		a.ctx, cancel = context.WithTimeoutCause(a.ctx, timeout, task.ErrAttemptTimeout)
 		defer cancel()
-		defer a.expectReturn(timeout).Stop() // or it would keep the attempt until then
+		defer a.watchReturn(timeout).Stop() // or it would keep the attempt until then
 	}
 	defer a.finish()
 	defer a.explain()
@@ -154,31 +154,31 @@ func (a *attempt) finish() {
 	}
 	a.mu.Unlock()
 	a.end(errOver)
-	a.s.tell(report{kind: returned, attempt: a, command: a.ending.command})
+	a.s.send(report{kind: returned, attempt: a, command: a.ending.command})
 }
 
 // stop ends the attempt's context; the loop hears of it if the handler does not return
 // in time.
 func (a *attempt) stop(cause error) {
 	a.end(cause)
-	a.expectReturn(0)
+	a.watchReturn(0)
 }
 
-// expectReturn tells the loop if the handler has not returned soon after its context has
+// watchReturn tells the loop if the handler has not returned soon after its context has
 // ended, which it does after so long.
-func (a *attempt) expectReturn(after time.Duration) *time.Timer {
-	return time.AfterFunc(after+obedience, func() {
+func (a *attempt) watchReturn(after time.Duration) *time.Timer {
+	return time.AfterFunc(after+returnLimit, func() {
 		a.mu.Lock()
 		finished := a.finished
 		a.mu.Unlock()
 		if !finished {
-			a.s.tell(report{kind: overdue, attempt: a})
+			a.s.send(report{kind: overdue, attempt: a})
 		}
 	})
 }
 
-// tell sends a report unless the loop has ended.
-func (s *Scheduler) tell(r report) {
+// send sends a report unless the loop has ended.
+func (s *Scheduler) send(r report) {
 	select {
 	case s.reports <- r:
 		s.wake(len(s.reports))
@@ -205,16 +205,16 @@ func (a *attempt) report(percent float64, message string) {
 	a.queued = true
 	wait := progressEvery - time.Since(a.last)
 	if wait > 0 && !a.last.IsZero() && percent < 100 {
-		a.timer = time.AfterFunc(wait, func() { a.s.tell(report{kind: progressed, attempt: a}) })
+		a.timer = time.AfterFunc(wait, func() { a.s.send(report{kind: progressed, attempt: a}) })
 		a.mu.Unlock()
 		return
 	}
 	a.mu.Unlock()
-	a.s.tell(report{kind: progressed, attempt: a})
+	a.s.send(report{kind: progressed, attempt: a})
 }
 
-// takeNews returns the latest report as a command; false when there is none.
-func (a *attempt) takeNews() (task.Progress, bool) {
+// latestProgress returns the latest report as a command; false when there is none.
+func (a *attempt) latestProgress() (task.Progress, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	news := a.news

@@ -16,6 +16,8 @@ type clock struct {
 	wall task.Micros // at the latest look
 	mono time.Time   // at the same moment, of the monotonic clock
 
+	setBack bool // since the latest dispatch
+
 	step      atomic.Int64 // for readers: the latest step, in microseconds; 0 = none seen
 	steppedAt atomic.Int64 // for readers: the wall clock after it
 }
@@ -58,7 +60,7 @@ func (s *Scheduler) Clock() Clock {
 func (l *loop) now(at task.Micros) task.Now {
 	wall := l.s.o.Wall()
 	if step := l.clock.look(wall); step != 0 {
-		l.stepped = l.stepped || step < 0
+		l.clock.setBack = l.clock.setBack || step < 0
 		l.s.o.Logger.Warn("the wall clock was set; tasks are due by the new time", "step", step.Duration(), "now", wall.Time())
 	}
 	return task.Now{Wall: wall, At: max(wall, at)}
@@ -70,7 +72,7 @@ func (l *loop) checkClock() {
 	if l.lastAt <= wall+noticedStep {
 		return
 	}
-	l.stepped = true
+	l.clock.setBack = true
 	l.s.o.Logger.Warn("the wall clock stands behind the latest event of the log: it was set back, or was wrong then. "+
 		"Tasks are due by the wall clock; new events carry the time of the latest one until the clock has caught up",
 		"behind", (l.lastAt - wall).Duration(), "now", wall.Time())

@@ -12,7 +12,7 @@ import (
 )
 
 // command decides one request from outside.
-func (l *loop) command(t *turn, r *request) {
+func (l *loop) command(rd *round, r *request) {
 	if err := l.s.damage(); err != nil {
 		r.done <- answer{err: err}
 		return
@@ -22,41 +22,41 @@ func (l *loop) command(t *turn, r *request) {
 		return
 	}
 	if r.submits != nil {
-		l.submit(t, r)
+		l.submit(rd, r)
 		return
 	}
-	l.do(t, r)
+	l.do(rd, r)
 }
 
 // do decides a command on one task.
-func (l *loop) do(t *turn, r *request) {
-	l.untold = nil
-	before := t.peek(r.id)
-	if l.untold != nil {
-		t.reply(r, answer{err: l.untold})
+func (l *loop) do(rd *round, r *request) {
+	l.views.missing = nil
+	before := rd.get(r.id)
+	if l.views.missing != nil {
+		rd.reply(r, answer{err: l.views.missing})
 		return
 	}
 	if before == nil {
-		t.reply(r, answer{err: projection.ErrNotFound})
+		rd.reply(r, answer{err: projection.ErrNotFound})
 		return
 	}
-	decided, refusal := t.decideOn(before, r.command)
+	decided, refusal := rd.decideOn(before, r.command)
 	var needs []int
 	if _, again := r.command.(task.Retry); again && refusal == nil {
-		needs, refusal = t.heldByAnother(before)
+		needs, refusal = rd.heldByAnother(before)
 	}
-	t.size += max(len(decided), 1)
+	rd.size += max(len(decided), 1)
 	if refusal != nil || len(decided) == 0 {
-		t.reply(r, answer{err: refusal, tasks: []Submitted{{Task: *before}}})
+		rd.reply(r, answer{err: refusal, tasks: []Submitted{{Task: *before}}})
 		return
 	}
-	n := t.own(r.id, before)
+	n := rd.own(r.id, before)
 	_, cancel := r.command.(task.Cancel)
 	last := &decided[len(decided)-1]
 	var state task.Task
-	t.begin(r.actor, cancel && !n.soft, func(err error) {
+	rd.begin(r.actor, cancel && !n.ordinary, func(err error) {
 		if err != nil {
-			l.unanswered(r, err)
+			l.requestDropped(r, err)
 			return
 		}
 		state.LastSeq = last.Seq
@@ -65,26 +65,26 @@ func (l *loop) do(t *turn, r *request) {
 		}
 		r.done <- answer{tasks: []Submitted{{Task: state}}}
 	})
-	t.needs = append(t.needs, needs...)
-	t.add(n, r.id, decided)
+	rd.needs = append(rd.needs, needs...)
+	rd.add(n, r.id, decided)
 	state = n.task
 }
 
 // reply answers a request that adds nothing to the log, once what it rests on is on disk.
-func (t *turn) reply(r *request, a answer) {
-	t.replies = append(t.replies, func(err error) {
+func (rd *round) reply(r *request, a answer) {
+	rd.replies = append(rd.replies, func(err error) {
 		if err != nil {
-			t.l.unanswered(r, err)
+			rd.l.requestDropped(r, err)
 			return
 		}
 		r.done <- a
 	})
 }
 
-// unanswered takes in that what was decided on the request is not in the log.
-func (l *loop) unanswered(r *request, err error) {
+// requestDropped notes that what was decided on the request is not in the log.
+func (l *loop) requestDropped(r *request, err error) {
 	if decideAgain(err) {
-		l.again = append(l.again, input{request: r})
+		l.backlog.again = append(l.backlog.again, input{request: r})
 		return
 	}
 	r.done <- answer{err: err}
@@ -106,64 +106,64 @@ type newTask struct {
 	decided []task.Event // nil for one that gives an old task
 	sameAs  *Submitted   // for one that gives the task of a submit of the same batch: its answer
 	cancels []ulid.ULID  // the pending tasks that it replaces
-	needs   []int        // the entries of the turn that say who holds its unique key
+	needs   []int        // the entries of the round that say who holds its unique key
 }
 
 // submit decides a batch of submits, all or none.
-func (l *loop) submit(t *turn, r *request) {
+func (l *loop) submit(rd *round, r *request) {
 	n := len(r.submits)
 	b := &batch{r: r, news: make([]newTask, n), answers: make([]Submitted, n)}
 	for i := range r.submits {
-		refusal := t.decideSubmit(b, i)
+		refusal := rd.decideSubmit(b, i)
 		if refusal != nil {
-			t.size++
-			t.reply(r, answer{err: &BatchError{i, refusal}})
+			rd.size++
+			rd.reply(r, answer{err: &BatchError{i, refusal}})
 			return
 		}
 	}
-	l.closeSubmit(t, b)
+	l.closeSubmit(rd, b)
 }
 
 // decideSubmit decides submit i of the batch.
-func (t *turn) decideSubmit(b *batch, i int) error {
-	if err := t.replay(b, i); err != nil || b.answers[i].old() {
+func (rd *round) decideSubmit(b *batch, i int) error {
+	if err := rd.replay(b, i); err != nil || b.answers[i].old() {
 		return err
 	}
 	c := &b.r.submits[i]
-	if err := t.mayRetryAs(c.RetryOf); err != nil {
+	if err := rd.mayRetryAs(c.RetryOf); err != nil {
 		return err
 	}
-	b.news[i].id = t.l.ids.next(t.now)
+	b.news[i].id = rd.l.ids.next(rd.now)
 	if c.Unique != nil {
 		own, unique := *c, *c.Unique // it may be decided again
 		c, own.Unique = &own, &unique
-		if err := t.meet(b, i, c); err != nil || b.answers[i].old() {
+		if err := rd.resolveUnique(b, i, c); err != nil || b.answers[i].old() {
 			return err
 		}
 	}
-	if err := t.l.admit(b.r.submits[:i], c.Queue); err != nil {
+	if err := rd.l.admit(b.r.submits[:i], c.Queue); err != nil {
 		return err
 	}
 	if c.Timeout == 0 {
-		c.Timeout = task.SpanOf(t.l.s.o.DefaultTimeout)
+		c.Timeout = task.SpanOf(rd.l.s.o.DefaultTimeout)
 	}
 	var refusal error
-	b.news[i].decided, refusal = t.decideOn(nil, c)
+	b.news[i].decided, refusal = rd.decideOn(nil, c)
 	return refusal
 }
 
 // admit refuses another queue while projection.MaxQueues have tasks that have not ended: each is
-// counted, shown and sent. batch is what was admitted with it and is not in a turn yet.
+// counted, shown and sent. batch is what was admitted with it and is not in a round yet.
 func (l *loop) admit(batch []task.Submit, queue string) error {
 	queue = cmp.Or(queue, task.DefaultQueue)
-	if l.queues == nil || !l.queues[queue] && len(l.queues) >= projection.MaxQueues {
-		l.queues = l.liveQueues(batch)
+	if l.knownQueues == nil || !l.knownQueues[queue] && len(l.knownQueues) >= projection.MaxQueues {
+		l.knownQueues = l.liveQueues(batch)
 	}
-	if !l.queues[queue] && len(l.queues) >= projection.MaxQueues {
+	if !l.knownQueues[queue] && len(l.knownQueues) >= projection.MaxQueues {
 		return &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/queue",
 			Detail: "must be one of the 1,000 queues that have pending or running tasks: there can be no more. Try again when one of them is empty; tags tell tasks of a queue apart"}}}
 	}
-	l.queues[queue] = true
+	l.knownQueues[queue] = true
 	return nil
 }
 
@@ -173,11 +173,11 @@ func (l *loop) liveQueues(batch []task.Submit) map[string]bool {
 	for _, name := range l.s.o.Views.LiveQueues() {
 		live[name] = true
 	}
-	for _, t := range []*turn{l.appending, l.opened} {
-		if t == nil {
+	for _, rd := range []*round{l.appending, l.opened} {
+		if rd == nil {
 			continue
 		}
-		for _, n := range t.overlay {
+		for _, n := range rd.tasks {
 			if !n.task.Status.Ended() {
 				live[n.task.Queue] = true
 			}
@@ -191,16 +191,16 @@ func (l *loop) liveQueues(batch []task.Submit) map[string]bool {
 
 // replay answers submit i of the batch if its key was used before: for the same request
 // with the task, else with a refusal.
-func (t *turn) replay(b *batch, i int) error {
+func (rd *round) replay(b *batch, i int) error {
 	c := &b.r.submits[i]
 	if c.IdempotencyKey == "" {
 		return nil
 	}
 	var hash [32]byte
-	t.l.untold = nil
-	first := t.byKey(c.IdempotencyKey)
-	if t.l.untold != nil {
-		return t.l.untold // it may be the key of a task
+	rd.l.views.missing = nil
+	first := rd.byKey(c.IdempotencyKey)
+	if rd.l.views.missing != nil {
+		return rd.l.views.missing // it may be the key of a task
 	}
 	if first != nil {
 		hash = first.RequestHash
@@ -221,40 +221,35 @@ func (t *turn) replay(b *batch, i int) error {
 	return nil
 }
 
-// closeSubmit puts a batch that nothing speaks against into the turn.
-func (l *loop) closeSubmit(t *turn, b *batch) {
+// closeSubmit puts a batch that nothing speaks against into the round.
+func (l *loop) closeSubmit(rd *round, b *batch) {
 	old := true
 	for i := range b.news {
 		old = old && b.answers[i].old()
 	}
 	if old {
 		b.share()
-		t.size++
-		t.reply(b.r, answer{tasks: b.answers})
+		rd.size++
+		rd.reply(b.r, answer{tasks: b.answers})
 		return
 	}
-	t.begin(b.r.actor, false, func(err error) { b.answer(t, err) })
+	rd.begin(b.r.actor, false, func(err error) { b.answer(rd, err) })
 	for i := range b.news {
 		if b.news[i].decided == nil {
-			if first := t.overlay[b.answers[i].Task.ID]; first != nil { // the answer rests on it
-				t.needs = append(t.needs, first.entry-1)
+			if first := rd.tasks[b.answers[i].Task.ID]; first != nil { // the answer rests on it
+				rd.needs = append(rd.needs, first.entry-1)
 			}
 			continue
 		}
-		t.needs = append(t.needs, b.news[i].needs...)
-		t.replace(b, i)
-		n := t.ownNew(b.news[i].id)
-		t.add(n, b.news[i].id, b.news[i].decided)
-		t.retryAs(b.r.submits[i].RetryOf, n.task.ID)
+		rd.needs = append(rd.needs, b.news[i].needs...)
+		rd.replace(b, i)
+		n := rd.ownNew(b.news[i].id)
+		rd.add(n, b.news[i].id, b.news[i].decided)
+		rd.retryAs(b.r.submits[i].RetryOf, n.task.ID)
 		b.answers[i].Task = n.task
-		if key := n.task.IdempotencyKey; key != "" {
-			if t.keys == nil {
-				t.keys = make(map[string]*node)
-			}
-			t.keys[key] = n
-		}
+		rd.noteKey(n)
 	}
-	t.size += len(b.news)
+	rd.size += len(b.news)
 }
 
 // share gives submits the task of the submit of the same batch that they are the same as.
@@ -267,9 +262,9 @@ func (b *batch) share() {
 }
 
 // answer answers the request once its outcome is known.
-func (b *batch) answer(t *turn, err error) {
+func (b *batch) answer(rd *round, err error) {
 	if err != nil {
-		t.l.unanswered(b.r, err)
+		rd.l.requestDropped(b.r, err)
 		return
 	}
 	for i := range b.answers {
@@ -279,8 +274,8 @@ func (b *batch) answer(t *turn, err error) {
 			b.answers[i].Task.LastSeq = n.decided[0].Seq
 		case n.sameAs != nil:
 			b.answers[i].Task = n.sameAs.Task
-		case !t.exact: // it may have been submitted in this very turn, with another seq
-			if now := t.l.stored(t.l.s.o.Views.Find(b.answers[i].Task.ID)); now != nil {
+		case !rd.exact: // it may have been submitted in this very round, with another seq
+			if now := rd.l.views.read(rd.l.s.o.Views.Find(b.answers[i].Task.ID)); now != nil {
 				b.answers[i].Task = *now
 			}
 		}

@@ -16,52 +16,52 @@ const earlyEvents = 64
 
 // appendRounds appends the rounds that are handed over, one at a time.
 func (l *loop) appendRounds() {
-	for t := range l.rounds {
-		t.take(l.s.o.Log.Append(context.Background(), t.out))
-		l.landed <- t
+	for rd := range l.rounds {
+		rd.recordResults(l.s.o.Log.Append(context.Background(), rd.sealed))
+		l.appended <- rd
 	}
 }
 
-// handOver gives the open turn to the log, which is idle.
+// handOver gives the open round to the log, which is idle.
 func (l *loop) handOver() error {
-	t := l.opened
+	rd := l.opened
 	l.opened = nil
-	t.stored.close()
-	if l.broken != nil {
-		return l.fail(t, l.broken)
+	rd.stored.close()
+	if l.views.broken != nil {
+		return l.fail(rd, l.views.broken)
 	}
-	if len(t.entries) == 0 {
-		return l.land(t)
+	if len(rd.entries) == 0 {
+		return l.finish(rd)
 	}
-	l.appending = t
-	t.seal()
-	l.rounds <- t
-	t.cold = l.s.fetch(t.starts)
+	l.appending = rd
+	rd.seal(rd.base)
+	l.rounds <- rd
+	rd.fetch.bodies = l.s.fetch(rd.starts)
 	return nil
 }
 
-// commit appends a turn while nothing else goes on, and lands it.
-func (l *loop) commit(t *turn) error {
-	if l.broken != nil {
-		return l.fail(t, l.broken)
+// appendNow appends a round while nothing else goes on, and finishes it.
+func (l *loop) appendNow(rd *round) error {
+	if l.views.broken != nil {
+		return l.fail(rd, l.views.broken)
 	}
-	if len(t.entries) > 0 {
-		t.seal()
-		t.take(l.s.o.Log.Append(context.Background(), t.out))
+	if len(rd.entries) > 0 {
+		rd.seal(rd.base)
+		rd.recordResults(l.s.o.Log.Append(context.Background(), rd.sealed))
 	}
-	return l.land(t)
+	return l.finish(rd)
 }
 
-// land folds the turn into the views, publishes them and lets everybody know. What was
-// decided on top of the turn stands, or is decided again. Its error ends the scheduler.
-func (l *loop) land(t *turn) error {
-	moved, err := t.check()
+// finish folds the round into the views, publishes them and lets everybody know. What was
+// decided on top of the round stands, or is decided again. Its error ends the scheduler.
+func (l *loop) finish(rd *round) error {
+	moved, err := rd.check()
 	if err != nil {
-		return l.fail(t, err)
+		return l.fail(rd, err)
 	}
-	changes := t.applied()
+	changes := rd.applied()
 	if err := l.s.o.Views.ApplyChanges(changes); err != nil {
-		return l.fail(t, fmt.Errorf("%w: fold what was appended: %w", eventlog.ErrUnknown, err))
+		return l.fail(rd, fmt.Errorf("%w: fold what was appended: %w", eventlog.ErrUnknown, err))
 	}
 	if len(changes) > 0 {
 		last := changes[len(changes)-1].Event
@@ -69,36 +69,36 @@ func (l *loop) land(t *turn) error {
 	}
 	if moved {
 		if err := l.readOn(); err != nil {
-			return l.fail(t, err)
+			return l.fail(rd, err)
 		}
 	}
-	l.noteFull(t.results)
-	l.answer(t)
-	if l.appending == t {
+	l.noteFull(rd.results)
+	l.answer(rd)
+	if l.appending == rd {
 		l.appending = nil
 	}
 	if next := l.opened; next != nil {
 		next.stored.close() // the views have moved
-		next.under = nil
+		next.below = nil
 		switch {
-		case !t.exact:
+		case !rd.exact:
 			l.opened = nil
-			l.drop(next, errDecideAgain)
+			l.resolveAll(next, errDecideAgain)
 			l.recycle(next)
 		case len(next.entries) == 0: // its replies rest on what has just landed
 			l.answer(next)
 			next.replies = emptied(next.replies)
 		}
 	}
-	l.recycle(t)
+	l.recycle(rd)
 	return nil
 }
 
-// answer tells everybody what became of the turn.
-func (l *loop) answer(t *turn) {
-	var rest error // what those get that have no entry but rest on those of the turn
-	for i := range t.entries {
-		e, err := &t.entries[i], t.results[i].Err
+// answer tells everybody what became of the round.
+func (l *loop) answer(rd *round) {
+	var rest error // what those get that have no entry but rest on those of the round
+	for i := range rd.entries {
+		e, err := &rd.entries[i], rd.results[i].Err
 		switch {
 		case errors.Is(err, eventlog.ErrConflict):
 			err, rest = errDecideAgain, errDecideAgain
@@ -108,60 +108,60 @@ func (l *loop) answer(t *turn) {
 		case rest == nil:
 			rest = err
 		}
-		l.tell(t, e, err)
+		l.resolve(rd, e, err)
 	}
-	if t.waiting != nil {
-		go runFetched(t.waiting, t.cold)
+	if rd.fetch.attempts != nil {
+		go runFetched(rd.fetch.attempts, rd.fetch.bodies)
 	}
-	for _, reply := range t.replies {
+	for _, reply := range rd.replies {
 		reply(rest)
 	}
-	l.s.waiters.wake(t.ended)
-	l.s.running.Store(int64(l.used))
+	l.s.waiters.wake(rd.ended)
+	l.s.running.Store(int64(l.slots.used))
 }
 
-// tell tells those whom the entry concerns what became of it.
-func (l *loop) tell(t *turn, e *entry, err error) {
+// resolve tells those whom the entry concerns what became of it.
+func (l *loop) resolve(rd *round, e *entry, err error) {
 	switch e.kind {
 	case single:
 		e.after(err)
-	case started:
-		l.launched(t, e, err)
+	case starts:
+		l.startsAppended(rd, e, err)
 	case reports:
-		for _, r := range t.ends[e.first:e.last] {
-			l.reported(r, err)
+		for _, r := range rd.reports[e.first:e.last] {
+			l.reportDecided(r, err)
 		}
 	}
 }
 
-// drop gives everybody whom the turn concerns the error for which nothing of it is appended.
-func (l *loop) drop(t *turn, err error) {
-	t.stored.close()
-	for i := range t.entries {
-		l.tell(t, &t.entries[i], err)
+// resolveAll gives everybody whom the round concerns the error for which nothing of it is appended.
+func (l *loop) resolveAll(rd *round, err error) {
+	rd.stored.close()
+	for i := range rd.entries {
+		l.resolve(rd, &rd.entries[i], err)
 	}
-	for _, reply := range t.replies {
+	for _, reply := range rd.replies {
 		reply(err)
 	}
 }
 
 // fail answers everybody with the error that ends the scheduler.
-func (l *loop) fail(t *turn, err error) error {
+func (l *loop) fail(rd *round, err error) error {
 	l.s.failed.Store(true)
 	next := l.opened
 	l.appending, l.opened = nil, nil
-	l.drop(t, err)
+	l.resolveAll(rd, err)
 	if next != nil {
-		l.drop(next, err)
+		l.resolveAll(next, err)
 	}
 	return err
 }
 
-// take takes in what became of the entries.
-func (t *turn) take(results []eventlog.Result) {
-	t.results = results
+// recordResults notes what became of the entries.
+func (rd *round) recordResults(results []eventlog.Result) {
+	rd.results = results
 	for i := range results {
-		t.exact = t.exact && results[i].Err == nil && results[i].First == t.base+int64(t.entries[i].from)+1
+		rd.exact = rd.exact && results[i].Err == nil && results[i].First == rd.base+int64(rd.entries[i].from)+1
 	}
 }
 
@@ -175,15 +175,15 @@ func decideAgain(err error) bool { return err == errDecideAgain } //nolint:error
 // check says whether the results are ones the scheduler can go on with: appended, or
 // refused, for lack of room or as invalid, with all that builds on it, or all of them because
 // somebody else has appended: then the log has moved.
-func (t *turn) check() (moved bool, err error) {
+func (rd *round) check() (moved bool, err error) {
 	appended := false
-	for i, r := range t.results {
+	for i, r := range rd.results {
 		switch {
 		case r.Err == nil:
 			appended = true
 		case noRoom(r.Err) || errors.Is(r.Err, eventlog.ErrInvalid):
 		case errors.Is(r.Err, eventlog.ErrConflict):
-			_, lacks := t.out[i].Lacks(t.results[:i])
+			_, lacks := rd.sealed[i].Lacks(rd.results[:i])
 			moved = moved || !lacks
 		default:
 			return false, fmt.Errorf("append: %w", r.Err)
@@ -192,20 +192,20 @@ func (t *turn) check() (moved bool, err error) {
 	if moved && appended {
 		return false, fmt.Errorf("%w: events were appended to a log that had moved on", eventlog.ErrUnknown)
 	}
-	return moved, t.checkOrder()
+	return moved, rd.checkOrder()
 }
 
 // checkOrder checks that no event of a task was appended without those before it.
-func (t *turn) checkOrder() error {
+func (rd *round) checkOrder() error {
 	var lost map[[16]byte]bool
-	for i, r := range t.results {
+	for i, r := range rd.results {
 		if r.Err == nil && lost == nil {
 			continue
 		}
 		if lost == nil {
 			lost = make(map[[16]byte]bool)
 		}
-		for _, c := range t.changes[t.entries[i].from:t.entries[i].to] {
+		for _, c := range rd.changes[rd.entries[i].from:rd.entries[i].to] {
 			if r.Err != nil {
 				lost[c.ID] = true
 			} else if lost[c.ID] && c.Event.Type != 0 {
@@ -218,33 +218,33 @@ func (t *turn) checkOrder() error {
 
 // applied lists the changes that are on disk, with the seqs the log gave them, and
 // remembers the payloads that are likely to be asked for and the tasks that have ended.
-func (t *turn) applied() (changes []projection.Change) {
-	for i, r := range t.results {
+func (rd *round) applied() (changes []projection.Change) {
+	for i, r := range rd.results {
 		if r.Err != nil {
 			continue
 		}
-		e := &t.entries[i]
+		e := &rd.entries[i]
 		for k := e.from; k < e.to; k++ {
-			t.note(&t.changes[k], r.First+int64(k-e.from))
+			rd.noteAppended(&rd.changes[k], r.First+int64(k-e.from))
 		}
-		if !t.exact {
-			changes = append(changes, t.changes[e.from:e.to]...)
+		if !rd.exact {
+			changes = append(changes, rd.changes[e.from:e.to]...)
 		}
 	}
-	if t.exact {
-		changes = t.changes
+	if rd.exact {
+		changes = rd.changes
 	}
 	return changes
 }
 
-// note takes in that the change is on disk as event seq.
-func (t *turn) note(c *projection.Change, seq int64) {
+// noteAppended notes that the change is on disk as event seq.
+func (rd *round) noteAppended(c *projection.Change, seq int64) {
 	c.Event.Seq = seq
 	if c.Event.Payload != nil && c.Event.Type != task.EventSucceeded {
-		t.l.s.o.Payloads.Put(seq, c.Event.Payload)
+		rd.l.s.o.Payloads.Put(seq, c.Event.Payload)
 	}
 	if isEnd(c.Event.Type) {
-		t.ended = append(t.ended, c.ID)
+		rd.ended = append(rd.ended, c.ID)
 	}
 }
 

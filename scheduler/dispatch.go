@@ -9,42 +9,42 @@ import (
 )
 
 // dispatch gives free slots to ready tasks, in order.
-func (l *loop) dispatch(t *turn) {
-	if l.s.draining.Load() || l.shut() {
+func (l *loop) dispatch(rd *round) {
+	if l.s.draining.Load() || l.takesNoWork() {
 		return
 	}
-	if due := l.s.o.Views.NextDue(); due != 0 && due <= t.wall {
-		t.stored.close()
-		l.s.o.Views.Promote(t.wall)
+	if due := l.s.o.Views.NextDue(); due != 0 && due <= rd.wall {
+		rd.stored.close()
+		l.s.o.Views.Promote(rd.wall)
 	}
-	if l.stepped {
-		t.stored.close()
-		l.s.o.Views.PromoteStale(t.wall)
-		l.stepped = false
+	if l.clock.setBack {
+		rd.stored.close()
+		l.s.o.Views.PromoteStale(rd.wall)
+		l.clock.setBack = false
 	}
-	for l.used < l.s.o.Concurrency {
-		state := l.next(t)
+	for l.slots.used < l.s.o.Concurrency {
+		state := l.next(rd)
 		if state == nil {
 			return
 		}
-		l.launch(t, state)
+		l.startTask(rd, state)
 	}
 }
 
 // nextReady returns the task that is to start next, nil if there is none: the first of
-// those that the turn made ready, those that the turn in flight did, and those of
+// those that the round made ready, those that the round being appended did, and those of
 // the views that neither of them has touched.
-func (l *loop) nextReady(t *turn) *task.Task {
-	next := t.fresh.first(t.mayStart)
-	if under := t.under; under != nil {
-		other := under.fresh.first(func(s *task.Task) bool { return t.overlay[s.ID] == nil && t.mayStart(s) })
+func (l *loop) nextReady(rd *round) *task.Task {
+	next := rd.ready.first(rd.mayStart)
+	if below := rd.below; below != nil {
+		other := below.ready.first(func(s *task.Task) bool { return rd.tasks[s.ID] == nil && rd.mayStart(s) })
 		if next == nil || other != nil && other.ReadyKey().Less(next.ReadyKey()) {
 			next = other
 		}
 	}
 	if l.s.o.Views.ReadyCount() > 0 {
-		t.stored.open(l.s.o.Views, l.s.o.Runner.Knows)
-		other := t.stored.first(func(s *task.Task) bool { return t.over(s.ID) == nil && t.mayStart(s) })
+		rd.stored.open(l.s.o.Views, l.s.o.Runner.Knows)
+		other := rd.stored.first(func(s *task.Task) bool { return rd.find(s.ID) == nil && rd.mayStart(s) })
 		if next == nil || other != nil && other.ReadyKey().Less(next.ReadyKey()) {
 			next = other
 		}
@@ -52,78 +52,84 @@ func (l *loop) nextReady(t *turn) *task.Task {
 	return next
 }
 
-// mayStart tells whether a task that is pending and due can be run here and now.
-func (t *turn) mayStart(s *task.Task) bool {
-	l := t.l
-	return l.s.o.Runner.Knows(s.Type) && !l.refused[s.ID] && !l.s.lingering.has(s.ID) && (s.Links == nil || !t.isBehind(s))
+// mayStart reports whether a task that is pending and due can be run here and now.
+func (rd *round) mayStart(s *task.Task) bool {
+	l := rd.l
+	return l.s.o.Runner.Knows(s.Type) && !l.refusals.final[s.ID] && !l.s.lingering.has(s.ID) && (s.Links == nil || !rd.isBehind(s))
 }
 
-// launch decides that the task starts; its handler runs once that is on disk.
-func (l *loop) launch(t *turn, state *task.Task) {
-	decided, err := t.decideOn(state, l.start)
+// startTask decides that the task starts; its handler runs once that is on disk.
+func (l *loop) startTask(rd *round, state *task.Task) {
+	decided, err := rd.decideOn(state, l.start)
 	if err != nil {
 		panic("scheduler: a ready task cannot start: " + err.Error())
 	}
-	l.try(state)
-	t.join(started, false, l.apart[state.ID])
-	n := t.own(state.ID, state)
-	t.add(n, n.task.ID, decided)
-	t.starting(start{node: n, started: n.task, event: &decided[0]})
-	l.used++
+	l.putOnTrial(state)
+	rd.join(starts, false, l.refusals.apart[state.ID])
+	n := rd.own(state.ID, state)
+	rd.add(n, n.task.ID, decided)
+	rd.addStart(start{node: n, started: n.task, event: &decided[0]})
+	l.slots.used++
 }
 
-// launched runs the handlers of the entry's starts, or gives their slots back. What
-// the turn did not submit itself waits for its parameters.
-func (l *loop) launched(t *turn, e *entry, err error) {
+// startsAppended runs the handlers of the entry's starts, or gives their slots back. What
+// the round did not submit itself waits for its parameters.
+func (l *loop) startsAppended(rd *round, e *entry, err error) {
 	if err != nil {
-		l.used -= e.last - e.first
-		l.untry(t.starts[e.first:e.last])
+		l.slots.used -= e.last - e.first
+		l.undoTrials(rd.starts[e.first:e.last])
 		if errors.Is(err, eventlog.ErrInvalid) {
-			l.startsRefused(t.starts[e.first:e.last], e.apart)
+			l.startsRefused(rd.starts[e.first:e.last], e.apart)
 		}
 		return
 	}
 	for i := e.first; i < e.last; i++ {
-		s := &t.starts[i]
+		s := &rd.starts[i]
 		if first := s.node.submitted; first != nil {
 			s.started.SubmitSeq = first.Seq
 		}
 		s.started.LastSeq = s.event.Seq
 		a := l.s.newAttempt(&s.started, s.node.stream)
 		a.parameters = s.node.parameters
-		l.holders[a.id] = a
-		l.live++
-		delete(l.apart, a.id)
+		l.slots.holders[a.id] = a
+		l.slots.handlers++
+		delete(l.refusals.apart, a.id)
 		if a.task.OnTrial() {
-			a.expectTrust(trialOf(&a.task))
+			a.watchTrial(trialOf(&a.task))
 		}
-		if a.parameters == nil && t.cold != nil {
-			if t.waiting == nil {
-				t.waiting = make([]*attempt, len(t.starts))
+		if a.parameters == nil && rd.fetch.bodies != nil {
+			if rd.fetch.attempts == nil {
+				rd.fetch.attempts = make([]*attempt, len(rd.starts))
 			}
-			t.waiting[i] = a
+			rd.fetch.attempts[i] = a
 			continue
 		}
 		go a.run()
 	}
 }
 
-// startsRefused takes in that the log takes none of these starts as they are: each is tried
+// startsRefused notes that the log takes none of these starts as they are: each is tried
 // by itself, and what is refused then does not start until the server is started again.
 func (l *loop) startsRefused(starts []start, apart bool) {
 	for i := range starts {
 		id := starts[i].started.ID
-		l.apart[id] = true
+		l.refusals.apart[id] = true
 		if apart {
-			l.refused[id] = true
+			l.refusals.final[id] = true
 			l.s.o.Logger.Error("the log refuses the start of a task; it waits for the next start of the server", "task", id.String())
 		}
 	}
 }
 
+// fetch is the parameters of starts while they are read.
+type fetch struct {
+	bodies   <-chan fetched // nil: none are read
+	attempts []*attempt     // that wait for them, by their places in the starts; nil if none does
+}
+
 // fetched is the parameters of a task, nil if they could not be read.
 type fetched struct {
-	place int // in the starts of the turn
+	place int // in the starts of the round
 	body  []byte
 }
 
@@ -172,7 +178,7 @@ func runFetched(attempts []*attempt, bodies <-chan fetched) {
 // stopHolder ends the context of the attempt that holds the task, because it is
 // being cancelled.
 func (l *loop) stopHolder(id [16]byte) {
-	if a := l.holders[id]; a != nil {
+	if a := l.slots.holders[id]; a != nil {
 		a.stop(task.ErrAttemptCancelled)
 	}
 }

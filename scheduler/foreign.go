@@ -45,23 +45,23 @@ func (l *loop) readOn() error {
 		}
 	}
 	for id := range touched {
-		if a := l.holders[id]; a != nil {
-			a.obey(l.stored(views.Find(id)))
+		if a := l.slots.holders[id]; a != nil {
+			a.stopIfLost(l.views.get(id))
 		}
 	}
 	if len(touched) > 0 {
-		l.queues = nil
+		l.knownQueues = nil
 	}
 	l.s.waiters.wake(ended)
 	return nil
 }
 
-// obey stops an attempt if others have cancelled or ended it, given the task as it now stands.
-func (a *attempt) obey(state *task.Task) {
+// stopIfLost stops an attempt if others have cancelled or ended it, given the task as it now stands.
+func (a *attempt) stopIfLost(state *task.Task) {
 	switch {
 	case state == nil: // the views cannot tell: the loop knows
 	case state.Status != task.Running || state.Fence != a.fence:
-		if !a.settled { // whoever has the task now must not run it beside this one
+		if !a.endDecided { // whoever has the task now must not run it beside this one
 			a.s.lingering.add(a.id)
 		}
 		a.stop(task.ErrAttemptLeaseLost)

@@ -256,7 +256,7 @@ func TestATaskThatAnotherWriterTakesAwayRunsAgainOnlyWhenItsHandlerHasReturned(t
 		id := b.submit(task.Submit{Type: "T"}).ID
 		*next = func(log eventlog.Log) { other.do(log, id, task.Expire{Fence: 2, Crash: task.CrashTogether}) }
 		b.submit(task.Submit{Type: "X"})
-		time.Sleep(2 * obedience)
+		time.Sleep(2 * returnLimit)
 		if got := b.want(id, task.Pending); b.s.WaitingFor(&got).Reason != "previous_attempt" {
 			t.Errorf("it waits for %+v", b.s.WaitingFor(&got))
 		}

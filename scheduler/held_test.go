@@ -262,7 +262,7 @@ func TestATaskOfTheRoundInFlightStartsBeforeOneThatCameLater(t *testing.T) {
 func TestViewsThatCannotBeReadEndTheScheduler(t *testing.T) {
 	held(t, Options{}, func(t *testing.T, b *bench, log *heldLog) {
 		flying := b.ask(task.Submit{Type: "T"})
-		b.s.loop.stored(nil, errors.New("the file is torn")) // as a look into it would
+		b.s.loop.views.read(nil, errors.New("the file is torn")) // as a look into it would
 		resting := b.ask(task.Submit{Type: "T"})
 		log.let(nil)
 		if flying.err != nil || !errors.Is(resting.err, eventlog.ErrUnknown) {

@@ -27,15 +27,15 @@ func (l *loop) begin() error {
 	l.checkClock()
 	for done := false; !done; {
 		var err error
-		if done, err = l.greet(); err != nil {
+		if done, err = l.recordStart(); err != nil {
 			return err
 		}
 	}
 	l.findOrphans()
-	for len(l.orphans) > 0 && !l.shut() {
-		t := l.newTurn()
-		l.expireOrphans(t)
-		if err := l.commit(t); err != nil {
+	for len(l.backlog.orphans) > 0 && !l.takesNoWork() {
+		rd := l.newRound()
+		l.expireOrphans(rd)
+		if err := l.appendNow(rd); err != nil {
 			return err
 		}
 	}
@@ -43,16 +43,16 @@ func (l *loop) begin() error {
 	return nil
 }
 
-// greet writes down that the server runs and what it was told to accept. It is not done if it
+// recordStart writes down that the server runs and what it was told to accept. It is not done if it
 // is to be decided again.
-func (l *loop) greet() (done bool, err error) {
+func (l *loop) recordStart() (done bool, err error) {
 	version, err := json.Marshal(l.s.o.Version)
 	if err != nil {
 		return false, err // not for a string
 	}
 	var full error
-	t, v := l.newTurn(), l.serverV
-	t.begin(ActorScheduler, true, func(err error) {
+	rd, v := l.newRound(), l.serverV
+	rd.begin(ActorScheduler, true, func(err error) {
 		if full = err; err == nil {
 			l.serverV = v
 		}
@@ -60,11 +60,11 @@ func (l *loop) greet() (done bool, err error) {
 	loss := l.s.o.AcceptedLoss
 	if loss != nil {
 		v++
-		t.addServer("server.loss_accepted", v, fmt.Appendf(nil, `{"first":%d,"last":%d,"head":%d}`, loss.First, loss.Last, loss.Head))
+		rd.addServer("server.loss_accepted", v, fmt.Appendf(nil, `{"first":%d,"last":%d,"head":%d}`, loss.First, loss.Last, loss.Head))
 	}
 	v++
-	t.addServer("server.started", v, fmt.Appendf(nil, `{"version":%s}`, version))
-	if err := l.commit(t); err != nil || decideAgain(full) {
+	rd.addServer("server.started", v, fmt.Appendf(nil, `{"version":%s}`, version))
+	if err := l.appendNow(rd); err != nil || decideAgain(full) {
 		return false, err
 	}
 	if full != nil && loss != nil {
@@ -84,83 +84,83 @@ type orphan struct {
 func (l *loop) findOrphans() {
 	for state := range l.s.o.Views.Running() {
 		if !state.Remote() && state.Boot != l.s.boot {
-			l.orphans = append(l.orphans, orphan{state.ID, state.Fence, task.CrashTogether})
+			l.backlog.orphans = append(l.backlog.orphans, orphan{state.ID, state.Fence, task.CrashTogether})
 		}
 	}
-	if len(l.orphans) == 1 {
-		l.orphans[0].crash = task.CrashAlone
+	if len(l.backlog.orphans) == 1 {
+		l.backlog.orphans[0].crash = task.CrashAlone
 	}
-	if n := len(l.orphans); n > 0 {
+	if n := len(l.backlog.orphans); n > 0 {
 		l.s.o.Logger.Info("attempts of an earlier process have ended with it; their tasks are ready again", "attempts", n)
 	}
 }
 
 // expireOrphans ends some of them.
-func (l *loop) expireOrphans(t *turn) {
-	if len(l.orphans) == 0 || l.shut() {
+func (l *loop) expireOrphans(rd *round) {
+	if len(l.backlog.orphans) == 0 || l.takesNoWork() {
 		return
 	}
-	some := l.orphans[:min(recoverBatch, len(l.orphans))]
-	l.orphans = l.orphans[len(some):]
+	some := l.backlog.orphans[:min(recoverBatch, len(l.backlog.orphans))]
+	l.backlog.orphans = l.backlog.orphans[len(some):]
 	for _, o := range some {
-		l.expire(t, o)
+		l.expire(rd, o)
 	}
 }
 
 // expire ends an attempt of an earlier process. It counts, and its task is ready at once.
 // What finds no room is tried again.
-func (l *loop) expire(t *turn, o orphan) {
-	if l.shut() {
-		l.orphans = append(l.orphans, o)
+func (l *loop) expire(rd *round, o orphan) {
+	if l.takesNoWork() {
+		l.backlog.orphans = append(l.backlog.orphans, o)
 		return
 	}
-	state := t.peek(o.id)
-	decided, refusal := t.decideOn(state, task.Expire{Fence: o.fence, Crash: o.crash})
+	state := rd.get(o.id)
+	decided, refusal := rd.decideOn(state, task.Expire{Fence: o.fence, Crash: o.crash})
 	again := func(err error) {
 		if noRoom(err) || decideAgain(err) {
-			l.orphans = append(l.orphans, o)
+			l.backlog.orphans = append(l.backlog.orphans, o)
 		}
 	}
 	if refusal != nil { // it is not held any more
-		t.replies = append(t.replies, again)
+		rd.replies = append(rd.replies, again)
 		return
 	}
-	n := t.own(o.id, state)
-	t.begin(ActorScheduler, !n.soft, again)
-	t.add(n, o.id, decided)
+	n := rd.own(o.id, state)
+	rd.begin(ActorScheduler, !n.ordinary, again)
+	rd.add(n, o.id, decided)
 }
 
 // drain is the stop in order: handlers get the grace to return, what is left then is
 // released at no cost. Commands are answered meanwhile.
 func (l *loop) drain() error {
 	l.s.draining.Store(true)
-	if l.live > 0 {
-		l.s.o.Logger.Info("stopping: waiting for running tasks", "running", l.live, "grace", l.s.o.Grace)
+	if l.slots.handlers > 0 {
+		l.s.o.Logger.Info("stopping: waiting for running tasks", "running", l.slots.handlers, "grace", l.s.o.Grace)
 	}
 	if err := l.drainUntil(time.Now().Add(l.s.o.Grace), l.s.hurry); err != nil {
 		return err
 	}
-	if l.live > 0 {
-		for _, a := range l.holders {
+	if l.slots.handlers > 0 {
+		for _, a := range l.slots.holders {
 			a.stop(task.ErrAttemptStopping)
 		}
-		if err := l.drainUntil(time.Now().Add(obedience+progressEvery), nil); err != nil {
+		if err := l.drainUntil(time.Now().Add(returnLimit+progressEvery), nil); err != nil {
 			return err
 		}
 	}
-	return l.farewell()
+	return l.recordStop()
 }
 
 // EndGrace ends the grace of a stop that goes on, or of the next: handlers are told to stop
 // at once, and their tasks are given back at no cost. It may be called by anybody, again too.
 func (s *Scheduler) EndGrace() { s.hurried.Do(func() { close(s.hurry) }) }
 
-// drainUntil takes turns until no handler runs, the deadline has come or hurry is closed. What
+// drainUntil takes rounds until no handler runs, the deadline has come or hurry is closed. What
 // is in flight lands in any case, so that all that was to start has started.
 func (l *loop) drainUntil(deadline time.Time, hurry <-chan struct{}) error {
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
-	for l.appending != nil || l.live > 0 && len(l.holders) > 0 && time.Now().Before(deadline) {
+	for l.appending != nil || l.slots.handlers > 0 && len(l.slots.holders) > 0 && time.Now().Before(deadline) {
 		select {
 		case <-hurry:
 			hurry, deadline = nil, time.Now()
@@ -174,26 +174,26 @@ func (l *loop) drainUntil(deadline time.Time, hurry <-chan struct{}) error {
 	return nil
 }
 
-// farewell answers the commands that still wait and writes down that the server stopped.
-func (l *loop) farewell() error {
-	for first := true; first || len(l.again) > 0; first = false {
+// recordStop answers the commands that still wait and writes down that the server stopped.
+func (l *loop) recordStop() error {
+	for first := true; first || len(l.backlog.again) > 0; first = false {
 		if err := l.pass(&input{}); err != nil {
 			return err
 		}
 		if l.appending != nil {
-			if err := l.land(<-l.landed); err != nil {
+			if err := l.finish(<-l.appended); err != nil {
 				return err
 			}
 		}
 	}
-	if n := len(l.held); n > 0 {
+	if n := len(l.backlog.held); n > 0 {
 		l.s.o.Logger.Error("outcomes could not be written; their tasks run again after the next start", "attempts", n)
 	}
 	for again := true; again; {
-		t := l.newTurn()
-		t.begin(ActorScheduler, true, func(err error) { again = decideAgain(err) })
-		t.addServer("server.stopped", l.serverV+1, []byte("{}"))
-		if err := l.commit(t); err != nil {
+		rd := l.newRound()
+		rd.begin(ActorScheduler, true, func(err error) { again = decideAgain(err) })
+		rd.addServer("server.stopped", l.serverV+1, []byte("{}"))
+		if err := l.appendNow(rd); err != nil {
 			return err
 		}
 	}

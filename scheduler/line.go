@@ -18,8 +18,8 @@ type placed struct {
 
 func (p *placed) less(o *placed) bool { return p.key.Less(o.key) }
 
-// stands tells whether the task is still pending, and as it was when it got its place.
-func (p *placed) stands() bool {
+// isCurrent reports whether the task is still pending, and as it was when it got its place.
+func (p *placed) isCurrent() bool {
 	return p.node.task.Status == task.Pending && p.node.task.ReadyKey() == p.key
 }
 
@@ -61,7 +61,7 @@ func (h *line) pop() {
 // first returns the first task that still stands and may run, nil if there is none.
 func (h *line) first(may func(*task.Task) bool) *task.Task {
 	for len(*h) > 0 {
-		if p := &(*h)[0]; p.stands() && may(&p.node.task) {
+		if p := &(*h)[0]; p.isCurrent() && may(&p.node.task) {
 			return &p.node.task
 		}
 		h.pop()

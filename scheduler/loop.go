@@ -15,9 +15,9 @@ import (
 const ActorScheduler = "system:scheduler"
 
 const (
-	// turnEvents bounds the events that commands add to one turn, so that its
+	// roundEvents bounds the events that commands add to one round, so that its
 	// transaction and its latency stay small.
-	turnEvents = 4096
+	roundEvents = 4096
 	// fullProbe is how long the log is left alone after it was full.
 	fullProbe = time.Second
 	// longestSleep bounds the wait for a due time, so that a step of the wall clock is
@@ -27,44 +27,62 @@ const (
 
 // loop is what the goroutine in Run owns.
 type loop struct {
-	s        *Scheduler
-	ids      *idSource
-	seeds    *rand.Rand
-	start    task.Command           // what every start here is
-	head     int64                  // of the log
-	lastAt   task.Micros            // of the latest event: time never goes below it
-	clock    clock                  // steps of the wall clock
-	stepped  bool                   // it was set back since the latest dispatch
-	serverV  int64                  // version of this server's own stream
-	holders  map[ulid.ULID]*attempt // by the task they hold
-	used     int                    // slots: handlers that have not returned, starts on their way, results that wait for room
-	live     int                    // handlers that have not returned
-	held     []report               // returns that found no room in the log, or are to be tried another way
-	again    []input                // what is to be decided again, because the log has not taken what it was decided on
-	apart    map[ulid.ULID]bool     // tasks whose starts the log refused together with others
-	refused  map[ulid.ULID]bool     // tasks whose starts the log refuses
-	trials   trials                 // of those that may have killed an earlier process
-	orphans  []orphan               // attempts of earlier processes that are still to be ended
-	queues   map[string]bool        // names of queues that were used since it was made
-	untold   error                  // the views could not tell of a task that a command needs, for now
-	broken   error                  // the views could not be read: what was decided is not to be trusted
-	fullTill time.Time              // while the log is full: when to try again
+	s           *Scheduler
+	ids         *idSource
+	seeds       *rand.Rand
+	start       task.Command    // what every start here is
+	head        int64           // of the log
+	lastAt      task.Micros     // of the latest event: time never goes below it
+	clock       clock           // steps of the wall clock
+	serverV     int64           // version of this server's own stream
+	views       source          // what decisions read
+	slots       slots           // attempts that run
+	backlog     backlog         // what is decided before all else
+	trials      trials          // of those that may have killed an earlier process
+	refusals    refusals        // starts that the log does not take
+	knownQueues map[string]bool // names of queues that were used since it was made
+	fullUntil   time.Time       // while the log is full: when to try again
+	pipeline
+}
 
-	appending *turn      // the round that is being appended, nil when none is
-	opened    *turn      // the round that is being decided, nil when none is
-	spare     []*turn    // memory for the next ones
-	rounds    chan *turn // to the goroutine that appends
-	landed    chan *turn // from it: a round is on disk, or failed
+// pipeline is the rounds on their way to the log: one is appended while the next is decided.
+type pipeline struct {
+	appending *round      // nil when none is
+	opened    *round      // that is being decided, nil when none is
+	spare     []*round    // memory for the next ones
+	rounds    chan *round // to the goroutine that appends
+	appended  chan *round // from it: a round is on disk, or failed
+}
+
+// slots is the attempts that run.
+type slots struct {
+	holders  map[ulid.ULID]*attempt // by the task they hold
+	used     int                    // by handlers that have not returned, starts on their way, results that wait for room
+	handlers int                    // that have not returned
+}
+
+// backlog is what waits to be decided before new commands.
+type backlog struct {
+	held    []report // returns that found no room in the log, or are to be tried another way
+	again   []input  // what is to be decided again, because the log has not taken what it was decided on
+	orphans []orphan // attempts of earlier processes that are still to be ended
+}
+
+// refusals is the tasks whose starts the log refused as invalid.
+type refusals struct {
+	apart map[ulid.ULID]bool // together with others: each is tried by itself
+	final map[ulid.ULID]bool // by themselves: they do not start any more
 }
 
 func (l *loop) init(s *Scheduler) {
 	l.s = s
+	l.views.views = s.o.Views
 	l.ids = newIDSource()
 	l.seeds = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
-	l.holders = make(map[ulid.ULID]*attempt)
+	l.slots.holders = make(map[ulid.ULID]*attempt)
 	l.trials.on = make(map[ulid.ULID]bool)
-	l.apart, l.refused = make(map[ulid.ULID]bool), make(map[ulid.ULID]bool)
-	l.rounds, l.landed = make(chan *turn, 1), make(chan *turn, 1)
+	l.refusals.apart, l.refusals.final = make(map[ulid.ULID]bool), make(map[ulid.ULID]bool)
+	l.rounds, l.appended = make(chan *round, 1), make(chan *round, 1)
 	s.boot = l.ids.next(s.o.Wall())
 	l.start = task.Start{Boot: s.boot}
 }
@@ -93,7 +111,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	close(l.rounds)
 	appending.Wait()
 	close(s.stopped)
-	for _, a := range l.holders { // whatever they return, nobody writes it down
+	for _, a := range l.slots.holders { // whatever they return, nobody writes it down
 		a.end(task.ErrAttemptLeaseLost)
 	}
 	return err
@@ -119,7 +137,7 @@ func (l *loop) await(done <-chan struct{}, timer <-chan time.Time) error {
 	commands, reports, nudge := l.s.commands, l.s.reports, l.s.nudge
 	if l.appending != nil {
 		commands, reports = nil, nil
-		if l.opened != nil && l.opened.size >= turnEvents {
+		if l.opened != nil && l.opened.size >= roundEvents {
 			nudge = nil // the round is as large as it may be
 		}
 	}
@@ -131,8 +149,8 @@ func (l *loop) await(done <-chan struct{}, timer <-chan time.Time) error {
 	case c := <-commands:
 		first.request = c
 	case <-nudge:
-	case t := <-l.landed:
-		if err := l.land(t); err != nil {
+	case rd := <-l.appended:
+		if err := l.finish(rd); err != nil {
 			return err
 		}
 	case <-l.s.o.Views.Mended():
@@ -151,18 +169,18 @@ func (l *loop) await(done <-chan struct{}, timer <-chan time.Time) error {
 func (l *loop) pass(first *input) error {
 	for {
 		if l.opened == nil {
-			l.opened = l.newTurn()
+			l.opened = l.newRound()
 		}
-		t := l.opened
-		t.tick()
-		l.takeInputs(t, first)
-		l.dispatch(t)
-		l.s.running.Store(int64(l.used))
+		rd := l.opened
+		rd.readClock()
+		l.decideInputs(rd, first)
+		l.dispatch(rd)
+		l.s.running.Store(int64(l.slots.used))
 		l.s.trying.Store(l.trials.going())
 		if l.appending != nil {
 			return nil
 		}
-		full := t.size >= l.s.early
+		full := rd.size >= l.s.early
 		if err := l.handOver(); err != nil || !full || len(l.s.commands) == 0 {
 			return err
 		}
@@ -173,11 +191,11 @@ func (l *loop) pass(first *input) error {
 // sleep is how long nothing is due by itself.
 func (l *loop) sleep() time.Duration {
 	sleep := longestSleep
-	if due := l.s.o.Views.NextDue(); due != 0 && !l.s.draining.Load() && !l.shut() {
+	if due := l.s.o.Views.NextDue(); due != 0 && !l.s.draining.Load() && !l.takesNoWork() {
 		sleep = min(sleep, (due - l.s.o.Wall()).Duration())
 	}
-	if l.s.full.Load() && l.appending == nil { // what is in flight tells whether there is room
-		sleep = min(sleep, time.Until(l.fullTill))
+	if l.s.full.Load() && l.appending == nil { // what is in flight reports whether there is room
+		sleep = min(sleep, time.Until(l.fullUntil))
 	}
 	return max(sleep, 0)
 }

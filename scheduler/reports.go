@@ -7,62 +7,62 @@ import (
 	"daybook/task"
 )
 
-// take decides what a report of an attempt leads to.
-func (l *loop) take(t *turn, r report) {
+// decideReport decides what a report of an attempt leads to.
+func (l *loop) decideReport(rd *round, r report) {
 	switch {
-	case r.attempt.settled:
+	case r.attempt.endDecided:
 	case r.kind == progressed:
-		l.progress(t, r)
+		l.progress(rd, r)
 	case r.kind == survived:
-		l.trust(t, r)
+		l.endTrial(rd, r)
 	default:
-		l.settle(t, r)
+		l.decideEnd(rd, r)
 	}
 }
 
 // progress decides what the attempt says of how far it is. What finds no room is
 // dropped: the next report or the end says more.
-func (l *loop) progress(t *turn, r report) {
-	if !r.news || l.shut() {
+func (l *loop) progress(rd *round, r report) {
+	if !r.news || l.takesNoWork() {
 		return
 	}
-	state := t.peek(r.attempt.id)
-	decided, refusal := t.decideOn(state, r.progress)
+	state := rd.get(r.attempt.id)
+	decided, refusal := rd.decideOn(state, r.progress)
 	if refusal != nil {
 		return // it is being cancelled: its word counts no more
 	}
-	t.join(reports, false, false)
-	t.addOf(r.attempt, state, decided)
-	t.ending(r)
+	rd.join(reports, false, false)
+	rd.addOf(r.attempt, state, decided)
+	rd.addReport(r)
 }
 
 // addOf takes what was decided on the task of an attempt into the latest entry, and
 // returns the task as it then stands.
-func (t *turn) addOf(a *attempt, state *task.Task, decided []task.Event) *task.Task {
-	n := t.own(a.id, state)
+func (rd *round) addOf(a *attempt, state *task.Task, decided []task.Event) *task.Task {
+	n := rd.own(a.id, state)
 	n.stream = a.stream
-	t.add(n, a.id, decided)
+	rd.add(n, a.id, decided)
 	return &n.task
 }
 
-// settle decides the end of an attempt: its last progress, then its outcome.
-func (l *loop) settle(t *turn, r report) {
+// decideEnd decides the end of an attempt: its last progress, then its outcome.
+func (l *loop) decideEnd(rd *round, r report) {
 	a := r.attempt
-	a.settled = true
+	a.endDecided = true
 	delete(l.trials.on, a.id)
-	if l.s.damage() != nil || l.full() && len(l.held) > 0 {
-		l.hold(r)
+	if l.s.damage() != nil || l.full() && len(l.backlog.held) > 0 {
+		l.holdBack(r)
 		return
 	}
-	state, begun := t.peek(a.id), false
+	state, begun := rd.get(a.id), false
 	put := func(decided []task.Event) {
 		if !begun {
-			t.join(reports, !t.soft(a.id), r.tried != triedNot)
+			rd.join(reports, rd.mayUseReserve(a.id), r.tried != triedNot)
 		}
-		state, begun = t.addOf(a, state, decided), true
+		state, begun = rd.addOf(a, state, decided), true
 	}
 	if r.news && !l.s.full.Load() {
-		if decided, refusal := t.decideOn(state, r.progress); refusal == nil {
+		if decided, refusal := rd.decideOn(state, r.progress); refusal == nil {
 			put(decided)
 		}
 	}
@@ -70,9 +70,9 @@ func (l *loop) settle(t *turn, r report) {
 		fail.Seed = l.seeds.Uint64()
 		r.command = fail
 	}
-	decided, refusal := t.decideOn(state, r.command)
+	decided, refusal := rd.decideOn(state, r.command)
 	if errors.Is(refusal, task.ErrStopping) {
-		decided, refusal = t.decideOn(state, task.Stop{Fence: a.fence})
+		decided, refusal = rd.decideOn(state, task.Stop{Fence: a.fence})
 	}
 	if refusal != nil && len(decided) == 0 {
 		l.s.o.Logger.Warn("outcome of an attempt is refused", "task", a.task.Name(), "attempt", a.task.Attempt, "reason", refusal)
@@ -81,30 +81,30 @@ func (l *loop) settle(t *turn, r report) {
 		put(decided)
 	}
 	if begun {
-		t.ending(r)
+		rd.addReport(r)
 		return
 	}
-	t.replies = append(t.replies, func(err error) { l.reported(r, err) })
+	rd.replies = append(rd.replies, func(err error) { l.reportDecided(r, err) })
 }
 
-// reported takes in what became of what was decided on a report: an attempt whose end is on
+// reportDecided notes what became of what was decided on a report: an attempt whose end is on
 // disk no longer holds its task.
-func (l *loop) reported(r report, err error) {
+func (l *loop) reportDecided(r report, err error) {
 	end := r.kind == returned || r.kind == overdue
 	switch {
 	case decideAgain(err):
 		if end {
-			r.attempt.settled = false
+			r.attempt.endDecided = false
 		}
 		again := r // or each report would be allocated
-		l.again = append(l.again, input{report: &again})
+		l.backlog.again = append(l.backlog.again, input{report: &again})
 	case !end: // what is lost of its progress the next report says, or the end
 	case errors.Is(err, eventlog.ErrInvalid):
 		l.endRefused(r)
 	case noRoom(err):
-		l.hold(r)
+		l.holdBack(r)
 	default:
-		l.letGo(r.attempt)
+		l.freeTask(r.attempt)
 	}
 }
 
@@ -118,7 +118,7 @@ const (
 	triedFailure       // this too was refused
 )
 
-// endRefused takes in that the log does not take the end of an attempt as it is.
+// endRefused notes that the log does not take the end of an attempt as it is.
 func (l *loop) endRefused(r report) {
 	a := r.attempt
 	switch r.tried++; r.tried {
@@ -127,41 +127,41 @@ func (l *loop) endRefused(r report) {
 	case triedFailure:
 		l.s.o.Logger.Error("the log refuses every end of an attempt; its task is RUNNING until the next start of the server",
 			"task", a.task.Name(), "attempt", a.task.Attempt)
-		l.letGo(a)
+		l.freeTask(a)
 		return
 	}
-	l.hold(r)
+	l.holdBack(r)
 }
 
 // errorRefused is the error of a task whose end the log does not take.
 const errorRefused = "the log refused what the attempt ended with; the server's log says why"
 
-// letGo forgets that the attempt holds its task, if it still does.
-func (l *loop) letGo(a *attempt) {
-	if l.holders[a.id] == a {
-		delete(l.holders, a.id)
+// freeTask forgets that the attempt holds its task, if it still does.
+func (l *loop) freeTask(a *attempt) {
+	if l.slots.holders[a.id] == a {
+		delete(l.slots.holders, a.id)
 	}
 }
 
-// hold keeps an outcome that found no room; it holds a slot until it is written.
-func (l *loop) hold(r report) {
-	l.held = append(l.held, r)
+// holdBack keeps an outcome that found no room; it holds a slot until it is written.
+func (l *loop) holdBack(r report) {
+	l.backlog.held = append(l.backlog.held, r)
 	if r.kind == returned {
-		l.used++
+		l.slots.used++
 	}
 }
 
-// takeHeld tries again to write what found no room.
-func (l *loop) takeHeld(t *turn) {
-	if len(l.held) == 0 || l.shut() {
+// decideHeld tries again to write what found no room.
+func (l *loop) decideHeld(rd *round) {
+	if len(l.backlog.held) == 0 || l.takesNoWork() {
 		return
 	}
-	held := l.held
-	l.held = nil
+	held := l.backlog.held
+	l.backlog.held = nil
 	for _, r := range held {
 		if r.kind == returned {
-			l.used--
+			l.slots.used--
 		}
-		l.settle(t, r)
+		l.decideEnd(rd, r)
 	}
 }

@@ -8,11 +8,11 @@ import (
 	"daybook/eventlog"
 )
 
-// shut tells whether nothing but the ends of work may be written, or not even these.
-func (l *loop) shut() bool { return l.full() || l.s.damage() != nil }
+// takesNoWork reports whether nothing but the ends of work may be written, or not even these.
+func (l *loop) takesNoWork() bool { return l.full() || l.s.damage() != nil }
 
-// full tells whether the log is to be left alone for now.
-func (l *loop) full() bool { return l.s.full.Load() && time.Now().Before(l.fullTill) }
+// full reports whether the log is to be left alone for now.
+func (l *loop) full() bool { return l.s.full.Load() && time.Now().Before(l.fullUntil) }
 
 // noteFull takes from the results of an append whether there is room.
 func (l *loop) noteFull(results []eventlog.Result) {
@@ -25,16 +25,16 @@ func (l *loop) noteFull(results []eventlog.Result) {
 		if !l.s.full.Swap(true) {
 			l.s.o.Logger.Error("log is full: no new work is taken until there is room", "retry", fullProbe)
 		}
-		l.fullTill = time.Now().Add(fullProbe)
+		l.fullUntil = time.Now().Add(fullProbe)
 	case l.s.full.Load() && !l.full() && !l.s.o.Log.HasRoom():
-		l.fullTill = time.Now().Add(fullProbe)
+		l.fullUntil = time.Now().Add(fullProbe)
 	case l.s.full.Load() && !l.full(): // believed until an append says otherwise
 		l.s.full.Store(false)
 		l.s.o.Logger.Info("log may have room again")
 	}
 }
 
-// noRoom tells whether an entry was refused with nothing written.
+// noRoom reports whether an entry was refused with nothing written.
 func noRoom(err error) bool {
 	return errors.Is(err, eventlog.ErrFull) || errors.Is(err, eventlog.ErrDamaged)
 }

@@ -65,7 +65,7 @@ type Runner interface {
 	// Run runs one attempt and returns when it is over. ctx ends on cancel, timeout or
 	// stop (its cause says which).
 	Run(ctx context.Context, a Attempt) (Outcome, error)
-	// Knows tells whether tasks of the type can be run here.
+	// Knows reports whether tasks of the type can be run here.
 	Knows(taskType string) bool
 }
 

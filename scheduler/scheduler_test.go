@@ -179,14 +179,14 @@ func TestTheTasksOfARoundAreMergedWithThoseThatWaitInTheReadyOrder(t *testing.T)
 		b.submit(task.Submit{Type: "WAITS", Priority: 1})
 		synctest.Wait()
 		l := &b.s.loop
-		turn := l.newTurn()
+		turn := l.newRound()
 		l.submit(turn, &request{submits: []task.Submit{{Type: "LOW"}, {Type: "HIGH", Priority: 2}, {Type: "LOW2"}}, done: make(chan answer, 1)})
 		defer turn.stored.close()
 		var got []string
 		for range 3 {
 			next := l.nextReady(turn)
 			got = append(got, next.Type)
-			l.launch(turn, next)
+			l.startTask(turn, next)
 		}
 		if diff := cmp.Diff([]string{"HIGH", "WAITS", "LOW"}, got); diff != "" {
 			t.Error(diff)

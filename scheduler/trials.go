@@ -34,7 +34,7 @@ type trials struct {
 	groups [][]ulid.ULID // those to be tried after them
 }
 
-// going tells whether ordinary tasks have to wait.
+// going reports whether ordinary tasks have to wait.
 func (r *trials) going() bool { return len(r.on)+len(r.group)+len(r.groups) > 0 }
 
 // findSuspects looks for the ready tasks that are to be tried: the worst first.
@@ -77,13 +77,13 @@ func (l *loop) findSuspects() {
 
 // next returns the task that is to start next, nil if there is none: suspects before all
 // others, and nobody beside one on trial but the rest of its group.
-func (l *loop) next(t *turn) *task.Task {
+func (l *loop) next(rd *round) *task.Task {
 	for r := &l.trials; ; {
 		for len(r.group) > 0 {
 			id := r.group[0]
 			r.group = r.group[1:]
-			s := t.peek(id)
-			if s != nil && s.Status == task.Pending && s.Suspect() && s.Due(t.wall) && t.mayStart(s) {
+			s := rd.get(id)
+			if s != nil && s.Status == task.Pending && s.Suspect() && s.Due(rd.wall) && rd.mayStart(s) {
 				return s
 			}
 		}
@@ -91,21 +91,21 @@ func (l *loop) next(t *turn) *task.Task {
 			return nil
 		}
 		if len(r.groups) == 0 {
-			return l.nextReady(t)
+			return l.nextReady(rd)
 		}
 		r.group, r.groups = r.groups[0], r.groups[1:]
 	}
 }
 
-// try puts a task that starts on trial if it is a suspect.
-func (l *loop) try(s *task.Task) {
+// putOnTrial puts a task that starts on trial if it is a suspect.
+func (l *loop) putOnTrial(s *task.Task) {
 	if s.Suspect() {
 		l.trials.on[s.ID] = true
 	}
 }
 
-// untry takes back that tasks start: those on trial are the first to be tried again.
-func (l *loop) untry(starts []start) {
+// undoTrials takes back that tasks start: those on trial are the first to be tried again.
+func (l *loop) undoTrials(starts []start) {
 	var group []ulid.ULID
 	for i := range starts {
 		if id := starts[i].started.ID; l.trials.on[id] {
@@ -125,35 +125,35 @@ func trialOf(s *task.Task) time.Duration {
 	return min(trial, longestTrial)
 }
 
-// expectTrust tells the loop when the trial of an attempt is over.
-func (a *attempt) expectTrust(after time.Duration) {
+// watchTrial tells the loop when the trial of an attempt is over.
+func (a *attempt) watchTrial(after time.Duration) {
 	time.AfterFunc(after, func() {
 		a.mu.Lock()
 		finished := a.finished
 		a.mu.Unlock()
 		if !finished {
-			a.s.tell(report{kind: survived, attempt: a})
+			a.s.send(report{kind: survived, attempt: a})
 		}
 	})
 }
 
-// trust ends the trial of an attempt that has survived it. While the log takes nothing the trial goes on.
-func (l *loop) trust(t *turn, r report) {
+// endTrial ends the trial of an attempt that has survived it. While the log takes nothing the trial goes on.
+func (l *loop) endTrial(rd *round, r report) {
 	a := r.attempt
-	if l.shut() {
-		a.expectTrust(fullProbe)
+	if l.takesNoWork() {
+		a.watchTrial(fullProbe)
 		return
 	}
 	delete(l.trials.on, a.id)
-	state := t.peek(a.id)
-	decided, refusal := t.decideOn(state, task.Progress{
+	state := rd.get(a.id)
+	decided, refusal := rd.decideOn(state, task.Progress{
 		Fence: a.fence, Percent: r.progress.Percent, Message: r.progress.Message, Trusted: true,
 	})
 	if refusal != nil { // it is being cancelled
-		t.replies = append(t.replies, func(err error) { l.reported(r, err) })
+		rd.replies = append(rd.replies, func(err error) { l.reportDecided(r, err) })
 		return
 	}
-	t.join(reports, false, false)
-	t.addOf(a, state, decided)
-	t.ending(r)
+	rd.join(reports, false, false)
+	rd.addOf(a, state, decided)
+	rd.addReport(r)
 }

@@ -25,7 +25,7 @@ var stages = []stage{
 	{"run: parameters, handler, its return", []string{"scheduler.(*attempt).", "scheduler.runFetched", "scheduler.(*Scheduler).fetch"}},
 	{"append: chain of hashes, rows, WAL, sync", []string{"eventlog/sqlitelog.", "scheduler.(*loop).appendRounds"}},
 	{"apply: fold into the views", []string{"projection.(*Views).ApplyChanges"}},
-	{"encode: the bytes of an event, once", []string{"scheduler.(*turn).encode", "scheduler.(*turn).record"}},
+	{"encode: the bytes of an event, once", []string{"scheduler.(*memory).encode", "scheduler.(*memory).record"}},
 	{"answer: tell who waits; its JSON", []string{"scheduler.(*loop).answer", "api.(*API).sendSubmitted", "api.(*API).sendBatch"}},
 	{"decode: strict parse, schema, defaults", []string{"api.(*API).readSubmit", "api.batchItems", "intake.(*Intake).Read", "intake.(*Intake).ReadBatch", "intake.(*Intake).Complete"}},
 	{"decide: the rest of the loop", []string{"scheduler.(*loop)."}},

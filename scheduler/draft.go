@@ -1,0 +1,111 @@
+package scheduler
+
+import (
+	"daybook/eventlog"
+	"daybook/projection"
+	"daybook/task"
+)
+
+// draft is what a round appends: entries with their events, and whom to tell what became of them.
+type draft struct {
+	entries []entry
+	needs   []int               // of all entries: the earlier ones that they build on
+	records []*eventlog.Event   // of all entries
+	changes []projection.Change // one for each record
+	starts  []start             // of all entries
+	reports []report            // of all entries: those whose outcome they append
+	sealed  []eventlog.Entry    // entries as the log takes them
+}
+
+// entry is an eventlog.Entry in the making: a stretch of the draft's records, appended
+// all or none.
+type entry struct {
+	kind        entryKind
+	actor       string
+	reserve     bool
+	from, to    int  // in draft.records and draft.changes
+	first, last int  // in draft.starts or draft.reports
+	need        int  // in draft.needs: where those of this entry begin
+	apart       bool // nothing joins it
+	after       func(error)
+}
+
+type entryKind uint8
+
+const (
+	single  entryKind = iota // after is called once its outcome is known
+	starts                   // tasks that start, see draft.starts; grows while it is the last
+	reports                  // what attempts report, see draft.reports; grows while it is the last
+)
+
+// start is a task that starts.
+type start struct {
+	node    *node
+	started task.Task   // as it starts
+	event   *task.Event // that says so
+}
+
+// begin puts an entry into the draft, to which add gives events. reserve says that it is
+// the end of some work. after may be nil; it is called once the outcome is known and in
+// the views.
+func (d *draft) begin(actor string, reserve bool, after func(error)) {
+	d.entries = append(d.entries, entry{
+		kind: single, actor: actor, reserve: reserve, after: after, from: len(d.records), to: len(d.records), need: len(d.needs),
+	})
+}
+
+// join goes on with the latest entry if it is of that kind, else it begins one. apart begins
+// one that nothing else joins.
+func (d *draft) join(kind entryKind, reserve, apart bool) {
+	if n := len(d.entries); n > 0 && !apart {
+		if e := &d.entries[n-1]; e.kind == kind && e.reserve == reserve && !e.apart {
+			return
+		}
+	}
+	d.begin(ActorScheduler, reserve, nil)
+	e := d.latest()
+	e.kind, e.first, e.apart = kind, len(d.starts), apart
+	if kind == reports {
+		e.first = len(d.reports)
+	}
+	e.last = e.first
+}
+
+// latest is the entry that add gives to.
+func (d *draft) latest() *entry { return &d.entries[len(d.entries)-1] }
+
+// addStart notes that the latest entry starts a task.
+func (d *draft) addStart(s start) {
+	d.starts = append(d.starts, s)
+	d.latest().last = len(d.starts)
+}
+
+// addReport notes that the latest entry has what the report leads to.
+func (d *draft) addReport(r report) {
+	d.reports = append(d.reports, r)
+	d.latest().last = len(d.reports)
+}
+
+// seal makes of the entries what the log takes, decided on what it holds up to base.
+func (d *draft) seal(base int64) {
+	d.sealed = d.sealed[:0]
+	for i := range d.entries {
+		e := &d.entries[i]
+		needs := d.needs[e.need:]
+		if i+1 < len(d.entries) {
+			needs = d.needs[e.need:d.entries[i+1].need]
+		}
+		records := d.records[e.from:e.to:e.to]
+		d.sealed = append(d.sealed, eventlog.Entry{
+			Events: records, Reserve: e.reserve, Needs: needs,
+			Expect: eventlog.NothingAfter(base),
+		})
+	}
+}
+
+// reset empties the draft and keeps its memory.
+func (d *draft) reset() {
+	d.entries, d.needs, d.sealed = emptied(d.entries), emptied(d.needs), emptied(d.sealed)
+	d.records, d.changes = emptied(d.records), emptied(d.changes)
+	d.starts, d.reports = emptied(d.starts), emptied(d.reports)
+}
