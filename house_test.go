@@ -29,9 +29,13 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook", goleak, cmp},
 	},
 	"daybook/api": {
-		code: []string{"daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/task", "daybook/files",
-			"daybook/internal/jsontext", mux, sse, ulid, prometheus, compress},
+		code: []string{"daybook/api/eventstream", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/task", "daybook/files",
+			"daybook/internal/jsontext", mux, ulid, prometheus, compress},
 		tests: []string{"daybook/api", "daybook/handler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", openapi, goleak, cmp},
+	},
+	"daybook/api/eventstream": {
+		code:  []string{"daybook/internal/jsontext", sse},
+		tests: []string{"daybook/api/eventstream", goleak, cmp},
 	},
 	"daybook/intake": {
 		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/task", "daybook/files", "daybook/internal/jsontext", ulid},

@@ -15,19 +15,16 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
-	"sync/atomic"
-	"time"
 
+	"daybook/api/eventstream"
 	"daybook/eventlog"
 	"daybook/eventlog/payloadcache"
 	"daybook/files"
 	"daybook/intake"
-	"daybook/internal/jsontext"
 	"daybook/projection"
 	"daybook/scheduler"
 
 	"github.com/gorilla/mux"
-	"github.com/r3labs/sse/v2"
 )
 
 // Options configure the API. Those up to Page must be set.
@@ -89,23 +86,19 @@ type API struct {
 	origins *http.CrossOriginProtection
 	address address
 	metrics *metrics
-	streams *sse.Server // one private stream a connection; see stream.go
-	screens screens     // shared messages of /api/stream
-	chunks  chunks      // shared messages of /api/log/stream
-	proof   proof       // last answer of /api/log/verify
-	specs   []byte      // answer of /api/task-types
+	streams *eventstream.Server
+	screens screens // shared messages of /api/stream
+	chunks  chunks  // shared messages of /api/log/stream
+	proof   proof   // last answer of /api/log/verify
+	specs   []byte  // answer of /api/task-types
 
 	bodies  budget // memory for bodies on their way in
 	answers budget // memory for large answers on their way out
 
-	searches   chan struct{} // room for one each that runs
-	streamsNow atomic.Int64  // open event streams
+	searches chan struct{} // room for one each that runs
 
-	watchers herald // of the connections of /api/stream
-	readers  herald // of the connections of /api/log/stream
-
-	// patience of streams: how long one write may take.
-	writeTime time.Duration
+	screenFeed *eventstream.Feed // of /api/stream
+	logFeed    *eventstream.Feed // of /api/log/stream
 
 	// stopping ends when StopStreams is called; long answers end with it.
 	stopping context.Context
@@ -126,7 +119,7 @@ func New(o Options) (*API, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	a := &API{Options: o, origins: http.NewCrossOriginProtection(), streams: newStreams()}
+	a := &API{Options: o, origins: http.NewCrossOriginProtection()}
 	var err error
 	if a.address, err = newAddress(&o); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
@@ -137,14 +130,10 @@ func New(o Options) (*API, error) {
 		}
 	}
 	a.stopping, a.stop = context.WithCancel(context.Background())
-	a.watchers = herald{api: a, views: a.Views, least: tick, paced: true, overlap: true, extra: a.writeScreenState, common: a.screenAfter,
-		pull: func(c *connection, told int64) (parcel, error) { return a.screenAfter(c.after, told) }, behind: make(chan struct{}, 1)}
-	a.readers = herald{api: a, views: a.Views, least: settle, extra: func(*jsontext.Writer) {}, behind: make(chan struct{}, 1), pull: a.pullLog,
-		common: func(after, told int64) (parcel, error) { return a.chunks.since(a, after, told) }}
+	a.newStreams()
 	a.bodies.most, a.answers.most = memoryShare(), memoryShare()
 	a.searches = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	a.proof.turn = make(chan struct{}, 1)
-	a.writeTime = streamWriteTime
 	a.specs = encodeSpecs(o.Intake.Types.Specs())
 	a.metrics = newMetrics(a)
 	a.router = mux.NewRouter().SkipClean(true)
@@ -159,8 +148,7 @@ func New(o Options) (*API, error) {
 // can return. It returns when the streams have ended: none of them reads the log after that.
 func (a *API) StopStreams() {
 	a.stop()
-	a.watchers.await()
-	a.readers.await()
+	a.streams.Wait()
 }
 
 // actor is who acts as long as nobody signs in.

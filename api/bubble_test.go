@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"daybook/api/eventstream"
 )
 
 func TestASilentStreamIsKeptAliveEvery15SecondsWithTheSeqItScanned(t *testing.T) {
@@ -28,7 +30,7 @@ func TestASilentStreamIsKeptAliveEvery15SecondsWithTheSeqItScanned(t *testing.T)
 		if m.event != "keepalive" || m.id != "4" || m.data != `{"seq":4}` {
 			t.Errorf("%+v", m)
 		}
-		if since := time.Since(begin); since != keepAlive {
+		if since := time.Since(begin); since != eventstream.KeepAlive {
 			t.Error("after", since)
 		}
 		for m.event != "keepalive" {
@@ -36,7 +38,7 @@ func TestASilentStreamIsKeptAliveEvery15SecondsWithTheSeqItScanned(t *testing.T)
 		}
 		begin = time.Now()
 		l.must(t)
-		if since := time.Since(begin); since != keepAlive {
+		if since := time.Since(begin); since != eventstream.KeepAlive {
 			t.Error("the second one after", since)
 		}
 	})
@@ -69,15 +71,15 @@ func TestAClientThatTakesNothingIsDroppedAfter3Seconds(t *testing.T) {
 				t.Errorf("%+v", m)
 			}
 		}
-		if took := time.Since(begin); took > settle {
+		if took := time.Since(begin); took > logInterval {
 			t.Error("the other client waited", took)
 		}
-		time.Sleep(time.Until(begin.Add(streamWriteTime - 1)))
+		time.Sleep(time.Until(begin.Add(h.api.streams.WriteTime - 1)))
 		synctest.Wait()
 		if n := h.clients(); n != 2 {
 			t.Error("dropped too early:", n, "clients")
 		}
-		time.Sleep(2 * settle)
+		time.Sleep(2 * logInterval)
 		synctest.Wait()
 		if n := h.clients(); n != 1 {
 			t.Error("not dropped:", n, "clients")
@@ -100,7 +102,7 @@ func TestTheFirstChangeGoesAtOnceAndTheNextOnesTogether(t *testing.T) {
 			h.submit(`{"task_type":"ECHO","delay_seconds":3600}`)
 		}
 		m := s.must(t)
-		if since := time.Since(begin); since != tick || strings.Count(m.data, `"id"`) != 10 {
+		if since := time.Since(begin); since != screenInterval || strings.Count(m.data, `"id"`) != 10 {
 			t.Error("the next ten came after", since, "in", m.data)
 		}
 	})
@@ -119,7 +121,7 @@ func TestScreensAtTheSameSeqShareOneMessage(t *testing.T) {
 			h.Error("made twice")
 		}
 		time.Sleep(screenFresh)
-		if three, _ := h.api.screens.since(h.api, 0); three == two || three.seq != 3 {
+		if three, _ := h.api.screens.since(h.api, 0); three == two || three.UpTo != 3 {
 			h.Error("an old one is shared")
 		}
 	})

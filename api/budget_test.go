@@ -97,7 +97,7 @@ func TestMoreStreamsThanTheServerKeepsAreRefused(t *testing.T) {
 	}
 	h.submit(`{"task_type":"ECHO"}`)
 	open[0].close()
-	for n := h.api.streamsNow.Load(); n > 2; n = h.api.streamsNow.Load() {
+	for n := h.api.streams.Open(); n > 2; n = h.api.streams.Open() {
 		h.want("GET", "/api/health", "")
 	}
 	h.listen("/api/log/stream").must(t)

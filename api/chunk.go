@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"daybook/api/eventstream"
 	"daybook/eventlog"
 )
 
@@ -26,25 +27,24 @@ type chunks struct {
 
 // chunk is the events after from.
 type chunk struct {
-	from int64
-	once sync.Once
-	parcel
-	err  error
-	size atomic.Int64 // bytes, once it is made
+	from    int64
+	once    sync.Once
+	message eventstream.Message
+	err     error
+	size    atomic.Int64 // bytes, once it is made
 }
 
 // since returns events after from, up to told at most. Only the first who asks makes it.
-func (s *chunks) since(a *API, from, told int64) (parcel, error) {
+func (s *chunks) since(a *API, from, told int64) (eventstream.Message, error) {
 	c := s.slot(from)
 	c.once.Do(func() {
-		if c.parcel, c.err = a.encodeChunk(a.stopping, from, told, &eventlog.Filter{}); c.event != nil {
-			c.size.Store(int64(cap(c.event.Data)))
-		}
+		c.message, c.err = a.encodeChunk(a.stopping, from, told, &eventlog.Filter{})
+		c.size.Store(c.message.Size())
 	})
 	if c.err != nil {
 		s.forget(c)
 	}
-	return c.parcel, c.err
+	return c.message, c.err
 }
 
 // slot finds the chunk that begins after from, or makes room for it.
@@ -84,21 +84,20 @@ func (s *chunks) bytes() (n int64) {
 	return n
 }
 
-// pullLog makes what comes after the connection's seq: shared if it stands near the head
-// and wants all.
-func (a *API) pullLog(c *connection, told int64) (parcel, error) {
-	if c.whole && told-c.after <= chunkReach {
-		return a.chunks.since(a, c.after, told)
+// pullLog makes what follows after a seq: shared if that is near the head.
+func (a *API) pullLog(ctx context.Context, after, told int64) (eventstream.Message, error) {
+	if told-after <= chunkReach {
+		return a.chunks.since(a, after, told)
 	}
-	return a.encodeChunk(c.ctx, c.after, told, &c.filter)
+	return a.encodeChunk(ctx, after, told, &eventlog.Filter{})
 }
 
-// encodeChunk makes one parcel of the events after a seq, up to told, a message each:
-// between two of them it holds the fields that the library writes around one.
-func (a *API) encodeChunk(ctx context.Context, after, told int64, filter *eventlog.Filter) (parcel, error) {
+// encodeChunk makes one message of the events after a seq, up to told; the client gets a message
+// for each event.
+func (a *API) encodeChunk(ctx context.Context, after, told int64, filter *eventlog.Filter) (eventstream.Message, error) {
 	page, err := a.Log.Read(ctx, after, *filter, chunkEvents)
 	if err != nil {
-		return parcel{}, err
+		return eventstream.Message{}, err
 	}
 	upTo := max(after, min(page.Scanned, told))
 	whole := len(filter.Streams) == 0 && len(filter.Types) == 0
@@ -115,9 +114,7 @@ func (a *API) encodeChunk(ctx context.Context, after, told int64, filter *eventl
 		if first == nil {
 			first = e
 		} else {
-			data = append(data, "\n\nid: "...)
-			data = a.appendPosition(data, e.Seq)
-			data = append(data, "\ndata: "...)
+			data = a.streams.AppendNext(data, e.Seq)
 		}
 		if whole {
 			data = eventlog.AppendJSON(data, e, nil) // once for all: the chunk is what is kept
@@ -126,7 +123,7 @@ func (a *API) encodeChunk(ctx context.Context, after, told int64, filter *eventl
 		}
 	}
 	if first == nil {
-		return parcel{upTo: upTo}, nil
+		return eventstream.Message{UpTo: upTo}, nil
 	}
-	return parcel{a.message("", first.Seq, data), upTo}, nil
+	return a.streams.Message(first.Seq, data, upTo), nil
 }

@@ -14,7 +14,6 @@ import (
 type metrics struct {
 	api       *API
 	durations *prometheus.HistogramVec
-	clients   prometheus.Gauge
 	unknown   *route // where requests go that match no path
 	handler   http.Handler
 }
@@ -43,11 +42,10 @@ func newMetrics(a *API) *metrics {
 			Name: "daybook_http_request_duration_seconds", Help: "Time to answer, by path and class of status.",
 			Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5, 10},
 		}, []string{"path", "code"}),
-		clients: prometheus.NewGauge(prometheus.GaugeOpts{Name: "daybook_sse_clients", Help: "Open event streams."}),
 	}
 	m.unknown = &route{times: m.timing("other")}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.durations, m.clients, m,
+	registry.MustRegister(m.durations, m,
 		collectors.NewGoCollector(
 			collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: liveHeap})), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "daybook_info", Help: "1, with the version.",

@@ -5,9 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"daybook/api/eventstream"
 	"daybook/internal/jsontext"
-
-	"github.com/r3labs/sse/v2"
 )
 
 // screens keeps the latest messages of /api/stream by the seq they begin after, so that
@@ -29,31 +28,24 @@ type screen struct {
 	from int64
 	made time.Time // when its making began
 	once sync.Once
-	seq  int64
-	data []byte
-	out  *sse.Event // seq and data as they go out
+	out  eventstream.Message
 	err  error
 	size atomic.Int64 // bytes, once it is made
 }
 
 // since returns the message of what changed after from. Only the first who asks makes it.
-func (s *screens) since(a *API, from int64) (*screen, error) {
+func (s *screens) since(a *API, from int64) (eventstream.Message, error) {
 	m := s.slot(from)
 	m.once.Do(func() {
-		m.seq, m.data, m.err = a.encodeScreen(from)
-		m.out = a.message("", m.seq, m.data)
-		m.size.Store(int64(cap(m.data)))
+		m.out, m.err = a.encodeScreen(from)
+		m.size.Store(m.out.Size())
 	})
-	return m, m.err
+	return m.out, m.err
 }
 
 // screenAfter is what a screen that stands at a seq gets.
-func (a *API) screenAfter(after, _ int64) (parcel, error) {
-	m, err := a.screens.since(a, after)
-	if err != nil {
-		return parcel{}, err
-	}
-	return parcel{m.out, m.seq}, nil
+func (a *API) screenAfter(after, _ int64) (eventstream.Message, error) {
+	return a.screens.since(a, after)
 }
 
 // slot finds the message that begins after from, or makes room for it.
@@ -86,7 +78,7 @@ func (s *screens) bytes() (n int64) {
 
 // encodeScreen makes {"seq","rows","truncated","counts_changed","state"}. The rows are in summary
 // form, as they stand at seq.
-func (a *API) encodeScreen(after int64) (int64, []byte, error) {
+func (a *API) encodeScreen(after int64) (eventstream.Message, error) {
 	tasks, seq, truncated := a.Views.Changes(after, screenRows)
 	w := jsontext.Writer(make([]byte, 0, 512+512*len(tasks)))
 	w.Object()
@@ -94,7 +86,7 @@ func (a *API) encodeScreen(after int64) (int64, []byte, error) {
 	w.Key("rows").Array()
 	for one, err := range a.rows(a.stopping, tasks, summary) {
 		if err != nil {
-			return 0, nil, err
+			return eventstream.Message{}, err
 		}
 		w.Item()
 		w = appendRow(w, one, summary)
@@ -105,7 +97,7 @@ func (a *API) encodeScreen(after int64) (int64, []byte, error) {
 	writeCounts(w.Key("counts_changed"), counts)
 	a.writeState(w.Key("state"))
 	w.EndObject()
-	return seq, w, nil
+	return a.streams.Message(seq, w, seq), nil
 }
 
 // writeScreenState writes the members "counts" and "state": what a screen shows beside the rows.

@@ -7,6 +7,7 @@ var (
 	ringEventsDesc = prometheus.NewDesc("daybook_log_ring_events", "Recent events kept in memory.", nil, nil)
 	ringBytesDesc  = prometheus.NewDesc("daybook_log_ring_bytes", "Bytes of the recent events kept in memory.", nil, nil)
 	logBytesDesc   = prometheus.NewDesc("daybook_log_bytes", "Size of the log on disk, its write-ahead log included.", nil, nil)
+	clientsDesc    = prometheus.NewDesc("daybook_sse_clients", "Open event streams.", nil, nil)
 	waitingDesc    = prometheus.NewDesc("daybook_sse_waiting", "Open event streams that have got all there is.", nil, nil)
 	sharedDesc     = prometheus.NewDesc("daybook_sse_shared_bytes", "Bytes of the messages of event streams that are kept to be shared.", nil, nil)
 	inMemoryDesc   = prometheus.NewDesc("daybook_view_tasks_in_memory", "Tasks in memory: those that have not ended, and those that did lately.", nil, nil)
@@ -20,7 +21,7 @@ var (
 )
 
 func describeStores(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{ringEventsDesc, ringBytesDesc, logBytesDesc, waitingDesc, sharedDesc,
+	for _, d := range []*prometheus.Desc{ringEventsDesc, ringBytesDesc, logBytesDesc, clientsDesc, waitingDesc, sharedDesc,
 		inMemoryDesc, viewLagDesc, viewBytesDesc, viewWALDesc, textTasksDesc, textLagDesc, textBytesDesc, checkedDesc} {
 		out <- d
 	}
@@ -37,7 +38,8 @@ func (m *metrics) collectStores(gauge func(d *prometheus.Desc, n float64, labels
 	gauge(checkedDesc, float64(log.Checked))
 	gauge(cacheDesc, float64(a.Payloads.Bytes()))
 	gauge(entriesDesc, float64(a.Payloads.Len()))
-	gauge(waitingDesc, float64(a.watchers.idle()+a.readers.idle()))
+	gauge(clientsDesc, float64(a.streams.Open()))
+	gauge(waitingDesc, float64(a.streams.Idle()))
 	gauge(sharedDesc, float64(a.screens.bytes()+a.chunks.bytes()))
 	m.collectViews(gauge)
 }

@@ -245,7 +245,7 @@ func TestAStreamThatIsDroppedAtRandomHasNoGapAndNoRepeat(t *testing.T) {
 
 func TestAClientThatStopsReadingIsDroppedAndSlowsNobody(t *testing.T) {
 	h := open(t, nil)
-	h.api.writeTime = time.Second
+	h.api.streams.WriteTime = time.Second
 	stalled, err := net.Dial("tcp", h.server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)

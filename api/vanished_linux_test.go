@@ -11,9 +11,7 @@ import (
 
 // The test reads the limit back from the kernel, and that it holds for plain TCP and TLS.
 func TestAClientThatVanishesIsDroppedWithinTwoMinutes(t *testing.T) {
-	if vanishedTime+keepAlive >= 2*60*1e9 {
-		t.Error("too late:", vanishedTime+keepAlive)
-	}
+	const tcpUserTimeout, limit = 0x12, 90_000 // ms; a message is on its way every 15 s
 	for name, start := range map[string]func(*httptest.Server){"TCP": (*httptest.Server).Start, "TLS": (*httptest.Server).StartTLS} {
 		h := build(t, nil)
 		server := httptest.NewUnstartedServer(h.api)
@@ -45,7 +43,7 @@ func TestAClientThatVanishesIsDroppedWithinTwoMinutes(t *testing.T) {
 		}
 		_ = raw.Control(func(fd uintptr) {
 			ms, err := syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout)
-			if err != nil || ms != int(vanishedTime.Milliseconds()) {
+			if err != nil || ms != limit {
 				t.Errorf("%s: %d ms, %v", name, ms, err)
 			}
 		})

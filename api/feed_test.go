@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"daybook/api/eventstream"
 	"daybook/eventlog"
 )
 
@@ -53,45 +54,45 @@ func TestManyClientsOfTheLogCostOneReading(t *testing.T) {
 	})
 }
 
-// movingViews move, when armed, right after their herald has looked and seen nothing new.
+// movingViews move, when armed, right after their feed has looked and seen nothing new.
 type movingViews struct {
-	movable
-	herald *herald
-	armed  atomic.Bool
-	move   func()
+	eventstream.Views
+	feed  *eventstream.Feed
+	armed atomic.Bool
+	move  func()
 }
 
 func (v *movingViews) Seq() int64 {
-	seq := v.movable.Seq()
-	if seq <= v.herald.told.Load() && v.armed.CompareAndSwap(true, false) {
+	seq := v.Views.Seq()
+	if seq <= v.feed.Told() && v.armed.CompareAndSwap(true, false) {
 		v.move()
 	}
 	return seq
 }
 
 func TestAMoveBetweenTheLookAndTheWaitWakesTheStreams(t *testing.T) {
-	for path, of := range map[string]func(*API) *herald{
-		"/api/log/stream": func(a *API) *herald { return &a.readers },
-		"/api/stream":     func(a *API) *herald { return &a.watchers },
+	for path, of := range map[string]func(*API) *eventstream.Feed{
+		"/api/log/stream": func(a *API) *eventstream.Feed { return a.logFeed },
+		"/api/stream":     func(a *API) *eventstream.Feed { return a.screenFeed },
 	} {
 		bubble(t, func(h *house, _ func() net.Conn) {
 			t := h.TB.(*testing.T)
 			submit := func() { h.submit(`{"task_type":"ECHO","delay_seconds":3600}`) }
-			moving := &movingViews{movable: h.views, herald: of(h.api), move: submit}
-			moving.herald.views = moving
+			moving := &movingViews{Views: h.views, feed: of(h.api), move: submit}
+			moving.feed.Views = moving
 			l := h.listen(path)
 			l.must(t)
-			synctest.Wait() // the herald waits
+			synctest.Wait() // the feed waits
 			moving.armed.Store(true)
 			last := h.views.Seq() + 2
 			begin := time.Now()
-			submit() // after it the herald looks once more, and misses the second
+			submit() // after it the feed looks once more, and misses the second
 			for m := l.must(t); !strings.HasPrefix(m.id, strconv.FormatInt(last, 10)); m = l.must(t) {
-				if took := time.Since(begin); m.event == "keepalive" || took > slowest {
+				if took := time.Since(begin); m.event == "keepalive" || took > eventstream.MaxInterval {
 					t.Fatalf("%s: %+v after %v", path, m, took)
 				}
 			}
-			if took := time.Since(begin); moving.armed.Load() || took > slowest { // not by the keep-alive
+			if took := time.Since(begin); moving.armed.Load() || took > eventstream.MaxInterval { // not by the keep-alive
 				t.Errorf("%s: after %v; missed: %v", path, took, !moving.armed.Load())
 			}
 		})
@@ -104,7 +105,7 @@ func TestScreensThatCameAtDifferentMomentsGetTheSameMessage(t *testing.T) {
 		first.must(t)
 		h.submit(`{"task_type":"ECHO","delay_seconds":3600}`)
 		first.must(t)
-		h.submit(`{"task_type":"ECHO","delay_seconds":3600}`) // its beat has not come yet
+		h.submit(`{"task_type":"ECHO","delay_seconds":3600}`) // its round has not come yet
 		second := h.listen("/api/stream")
 		second.must(t)
 		h.submit(`{"task_type":"ECHO","delay_seconds":3600}`)
@@ -112,21 +113,6 @@ func TestScreensThatCameAtDifferentMomentsGetTheSameMessage(t *testing.T) {
 			t.Errorf("%+v\n%+v", one, two)
 		}
 	})
-}
-
-func TestTheTimeBetweenBeatsGrowsWithTheClientsUpToALimit(t *testing.T) {
-	for _, c := range []struct {
-		clients      int
-		log, screens time.Duration
-	}{
-		{1, settle, tick}, {100, settle, tick}, {200, 10 * time.Millisecond, tick},
-		{1000, 50 * time.Millisecond, 50 * time.Millisecond}, {1_000_000, slowest, slowest},
-	} {
-		log, screens := herald{least: settle, clients: c.clients}, herald{least: tick, clients: c.clients}
-		if log.pace() != c.log || screens.pace() != c.screens {
-			t.Errorf("%d clients: %v and %v", c.clients, log.pace(), screens.pace())
-		}
-	}
 }
 
 func TestAStreamOverHTTP2LastsAsLongAsItsRequest(t *testing.T) {
@@ -187,25 +173,8 @@ func TestAfterStopStreamsNothingReadsTheLog(t *testing.T) {
 		h.listen("/api/stream?after=0").must(t)
 	}
 	h.api.StopStreams()
-	for _, herald := range []*herald{&h.api.watchers, &h.api.readers} {
-		if herald.clients != 0 || len(herald.waiting) != 0 {
-			t.Error(herald.clients, "clients are left,", len(herald.waiting), "wait")
-		}
-	}
-}
-
-// A beat may have a connection in hand that leaves meanwhile.
-func TestAConnectionThatHasLeftDoesNotWaitAgain(t *testing.T) {
-	herald := &open(t, nil).api.watchers
-	c := &connection{herald: herald, place: -1}
-	if !herald.join() {
-		t.Fatal("the server stops")
-	}
-	herald.wait(c)
-	herald.leave(c)
-	herald.wait(c)
-	if n := herald.idle(); n != 0 || herald.clients != 0 {
-		t.Error(n, "connections wait,", herald.clients, "clients")
+	if h.api.streams.Open() != 0 || h.api.streams.Idle() != 0 {
+		t.Error(h.api.streams.Open(), "streams are open,", h.api.streams.Idle(), "are idle")
 	}
 }
 

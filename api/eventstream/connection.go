@@ -1,4 +1,4 @@
-package api
+package eventstream
 
 import (
 	"context"
@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
-
-	"daybook/eventlog"
 
 	"github.com/r3labs/sse/v2"
 )
@@ -17,31 +17,30 @@ import (
 // connection is one client of a stream. As a ResponseWriter it is used by the library
 // alone, in the goroutine of the connection.
 //
-// It has one owner at a time: its herald while it waits there, else its own goroutine,
+// It has one owner at a time: its feed while it is parked there, else its own goroutine,
 // which gets it with the next message that the library brings.
 type connection struct {
-	api    *API
-	herald *herald
+	server *Server
+	feed   *Feed
 	id     string // of its private stream
 	ctx    context.Context
-	end    context.CancelFunc // after a failed write, or when the client is gone
-	filter eventlog.Filter
-	whole  bool // nothing is filtered out
+	end    context.CancelFunc                                            // after a failed write, or when the client is gone
+	pull   func(ctx context.Context, after, told int64) (Message, error) // nil = that of the feed
 
-	place int  // in the herald's list, -1 = it does not wait; guarded by herald.mu
-	left  bool // it has left its herald for good; guarded by herald.mu
+	place int  // in the feed's list, -1 = it is not parked; guarded by feed.mu
+	left  bool // it has left its feed for good; guarded by feed.mu
 
 	// Of the owner.
-	after  int64 // what has been published covers all up to this seq
-	kicked bool  // the message on its way only wakes
-	heard  time.Time
+	after int64 // what has been published covers all up to this seq
+	woken bool  // the message on its way only wakes
+	heard time.Time
 
 	silence *time.Timer // ends when the client has heard nothing for long
 
 	// Of the goroutine of the connection.
 	reply    *http.ResponseController // until handed over, or for good where that cannot be
-	p        *reply
-	open     *opening // until the header is out
+	w        http.ResponseWriter
+	open     *Opening // until the header is out
 	handed   chan struct{}
 	conn     net.Conn      // what was handed over; nil = nothing was
 	gone     chan struct{} // closed when nobody reads from conn any more
@@ -51,15 +50,14 @@ type connection struct {
 
 var connections atomic.Int64 // numbers the private streams
 
-func newConnection(a *API, p *reply, r *http.Request, h *herald, open opening) *connection {
+func newConnection(f *Feed, w http.ResponseWriter, r *http.Request, open Opening) *connection {
 	if r.ProtoMajor == 1 {
 		// A stream has no end that chunks would have to mark: a message is one write.
-		p.Header()["Transfer-Encoding"] = identity
+		w.Header()["Transfer-Encoding"] = identity
 	}
 	return &connection{
-		api: a, herald: h, id: itoa(connections.Add(1)), filter: open.filter,
-		whole: len(open.filter.Streams) == 0 && len(open.filter.Types) == 0, after: open.after, place: -1,
-		p: p, reply: http.NewResponseController(p.ResponseWriter), open: &open, handed: make(chan struct{}),
+		server: f.server, feed: f, id: strconv.FormatInt(connections.Add(1), 10), pull: open.Pull, after: open.After, place: -1,
+		w: w, reply: http.NewResponseController(w), open: &open, handed: make(chan struct{}),
 	}
 }
 
@@ -71,16 +69,14 @@ var identity = []string{"identity"}
 
 // serve lets the library serve the connection, and returns when it has ended.
 func (c *connection) serve() {
-	defer c.api.streamsNow.Add(-1)
-	defer c.herald.leave(c)
+	defer c.server.open.Add(-1)
+	defer c.feed.leave(c)
 	defer c.recover()
-	a := c.api
-	a.metrics.clients.Inc()
-	defer a.metrics.clients.Dec()
-	a.streams.CreateStream(c.id)
-	defer a.streams.RemoveStream(c.id)
+	library := c.server.library
+	library.CreateStream(c.id)
+	defer library.RemoveStream(c.id)
 	defer c.close()
-	a.streams.ServeHTTP(c, c.request())
+	library.ServeHTTP(c, c.request())
 }
 
 // close ends what is left of the connection.
@@ -100,7 +96,7 @@ func (c *connection) close() {
 // recover keeps the server up when the making of a message panics. The client reconnects.
 func (c *connection) recover() {
 	if cause := recover(); cause != nil {
-		c.api.Logger.Error("event stream panicked", "panic", cause, "stack", string(debug.Stack()))
+		c.server.Logger.Error("event stream panicked", "panic", cause, "stack", string(debug.Stack()))
 	}
 }
 
@@ -112,10 +108,10 @@ func (c *connection) request() *http.Request {
 }
 
 // Header gives the library the header of the answer.
-func (c *connection) Header() http.Header { return c.p.Header() }
+func (c *connection) Header() http.Header { return c.w.Header() }
 
 // WriteHeader passes the library's status on.
-func (c *connection) WriteHeader(status int) { c.p.WriteHeader(status) }
+func (c *connection) WriteHeader(status int) { c.w.WriteHeader(status) }
 
 // Write gathers: the library writes a message in many small pieces.
 func (c *connection) Write(b []byte) (int, error) {
@@ -136,12 +132,12 @@ func (c *connection) Flush() {
 	case c.open != nil:
 		c.begin()
 		return
-	case c.kicked:
+	case c.woken:
 		*c.gathered = (*c.gathered)[:0]
 	default:
 		c.writeOut()
 		c.heard = time.Now()
-		c.silence.Reset(keepAlive)
+		c.silence.Reset(KeepAlive)
 	}
 	if c.ctx.Err() == nil {
 		c.goOn()
@@ -157,7 +153,7 @@ func (c *connection) begin() {
 	open := c.open
 	c.open = nil
 	_ = c.reply.SetReadDeadline(time.Time{}) // the server's is for the request, not for the stream
-	_ = c.reply.SetWriteDeadline(time.Now().Add(c.api.writeTime))
+	_ = c.reply.SetWriteDeadline(time.Now().Add(c.server.WriteTime))
 	if c.failed = c.reply.Flush(); c.failed != nil {
 		c.end()
 		return
@@ -165,8 +161,8 @@ func (c *connection) begin() {
 	c.noDeadline()
 	c.takeOver()
 	c.heard = time.Now()
-	c.silence = time.AfterFunc(keepAlive, c.silent)
-	c.publish(parcel{c.api.announcement(open, c.herald.extra), open.after})
+	c.silence = time.AfterFunc(KeepAlive, c.silent)
+	c.publish(c.server.announcement(open, c.feed.Extra))
 }
 
 // noDeadline ends the deadline of a write that is done: HTTP/2 resets a stream when it
@@ -186,7 +182,7 @@ func (c *connection) takeOver() {
 		return
 	}
 	c.conn, c.gone = conn, make(chan struct{})
-	c.p, c.reply = nil, nil
+	c.w, c.reply = nil, nil
 	dropWhenVanished(conn)
 	context.AfterFunc(c.ctx, func() { _ = conn.Close() })
 	go func() {
@@ -206,13 +202,13 @@ func (c *connection) takeOver() {
 // writeOut writes what has gathered, or ends the connection of a client that takes
 // nothing for 3 s.
 func (c *connection) writeOut() {
-	until := time.Now().Add(c.api.writeTime)
+	until := time.Now().Add(c.server.WriteTime)
 	if c.conn != nil {
 		_ = c.conn.SetWriteDeadline(until)
 		_, c.failed = c.conn.Write(*c.gathered)
 	} else {
 		_ = c.reply.SetWriteDeadline(until)
-		if _, c.failed = c.p.Write(*c.gathered); c.failed == nil {
+		if _, c.failed = c.w.Write(*c.gathered); c.failed == nil {
 			c.failed = c.reply.Flush()
 		}
 		c.noDeadline()
@@ -223,12 +219,16 @@ func (c *connection) writeOut() {
 	}
 }
 
-// goOn publishes what the connection lacks, or lets it wait for what comes.
+// goOn publishes what follows after the connection's seq, or parks it.
 func (c *connection) goOn() {
-	mine := c.kicked || !c.herald.paced
-	c.kicked = false
-	for told := c.herald.told.Load(); mine && c.after < told; {
-		p, err := c.herald.pull(c, told)
+	mine := c.woken || !c.feed.Paced
+	c.woken = false
+	pull := c.pull
+	if pull == nil {
+		pull = c.feed.Pull
+	}
+	for told := c.feed.told.Load(); mine && c.after < told; {
+		m, err := pull(c.ctx, c.after, told)
 		if c.ctx.Err() != nil {
 			return
 		}
@@ -236,52 +236,67 @@ func (c *connection) goOn() {
 			c.fail(err)
 			return
 		}
-		if p.event == nil && time.Since(c.heard) >= keepAlive {
-			p.event = c.api.keptAlive(p.upTo, c.herald.extra)
+		if m.IsEmpty() && time.Since(c.heard) >= KeepAlive {
+			m = c.server.keptAlive(m.UpTo, c.feed.Extra)
 		}
-		if p.event != nil {
-			c.publish(p)
+		if !m.IsEmpty() {
+			c.publish(m)
 			return
 		}
-		if p.upTo <= c.after {
+		if m.UpTo <= c.after {
 			break // the engine has no more
 		}
-		c.after = p.upTo
+		c.after = m.UpTo
 	}
-	c.herald.wait(c)
+	c.feed.park(c)
 }
 
 // fail ends the connection because what it needs cannot be read.
 func (c *connection) fail(err error) {
-	if c.api.stopping.Err() == nil {
-		c.api.Logger.Error("event stream ends", "error", err)
+	if c.server.stopping.Err() == nil {
+		c.server.Logger.Error("event stream ends", "error", err)
 	}
 	c.end()
 }
 
 // publish hands messages to the library, for the owner. It never blocks: there is no
 // other message on its way to this connection.
-func (c *connection) publish(p parcel) {
-	c.after = p.upTo
-	c.api.streams.Publish(c.id, p.event)
+func (c *connection) publish(m Message) {
+	c.after = m.UpTo
+	c.server.library.Publish(c.id, m.event)
 }
 
-// wake makes the connection's own goroutine go on.
-var wake = &sse.Event{Comment: []byte("wake")}
+// wakeUp is a message that is not written.
+var wakeUp = &sse.Event{Comment: []byte("wake")}
 
-// kick wakes the goroutine of the connection by a comment that is not written.
-func (c *connection) kick() {
-	c.kicked = true
-	c.api.streams.Publish(c.id, wake)
+// wake makes the goroutine of the connection go on.
+func (c *connection) wake() {
+	c.woken = true
+	c.server.library.Publish(c.id, wakeUp)
 }
 
-// silent keeps the connection alive if it waits; if not, something is on its way.
+// silent sends a keep-alive if the connection is parked; if not, a message is on its way.
 func (c *connection) silent() {
 	switch {
 	case c.ctx.Err() != nil:
-	case c.herald.take(c):
-		c.publish(parcel{c.api.keptAlive(c.after, c.herald.extra), c.after})
+	case c.feed.unpark(c):
+		c.publish(c.server.keptAlive(c.after, c.feed.Extra))
 	default:
-		c.silence.Reset(keepAlive / 100)
+		c.silence.Reset(KeepAlive / 100)
+	}
+}
+
+// buffers are byte slices that messages gather in.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
+
+// keepBuffer is the largest buffer that goes back to the pool, in bytes.
+const keepBuffer = 1 << 20
+
+func borrow() *[]byte { return buffers.Get().(*[]byte) }
+
+func giveBack(b *[]byte) {
+	if cap(*b) <= keepBuffer {
+		*b = (*b)[:0]
+		buffers.Put(b)
 	}
 }
