@@ -187,7 +187,7 @@ func (e *examination) refusal(err error) {
 	case errors.Is(err, sqlitelog.ErrForeign):
 		e.find("foreign", true, what, Advice{"start the version that wrote it, or name another folder", ""}, e.restore())
 	case errors.Is(err, projection.ErrNewer):
-		e.find("newer", true, what, Advice{"start the version that wrote it, or a later one", ""}, e.restore())
+		e.find("newer", true, what, Advice{"install the version that wrote it, or a newer one, and start that", ""}, e.restore())
 	case errors.Is(err, eventlog.ErrDamaged):
 		e.find("damaged-event", true, what, e.restore(),
 			Advice{"without a backup: copy the folder, with its WAL, before anything else is tried, and look whether the disk is sound",

@@ -21,7 +21,7 @@ import (
 var house = map[string]struct{ code, tests []string }{
 	"daybook/cmd/daybook": {
 		code:  []string{"daybook", "daybook/client", "daybook/internal/load", kong, xterm},
-		tests: []string{"daybook/internal/powercut", chromedp, cdproto, testscript, goleak, cmp},
+		tests: []string{"daybook/internal/powercut", "daybook/eventlog", "daybook/eventlog/sqlitelog", chromedp, cdproto, testscript, goleak, cmp},
 	},
 	"daybook": {
 		code: []string{"daybook/api", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/image",
@@ -58,7 +58,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/projection/textindex", goleak, cmp, rapid},
 	},
 	"daybook/handler": {
-		code:  []string{"daybook/task", "daybook/files", "daybook/internal/jsontext", jsonschema, xtext},
+		code:  []string{"daybook/task", "daybook/files", "daybook/internal/jsontext", jsonschema, xtext, uniseg},
 		tests: []string{"daybook/handler", goleak, cmp, rapid},
 	},
 	"daybook/handler/handlertest": {

@@ -75,6 +75,8 @@ func Query(ctx context.Context, data, sql string, head func(seq int64, columns [
 func explainLook(err error, data string, served bool) error {
 	folder := ShellQuoted(data)
 	switch {
+	case errors.Is(err, projection.ErrViewsNewer):
+		return fmt.Errorf("%w: install the version that made them, or a newer one, and ask with that", err)
 	case errors.Is(err, projection.ErrViewsRemade) && served:
 		return fmt.Errorf("%w: the server is making them; try again when it is ready", err)
 	case errors.Is(err, projection.ErrViewsRemade):

@@ -11,6 +11,7 @@ import (
 	"daybook/eventlog"
 	"daybook/eventlog/sqlitelog"
 	"daybook/files"
+	"daybook/projection"
 )
 
 // Proof says whether a log is as it was written.
@@ -32,8 +33,8 @@ type Proof struct {
 // Verify reads the whole log in a data folder that no server has open, recomputes its
 // chain, looks at every payload, compares the end with what was acknowledged, and reads every
 // file. It changes nothing. Damage is no error: see Proof. Errors: sqlitelog.ErrLocked,
-// os.ErrNotExist, ctx's. progress, if not nil, is called now and then, first with events
-// ("events"), then with bytes of files ("bytes").
+// projection.ErrNewer (a *projection.Newer), os.ErrNotExist, ctx's. progress, if not nil, is called
+// now and then, first with events ("events"), then with bytes of files ("bytes").
 func Verify(ctx context.Context, data string, progress func(what string, done, total int64)) (Proof, error) {
 	if progress == nil {
 		progress = func(string, int64, int64) {}
@@ -79,6 +80,10 @@ func verifyLog(ctx context.Context, data string, progress func(done, head int64)
 		p.Damage = fmt.Sprintf("the log ends at event %d, before its head %d", p.Events, head)
 	case err == nil && loss != nil:
 		p.Damage = loss.Reason
+	case err == nil:
+		if _, newer := projection.Check(ctx, log); errors.Is(newer, projection.ErrNewer) {
+			err = newer
+		}
 	}
 	return p, errors.Join(err, log.Close())
 }

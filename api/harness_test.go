@@ -80,6 +80,21 @@ func (k *kit) Prepare(_ string, parameters []byte) ([]byte, []string, []task.Fie
 // Defaults are what Prepare adds.
 func (k *kit) Defaults(string) []byte { return []byte(`{"made":true}`) }
 
+// Subject names the file; else it is "number" and n.
+func (k *kit) Subject(_ string, parameters []byte, fileNames map[string]string) string {
+	for key, value := range jsontext.Members(parameters) {
+		switch string(key) {
+		case "file":
+			return fileNames[jsontext.Unquote(value)]
+		case "n":
+			return "number " + string(value)
+		}
+	}
+	return ""
+}
+
+func (k *kit) NamesFiles(string) bool { return true }
+
 func (k *kit) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome, error) {
 	switch a.Task.Type {
 	case "FAIL":

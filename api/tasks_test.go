@@ -28,7 +28,7 @@ func TestASubmittedTaskIsAnsweredAsItsOwnEventMadeIt(t *testing.T) {
 		"run_at":"2099-01-02T03:04:05.5+01:00","max_attempts":5,"timeout_seconds":1.5,"tags":["a","ü \"x\""],"idempotency_key":"k"}`)
 	want := `{"id":"ID","task_type":"ECHO","status":"PENDING","created_at":"TIME","started_at":null,"completed_at":null,` +
 		`"ready_at":"TIME","progress":0,"progress_message":null,"parameters":{"n":1.50,"made":true},"result_data":null,"error_message":null,` +
-		`"queue":"q","priority":-3,"run_at":"TIME","waiting_for":{"reason":"run_at","until":"TIME"},"subject":null,"outcome":null,"partial":false,"attempt":0,"max_attempts":5,` +
+		`"queue":"q","priority":-3,"run_at":"TIME","waiting_for":{"reason":"run_at","until":"TIME"},"subject":"number 1.50","outcome":null,"partial":false,"attempt":0,"max_attempts":5,` +
 		`"attempts_before_retry":0,"timeout_seconds":1.5,"tags":["a","ü \"x\""],"idempotency_key":"k","unique":null,"retry_of":null,"retried_as":null,"replaced_by":null,"worker":null,"version":1,"progress_reports":0,"last_seq":2}`
 	if diff := cmp.Diff(want, steady(a.body)); diff != "" {
 		t.Error(diff)

@@ -94,6 +94,7 @@ func (t *Task) isBlank() bool {
 	return t.StartedAt == nil && t.CompletedAt == nil && t.ProgressMessage == nil && t.Parameters == nil &&
 		t.ResultData == nil && t.ErrorMessage == nil && t.RunAt == nil && t.WaitingFor == nil &&
 		t.TimeoutSeconds == nil && t.Tags == nil && t.IdempotencyKey == nil && t.Worker == nil &&
+		t.Subject == nil && t.Outcome == nil && t.FileNames == nil && t.Damaged == nil && t.ReadyAt == nil &&
 		t.Unique == nil && t.RetryOf == nil && t.RetriedAs == nil && t.ReplacedBy == nil
 }
 
@@ -142,6 +143,20 @@ func (t *Task) set(key string, value []byte) bool {
 		return readOptional(value, &t.RunAt, readTime)
 	case "waiting_for":
 		return readOptional(value, &t.WaitingFor, readWaiting)
+	case "subject":
+		return readOptional(value, &t.Subject, readString)
+	case "outcome":
+		return readOptional(value, &t.Outcome, readString)
+	case "partial":
+		return readBool(value, &t.Partial)
+	case "file_names":
+		return readAny(value, &t.FileNames)
+	case "damaged":
+		return readAny(value, &t.Damaged)
+	case "ready_at":
+		return readOptional(value, &t.ReadyAt, readTime)
+	case "progress_reports":
+		return readInt(value, &t.ProgressReports)
 	case "attempt":
 		return readInt(value, &t.Attempt)
 	case "max_attempts":
@@ -216,6 +231,15 @@ func readFloat(value []byte, to *float64) (ok bool) {
 	f, err := strconv.ParseFloat(string(value), 64)
 	*to = f
 	return err == nil
+}
+
+func readBool(value []byte, to *bool) bool {
+	switch string(value) {
+	case "true", "false":
+		*to = string(value) == "true"
+		return true
+	}
+	return jsontext.IsNull(value)
 }
 
 func readTime(value []byte, to *time.Time) bool { return to.UnmarshalJSON(value) == nil }

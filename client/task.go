@@ -28,6 +28,7 @@ type Task struct {
 	CreatedAt       time.Time       `json:"created_at"`
 	StartedAt       *time.Time      `json:"started_at"`
 	CompletedAt     *time.Time      `json:"completed_at"`
+	ReadyAt         *time.Time      `json:"ready_at"` // since when, or from when on, it is pending and due
 	Progress        float64         `json:"progress"` // 0 … 100
 	ProgressMessage *string         `json:"progress_message"`
 	Parameters      json.RawMessage `json:"parameters"`  // absent in summaries
@@ -38,8 +39,15 @@ type Task struct {
 	Priority        int             `json:"priority"`
 	RunAt           *time.Time      `json:"run_at"`
 	WaitingFor      *WaitingFor     `json:"waiting_for"` // nil unless pending
-	Attempt         int             `json:"attempt"`
-	MaxAttempts     int             `json:"max_attempts"`
+	Subject         *string         `json:"subject"`     // which task it is, in one line
+	Outcome         *string         `json:"outcome"`     // what came of one that succeeded, in a few words
+	Partial         bool            `json:"partial"`     // it succeeded, but not all came about
+	// FileNames is what its files are called, by id. Only where one task is asked for.
+	FileNames map[string]string `json:"file_names,omitempty"`
+	// Damaged lists the texts that the log has but cannot give: "parameters", "result_data" …
+	Damaged     []string `json:"damaged,omitempty"`
+	Attempt     int      `json:"attempt"`
+	MaxAttempts int      `json:"max_attempts"`
 	// AttemptsBeforeRetry is how many of Attempt were used before the latest retry by a
 	// person; MaxAttempts applies to those since.
 	AttemptsBeforeRetry int      `json:"attempts_before_retry"`
@@ -52,8 +60,10 @@ type Task struct {
 	RetriedAs  *string    `json:"retried_as"`  // the latest task that retries it with other parameters
 	ReplacedBy *string    `json:"replaced_by"` // the task that took its place under its unique key
 	Worker     *string    `json:"worker"`
-	Version    int64      `json:"version"`  // number of the task's own events
-	LastSeq    int64      `json:"last_seq"` // log position of the latest of them
+	Version    int64      `json:"version"` // number of the task's own events
+	// ProgressReports is how many of these are reports of progress.
+	ProgressReports int64 `json:"progress_reports"`
+	LastSeq         int64 `json:"last_seq"` // log position of the latest of them
 
 	// Raw is the task as it was received, with the fields this client does not know. The
 	// other RawMessages may be parts of it.
@@ -133,6 +143,12 @@ type Submit struct {
 	Backoff        *Backoff   `json:"backoff,omitempty"`
 	TimeoutSeconds Timeout    `json:"timeout_seconds,omitempty"`
 	Tags           []string   `json:"tags,omitempty"`
+	// Subject says which task it is, in one line of at most 200 characters, for lists and searches.
+	// It cannot be erased from the log. "" = the type makes it from the parameters.
+	Subject string `json:"subject,omitempty"`
+	// FileNames is what the files that the parameters name are called, by id; without it the names
+	// of the latest uploads count.
+	FileNames map[string]string `json:"file_names,omitempty"`
 	// IdempotencyKey makes the submit safe to repeat: the same key with the same
 	// body gives the first task.
 	IdempotencyKey string `json:"idempotency_key,omitempty"`

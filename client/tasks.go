@@ -132,10 +132,20 @@ func (c *Client) Retry(ctx context.Context, id string) (t Task, err error) {
 // all else of the old one. parameters marshals to a JSON object. A *Problem with 400 when the
 // old task is neither, 409 when another task holds its unique key.
 func (c *Client) RetryWith(ctx context.Context, id string, parameters any) (Submitted, error) {
+	return c.RetryChanged(ctx, id, Changes{Parameters: parameters})
+}
+
+// Changes are what RetryChanged changes.
+type Changes struct {
+	Parameters any `json:"parameters"` // marshals to a JSON object
+	// Subject says which task the new one is; "" = what was given for the old one, else the type
+	// makes it from the parameters.
+	Subject string `json:"subject,omitempty"`
+}
+
+// RetryChanged is RetryWith that may change the subject too.
+func (c *Client) RetryChanged(ctx context.Context, id string, body Changes) (Submitted, error) {
 	var out Submitted
-	body := struct {
-		Parameters any `json:"parameters"`
-	}{parameters}
 	header, err := c.do(ctx, call{method: http.MethodPost, path: taskPath(id, "/retry"), body: body}, &out.Task)
 	out.say(header)
 	return out, err

@@ -17,6 +17,12 @@ import (
 // goroutine that the handler starts itself ends the whole process, as Go has it: recover there.
 type Handler interface {
 	// Spec describes the type. It is asked for once, at registration.
+	//
+	// A method Subject(parameters json.RawMessage, fileNames map[string]string) string of the
+	// handler makes the subject of tasks that are submitted without one: which one it is, in a line
+	// ("3 pictures: resize to 800x600"). It gets valid parameters and the names of the files in them
+	// that are known, by id, is called by several goroutines, and must be quick: the submit waits for
+	// it. Without the method, or when it returns "", the subject is the names of the files.
 	Spec() task.TypeSpec
 	// Run runs one attempt. The result is marshalled to JSON: at most 16 MiB, nested at most
 	// 32 deep. A method Outcome() (text string, partial bool) of it says in a few words what

@@ -35,6 +35,7 @@ func (t *registered) encode(value any) (r Result, err error) {
 	}
 	if says, ok := value.(interface{ Outcome() (string, bool) }); ok {
 		r.Outcome, r.Partial = says.Outcome()
+		r.Outcome = lineOf(r.Outcome)
 	}
 	return r, nil
 }
@@ -45,15 +46,23 @@ func Outcome(done string, failed int64, way string) (text string, partial bool) 
 	if failed == 0 {
 		return done, false
 	}
-	return done + ", " + strconv.FormatInt(failed, 10) + " " + way, true
+	return done + ", " + Number(failed) + " " + way, true
 }
 
-// Count is a number with its noun: "1 row", "3 rows".
+// Count is a number with its noun: "1 row", "1,000 rows".
 func Count(n int64, noun string) string {
 	if n != 1 {
 		noun += "s"
 	}
-	return strconv.FormatInt(n, 10) + " " + noun
+	return Number(n) + " " + noun
+}
+
+// Number is a number from 0 with commas between its thousands: "1,461".
+func Number(n int64) string {
+	if n < 1000 {
+		return strconv.FormatInt(n, 10)
+	}
+	return Number(n/1000) + "," + strconv.FormatInt(1000+n%1000, 10)[1:]
 }
 
 func resultJSON(value any) ([]byte, error) {

@@ -49,6 +49,18 @@ func (s *Sleep) Spec() task.TypeSpec {
 	}
 }
 
+// Subject is how long it sleeps, "" when that is no time.
+func (s *Sleep) Subject(parameters json.RawMessage, _ map[string]string) string {
+	if string(parameters) == sleepNothing {
+		return ""
+	}
+	var p sleepParameters
+	if json.Unmarshal(parameters, &p) != nil || p.Seconds == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(p.Seconds, 'f', -1, 64) + " s"
+}
+
 // Run waits. Its error is ctx's, or the failure that fail_rate asked for.
 func (s *Sleep) Run(ctx context.Context, call Call) (any, error) {
 	if string(call.Parameters) == sleepNothing {

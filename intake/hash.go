@@ -24,7 +24,7 @@ func (r *request) asked() *asked {
 	s := r.into
 	a := &asked{
 		Type: s.Type, Parameters: r.withoutDefaults(), FileNames: r.givenNames(), Priority: s.Priority,
-		RunAt: r.runAt, Delay: r.delay, Timeout: s.Timeout, Tags: s.Tags,
+		RunAt: r.runAt, Delay: r.delay, Timeout: s.Timeout, Tags: s.Tags, Subject: s.Subject,
 	}
 	if s.RetryOf != (ulid.ULID{}) {
 		a.RetryOf = s.RetryOf.String()
@@ -63,6 +63,7 @@ type asked struct {
 	Tags        []string          `json:"tags,omitempty"`
 	Unique      *askedUnique      `json:"unique,omitempty"`
 	RetryOf     string            `json:"retry_of,omitempty"`
+	Subject     string            `json:"subject,omitempty"` // as given; what the type makes is no part of it
 }
 
 type askedBackoff struct {

@@ -33,6 +33,12 @@ type Types interface {
 	// Defaults are the parameters that Prepare adds where they are left out, as a canonical
 	// object; nil = none.
 	Defaults(name string) []byte
+	// Subject is the line that the type makes of prepared parameters and the names of its files,
+	// by id; "" = none.
+	Subject(name string, parameters []byte, fileNames map[string]string) string
+	// NamesFiles reports whether parameters of the type may name files; true for a type that is
+	// not known.
+	NamesFiles(name string) bool
 }
 
 // Options are what an Intake reads. All must be set.
@@ -70,7 +76,7 @@ func New(o Options) (*Intake, error) {
 // same thing again counts a delay from another moment. The error is a *task.Refusal.
 func (in *Intake) Complete(s *task.Submit) error {
 	r := request{in: in, into: s, inOrder: s.FileNames}
-	s.FileNames = nil
+	s.FileNames, s.MadeSubject = nil, ""
 	if len(s.Parameters) == 0 {
 		s.Parameters = []byte("{}")
 	}
@@ -153,6 +159,9 @@ func (r *request) parameters(value []byte) {
 	r.bad = append(r.bad, parameterErrors(bad)...)
 	s.Parameters, s.Files = prepared, fileIDs
 	r.files(value)
+	if s.Subject == "" && r.bad == nil {
+		s.MadeSubject = r.in.Types.Subject(s.Type, prepared, task.NamesOfFiles(s.Files, s.FileNames))
+	}
 }
 
 // nameRoom is how many bytes of names the event of a submit holds.

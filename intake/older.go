@@ -55,6 +55,9 @@ func olderOfRetry(id ulid.ULID, parameters []byte) [][32]byte {
 // olderOfProgram are the hashes of a submit of a program: none at all at first, then that of its
 // Go fields. parameters are canonical, s is as the program made it.
 func olderOfProgram(s *task.Submit, parameters []byte) [][32]byte {
+	if s.Subject != "" {
+		return nil // earlier versions had none
+	}
 	text, err := json.Marshal(struct {
 		Type        string          `json:"task_type"`
 		Parameters  json.RawMessage `json:"parameters"`

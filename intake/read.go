@@ -52,7 +52,7 @@ var none = []byte("{}")
 func knownField(key []byte) bool {
 	switch string(key) {
 	case "task_type", "parameters", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "backoff",
-		"timeout_seconds", "tags", "file_names", "idempotency_key", "unique":
+		"timeout_seconds", "tags", "file_names", "idempotency_key", "unique", "subject":
 		return true
 	}
 	return false
@@ -93,6 +93,8 @@ func (r *request) field(key, value []byte, headerKey string) {
 		t.Tags = r.texts("/tags", value)
 	case "idempotency_key":
 		r.key(value, headerKey)
+	case "subject":
+		t.Subject = r.subject(value)
 	case "unique":
 		t.Unique = r.unique(value)
 	default:
@@ -110,6 +112,15 @@ func (r *request) key(value []byte, headerKey string) {
 	default:
 		r.into.IdempotencyKey = key
 	}
+}
+
+// subject reads the line that says which task it is.
+func (r *request) subject(value []byte) string {
+	text := r.text("/subject", value)
+	if text == "" && !r.has("/subject") {
+		r.wrong("/subject", "must be one line of 1 to 200 characters; leave it out to have it made from the parameters")
+	}
+	return text
 }
 
 // fileNames reads an object of strings.

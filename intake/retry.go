@@ -16,6 +16,7 @@ import (
 type Changes struct {
 	Parameters     []byte            // a JSON object, in place of the old one
 	FileNames      map[string]string // what its files are called, by id; what is left out is called as before
+	Subject        string            // which task it is, in one line; "" = as before, if that was given, else the type makes it
 	IdempotencyKey string            // "" = none, at most 255 bytes
 }
 
@@ -36,17 +37,23 @@ func (in *Intake) Retry(ctx context.Context, id ulid.ULID, c Changes, now task.M
 	if s.RunAt <= now {
 		s.RunAt = 0
 	}
-	r := request{in: in, into: &s, names: c.FileNames}
-	if r.earlier, err = in.FileNames(ctx, &old); err != nil {
+	first, err := in.submitted(ctx, &old)
+	if err != nil {
 		return task.Submit{}, err
 	}
+	if s.Subject = c.Subject; s.Subject == "" && first.SubjectGiven && !old.Erased {
+		s.Subject = first.Subject
+	}
+	r := request{in: in, into: &s, names: c.FileNames, earlier: first.NamesOfFiles()}
 	r.complete(parameters)
 	if r.bad != nil {
 		return task.Submit{}, r.refusal()
 	}
 	if c.IdempotencyKey != "" { // what comes from the old task is no part of the request
-		s.RequestHash = hashOf(&asked{Type: s.Type, Parameters: r.withoutDefaults(), FileNames: r.givenNames(), RetryOf: id.String()})
-		s.OlderHashes = olderOfRetry(id, parameters)
+		s.RequestHash = hashOf(&asked{Type: s.Type, Parameters: r.withoutDefaults(), FileNames: r.givenNames(), Subject: c.Subject, RetryOf: id.String()})
+		if c.Subject == "" { // earlier versions had none
+			s.OlderHashes = olderOfRetry(id, parameters)
+		}
 	}
 	s.Unique, err = in.likeUnique(ctx, &old, s.Parameters)
 	return s, err
@@ -89,21 +96,25 @@ func (in *Intake) likeUnique(ctx context.Context, old *task.Task, parameters []b
 // FileNames is what the task's files are called, by id, as its first event says; nil if it has
 // none.
 func (in *Intake) FileNames(ctx context.Context, t *task.Task) (map[string]string, error) {
-	if t.Subject() == "" {
+	if t.Subject() == "" || !in.Types.NamesFiles(t.Type) {
 		return nil, nil
 	}
-	events, err := in.Log.Events(ctx, []int64{t.SubmitSeq})
-	if err != nil {
-		return nil, err
-	}
-	var d task.Data
-	if err := new(task.Decoder).Decode(&d, task.EventSubmitted, events[0].V, events[0].Data); err != nil {
-		return nil, err
-	}
-	return d.NamesOfFiles(), nil
+	first, err := in.submitted(ctx, t)
+	return first.NamesOfFiles(), err
 }
 
-// ReadChanges reads the canonical body of a retry: {} or {"parameters":{…}, "file_names":{…}}.
+// submitted reads the facts of the task's first event.
+func (in *Intake) submitted(ctx context.Context, t *task.Task) (d task.Data, err error) {
+	events, err := in.Log.Events(ctx, []int64{t.SubmitSeq})
+	if err != nil {
+		return d, err
+	}
+	err = new(task.Decoder).Decode(&d, task.EventSubmitted, events[0].V, events[0].Data)
+	return d, err
+}
+
+// ReadChanges reads the canonical body of a retry: {} or {"parameters":{…}, "file_names":{…},
+// "subject":"…"}.
 // Without parameters there are none in the changes: the same task is tried again. It returns
 // what is wrong, with pointers from the body.
 func ReadChanges(body []byte) (Changes, []task.FieldError) {
@@ -114,9 +125,11 @@ func ReadChanges(body []byte) (Changes, []task.FieldError) {
 	var c Changes
 	for key, value := range jsontext.Members(body) {
 		switch {
-		case string(key) != "parameters" && string(key) != "file_names":
-			r.wrong("/"+jsontext.EscapePointer(string(key)), "is not a field of this request; it takes parameters and file_names")
+		case string(key) != "parameters" && string(key) != "file_names" && string(key) != "subject":
+			r.wrong("/"+jsontext.EscapePointer(string(key)), "is not a field of this request; it takes parameters, file_names and subject")
 		case jsontext.IsNull(value):
+		case string(key) == "subject":
+			c.Subject = r.subject(value)
 		case string(key) == "file_names":
 			r.fileNames(value)
 		case value[0] != '{':
@@ -127,6 +140,9 @@ func ReadChanges(body []byte) (Changes, []task.FieldError) {
 	}
 	if c.FileNames = r.names; c.FileNames != nil && c.Parameters == nil {
 		r.wrong("/file_names", "must be given together with parameters, which name the files")
+	}
+	if c.Subject != "" && c.Parameters == nil {
+		r.wrong("/subject", "must be given together with parameters: without them the same task is tried again")
 	}
 	return c, r.bad
 }

@@ -17,5 +17,6 @@ func Tables() []viewfile.Table { return viewfile.Tables() }
 // What can be wrong with the views that a person asks.
 var (
 	ErrViewsRemade   = viewfile.ErrRemade
+	ErrViewsNewer    = viewfile.ErrNewer
 	ErrViewsUnusable = viewfile.ErrUnusable
 )

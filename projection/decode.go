@@ -41,5 +41,5 @@ func (d *decoder) decode(e *task.Event, raw *eventlog.Event) (ulid.ULID, error) 
 }
 
 func newer(raw *eventlog.Event) error {
-	return fmt.Errorf("read event %d: type %q in version %d is unknown: %w", raw.Seq, raw.Type, raw.V, ErrNewer)
+	return &Newer{Seq: raw.Seq, Type: raw.Type, V: raw.V}
 }

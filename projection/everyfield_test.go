@@ -7,12 +7,12 @@ import (
 )
 
 // everyField has each type of event in its present version, and each field of it, at least once,
-// under a clock that was set back. It is how compat/v2 came to be.
+// under a clock that was set back. It is how compat/v2 and compat/v3 came to be.
 var everyField = story{"every_field", func(l *ledger) {
 	l.other("server.loss_accepted", 1, `{"first":1,"last":2,"head":0}`)
 	l.other("server.started", 2, `{"version":"0.1.0"}`)
 	l.behind = 3600 * task.Second
-	holder := l.submit(task.Submit{Type: "REINDEX", Unique: &task.UniqueSubmit{Key: "shop 7"}})
+	holder := l.submit(task.Submit{Type: "REINDEX", MadeSubject: "shop 7", Unique: &task.UniqueSubmit{Key: "shop 7"}})
 	failed := l.submit(task.Submit{MaxAttempts: 1})
 	l.do(system, failed, task.Fail{Fence: l.start(failed), Code: task.CodePermanent, Error: "bad input"})
 	a := l.submit(task.Submit{
@@ -22,6 +22,7 @@ var everyField = story{"every_field", func(l *ledger) {
 		IdempotencyKey: "key/1 é", RequestHash: sha256.Sum256([]byte("request")),
 		Files: []string{"file-1", "file-2"}, FileNames: []string{"täble.csv", ""}, Parameters: []byte(`{"files":["file-1","file-2"]}`),
 		Unique: &task.UniqueSubmit{Key: "shop 7", For: 60 * task.Second, Since: l.now - task.Second, Behind: holder}, RetryOf: failed,
+		Subject: "Grüße: both tables",
 	})
 	l.do(person, failed, task.Resubmit{As: a})
 	l.do(system, holder, task.Succeed{Fence: l.start(holder)})

@@ -128,7 +128,7 @@ func TestDataDecodedAndEncodedIsTheSame(t *testing.T) {
 			if err := dec.Decode(&d, kind, e.V, e.Data); err != nil {
 				t.Fatal(err)
 			}
-			if got := task.AppendData(nil, kind, &d); !bytes.Equal(got, e.Data) {
+			if got := task.AppendDataOf(nil, kind, e.V, &d); !bytes.Equal(got, e.Data) {
 				t.Errorf("event %d: got %s, want %s", e.Seq, got, e.Data)
 			}
 		}
@@ -184,8 +184,10 @@ func TestEveryEventOfAFixtureWasLegal(t *testing.T) {
 // compat holds the checksum of every compatibility fixture. Add a folder for a newer
 // format; never change one that is here.
 var compat = map[string]string{
-	"compat/v1": "8f75cb7ade3e5c1898cc6bfcacaaab77217a0f90fb0d6dd904c3a7ac9da48be1",
-	"compat/v2": "bee3a42dc55f2d10d903c75f6f2f051e5c5d8d00b57b001acf7ed9741be89e16",
+	"compat/v1":            "8f75cb7ade3e5c1898cc6bfcacaaab77217a0f90fb0d6dd904c3a7ac9da48be1",
+	"compat/v2":            "bee3a42dc55f2d10d903c75f6f2f051e5c5d8d00b57b001acf7ed9741be89e16",
+	"compat/v2_file_names": "33647fa2d67819103ece9d475879621198d43fc2e49ded8dc0a140da8b4d1ab5", // before there was a subject
+	"compat/v3":            "979d2e075e3fbc88f7a81fc4c54d6e922309256930d37a226b356e9a0dedd5cc",
 }
 
 func TestTheEventsOfOldLogsAreNeverEdited(t *testing.T) {
@@ -207,6 +209,7 @@ func TestACompatibilityFixtureHasEveryTypeAndField(t *testing.T) {
 	for name, later := range map[string]map[task.EventType]bool{ // the types that came after it
 		"compat/v1": {task.EventResubmitted: true},
 		"compat/v2": {},
+		"compat/v3": {},
 	} {
 		seen, newest := make(map[string]bool), make(map[string]int)
 		for _, e := range readEvents(t, name) {

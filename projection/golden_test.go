@@ -45,6 +45,8 @@ type goldenTask struct {
 	Progress    string     `json:"progress,omitempty"`
 	Code        string     `json:"code,omitempty"`
 	Erased      bool       `json:"erased,omitempty"`
+	Subject     string     `json:"subject,omitempty"`
+	Outcome     string     `json:"outcome,omitempty"`
 	Key         string     `json:"idempotency_key,omitempty"`
 	RequestHash string     `json:"request_hash,omitempty"`
 	Links       []string   `json:"links,omitempty"`
@@ -91,9 +93,12 @@ func goldenOf(t testing.TB, v *Views, r *task.Task) goldenTask {
 		RunAt: moment(r.RunAt), DueAt: moment(r.DueAt), Retrying: r.Retrying,
 		Attempts:  fmt.Sprintf("%d, %d left", r.Attempt, r.AttemptsLeft()),
 		Backoff:   fmt.Sprintf("%s from %s to %s", r.Backoff.Kind, r.Backoff.Base.Duration(), r.Backoff.Max.Duration()),
-		LastFence: r.LastFence, Refused: r.RefusedFence, Cancelling: r.CancelRequested, Code: r.Code.String(), Erased: r.Erased,
+		LastFence: r.LastFence, Refused: r.RefusedFence, Cancelling: r.CancelRequested, Code: r.Code.String(), Erased: r.Erased, Subject: r.Subject(),
 		Key: r.IdempotencyKey, Version: r.Version, History: fmt.Sprint(seqs),
 		Payloads: goldenSeqs{r.SubmitSeq, r.MessageSeq, r.ResultSeq, r.ErrorSeq},
+	}
+	if r.Notes != nil {
+		g.Outcome = r.Notes.Outcome
 	}
 	if r.Backoff.NoJitter {
 		g.Backoff += " without jitter"

@@ -44,13 +44,13 @@ func checkFiles(dir string) error {
 func look(ctx context.Context, log eventlog.Log, after int64, others streams) error {
 	var d decoder
 	var e task.Event
-	return log.Scan(ctx, after, func(raw *eventlog.Event) error {
+	return named(ctx, log, log.Scan(ctx, after, func(raw *eventlog.Event) error {
 		_, err := d.decode(&e, raw)
 		if err == nil && e.Type == 0 && others != nil {
 			err = others.apply(raw)
 		}
 		return err
-	})
+	}))
 }
 
 // Check reads the whole log and checks what a start checks of its end: that no event is missing,

@@ -45,7 +45,7 @@ func (v *Views) replay(ctx context.Context, log eventlog.Log, progress func(done
 	r := replay{v: v, seq: v.Seq(), head: log.Head().Seq, progress: progress}
 	if err := log.Scan(ctx, r.seq, r.take); err != nil {
 		r.close()
-		return err
+		return named(ctx, log, err)
 	}
 	if err := r.close(); err != nil {
 		return err

@@ -18,10 +18,10 @@ func TestAnUnknownEventRefusesTheRebuildAndSaysWhere(t *testing.T) {
 		want error
 		says string
 	}{
-		{"type", func(e *eventlog.Event) { e.Type = "task.teleported" }, ErrNewer, `"task.teleported"`},
-		{"type of another stream", func(e *eventlog.Event) { e.Type = "queue.paused" }, ErrNewer, `"queue.paused"`},
-		{"version", func(e *eventlog.Event) { e.V = 2 }, ErrNewer, "in version 2"},
-		{"version of another", func(e *eventlog.Event) { e.Type, e.V = "server.started", 2 }, ErrNewer, "in version 2"},
+		{"type", func(e *eventlog.Event) { e.Type = "task.teleported" }, ErrNewer, "task.teleported"},
+		{"type of another stream", func(e *eventlog.Event) { e.Type = "queue.paused" }, ErrNewer, "queue.paused"},
+		{"version", func(e *eventlog.Event) { e.V = 2 }, ErrNewer, "in schema version 2"},
+		{"version of another", func(e *eventlog.Event) { e.Type, e.V = "server.started", 2 }, ErrNewer, "in schema version 2"},
 		{"data", func(e *eventlog.Event) { e.Data = []byte(`{"attempts":1}`) }, task.ErrData, "task.started"},
 		{"stream", func(e *eventlog.Event) { e.Stream = "task:nobody" }, task.ErrIllegal, `"task:nobody"`},
 		{"task", func(e *eventlog.Event) { e.Stream = task.StreamOf(idOf(noon, 9)) }, task.ErrIllegal, "NONE"},
@@ -36,7 +36,7 @@ func TestAnUnknownEventRefusesTheRebuildAndSaysWhere(t *testing.T) {
 			t.Errorf("%s: %v", test.name, err)
 			continue
 		}
-		if !strings.Contains(err.Error(), "event 2") && test.name != "gap" {
+		if !strings.Contains(strings.ToLower(err.Error()), "event 2") && test.name != "gap" {
 			t.Errorf("%s: it does not say where: %v", test.name, err)
 		}
 		if test.want == ErrNewer && !strings.Contains(err.Error(), "written by a newer Daybook") {

@@ -25,8 +25,8 @@ type Found struct {
 	Truncated bool
 }
 
-// Search lists the tasks that match the query and in whose parameters, result, error or
-// message every word of the text begins a word, newest first. payloads fetches payloads of
+// Search lists the tasks that match the query and in whose parameters, result, error, message,
+// subject or outcome every word of the text begins a word, newest first. payloads fetches payloads of
 // events. What has left memory is found through the index; the rest is read, for at
 // most a second. Errors: ErrLimit, *Rebuilding, those of payloads, those of the view file, ctx's.
 func (v *Views) Search(ctx context.Context, q Query, text string, payloads payloadsOf) (found Found, err error) {

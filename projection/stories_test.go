@@ -197,11 +197,11 @@ var stories = []story{
 	}},
 
 	{"erase", func(l *ledger) {
-		id := l.submit(task.Submit{Parameters: []byte(`{"recipients":["ada@example.com"]}`)})
+		id := l.submit(task.Submit{Parameters: []byte(`{"recipients":["ada@example.com"]}`), Subject: "Invoice of Ada Lovelace"})
 		l.refused(person, id, task.Erase{}, task.ErrNotEnded)
 		fence := l.start(id)
 		l.after(task.Second)
-		l.do(system, id, task.Succeed{Fence: fence, Result: []byte(`{"sent_emails":1}`)})
+		l.do(system, id, task.Succeed{Fence: fence, Result: []byte(`{"sent_emails":1}`), Outcome: "1 sent to Ada", Partial: true})
 		l.after(3600 * task.Second)
 		l.do(person, id, task.Erase{})
 		l.do(person, id, task.Erase{}) // no event

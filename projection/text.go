@@ -2,6 +2,7 @@ package projection
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -166,8 +167,8 @@ func (k *keeper) addDocs(ctx context.Context, docs []textindex.Doc, rows []viewf
 // payloadsOf fetches the payloads of events, as eventlog.Log.Payloads does.
 type payloadsOf = func(ctx context.Context, seqs []int64, fn func(i int, body []byte, err error) error) error
 
-// textsOf fetches what can be searched in: parameters, result, error and message of each
-// of the tasks, in any order; i is the index of the task. What was erased, or is damaged,
+// textsOf fetches what can be searched in: parameters, result, error, message, subject and outcome
+// of each of the tasks, in any order; i is the index of the task. What was erased, or is damaged,
 // is left out.
 func textsOf(ctx context.Context, tasks []*task.Task, payloads payloadsOf, fn func(i int, text []byte)) error {
 	seqs, of := make([]int64, 0, 2*len(tasks)), make([]int, 0, 2*len(tasks))
@@ -176,6 +177,10 @@ func textsOf(ctx context.Context, tasks []*task.Task, payloads payloadsOf, fn fu
 			if seq != 0 {
 				seqs, of = append(seqs, seq), append(of, i)
 			}
+		}
+		if t.Notes != nil {
+			notes, _ := json.Marshal([]string{t.Notes.Subject, t.Notes.Outcome}) // strings always marshal
+			fn(i, notes)
 		}
 	}
 	return payloads(ctx, seqs, func(n int, body []byte, err error) error {

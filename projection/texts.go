@@ -35,7 +35,11 @@ func openTexts(dir, owner string, logger *slog.Logger) (*texts, error) {
 	var err error
 	x.index, err = textindex.Open(x.path, owner)
 	if errors.Is(err, textindex.ErrUnusable) {
-		logger.Warn("the index of texts cannot be used and is made again", "reason", err)
+		if errors.Is(err, textindex.ErrOtherFormat) {
+			logger.Info("another version of Daybook made the index of texts: it is made again from the log")
+		} else {
+			logger.Warn("the index of texts cannot be used and is made again", "reason", err)
+		}
 		if err = textindex.Remove(x.path); err == nil {
 			x.index, err = textindex.Open(x.path, owner)
 		}

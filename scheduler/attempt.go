@@ -117,12 +117,8 @@ func (a *attempt) call() (outcome Outcome, err error) {
 			return Outcome{}, fmt.Errorf("read the parameters: %w", err)
 		}
 	}
-	names, err := a.fileNames()
-	if err != nil {
-		return Outcome{}, err
-	}
 	// The handler gets a copy: what it does to it is its own.
-	outcome, err = a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: bytes.Clone(parameters), FileNames: names, Report: a.report})
+	outcome, err = a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: bytes.Clone(parameters), FileNames: a.fileNames, Report: a.report})
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -44,7 +44,8 @@ var (
 type Attempt struct {
 	Task       task.Task // as it was when the attempt started
 	Parameters json.RawMessage
-	FileNames  map[string]string // what its files are called, by id; those not known are left out
+	// FileNames reads what its files are called, by id; those not known are left out.
+	FileNames func() (map[string]string, error)
 	// Report tells how far the attempt is: 0 … 100 and a message ("" = none). It may be
 	// called as often as one likes, by any goroutine, until Run returns.
 	Report func(percent float64, message string)

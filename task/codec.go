@@ -2,6 +2,8 @@ package task
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"daybook/internal/jsontext"
 
@@ -15,136 +17,85 @@ import (
 // ErrData is wrapped by every error of decoding.
 var ErrData = errors.New("data of the event is not canonical")
 
-type field uint8
+// field is one key of the data of events.
+type field struct {
+	name     string
+	at       func(*Data) any // points to it, for the type switches below
+	distinct bool            // its texts differ from event to event: there is no use in keeping one copy of each
+}
 
-const (
-	fTaskType field = iota
-	fQueue
-	fPriority
-	fRunAt
-	fMaxAttempts
-	fBackoffKind
-	fBackoffBase
-	fBackoffMax
-	fBackoffNoJitter
-	fTimeout
-	fTags
-	fIdempotencyKey
-	fRequestHash
-	fFiles
-	fAttempt
-	fBoot
-	fWorker
-	fLeaseSeconds
-	fTokenHash
-	fFence
-	fProgress
-	fRetryAt
-	fCode
-	fClock
-	fSuspicion
-	fDeaths
-	fTrusted
-	fFileNames
-	fOutcome
-	fPartial
-	fUniqueKey
-	fUniqueFor
-	fUniqueSince
-	fUniqueBehind
-	fRetryOf
-	fReplacedBy
-	fRetriedAs
-
-	fieldCount
-)
-
-var fieldNames = [fieldCount]string{
-	fTaskType:        "task_type",
-	fQueue:           "queue",
-	fPriority:        "priority",
-	fRunAt:           "run_at",
-	fMaxAttempts:     "max_attempts",
-	fBackoffKind:     "backoff_kind",
-	fBackoffBase:     "backoff_base",
-	fBackoffMax:      "backoff_max",
-	fBackoffNoJitter: "backoff_no_jitter",
-	fTimeout:         "timeout",
-	fTags:            "tags",
-	fIdempotencyKey:  "idempotency_key",
-	fRequestHash:     "request_hash",
-	fFiles:           "files",
-	fAttempt:         "attempt",
-	fBoot:            "boot",
-	fWorker:          "worker",
-	fLeaseSeconds:    "lease_seconds",
-	fTokenHash:       "token_hash",
-	fFence:           "fence",
-	fProgress:        "progress",
-	fRetryAt:         "retry_at",
-	fCode:            "code",
-	fClock:           "clock",
-	fSuspicion:       "suspicion",
-	fDeaths:          "deaths",
-	fTrusted:         "trusted",
-	fFileNames:       "file_names",
-	fOutcome:         "outcome",
-	fPartial:         "partial",
-	fUniqueKey:       "unique_key",
-	fUniqueFor:       "unique_for",
-	fUniqueSince:     "unique_since",
-	fUniqueBehind:    "unique_behind",
-	fRetryOf:         "retry_of",
-	fReplacedBy:      "replaced_by",
-	fRetriedAs:       "retried_as",
+// allFields declares them, in any order.
+var allFields = []field{
+	{name: "task_type", at: func(d *Data) any { return &d.TaskType }},
+	{name: "queue", at: func(d *Data) any { return &d.Queue }},
+	{name: "priority", at: func(d *Data) any { return &d.Priority }},
+	{name: "run_at", at: func(d *Data) any { return &d.RunAt }},
+	{name: "max_attempts", at: func(d *Data) any { return &d.MaxAttempts }},
+	{name: "backoff_kind", at: func(d *Data) any { return &d.Backoff.Kind }},
+	{name: "backoff_base", at: func(d *Data) any { return &d.Backoff.Base }},
+	{name: "backoff_max", at: func(d *Data) any { return &d.Backoff.Max }},
+	{name: "backoff_no_jitter", at: func(d *Data) any { return &d.Backoff.NoJitter }},
+	{name: "timeout", at: func(d *Data) any { return &d.Timeout }},
+	{name: "tags", at: func(d *Data) any { return &d.Tags }},
+	{name: "idempotency_key", at: func(d *Data) any { return &d.IdempotencyKey }, distinct: true},
+	{name: "request_hash", at: func(d *Data) any { return &d.RequestHash }},
+	{name: "files", at: func(d *Data) any { return &d.Files }},
+	{name: "attempt", at: func(d *Data) any { return &d.Attempt }},
+	{name: "boot", at: func(d *Data) any { return &d.Boot }},
+	{name: "worker", at: func(d *Data) any { return &d.Worker }},
+	{name: "lease_seconds", at: func(d *Data) any { return &d.LeaseSeconds }},
+	{name: "token_hash", at: func(d *Data) any { return &d.TokenHash }},
+	{name: "fence", at: func(d *Data) any { return &d.Fence }},
+	{name: "progress", at: func(d *Data) any { return &d.Progress }},
+	{name: "retry_at", at: func(d *Data) any { return &d.RetryAt }},
+	{name: "code", at: func(d *Data) any { return &d.Code }},
+	{name: "clock", at: func(d *Data) any { return &d.Clock }},
+	{name: "suspicion", at: func(d *Data) any { return &d.Suspicion }},
+	{name: "deaths", at: func(d *Data) any { return &d.Deaths }},
+	{name: "trusted", at: func(d *Data) any { return &d.Trusted }},
+	{name: "file_names", at: func(d *Data) any { return &d.FileNames }},
+	{name: "outcome", at: func(d *Data) any { return &d.Outcome }, distinct: true},
+	{name: "partial", at: func(d *Data) any { return &d.Partial }},
+	{name: "unique_key", at: func(d *Data) any { return &d.UniqueKey }, distinct: true},
+	{name: "unique_for", at: func(d *Data) any { return &d.UniqueFor }},
+	{name: "unique_since", at: func(d *Data) any { return &d.UniqueSince }},
+	{name: "unique_behind", at: func(d *Data) any { return &d.UniqueBehind }},
+	{name: "retry_of", at: func(d *Data) any { return &d.RetryOf }},
+	{name: "replaced_by", at: func(d *Data) any { return &d.ReplacedBy }},
+	{name: "retried_as", at: func(d *Data) any { return &d.RetriedAs }},
+	{name: "subject", at: func(d *Data) any { return &d.Subject }, distinct: true},
+	{name: "subject_given", at: func(d *Data) any { return &d.SubjectGiven }},
 }
 
 // fieldsOf is the shape of each type's data, in the order of writing.
-var fieldsOf = [typeCount][]field{
-	EventSubmitted: {fTaskType, fQueue, fPriority, fRunAt, fMaxAttempts, fBackoffKind, fBackoffBase, fBackoffMax,
-		fBackoffNoJitter, fTimeout, fTags, fIdempotencyKey, fRequestHash, fFiles, fClock, fFileNames,
-		fUniqueKey, fUniqueFor, fUniqueSince, fUniqueBehind, fRetryOf},
-	EventStarted:           {fAttempt, fBoot, fWorker, fLeaseSeconds, fTokenHash},
-	EventProgressed:        {fFence, fProgress, fTrusted},
-	EventSucceeded:         {fFence, fFiles, fOutcome, fPartial},
-	EventAttemptFailed:     {fFence, fAttempt, fCode, fRetryAt},
-	EventFailed:            {fFence, fAttempt, fCode},
-	EventCancelRequested:   {},
-	EventCancelled:         {fFence, fReplacedBy},
-	EventLeaseExpired:      {fFence, fAttempt, fSuspicion, fDeaths},
-	EventReleased:          {fFence},
-	EventRetried:           {fRunAt, fClock},
-	EventSnoozed:           {fRunAt, fClock},
-	EventReprioritised:     {fPriority},
-	EventLateResultRefused: {fFence},
-	EventErased:            {},
-	EventResubmitted:       {fRetriedAs},
+var fieldsOf = [typeCount][]*field{
+	EventSubmitted: named("task_type queue priority run_at max_attempts backoff_kind backoff_base backoff_max" +
+		" backoff_no_jitter timeout tags idempotency_key request_hash files clock file_names" +
+		" unique_key unique_for unique_since unique_behind retry_of subject subject_given"),
+	EventStarted:           named("attempt boot worker lease_seconds token_hash"),
+	EventProgressed:        named("fence progress trusted"),
+	EventSucceeded:         named("fence files outcome partial"),
+	EventAttemptFailed:     named("fence attempt code retry_at"),
+	EventFailed:            named("fence attempt code"),
+	EventCancelRequested:   named(""),
+	EventCancelled:         named("fence replaced_by"),
+	EventLeaseExpired:      named("fence attempt suspicion deaths"),
+	EventReleased:          named("fence"),
+	EventRetried:           named("run_at clock"),
+	EventSnoozed:           named("run_at clock"),
+	EventReprioritised:     named("priority"),
+	EventLateResultRefused: named("fence"),
+	EventErased:            named(""),
+	EventResubmitted:       named("retried_as"),
 }
 
-// addedFields says how many fields each schema version after the first added at the end
-// of fieldsOf. A field that is added is optional: at zero it must mean what the version
-// before meant, so that an old event needs no other upcast.
-var addedFields = [typeCount][]int{
-	EventSubmitted:    {1, 1, 5}, // v 2: clock; v 3: file_names; v 4: unique_key to retry_of
-	EventCancelled:    {1},       // v 2: replaced_by
-	EventSucceeded:    {2},       // v 2: outcome, partial
-	EventRetried:      {2},       // v 2: run_at, clock
-	EventSnoozed:      {1},       // v 2: clock
-	EventProgressed:   {1},       // v 2: trusted
-	EventLeaseExpired: {2},       // v 2: suspicion, deaths
-}
-
-// fieldsIn is the shape of schema version v of a type, nil if there is no such version.
-func fieldsIn(t EventType, v int) []field {
-	all, added := fieldsOf[t], addedFields[t]
-	if v < 1 || v > 1+len(added) {
-		return nil
+// named finds fields by their names, with spaces between them.
+func named(names string) []*field {
+	list := []*field{}
+	for name := range strings.FieldsSeq(names) {
+		list = append(list, &allFields[slices.IndexFunc(allFields, func(f field) bool { return f.name == name })])
 	}
-	n := len(all)
-	for _, later := range added[v-1:] {
-		n -= later
-	}
-	return all[:n:n]
+	return list
 }
 
 // FieldNames lists the keys that an event of type t may carry in schema version v, in
@@ -152,97 +103,26 @@ func fieldsIn(t EventType, v int) []field {
 func FieldNames(t EventType, v int) []string {
 	var names []string
 	for _, f := range fieldsIn(t, v) {
-		names = append(names, fieldNames[f])
+		names = append(names, f.name)
 	}
 	return names
 }
 
-// at returns a pointer to the field, for the type switches below.
-func (d *Data) at(f field) any {
-	switch f {
-	case fTaskType:
-		return &d.TaskType
-	case fQueue:
-		return &d.Queue
-	case fPriority:
-		return &d.Priority
-	case fRunAt:
-		return &d.RunAt
-	case fMaxAttempts:
-		return &d.MaxAttempts
-	case fBackoffKind:
-		return &d.Backoff.Kind
-	case fBackoffBase:
-		return &d.Backoff.Base
-	case fBackoffMax:
-		return &d.Backoff.Max
-	case fBackoffNoJitter:
-		return &d.Backoff.NoJitter
-	case fTimeout:
-		return &d.Timeout
-	case fTags:
-		return &d.Tags
-	case fIdempotencyKey:
-		return &d.IdempotencyKey
-	case fRequestHash:
-		return &d.RequestHash
-	case fFiles:
-		return &d.Files
-	case fAttempt:
-		return &d.Attempt
-	case fBoot:
-		return &d.Boot
-	case fWorker:
-		return &d.Worker
-	case fLeaseSeconds:
-		return &d.LeaseSeconds
-	case fTokenHash:
-		return &d.TokenHash
-	case fFence:
-		return &d.Fence
-	case fProgress:
-		return &d.Progress
-	case fRetryAt:
-		return &d.RetryAt
-	case fCode:
-		return &d.Code
-	case fFileNames:
-		return &d.FileNames
-	case fOutcome:
-		return &d.Outcome
-	case fPartial:
-		return &d.Partial
-	case fUniqueKey:
-		return &d.UniqueKey
-	case fUniqueFor:
-		return &d.UniqueFor
-	case fUniqueSince:
-		return &d.UniqueSince
-	case fUniqueBehind:
-		return &d.UniqueBehind
-	case fRetryOf:
-		return &d.RetryOf
-	case fReplacedBy:
-		return &d.ReplacedBy
-	case fRetriedAs:
-		return &d.RetriedAs
-	case fClock:
-		return &d.Clock
-	case fSuspicion:
-		return &d.Suspicion
-	case fDeaths:
-		return &d.Deaths
-	default:
-		return &d.Trusted
-	}
-}
-
 // AppendData appends the canonical JSON of the facts of an event of type t.
 func AppendData(dst []byte, t EventType, d *Data) []byte {
+	return appendFields(dst, fieldsOf[t], d)
+}
+
+// AppendDataOf is AppendData of an earlier schema version: later fields are left out.
+func AppendDataOf(dst []byte, t EventType, v int, d *Data) []byte {
+	return appendFields(dst, fieldsIn(t, v), d)
+}
+
+func appendFields(dst []byte, fields []*field, d *Data) []byte {
 	w := jsontext.Writer(dst)
 	w.Object()
-	for _, f := range fieldsOf[t] {
-		writeField(&w, fieldNames[f], d.at(f))
+	for _, f := range fields {
+		writeField(&w, f.name, f.at(d))
 	}
 	w.EndObject()
 	return w

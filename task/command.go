@@ -32,6 +32,8 @@ type Submit struct {
 	Parameters     []byte        // canonical JSON object with defaults in it
 	Unique         *UniqueSubmit // nil = it may stand beside any other
 	RetryOf        ulid.ULID     // the ended task that it retries with other parameters
+	Subject        string        // which task it is, in one line of at most 200 characters; "" = MadeSubject
+	MadeSubject    string        // what the type makes of the parameters; "" = nothing
 }
 
 // Start gives the task to an attempt: a local one (Boot) or a remote one (Worker,

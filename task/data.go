@@ -23,6 +23,8 @@ type Data struct {
 	UniqueSince    Micros    // when the first of the tasks that replaced each other was submitted; 0 = it is the first
 	UniqueBehind   ulid.ULID // what ran under the key, and must end first
 	RetryOf        ulid.ULID // the ended task that it retries with other parameters
+	Subject        string    // which one it is, in one line; "" = none
+	SubjectGiven   bool      // the request said so; else the type made it
 
 	// task.started
 	Attempt      int       // attempts that cost something, this one included, from 1
@@ -55,12 +57,19 @@ type Data struct {
 
 // NamesOfFiles is what the files of a task.submitted are called, by id; those not known are
 // left out.
-func (d *Data) NamesOfFiles() map[string]string {
-	names := make(map[string]string, len(d.FileNames))
-	for i, name := range d.FileNames {
-		if name != "" && i < len(d.Files) {
-			names[d.Files[i]] = name
+func (d *Data) NamesOfFiles() map[string]string { return NamesOfFiles(d.Files, d.FileNames) }
+
+// NamesOfFiles is what files are called, by id; those whose name is not known are left out.
+func NamesOfFiles(ids, names []string) map[string]string {
+	var byID map[string]string
+	for i, name := range names {
+		if name == "" || i >= len(ids) {
+			continue
 		}
+		if byID == nil {
+			byID = make(map[string]string, len(names))
+		}
+		byID[ids[i]] = name
 	}
-	return names
+	return byID
 }

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"strings"
@@ -112,6 +113,7 @@ func (d *decision) submit(c Submit) error {
 		MaxAttempts: c.MaxAttempts, Backoff: *c.Backoff, Timeout: max(c.Timeout, 0), Tags: c.Tags,
 		IdempotencyKey: c.IdempotencyKey, RequestHash: c.RequestHash, Files: c.Files, FileNames: c.FileNames,
 		Clock: d.clock(), RetryOf: c.RetryOf,
+		Subject: cmp.Or(c.Subject, c.MadeSubject), SubjectGiven: c.Subject != "",
 	}
 	if u := c.Unique; u != nil {
 		data.UniqueKey, data.UniqueFor, data.UniqueSince, data.UniqueBehind = u.Key, u.For, u.Since, u.Behind

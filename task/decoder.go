@@ -19,7 +19,8 @@ type Decoder struct {
 }
 
 // Decode reads the facts of an event of type t, schema version v, into d, which it
-// clears first. It takes only what AppendData writes. Every error wraps ErrData and says where.
+// clears first, and upcasts them to the newest version. It takes only what AppendDataOf writes.
+// Every error wraps ErrData and says where.
 func (dec *Decoder) Decode(d *Data, t EventType, v int, data []byte) error {
 	*d = Data{}
 	fields := fieldsIn(t, v)
@@ -27,25 +28,28 @@ func (dec *Decoder) Decode(d *Data, t EventType, v int, data []byte) error {
 		return fmt.Errorf("%w: %s has no schema version %d here; it was written by a newer Daybook", ErrData, t, v)
 	}
 	for key, value := range jsontext.Members(data) {
-		for len(fields) > 0 && fieldNames[fields[0]] != string(key) {
+		for len(fields) > 0 && fields[0].name != string(key) {
 			fields = fields[1:]
 		}
 		if len(fields) == 0 {
 			return fmt.Errorf("%w: %s: unknown, repeated or misplaced key %.40q", ErrData, t, key)
 		}
-		if f := fields[0]; !dec.value(f, d.at(f), value) {
-			return fmt.Errorf("%w: %s: bad value of %s at byte %d", ErrData, t, fieldNames[f], cap(data)-cap(value))
+		if f := fields[0]; !dec.value(f, f.at(d), value) {
+			return fmt.Errorf("%w: %s: bad value of %s at byte %d", ErrData, t, f.name, cap(data)-cap(value))
 		}
 		fields = fields[1:]
 	}
 	if dec.written = AppendData(dec.written[:0], t, d); !bytes.Equal(dec.written, data) {
 		return fmt.Errorf("%w: %s: %.40q is not how the event is written", ErrData, t, data)
 	}
+	for _, later := range versions[t][v-1:] {
+		later.upcast(d)
+	}
 	return nil
 }
 
 // value reads the value of a field. Decode finds out whether it is spelled as it should be.
-func (dec *Decoder) value(f field, p any, value []byte) (ok bool) {
+func (dec *Decoder) value(f *field, p any, value []byte) (ok bool) {
 	switch p := p.(type) {
 	case *string:
 		*p = dec.text(f, value)
@@ -90,8 +94,8 @@ func (dec *Decoder) value(f field, p any, value []byte) (ok bool) {
 }
 
 // text reads a string. One that many tasks have is kept once.
-func (dec *Decoder) text(f field, value []byte) string {
-	if f == fIdempotencyKey || f == fOutcome || f == fUniqueKey || bytes.IndexByte(value, '\\') >= 0 {
+func (dec *Decoder) text(f *field, value []byte) string {
+	if f.distinct || bytes.IndexByte(value, '\\') >= 0 {
 		return jsontext.Unquote(value)
 	}
 	return dec.intern(value[1:max(1, len(value)-1)])

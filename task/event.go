@@ -66,7 +66,7 @@ func (t EventType) String() string { return typeNames[t] }
 
 // SchemaVersion is the version that events of this type are written with, from 1. Events
 // of every earlier version can be read.
-func (t EventType) SchemaVersion() int { return 1 + len(addedFields[t]) }
+func (t EventType) SchemaVersion() int { return 1 + len(versions[t]) }
 
 // ParseEventType returns the type of that name.
 func ParseEventType(name string) (EventType, bool) {

@@ -104,6 +104,12 @@ func (m *machine) checkStep(before *Task, e *Event) {
 		if e.Type == EventResubmitted {
 			kept.Links = before.Links
 		}
+		if e.Type == EventErased {
+			if now.Subject() != "" || now.Notes != nil && now.Notes.Outcome != "" {
+				fail("an erased task has a subject or an outcome")
+			}
+			kept.Notes = before.Notes
+		}
 		if cmp.Diff(*before, kept) != "" {
 			fail("an end was changed")
 		}

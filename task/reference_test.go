@@ -37,6 +37,8 @@ type (
 		UniqueSince    Micros   `json:"unique_since,omitzero"`
 		UniqueBehind   refULID  `json:"unique_behind,omitzero"`
 		RetryOf        refULID  `json:"retry_of,omitzero"`
+		Subject        string   `json:"subject,omitzero"`
+		SubjectGiven   bool     `json:"subject_given,omitzero"`
 	}
 	refStarted struct {
 		Attempt      int     `json:"attempt,omitzero"`
@@ -97,7 +99,8 @@ func (r *refSubmitted) data() Data {
 	return Data{TaskType: r.TaskType, Queue: r.Queue, Priority: r.Priority, RunAt: r.RunAt, MaxAttempts: r.MaxAttempts,
 		Backoff: Backoff{Kind: BackoffKind(r.Kind), Base: r.Base, Max: r.Max, NoJitter: r.NoJitter}, Timeout: r.Timeout,
 		Tags: r.Tags, IdempotencyKey: r.IdempotencyKey, RequestHash: r.RequestHash, Files: r.Files, FileNames: r.FileNames, Clock: r.Clock,
-		UniqueKey: r.UniqueKey, UniqueFor: r.UniqueFor, UniqueSince: r.UniqueSince, UniqueBehind: ulid.ULID(r.UniqueBehind), RetryOf: ulid.ULID(r.RetryOf)}
+		UniqueKey: r.UniqueKey, UniqueFor: r.UniqueFor, UniqueSince: r.UniqueSince, UniqueBehind: ulid.ULID(r.UniqueBehind), RetryOf: ulid.ULID(r.RetryOf),
+		Subject: r.Subject, SubjectGiven: r.SubjectGiven}
 }
 
 func (r *refStarted) data() Data {

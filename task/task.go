@@ -3,7 +3,6 @@ package task
 import (
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -69,12 +68,12 @@ type Task struct {
 
 // Notes are short texts about a task, for people. Most tasks have none while they wait.
 type Notes struct {
-	Subject string // what it works on: the names of its files; "" = nothing that has a name
+	Subject string // which one it is, in one line; "" = none
 	Outcome string // what came of it; "" = it has not succeeded, or the handler did not say
 	Partial bool   // it has succeeded, and not all of it came about
 }
 
-// Subject is what the task works on, "" where that has no name.
+// Subject is the line that says which task it is; "" = none.
 func (t *Task) Subject() string {
 	if t.Notes == nil {
 		return ""
@@ -87,17 +86,6 @@ func (t *Task) note(n Notes) {
 	if t.Notes = nil; n != (Notes{}) {
 		t.Notes = &n
 	}
-}
-
-// subjectOf says which files a task works on: the first by name, the others by number.
-func subjectOf(names []string) string {
-	if len(names) == 0 || names[0] == "" {
-		return ""
-	}
-	if len(names) == 1 {
-		return names[0]
-	}
-	return names[0] + " and " + strconv.Itoa(len(names)-1) + " more"
 }
 
 // Name is the task's id as clients see it.
@@ -209,7 +197,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		t.MaxAttempts, t.Backoff, t.Timeout = d.MaxAttempts, d.Backoff, d.Timeout
 		t.IdempotencyKey, t.RequestHash = d.IdempotencyKey, d.RequestHash
 		t.SubmitSeq = e.Seq
-		t.note(Notes{Subject: subjectOf(d.FileNames)})
+		t.note(Notes{Subject: d.Subject})
 		t.linkSubmitted(e)
 	},
 	EventStarted: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
@@ -273,6 +261,11 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	EventLateResultRefused: func(t *Task, _ ulid.ULID, _ *Event, d *Data) {
 		t.RefusedFence = max(t.RefusedFence, d.Fence)
 	},
-	EventErased:      func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Erased = true },
+	EventErased: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) {
+		t.Erased = true
+		if t.Notes != nil { // the log keeps its subject and outcome, see docs/adr/0032
+			t.note(Notes{Partial: t.Notes.Partial})
+		}
+	},
 	EventResubmitted: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.link().RetriedAs = d.RetriedAs },
 }

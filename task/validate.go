@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -14,6 +15,7 @@ const (
 	MaxTags           = 20
 	MaxTagLength      = 64
 	MaxKeyLength      = 255
+	MaxSubject        = 200 // characters
 	MaxParameters     = 256 << 10
 	MaxResult         = 16 << 20 // bytes of canonical JSON
 	MaxDepth          = 32       // of parameters and results
@@ -81,10 +83,19 @@ func (s *Submit) Validate() []FieldError {
 	}
 	check(s.IdempotencyKey == "" || validText(s.IdempotencyKey, MaxKeyLength) && len(s.IdempotencyKey) <= MaxKeyLength,
 		"/idempotency_key", "must be 1 to 255 bytes of printable characters")
+	check(s.Subject == "" || validLine(s.Subject, MaxSubject), "/subject", "must be one line of 1 to 200 characters, not blank and without control characters")
 	check(len(s.Parameters) <= MaxParameters, "/parameters", "must be at most 262144 bytes")
 	s.Unique.validate(check)
 	check(len(s.Files) <= MaxFiles, "/parameters", "must name at most 10000 files")
 	return bad
+}
+
+// validLine reports whether s is a line of at most that many characters, with something to see.
+func validLine(s string, most int) bool {
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > most || strings.TrimSpace(s) == "" {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(c rune) bool { return unicode.IsControl(c) || c == '\u2028' || c == '\u2029' })
 }
 
 // validText tells whether s is 1 … most printable characters, spaces among them.

@@ -40,9 +40,10 @@ func (c *cancelCmd) Run(ctx context.Context, s *stdio) error {
 
 type retryCmd struct {
 	remote
-	ID     []string `arg:"" help:"The tasks to retry."`
-	Params string   `placeholder:"JSON" help:"Retry as a new task with these parameters instead of the old ones."`
-	Param  []string `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"Retry as a new task with this parameter changed; may be repeated."`
+	ID      []string `arg:"" help:"The tasks to retry."`
+	Params  string   `placeholder:"JSON" help:"Retry as a new task with these parameters instead of the old ones."`
+	Param   []string `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"Retry as a new task with this parameter changed; may be repeated."`
+	Subject string   `placeholder:"TEXT" help:"The subject of the new task."`
 }
 
 func (retryCmd) Help() string {
@@ -74,7 +75,7 @@ func (c *retryCmd) Run(ctx context.Context, s *stdio) error {
 
 // retry sends the task round again, or makes another one of it.
 func (c *retryCmd) retry(ctx context.Context, server *client.Client, id string) (client.Task, error) {
-	if c.Params == "" && len(c.Param) == 0 {
+	if c.Params == "" && len(c.Param) == 0 && c.Subject == "" {
 		return server.Retry(ctx, id)
 	}
 	whole := c.Params
@@ -89,7 +90,7 @@ func (c *retryCmd) retry(ctx context.Context, server *client.Client, id string) 
 	if err != nil {
 		return client.Task{}, err
 	}
-	done, err := server.RetryWith(ctx, id, params)
+	done, err := server.RetryChanged(ctx, id, client.Changes{Parameters: params, Subject: c.Subject})
 	return done.Task, err
 }
 

@@ -62,10 +62,27 @@ func unprintable(r rune) bool {
 	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
 }
 
-// plainRow is a task on one line for a pipe: id, status, percent, type, and a note, with
-// tabs between them.
+// plainRow is a task on one line for a pipe: id, status, percent, type, a note, and the subject,
+// with tabs between them.
 func plainRow(t *client.Task) string {
-	return fmt.Sprintf("%s\t%s\t%.0f\t%s\t%s", t.ID, t.Status, t.Progress, t.TaskType, note(t))
+	return fmt.Sprintf("%s\t%s\t%.0f\t%s\t%s\t%s", t.ID, t.Status, t.Progress, t.TaskType, note(t), subject(t))
+}
+
+// subject is the line that says which task it is, "" for none.
+func subject(t *client.Task) string {
+	if t.Subject == nil {
+		return ""
+	}
+	return oneLine(*t.Subject)
+}
+
+// subjectAndNote is both on one line, for a terminal.
+func subjectAndNote(t *client.Task) string {
+	if subject, note := subject(t), note(t); subject != "" && note != "" {
+		return subject + " · " + note
+	} else {
+		return subject + note
+	}
 }
 
 // note says in a few words, on one line, what is to be known of a task beside its status.
@@ -77,6 +94,8 @@ func note(t *client.Task) string {
 		return "waits: " + waits(t.WaitingFor)
 	case t.Status == client.Running && t.ProgressMessage != nil:
 		return oneLine(*t.ProgressMessage)
+	case t.Outcome != nil:
+		return oneLine(*t.Outcome)
 	}
 	return ""
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
 	"errors"
 	"os"
 	"os/exec"
@@ -11,6 +13,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"daybook/eventlog"
+	"daybook/eventlog/sqlitelog"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -29,6 +34,9 @@ const patience = 5 * time.Minute
 //	capture NAME           sets NAME to the last command's standard output
 //	flip FILE TEXT         changes one bit of the first TEXT in a file
 //	cut FILE               drops the second half of a file
+//	future VERSION TYPE V  appends to the log in ./data what a Daybook of that version may write:
+//	                       its start, and an event of a type and schema version
+//	format FILE N          changes the format number of a file of the views
 //	watch-until TEXT COMMAND…  runs "daybook watch --json" and the command again and again,
 //	                       until the first has printed the text; Ctrl-C must then end it
 func TestScripts(t *testing.T) {
@@ -48,6 +56,8 @@ func TestScripts(t *testing.T) {
 			"exits":           scriptExits,
 			"flip":            scriptFlip,
 			"cut":             scriptCut,
+			"future":          scriptFuture,
+			"format":          scriptFormat,
 			"stderr-of-serve": scriptServeStderr,
 			"watch-until":     scriptWatchUntil,
 		},
@@ -118,6 +128,40 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Fatalf("%v, want exit code %d", err, want)
 	}
+}
+
+func scriptFuture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: future VERSION TYPE V")
+	}
+	v, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	ctx := context.Background()
+	log, err := sqlitelog.Open(ctx, sqlitelog.Options{Dir: ts.MkAbs("data")})
+	ts.Check(err)
+	at := log.Head().At
+	for _, e := range []*eventlog.Event{
+		{At: at, Stream: "server:future", Version: 1, Type: "server.started", V: 1, Actor: "system:scheduler", Data: []byte(`{"version":"` + args[0] + `"}`)},
+		{At: at, Stream: "task:future", Version: 1, Type: args[1], V: v, Actor: "anonymous", Data: []byte("{}")},
+	} {
+		ts.Check(log.Append(ctx, []eventlog.Entry{{Events: []*eventlog.Event{e}}})[0].Err)
+	}
+	ts.Check(log.Close())
+}
+
+// userVersion is where a database of SQLite has its format number, in 4 bytes.
+const userVersion = 60
+
+func scriptFormat(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: format FILE N")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	file, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = file.WriteAt(binary.BigEndian.AppendUint32(nil, uint32(n)), userVersion)
+	ts.Check(errors.Join(err, file.Close()))
 }
 
 func scriptWatchUntil(ts *testscript.TestScript, _ bool, args []string) {

@@ -23,6 +23,7 @@ type submitCmd struct {
 	RunAt       moment         `placeholder:"TIME" help:"Do not start before this time, such as 2027-01-31T08:00:00Z."`
 	MaxAttempts *int           `placeholder:"N" help:"Maximum number of attempts."`
 	Timeout     *time.Duration `placeholder:"TIME" help:"Stop an attempt that runs longer than this, at most 720h; 0s = no limit. By default, the server's --default-timeout."`
+	Subject     string         `placeholder:"TEXT" help:"One line that says which task it is, at most 200 characters. By default, made from the parameters."`
 	Tag         []string       `help:"A tag to find the task by; may be repeated."`
 	uniqueness
 	Key string `help:"Idempotency key: submitting the same request again with the same key returns the first task."`
@@ -130,6 +131,7 @@ func (c *submitCmd) submit(params map[string]json.RawMessage) client.Submit {
 		Priority:       c.Priority,
 		DelaySeconds:   c.Delay.Seconds(),
 		Tags:           c.Tag,
+		Subject:        c.Subject,
 		IdempotencyKey: c.Key,
 		Unique:         c.uniqueness.unique(),
 	}

@@ -60,6 +60,7 @@ func printTask(s *stdio, t *client.Task) {
 	}
 	line("id", t.ID)
 	line("type", t.TaskType)
+	line("subject", subject(t))
 	line("status", strings.TrimSpace(s.status(t.Status)))
 	if t.Status == client.Running {
 		line("progress", fmt.Sprintf("%.0f %%", t.Progress))

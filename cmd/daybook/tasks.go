@@ -16,7 +16,7 @@ type tasksCmd struct {
 	Type          []string      `placeholder:"TYPE" help:"Only tasks of this type; may be repeated."`
 	Queue         []string      `help:"Only tasks in this queue; may be repeated."`
 	Tag           []string      `help:"Only tasks with this tag; may be repeated."`
-	Search        string        `short:"s" placeholder:"TEXT" help:"Only tasks with a word in parameters, result, error or message, or an id, that begins with this text."`
+	Search        string        `short:"s" placeholder:"TEXT" help:"Only tasks with a word in parameters, result, error, message, subject or outcome, or an id, that begins with this text."`
 	CreatedAfter  moment        `placeholder:"TIME" help:"Only tasks submitted after this time, such as 2027-01-31T08:00:00Z."`
 	CreatedBefore moment        `placeholder:"TIME" help:"Only tasks submitted before this time."`
 	DurationMin   time.Duration `placeholder:"SPAN" help:"Only ended tasks that ran at least this long, such as 1m30s."`
@@ -167,7 +167,7 @@ func (s *stdio) row(t *client.Task, now time.Time) string {
 	}
 	const taken = 26 + 2 + 11 + 2 + 18 + 2 + 4 + 2 + 8 + 2
 	return fmt.Sprintf("%s  %s  %-18s  %4s  %-8s  %s", t.ID, s.status(t.Status), cut(t.TaskType, 18), percent,
-		age(now.Sub(t.CreatedAt)), s.dim(cut(note(t), s.width()-taken)))
+		age(now.Sub(t.CreatedAt)), s.dim(cut(subjectAndNote(t), s.width()-taken)))
 }
 
 // age is how long ago something was, in one unit.

@@ -76,7 +76,7 @@ func showUntilEnded(ctx context.Context, s *stdio, server *client.Client, id str
 		switch {
 		case asJSON:
 		case s.errTerminal:
-			bar.Draw(t.TaskType, t.Progress/100, note(&t))
+			bar.Draw(t.TaskType, t.Progress/100, subjectAndNote(&t))
 		case !t.Status.Ended():
 			if _, err := fmt.Fprintln(s.out, plainRow(&t)); err != nil {
 				return err
@@ -107,6 +107,9 @@ func printEnd(s *stdio, t *client.Task, asJSON bool) error {
 		return err
 	}
 	fmt.Fprintf(s.out, "%s %s  %s\n", s.status(t.Status), t.TaskType, s.dim(t.ID))
+	if words := subjectAndNote(t); words != "" && t.ErrorMessage == nil {
+		fmt.Fprintln(s.out, indent(words))
+	}
 	if t.ErrorMessage != nil {
 		fmt.Fprintln(s.out, indent(s.safe(*t.ErrorMessage)))
 	}

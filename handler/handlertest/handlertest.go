@@ -63,6 +63,25 @@ func Prepare(t testing.TB, h handler.Handler, parameters map[string]any) json.Ra
 	return prepared
 }
 
+// CheckSubjects fails the test if the type does not make these subjects of parameters.
+func CheckSubjects(t testing.TB, h handler.Handler, fileNames, subjects map[string]string) {
+	t.Helper()
+	registry, err := handler.NewRegistry(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := h.Spec().Name
+	for parameters, want := range subjects {
+		prepared, _, fields, err := registry.Prepare(name, []byte(parameters))
+		if err != nil || len(fields) > 0 {
+			t.Fatalf("prepare %s: %v %v", parameters, fields, err)
+		}
+		if got := registry.Subject(name, prepared, fileNames); got != want {
+			t.Errorf("%s: %q, not %q", parameters, got, want)
+		}
+	}
+}
+
 // CheckResult fails the test if the result does not fit the schema of the type's results.
 func CheckResult(t testing.TB, h handler.Handler, result any) {
 	t.Helper()

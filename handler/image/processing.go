@@ -68,6 +68,43 @@ type parameters struct {
 	Megapixels float64  `json:"max_megapixels"`
 }
 
+// size is the size to bring pictures to, "" when theirs stays.
+func (p *parameters) size() string {
+	switch {
+	case p.TargetSize != "":
+		return p.TargetSize
+	case p.Operation == "resize":
+		return "800x600"
+	case p.Operation == "thumbnail":
+		return "256x256"
+	}
+	return ""
+}
+
+// Subject says how many pictures there are, and what is done to them.
+func (*Processing) Subject(text json.RawMessage, fileNames map[string]string) string {
+	var p parameters
+	if json.Unmarshal(text, &p) != nil {
+		return ""
+	}
+	n := int64(len(p.Files))
+	if n == 0 {
+		n = int64(p.ImageCount)
+	}
+	subject := handler.Count(n, "picture")
+	if len(p.Files) == 1 && fileNames[p.Files[0]] != "" {
+		subject = fileNames[p.Files[0]]
+	}
+	subject += ": " + p.Operation
+	if p.Operation == "convert" && p.Format != "" {
+		subject += " to " + p.Format
+	}
+	if size := p.size(); size != "" {
+		subject += " to " + size
+	}
+	return subject
+}
+
 type batchResult struct {
 	TotalImages     int             `json:"total_images"`
 	ProcessedImages int             `json:"processed_images"`
@@ -148,10 +185,7 @@ func newWork(call handler.Call) (*work, error) {
 	if w.most == 0 {
 		w.most = usualMegapixels // a task of before there was a choice
 	}
-	if p.TargetSize == "" {
-		p.TargetSize = map[string]string{"resize": "800x600", "thumbnail": "256x256"}[p.Operation]
-	}
-	if p.TargetSize != "" {
+	if p.TargetSize = p.size(); p.TargetSize != "" {
 		box, err := parseSize(p.TargetSize)
 		if err == nil {
 			err = checkMeasures(box.X, box.Y, w.most)

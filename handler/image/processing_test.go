@@ -683,3 +683,14 @@ func TestATaskWithPicturesHasNoSeed(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSubjectSaysWhatIsDoneToHowManyPictures(t *testing.T) {
+	a, b := strings.Repeat("a", 64), strings.Repeat("b", 64)
+	handlertest.CheckSubjects(t, New(), map[string]string{a: "harbour.png"}, map[string]string{
+		`{}`: "10 pictures: resize to 800x600", `{"image_count":1,"operation":"thumbnail"}`: "1 picture: thumbnail to 256x256",
+		`{"files":["` + a + `","` + b + `"],"target_size":"40x30"}`:    "2 pictures: resize to 40x30",
+		`{"files":["` + a + `"],"operation":"grayscale"}`:              "harbour.png: grayscale",
+		`{"files":["` + b + `"],"operation":"convert","format":"png"}`: "1 picture: convert to png",
+		`{"operation":"rotate","degrees":90,"target_size":"40x30"}`:    "10 pictures: rotate to 40x30",
+	})
+}

@@ -73,7 +73,16 @@ type mailingResult struct {
 
 // Outcome says how many were sent, and how many could not be.
 func (r mailingResult) Outcome() (string, bool) {
-	return handler.Outcome(fmt.Sprintf("%d sent", r.SentEmails), int64(r.FailedEmails), "failed")
+	return handler.Outcome(handler.Number(int64(r.SentEmails))+" sent", int64(r.FailedEmails), "failed")
+}
+
+// Subject says how many messages are sent, and the template of their subject.
+func (Simulation) Subject(text json.RawMessage, _ map[string]string) string {
+	m := mailing{}
+	if json.Unmarshal(text, &m.params) != nil {
+		return ""
+	}
+	return handler.Count(int64(m.total()), "recipient") + ": " + m.params.Subject
 }
 
 type recipientResult struct {

@@ -222,3 +222,10 @@ func TestAResultSaysHowManyMessagesFailed(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSubjectOfAMailingIsItsSizeAndItsTemplate(t *testing.T) {
+	handlertest.CheckSubjects(t, Simulation{}, nil, map[string]string{
+		`{}`: "5 recipients: Hello {{.Name}}", `{"recipient_count":1e5}`: "100,000 recipients: Hello {{.Name}}",
+		`{"recipients":["ann@example.com"],"subject":"The\n report"}`: "1 recipient: The report",
+	})
+}

@@ -41,9 +41,27 @@ type profile struct {
 	RowsPerSecond float64 `json:"rows_per_second"`
 }
 
-// Outcome says how many rows were read, and how many could not be.
+// Outcome says how many rows were read, how many columns they have, and how many rows could not be
+// read.
 func (r profile) Outcome() (string, bool) {
-	return handler.Outcome(handler.Count(r.ProcessedRows, "row"), r.BadRows, "bad")
+	done := handler.Count(r.ProcessedRows, "row") + ", " + handler.Count(int64(len(r.Columns)), "column")
+	bad := "bad rows"
+	if r.BadRows == 1 {
+		bad = "bad row"
+	}
+	return handler.Outcome(done, r.BadRows, bad)
+}
+
+// Subject is the name of the file, or how many rows are made.
+func (Processing) Subject(text json.RawMessage, fileNames map[string]string) string {
+	var p parameters
+	switch err := json.Unmarshal(text, &p); {
+	case err != nil:
+		return ""
+	case p.File != "":
+		return fileNames[p.File]
+	}
+	return handler.Count(p.Rows, "row")
 }
 
 //go:embed parameters.json

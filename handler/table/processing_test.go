@@ -307,8 +307,9 @@ func TestProgressIsReportedWithCommas(t *testing.T) {
 
 func TestAResultSaysHowManyRowsAreBad(t *testing.T) {
 	for want, r := range map[string]profile{
-		"1000 rows":    {Report: Report{ProcessedRows: 1000}},
-		"1 row, 2 bad": {Report: Report{ProcessedRows: 1, BadRows: 2}},
+		"1,461 rows, 6 columns":       {Report: Report{ProcessedRows: 1461, Columns: make([]Column, 6)}},
+		"1 row, 1 column, 2 bad rows": {Report: Report{ProcessedRows: 1, BadRows: 2, Columns: make([]Column, 1)}},
+		"2 rows, 1 column, 1 bad row": {Report: Report{ProcessedRows: 2, BadRows: 1, Columns: make([]Column, 1)}},
 	} {
 		if got, partial := r.Outcome(); got != want || partial != (r.BadRows > 0) {
 			t.Errorf("%q, partial %v; want %q", got, partial, want)
@@ -374,4 +375,12 @@ func process(t *testing.T, store *files.Store, parameters string) ([]byte, []str
 	}
 	out, err := r.Run(t.Context(), "DATA_PROCESSING", handler.Call{Parameters: prepared, Files: store, Report: func(float64, string) {}})
 	return out.JSON, out.Files, err
+}
+
+func TestTheSubjectIsTheNameOfTheFileOrTheNumberOfRows(t *testing.T) {
+	a, b := strings.Repeat("a", 64), strings.Repeat("b", 64)
+	handlertest.CheckSubjects(t, Processing{}, map[string]string{a: "sales.csv"}, map[string]string{
+		`{}`: "1,000 rows", `{"rows":1}`: "1 row", `{"rows":1e6}`: "1,000,000 rows",
+		`{"file":"` + a + `"}`: "sales.csv", `{"file":"` + b + `"}`: "",
+	})
 }

@@ -12,7 +12,7 @@ import (
 
 const (
 	applicationID = 0x44425458 // "DBTX"
-	format        = 2          // each page has a checksum
+	format        = 3          // 2: each page has a checksum; 3: texts include subject and outcome
 	pageSize      = 4096
 )
 
@@ -113,8 +113,11 @@ func checkBefore(path string) error {
 }
 
 func isOurs(id, version int64) error {
-	if id != applicationID || version != format {
-		return damaged("application %#x, format %d", id, version)
+	if id != applicationID {
+		return damaged("application %#x", id)
+	}
+	if version != format {
+		return fmt.Errorf("%w: its format is %d, not %d", ErrOtherFormat, version, format)
 	}
 	return nil
 }

@@ -30,6 +30,9 @@ import (
 // and make the index again.
 var ErrUnusable = errors.New("the text index is unusable")
 
+// ErrOtherFormat says that another version of this program made the file. It wraps ErrUnusable.
+var ErrOtherFormat = fmt.Errorf("%w: it is of another version", ErrUnusable)
+
 // Doc is a document to add. Adding a number again replaces the document.
 type Doc struct {
 	Number int64

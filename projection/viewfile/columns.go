@@ -38,7 +38,7 @@ var columns = []column{
 	number("status", "NOT NULL", "1 PENDING, 2 RUNNING, 3 SUCCESS, 4 FAILED, 5 CANCELLED", func(r *row) *task.Status { return &r.Task.Status }),
 	number("priority", "NOT NULL", "higher starts first", func(r *row) *int { return &r.Task.Priority }),
 	{"tags", "TEXT NOT NULL", 't', false, "JSON array; '' = none", writeTags, readTags},
-	text("subject", "what it works on, one line", func(r *row) *string { return &r.notes.Subject }),
+	text("subject", "which task it is, one line", func(r *row) *string { return &r.notes.Subject }),
 	text("outcome", "its result, one line", func(r *row) *string { return &r.notes.Outcome }),
 	yesNo("partial", "1 = some of its work failed", func(r *row) *bool { return &r.notes.Partial }),
 	number("created_at", "NOT NULL", "when it was submitted", func(r *row) *task.Micros { return &r.Task.CreatedAt }),

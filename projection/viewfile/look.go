@@ -17,6 +17,9 @@ import (
 // ErrRemade: the views are being made, or have to be made again, by a server.
 var ErrRemade = errors.New("the views are not complete")
 
+// ErrNewer: a newer version of this program made the views.
+var ErrNewer = errors.New("a newer Daybook made the views")
+
 // Look reads a view file for a person: any SELECT, as of one event. It changes no byte of the
 // file or beside it.
 type Look struct {
@@ -26,7 +29,8 @@ type Look struct {
 }
 
 // OpenLook opens the view file for reading. served says that a server has it open; otherwise
-// the caller keeps servers away until Close. Errors: os.ErrNotExist, ErrRemade, ErrUnusable.
+// the caller keeps servers away until Close. Errors: os.ErrNotExist, ErrRemade, ErrNewer,
+// ErrUnusable.
 func OpenLook(path string, served bool) (*Look, error) {
 	if info, err := os.Stat(path); err != nil {
 		return nil, err
@@ -35,6 +39,8 @@ func OpenLook(path string, served bool) (*Look, error) {
 	}
 	if app, version, err := sqlite.FormatOf(path); err != nil {
 		return nil, err
+	} else if app == applicationID && version > format {
+		return nil, fmt.Errorf("%w: they are of format %d, and this version reads %d", ErrNewer, version, format)
 	} else if app == applicationID && version != format {
 		return nil, fmt.Errorf("%w: they are of format %d, and this version reads %d", ErrRemade, version, format)
 	} else if app != 0 && app != applicationID {

@@ -18,7 +18,7 @@ var tasksColumns = []TableColumn{
 	{"type", "", "task type"},
 	{"queue", "", "queue"},
 	{"priority", "", "higher starts first"},
-	{"subject", "", "what it works on, one line"},
+	{"subject", "", "which task it is, one line"},
 	{"outcome", "", "its result, one line"},
 	{"tags", "", "JSON array"},
 	{"progress", "", "percent"},

@@ -20,6 +20,7 @@ function field(name, kind, label, more = {}) {
 
 /** @type {Field[]} */
 const FIELDS = [
+  field("subject", "string", "Subject", { hint: "One line that says which task it is. By default, made from the parameters." }),
   field("queue", "string", "Queue", { placeholder: "default" }),
   field("priority", "integer", "Priority", { placeholder: "0", min: -100, max: 100, hint: "Higher runs first." }),
   field("delay_seconds", "number", "Delay in seconds", { placeholder: "0", min: 0 }),
