@@ -70,7 +70,7 @@ func (l *loop) do(rd *round, r *request) {
 	state = n.task
 }
 
-// reply answers a request that adds nothing to the log, once what it rests on is on disk.
+// reply answers a request that appends nothing, once the events that the answer depends on are on disk.
 func (rd *round) reply(r *request, a answer) {
 	rd.replies = append(rd.replies, func(err error) {
 		if err != nil {
@@ -81,7 +81,7 @@ func (rd *round) reply(r *request, a answer) {
 	})
 }
 
-// requestDropped notes that what was decided on the request is not in the log.
+// requestDropped handles a request whose decision was not appended: it is decided again, or gets the error.
 func (l *loop) requestDropped(r *request, err error) {
 	if decideAgain(err) {
 		l.backlog.again = append(l.backlog.again, input{request: r})
@@ -236,7 +236,7 @@ func (l *loop) closeSubmit(rd *round, b *batch) {
 	rd.begin(b.r.actor, false, func(err error) { b.answer(rd, err) })
 	for i := range b.news {
 		if b.news[i].decided == nil {
-			if first := rd.tasks[b.answers[i].Task.ID]; first != nil { // the answer rests on it
+			if first := rd.tasks[b.answers[i].Task.ID]; first != nil { // the answer depends on it
 				rd.needs = append(rd.needs, first.entry-1)
 			}
 			continue

@@ -52,8 +52,8 @@ func (l *loop) appendNow(rd *round) error {
 	return l.finish(rd)
 }
 
-// finish folds the round into the views, publishes them and lets everybody know. What was
-// decided on top of the round stands, or is decided again. Its error ends the scheduler.
+// finish folds an appended round into the views and answers its callers. What was decided on top
+// of it is kept if the log took all of it, else it is decided again. An error ends the scheduler.
 func (l *loop) finish(rd *round) error {
 	moved, err := rd.check()
 	if err != nil {
@@ -85,7 +85,7 @@ func (l *loop) finish(rd *round) error {
 			l.opened = nil
 			l.resolveAll(next, errDecideAgain)
 			l.recycle(next)
-		case len(next.entries) == 0: // its replies rest on what has just landed
+		case len(next.entries) == 0: // its replies depend only on what was just appended
 			l.answer(next)
 			next.replies = emptied(next.replies)
 		}
@@ -94,9 +94,9 @@ func (l *loop) finish(rd *round) error {
 	return nil
 }
 
-// answer tells everybody what became of the round.
+// answer gives each caller of the round its result.
 func (l *loop) answer(rd *round) {
-	var rest error // what those get that have no entry but rest on those of the round
+	var rest error // for replies: they append nothing but depend on the entries
 	for i := range rd.entries {
 		e, err := &rd.entries[i], rd.results[i].Err
 		switch {
@@ -120,7 +120,7 @@ func (l *loop) answer(rd *round) {
 	l.s.running.Store(int64(l.slots.used))
 }
 
-// resolve tells those whom the entry concerns what became of it.
+// resolve passes the result of an entry to its callers.
 func (l *loop) resolve(rd *round, e *entry, err error) {
 	switch e.kind {
 	case single:
@@ -134,7 +134,7 @@ func (l *loop) resolve(rd *round, e *entry, err error) {
 	}
 }
 
-// resolveAll gives everybody whom the round concerns the error for which nothing of it is appended.
+// resolveAll passes an error to all callers of a round of which nothing is appended.
 func (l *loop) resolveAll(rd *round, err error) {
 	rd.stored.close()
 	for i := range rd.entries {
@@ -145,7 +145,7 @@ func (l *loop) resolveAll(rd *round, err error) {
 	}
 }
 
-// fail answers everybody with the error that ends the scheduler.
+// fail passes the error that ends the scheduler to all callers.
 func (l *loop) fail(rd *round, err error) error {
 	l.s.failed.Store(true)
 	next := l.opened
@@ -157,7 +157,7 @@ func (l *loop) fail(rd *round, err error) error {
 	return err
 }
 
-// recordResults notes what became of the entries.
+// recordResults keeps the results of the append.
 func (rd *round) recordResults(results []eventlog.Result) {
 	rd.results = results
 	for i := range results {
@@ -172,9 +172,9 @@ var errDecideAgain = errors.New("what it was decided on is not in the log")
 
 func decideAgain(err error) bool { return err == errDecideAgain } //nolint:errorlint // see there
 
-// check says whether the results are ones the scheduler can go on with: appended, or
-// refused, for lack of room or as invalid, with all that builds on it, or all of them because
-// somebody else has appended: then the log has moved.
+// check returns an error if the scheduler cannot continue after these results. It can if entries
+// were refused as invalid or because the log is full, together with those that need them, or if
+// all were refused because somebody else has appended: then moved is true.
 func (rd *round) check() (moved bool, err error) {
 	appended := false
 	for i, r := range rd.results {
@@ -237,7 +237,7 @@ func (rd *round) applied() (changes []projection.Change) {
 	return changes
 }
 
-// noteAppended notes that the change is on disk as event seq.
+// noteAppended sets the seq of a change that was appended, and caches its payload.
 func (rd *round) noteAppended(c *projection.Change, seq int64) {
 	c.Event.Seq = seq
 	if c.Event.Payload != nil && c.Event.Type != task.EventSucceeded {

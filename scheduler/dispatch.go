@@ -108,7 +108,7 @@ func (l *loop) startsAppended(rd *round, e *entry, err error) {
 	}
 }
 
-// startsRefused notes that the log takes none of these starts as they are: each is tried
+// startsRefused handles starts that the log refused as invalid: each is tried
 // by itself, and what is refused then does not start until the server is started again.
 func (l *loop) startsRefused(starts []start, apart bool) {
 	for i := range starts {
@@ -134,7 +134,7 @@ type fetched struct {
 }
 
 // fetch returns the parameters of those starts that were submitted earlier, as they are
-// read; nil if there are none. Those of a start that does not come about are read in vain.
+// read; nil if there are none. If a start is not appended, its parameters are read for nothing.
 func (s *Scheduler) fetch(starts []start) <-chan fetched {
 	var places []int
 	var seqs []int64
@@ -146,7 +146,7 @@ func (s *Scheduler) fetch(starts []start) <-chan fetched {
 	if len(seqs) == 0 {
 		return nil
 	}
-	bodies := make(chan fetched, len(seqs)) // so that nobody has to take them
+	bodies := make(chan fetched, len(seqs)) // so that the sender never waits
 	go func() {
 		defer close(bodies)
 		// What ends the call ends the reading of each attempt too, which says it.

@@ -54,8 +54,8 @@ func (d *draft) begin(actor string, reserve bool, after func(error)) {
 	})
 }
 
-// join goes on with the latest entry if it is of that kind, else it begins one. apart begins
-// one that nothing else joins.
+// join extends the latest entry if it is of that kind, else it begins a new one. With apart it
+// always begins one, and nothing joins it.
 func (d *draft) join(kind entryKind, reserve, apart bool) {
 	if n := len(d.entries); n > 0 && !apart {
 		if e := &d.entries[n-1]; e.kind == kind && e.reserve == reserve && !e.apart {
@@ -74,13 +74,13 @@ func (d *draft) join(kind entryKind, reserve, apart bool) {
 // latest is the entry that add gives to.
 func (d *draft) latest() *entry { return &d.entries[len(d.entries)-1] }
 
-// addStart notes that the latest entry starts a task.
+// addStart adds a task that the latest entry starts.
 func (d *draft) addStart(s start) {
 	d.starts = append(d.starts, s)
 	d.latest().last = len(d.starts)
 }
 
-// addReport notes that the latest entry has what the report leads to.
+// addReport adds a report whose outcome is in the latest entry.
 func (d *draft) addReport(r report) {
 	d.reports = append(d.reports, r)
 	d.latest().last = len(d.reports)

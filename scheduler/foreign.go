@@ -13,8 +13,8 @@ import (
 // foreignPage is how many events of another writer are read and folded at once.
 const foreignPage = 1000
 
-// readOn folds the events that others have appended, up to the head of the log, and lets those
-// know whom they concern. Its error ends the scheduler.
+// readOn folds the events that others have appended, up to the head of the log, stops attempts
+// that have lost their task, and wakes those who wait for a task to end. An error ends the scheduler.
 func (l *loop) readOn() error {
 	views, log := l.s.o.Views, l.s.o.Log
 	touched := make(map[ulid.ULID]bool)

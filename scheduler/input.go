@@ -65,7 +65,7 @@ func (l *loop) enough() int {
 	return roundEvents
 }
 
-// receive takes from a report what is true whatever becomes of the round, that the handler
+// receive takes from a report what holds whether or not the round is appended, that the handler
 // has returned and how far it was, and decides what follows.
 func (l *loop) receive(rd *round, r *report) {
 	a := r.attempt

@@ -43,8 +43,8 @@ func (l *loop) begin() error {
 	return nil
 }
 
-// recordStart writes down that the server runs and what it was told to accept. It is not done if it
-// is to be decided again.
+// recordStart appends that the server has started, and the loss it accepts. If somebody else has
+// appended, it is not done and must be called again.
 func (l *loop) recordStart() (done bool, err error) {
 	version, err := json.Marshal(l.s.o.Version)
 	if err != nil {

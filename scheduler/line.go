@@ -10,7 +10,7 @@ import (
 // line is a heap of tasks in the ready order, as they stood when they were put there.
 type line []placed
 
-// placed is a task with its key as it was when it was put there.
+// placed is a task and the key it was inserted with.
 type placed struct {
 	key  task.ReadyKey
 	node *node
@@ -58,7 +58,7 @@ func (h *line) pop() {
 	}
 }
 
-// first returns the first task that still stands and may run, nil if there is none.
+// first returns the first task that is still as it was and may run, nil if there is none.
 func (h *line) first(may func(*task.Task) bool) *task.Task {
 	for len(*h) > 0 {
 		if p := &(*h)[0]; p.isCurrent() && may(&p.node.task) {

@@ -87,8 +87,8 @@ func (l *loop) decideEnd(rd *round, r report) {
 	rd.replies = append(rd.replies, func(err error) { l.reportDecided(r, err) })
 }
 
-// reportDecided notes what became of what was decided on a report: an attempt whose end is on
-// disk no longer holds its task.
+// reportDecided handles the result of the append of what was decided on a report. An attempt whose
+// end is on disk no longer holds its task.
 func (l *loop) reportDecided(r report, err error) {
 	end := r.kind == returned || r.kind == overdue
 	switch {
@@ -98,7 +98,7 @@ func (l *loop) reportDecided(r report, err error) {
 		}
 		again := r // or each report would be allocated
 		l.backlog.again = append(l.backlog.again, input{report: &again})
-	case !end: // what is lost of its progress the next report says, or the end
+	case !end: // lost progress is in the next report or in the end
 	case errors.Is(err, eventlog.ErrInvalid):
 		l.endRefused(r)
 	case noRoom(err):
@@ -118,7 +118,7 @@ const (
 	triedFailure       // this too was refused
 )
 
-// endRefused notes that the log does not take the end of an attempt as it is.
+// endRefused handles the end of an attempt that the log refused as invalid.
 func (l *loop) endRefused(r report) {
 	a := r.attempt
 	switch r.tried++; r.tried {

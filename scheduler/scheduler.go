@@ -4,6 +4,12 @@
 // that the ones before it lead to, hands over all that follows to be appended with one
 // sync, folds it into the views and answers. While a round is appended, the next is decided
 // on top of it. Everything else (handlers, readers) runs beside it.
+//
+// Files from top to bottom: scheduler (what callers use), lifecycle (start and stop), loop, input
+// (what is decided next), then the decisions: commands, unique, reports, trials, dispatch; they add to
+// a round, which is an overlay over the source, a draft and memory. commit appends rounds and gives
+// callers their results; foreign reads what others have appended. attempt, ending and outcome run
+// beside the loop and send it reports.
 package scheduler
 
 import (

@@ -137,7 +137,7 @@ func (a *attempt) watchTrial(after time.Duration) {
 	})
 }
 
-// endTrial ends the trial of an attempt that has survived it. While the log takes nothing the trial goes on.
+// endTrial ends the trial of an attempt that has survived it. The trial continues while nothing can be appended.
 func (l *loop) endTrial(rd *round, r report) {
 	a := r.attempt
 	if l.takesNoWork() {
