@@ -119,7 +119,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook", "daybook/client", goleak, cmp},
 	},
 	"daybook/internal/load": {
-		code:  []string{"daybook/internal/jsontext", hdr},
+		code:  []string{hdr},
 		tests: []string{"daybook", "daybook/client", "daybook/handler", "daybook/task", "daybook/internal/load", goleak, cmp},
 	},
 	"daybook/internal/load/curve": {

@@ -29,7 +29,7 @@ func (d description) check() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// describe reads the description of a file, and makes one anew that is missing or broken.
+// describe reads the description of a file, and writes a new one if it is missing or broken.
 // Errors: those of Stat.
 func (s *Store) describe(id string) (description, error) {
 	if !ValidID(id) {
@@ -77,7 +77,7 @@ func (s *Store) readDescription(id string) (d description, whole bool, err error
 	return d, true, nil
 }
 
-// mend makes the description of a file anew, from its bytes and what is known of it.
+// mend writes a new description of a file, from its bytes and what is known of it.
 func (s *Store) mend(d description, size int64) (description, error) {
 	f, err := s.open(placeOf(d.ID))
 	if err != nil {

@@ -142,7 +142,7 @@ func (s *Store) Open(id string) (io.ReadSeekCloser, Info, error) {
 	return &reading{f: f, d: d}, d.Info, nil
 }
 
-// ValidID tells whether id has the form of a file's id: 64 lower-case hex digits.
+// ValidID reports whether id has the form of a file's id: 64 lower-case hex digits.
 func ValidID(id string) bool {
 	if len(id) != 64 {
 		return false

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/text/message"
 )
 
-// fieldErrors says in plain English what is wrong, each at its place.
+// fieldErrors returns what is wrong, in plain English, with pointers.
 func fieldErrors(err error) []task.FieldError {
 	var v *jsonschema.ValidationError
 	if !errors.As(err, &v) {
@@ -63,8 +63,8 @@ func collectErrors(list []task.FieldError, e *jsonschema.ValidationError) []task
 	return list
 }
 
-// alternatives joins the details of the ways that were all missed, when they are about
-// one place: "must be a string or null".
+// alternatives joins the details of branches that all failed, if they are about one value: "must be
+// a string or null".
 func alternatives(e *jsonschema.ValidationError) string {
 	if len(e.Causes) == 0 {
 		return "must fit exactly one of the forms that the schema gives"

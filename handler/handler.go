@@ -13,10 +13,10 @@ import (
 )
 
 // Handler runs tasks of one type. Its methods, and those of what it returns, run in the
-// goroutine of the attempt: a panic there, or runtime.Goexit, is a failed attempt. A panic in a
-// goroutine that the handler starts itself ends the whole process, as Go has it: recover there.
+// goroutine of the attempt: a panic there, or runtime.Goexit, fails the attempt. A panic in a
+// goroutine that the handler starts itself ends the whole process, as always in Go: recover there.
 type Handler interface {
-	// Spec describes the type. It is asked for once, at registration.
+	// Spec describes the type. It is called once, at registration.
 	//
 	// A method Subject(parameters json.RawMessage, fileNames map[string]string) string of the
 	// handler makes the subject of tasks that are submitted without one: which one it is, in a line
@@ -25,45 +25,45 @@ type Handler interface {
 	// it. Without the method, or when it returns "", the subject is the names of the files.
 	Spec() task.TypeSpec
 	// Run runs one attempt. The result is marshalled to JSON: at most 16 MiB, nested at most
-	// 32 deep. A method Outcome() (text string, partial bool) of it says in a few words what
-	// came of the task ("3 sent, 4 failed"), and whether that is not all that was asked for.
-	// What cannot be JSON fails the task for good. An error made with Permanent
+	// 32 deep. If it has a method Outcome() (text string, partial bool), that sums the task up in a
+	// few words ("3 sent, 4 failed") and says whether some of the work was not done.
+	// A result that cannot be marshalled fails the task for good. An error made with Permanent
 	// is not retried.
 	//
 	// ctx ends on cancel, timeout or stop, and context.Cause(ctx) is then ErrCancelled,
 	// ErrTimeout, ErrStopping or ErrLeaseLost; its deadline is that of the task's timeout. A
-	// handler is to return soon after, with ctx's error or its own. One that does not return
-	// within a second loses its task, but keeps its slot, and the task does not start again
-	// before it has returned.
+	// handler should return soon after, with ctx's error or another. One that does not return
+	// within a second loses its task but keeps its slot, and the task does not start again
+	// until it has returned.
 	Run(ctx context.Context, call Call) (result any, err error)
 }
 
 // Causes of the end of an attempt's context, for context.Cause.
 var (
-	// ErrCancelled: somebody cancelled the task; nothing of the attempt is kept.
+	// ErrCancelled: someone cancelled the task; the result of the attempt is dropped.
 	ErrCancelled = task.ErrAttemptCancelled
 	// ErrTimeout: the attempt ran longer than the task's timeout.
 	ErrTimeout = task.ErrAttemptTimeout
-	// ErrStopping: the server stops; the task is given back and the attempt does not count.
+	// ErrStopping: the server stops; the task is requeued without using an attempt.
 	ErrStopping = task.ErrAttemptStopping
-	// ErrLeaseLost: the attempt does not hold its task any more; nothing of it is kept.
+	// ErrLeaseLost: a newer attempt has the task; the result of this one is dropped.
 	ErrLeaseLost = task.ErrAttemptLeaseLost
 )
 
-// Call is one attempt as a handler sees it. All in it is the handler's own: it may be changed.
+// Call is one attempt. The handler owns all of it and may change it.
 type Call struct {
 	TaskID         string
 	TaskType       string
-	Attempt        int             // from 1; goes on counting when a person retries the task
-	MaxAttempts    int             // that the task was given; they apply afresh when a person retries it
-	LastAttempt    bool            // if this one fails, the task does
+	Attempt        int             // from 1; a manual retry continues the count
+	MaxAttempts    int             // of the task; a manual retry starts the limit again
+	LastAttempt    bool            // if this one fails, so does the task
 	Tags           []string        // of the task
 	IdempotencyKey string          // "" = none
 	Parameters     json.RawMessage // valid by the type's schema, defaults included
 	Files          *files.Store
-	FileNames      map[string]string // what the task's files are called, by id; those not known are left out
-	// Report says how far the attempt is, 0 … 100, and a short message ("" = none). It
-	// may be called as often as one likes.
+	FileNames      map[string]string // names of the task's files by id; unknown ones are left out
+	// Report reports the progress, 0 … 100 percent, and a short message ("" = none). It may be
+	// called at any rate: at most four reports a second become events.
 	Report func(percent float64, message string)
 }
 
@@ -79,8 +79,8 @@ func (c *Call) Open(id string) (io.ReadSeekCloser, files.Info, error) {
 // RunFunc is the method Run of a Handler.
 type RunFunc func(ctx context.Context, call Call) (result any, err error)
 
-// Middleware wraps the attempts of every type: what it returns is called instead of next, and
-// calls next, or not. It runs in the goroutine of the attempt.
+// Middleware wraps the attempts of every type: what it returns is called instead of next, and may
+// call next. It runs in the goroutine of the attempt.
 type Middleware func(next RunFunc) RunFunc
 
 type permanent struct{ error }
@@ -88,7 +88,7 @@ type permanent struct{ error }
 func (p permanent) Unwrap() error   { return p.error }
 func (p permanent) Permanent() bool { return true }
 
-// Permanent marks an error that no retry can mend, such as bad input.
+// Permanent marks an error that no retry can fix, such as bad input.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -96,7 +96,7 @@ func Permanent(err error) error {
 	return permanent{err}
 }
 
-// IsPermanent tells whether err is marked so.
+// IsPermanent reports whether err is marked by Permanent.
 func IsPermanent(err error) bool {
 	var p interface{ Permanent() bool }
 	return errors.As(err, &p) && p.Permanent()

@@ -19,8 +19,8 @@ const (
 	maxFieldErrors = 50  // that one answer lists
 )
 
-// prepare is the way of all parameters: none, those that the quick check knows to be
-// right, and the rest.
+// prepare checks parameters and adds defaults. The quick check comes first; the schema checks what
+// that does not accept.
 func (t *registered) prepare(parameters []byte) ([]byte, []string, []task.FieldError) {
 	if len(parameters) == 0 {
 		parameters = []byte("{}")
@@ -47,7 +47,7 @@ func (t *registered) check(parameters []byte) ([]byte, []string, []task.FieldErr
 	if !ok {
 		return nil, nil, []task.FieldError{{Pointer: "/parameters", Detail: "must be an object"}}
 	}
-	// The schema's rules work with exact fractions, which such numbers would blow up.
+	// The validator uses exact fractions, which would take much memory for such numbers.
 	if bad := hugeNumbers(nil, nil, value); bad != nil {
 		return nil, nil, tidy(bad)
 	}
@@ -63,9 +63,9 @@ func (t *registered) check(parameters []byte) ([]byte, []string, []task.FieldErr
 	return prepared, t.parameterFiles(value), nil
 }
 
-// withoutNulls leaves out the parameters that are null although they have a default, or are
-// optional and cannot be null: null is how many clients, and results, say what is left open.
-// They are deleted from object too.
+// withoutNulls removes the parameters that are null although they have a default, or are optional
+// and cannot be null: many clients send null for a parameter that is not given. They are deleted
+// from object too.
 func (t *registered) withoutNulls(parameters []byte, object map[string]any) []byte {
 	var out []string
 	for name, value := range object {
@@ -130,7 +130,7 @@ func isHuge(number string) bool {
 	return err != nil
 }
 
-// tidy sorts field errors by pointer, drops repeats and keeps the list short.
+// tidy sorts field errors by pointer, drops duplicates and shortens the list.
 func tidy(list []task.FieldError) []task.FieldError {
 	slices.SortFunc(list, func(a, b task.FieldError) int {
 		if c := strings.Compare(a.Pointer, b.Pointer); c != 0 {

@@ -6,15 +6,14 @@ import (
 	"strings"
 )
 
-// quick is a fast check for the plain part of a schema: objects, lists, numbers, texts,
-// booleans, null and values of any kind. It says yes or "I do not know", never no, so
-// that the schema itself has the last word.
+// quick is a fast check for schemas that use only common keywords. It accepts parameters that are
+// certainly valid. All others are checked by the schema itself, which also finds what is wrong.
 type quick struct {
 	object   *quickSchema
 	defaults []uint64 // for each default, the bit of its property
 }
 
-// quickSchema is what a value must be. A nil one knows of no value.
+// quickSchema is what a value must be. A nil one accepts nothing.
 type quickSchema struct {
 	kinds  kinds
 	size   span            // of a number
@@ -58,7 +57,7 @@ type span struct{ from, to float64 }
 
 func (s span) has(n float64) bool { return s.from <= n && n <= s.to }
 
-// all is a span that nothing is outside of.
+// all is a span that has every number.
 var all = span{-1e308, 1e308}
 
 // quickAny is a value of any kind, with values of any kind in it.
@@ -68,14 +67,14 @@ var quickAny = func() *quickSchema {
 	return s
 }()
 
-// annotations are the keywords that forbid nothing.
+// annotations are the keywords that refuse no value.
 var annotations = map[string]bool{
 	"title": true, "description": true, "default": true, "examples": true, "$schema": true, "$comment": true, "$defs": true,
 	"deprecated": true, "readOnly": true, "writeOnly": true,
 }
 
-// quickOf returns the quick check of a schema, nil when it says more of the object as a
-// whole than it can know.
+// quickOf returns the quick check of a schema, nil if the schema uses a keyword for the whole object
+// that the check does not support.
 func quickOf(document map[string]any, defaults []member) *quick {
 	b := quickBuilder{document: document, known: map[string]*quickSchema{}}
 	q := &quick{object: b.schema(document)}
@@ -98,7 +97,7 @@ type quickBuilder struct {
 	known    map[string]*quickSchema // by name in $defs; nil while it is made
 }
 
-// schema returns the check of one schema, nil if it has a keyword that is not plain.
+// schema returns the check of one schema, nil if it has a keyword that is not supported.
 func (b *quickBuilder) schema(schema any) *quickSchema {
 	if schema == true {
 		return quickAny
@@ -119,8 +118,8 @@ func (b *quickBuilder) schema(schema any) *quickSchema {
 	return &s
 }
 
-// reference follows "#/$defs/NAME" where nothing else is said beside it. A schema that
-// refers to itself is not plain.
+// reference follows "#/$defs/NAME" if the schema has no other keyword. A schema that refers to
+// itself is not supported.
 func (b *quickBuilder) reference(ref any, document map[string]any) *quickSchema {
 	text, _ := ref.(string)
 	name, local := strings.CutPrefix(text, "#/$defs/")
@@ -139,7 +138,7 @@ func (b *quickBuilder) reference(ref any, document map[string]any) *quickSchema 
 	return b.known[name]
 }
 
-// keyword takes in one keyword and tells whether it could.
+// keyword adds one keyword to the check, and reports whether the check supports it.
 func (b *quickBuilder) keyword(s *quickSchema, document map[string]any, keyword string, value any) bool {
 	switch keyword {
 	case "type":
@@ -189,7 +188,7 @@ func (s *quickSchema) types(value any) bool {
 	return true
 }
 
-// enum takes a list of words. Nothing else is known to be right then.
+// enum reads a list of values, of which only the strings are accepted.
 func (s *quickSchema) enum(value any) bool {
 	list, ok := value.([]any)
 	s.words = map[string]bool{}
@@ -210,7 +209,7 @@ func (b *quickBuilder) properties(s *quickSchema, value any) bool {
 	return ok
 }
 
-// require needs the names of the properties, whose bits go by their order.
+// require reads the required properties; properties gives their bits.
 func (s *quickSchema) require(value, properties any) bool {
 	list, ok := value.([]any)
 	known, _ := properties.(map[string]any)
@@ -226,7 +225,7 @@ func (s *quickSchema) require(value, properties any) bool {
 	return ok
 }
 
-// bitOf is the bit of property i; 0, which no object needs or lacks, beyond the 64th.
+// bitOf is the bit of property i; 0 from the 65th on.
 func bitOf(i int) uint64 { return 1 << i }
 
 func readNumber(value any, into *float64) bool {

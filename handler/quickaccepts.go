@@ -5,8 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// accepts tells whether a canonical object is certainly valid, and which properties it
-// has.
+// accepts reports whether a canonical object is certainly valid, and which properties it has.
 func (q *quick) accepts(object []byte) (seen uint64, ok bool) {
 	if len(object) == 0 || object[0] != '{' {
 		return 0, false
@@ -15,7 +14,7 @@ func (q *quick) accepts(object []byte) (seen uint64, ok bool) {
 	return seen, end == len(object)
 }
 
-// accepts returns where the value that starts at ends, −1 for "I do not know".
+// accepts returns the end of the value that starts at at, −1 if it may be invalid.
 func (s *quickSchema) accepts(text []byte, at int) int {
 	if s == nil || at >= len(text) {
 		return -1
@@ -59,7 +58,7 @@ func kindOf(c byte) kinds {
 	return kindNumber
 }
 
-// members returns which properties the object that starts at has, and where it ends.
+// members returns which properties the object that starts at at has, and its end.
 func (s *quickSchema) members(text []byte, at int) (seen uint64, end int) {
 	for at++; at < len(text) && text[at] != '}'; {
 		if text[at] == ',' {
@@ -129,7 +128,7 @@ func (s *quickSchema) word(text []byte, at int) int {
 	return end
 }
 
-// textEnd returns the byte after a string, and whether its text is what stands there.
+// textEnd returns the index after a string, and whether the string has no escapes.
 func textEnd(text []byte, at int) (end int, plain bool) {
 	plain = true
 	for i := at + 1; i < len(text); i++ {
@@ -144,8 +143,8 @@ func textEnd(text []byte, at int) (end int, plain bool) {
 	return len(text), false
 }
 
-// plainNumberEnd returns the byte after a number without exponent and of at most 15
-// digits, which float64 holds well enough to compare; −1 for any other.
+// plainNumberEnd returns the index after a number without exponent and with at most 15
+// digits, which float64 compares correctly; −1 for any other.
 func plainNumberEnd(text []byte, at int) (end int, whole bool) {
 	whole = true
 	end = at

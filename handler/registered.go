@@ -16,7 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// registered is one type with all that is worked out of its schemas.
+// registered is a type with what is computed from its schemas.
 type registered struct {
 	handler Handler
 	run     RunFunc // of the handler, in its middleware
@@ -24,10 +24,10 @@ type registered struct {
 
 	schema   *jsonschema.Schema // of the parameters
 	result   *jsonschema.Schema // of the result
-	added    []byte             // what is appended, as a canonical object
+	added    []byte             // the defaults, as a canonical object
 	defaults []member           // the members of added
-	empty    []byte             // what {} becomes; nil when {} is refused
-	quick    *quick             // nil when the schema is beyond it
+	empty    []byte             // {} with the defaults; nil if {} is invalid
+	quick    *quick             // nil if it does not support the schema
 }
 
 // member is one key of an object with its value, as JSON text.
@@ -35,7 +35,7 @@ type member struct {
 	name   string
 	key    []byte // quoted, with its colon
 	value  []byte
-	unless string // of a default: a parameter that makes it meaningless; "" = none
+	unless string // of a default: not added if this parameter is given; "" = always added
 }
 
 func register(h Handler) (*registered, error) {
@@ -64,9 +64,9 @@ func compacted(text json.RawMessage) json.RawMessage {
 	return b.Bytes()
 }
 
-// checkFiles reads the files that the parameters name, so that no handler works on one that
-// is damaged. One that is not there is left to the handler. Errors: *files.DamagedError, which
-// is permanent, those of reading, ctx's.
+// checkFiles reads the files that the parameters name, so that no handler works on a damaged one. A
+// missing one is left to the handler. Errors: *files.DamagedError, which is permanent, those of
+// reading, ctx's.
 func (t *registered) checkFiles(ctx context.Context, call Call) error {
 	if !mentionsFiles(t.spec.ParametersSchema) || call.Files == nil {
 		return nil
@@ -132,8 +132,8 @@ func addSchema(c *jsonschema.Compiler, url string, text json.RawMessage) (map[st
 	return document, c.AddResource(url, value)
 }
 
-// readDefaults takes the defaults that the spec gives, or else those that the schema
-// gives for each property. A default of null is the same as leaving the key out.
+// readDefaults reads the defaults of the spec, or otherwise those of the properties in the schema. A
+// default of null counts as none.
 func (t *registered) readDefaults(document map[string]any) error {
 	if len(t.spec.Defaults) == 0 {
 		t.spec.Defaults = schemaDefaults(document)
@@ -164,8 +164,8 @@ func (t *registered) readDefaults(document map[string]any) error {
 	return nil
 }
 
-// unlessKeyword of a property names another one: where that is given, the default of the
-// first says nothing and is not filled in.
+// unlessKeyword of a property names another one: if that is given, the default of the first would
+// mean nothing and is not added.
 const unlessKeyword = "x-default-unless"
 
 func unlessOf(document map[string]any, name string) string {
@@ -210,7 +210,7 @@ func membersOf(object []byte) (list []member, err error) {
 	return list, nil
 }
 
-// appendDefaults appends the defaults that missing says to a canonical object.
+// appendDefaults appends the defaults for which missing is true to a canonical object.
 func (t *registered) appendDefaults(object []byte, missing func(i int) bool) []byte {
 	size := 0
 	for i, d := range t.defaults {

@@ -13,10 +13,10 @@ import (
 	"daybook/task"
 )
 
-// ErrUnknownType: no handler of that name.
+// ErrUnknownType: no type of that name is registered.
 var ErrUnknownType = errors.New("unknown task type")
 
-// MaxTypes is the most types that a registry takes.
+// MaxTypes is the maximum number of types in a registry.
 const MaxTypes = 1000
 
 // Registry is the set of known types. Safe for concurrent use.
@@ -26,8 +26,8 @@ type Registry struct {
 	types  atomic.Pointer[map[string]*registered] // the map itself is never changed
 }
 
-// NewRegistry returns a registry with these handlers. Errors: a name that is not
-// valid or there twice, a schema that does not compile.
+// NewRegistry returns a registry with these handlers. Errors: a name that is invalid or used
+// twice, a schema that does not compile.
 func NewRegistry(handlers ...Handler) (*Registry, error) {
 	r := &Registry{}
 	r.types.Store(&map[string]*registered{})
@@ -39,7 +39,7 @@ func NewRegistry(handlers ...Handler) (*Registry, error) {
 	return r, nil
 }
 
-// Add adds one more type. Errors: those of NewRegistry.
+// Add adds a type. Errors: those of NewRegistry.
 func (r *Registry) Add(h Handler) error {
 	r.adding.Lock()
 	defer r.adding.Unlock()
@@ -60,8 +60,8 @@ func (r *Registry) Add(h Handler) error {
 	return nil
 }
 
-// Use puts middleware around the handlers of all types, those that are added later included.
-// The first one given is the outermost; what a later call gives lies within.
+// Use puts middleware around the handlers of all types, including those added later.
+// The first one is the outermost; a later call adds inside the ones before.
 func (r *Registry) Use(around ...Middleware) {
 	r.adding.Lock()
 	defer r.adding.Unlock()
@@ -92,16 +92,16 @@ func (r *Registry) Specs() []task.TypeSpec {
 	return specs
 }
 
-// Knows tells whether the type is registered.
+// Knows reports whether the type is registered.
 func (r *Registry) Knows(name string) bool { return (*r.types.Load())[name] != nil }
 
 // Prepare checks parameters (strict canonical JSON, see jsontext.Canonical) against the
-// type's schema, appends its defaults for what was left out, and lists the files that
-// they name (values whose schema says "format":"daybook-file"). fields is what is wrong,
-// with pointers below /parameters. ErrUnknownType.
+// type's schema, appends the defaults of those that are missing, and lists the files that
+// they name (values whose schema says "format":"daybook-file"). fields are the faults,
+// with pointers below /parameters. Error: ErrUnknownType.
 //
-// Only keys of the parameters themselves get defaults, not those of objects within. No
-// parameters at all are taken as {}. What is returned is shared: nobody changes it.
+// Only top-level parameters get defaults, not keys of objects inside them. Empty parameters count
+// as {}. The returned slices are shared and must not be changed.
 func (r *Registry) Prepare(name string, parameters []byte) (prepared []byte, fileIDs []string, fields []task.FieldError, err error) {
 	t := (*r.types.Load())[name]
 	if t == nil {
@@ -111,8 +111,8 @@ func (r *Registry) Prepare(name string, parameters []byte) (prepared []byte, fil
 	return prepared, fileIDs, fields, nil
 }
 
-// Defaults are the parameters that Prepare adds where they are left out, as a canonical object;
-// nil for a type that is not known. Nobody changes it.
+// Defaults returns the parameters that Prepare adds if they are missing, as a canonical object; nil
+// for an unknown type. It must not be changed.
 func (r *Registry) Defaults(name string) []byte {
 	t := (*r.types.Load())[name]
 	if t == nil {
@@ -121,11 +121,10 @@ func (r *Registry) Defaults(name string) []byte {
 	return t.added
 }
 
-// Run runs one attempt of the type and returns its result as JSON; the ids of the files
-// the result names: what its method Files() []string says, or else the values whose
-// result schema says "format":"daybook-file"; and what its method Outcome() says, if it has
-// one. What cannot be made JSON is a permanent error; a result that is JSON text already
-// comes back as it is, to be checked. ErrUnknownType.
+// Run runs one attempt of the type. The files of the result are those that its method
+// Files() []string returns, otherwise the values whose schema says "format":"daybook-file".
+// A result that cannot be marshalled is a permanent error. One that is a json.RawMessage is returned
+// unchecked. Errors: ErrUnknownType, those of the handler.
 func (r *Registry) Run(ctx context.Context, name string, call Call) (Result, error) {
 	t := (*r.types.Load())[name]
 	if t == nil {

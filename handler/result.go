@@ -13,16 +13,16 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Result is what an attempt gave.
+// Result is the result of an attempt.
 type Result struct {
-	JSON    []byte   // nil = nothing
-	Files   []string // ids of the files it names
-	Outcome string   // in a few words, for people; "" = the result does not say
-	Partial bool     // not all of what was asked for came about
+	JSON    []byte   // nil = none
+	Files   []string // their ids
+	Outcome string   // in a few words, for people; "" = unknown
+	Partial bool     // some of the work was not done
 }
 
-// encode turns what a handler returned into JSON and lists the files it names. Whether the
-// log can take that, the scheduler checks.
+// encode marshals what a handler returned and lists the files it names. The scheduler checks
+// whether the log accepts it.
 func (t *registered) encode(value any) (r Result, err error) {
 	if value == nil {
 		return Result{}, nil

@@ -11,12 +11,12 @@ import (
 	"daybook/task"
 )
 
-// Sleep is the type SLEEP: it waits, then gives the result it was told to give.
+// Sleep is the type SLEEP: it waits, then returns the result of its parameters.
 type Sleep struct {
 	random func() float64
 }
 
-// NewSleep returns the type. random draws from 0 up to but not 1, for fail_rate. Several goroutines
+// NewSleep returns the type. random returns a number in [0, 1), for fail_rate; several goroutines
 // call it.
 func NewSleep(random func() float64) *Sleep { return &Sleep{random} }
 
@@ -26,7 +26,7 @@ var sleepParametersSchema []byte
 //go:embed sleep.result.json
 var sleepResultSchema []byte
 
-// sleepNothing is what {} is prepared to: the whole task costs a comparison.
+// sleepNothing is {} with the defaults. Such a task does nothing, without decoding.
 const sleepNothing = `{"fail_rate":0,"seconds":0}`
 
 // sleepTick is the time between two reports.
@@ -43,7 +43,7 @@ func (s *Sleep) Spec() task.TypeSpec {
 	return task.TypeSpec{
 		Name:             "SLEEP",
 		Title:            "Sleep",
-		Description:      "Waits, then succeeds or fails. For trying things and for load.",
+		Description:      "Waits, then succeeds or fails. For trying things and for load tests.",
 		ParametersSchema: sleepParametersSchema,
 		ResultSchema:     sleepResultSchema,
 	}
@@ -61,7 +61,7 @@ func (s *Sleep) Subject(parameters json.RawMessage, _ map[string]string) string 
 	return strconv.FormatFloat(p.Seconds, 'f', -1, 64) + " s"
 }
 
-// Run waits. Its error is ctx's, or the failure that fail_rate asked for.
+// Run waits. Errors: ctx's, or the failure drawn by fail_rate.
 func (s *Sleep) Run(ctx context.Context, call Call) (any, error) {
 	if string(call.Parameters) == sleepNothing {
 		return nil, ctx.Err()
@@ -82,7 +82,7 @@ func (s *Sleep) Run(ctx context.Context, call Call) (any, error) {
 	return p.Result, nil
 }
 
-// sleep waits that many seconds and reports at most four times a second.
+// sleep waits for that many seconds and reports at most four times a second.
 func sleep(ctx context.Context, seconds float64, report func(float64, string)) error {
 	whole := time.Duration(seconds * float64(time.Second))
 	if whole <= 0 {
@@ -108,7 +108,7 @@ func sleep(ctx context.Context, seconds float64, report func(float64, string)) e
 	}
 }
 
-// short is a length of time in seconds, with tenths if it has some and is short.
+// short formats a duration in seconds, with tenths below 10 s.
 func short(d time.Duration) string {
 	if d >= 10*time.Second {
 		return strconv.FormatFloat(d.Round(time.Second).Seconds(), 'f', -1, 64)

@@ -6,8 +6,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// holding appends the schema, and all that hold for the value because it does: what it refers to,
-// and the branches of its anyOf and oneOf that the value fits, or every branch.
+// holding appends the schema and those that apply to the value because it does: the ones it refers
+// to, and the branches of anyOf and oneOf that the value fits, or every branch.
 func holding(all []*jsonschema.Schema, s *jsonschema.Schema, value any, every bool) []*jsonschema.Schema {
 	if s == nil || slices.Contains(all, s) {
 		return all
@@ -42,7 +42,7 @@ func holding(all []*jsonschema.Schema, s *jsonschema.Schema, value any, every bo
 	return all
 }
 
-// ofProperty are the schemas of a property of an object for which all hold.
+// ofProperty returns the schemas of a property of an object that all apply to.
 func ofProperty(all []*jsonschema.Schema, name string) (found []*jsonschema.Schema) {
 	for _, s := range all {
 		before := len(found)
@@ -66,7 +66,7 @@ func ofProperty(all []*jsonschema.Schema, name string) (found []*jsonschema.Sche
 	return found
 }
 
-// ofItem are the schemas of item i of an array for which all hold.
+// ofItem returns the schemas of item i of an array that all apply to.
 func ofItem(all []*jsonschema.Schema, i int) (found []*jsonschema.Schema) {
 	for _, s := range all {
 		listed, _ := s.Items.([]*jsonschema.Schema) // of older drafts, as AdditionalItems

@@ -11,9 +11,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// wholeNumbers writes numbers that the schema takes as integers without fraction and
-// exponent: JSON Schema takes 1000.0 and 1e3 for 1000, an int64 of Go does not. All else stays as
-// it is spelled. object is the decoded form of the parameters, which are valid and canonical.
+// wholeNumbers rewrites integers that have a fraction or an exponent: to JSON Schema 1000.0 and 1e3
+// are integers, but Go cannot decode them into an int64. All else keeps its spelling. object is the
+// decoded form of the parameters, which are valid and canonical.
 func (t *registered) wholeNumbers(parameters []byte, object map[string]any) []byte {
 	return appendWhole(make([]byte, 0, len(parameters)), []*jsonschema.Schema{t.schema}, parameters, object)
 }
@@ -70,7 +70,7 @@ func whole(number string) string {
 	return n.Num().String()
 }
 
-// onlyInteger reports whether the only numbers that the schema takes are integers.
+// onlyInteger reports whether the schema accepts no numbers but integers.
 func onlyInteger(schema *jsonschema.Schema) bool {
 	if schema.Types == nil {
 		return false

@@ -12,7 +12,7 @@ import (
 // Opener opens a system for a job; its handlers call hits.
 type Opener func(ctx context.Context, j Job, hits *Hits) (System, error)
 
-// Child does one job in a process of its own: it writes messages to out, a line each,
+// Child does one job in a separate process: it writes messages to out, a line each,
 // and waits for a line of in where a message has a phase.
 func Child(ctx context.Context, j Job, open Opener, in io.Reader, out io.Writer) error {
 	encoder, lines := json.NewEncoder(out), bufio.NewReader(in)

@@ -39,10 +39,10 @@ func Rows() []Row {
 // LongRows are the rows that take minutes, in the order of the table.
 func LongRows() []Row { return []Row{MinuteOne, MinuteBulk, SustainedOne, SustainedBulk} }
 
-// Long tells whether the row is one of LongRows.
+// Long reports whether the row is one of LongRows.
 func (r Row) Long() bool { return slices.Contains(LongRows(), r) }
 
-// Bulk tells whether the row cannot be had without a call for many tasks.
+// Bulk reports whether the row cannot be had without a call for many tasks.
 func (r Row) Bulk() bool {
 	return slices.Contains([]Row{Bulk100, Bulk1000, RunBulk, MinuteBulk, SustainedBulk}, r)
 }

@@ -17,7 +17,7 @@ func newWindow(size int64) *window {
 	return &window{size: size, moved: sync.NewCond(&sync.Mutex{})}
 }
 
-// wait returns when a call may be made before which so many tasks were begun; false
+// wait returns when a call may be made before which that many tasks were started; false
 // says that there are to be no more calls.
 func (w *window) wait(begun int64) bool {
 	w.moved.L.Lock()

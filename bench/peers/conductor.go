@@ -98,7 +98,7 @@ func (c *conductor) measure(ctx context.Context, spec queues.Spec, row measure.R
 	fmt.Fprintf(os.Stderr, "%-10s run %d  %-18s %s\n", row, turn+1, spec.Name, brief(row, result))
 }
 
-// turn gives one system one turn on one row, in a folder of its own, with a server of
+// turn gives one system one turn on one row, in its own folder, with a server of
 // its own.
 func (c *conductor) turn(ctx context.Context, spec queues.Spec, row measure.Row) (r measure.Result, facts measure.Facts, err error) {
 	dir, err := os.MkdirTemp(c.dir, spec.Name+"-")

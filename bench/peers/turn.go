@@ -53,7 +53,7 @@ func (t *turn) fillAndStart(ctx context.Context, large int) (measure.Result, err
 	return r, err
 }
 
-// child runs the job in a process of its own.
+// child runs the job in a separate process.
 func (t *turn) child(ctx context.Context) (r measure.Result, err error) {
 	ctx, cancel := context.WithTimeout(ctx, t.limit())
 	defer cancel()

@@ -76,7 +76,7 @@ func (g *gate) wait(ctx context.Context) error {
 	}
 }
 
-// daybookOptions are the defaults, but for the slots and the time that handlers at the
+// daybookOptions are the defaults, except the slots and the time that handlers at the
 // gate get at a stop.
 func daybookOptions(j measure.Job) daybook.Options {
 	return daybook.Options{Data: j.Dir, Concurrency: j.Workers, Grace: 100 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)}

@@ -49,7 +49,7 @@ func (d *daybookClient) submit(ctx context.Context, n int) error {
 
 func (d *daybookClient) Facts(ctx context.Context) (measure.Facts, error) {
 	facts, err := d.daybookHTTP.Facts(ctx)
-	facts.Settings = fmt.Sprintf("%d slots, no polling; a server process of its own; the Go client with the transport of net/http as it is, one Submitter for all callers: submits made at the same time travel in one post; every event and payload is kept", d.job.Workers)
+	facts.Settings = fmt.Sprintf("%d slots, no polling; a separate server process; the Go client with the transport of net/http as it is, one Submitter for all callers: submits made at the same time travel in one post; every event and payload is kept", d.job.Workers)
 	return facts, err
 }
 

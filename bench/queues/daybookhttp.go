@@ -18,7 +18,7 @@ import (
 	"daybook/bench/measure"
 )
 
-// daybookHTTP is Daybook in a server process of its own, loaded over loopback. The
+// daybookHTTP is Daybook in a separate server process, loaded over loopback. The
 // process is this program once more, started with the argument ServeArg: package
 // daybook as it is in the binary, with the task type that does nothing registered.
 type daybookHTTP struct {
@@ -167,7 +167,7 @@ func (d *daybookHTTP) Facts(ctx context.Context) (measure.Facts, error) {
 	return measure.Facts{
 		Synced:     true,
 		Durability: "synced before the answer: " + daybookDurability,
-		Settings:   fmt.Sprintf("%d slots, no polling; a server process of its own, a keep-alive connection a caller; every event and payload is kept", d.job.Workers),
+		Settings:   fmt.Sprintf("%d slots, no polling; a separate server process, a keep-alive connection a caller; every event and payload is kept", d.job.Workers),
 		PIDs:       []int{d.server.Process.Pid},
 	}, ctx.Err()
 }

@@ -87,7 +87,7 @@ func (g *gueQueue) Left(ctx context.Context) (left int64, err error) {
 }
 
 func (g *gueQueue) Facts(ctx context.Context) (measure.Facts, error) {
-	return postgresFacts(ctx, g.pool, fmt.Sprintf("%d workers, each with a connection of its own, poll %v; pool of %d connections; tasks that ended are deleted",
+	return postgresFacts(ctx, g.pool, fmt.Sprintf("%d workers, each with its own connection, poll %v; pool of %d connections; tasks that ended are deleted",
 		g.workers, guePoll, g.pool.Config().MaxConns))
 }
 

@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// httpCaller posts over a connection of its own. It writes requests that were made
+// httpCaller posts over its own connection. It writes requests that were made
 // before and reads no more of an answer than it must, so that the load takes little
 // of the processor from the server.
 type httpCaller struct {

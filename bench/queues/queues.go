@@ -1,4 +1,4 @@
-// Package queues holds the task queues that are measured, each in a file of its own,
+// Package queues holds the task queues that are measured, each in its own file,
 // and the floors: what the machine itself allows.
 package queues
 
@@ -35,7 +35,7 @@ type Spec struct {
 	Open   measure.Opener // nil: bench/bullmq does it
 }
 
-// Has tells whether the system can be asked for the row.
+// Has reports whether the system can be asked for the row.
 func (s Spec) Has(row measure.Row) bool {
 	if row.Bulk() && !s.Bulk {
 		return false

@@ -14,7 +14,7 @@ type Report struct {
 	Took     time.Duration `json:"took"` // nanoseconds
 	Command  string        `json:"command"`
 	Machine  string        `json:"machine"`
-	Settings measure.Job   `json:"settings"` // but for what differs from system to system
+	Settings measure.Job   `json:"settings"` // except what differs from system to system
 	Large    int           `json:"large"`    // tasks of the large backlog
 	Runs     int           `json:"runs"`
 	Systems  []*System     `json:"systems"`
@@ -53,7 +53,7 @@ func (s *System) Of(row measure.Row) *Runs {
 	return s.Rows[row]
 }
 
-// has tells whether there is such a row.
+// has reports whether there is such a row.
 func (r *Report) has(such func(measure.Row) bool) bool {
 	for _, s := range r.Systems {
 		for row := range s.Rows {
@@ -74,7 +74,7 @@ func (r *Runs) spread(of func(measure.Result) float64) measure.Spread {
 	return measure.SpreadOf(runs)
 }
 
-// cutOff tells whether a run did not come to its end.
+// cutOff reports whether a run did not come to its end.
 func (r *Runs) cutOff() bool {
 	for _, result := range r.Results {
 		if result.CutOff {

@@ -19,7 +19,7 @@ func (p Part) begin() string { return "<!-- " + string(p) + ":begin -->" }
 
 func (p Part) end() string { return "<!-- " + string(p) + ":end -->" }
 
-// Check tells whether a document has a place for the part.
+// Check reports whether a document has a place for the part.
 func (p Part) Check(path string) error {
 	document, err := os.ReadFile(path)
 	if err != nil {

@@ -34,7 +34,7 @@ func NewRedis(dir, appendfsync string) (*Server, error) {
 	}, nil
 }
 
-// redisReady tells whether the server has read its data: until then it answers LOADING.
+// redisReady reports whether the server has read its data: until then it answers LOADING.
 func redisReady(ctx context.Context, address string) error {
 	client := redis.NewClient(&redis.Options{Addr: address, MaxRetries: -1})
 	defer client.Close()

@@ -98,8 +98,7 @@ func (c *benchCmd) Run(ctx context.Context, s *stdio) error {
 	return nil
 }
 
-// parameters are those of each task. What SLEEP is filled up with is the result that it
-// shall give.
+// parameters are those of each task. --payload makes the result of SLEEP as long as needed.
 func (c *benchCmd) parameters() (json.RawMessage, error) {
 	all, err := parameters(c.Parameters, c.Param)
 	if err != nil {
@@ -119,7 +118,7 @@ func (c *benchCmd) parameters() (json.RawMessage, error) {
 	return json.Marshal(all)
 }
 
-// measure runs the load, against a server of its own if none is named.
+// measure runs the load, against its own server if none is named.
 func (c *benchCmd) measure(ctx context.Context, s *stdio, params json.RawMessage) (report *load.Report, err error) {
 	url := serverURL(c.Server)
 	var own *ownServer

@@ -8,7 +8,7 @@ const rssUnit = 1024
 // endWithUs lets a process die when this one is killed.
 func endWithUs(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGKILL }
 
-// inMemory tells whether a folder lies on a file system that is on no disk.
+// inMemory reports whether a folder is on a file system in memory.
 func inMemory(dir string) bool {
 	const tmpfs, ramfs = 0x01021994, 0x858458f6
 	var fs syscall.Statfs_t

@@ -16,12 +16,12 @@ const (
 	transferHLG   = 18
 )
 
-// hasColours tells whether the picture says in which colours it is, beyond sRGB.
+// hasColours reports whether the picture names a colour space other than sRGB.
 func (s *source) hasColours() bool {
 	return s.profile != nil || s.primaries != 0 && s.primaries != sRGBPrimaries && s.primaries != unspecified || s.isHDR()
 }
 
-// isHDR tells whether brightness goes beyond that of white paper.
+// isHDR reports whether the picture can be brighter than white (HDR).
 func (s *source) isHDR() bool {
 	return s.profile == nil && (s.transfer == transferPQ || s.transfer == transferHLG)
 }

@@ -53,7 +53,7 @@ func (*Processing) Spec() task.TypeSpec {
 	}
 }
 
-// parameters are numbers as JSON has them: a whole one may be written 5.0 or 1e3.
+// parameters has float64 for integers too: they may be written 5.0 or 1e3.
 type parameters struct {
 	Files      []string `json:"files"`
 	ImageCount float64  `json:"image_count"` // without Files
@@ -118,7 +118,7 @@ func (r batchResult) Outcome() (string, bool) {
 	return handler.Outcome(handler.Count(int64(r.ProcessedImages), "picture"), int64(r.TotalImages-r.ProcessedImages), "failed")
 }
 
-// pictureResult is what became of one picture. What is not known is null.
+// pictureResult is the result for one picture. Unknown values are null.
 type pictureResult struct {
 	Filename             string   `json:"filename"`
 	File                 *string  `json:"file"`
@@ -129,12 +129,12 @@ type pictureResult struct {
 	SizeReductionPercent *float64 `json:"size_reduction_percent"`
 	ProcessingTimeMS     float64  `json:"processing_time_ms"`
 	Frames               *int     `json:"frames"` // of the source: one is kept
-	Notes                []string `json:"notes"`  // what was lost
+	Notes                []string `json:"notes"`  // what was lost in the conversion
 	Error                *string  `json:"error"`
 }
 
-// Run works through the pictures. A picture that cannot be processed is an entry with its error;
-// if none can be, the task has failed for good.
+// Run processes the pictures. One that cannot be processed has an entry with an error; if none can,
+// the task fails for good.
 func (h *Processing) Run(ctx context.Context, call handler.Call) (any, error) {
 	w, err := newWork(call)
 	if err != nil {
@@ -183,7 +183,7 @@ func newWork(call handler.Call) (*work, error) {
 	p := &w.params
 	w.most = int(p.Megapixels)
 	if w.most == 0 {
-		w.most = usualMegapixels // a task of before there was a choice
+		w.most = usualMegapixels // a task from before the parameter existed
 	}
 	if p.TargetSize = p.size(); p.TargetSize != "" {
 		box, err := parseSize(p.TargetSize)
@@ -211,7 +211,7 @@ func (w *work) total() int {
 // badPicture marks an error that concerns one picture, not the attempt.
 type badPicture struct{ error }
 
-// blame tells a bad picture from a file that could not be read and from an attempt that was ended.
+// blame tells a bad picture from a file that could not be read and from an attempt that has ended.
 func blame(err error) error {
 	if fault, ok := errors.AsType[readFault](err); ok {
 		return fmt.Errorf("read the picture: %w", fault)
@@ -237,7 +237,7 @@ func (w *work) process(ctx context.Context, i int) (pictureResult, error) {
 	return entry, err
 }
 
-// transform does the work of process and tells how long it waited for memory.
+// transform does the work of process and returns how long it waited for memory.
 func (w *work) transform(ctx context.Context, i int, entry *pictureResult) (waited time.Duration, err error) {
 	file, name, size, err := w.open(i)
 	entry.Filename = name
@@ -279,7 +279,7 @@ func (w *work) transform(ctx context.Context, i int, entry *pictureResult) (wait
 	return waited, w.keep(ctx, m, s.format, name, entry)
 }
 
-// framesOf names what a file of that format has several of.
+// framesOf names the parts of a file of that format.
 func framesOf(format string) string {
 	switch format {
 	case "tiff":

@@ -123,7 +123,7 @@ func corners(m image.Image) (k [4]color.NRGBA) {
 	return k
 }
 
-// near tells whether two colours differ by at most so much in each channel.
+// near reports whether two colours differ by at most so much in each channel.
 func near(a, b color.NRGBA, most int) bool {
 	off := func(x, y uint8) bool { return max(int(x)-int(y), int(y)-int(x)) > most }
 	return !off(a.R, b.R) && !off(a.G, b.G) && !off(a.B, b.B) && !off(a.A, b.A)

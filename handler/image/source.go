@@ -20,7 +20,7 @@ type pictureFormat struct {
 	open  func(s *source, r *pictureReader) error
 }
 
-// pictureFormats are all.
+// pictureFormats are all formats that can be read.
 var pictureFormats = []pictureFormat{
 	{"png", "\x89PNG\r\n\x1a\n", (*source).openPNG},
 	{"jpeg", "\xff\xd8\xff", (*source).openJPEG},
@@ -37,7 +37,7 @@ var pictureFormats = []pictureFormat{
 	{"heic", "????ftypmsf1", (*source).openHEIF},
 }
 
-// otherFormats are known by their beginning and not read; tool makes a PNG of them.
+// otherFormats are recognised but not read; tool converts them to PNG.
 var otherFormats = []struct{ name, magic, tool string }{
 	{"a JPEG XL picture", "\xff\x0a", "djxl IN OUT.png"},
 	{"a JPEG XL picture", "\x00\x00\x00\x0cJXL ", "djxl IN OUT.png"},
@@ -76,7 +76,7 @@ type source struct {
 	decoder func(io.Reader) (image.Image, error)
 }
 
-// formatOf finds out what the file is. Its error is about the picture, but for a readFault.
+// formatOf finds out what the file is. Its error is about the picture, unless it is a readFault.
 func formatOf(r *pictureReader) (pictureFormat, error) {
 	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
 		return pictureFormat{}, readFault{err}
@@ -102,7 +102,7 @@ func formatOf(r *pictureReader) (pictureFormat, error) {
 var errNoPicture = errors.New("not a picture that can be read: it is no " + formatNames)
 
 // readHeader finds out what the file is and how large, without decoding it. Its errors are about
-// the picture, but for a readFault and those of the budget.
+// the picture, except a readFault and those of the budget.
 func readHeader(ctx context.Context, file io.ReadSeeker, bytes int64, budget *memoryBudget) (*source, error) {
 	r := &pictureReader{ctx: ctx, file: file}
 	f, err := formatOf(r)
@@ -172,7 +172,7 @@ type readFault struct{ error }
 
 func (f readFault) Unwrap() error { return f.error }
 
-// guard calls read at the beginning of the file. A decoder that panics has met a damaged picture.
+// guard calls read at the beginning of the file. A panic of the decoder means that the picture is damaged.
 func guard[T any](r *pictureReader, read func(io.Reader) (T, error)) (value T, err error) {
 	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
 		return value, readFault{err}
@@ -192,7 +192,7 @@ func guard[T any](r *pictureReader, read func(io.Reader) (T, error)) (value T, e
 	return value, err
 }
 
-// begins tells whether head begins as magic says.
+// begins reports whether head begins as magic says.
 func begins(head []byte, magic string) bool {
 	if len(head) < len(magic) {
 		return false
@@ -224,7 +224,7 @@ func (r *pictureReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadAt is for a decoder that goes to and fro. It moves the place of Read.
+// ReadAt is for a decoder that seeks. It moves the position of Read.
 func (r *pictureReader) ReadAt(p []byte, offset int64) (int, error) {
 	if _, err := r.file.Seek(offset, io.SeekStart); err != nil {
 		return 0, err

@@ -153,13 +153,13 @@ func isASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
-// isInvisible tells whether a character leaves no trace on a screen, moves others, or cannot be told from a space.
+// isInvisible reports whether a character is not shown, moves other characters, or looks like a space.
 func isInvisible(r rune) bool {
 	return r != ' ' && (unicode.In(r, unicode.C, unicode.Z, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) ||
 		r == utf8.RuneError || r == '\u2800')
 }
 
-// joinsLetters tells whether an invisible character belongs into names of some scripts.
+// joinsLetters reports whether an invisible character is part of names in some scripts.
 func joinsLetters(r rune) bool {
 	return r == '\u200c' || r == '\u200d' || unicode.Is(unicode.Variation_Selector, r)
 }

@@ -54,7 +54,7 @@ func (Simulation) Run(ctx context.Context, call handler.Call) (any, error) {
 	return m.run(ctx, sender)
 }
 
-// parameters are those of every type that sends mail.
+// parameters are those of the task.
 type parameters struct {
 	RecipientCount float64  `json:"recipient_count"` // whole, but it may be written 5.0 or 1e3
 	Recipients     []string `json:"recipients"`      // instead of RecipientCount
@@ -100,7 +100,7 @@ type mailing struct {
 	from   address
 }
 
-// newMailing reads the parameters and renders every message once, so that a template which fails
+// newMailing reads the parameters and renders every message once, so that a template that fails
 // for one recipient fails before any message is sent.
 func newMailing(ctx context.Context, call handler.Call) (*mailing, error) {
 	m := &mailing{call: call}
@@ -120,7 +120,7 @@ func newMailing(ctx context.Context, call handler.Call) (*mailing, error) {
 		}
 		r, err := m.recipient(i)
 		if err != nil {
-			continue // its own failure, told in its turn
+			continue // reported when its turn comes
 		}
 		if _, _, err := m.letter.render(r); err != nil {
 			return nil, handler.Permanent(err)
@@ -176,7 +176,7 @@ func (m *mailing) run(ctx context.Context, sender *sender) (mailingResult, error
 }
 
 // deliver writes one message and sends it. The Message-ID is the same in every attempt, so that a
-// message sent twice can be known.
+// message sent twice can be recognised.
 func (m *mailing) deliver(ctx context.Context, sender *sender, r recipient) error {
 	subject, body, err := m.letter.render(r)
 	if err != nil {
@@ -194,7 +194,7 @@ func (m *mailing) deliver(ctx context.Context, sender *sender, r recipient) erro
 	return sender.send(ctx, from, to, message)
 }
 
-// concernsOne tells whether an error of deliver is about its recipient alone.
+// concernsOne reports whether an error of deliver concerns one recipient only.
 func concernsOne(err error) bool {
 	_, refused := errors.AsType[*textproto.Error](err)
 	return refused || errors.Is(err, errMaybeSent)
@@ -235,5 +235,5 @@ func waitBetween(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// rfc3339 writes a moment as the API does, to the microsecond.
+// rfc3339 formats a time as the API does, to the microsecond.
 func rfc3339(t time.Time) string { return string(task.MicrosOf(t).AppendRFC3339(nil)) }

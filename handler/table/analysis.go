@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Fields wait in blocks of so many rows, or bytes, whichever comes first.
+// Fields are processed in blocks of blockRows rows or blockBytes bytes, whichever comes first.
 const (
 	blockRows  = 4096
 	blockBytes = 1 << 20

@@ -25,7 +25,7 @@ type ending struct {
 	kinds   []kind      // of columns; kindText where any value fits
 	rows    int         // of the table so far
 	lengths map[int]int // how many of them have another number of fields
-	filled  map[int]int // how many of them have so many fields up to the last value, if not all
+	filled  map[int]int // rows by their number of fields up to the last value, if not all have one
 	gaps    int         // how often it went on below rows of empty cells
 	empty   bool        // the row above has only empty cells
 	padded  bool        // so has the row that may have ended the table

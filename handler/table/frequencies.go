@@ -222,7 +222,7 @@ func (f *frequencies) rebuild(slots int, above uint32) {
 
 func (f *frequencies) bytes() int { return slotBytes*len(f.slots) + f.weight }
 
-// exact tells whether no value was thrown out.
+// exact reports whether no value was dropped.
 func (f *frequencies) exact() bool { return f.sketch == nil }
 
 // numbers returns the values as numbers in order, if every one is still there with its

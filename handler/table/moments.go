@@ -126,7 +126,7 @@ func (m *moments) total() float64 {
 	return m.sum
 }
 
-// decimalTotal is the sum of numbers that have at most so many decimals. The sum of the
+// decimalTotal is the sum of numbers that have at most that many decimals. The sum of the
 // numbers as they are written has no more; where the errors of all are together below half
 // of its last place, rounding there takes them away: -12.30 + 5.00 is -7.3.
 func (m *moments) decimalTotal(decimals uint8) float64 {
@@ -146,7 +146,7 @@ func (m *moments) decimalTotal(decimals uint8) float64 {
 	return rounded + 0 // no negative zero
 }
 
-// report fills in what the moments say of numbers that have at most so many decimals.
+// report fills in what the moments say of numbers that have at most that many decimals.
 func (m *moments) report(c *Column, whole bool, decimals uint8) {
 	if m.n > 1 {
 		c.StdDev = finite(math.Sqrt(max(m.m2, 0) / float64(m.n-1)))

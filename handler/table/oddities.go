@@ -13,7 +13,7 @@ type oddity struct {
 
 const (
 	shownOddities = 3
-	oddShare      = 20   // a column is mostly of a kind if fewer than one in so many values is not
+	oddShare      = 20   // a column is of a kind if fewer than one in oddShare values is not
 	freeOddities  = 1000 // that are counted in any case: the first rows may be odd
 )
 

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/text/message"
 )
 
-// pace reports how far some work is and, where it shall take a time that is given, holds
-// it back so that at each moment the share done is the share of the time gone.
+// pace reports the progress of some work. If the work has to take a given time, pace slows it down so
+// that the share done is the share of the time that has passed.
 type pace struct {
 	ctx    context.Context
 	report func(percent float64, message string)
@@ -28,8 +28,8 @@ func newPace(ctx context.Context, whole time.Duration, report func(float64, stri
 	return &pace{ctx: ctx, report: report, whole: whole, start: now, last: now}
 }
 
-// to says that a share of the work, 0 … 1, is done. It returns when it is time to go on,
-// at once with ctx's error when ctx has ended.
+// to records that a share of the work, 0 … 1, is done, and waits until the work may continue. It
+// returns ctx's error at once when ctx has ended.
 func (p *pace) to(share float64, rows int64) error {
 	for {
 		if err := p.ctx.Err(); err != nil {

@@ -225,7 +225,7 @@ func utf16Of(head []byte) string {
 
 // checkText refuses what has many NUL bytes, as binary files have.
 func checkText(sample []byte) error {
-	const most = 100 // one in so many bytes
+	const most = 100 // NUL bytes: one in 100
 	if bytes.Count(sample, []byte{0})*most <= len(sample) {
 		return nil
 	}
@@ -258,7 +258,7 @@ func (c *lostCounter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Bounds on what gzip may unpack to: so many bytes, and beyond that so many for each
+// Bounds on what gzip may unpack to: a number of bytes, and beyond that a number for each
 // packed one. Tables pack to a tenth, at best to a hundredth; a file that is made to fill
 // memory or disks to a thousandth.
 const (

@@ -1,5 +1,5 @@
-// Package table works out what is in a table of delimited text: how it is written, and of
-// every column its type, range, sums, quantiles, most frequent values and shape.
+// Package table profiles tables of delimited text: how the table is written, and for each column its
+// type, range, sums, quantiles, most frequent values and shape. It has the type DATA_PROCESSING.
 //
 // It reads the text once, from start to end, in bounded memory: a file of any size takes
 // about 100 MiB at most. Counts, nulls, ranges, sums, means and standard deviations are
@@ -7,9 +7,9 @@
 // up to ExactRows rows and as long as all values fit into a budget of memory; beyond that
 // they come from sketches, and the column says so. Integers of 64 bits are never rounded.
 //
-// It never gives up on a row: one that is too short ends in nulls, one that is too long or
-// cannot be read is counted and passed over. It gives up only on what is no text or is
-// damaged, on more than MaxColumns columns, and when it is told to.
+// A bad row is no error: one that is too short ends in nulls, one that is too long or cannot be read
+// is counted and skipped. Errors are: text that is none, damaged gzip, more than MaxColumns columns,
+// and those of Options.Progress.
 package table
 
 import (
@@ -21,7 +21,7 @@ import (
 
 // Limits.
 const (
-	ExactRows    = 100_000 // up to so many rows everything is exact, within exactBytes
+	ExactRows    = 100_000 // up to this many rows everything is exact, within exactBytes
 	MaxColumns   = 8192
 	MaxRow       = 8 << 20 // bytes; a longer row is a bad row
 	FirstBadRows = 20      // that the report lists

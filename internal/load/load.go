@@ -9,7 +9,7 @@
 //
 // The package is built to cost little, because it often shares the machine with the
 // server: a request is made once and written many times, and no more is read of an answer
-// than is asked for. It keeps no list that grows with the run, but for the tasks whose end
+// than is asked for. It keeps no list that grows with the run, except the tasks whose end
 // is waited for.
 package load
 
@@ -29,7 +29,7 @@ import (
 const (
 	DefaultConnections = 64
 	MaxConnections     = 10_000
-	MaxBatch           = 1_000 // tasks that a server takes in one post
+	MaxBatch           = 1_000 // tasks in one request
 )
 
 // ErrUsage wraps what is wrong with the Options.

@@ -21,7 +21,7 @@ func newPlan(o Options) plan {
 	return p
 }
 
-// open tells whether requests come at a rate, whatever the server does.
+// open reports whether requests come at a rate, whatever the server does.
 func (p plan) open() bool { return p.interval > 0 }
 
 // due is when request k is due, since the beginning of an open plan.

@@ -62,7 +62,7 @@ func (d *disk) name(dir string, do func(map[string]*inode)) {
 	d.names = append(d.names, &change{dir, do})
 }
 
-// step takes in what the program did next.
+// step applies what the program did next.
 func (d *disk) step(e *event) error {
 	switch e.kind {
 	case opened, written, moved, truncated:

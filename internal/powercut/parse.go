@@ -47,7 +47,7 @@ type parser struct {
 	ids    map[string]string // by thread: the sync that has begun
 }
 
-// line takes in one line: "PID call(arguments) = result", or a half of that.
+// line parses one line: "PID call(arguments) = result", or a half of that.
 func (p *parser) line(line string) error {
 	if p.open == nil {
 		p.open, p.ids = map[string]string{}, map[string]string{}
@@ -75,7 +75,7 @@ func (p *parser) line(line string) error {
 	return p.end(pid, rest)
 }
 
-// begin takes in what counts from the beginning of a call: what is said, and which writes a sync
+// begin records what counts from the start of a call: what is said, and which writes a sync
 // is about.
 func (p *parser) begin(pid, text string) {
 	name, args, _ := strings.Cut(text, "(")
@@ -94,7 +94,7 @@ func (p *parser) begin(pid, text string) {
 	}
 }
 
-// end takes in what a call has done.
+// end records what a call has done.
 func (p *parser) end(pid, text string) error {
 	name, args, _ := strings.Cut(text, "(")
 	at := strings.LastIndex(args, "= ")
@@ -121,7 +121,7 @@ type call struct {
 	ours               bool     // path lies in the folder
 }
 
-// returned takes in what the call has done.
+// returned records what the call has done.
 func (p *parser) returned(pid string, c *call) error {
 	switch c.name {
 	case "openat", "open", "creat":

@@ -76,7 +76,7 @@ func (r *Recording) Start(cmd *exec.Cmd) (*Run, error) {
 	return run, write.Close()
 }
 
-// read takes in the trace until its end.
+// read parses the trace until its end.
 func (run *Run) read() {
 	defer close(run.done)
 	defer run.trace.Close()

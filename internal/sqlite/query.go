@@ -102,10 +102,10 @@ type Values struct {
 // ValuesOf returns the values that Append has made.
 func ValuesOf(rows []byte) Values { return Values{rest: rows} }
 
-// More tells whether there is another value.
+// More reports whether there is another value.
 func (v *Values) More() bool { return len(v.rest) > 0 }
 
-// Whole tells whether all that was asked for was there.
+// Whole reports whether all that was asked for was there.
 func (v *Values) Whole() bool { return !v.bad }
 
 // Number returns the next value, a number.

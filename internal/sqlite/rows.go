@@ -143,7 +143,7 @@ func (c *Conn) CountFrames() error {
 }
 
 // Frames is how many pages the WAL had after the last commit of this connection; 0 before
-// the first. It falls when the WAL is begun anew.
+// the first. It falls when the WAL restarts.
 func (c *Conn) Frames() int {
 	if c.frames == nil {
 		return 0

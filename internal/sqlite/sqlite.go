@@ -223,7 +223,7 @@ func Code(err error) (extended sqlite3.ErrNoExtended, primary sqlite3.ErrNo) {
 	return 0, 0
 }
 
-// IsFull tells whether err says that there was no room, and that nothing was written.
+// IsFull reports whether the disk was full, so that nothing was written.
 func IsFull(err error) bool {
 	_, primary := Code(err)
 	return primary == sqlite3.ErrFull

@@ -57,7 +57,7 @@ func (c *Conn) MakeSummed(pageSize int) error {
 	return nil
 }
 
-// IsDamaged tells whether err says that a database is not as it was written, or is none.
+// IsDamaged reports whether err means that a file is damaged, or no database.
 func IsDamaged(err error) bool {
 	extended, primary := Code(err)
 	return primary == sqlite3.ErrCorrupt || primary == sqlite3.ErrNotADB || extended == ioErrData || errors.Is(err, ErrWAL)

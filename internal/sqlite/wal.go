@@ -50,7 +50,7 @@ func (s *walSum) add(b []byte) {
 	}
 }
 
-// is tells whether the checksum is the one that b begins with; either way it goes on from
+// is reports whether the checksum is the one that b begins with; either way it goes on from
 // that one.
 func (s *walSum) is(b []byte) bool {
 	a, c := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
@@ -86,7 +86,7 @@ func checkFrames(r io.Reader, pageSize int) error {
 		case over && ours, !over && ours != fits:
 			return fmt.Errorf("%w: frame %d does not fit its checksum", ErrWAL, n)
 		case !ours:
-			over = true // what follows is left over from before the WAL was begun anew
+			over = true // what follows is left over from before the WAL restarted
 		}
 	}
 }

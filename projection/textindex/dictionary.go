@@ -14,7 +14,7 @@ const maxBlock = 4048
 //	          less one (6), whether these are hexadecimal digits in half a byte each (1),
 //	          form of the places (3)
 //	          the bytes that follow
-//	          places: formOne 2 bytes; formDeltas a length and so many bytes; formAll
+//	          places: formOne 2 bytes; formDeltas a length and that many bytes; formAll
 //	          nothing; else the number of the row in which they lie, as a varint
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

@@ -14,20 +14,20 @@ type form uint8
 const (
 	formOne    form = iota // one place in two bytes
 	formDeltas             // differences, as varints
-	formFar                // as formDeltas, in a row of its own
-	formBits               // a bit a document, in a row of its own
+	formFar                // as formDeltas, in its own row
+	formBits               // a bit a document, in its own row
 	formHoles              // the places left out, as formFar
 	formAll                // every document; nothing is written
 )
 
-// far tells whether the places lie in a row of their own.
+// far reports whether the places lie in their own row.
 func (f form) far() bool { return f == formFar || f == formBits || f == formHoles }
 
 // maxNear is how many bytes of places may lie beside the word.
 const maxNear = 192
 
-// appendPlaces writes ascending places of a segment of so many documents in the form
-// that takes the fewest bytes.
+// appendPlaces writes ascending places of a segment of docs documents in the form that takes the
+// fewest bytes.
 func appendPlaces(dst []byte, places []uint16, docs int) ([]byte, form) {
 	n := len(places)
 	switch {

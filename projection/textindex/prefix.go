@@ -1,6 +1,6 @@
 package textindex
 
-// A prefix that begins very many words of a segment has a row of its own with the
+// A prefix of very many words of a segment has its own row with the
 // documents of all of them: else a query of one letter would read half the segment.
 // Words that share a prefix are neighbours, and the prefixes are the nodes of the tree
 // that the words make, so the rows are written while the words go by. Of two prefixes
@@ -10,7 +10,7 @@ package textindex
 // maxLog is how many places a tree keeps before it counts them into its nodes.
 const maxLog = 1 << 16
 
-// tree finds the prefixes that begin at least so many words.
+// tree finds the prefixes of at least a given number of words.
 type tree struct {
 	heavy int
 	open  []node   // from the root down to what the last word lies under
@@ -45,7 +45,7 @@ func (t *tree) put(word []byte, places []uint16) error {
 		}
 		t.open[0] = node{}
 	}
-	// The word is a node of its own until it is known what it shares with the next.
+	// The word is a separate node until it is known what it shares with the next.
 	t.open = append(t.open, node{depth: len(word), words: 1, from: len(t.log)})
 	t.log = append(t.log, places...)
 	if len(t.log) > maxLog {

@@ -33,10 +33,10 @@ func ParseQuery(text string) Query {
 	return q
 }
 
-// Empty tells whether the query has no word. It then matches nothing.
+// Empty reports whether the query has no word. It then matches nothing.
 func (q Query) Empty() bool { return len(q.words) == 0 }
 
-// Matches tells whether a document with these JSON texts matches: the words of the
+// Matches reports whether a document with these JSON texts matches: the words of the
 // query may lie in different texts. It says what Search says of the same texts.
 func (q Query) Matches(texts ...[]byte) bool {
 	var s scanner

@@ -1,9 +1,9 @@
-// Package textindex says which documents hold a word. A document is a number and some
+// Package textindex is an inverted index: which documents contain a word. A document is a number and some
 // JSON texts; the numbers of later documents are usually, but not always, larger.
 //
 // What a word is: letters, marks and digits of any script in a row, upper and lower
 // case alike, JSON escapes read as what they mean, keys of objects and literals too. A
-// Chinese, Japanese or Korean character is a word of its own. A query matches a document
+// Chinese, Japanese or Korean character is one word. A query matches a document
 // when each of its words begins a word of the document.
 //
 // What is not read: a word beyond its first 64 bytes, a text beyond its first 64 KiB,

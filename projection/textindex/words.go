@@ -112,7 +112,7 @@ const (
 	between kind = iota // belongs to no word
 	letter              // joins letters; a digit too
 	mark                // joins whatever is before it
-	single              // is a word of its own
+	single              // is one word
 )
 
 // classify returns the character with case folded and its kind.
@@ -143,7 +143,7 @@ func foldRune(r rune) rune {
 	return unicode.ToLower(first)
 }
 
-// eastAsian tells whether the letter is of a script written without spaces whose
+// eastAsian reports whether the letter is of a script written without spaces whose
 // characters are words enough: Han, Kana, Bopomofo and Hangul.
 func eastAsian(r rune) bool {
 	switch {

@@ -14,13 +14,13 @@ type limits struct {
 	pairs int   // words times documents held in memory
 	words int   // held in memory
 	text  int   // bytes of them
-	fan   int   // so many segments of a size become one
-	heavy int   // words from which on a prefix has a row of its own
+	fan   int   // this many segments of a size become one
+	heavy int   // words from which on a prefix has its own row
 }
 
 var usual = limits{docs: maxDocs, bytes: 32 << 20, pairs: 1 << 19, words: 1 << 17, text: 2 << 20, fan: 8, heavy: 2048}
 
-// sealed tells whether a segment is as large as it gets. Two that are not always fit
+// sealed reports whether a segment is as large as it gets. Two that are not always fit
 // into one.
 func (l limits) sealed(g segment) bool { return g.docs > l.docs/2 || g.bytes > l.bytes/2 }
 

@@ -153,7 +153,7 @@ func exact(pixels int) uint64 {
 	return 0
 }
 
-// ColoursOfProfile returns what converts so many pixels from an ICC profile of RGB or grey, nil if
+// ColoursOfProfile returns a converter of up to that many pixels from an ICC profile of RGB or grey, nil if
 // it is sRGB. Refusal if the profile cannot be used.
 func ColoursOfProfile(ctx context.Context, profile []byte, pixels int) (*Colours, error) {
 	return newColours(ctx, func(i *instance) (uint64, error) {
@@ -165,7 +165,7 @@ func ColoursOfProfile(ctx context.Context, profile []byte, pixels int) (*Colours
 	})
 }
 
-// ColoursOfCodes returns what converts so many pixels from the code points of ITU-T H.273, nil if
+// ColoursOfCodes returns a converter of up to that many pixels from the code points of ITU-T H.273, nil if
 // they are sRGB. Refusal if they are not known.
 func ColoursOfCodes(ctx context.Context, primaries, transfer, pixels int) (*Colours, error) {
 	return newColours(ctx, func(i *instance) (uint64, error) {

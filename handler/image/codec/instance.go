@@ -71,7 +71,7 @@ func (l library) load(ctx context.Context, compressed []byte) (wazero.CompiledMo
 	return l.runtime.CompileModule(ctx, code)
 }
 
-// instance is a module with memory of its own. One goroutine uses it.
+// instance is a module with its own memory. One goroutine uses it.
 type instance struct {
 	ctx    context.Context // with the instance in it, for the host's functions
 	format Format
