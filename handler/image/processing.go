@@ -46,8 +46,8 @@ func (*Processing) Spec() task.TypeSpec {
 	return task.TypeSpec{
 		Name:  "IMAGE_PROCESSING",
 		Title: "Image processing",
-		Description: "Resizes, converts, greyscales, turns or blurs pictures (" + formatNames + "), " +
-			"or such as it draws itself. Each result is a file, upright and in sRGB; it carries no metadata of its source.",
+		Description: "Resizes, converts, greyscales, rotates or blurs pictures (" + formatNames + "), " +
+			"uploaded or generated. Each result is a file, upright, in sRGB and without metadata.",
 		ParametersSchema: parametersSchema,
 		ResultSchema:     resultSchema,
 	}

@@ -34,7 +34,7 @@ func (Simulation) Spec() task.TypeSpec {
 		Name:  "EMAIL_SIMULATION",
 		Title: "E-mail simulation",
 		Description: "Writes a message to each recipient from templates and delivers it over SMTP to a server " +
-			"inside Daybook, which checks it and forgets it: nothing is sent to anyone.",
+			"inside Daybook, which checks and discards it. Nothing leaves the process.",
 		ParametersSchema: parametersSchema,
 		ResultSchema:     resultSchema,
 	}

@@ -75,7 +75,7 @@ func (Processing) Spec() task.TypeSpec {
 	return task.TypeSpec{
 		Name:             "DATA_PROCESSING",
 		Title:            "Data processing",
-		Description:      "Reads a CSV or TSV file of any size and works out what is in every column. Without a file it makes one.",
+		Description:      "Reads a CSV or TSV file of any size and computes statistics of each column. Without a file it generates one.",
 		ParametersSchema: parametersSchema,
 		ResultSchema:     resultSchema,
 	}
