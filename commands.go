@@ -87,7 +87,7 @@ func (d *Daybook) RetryWith(ctx context.Context, id ulid.ULID, c Changes) (sched
 		return scheduler.Submitted{}, err
 	}
 	if c.Parameters == nil {
-		t, replayed, err := d.intake.Again(ctx, id, c.IdempotencyKey, func(ctx context.Context, c task.Retry) (task.Task, error) {
+		t, replayed, err := d.intake.RetrySame(ctx, id, c.IdempotencyKey, func(ctx context.Context, c task.Retry) (task.Task, error) {
 			return d.scheduler.Do(ctx, actorProgram, id, c)
 		})
 		return scheduler.Submitted{Task: given(t), Replayed: replayed}, err

@@ -74,7 +74,7 @@ func (a *API) retry(p *reply, r *http.Request) error {
 	if changes.Parameters != nil {
 		return a.retryAs(p, r, id, changes)
 	}
-	t, replayed, err := a.Intake.Again(r.Context(), id, changes.IdempotencyKey, func(ctx context.Context, c task.Retry) (task.Task, error) {
+	t, replayed, err := a.Intake.RetrySame(r.Context(), id, changes.IdempotencyKey, func(ctx context.Context, c task.Retry) (task.Task, error) {
 		return a.Scheduler.Do(ctx, actor, id, c)
 	})
 	if err != nil {
