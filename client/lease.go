@@ -1,0 +1,222 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Causes of the end of a handler's context, for context.Cause.
+var (
+	// ErrCancelled: somebody cancelled the task; nothing of the attempt is kept.
+	ErrCancelled = errors.New("the task was cancelled")
+	// ErrLeaseLost: the server has given the task away, or may have; nothing of the attempt is kept.
+	ErrLeaseLost = errors.New("the lease of the task is lost")
+	// ErrStopping: the worker stops; the task is given back and the attempt does not count.
+	ErrStopping = errors.New("the worker is stopping")
+)
+
+// Lease is one attempt of a task, as its handler sees it.
+type Lease[P any] struct {
+	Parameters P
+	Task       Task // as it was leased
+	Attempt    int  // from 1; goes on counting when a person retries the task
+
+	attempt *attempt
+}
+
+// Progress says how far the attempt is, 0 to 100, with a short message ("" = none). It returns at
+// once and may be called as often as one likes: the latest one is sent, at most four times a second.
+func (l Lease[P]) Progress(percent float64, message string) {
+	l.attempt.report(percent, message)
+}
+
+// Log is the log of the attempt. Its lines are shown on the task's page, live.
+func (l Lease[P]) Log() *slog.Logger { return l.attempt.log.logger() }
+
+// AddFile makes a file that was uploaded with Client.Upload part of the task's result.
+func (l Lease[P]) AddFile(id string) { l.attempt.addFile(id) }
+
+// attempt runs one lease.
+type attempt struct {
+	run    *workerRun
+	token  string
+	task   Task
+	number int
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	log    *taskLog
+
+	mu       sync.Mutex
+	progress *report  // the latest one that is not sent; guarded by mu
+	files    []string // guarded by mu
+
+	// Of the loop alone.
+	until time.Time // the lease lives at least until then
+	lost  bool      // the server says so: report nothing
+
+	end *report // how it ended; set before it is sent to workerRun.ended
+}
+
+// report is one entry of "reports" in POST /api/leases.
+type report struct {
+	attempt *attempt
+	ends    bool   // it ends the lease
+	alone   bool   // it goes by a call for one task
+	refused bool   // it stands for one that the server has refused
+	body    []byte // as JSON
+}
+
+// reportBody is a report as JSON.
+type reportBody struct {
+	Token      string          `json:"token"`
+	Do         string          `json:"do"`
+	Result     json.RawMessage `json:"result,omitempty"`
+	Files      []string        `json:"files,omitempty"`
+	Error      string          `json:"error,omitempty"`
+	Retryable  *bool           `json:"retryable,omitempty"`
+	RetryAfter *float64        `json:"retry_after_seconds,omitempty"`
+	Progress   *float64        `json:"progress,omitempty"`
+	Message    string          `json:"message,omitempty"`
+}
+
+func (a *attempt) newReport(b reportBody) (*report, error) {
+	b.Token = a.token
+	text, err := json.Marshal(b)
+	return &report{attempt: a, ends: b.Do != "progress", alone: len(text) > mostCallBytes, body: text}, err
+}
+
+// runHandler runs the handler and sends how it ended to the loop. It is the whole life of the
+// attempt's goroutine. A panic, and runtime.Goexit, are errors.
+func (a *attempt) runHandler(do handlerFunc) {
+	var result json.RawMessage
+	err := errors.New("handler ended its goroutine (runtime.Goexit)")
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n\n%s", p, debug.Stack())
+			a.run.logger.Error("handler panicked", "task", a.task.ID, "task_type", a.task.TaskType, "panic", p)
+		}
+		a.log.close()
+		a.end = a.endOf(result, err)
+		a.cancel(nil)
+		a.run.ended <- a
+	}()
+	result, err = do(a.ctx, a)
+}
+
+// maxErrorText is the most bytes of an error that are reported.
+const maxErrorText = 16 << 10
+
+// endOf is the report of how the handler returned.
+func (a *attempt) endOf(result json.RawMessage, err error) *report {
+	a.mu.Lock()
+	files := a.files
+	a.mu.Unlock()
+	if err == nil {
+		r, err2 := a.newReport(reportBody{Do: "complete", Result: result, Files: files})
+		if err2 == nil {
+			return r
+		}
+		err = Permanent(fmt.Errorf("encode the result: %w", err2))
+	}
+	cause := context.Cause(a.ctx)
+	if errors.Is(cause, ErrStopping) || errors.Is(cause, ErrLeaseLost) {
+		r, _ := a.newReport(reportBody{Do: "release"})
+		return r
+	}
+	return a.failure(err)
+}
+
+// failure is the report of an error.
+func (a *attempt) failure(err error) *report {
+	text := strings.ToValidUTF8(err.Error(), "\uFFFD")
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + " …"
+	}
+	if text == "" {
+		text = "error without a text"
+	}
+	retryable := !isPermanent(err)
+	body := reportBody{Do: "fail", Error: text, Retryable: &retryable}
+	var later retryAfter
+	if errors.As(err, &later) && retryable {
+		seconds := max(later.after.Seconds(), 0)
+		body.RetryAfter = &seconds
+	}
+	r, _ := a.newReport(body)
+	return r
+}
+
+// report takes in how far the handler is.
+func (a *attempt) report(percent float64, message string) {
+	if percent != percent { // NaN
+		percent = 0
+	}
+	percent = min(max(percent, 0), 100)
+	r, err := a.newReport(reportBody{Do: "progress", Progress: &percent, Message: strings.ToValidUTF8(message, "\uFFFD")})
+	if err != nil {
+		return
+	}
+	a.mu.Lock()
+	isFirst := a.progress == nil
+	a.progress = r
+	a.mu.Unlock()
+	if isFirst {
+		a.run.hasProgress(a)
+	}
+}
+
+// takeProgress returns the progress that is not sent yet, nil for none.
+func (a *attempt) takeProgress() *report {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.progress
+	a.progress = nil
+	return r
+}
+
+func (a *attempt) addFile(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.files = append(a.files, id)
+}
+
+type permanent struct{ error }
+
+func (p permanent) Unwrap() error { return p.error }
+
+// Permanent marks an error that no retry can mend, such as bad parameters: the task is FAILED
+// at once. It returns nil for nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return permanent{err}
+}
+
+func isPermanent(err error) bool {
+	var p permanent
+	return errors.As(err, &p)
+}
+
+type retryAfter struct {
+	error
+	after time.Duration
+}
+
+func (r retryAfter) Unwrap() error { return r.error }
+
+// RetryAfter marks an error after which the task is to be retried in that time, instead of by its
+// own backoff. It returns nil for nil.
+func RetryAfter(err error, after time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return retryAfter{err, after}
+}

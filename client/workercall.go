@@ -1,0 +1,241 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	mathrand "math/rand/v2"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	leasesPath = "/api/leases"
+	// mostReports and mostCallBytes are the most reports of one call, and the most bytes of them. A
+	// larger report goes alone.
+	mostReports   = 1000
+	mostCallBytes = 8 << 20
+	// slowCallBytes: of a larger call, the leases get beats while it is on its way.
+	slowCallBytes = 1 << 20
+	// answerTime is how long an answer may take, beyond the wait for work.
+	answerTime = 30 * time.Second
+	// slowestUpload is the slowest network that a call is given time for, in bytes a second.
+	slowestUpload = 64 << 10
+	// longestCallPause is the longest pause between two tries of a call.
+	longestCallPause = 5 * time.Second
+)
+
+// leaseCall is one call that reports and leases. It is repeated as it is until it has an answer.
+type leaseCall struct {
+	call
+	most    int // leases
+	wait    time.Duration
+	pollID  string
+	body    []byte
+	reports []*report
+	ctx     context.Context
+	cancel  context.CancelFunc
+	failed  atomic.Bool // at least once
+
+	// Set before the call is sent to workerRun.answered.
+	answer leasesAnswer
+	err    error
+}
+
+// leasesAnswer is the answer to POST /api/leases.
+type leasesAnswer struct {
+	Leases      []leased       `json:"leases"`
+	Results     []reportResult `json:"results"`
+	Quiet       bool           `json:"quiet"`
+	BeatSeconds float64        `json:"beat_seconds"`
+}
+
+// result is the answer to one report. One that is missing is that of a report that was recorded.
+func (a *leasesAnswer) result(i int) reportResult {
+	if i < len(a.Results) {
+		return a.Results[i]
+	}
+	return reportResult{Status: http.StatusOK}
+}
+
+// leased is one task that was leased.
+type leased struct {
+	Token   string `json:"token"`
+	Attempt int    `json:"attempt"`
+	Task    Task   `json:"task"`
+}
+
+// reportResult is the answer to one report.
+type reportResult struct {
+	Status int    `json:"status"`
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+}
+
+func (p *reportResult) text() string {
+	if p.Detail != "" {
+		return p.Detail
+	}
+	return p.Title
+}
+
+func (r *workerRun) newCall(most int, wait time.Duration, pollID string, reports []*report) *leaseCall {
+	c := &leaseCall{most: most, wait: wait, pollID: pollID, reports: reports}
+	if r.stopping && len(reports) == 0 { // it asks what a lost answer had: not for long
+		c.ctx, c.cancel = context.WithTimeout(r.calls, deliverTime)
+	} else {
+		c.ctx, c.cancel = context.WithCancel(r.calls)
+	}
+	c.method = http.MethodPost
+	c.header = http.Header{"Content-Type": {"application/json"}}
+	if len(reports) == 1 && reports[0].alone {
+		c.most = 0
+		c.aloneBody(reports[0])
+		return c
+	}
+	if c.pollID == "" {
+		c.pollID = rand.Text()
+	}
+	head := struct {
+		Worker       string   `json:"worker"`
+		Build        string   `json:"build,omitempty"`
+		TaskTypes    []string `json:"task_types"`
+		Queues       []string `json:"queues,omitempty"`
+		Max          int      `json:"max"`
+		WaitSeconds  float64  `json:"wait_seconds"`
+		LeaseSeconds float64  `json:"lease_seconds"`
+		PollID       string   `json:"poll_id"`
+	}{r.options.Name, r.options.Build, r.worker.types, r.options.Queues, most, wait.Seconds(), r.options.Lease.Seconds(), c.pollID}
+	c.path = leasesPath
+	c.body, _ = json.Marshal(head) // of texts and numbers
+	if len(reports) > 0 {
+		body := bytes.NewBuffer(bytes.TrimSuffix(c.body, []byte("}")))
+		for i, rep := range reports {
+			body.WriteString([]string{`,"reports":[`, ","}[min(i, 1)])
+			body.Write(rep.body)
+		}
+		body.WriteString("]}")
+		c.body = body.Bytes()
+	}
+	return c
+}
+
+// aloneBody makes the call that is for one task.
+func (c *leaseCall) aloneBody(rep *report) {
+	var b struct {
+		reportBody
+		Token string `json:"token,omitempty"`
+		Do    string `json:"do,omitempty"`
+	}
+	_ = json.Unmarshal(rep.body, &b.reportBody) // it was encoded from one
+	do := b.reportBody.Do
+	if do == "progress" {
+		do = "heartbeat"
+	}
+	c.path = pathOf("/api/leases/", rep.attempt.token, "/"+do)
+	c.body, _ = json.Marshal(b)
+}
+
+// isForOne reports whether the call is one for one task.
+func (c *leaseCall) isForOne() bool { return c.path != leasesPath }
+
+// isSlow reports whether the call may not arrive before the leases of its reports run out.
+func (c *leaseCall) isSlow() bool { return c.failed.Load() || len(c.body) > slowCallBytes }
+
+// send repeats the call until it has an answer that no repetition will change.
+func (c *leaseCall) send(r *workerRun) {
+	defer c.cancel()
+	for pause := shortestPause; ; pause = min(2*pause, longestCallPause) {
+		c.err = c.once(r.client)
+		if c.err == nil || !transient(c.err) || c.ctx.Err() != nil {
+			return
+		}
+		if !c.failed.Swap(true) {
+			r.logger.Warn("the server does not answer; trying again", "err", c.err)
+		}
+		wait := pause/2 + mathrand.N(pause/2)
+		var p *Problem
+		if errors.As(c.err, &p) {
+			wait = max(wait, p.RetryAfter)
+		}
+		if sleep(c.ctx, wait) != nil {
+			return
+		}
+	}
+}
+
+func (c *leaseCall) once(client *Client) error {
+	upload := time.Duration(len(c.body)/slowestUpload) * time.Second
+	ctx, cancel := context.WithTimeout(c.ctx, c.wait+answerTime+upload)
+	defer cancel()
+	k := c.call
+	k.body = bytes.NewReader(c.body)
+	c.answer = leasesAnswer{}
+	if c.isForOne() {
+		_, err := client.do(ctx, k, nil)
+		return err
+	}
+	_, err := client.do(ctx, k, &c.answer)
+	return err
+}
+
+// failed takes in a lease call without an answer.
+func (r *workerRun) failed(c *leaseCall) {
+	var p *Problem
+	isProblem := errors.As(c.err, &p) && !transient(c.err)
+	switch {
+	case !isProblem: // broken off by the stop
+		r.outbox = append(c.reports, r.outbox...)
+		if c.most > 0 {
+			r.lostPoll = c.pollID
+		}
+	case len(c.reports) == 1 && c.reports[0].alone:
+		r.result(c.reports[0], reportResult{Status: p.Status, Type: p.Type, Title: p.Title, Detail: p.Detail})
+	case len(c.reports) > 0 && (p.Status == http.StatusBadRequest || p.Status == http.StatusRequestEntityTooLarge):
+		for _, rep := range c.reports { // one is to blame: each hears of it by itself
+			rep.alone = true
+		}
+		r.outbox = append(c.reports, r.outbox...)
+	default:
+		if r.err == nil {
+			r.err = c.err
+			r.logger.Error("the server refuses the worker", "err", c.err)
+		}
+		r.stop()
+	}
+}
+
+// result takes in the answer to one report.
+func (r *workerRun) result(rep *report, res reportResult) {
+	a := rep.attempt
+	log := r.logger.With("task", a.task.ID, "task_type", a.task.TaskType)
+	switch {
+	case res.Status/100 == 2:
+	case res.Status >= 500 || res.Status == http.StatusTooManyRequests:
+		r.outbox = append(r.outbox, rep)
+		r.held = true
+		r.pause(time.Second)
+	case strings.HasSuffix(res.Type, "/cancelled"):
+		if !rep.ends && r.running[a.token] == a {
+			a.cancel(ErrCancelled)
+		}
+	case res.Status == http.StatusConflict || res.Status == http.StatusNotFound:
+		if !rep.ends {
+			r.lose(r.running[a.token])
+			return
+		}
+		log.Warn("the server refused a report: the lease is lost", "detail", res.text())
+	case !rep.ends || rep.refused:
+		log.Error("the server refused a report", "status", res.Status, "detail", res.text())
+	default: // what is in it is wrong: the lease goes on, and a retry would report the same
+		log.Error("the server refused the result of a task", "status", res.Status, "detail", res.text())
+		instead := a.failure(Permanent(errors.New("the server refused the result: " + res.text())))
+		instead.refused = true
+		r.outbox = append(r.outbox, instead)
+	}
+}

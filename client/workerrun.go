@@ -1,0 +1,336 @@
+package client
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// pollWait is how long a lease call waits for work.
+	pollWait = 30 * time.Second
+	// progressEvery is the least time between two calls that have nothing but progress.
+	progressEvery = 250 * time.Millisecond
+	// deliverTime is how long, after the grace, handlers may take to return and reports to arrive.
+	deliverTime = 5 * time.Second
+)
+
+// workerRun is one Run of a Worker. The goroutine of loop owns it, but for what is said below; it
+// makes all other goroutines and waits for each: handlers send to ended, lease calls to answered,
+// beats to beaten.
+//
+// At most two lease calls are on their way: the poll waits for work and takes the reports that are
+// there; what ends meanwhile leaves at once with a quick one, which does not wait. Reports that
+// come while both are on their way gather.
+type workerRun struct {
+	worker  *Worker
+	client  *Client
+	options WorkerOptions
+	logger  *slog.Logger
+	base    context.Context    // the parent of every handler's context
+	calls   context.Context    // the parent of every call's context
+	abandon context.CancelFunc // ends calls
+
+	ended    chan *attempt   // with room for every slot
+	answered chan *leaseCall // with room for both calls
+	beaten   chan *beatCall  // with room for one
+	progress chan struct{}   // with room for one: somebody is in fresh
+
+	mu    sync.Mutex
+	fresh []*attempt // have progress that is not sent; guarded by mu
+
+	running map[string]*attempt // by token: each has a slot
+	outbox  []*report           // not on their way yet, in order
+	asked   int                 // how many leases the calls on their way may bring
+	poll    *leaseCall          // on its way; nil = none
+	quick   *leaseCall          // on its way; nil = none
+	beat    *beatCall           // on its way; nil = none
+
+	quiet      bool
+	beatEvery  time.Duration
+	beatTimer  *time.Timer
+	beatDue    bool        // beatTimer runs
+	resume     *time.Timer // when polls, or refused reports, may leave again
+	paused     bool        // resume runs: no poll leaves
+	held       bool        // resume runs: no report leaves
+	nextReport time.Time   // when progress alone may leave
+	soon       *time.Timer // runs until nextReport
+	refused    bool        // the latest call met nobody who listens
+
+	stopping bool
+	lostPoll string      // poll_id of a call that was broken off by the stop, until it is known what it brought
+	deadline *time.Timer // of the stop: first the end of the grace, then that of deliverTime
+	graceEnd bool
+	err      error // why it stops by itself
+}
+
+func newWorkerRun(ctx context.Context, w *Worker) *workerRun {
+	r := &workerRun{
+		worker:    w,
+		client:    w.client,
+		options:   w.options,
+		logger:    w.options.Logger.With("worker", w.options.Name),
+		base:      context.WithoutCancel(ctx),
+		ended:     make(chan *attempt, w.options.Slots),
+		answered:  make(chan *leaseCall, 2),
+		beaten:    make(chan *beatCall, 1),
+		progress:  make(chan struct{}, 1),
+		running:   map[string]*attempt{},
+		beatEvery: max(w.options.Lease/3, time.Second),
+		beatTimer: stoppedTimer(),
+		resume:    stoppedTimer(),
+		soon:      stoppedTimer(),
+		deadline:  stoppedTimer(),
+	}
+	r.calls, r.abandon = context.WithCancel(r.base)
+	return r
+}
+
+func stoppedTimer() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}
+
+// loop runs until ctx ends and all is delivered.
+func (r *workerRun) loop(ctx context.Context) error {
+	defer func() {
+		r.abandon()
+		for _, t := range []*time.Timer{r.beatTimer, r.resume, r.soon, r.deadline} {
+			t.Stop()
+		}
+	}()
+	stop := ctx.Done()
+	for {
+		r.send()
+		if r.isDone() {
+			return r.err
+		}
+		select {
+		case <-stop:
+			stop = nil
+			r.stop()
+		case a := <-r.ended:
+			r.end(a)
+			r.endOthers()
+		case c := <-r.answered:
+			r.answer(c)
+		case b := <-r.beaten:
+			r.hear(b)
+		case <-r.beatTimer.C:
+			r.startBeat()
+		case <-r.resume.C:
+			r.paused, r.held = false, false
+		case <-r.progress:
+		case <-r.soon.C:
+		case <-r.deadline.C:
+			if r.graceEnd {
+				return r.giveUp()
+			}
+			r.endGrace()
+		}
+	}
+}
+
+// end takes in an attempt that has returned.
+func (r *workerRun) end(a *attempt) {
+	delete(r.running, a.token)
+	if a.lost {
+		return
+	}
+	if p := a.takeProgress(); p != nil {
+		r.outbox = append(r.outbox, p)
+	}
+	r.outbox = append(r.outbox, a.end)
+}
+
+// endOthers takes in those that return at the same time, so that they travel together.
+func (r *workerRun) endOthers() {
+	for range 4 {
+		runtime.Gosched()
+		for more := true; more; {
+			select {
+			case a := <-r.ended:
+				r.end(a)
+			default:
+				more = false
+			}
+		}
+	}
+}
+
+// hasProgress is called by handlers.
+func (r *workerRun) hasProgress(a *attempt) {
+	r.mu.Lock()
+	r.fresh = append(r.fresh, a)
+	r.mu.Unlock()
+	select {
+	case r.progress <- struct{}{}:
+	default:
+	}
+}
+
+// gatherProgress moves what handlers said into the outbox.
+func (r *workerRun) gatherProgress() {
+	r.mu.Lock()
+	fresh := r.fresh
+	r.fresh = nil
+	r.mu.Unlock()
+	for _, a := range fresh {
+		if r.running[a.token] != a || a.lost {
+			continue
+		}
+		if p := a.takeProgress(); p != nil {
+			r.outbox = append(r.outbox, p)
+		}
+	}
+}
+
+func (r *workerRun) isFresh() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.fresh) > 0
+}
+
+// send lets calls leave that may.
+func (r *workerRun) send() {
+	if r.poll == nil && !r.stopping && !r.paused {
+		r.sendPoll()
+	}
+	if r.quick != nil || r.held {
+		return
+	}
+	if len(r.outbox) == 0 && r.isFresh() {
+		if wait := time.Until(r.nextReport); wait > 0 {
+			r.soon.Reset(wait)
+			return
+		}
+		r.gatherProgress()
+	}
+	if len(r.outbox) > 0 || r.lostPoll != "" && r.poll == nil {
+		r.gatherProgress()
+		r.nextReport = time.Now().Add(progressEvery)
+		r.quick = r.startCall(r.free(), 0, r.lostPoll)
+		r.lostPoll = ""
+	}
+}
+
+// sendPoll sends a poll if a slot is free. While the worker is quiet it asks whether it still is.
+func (r *workerRun) sendPoll() {
+	most, wait := r.free(), pollWait
+	if r.quiet && r.asked == 0 && len(r.running) < r.options.Slots {
+		most, wait = 1, 0
+	}
+	if most > 0 {
+		r.gatherProgress()
+		r.poll = r.startCall(most, wait, "")
+	}
+}
+
+// free is how many more tasks may be asked for.
+func (r *workerRun) free() int {
+	if r.stopping || r.quiet || r.paused {
+		return 0
+	}
+	return r.options.Slots - len(r.running) - r.asked
+}
+
+// startCall takes reports out of the outbox and sends them.
+func (r *workerRun) startCall(most int, wait time.Duration, pollID string) *leaseCall {
+	c := r.newCall(most, wait, pollID, r.takeReports())
+	r.asked += c.most
+	go func() {
+		c.send(r)
+		r.answered <- c
+	}()
+	return c
+}
+
+// takeReports takes as many reports as one call may have. One that goes alone is taken alone.
+func (r *workerRun) takeReports() []*report {
+	n, size := 0, 0
+	for n < len(r.outbox) && n < mostReports {
+		next := r.outbox[n]
+		if n > 0 && (next.alone || size+len(next.body) > mostCallBytes) {
+			break
+		}
+		n, size = n+1, size+len(next.body)
+		if next.alone {
+			break
+		}
+	}
+	taken := slices.Clone(r.outbox[:n])
+	if r.outbox = r.outbox[n:]; len(r.outbox) == 0 {
+		r.outbox = nil
+	}
+	return taken
+}
+
+// answer takes in what came of a lease call.
+func (r *workerRun) answer(c *leaseCall) {
+	r.asked -= c.most
+	isPoll := c == r.poll
+	if isPoll {
+		r.poll = nil
+	} else {
+		r.quick = nil
+	}
+	if c.err != nil {
+		r.failed(c)
+		return
+	}
+	r.refused = false
+	for i, rep := range c.reports {
+		r.result(rep, c.answer.result(i))
+	}
+	if !c.isForOne() {
+		r.obey(c.answer.Quiet, c.answer.BeatSeconds)
+	}
+	if r.quiet && isPoll {
+		r.pause(r.beatEvery)
+	}
+	for _, l := range c.answer.Leases {
+		r.begin(l)
+	}
+}
+
+// begin starts what was leased.
+func (r *workerRun) begin(l leased) {
+	if l.Token == "" || r.running[l.Token] != nil {
+		return
+	}
+	a := &attempt{run: r, token: l.Token, task: l.Task, number: l.Attempt, until: time.Now().Add(r.options.Lease)}
+	do := r.worker.handlers[l.Task.TaskType]
+	if r.stopping || do == nil {
+		release, _ := a.newReport(reportBody{Do: "release"})
+		r.outbox = append(r.outbox, release)
+		return
+	}
+	a.ctx, a.cancel = context.WithCancelCause(r.base)
+	a.log = newTaskLog(r, a)
+	r.running[l.Token] = a
+	if r.beat == nil && !r.beatDue {
+		r.beatAfter(r.beatEvery)
+	}
+	go a.runHandler(do)
+}
+
+// obey takes in what every answer says.
+func (r *workerRun) obey(quiet bool, beatSeconds float64) {
+	if quiet != r.quiet {
+		r.quiet = quiet
+		r.logger.Info(map[bool]string{true: "the worker is quiet: it gets no more tasks until it is resumed", false: "the worker is resumed"}[quiet])
+	}
+	if beatSeconds > 0 {
+		r.beatEvery = time.Duration(beatSeconds * float64(time.Second))
+	}
+}
+
+// pause lets no poll leave for a while.
+func (r *workerRun) pause(d time.Duration) {
+	r.paused = true
+	r.resume.Reset(d)
+}
