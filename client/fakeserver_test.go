@@ -19,11 +19,9 @@ import (
 // fakeServer speaks the server's side of Worker Protocol 1 without a network, so that its clock is
 // that of a synctest bubble. It has what the worker needs, and nothing is kept.
 type fakeServer struct {
-	// before, if not nil, may answer a call in place of the server; after may replace the answer of
-	// the server: an error stands for a connection that broke.
-	before, after func(k *fakeCall) (*http.Response, error)
-
 	mu       sync.Mutex
+	before   intercept // may answer a call in place of the server
+	after    intercept // may replace the answer of the server
 	pending  []*fakeTask
 	tasks    map[string]*fakeTask // by token
 	polls    map[string][]map[string]any
@@ -34,6 +32,11 @@ type fakeServer struct {
 	more     chan struct{} // closed when something changes
 	sequence int
 }
+
+// intercept answers a call or leaves it alone; an error stands for a connection that broke.
+type intercept func(k *fakeCall) (*http.Response, error)
+
+func nothing(*fakeCall) (*http.Response, error) { return nil, nil }
 
 type fakeTask struct {
 	ID, Type, Parameters string
@@ -54,7 +57,7 @@ type fakeCall struct {
 }
 
 func newFakeServer() *fakeServer {
-	return &fakeServer{tasks: map[string]*fakeTask{}, polls: map[string][]map[string]any{}, beat: 10, more: make(chan struct{})}
+	return &fakeServer{before: nothing, after: nothing, tasks: map[string]*fakeTask{}, polls: map[string][]map[string]any{}, beat: 10, more: make(chan struct{})}
 }
 
 // worker returns a worker of the server.
@@ -100,6 +103,9 @@ func (f *fakeServer) change(do func()) {
 	f.changed()
 }
 
+// set sets an intercept.
+func (f *fakeServer) set(which *intercept, to intercept) { f.change(func() { *which = to }) }
+
 // await waits until something is true.
 func (f *fakeServer) await(is func() bool) {
 	for {
@@ -134,15 +140,14 @@ func (f *fakeServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	req.Body.Close()
 	k.raw = string(text)
 	_ = json.Unmarshal(text, &k.body)
-	f.change(func() { f.calls = append(f.calls, k) })
-	if f.before != nil {
-		if resp, err := f.before(k); resp != nil || err != nil {
-			return resp, err
-		}
+	var before, after intercept
+	f.change(func() { f.calls, before, after = append(f.calls, k), f.before, f.after })
+	if resp, err := before(k); resp != nil || err != nil {
+		return resp, err
 	}
 	resp, err := f.serve(req, k)
-	if f.after != nil && err == nil {
-		if other, err := f.after(k); other != nil || err != nil {
+	if err == nil {
+		if other, err := after(k); other != nil || err != nil {
 			return other, err
 		}
 	}
@@ -235,7 +240,7 @@ func (f *fakeServer) report(r map[string]any) map[string]any {
 		task.progress = append(task.progress, fmt.Sprint(r["progress"], " ", r["message"]))
 		return map[string]any{"status": 200}
 	}
-	if text, _ := json.Marshal(r["result"]); bytes.Contains(text, []byte("refuse me")) {
+	if r["result"] == "refuse me" {
 		return problem(400, "bad-request")
 	}
 	task.ended, task.report = do, r

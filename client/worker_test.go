@@ -28,23 +28,13 @@ func bubble(t *testing.T, o client.WorkerOptions, handlers func(w *client.Worker
 		handlers(w)
 		ctx, cancel := context.WithCancel(t.Context())
 		ran := make(chan error, 1)
-		started := false
-		start := func() {
-			started = true
-			go func() { ran <- w.Run(ctx) }()
-		}
 		stopped := false
 		stop := func() error {
-			if !started {
-				start()
-			}
 			stopped = true
 			cancel()
 			return <-ran
 		}
-		f.mu.Lock()
-		start()
-		f.mu.Unlock()
+		go func() { ran <- w.Run(ctx) }()
 		do(t, f, stop)
 		if !stopped {
 			if err := stop(); err != nil {
@@ -251,10 +241,11 @@ func TestAHandlerThatBreaksFailsItsTaskAlone(t *testing.T) {
 		for taskType, want := range map[string]string{
 			"panic": "panic: no hands", "exit": "Goexit", "encode": "encode the result", "refused": "because of bad-request", "double": "parameters do not fit",
 		} {
-			task := f.submit(taskType, `{"N":"text"}`)
-			if taskType != "double" {
-				task.Parameters = `{}`
+			parameters := `{}`
+			if taskType == "double" {
+				parameters = `{"N":"text"}`
 			}
+			task := f.submit(taskType, parameters)
 			f.ended(task)
 			text, _ := task.report["error"].(string)
 			if task.ended != "fail" || !strings.Contains(text, want) {
@@ -277,13 +268,13 @@ func TestAHandlerThatBreaksFailsItsTaskAlone(t *testing.T) {
 func TestALostAnswerLosesNothing(t *testing.T) {
 	bubble(t, client.WorkerOptions{Slots: 1}, double, func(t *testing.T, f *fakeServer, _ func() error) {
 		lost := map[string]int{}
-		f.after = func(k *fakeCall) (*http.Response, error) { // the first two answers to each call are lost
+		f.set(&f.after, func(k *fakeCall) (*http.Response, error) { // the first two answers to each call are lost
 			poll, _ := k.body["poll_id"].(string)
 			if lost[poll]++; lost[poll] <= 2 {
 				return nil, io.ErrUnexpectedEOF
 			}
 			return nil, nil
-		}
+		})
 		for n := range 3 {
 			task := f.submit("double", fmt.Sprintf(`{"N":%d}`, n))
 			if f.ended(task) != "complete" || task.attempt != 1 || task.report["result"] != float64(2*n) {
@@ -296,14 +287,14 @@ func TestALostAnswerLosesNothing(t *testing.T) {
 func TestRefusalsForAWhileAreWaitedFor(t *testing.T) {
 	bubble(t, client.WorkerOptions{Slots: 1}, double, func(t *testing.T, f *fakeServer, _ func() error) {
 		begin := time.Now()
-		f.before = func(*fakeCall) (*http.Response, error) {
+		f.set(&f.before, func(*fakeCall) (*http.Response, error) {
 			if time.Since(begin) < time.Minute {
 				resp := answer(503, problem(503, "log-full"))
 				resp.Header.Set("Retry-After", "7")
 				return resp, nil
 			}
 			return nil, nil
-		}
+		})
 		task := f.submit("double", `{"N":1}`)
 		if f.ended(task); time.Since(begin) > 75*time.Second {
 			t.Errorf("it came back after %s", time.Since(begin))
@@ -317,7 +308,7 @@ func TestRefusalsForAWhileAreWaitedFor(t *testing.T) {
 func TestARefusalForGoodEndsTheWorker(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404} {
 		bubble(t, client.WorkerOptions{}, double, func(t *testing.T, f *fakeServer, stop func() error) {
-			f.before = func(*fakeCall) (*http.Response, error) { return answer(status, problem(status, "no")), nil }
+			f.set(&f.before, func(*fakeCall) (*http.Response, error) { return answer(status, problem(status, "no")), nil })
 			f.submit("double", `{"N":1}`)
 			if err := stop(); client.StatusOf(err) != status && err != nil {
 				t.Errorf("%d: %v", status, err)
@@ -336,12 +327,12 @@ func TestOneReportThatSpoilsACallIsRefusedAlone(t *testing.T) {
 	}
 	bubble(t, client.WorkerOptions{Slots: 3}, handlers, func(t *testing.T, f *fakeServer, _ func() error) {
 		gate = make(chan struct{})
-		f.before = func(k *fakeCall) (*http.Response, error) {
+		f.set(&f.before, func(k *fakeCall) (*http.Response, error) {
 			if strings.Contains(k.raw, `"spoiled"`) {
 				return answer(413, problem(413, "too-large")), nil
 			}
 			return nil, nil
-		}
+		})
 		tasks := []*fakeTask{f.submit("spoil", `{"N":0}`), f.submit("spoil", `{"N":1}`), f.submit("spoil", `{"N":2}`)}
 		synctest.Wait()
 		close(gate)
@@ -359,12 +350,12 @@ func TestBigResultsGoAloneAndKeepTheirLease(t *testing.T) {
 		client.Handle(w, "big", func(context.Context, client.Lease[params]) (string, error) { return strings.Repeat("x", 9<<20), nil })
 	}
 	bubble(t, client.WorkerOptions{Slots: 2}, handlers, func(t *testing.T, f *fakeServer, _ func() error) {
-		f.before = func(k *fakeCall) (*http.Response, error) {
+		f.set(&f.before, func(k *fakeCall) (*http.Response, error) {
 			if strings.HasSuffix(k.path, "/complete") {
 				time.Sleep(45 * time.Second) // on its way
 			}
 			return nil, nil
-		}
+		})
 		task := f.submit("big", `{}`)
 		if f.ended(task) != "complete" || len(f.sent("/complete")) != 1 {
 			t.Errorf("%s", task.ended)
@@ -392,12 +383,12 @@ func TestConnectionRefusedKeepsTheLeasesAndSilenceDoesNot(t *testing.T) {
 				task := f.submit("long", `{}`)
 				synctest.Wait()
 				begin := time.Now()
-				f.before = func(*fakeCall) (*http.Response, error) {
+				f.set(&f.before, func(*fakeCall) (*http.Response, error) {
 					if time.Since(begin) < time.Minute {
 						return nil, c.err
 					}
 					return nil, nil
-				}
+				})
 				if got := f.ended(task); got != c.want {
 					t.Errorf("it ended by %s", got)
 				}

@@ -23,8 +23,9 @@ const (
 // beats to beaten.
 //
 // At most two lease calls are on their way: the poll waits for work and takes the reports that are
-// there; what ends meanwhile leaves at once with a quick one, which does not wait. Reports that
-// come while both are on their way gather.
+// there; what ends meanwhile leaves at once with a quick one, which leases nothing. Reports that
+// come while both are on their way gather. Only one call leases at a time, because the server
+// remembers the answer to one poll_id of a worker.
 type workerRun struct {
 	worker  *Worker
 	client  *Client
@@ -213,7 +214,7 @@ func (r *workerRun) send() {
 	if len(r.outbox) > 0 || r.lostPoll != "" && r.poll == nil {
 		r.gatherProgress()
 		r.nextReport = time.Now().Add(progressEvery)
-		r.quick = r.startCall(r.free(), 0, r.lostPoll)
+		r.quick = r.startCall(0, 0, r.lostPoll)
 		r.lostPoll = ""
 	}
 }

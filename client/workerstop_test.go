@@ -54,12 +54,12 @@ func TestStopOfAnIdleWorkerIsAtOnce(t *testing.T) {
 
 func TestStopGivesBackWhatALostAnswerHad(t *testing.T) {
 	bubble(t, client.WorkerOptions{}, double, func(t *testing.T, f *fakeServer, stop func() error) {
-		f.after = func(k *fakeCall) (*http.Response, error) {
+		f.set(&f.after, func(k *fakeCall) (*http.Response, error) {
 			if k.body["max"] != 0.0 {
 				return nil, io.ErrUnexpectedEOF
 			}
 			return nil, nil
-		}
+		})
 		task := f.submit("double", `{"N":1}`)
 		f.await(func() bool { return task.token != "" })
 		if err := stop(); err != nil || task.ended != "release" {
@@ -75,7 +75,7 @@ func TestStopWithoutAServerEnds(t *testing.T) {
 	bubble(t, client.WorkerOptions{Grace: 10 * time.Second}, handlers, func(t *testing.T, f *fakeServer, stop func() error) {
 		f.submit("sleep", `{}`)
 		synctest.Wait()
-		f.before = func(*fakeCall) (*http.Response, error) { return nil, errors.New("no route") }
+		f.set(&f.before, func(*fakeCall) (*http.Response, error) { return nil, errors.New("no route") })
 		begin := time.Now()
 		err := stop()
 		if err == nil || !strings.Contains(err.Error(), "could not be delivered") || time.Since(begin) != 15*time.Second {

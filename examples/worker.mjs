@@ -1,0 +1,150 @@
+// A Daybook worker with nothing but Node's own modules. The protocol: docs/worker-protocol.md
+//
+//   DAYBOOK_URL=http://127.0.0.1:8000 node examples/worker.mjs
+//   daybook submit hash -p text=hello -p algorithm=sha512 --wait
+import { createHash, getHashes, randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const url = (process.env.DAYBOOK_URL ?? 'http://127.0.0.1:8000').replace(/\/$/, '');
+const head = process.env.DAYBOOK_TOKEN ? { Authorization: `Bearer ${process.env.DAYBOOK_TOKEN}` } : {};
+const name = `${hostname()}-node-${randomUUID().slice(0, 6)}`;
+const slots = Number(process.env.SLOTS ?? 4), lease = 30, wait = 30, grace = 10; // tasks; seconds
+
+class Permanent extends Error {} // an error that no retry can mend
+
+/** Hashes {text}, or an uploaded {file}, by {algorithm}; takes at least {seconds}. */
+async function hash({ parameters: p, signal, progress }) {
+  const algorithm = p?.algorithm ?? 'sha256';
+  if (!getHashes().includes(algorithm)) throw new Permanent(`unknown algorithm ${algorithm}`);
+  if (typeof (p.text ?? p.file) !== 'string') throw new Permanent('the parameters must have a "text" or a "file"');
+  const data = p.file === undefined ? Buffer.from(p.text) : Buffer.from(await (await request('GET', `/api/files/${p.file}`)).arrayBuffer());
+  const digest = createHash(algorithm), seconds = p.seconds ?? 0, steps = 10 + Math.floor(4 * seconds);
+  for (let n = 0; n < steps; n++) {
+    digest.update(data.subarray(Math.floor((n * data.length) / steps), Math.floor(((n + 1) * data.length) / steps)));
+    progress((100 * (n + 1)) / steps, `${Math.floor(((n + 1) * data.length) / steps)} of ${data.length} bytes`);
+    await sleep((1000 * seconds) / steps, undefined, { signal });
+  }
+  return { algorithm, bytes: data.length, digest: digest.digest('hex') };
+}
+
+// Register your own: an async function of {task, parameters, attempt, signal, progress}. It returns what becomes JSON,
+// and stops when the signal is aborted.
+const handlers = { hash };
+
+async function request(method, path, body, timeout = 60, signal) {
+  const limit = AbortSignal.timeout(1000 * timeout);
+  const headers = { 'Content-Type': 'application/json', ...head };
+  const answer = await fetch(url + path, { method, body, headers, signal: signal ? AbortSignal.any([limit, signal]) : limit });
+  if (answer.ok) return answer;
+  const e = new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  throw Object.assign(e, { status: answer.status, after: Number(answer.headers.get('Retry-After') ?? 0) });
+}
+
+/** Repeats the same call until it is answered. A refusal for good (4xx) is thrown. */
+async function post(path, body, timeout, signal) {
+  const text = JSON.stringify(body);
+  for (let pause = 0.1; ; pause = Math.min(2 * pause, 5)) {
+    try {
+      return await (await request('POST', path, text, timeout, signal)).json();
+    } catch (e) {
+      if (signal?.aborted || (e.status < 500 && e.status !== 429)) throw e;
+      await sleep(1000 * Math.max(e.after ?? 0, pause * (0.5 + Math.random() / 2)), undefined, { signal });
+    }
+  }
+}
+
+const held = new Map(); // by token: what runs
+let outbox = [], sending = false, polling = false, quiet = false, beatSeconds = lease / 3, lastPoll = '';
+const stopping = new AbortController();
+
+function report(r) {
+  if (r.do === 'progress') outbox = outbox.filter((o) => o.do !== 'progress' || o.token !== r.token); // only the latest
+  outbox.push(r);
+  setImmediate(() => send()); // so that what ends together travels together
+}
+
+async function run({ token, task, attempt }) {
+  const over = new AbortController(), mine = { over, why: '' };
+  held.set(token, mine);
+  const progress = (percent, message = '') => over.signal.aborted || report({ token, do: 'progress', progress: percent, message });
+  try {
+    const result = await handlers[task.task_type]({ task, attempt, parameters: task.parameters, signal: over.signal, progress });
+    report({ token, do: 'complete', result: result ?? null });
+  } catch (e) {
+    if (mine.why === '') report({ token, do: 'fail', error: String(e?.stack ?? e).slice(0, 8000), retryable: !(e instanceof Permanent) });
+    else if (mine.why !== 'lost') report({ token, do: 'release' });
+  }
+  held.delete(token);
+  setImmediate(poll);
+}
+
+function end(token, why) {
+  const one = held.get(token);
+  if (one && !one.why) (one.why = why), one.over.abort();
+}
+
+/** One round trip: reports what gathered, and leases. */
+async function call(max, seconds, pollId, signal) {
+  const reports = outbox.splice(0, 100);
+  const body = { worker: name, build: 'example', task_types: Object.keys(handlers), max, wait_seconds: seconds, lease_seconds: lease, poll_id: pollId, reports };
+  const answer = await post('/api/leases', body, seconds + 30, signal).catch((e) => {
+    if (!signal?.aborted) { console.error(String(e)); process.exit(1); } // the server refuses the worker
+    outbox.unshift(...reports); // broken off by the stop: they are sent again
+  });
+  if (!answer) return;
+  ({ quiet, beat_seconds: beatSeconds } = answer);
+  answer.results.forEach((result, i) => {
+    const { token, do: what } = reports[i];
+    if (result.status === 409) end(token, result.type.endsWith('/cancelled') ? 'cancelled' : 'lost'); // of a progress report
+    else if ((result.status === 400 || result.status === 413) && what === 'complete') // the lease goes on
+      report({ token, do: 'fail', error: `result refused: ${result.detail}`, retryable: false });
+  });
+  for (const one of answer.leases) stopping.signal.aborted ? report({ token: one.token, do: 'release' }) : run(one);
+}
+
+async function poll() {
+  if (polling || stopping.signal.aborted || held.size >= slots) return;
+  polling = true;
+  await call(slots - held.size, wait, (lastPoll = randomUUID()), stopping.signal);
+  if (quiet) await sleep(1000 * beatSeconds);
+  polling = false;
+  setImmediate(poll);
+}
+
+async function send(again = '') { // at once what comes while the poll waits; what comes during this call gathers
+  if (sending || (outbox.length === 0 && !again)) return;
+  sending = true;
+  await call(0, 0, again);
+  sending = false;
+  setImmediate(() => send());
+}
+
+async function beat() {
+  for (;;) {
+    await sleep(1000 * beatSeconds);
+    if (held.size === 0) continue;
+    try {
+      const body = JSON.stringify({ tokens: [...held.keys()], lease_seconds: lease });
+      const answer = await (await request('POST', `/api/workers/${name}/beat`, body, 5)).json();
+      for (const token of answer.cancelled) end(token, 'cancelled');
+      for (const token of answer.lost) end(token, 'lost');
+      ({ quiet, beat_seconds: beatSeconds } = answer);
+    } catch { /* go on: a server that restarts keeps the leases */ }
+  }
+}
+
+async function stop() {
+  if (stopping.signal.aborted) process.exit(1);
+  stopping.abort();
+  send(lastPoll); // what the answer to the poll had is released
+  for (let ms = 0; ms < 1000 * (grace + 5) && (held.size > 0 || outbox.length > 0 || sending); ms += 100) {
+    if (ms >= 1000 * grace) for (const token of held.keys()) end(token, 'stopping');
+    await sleep(100);
+  }
+  process.exit(0);
+}
+
+process.on('SIGTERM', stop).on('SIGINT', stop);
+poll();
+beat();

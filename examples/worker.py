@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""A Daybook worker with nothing but the standard library. The protocol: docs/worker-protocol.md
+
+    DAYBOOK_URL=http://127.0.0.1:8000 python3 examples/worker.py
+    daybook submit wordcount -p text="to be or not to be" --wait
+"""
+import collections, http.client, json, os, random, re, secrets, signal, socket, threading, time, traceback, urllib.request
+
+URL, TOKEN = os.environ.get("DAYBOOK_URL", "http://127.0.0.1:8000").rstrip("/"), os.environ.get("DAYBOOK_TOKEN")
+SLOTS, LEASE, WAIT, GRACE = int(os.environ.get("SLOTS", "4")), 30, 30, 10  # tasks; seconds
+NAME, NO_ANSWER = f"{socket.gethostname()}-py-{secrets.token_hex(3)}", (OSError, http.client.HTTPException, ValueError)
+
+class Permanent(Exception): """An error that no retry can mend."""
+class Stopped(Exception): """The task was cancelled, its lease is lost, or the worker stops."""
+
+def wordcount(lease, p):
+    """Counts the words of {"text"}, or of an uploaded {"file"}; takes at least {"seconds"}."""
+    if not isinstance(p, dict) or not isinstance(p.get("text", ""), str):
+        raise Permanent('the parameters must be {"text": "…"} or {"file": "id"}')
+    text = request("GET", f"/api/files/{p['file']}").decode("utf-8", "replace") if p.get("file") else p.get("text", "")
+    words, seconds, counts = re.findall(r"\w+", text.lower()), p.get("seconds", 0), collections.Counter()
+    steps = 10 + int(4 * seconds)
+    for n in range(steps):
+        counts.update(words[n * len(words) // steps:(n + 1) * len(words) // steps])
+        lease.progress(100 * (n + 1) / steps, f"{counts.total()} of {len(words)} words")
+        lease.sleep(seconds / steps)
+    return {"words": len(words), "different": len(counts), "top": counts.most_common(10)}
+
+HANDLERS = {"wordcount": wordcount}  # register your own: a function of lease and parameters; it returns what becomes JSON
+
+def request(method, path, body=None, timeout=60):
+    head = {"Content-Type": "application/json"} | ({"Authorization": "Bearer " + TOKEN} if TOKEN else {})
+    with urllib.request.urlopen(urllib.request.Request(URL + path, body, head, method=method), timeout=timeout) as answer:
+        return answer.read()
+
+def post(path, body, timeout):
+    """Repeats the same call until it is answered. A refusal for good (4xx) is raised."""
+    data, pause = json.dumps(body).encode(), 0.1
+    while True:
+        try:
+            return json.loads(request("POST", path, data, timeout))
+        except NO_ANSWER as e:  # 5xx and 429 too
+            if 400 <= getattr(e, "code", 503) < 500 and e.code != 429:
+                raise
+            pause = min(2 * pause, 5)
+            time.sleep(max(float(getattr(e, "headers", {}).get("Retry-After") or 0), pause * random.uniform(0.25, 0.5)))
+
+class Lease:
+    def __init__(self, token, attempt, task, **_):
+        self.token, self.attempt, self.task, self.over, self.why = token, attempt, task, threading.Event(), ""
+
+    def progress(self, percent, message=""):
+        self.sleep(0)
+        worker.report(self.token, do="progress", progress=percent, message=message)
+
+    def sleep(self, seconds):  # but not longer than the work may go on
+        if self.over.wait(seconds):
+            raise Stopped
+
+    def end(self, why):
+        self.why, _ = self.why or why, self.over.set()
+
+class Worker:
+    def __init__(self):
+        self.changed, self.held, self.outbox, self.sending = threading.Condition(), {}, [], 0
+        self.beat_seconds, self.quiet, self.stopping = LEASE / 3, False, False
+
+    def report(self, token, **report):
+        with self.changed:  # of progress only the latest is worth sending
+            self.outbox = [r for r in self.outbox if r["token"] != token or r["do"] != report["do"]]
+            self.outbox.append({"token": token, **report})
+            self.changed.notify_all()
+
+    def run(self, lease):
+        try:
+            report = {"do": "complete", "result": HANDLERS[lease.task["task_type"]](lease, lease.task["parameters"])}
+            json.dumps(report)
+        except Stopped:
+            report = {"do": "release"}
+        except Exception as e:
+            report = {"do": "fail", "error": traceback.format_exc()[-8000:], "retryable": not isinstance(e, Permanent)}
+        with self.changed:
+            del self.held[lease.token]
+            if lease.why != "lost":
+                self.report(lease.token, **report)
+            self.changed.notify_all()
+
+    def call(self, most, wait):
+        """One round trip: reports what gathered, and leases."""
+        with self.changed:
+            reports, self.outbox, self.sending = self.outbox[:100], self.outbox[100:], self.sending + (wait == 0)
+        answer = post("/api/leases", {"worker": NAME, "build": "example", "task_types": list(HANDLERS), "max": most, "wait_seconds": wait,
+                                      "lease_seconds": LEASE, "poll_id": secrets.token_hex(8), "reports": reports}, wait + 30)
+        with self.changed:
+            self.sending, self.quiet, self.beat_seconds = self.sending - (wait == 0), answer["quiet"], answer["beat_seconds"]
+            for report, result in zip(reports, answer["results"]):
+                if result["status"] == 409 and report["token"] in self.held:  # of a progress report
+                    self.held[report["token"]].end("cancelled" if result["type"].endswith("/cancelled") else "lost")
+                elif result["status"] in (400, 413) and report["do"] == "complete":  # the lease goes on
+                    self.report(report["token"], do="fail", error="result refused: " + result["detail"], retryable=False)
+            for raw in answer["leases"]:
+                lease = self.held[raw["token"]] = Lease(**raw)
+                lease.end("stopping") if self.stopping else None  # then it is released at its first progress
+                threading.Thread(target=self.run, args=(lease,), daemon=True).start()
+            self.changed.notify_all()
+
+    def poll(self):
+        with self.changed:
+            self.changed.wait_for(lambda: len(self.held) < SLOTS and not self.stopping)
+        self.call(SLOTS - len(self.held), WAIT)
+        time.sleep(self.beat_seconds if self.quiet else 0)
+
+    def send(self):  # at once what comes while the poll waits; what comes during this call gathers
+        with self.changed:
+            self.changed.wait_for(lambda: self.outbox)
+        self.call(0, 0)
+
+    def beat(self):
+        time.sleep(self.beat_seconds)
+        body = json.dumps({"tokens": list(self.held), "lease_seconds": LEASE}).encode()
+        if self.held:
+            try:
+                answer = json.loads(request("POST", f"/api/workers/{NAME}/beat", body, 5))
+            except NO_ANSWER:
+                return  # go on: a server that restarts keeps the leases
+            self.quiet, self.beat_seconds = answer["quiet"], answer["beat_seconds"]
+            with self.changed:
+                for token, why in [(t, why) for why in ("cancelled", "lost") for t in answer[why] if t in self.held]:
+                    self.held[token].end(why)
+
+def forever(step):
+    try:
+        while True:
+            step()
+    except Exception:  # the server refuses the worker, or a mistake in it
+        traceback.print_exc()
+        os._exit(1)
+
+if __name__ == "__main__":
+    worker = Worker()
+    for step in (worker.poll, worker.send, worker.beat):
+        threading.Thread(target=forever, args=(step,), daemon=True).start()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: setattr(worker, "stopping", True))
+    until = float("inf")
+    while not worker.stopping or time.monotonic() < until + 5 and (worker.held or worker.outbox or worker.sending):
+        until = until if worker.stopping else time.monotonic() + GRACE
+        for lease in list(worker.held.values()) if time.monotonic() > until else []:
+            lease.end("stopping")
+        time.sleep(0.1)
