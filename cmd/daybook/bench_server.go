@@ -32,13 +32,22 @@ type ownServer struct {
 // startOwnServer starts it on an address of loopback and a folder within temp, "" = the
 // system's place for such folders.
 func startOwnServer(ctx context.Context, temp string, slots int) (*ownServer, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find the program: %w", err)
-	}
 	dir, err := os.MkdirTemp(temp, "daybook-bench-")
 	if err != nil {
 		return nil, err
+	}
+	o, err := serveIn(ctx, dir, slots)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return o, nil
+}
+
+// serveIn starts a server on a folder and on an address of loopback.
+func serveIn(ctx context.Context, dir string, slots int) (*ownServer, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the program: %w", err)
 	}
 	o := &ownServer{dir: dir, slots: slots, inMemory: inMemory(dir), said: &bytes.Buffer{}, drained: make(chan struct{})}
 	o.cmd = &exec.Cmd{
@@ -50,7 +59,7 @@ func startOwnServer(ctx context.Context, temp string, slots int) (*ownServer, er
 	}
 	endWithUs(o.cmd.SysProcAttr)
 	if err := o.start(ctx); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, err
 	}
 	return o, nil
 }
@@ -78,6 +87,13 @@ func (o *ownServer) start(ctx context.Context) error {
 	}
 	o.url = strings.TrimSpace(line[strings.LastIndexByte(strings.TrimSpace(line), ' ')+1:])
 	return nil
+}
+
+// kill ends the server at once, as a crash does. Its folder stays.
+func (o *ownServer) kill() {
+	_ = o.cmd.Process.Kill()
+	<-o.drained
+	_ = o.cmd.Wait() // it was killed
 }
 
 // stop ends the server, removes its folder and says what it has used. An error tells that

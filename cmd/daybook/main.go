@@ -105,6 +105,9 @@ type cli struct {
 	Verify  verifyCmd  `cmd:"" help:"Verify that the log and the files are unchanged."`
 	Bench   benchCmd   `cmd:"" help:"Measure the throughput and latency of a server."`
 	Types   typesCmd   `cmd:"" help:"List the task types that the server can run."`
+
+	WorkerCheck workerCheckCmd `cmd:"" name:"worker-check" help:"Test a worker in any language against a real server."`
+
 	Version versionCmd `cmd:"" help:"Print the version."`
 
 	Completion completionCmd `cmd:"" help:"Print completions for a shell."`
