@@ -127,6 +127,24 @@ func TestWorkerSendsOneBeatForAllAtTheRhythmOfTheServer(t *testing.T) {
 	})
 }
 
+func TestAFasterRhythmHoldsAtOnce(t *testing.T) {
+	handlers := func(w *client.Worker) {
+		client.Handle(w, "long", func(ctx context.Context, _ client.Lease[params]) (any, error) { return nil, wait(ctx, time.Minute) })
+	}
+	bubble(t, client.WorkerOptions{Slots: 2}, handlers, func(t *testing.T, f *fakeServer, _ func() error) {
+		f.submit("long", `{}`)
+		synctest.Wait() // the next beat is due in 10 s
+		f.change(func() { f.beat = 1 })
+		f.submit("long", `{}`) // the answer to the poll says so
+		synctest.Wait()
+		begin := time.Now()
+		f.await(func() bool { return len(f.calls) > 0 && strings.HasSuffix(f.calls[len(f.calls)-1].path, "/beat") })
+		if after := time.Since(begin); after != time.Second {
+			t.Errorf("the beat came after %s", after)
+		}
+	})
+}
+
 func wait(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

@@ -325,8 +325,13 @@ func (r *workerRun) obey(quiet bool, beatSeconds float64) {
 		r.quiet = quiet
 		r.logger.Info(map[bool]string{true: "the worker is quiet: it gets no more tasks until it is resumed", false: "the worker is resumed"}[quiet])
 	}
-	if beatSeconds > 0 {
-		r.beatEvery = time.Duration(beatSeconds * float64(time.Second))
+	if beatSeconds <= 0 {
+		return
+	}
+	before := r.beatEvery
+	r.beatEvery = time.Duration(beatSeconds * float64(time.Second))
+	if r.beatDue && r.beatEvery < before {
+		r.beatAfter(r.beatEvery)
 	}
 }
 

@@ -55,7 +55,7 @@ async function post(path, body, timeout, signal) {
 }
 
 const held = new Map(); // by token: what runs
-let outbox = [], sending = false, polling = false, quiet = false, beatSeconds = lease / 3, lastPoll = '';
+let outbox = [], sending = false, polling = false, quiet = false, beatSeconds = 1, lastPoll = '';
 const stopping = new AbortController();
 
 function report(r) {
@@ -121,9 +121,9 @@ async function send(again = '') { // at once what comes while the poll waits; wh
 }
 
 async function beat() {
-  for (;;) {
-    await sleep(1000 * beatSeconds);
-    if (held.size === 0) continue;
+  for (let beaten = -Infinity; ; await sleep(200)) {
+    if (held.size === 0 || performance.now() < beaten + 1000 * beatSeconds) continue;
+    beaten = performance.now();
     try {
       const body = JSON.stringify({ tokens: [...held.keys()], lease_seconds: lease });
       const answer = await (await request('POST', `/api/workers/${name}/beat`, body, 5)).json();

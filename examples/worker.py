@@ -63,7 +63,7 @@ class Lease:
 class Worker:
     def __init__(self):
         self.changed, self.held, self.outbox, self.sending = threading.Condition(), {}, [], 0
-        self.beat_seconds, self.quiet, self.stopping = LEASE / 3, False, False
+        self.beat_seconds, self.beaten, self.quiet, self.stopping = 1, 0.0, False, False
 
     def report(self, token, **report):
         with self.changed:  # of progress only the latest is worth sending
@@ -116,9 +116,10 @@ class Worker:
         self.call(0, 0)
 
     def beat(self):
-        time.sleep(self.beat_seconds)
-        body = json.dumps({"tokens": list(self.held), "lease_seconds": LEASE}).encode()
-        if self.held:
+        time.sleep(0.2)
+        tokens, now = list(self.held), time.monotonic()
+        if tokens and now >= self.beaten + self.beat_seconds:
+            self.beaten, body = now, json.dumps({"tokens": tokens, "lease_seconds": LEASE}).encode()
             try:
                 answer = json.loads(request("POST", f"/api/workers/{NAME}/beat", body, 5))
             except NO_ANSWER:
