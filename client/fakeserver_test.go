@@ -266,7 +266,7 @@ func (f *fakeServer) beats(k *fakeCall) *http.Response {
 }
 
 func problem(status int, kind string) map[string]any {
-	return map[string]any{"status": status, "type": "/problems/" + kind, "title": kind, "detail": "because of " + kind}
+	return map[string]any{"status": status, "type": "/docs#" + kind, "title": kind, "detail": "because of " + kind}
 }
 
 func answer(status int, body any) *http.Response {

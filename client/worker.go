@@ -12,12 +12,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 )
 
 // WorkerOptions are the settings of a Worker. The zero value is useful.
 type WorkerOptions struct {
 	// Name of the worker, which no other running worker may have. "" = the name of the host and a
-	// random part.
+	// random part. At most 128 of A-Z a-z 0-9 . _ - : @
 	Name string
 	// Build is the version of the program, shown in the list of workers.
 	Build string
@@ -26,7 +27,7 @@ type WorkerOptions struct {
 	// Queues to take tasks from. None = all.
 	Queues []string
 	// Lease is how long the server waits for a beat before it gives the tasks to another worker,
-	// 1 s to 1 h. 0 = 30 s.
+	// 1 s to 1 h in whole seconds. 0 = 30 s.
 	Lease time.Duration
 	// Grace is how long running handlers may go on after the context of Run has ended. 0 = 20 s,
 	// negative = none.
@@ -70,7 +71,7 @@ func NewWorker(c *Client, o WorkerOptions) *Worker {
 		if err != nil {
 			host = "worker"
 		}
-		o.Name = host + "-" + strings.ToLower(rand.Text()[:6])
+		o.Name = strings.Map(plainName, host) + "-" + strings.ToLower(rand.Text()[:6])
 	}
 	if o.Slots == 0 {
 		o.Slots = defaultSlots
@@ -89,6 +90,14 @@ func NewWorker(c *Client, o WorkerOptions) *Worker {
 	// A lease call waits up to a minute, a result may take longer: each call has its own limit.
 	patient := &Client{base: c.base, http: c.streams, streams: c.streams}
 	return &Worker{client: patient, options: o, handlers: map[string]handlerFunc{}}
+}
+
+// plainName keeps what the name of a worker may have.
+func plainName(c rune) rune {
+	if c < 0x80 && (unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("._-:@", c)) {
+		return c
+	}
+	return '-'
 }
 
 // Name is the worker's name on the server.
@@ -152,8 +161,8 @@ func (w *Worker) check() error {
 		return errors.New("the worker has no handler: call client.Handle before Run")
 	case o.Slots < 1 || o.Slots > mostSlots:
 		return fmt.Errorf("WorkerOptions.Slots must be 1 to %d, not %d", mostSlots, o.Slots)
-	case o.Lease < time.Second || o.Lease > time.Hour:
-		return fmt.Errorf("WorkerOptions.Lease must be 1s to 1h, not %s", o.Lease)
+	case o.Lease < time.Second || o.Lease > time.Hour || o.Lease%time.Second != 0:
+		return fmt.Errorf("WorkerOptions.Lease must be 1s to 1h in whole seconds, not %s", o.Lease)
 	}
 	return nil
 }

@@ -36,8 +36,8 @@ func (r *workerRun) startBeat() {
 	r.beat = b
 	body := struct {
 		Tokens       []string `json:"tokens"`
-		LeaseSeconds float64  `json:"lease_seconds"`
-	}{tokens, r.options.Lease.Seconds()}
+		LeaseSeconds int64    `json:"lease_seconds"`
+	}{tokens, int64(r.options.Lease / time.Second)}
 	k := call{method: http.MethodPost, path: pathOf("/api/workers/", r.options.Name, "/beat"), body: body}
 	ctx, cancel := context.WithTimeout(r.calls, max(r.options.Lease/3, time.Second))
 	go func() {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	mathrand "math/rand/v2"
 	"net/http"
 	"strings"
@@ -48,18 +49,18 @@ type leaseCall struct {
 
 // leasesAnswer is the answer to POST /api/leases.
 type leasesAnswer struct {
-	Leases      []leased       `json:"leases"`
-	Results     []reportResult `json:"results"`
-	Quiet       bool           `json:"quiet"`
-	BeatSeconds float64        `json:"beat_seconds"`
+	Leases      []leased  `json:"leases"`
+	Results     []Problem `json:"results"` // Status 200 = recorded
+	Quiet       bool      `json:"quiet"`
+	BeatSeconds float64   `json:"beat_seconds"`
 }
 
 // result is the answer to one report. One that is missing is that of a report that was recorded.
-func (a *leasesAnswer) result(i int) reportResult {
+func (a *leasesAnswer) result(i int) *Problem {
 	if i < len(a.Results) {
-		return a.Results[i]
+		return &a.Results[i]
 	}
-	return reportResult{Status: http.StatusOK}
+	return &Problem{Status: http.StatusOK}
 }
 
 // leased is one task that was leased.
@@ -67,21 +68,6 @@ type leased struct {
 	Token   string `json:"token"`
 	Attempt int    `json:"attempt"`
 	Task    Task   `json:"task"`
-}
-
-// reportResult is the answer to one report.
-type reportResult struct {
-	Status int    `json:"status"`
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Detail string `json:"detail"`
-}
-
-func (p *reportResult) text() string {
-	if p.Detail != "" {
-		return p.Detail
-	}
-	return p.Title
 }
 
 func (r *workerRun) newCall(most int, wait time.Duration, pollID string, reports []*report) *leaseCall {
@@ -108,9 +94,9 @@ func (r *workerRun) newCall(most int, wait time.Duration, pollID string, reports
 		Queues       []string `json:"queues,omitempty"`
 		Max          int      `json:"max"`
 		WaitSeconds  float64  `json:"wait_seconds"`
-		LeaseSeconds float64  `json:"lease_seconds"`
+		LeaseSeconds int64    `json:"lease_seconds"`
 		PollID       string   `json:"poll_id"`
-	}{r.options.Name, r.options.Build, r.worker.types, r.options.Queues, most, wait.Seconds(), r.options.Lease.Seconds(), c.pollID}
+	}{r.options.Name, r.options.Build, r.worker.types, r.options.Queues, most, wait.Seconds(), int64(r.options.Lease / time.Second), c.pollID}
 	c.path = leasesPath
 	c.body, _ = json.Marshal(head) // of texts and numbers
 	if len(reports) > 0 {
@@ -195,7 +181,7 @@ func (r *workerRun) failed(c *leaseCall) {
 			r.lostPoll = c.pollID
 		}
 	case len(c.reports) == 1 && c.reports[0].alone:
-		r.result(c.reports[0], reportResult{Status: p.Status, Type: p.Type, Title: p.Title, Detail: p.Detail})
+		r.result(c.reports[0], p)
 	case len(c.reports) > 0 && (p.Status == http.StatusBadRequest || p.Status == http.StatusRequestEntityTooLarge):
 		for _, rep := range c.reports { // one is to blame: each hears of it by itself
 			rep.alone = true
@@ -211,7 +197,7 @@ func (r *workerRun) failed(c *leaseCall) {
 }
 
 // result takes in the answer to one report.
-func (r *workerRun) result(rep *report, res reportResult) {
+func (r *workerRun) result(rep *report, res *Problem) {
 	a := rep.attempt
 	log := r.logger.With("task", a.task.ID, "task_type", a.task.TaskType)
 	switch {
@@ -220,7 +206,7 @@ func (r *workerRun) result(rep *report, res reportResult) {
 		r.outbox = append(r.outbox, rep)
 		r.held = true
 		r.pause(time.Second)
-	case strings.HasSuffix(res.Type, "/cancelled"):
+	case strings.HasSuffix(res.Type, "cancelled"):
 		if !rep.ends && r.running[a.token] == a {
 			a.cancel(ErrCancelled)
 		}
@@ -229,12 +215,12 @@ func (r *workerRun) result(rep *report, res reportResult) {
 			r.lose(r.running[a.token])
 			return
 		}
-		log.Warn("the server refused a report: the lease is lost", "detail", res.text())
+		log.Warn("the server refused a report: the lease is lost", "err", res)
 	case !rep.ends || rep.refused:
-		log.Error("the server refused a report", "status", res.Status, "detail", res.text())
+		log.Error("the server refused a report", "err", res)
 	default: // what is in it is wrong: the lease goes on, and a retry would report the same
-		log.Error("the server refused the result of a task", "status", res.Status, "detail", res.text())
-		instead := a.failure(Permanent(errors.New("the server refused the result: " + res.text())))
+		log.Error("the server refused the result of a task", "err", res)
+		instead := a.failure(Permanent(fmt.Errorf("the server refused the result: %w", res)))
 		instead.refused = true
 		r.outbox = append(r.outbox, instead)
 	}

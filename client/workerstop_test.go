@@ -180,7 +180,7 @@ func TestLinesOfTheLogArriveBeforeTheEnd(t *testing.T) {
 
 func TestWorkerRefusesOptionsThatCannotBe(t *testing.T) {
 	f := newFakeServer()
-	for _, o := range []client.WorkerOptions{{Slots: -1}, {Slots: 1001}, {Lease: time.Millisecond}, {Lease: 2 * time.Hour}} {
+	for _, o := range []client.WorkerOptions{{Slots: -1}, {Slots: 1001}, {Lease: 1500 * time.Millisecond}, {Lease: 2 * time.Hour}} {
 		w := f.worker(t, o)
 		double(w)
 		if err := w.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "WorkerOptions.") {

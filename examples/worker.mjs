@@ -87,7 +87,7 @@ function end(token, why) {
 /** One round trip: reports what gathered, and leases. */
 async function call(max, seconds, pollId, signal) {
   const reports = outbox.splice(0, 100);
-  const body = { worker: name, build: 'example', task_types: Object.keys(handlers), max, wait_seconds: seconds, lease_seconds: lease, poll_id: pollId, reports };
+  const body = { worker: name, build: 'example', task_types: Object.keys(handlers), max, wait_seconds: seconds, lease_seconds: lease, poll_id: pollId || null, reports };
   const answer = await post('/api/leases', body, seconds + 30, signal).catch((e) => {
     if (!signal?.aborted) { console.error(String(e)); process.exit(1); } // the server refuses the worker
     outbox.unshift(...reports); // broken off by the stop: they are sent again
@@ -96,9 +96,9 @@ async function call(max, seconds, pollId, signal) {
   ({ quiet, beat_seconds: beatSeconds } = answer);
   answer.results.forEach((result, i) => {
     const { token, do: what } = reports[i];
-    if (result.status === 409) end(token, result.type.endsWith('/cancelled') ? 'cancelled' : 'lost'); // of a progress report
+    if (result.status === 409) end(token, result.type.endsWith('cancelled') ? 'cancelled' : 'lost'); // of a progress report
     else if ((result.status === 400 || result.status === 413) && what === 'complete') // the lease goes on
-      report({ token, do: 'fail', error: `result refused: ${result.detail}`, retryable: false });
+      report({ token, do: 'fail', error: `result refused: ${JSON.stringify(result)}`, retryable: false });
   });
   for (const one of answer.leases) stopping.signal.aborted ? report({ token: one.token, do: 'release' }) : run(one);
 }

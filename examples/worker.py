@@ -2,8 +2,7 @@
 """A Daybook worker with nothing but the standard library. The protocol: docs/worker-protocol.md
 
     DAYBOOK_URL=http://127.0.0.1:8000 python3 examples/worker.py
-    daybook submit wordcount -p text="to be or not to be" --wait
-"""
+    daybook submit wordcount -p text="to be or not to be" --wait"""
 import collections, http.client, json, os, random, re, secrets, signal, socket, threading, time, traceback, urllib.request
 
 URL, TOKEN = os.environ.get("DAYBOOK_URL", "http://127.0.0.1:8000").rstrip("/"), os.environ.get("DAYBOOK_TOKEN")
@@ -95,9 +94,9 @@ class Worker:
             self.sending, self.quiet, self.beat_seconds = self.sending - (wait == 0), answer["quiet"], answer["beat_seconds"]
             for report, result in zip(reports, answer["results"]):
                 if result["status"] == 409 and report["token"] in self.held:  # of a progress report
-                    self.held[report["token"]].end("cancelled" if result["type"].endswith("/cancelled") else "lost")
+                    self.held[report["token"]].end("cancelled" if result["type"].endswith("cancelled") else "lost")
                 elif result["status"] in (400, 413) and report["do"] == "complete":  # the lease goes on
-                    self.report(report["token"], do="fail", error="result refused: " + result["detail"], retryable=False)
+                    self.report(report["token"], do="fail", error=f"result refused: {result}", retryable=False)
             for raw in answer["leases"]:
                 lease = self.held[raw["token"]] = Lease(**raw)
                 lease.end("stopping") if self.stopping else None  # then it is released at its first progress
