@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -104,13 +105,9 @@ func (c *workerCheckCmd) Run(ctx context.Context, s *stdio) (err error) {
 	return nil
 }
 
+// wants reports whether a check is to run. The first always is: it waits for the worker.
 func (c *workerCheckCmd) wants(name string) bool {
-	for _, only := range c.Only {
-		if only == name {
-			return true
-		}
-	}
-	return len(c.Only) == 0
+	return len(c.Only) == 0 || name == checks[0].name || slices.Contains(c.Only, name)
 }
 
 // print prints what came of one check.
