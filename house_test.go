@@ -129,6 +129,12 @@ var house = map[string]struct{ code, tests []string }{
 		code:  []string{memlimit},
 		tests: []string{"daybook/internal/heap"},
 	},
+	"daybook/examples/worker": {
+		code: []string{"daybook/client"},
+	},
+	"daybook/examples/embed": {
+		code: []string{"daybook", "daybook/handler", "daybook/task"},
+	},
 	"daybook/internal/bench": {
 		tests: []string{"daybook", "daybook/client", "daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/handler", "daybook/projection", "daybook/task",
 			"daybook/internal/load", "daybook/internal/load/curve", ulid, goleak},
@@ -267,7 +273,7 @@ func TestOnlyTheCommandEndsTheProcessOrReadsTheEnvironment(t *testing.T) {
 		"log.Fatal": true, "log.Fatalf": true, "log.Fatalln": true,
 	}
 	for _, r := range rooms(t) {
-		if r.ImportPath == "daybook/cmd/daybook" {
+		if r.ImportPath == "daybook/cmd/daybook" || strings.HasPrefix(r.ImportPath, "daybook/examples/") { // programs
 			continue
 		}
 		for _, name := range slices.Concat(r.GoFiles, r.CgoFiles, r.IgnoredGoFiles) {
