@@ -317,6 +317,10 @@ func (d *Daybook) Close() error {
 // connect makes the scheduler and the API once, when all types are registered.
 func (d *Daybook) connect() error {
 	d.wire.Do(func() {
+		// A type that workers offered is known again after a restart, if a task of it was submitted.
+		if d.wireErr = d.registry.Offer(d.views.TaskTypes()); d.wireErr != nil {
+			return
+		}
 		if d.wireErr = d.makeScheduler(); d.wireErr != nil {
 			return
 		}
@@ -358,6 +362,8 @@ type runner struct {
 	registry *handler.Registry
 	files    *files.Store
 }
+
+func (r runner) Runs(taskType string) bool { return r.registry.Runs(taskType) }
 
 func (r runner) Knows(taskType string) bool { return r.registry.Knows(taskType) }
 

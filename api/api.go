@@ -90,7 +90,6 @@ type API struct {
 	screens screens // shared messages of /api/stream
 	chunks  chunks  // shared messages of /api/log/stream
 	proof   proof   // last answer of /api/log/verify
-	specs   []byte  // answer of /api/task-types
 
 	bodies  budget // memory for bodies on their way in
 	answers budget // memory for large answers on their way out
@@ -134,7 +133,6 @@ func New(o Options) (*API, error) {
 	a.bodies.most, a.answers.most = memoryShare(), memoryShare()
 	a.searches = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	a.proof.turn = make(chan struct{}, 1)
-	a.specs = encodeSpecs(o.Intake.Types.Specs())
 	a.metrics = newMetrics(a)
 	a.router = mux.NewRouter().SkipClean(true)
 	if err := a.routes(); err != nil {

@@ -38,6 +38,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type kit struct {
 	mu   sync.Mutex
 	held map[string]chan struct{} // by id; guarded by mu
+	more map[string]bool          // types that workers offer; guarded by mu
 }
 
 var kitSpecs = []task.TypeSpec{
@@ -48,7 +49,27 @@ var kitSpecs = []task.TypeSpec{
 
 func (k *kit) Specs() []task.TypeSpec { return kitSpecs }
 
+// Offer takes types of workers.
+func (k *kit) Offer(names []string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.more == nil {
+		k.more = make(map[string]bool)
+	}
+	for _, name := range names {
+		k.more[name] = true
+	}
+	return nil
+}
+
 func (k *kit) Knows(name string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.more[name] || k.Runs(name)
+}
+
+// Runs reports whether it is a type of its own.
+func (k *kit) Runs(name string) bool {
 	for _, s := range kitSpecs {
 		if s.Name == name {
 			return true

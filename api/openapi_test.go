@@ -117,6 +117,7 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	d.drive(200, "POST", "/api/tasks/"+later+"/retry", "")
 	d.drive(404, "POST", "/api/tasks/nonsense/retry", "")
 	d.retryAs()
+	d.workers()
 	d.drive(200, "GET", "/api/task-types", "")
 	file := d.drive(200, "POST", "/api/files?name=a.csv", "a,b\n", "Content-Type: text/csv").object(t)["id"].(string)
 	d.drive(200, "GET", "/api/files/"+file, "")
@@ -163,6 +164,37 @@ func (d *document) retryAs() {
 	d.drive(409, "POST", "/api/tasks/submit", held+`reject"}}`)
 	d.drive(409, "POST", old+"/retry", `{"parameters":{"n":2}}`)
 	d.drive(409, "POST", old+"/retry", "")
+}
+
+// workers drives the calls of workers.
+func (d *document) workers() {
+	h := d.house
+	h.Helper()
+	lease := func() string {
+		d.drive(200, "POST", "/api/leases", `{"worker":"w-1","task_types":["REMOTE"],"max":0}`) // which makes the type known
+		d.drive(200, "POST", "/api/tasks/submit", `{"task_type":"REMOTE","parameters":{"n":1}}`)
+		got := d.drive(200, "POST", "/api/leases", `{"worker":"w-1","build":"v1","task_types":["REMOTE"],"queues":["default"],"max":5,"wait_seconds":10,"lease_seconds":60,"poll_id":"a"}`).object(h)
+		return got["leases"].([]any)[0].(map[string]any)["token"].(string)
+	}
+	token := lease()
+	d.drive(200, "GET", "/api/workers", "")
+	d.drive(200, "POST", "/api/workers/w-1/beat", `{"tokens":["`+token+`"],"lease_seconds":10}`)
+	d.drive(200, "POST", "/api/leases/"+token+"/heartbeat", `{"progress":50,"message":"half"}`)
+	d.drive(200, "POST", "/api/leases/"+token+"/complete", `{"result":{"n":1},"outcome":"one"}`)
+	d.drive(200, "POST", "/api/leases/"+token+"/complete", `{"result":{"n":1}}`)
+	d.drive(409, "POST", "/api/leases/"+token+"/complete", `{"result":{"n":2}}`)
+	d.drive(409, "POST", "/api/leases/"+token+"/heartbeat", "")
+	d.drive(200, "POST", "/api/leases/"+lease()+"/fail", `{"error":"no","retryable":false}`)
+	token = lease()
+	d.drive(400, "POST", "/api/leases/"+token+"/complete", `{"files":["none"]}`)
+	d.drive(200, "POST", "/api/leases/"+token+"/release", `{"delay_seconds":3600}`)
+	token = lease()
+	d.drive(200, "POST", "/api/leases", `{"worker":"w-1","reports":[{"token":"`+token+`","do":"complete"},{"token":"dbl_x","do":"fail"},{"token":"x","do":"dance"}]}`)
+	d.drive(400, "POST", "/api/leases", `{"worker":"a/b","task_types":["a b"],"max":-1,"lease_seconds":0,"more":1}`)
+	d.drive(400, "POST", "/api/leases", `{}`)
+	d.drive(200, "POST", "/api/workers/w-1/quiet", "")
+	d.drive(200, "POST", "/api/workers/w-1/resume", "")
+	d.drive(404, "POST", "/api/workers/nobody/quiet", "")
 }
 
 // complete checks that every operation was driven, and that the document has every path.

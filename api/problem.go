@@ -85,6 +85,9 @@ var answers = []struct {
 	{files.ErrFull, problem{Status: 503, Kind: "disk-full", RetryAfter: 30, Detail: "The disk is full, so the file was not stored. Try again when there is free space."}},
 	{task.ErrKeyReused, problem{Status: 409, Kind: "key-reused", Detail: "The idempotency key was used for another request. Use a new key, or send the same request."}},
 	{task.ErrNotUnique, problem{Status: 409, Kind: "not-unique", Detail: "Another task holds the unique key. Wait until it is free, or use another key."}},
+	{scheduler.ErrNoLease, problem{Status: 409, Kind: "stale-lease", Detail: "The token does not hold the task: its lease ran out, or the task has ended. Stop work on it; nothing of it is kept."}},
+	{scheduler.ErrOtherResult, problem{Status: 409, Kind: "other-result", Detail: "This token has completed the task with another result, which stays. Nothing was changed."}},
+	{task.ErrTooManyTypes, problem{Status: 429, Kind: "too-many-types", RetryAfter: 60, Detail: "The server knows 1,000 task types, and takes no more. Offer fewer types; parameters tell tasks of a type apart."}},
 	{task.ErrStale, problem{Status: 409, Kind: "stale-attempt", Detail: "The attempt no longer holds the task. Stop it."}},
 	{task.ErrStopping, problem{Status: 409, Kind: "being-cancelled", Detail: "The task is being cancelled. Stop the attempt."}},
 	{task.ErrEnded, problem{Status: 400, Kind: "already-ended", Detail: "The task has already ended. Only a pending or running task can be cancelled."}},
@@ -137,7 +140,7 @@ func percentOf(p projection.Progress) string {
 
 // kinds lists every kind of problem, for the reference and its test.
 func kinds() []string {
-	all := []string{kindInvalid, "method-not-allowed", "too-large", "body-too-slow", "no-such-range", "precondition-failed", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal, kindEmptyFile, kindNoStreaming}
+	all := []string{kindInvalid, "method-not-allowed", "too-large", "body-too-slow", "no-such-range", "precondition-failed", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal, kindEmptyFile, kindNoStreaming, "cancelled"}
 	for i := range answers {
 		all = append(all, answers[i].problem.Kind)
 	}

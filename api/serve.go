@@ -69,7 +69,9 @@ func (a *API) find(r *http.Request, p *reply) *route {
 	}
 	var match mux.RouteMatch
 	if a.router.Match(r, &match) && match.MatchErr == nil {
-		p.id = match.Vars["id"]
+		for _, value := range match.Vars { // no path has more than one
+			p.id = value
+		}
 		return match.Handler.(*route)
 	}
 	return a.metrics.unknown

@@ -13,10 +13,10 @@ func (a *API) taskTypes(p *reply, r *http.Request) error {
 		return err
 	}
 	p.shows(a.Views.Seq())
-	return p.send(typeJSON, a.specs)
+	return p.send(typeJSON, encodeSpecs(a.Intake.Types.Specs()))
 }
 
-// encodeSpecs writes the list of types once, for it does not change.
+// encodeSpecs writes the list of types.
 func encodeSpecs(specs []task.TypeSpec) []byte {
 	list := make([]task.TypeSpec, len(specs))
 	for i, s := range specs {

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -69,7 +70,9 @@ func (r *Registry) Use(around ...Middleware) {
 	wrapped := make(map[string]*registered)
 	for name, t := range *r.types.Load() {
 		other := *t
-		other.wrap(r.around)
+		if t.handler != nil {
+			other.wrap(r.around)
+		}
 		wrapped[name] = &other
 	}
 	r.types.Store(&wrapped)
@@ -90,6 +93,51 @@ func (r *Registry) Specs() []task.TypeSpec {
 	}
 	slices.SortFunc(specs, func(a, b task.TypeSpec) int { return strings.Compare(a.Name, b.Name) })
 	return specs
+}
+
+// Offer makes types known that workers outside of the process run, and that nobody has described:
+// their parameters are any object. Those that are known stay as they are. Errors: a name that is not
+// valid, task.ErrTooManyTypes; then none is added.
+func (r *Registry) Offer(names []string) error {
+	if !slices.ContainsFunc(names, func(name string) bool { return !r.Knows(name) }) {
+		return nil
+	}
+	r.adding.Lock()
+	defer r.adding.Unlock()
+	more := maps.Clone(*r.types.Load())
+	for _, name := range names {
+		if more[name] != nil {
+			continue
+		}
+		t, err := register(outside{task.TypeSpec{Name: name, Title: name,
+			Description:      "Run by workers outside of the server, which have not described it.",
+			ParametersSchema: json.RawMessage(`{"type":"object"}`)}})
+		if err != nil {
+			return err
+		}
+		t.handler = nil
+		more[name] = t
+	}
+	if len(more) > MaxTypes {
+		return fmt.Errorf("%w: there are %d already; offer fewer", task.ErrTooManyTypes, len(*r.types.Load()))
+	}
+	r.types.Store(&more)
+	return nil
+}
+
+// outside is a type that this process does not run.
+type outside struct{ spec task.TypeSpec }
+
+func (o outside) Spec() task.TypeSpec { return o.spec }
+
+func (o outside) Run(context.Context, Call) (any, error) {
+	return nil, errors.New("nobody in this process runs the type")
+}
+
+// Runs reports whether this process has a handler for the type.
+func (r *Registry) Runs(name string) bool {
+	t := (*r.types.Load())[name]
+	return t != nil && t.handler != nil
 }
 
 // Knows reports whether the type is registered.

@@ -30,6 +30,8 @@ type Types interface {
 	// Prepare checks canonical parameters, adds the type's defaults and lists the files
 	// that they name. fields is what is wrong, with pointers below /parameters.
 	Prepare(name string, parameters []byte) (prepared []byte, fileIDs []string, fields []task.FieldError, err error)
+	// Offer makes types known that workers outside of the process run.
+	Offer(names []string) error
 	// Defaults are the parameters that Prepare adds where they are left out, as a canonical
 	// object; nil = none.
 	Defaults(name string) []byte

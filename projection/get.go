@@ -67,3 +67,11 @@ func (v *Views) inMemory(id ulid.ULID, found func(*record)) (t task.Task, seq in
 	found(rec)
 	return rec.task, v.Seq(), 0, true
 }
+
+// InMemory returns a task that has not ended, as it stands; the zero Task if it has, or there is none.
+func (v *Views) InMemory(id ulid.ULID) task.Task {
+	if t := v.peek(id); t != nil {
+		return *t
+	}
+	return task.Task{}
+}

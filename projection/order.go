@@ -200,12 +200,12 @@ func (v *Views) NextDue() task.Micros {
 	return key.Due
 }
 
-// Ready goes through the ready tasks of the types that runs accepts, in the order of
-// task.ReadyKey. Tasks of other types cost nothing, however many there are. Nothing may be
+// Ready goes through the ready tasks of the types and queues that are wanted, in the order of
+// task.ReadyKey. Other tasks cost nothing, however many there are. Nothing may be
 // applied while it runs.
-func (v *Views) Ready(runs func(taskType string) bool) iter.Seq[*task.Task] {
+func (v *Views) Ready(wanted func(taskType, queue string) bool) iter.Seq[*task.Task] {
 	return func(yield func(*task.Task) bool) {
-		v.order.ready.walk(func(group uint32) bool { return runs(v.counts.names[group].taskType) }, func(rec *record) bool { return yield(&rec.task) })
+		v.order.ready.walk(func(group uint32) bool { return wanted(v.counts.names[group].taskType, v.counts.names[group].queue) }, func(rec *record) bool { return yield(&rec.task) })
 	}
 }
 

@@ -125,6 +125,21 @@ func (c *counts) eachEnded(u *queueUse, fn func(facet uint32, n int64)) {
 // isLive tells whether the status is one of a task that has not ended.
 func isLive(s task.Status) bool { return s != task.None && !s.Ended() }
 
+// TaskTypes lists the types of all tasks that there ever were, in no order.
+func (v *Views) TaskTypes() []string {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	var types []string
+	seen := make(map[string]bool)
+	for _, g := range v.counts.names {
+		if !seen[g.taskType] {
+			seen[g.taskType] = true
+			types = append(types, g.taskType)
+		}
+	}
+	return types
+}
+
 // LiveQueues lists the queues that have tasks that have not ended, in no order.
 func (v *Views) LiveQueues() []string {
 	v.mu.RLock()

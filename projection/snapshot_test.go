@@ -141,5 +141,5 @@ func must[K any](t failer, find func(K) (*task.Task, error), key K) *task.Task {
 // diffOf says how got differs from want; "" = not at all.
 func diffOf(want, got any) string { return cmp.Diff(want, got) }
 
-// anyType accepts every task type.
-func anyType(string) bool { return true }
+// anyType accepts every task type and queue.
+func anyType(string, string) bool { return true }

@@ -13,16 +13,24 @@ import (
 
 // command decides one request from outside.
 func (l *loop) command(rd *round, r *request) {
+	if r.offer != nil {
+		l.offer(r.offer)
+		return
+	}
 	if err := l.s.damage(); err != nil {
 		r.done <- answer{err: err}
 		return
 	}
-	if _, cancel := r.command.(task.Cancel); l.full() && !cancel {
+	if _, cancel := r.command.(task.Cancel); l.full() && !cancel && r.lease == nil {
 		r.done <- answer{err: eventlog.ErrFull}
 		return
 	}
 	if r.submits != nil {
 		l.submit(rd, r)
+		return
+	}
+	if r.lease != nil {
+		l.report(rd, r)
 		return
 	}
 	l.do(rd, r)

@@ -116,6 +116,7 @@ func (l *loop) answer(rd *round) {
 	for _, reply := range rd.replies {
 		reply(rest)
 	}
+	l.answerOffers(rd.served)
 	l.s.waiters.wake(rd.ended)
 	l.s.running.Store(int64(l.slots.used))
 }
@@ -143,6 +144,7 @@ func (l *loop) resolveAll(rd *round, err error) {
 	for _, reply := range rd.replies {
 		reply(err)
 	}
+	l.answerOffers(rd.served)
 }
 
 // fail passes the error that ends the scheduler to all callers.

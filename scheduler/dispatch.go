@@ -22,7 +22,7 @@ func (l *loop) dispatch(rd *round) {
 		l.s.o.Views.PromoteStale(rd.wall)
 		l.clock.setBack = false
 	}
-	for l.slots.used < l.s.o.Concurrency {
+	for l.slots.used < l.s.o.Concurrency || l.offers.count > 0 {
 		state := l.next(rd)
 		if state == nil {
 			return
@@ -43,8 +43,7 @@ func (l *loop) nextReady(rd *round) *task.Task {
 		}
 	}
 	if l.s.o.Views.ReadyCount() > 0 {
-		rd.stored.open(l.s.o.Views, l.s.o.Runner.Knows)
-		other := rd.stored.first(func(s *task.Task) bool { return rd.find(s.ID) == nil && rd.mayStart(s) })
+		other := rd.stored.first(l, func(s *task.Task) bool { return rd.find(s.ID) == nil && rd.mayStart(s) })
 		if next == nil || other != nil && other.ReadyKey().Less(next.ReadyKey()) {
 			next = other
 		}
@@ -52,31 +51,49 @@ func (l *loop) nextReady(rd *round) *task.Task {
 	return next
 }
 
-// mayStart reports whether a task that is pending and due can be run here and now.
+// mayStart reports whether a task that is pending and due can start now, here or with a worker.
 func (rd *round) mayStart(s *task.Task) bool {
 	l := rd.l
-	return l.s.o.Runner.Knows(s.Type) && !l.refusals.final[s.ID] && !l.s.lingering.has(s.ID) && (s.Links == nil || !rd.isBehind(s))
+	_, taken := l.takerOf(s)
+	return taken && !l.refusals.final[s.ID] && !l.s.lingering.has(s.ID) && (s.Links == nil || !rd.isBehind(s))
 }
 
 // startTask decides that the task starts; its handler runs once that is on disk.
 func (l *loop) startTask(rd *round, state *task.Task) {
-	decided, err := rd.decideOn(state, l.start)
+	offer, _ := l.takerOf(state)
+	s, command := start{offer: offer}, l.start
+	if offer != nil {
+		s.lease, command = l.newLease(offer, state)
+	}
+	decided, err := rd.decideOn(state, command)
 	if err != nil {
 		panic("scheduler: a ready task cannot start: " + err.Error())
 	}
-	l.putOnTrial(state)
 	rd.join(starts, false, l.refusals.apart[state.ID])
 	n := rd.own(state.ID, state)
 	rd.add(n, n.task.ID, decided)
-	rd.addStart(start{node: n, started: n.task, event: &decided[0]})
-	l.slots.used++
+	s.node, s.started, s.event = n, n.task, &decided[0]
+	rd.addStart(s)
+	if offer == nil {
+		l.putOnTrial(state)
+		l.slots.used++
+		return
+	}
+	if len(offer.granted) == 0 {
+		rd.served = append(rd.served, offer)
+	}
+	l.offers.grant(offer, s.lease)
 }
 
 // startsAppended runs the handlers of the entry's starts, or gives their slots back. What
 // the round did not submit itself waits for its parameters.
 func (l *loop) startsAppended(rd *round, e *entry, err error) {
 	if err != nil {
-		l.slots.used -= e.last - e.first
+		for i := e.first; i < e.last; i++ {
+			if rd.starts[i].offer == nil {
+				l.slots.used--
+			}
+		}
 		l.undoTrials(rd.starts[e.first:e.last])
 		if errors.Is(err, eventlog.ErrInvalid) {
 			l.startsRefused(rd.starts[e.first:e.last], e.apart)
@@ -89,6 +106,11 @@ func (l *loop) startsAppended(rd *round, e *entry, err error) {
 			s.started.SubmitSeq = first.Seq
 		}
 		s.started.LastSeq = s.event.Seq
+		if s.offer != nil {
+			l.leaseStarted(s)
+			delete(l.refusals.apart, s.started.ID)
+			continue
+		}
 		a := l.s.newAttempt(&s.started, s.node.stream)
 		a.parameters = s.node.parameters
 		l.slots.holders[a.id] = a
@@ -139,7 +161,7 @@ func (s *Scheduler) fetch(starts []start) <-chan fetched {
 	var places []int
 	var seqs []int64
 	for i := range starts {
-		if starts[i].node.parameters == nil {
+		if starts[i].node.parameters == nil && starts[i].offer == nil {
 			places, seqs = append(places, i), append(seqs, starts[i].started.SubmitSeq)
 		}
 	}
@@ -181,4 +203,5 @@ func (l *loop) stopHolder(id [16]byte) {
 	if a := l.slots.holders[id]; a != nil {
 		a.stop(task.ErrAttemptCancelled)
 	}
+	l.s.leases.cancel(id)
 }

@@ -14,6 +14,7 @@ type draft struct {
 	changes []projection.Change // one for each record
 	starts  []start             // of all entries
 	reports []report            // of all entries: those whose outcome they append
+	served  []*offer            // workers that get tasks which start
 	sealed  []eventlog.Entry    // entries as the log takes them
 }
 
@@ -43,6 +44,8 @@ type start struct {
 	node    *node
 	started task.Task   // as it starts
 	event   *task.Event // that says so
+	offer   *offer      // of the worker that gets it; nil = it runs in this process
+	lease   *lease      // that the worker gets it by
 }
 
 // begin puts an entry into the draft, to which add gives events. reserve says that it is
@@ -88,6 +91,9 @@ func (d *draft) addReport(r report) {
 
 // seal makes of the entries what the log takes, decided on what it holds up to base.
 func (d *draft) seal(base int64) {
+	for _, o := range d.served {
+		o.sealed = true
+	}
 	d.sealed = d.sealed[:0]
 	for i := range d.entries {
 		e := &d.entries[i]
@@ -107,5 +113,5 @@ func (d *draft) seal(base int64) {
 func (d *draft) reset() {
 	d.entries, d.needs, d.sealed = emptied(d.entries), emptied(d.needs), emptied(d.sealed)
 	d.records, d.changes = emptied(d.records), emptied(d.changes)
-	d.starts, d.reports = emptied(d.starts), emptied(d.reports)
+	d.starts, d.reports, d.served = emptied(d.starts), emptied(d.reports), emptied(d.served)
 }

@@ -45,6 +45,9 @@ func (l *loop) readOn() error {
 		}
 	}
 	for id := range touched {
+		if one := l.s.leases.of(id); one != nil {
+			l.endIfLost(one)
+		}
 		if a := l.slots.holders[id]; a != nil {
 			a.stopIfLost(l.views.get(id))
 		}

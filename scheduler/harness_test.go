@@ -79,6 +79,9 @@ func (b *bench) Knows(name string) bool {
 	return name != "UNKNOWN" && !b.gone[name]
 }
 
+// Runs refuses the types that start with REMOTE: these are for workers.
+func (b *bench) Runs(name string) bool { return b.Knows(name) && !strings.HasPrefix(name, "REMOTE") }
+
 // Run does what the test has set for the type: see does; else it succeeds at once.
 func (b *bench) Run(ctx context.Context, a Attempt) (Outcome, error) {
 	b.mu.Lock()

@@ -11,6 +11,7 @@ type input struct {
 
 // decideInputs decides what waits, up to a bound. first is what woke the loop.
 func (l *loop) decideInputs(rd *round, first *input) {
+	l.expireLeases(rd)
 	l.expireOrphans(rd)
 	l.decideHeld(rd)
 	l.redecide(rd)

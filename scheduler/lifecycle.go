@@ -39,6 +39,7 @@ func (l *loop) begin() error {
 			return err
 		}
 	}
+	l.recoverLeases()
 	l.findSuspects()
 	return nil
 }
@@ -134,6 +135,8 @@ func (l *loop) expire(rd *round, o orphan) {
 // released at no cost. Commands are answered meanwhile.
 func (l *loop) drain() error {
 	l.s.draining.Store(true)
+	l.wakeAt = time.Time{}
+	l.endAllOffers()
 	if l.slots.handlers > 0 {
 		l.s.o.Logger.Info("stopping: waiting for running tasks", "running", l.slots.handlers, "grace", l.s.o.Grace)
 	}

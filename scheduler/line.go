@@ -3,7 +3,6 @@ package scheduler
 import (
 	"iter"
 
-	"daybook/projection"
 	"daybook/task"
 )
 
@@ -76,24 +75,39 @@ type storedLine struct {
 	stop func()
 	head *task.Task // nil: not asked for yet, or no more
 	done bool
+	takers
 }
 
-// open starts at the head of the line unless that was done already.
-func (s *storedLine) open(views *projection.Views, runs func(taskType string) bool) {
-	if s.next == nil {
-		s.next, s.stop = iter.Pull(views.Ready(runs))
-	}
+// takers is who took tasks when a line was opened: when it is no more the same, whole groups may
+// have to be passed over that were wanted, or the other way round.
+type takers struct {
+	local  bool
+	offers int // that took tasks
+	served int // that have since got all they take
 }
 
-// first returns the first task that may run, nil if there is none.
-func (s *storedLine) first(may func(*task.Task) bool) *task.Task {
-	for !s.done && (s.head == nil || !may(s.head)) {
+// first returns the first task that may start, nil if there is none.
+func (s *storedLine) first(l *loop, may func(*task.Task) bool) *task.Task {
+	for {
+		if s.next == nil {
+			s.takers = l.takers()
+			s.next, s.stop = iter.Pull(l.s.o.Views.Ready(l.anyTaker))
+		}
+		if s.head != nil && may(s.head) {
+			return s.head
+		}
+		if s.takers != l.takers() {
+			s.close()
+			continue
+		}
+		if s.done {
+			return nil
+		}
 		var more bool
 		if s.head, more = s.next(); !more {
 			s.head, s.done = nil, true
 		}
 	}
-	return s.head
 }
 
 // close forgets the place in the line: the next first starts again.

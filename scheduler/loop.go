@@ -38,6 +38,8 @@ type loop struct {
 	views       source          // what decisions read
 	slots       slots           // attempts that run
 	backlog     backlog         // what is decided before all else
+	offers      offers          // of workers that wait for tasks
+	wakeAt      time.Time       // when the loop is to wake up at the latest; zero = not known
 	trials      trials          // of those that may have killed an earlier process
 	refusals    refusals        // starts that the log does not take
 	knownQueues map[string]bool // names of queues that were used since it was made
@@ -126,7 +128,9 @@ func (l *loop) serve(ctx context.Context) error {
 		if err := l.await(ctx.Done(), timer.C); err != nil {
 			return err
 		}
-		timer.Reset(l.sleep())
+		sleep := l.sleep()
+		l.wakeAt = time.Now().Add(sleep)
+		timer.Reset(sleep)
 	}
 	return nil
 }
@@ -175,6 +179,7 @@ func (l *loop) pass(first *input) error {
 		rd.readClock()
 		l.decideInputs(rd, first)
 		l.dispatch(rd)
+		l.endOffers()
 		l.s.running.Store(int64(l.slots.used))
 		l.s.trying.Store(l.trials.going())
 		if l.appending != nil {
@@ -196,6 +201,9 @@ func (l *loop) sleep() time.Duration {
 	}
 	if l.s.full.Load() && l.appending == nil { // what is in flight reports whether there is room
 		sleep = min(sleep, time.Until(l.fullUntil))
+	}
+	if end := l.s.leases.next(); !end.IsZero() && !l.takesNoWork() {
+		sleep = min(sleep, time.Until(end))
 	}
 	return max(sleep, 0)
 }

@@ -72,7 +72,9 @@ type Runner interface {
 	// Run runs one attempt and returns when it is over. ctx ends on cancel, timeout or
 	// stop (its cause says which).
 	Run(ctx context.Context, a Attempt) (Outcome, error)
-	// Knows reports whether tasks of the type can be run here.
+	// Runs reports whether tasks of the type can be run by this process.
+	Runs(taskType string) bool
+	// Knows reports whether the type is known: a task of it may be submitted, whoever runs it.
 	Knows(taskType string) bool
 }
 
@@ -130,6 +132,7 @@ type Scheduler struct {
 	stopped   chan struct{} // closed when the loop answers no more
 	waiters   waiters
 	lingering taskSet // whose attempt has ended but has not returned
+	leases    *leaseTable
 
 	trying   atomic.Bool  // suspects are tried, and others wait
 	running  atomic.Int64 // attempts that hold a slot
@@ -182,6 +185,7 @@ func New(o Options) (*Scheduler, error) {
 		began:    make(chan struct{}),
 		hurry:    make(chan struct{}),
 		stopped:  make(chan struct{}),
+		leases:   newLeaseTable(),
 	}
 	s.loop.init(s)
 	return s, nil
@@ -230,20 +234,23 @@ func (s *Scheduler) Do(ctx context.Context, actor string, id ulid.ULID, command 
 }
 
 // request is one command from outside on its way through the loop: submits, or command
-// on the task id.
+// on the task id, or the offer of a worker.
 type request struct {
 	actor   string
 	submits []task.Submit
 	id      ulid.ULID
 	command task.Command
+	lease   *lease // the worker that holds the task reports the command
+	offer   *offer
 	done    chan answer
 }
 
 // answer is small, for each request has room for one: the tasks of the submits, or the one
 // that the command was on.
 type answer struct {
-	tasks []Submitted
-	err   error
+	tasks  []Submitted
+	leases []Leased // of an offer
+	err    error
 }
 
 // patience is how long a command waits for a place in the queue.

@@ -182,6 +182,7 @@ func TestTheTasksOfARoundAreMergedWithThoseThatWaitInTheReadyOrder(t *testing.T)
 		turn := l.newRound()
 		l.submit(turn, &request{submits: []task.Submit{{Type: "LOW"}, {Type: "HIGH", Priority: 2}, {Type: "LOW2"}}, done: make(chan answer, 1)})
 		defer turn.stored.close()
+		b.s.o.Concurrency = 4 // the loop is idle
 		var got []string
 		for range 3 {
 			next := l.nextReady(turn)

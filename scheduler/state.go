@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"daybook/task"
 
@@ -81,8 +82,11 @@ func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 	if s.trying.Load() {
 		return &Waiting{Reason: "crash_check"}
 	}
-	if !s.o.Runner.Knows(t.Type) {
-		return &Waiting{Reason: "worker"}
+	if !s.o.Runner.Runs(t.Type) {
+		if !s.leases.offers(t.Type, t.Queue, time.Now()) {
+			return &Waiting{Reason: "worker"}
+		}
+		return nil // the next worker that has room for it gets it
 	}
 	if running := int(s.running.Load()); running >= s.o.Concurrency {
 		return &Waiting{Reason: "capacity", Running: running, Slots: s.o.Concurrency}

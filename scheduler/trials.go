@@ -32,6 +32,8 @@ type trials struct {
 	on     map[ulid.ULID]bool
 	group  []ulid.ULID   // those to be started beside the ones on trial
 	groups [][]ulid.ULID // those to be tried after them
+
+	starting bool // one of the group is being started: it gets a slot, all others wait
 }
 
 // going reports whether ordinary tasks have to wait.
@@ -42,7 +44,7 @@ func (l *loop) findSuspects() {
 	wall := task.MicrosOf(time.Now())
 	l.s.o.Views.Promote(wall)
 	var suspects []*task.Task
-	for state := range l.s.o.Views.Ready(l.s.o.Runner.Knows) {
+	for state := range l.s.o.Views.Ready(func(taskType, _ string) bool { return l.s.o.Runner.Runs(taskType) }) {
 		if state.Suspect() {
 			suspects = append(suspects, state)
 		}
@@ -78,23 +80,24 @@ func (l *loop) findSuspects() {
 // next returns the task that is to start next, nil if there is none: suspects before all
 // others, and nobody beside one on trial but the rest of its group.
 func (l *loop) next(rd *round) *task.Task {
-	for r := &l.trials; ; {
+	r := &l.trials
+	for r.starting = false; l.slots.used < l.s.o.Concurrency; {
 		for len(r.group) > 0 {
 			id := r.group[0]
 			r.group = r.group[1:]
 			s := rd.get(id)
-			if s != nil && s.Status == task.Pending && s.Suspect() && s.Due(rd.wall) && rd.mayStart(s) {
+			r.starting = s != nil && s.Status == task.Pending && s.Suspect() && s.Due(rd.wall) && l.s.o.Runner.Runs(s.Type)
+			if r.starting && rd.mayStart(s) {
 				return s
 			}
 		}
-		if len(r.on) > 0 {
-			return nil
-		}
-		if len(r.groups) == 0 {
-			return l.nextReady(rd)
+		r.starting = false
+		if len(r.on) > 0 || len(r.groups) == 0 {
+			break
 		}
 		r.group, r.groups = r.groups[0], r.groups[1:]
 	}
+	return l.nextReady(rd) // while trials go on, for workers alone
 }
 
 // putOnTrial puts a task that starts on trial if it is a suspect.

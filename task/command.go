@@ -71,6 +71,7 @@ type Fail struct {
 	Error string
 	Stack string // where it panicked, a function a line; "" = nowhere
 	Seed  uint64 // 64 random bits for the jitter of the backoff
+	After Micros // wait before the next attempt, at most MaxBackoffMax; 0 = by the task's backoff
 }
 
 // Cancel calls the task off: at once when it is pending, by request when it runs.
@@ -98,7 +99,10 @@ const (
 )
 
 // Release gives the task back; the attempt does not count.
-type Release struct{ Fence int64 }
+type Release struct {
+	Fence int64
+	After Micros // wait before it may start again, at most MaxBackoffMax; 0 = none
+}
 
 // Retry sends a failed or cancelled task round again.
 type Retry struct {

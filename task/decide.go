@@ -194,8 +194,15 @@ func (d *decision) fail(c Fail) error {
 		d.add(EventFailed, data, payload)
 		return nil
 	}
-	data.RetryAt = d.now.Wall + t.Backoff.Delay(t.Attempt-t.AttemptBase, c.Seed)
+	wait := min(c.After, MaxBackoffMax)
+	if wait <= 0 {
+		wait = t.Backoff.Delay(t.Attempt-t.AttemptBase, c.Seed)
+	}
+	data.RetryAt = d.now.Wall + min(wait, t.Backoff.Max)
 	d.add(EventAttemptFailed, data, payload)
+	if wait > t.Backoff.Max { // longer than any backoff: a time that was asked for, see Task.Due
+		d.add(EventSnoozed, Data{RunAt: d.now.Wall + wait, Clock: d.clock()}, nil)
+	}
 	return nil
 }
 
@@ -260,6 +267,9 @@ func (d *decision) release(c Release) error {
 		return err
 	}
 	d.add(EventReleased, Data{Fence: c.Fence}, nil)
+	if wait := min(c.After, MaxBackoffMax); wait > 0 {
+		d.add(EventSnoozed, Data{RunAt: d.now.Wall + wait, Clock: d.clock()}, nil)
+	}
 	return nil
 }
 

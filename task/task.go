@@ -48,6 +48,7 @@ type Task struct {
 	Boot         ulid.ULID
 	Worker       string
 	LeaseSeconds int
+	Token        *[32]byte // SHA-256 of the token of its lease; nil unless a worker holds it. Never changed in place
 
 	Progress int   // hundredths of a percent
 	Reports  int64 // how many of its events are task.progressed
@@ -156,7 +157,7 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 		return fmt.Errorf("%w: %s with fence %d while %d holds the task", ErrIllegal, e.Type, d.Fence, t.Fence)
 	}
 	if t.Status == Running && to != Running {
-		t.Fence, t.CancelRequested, t.Boot, t.Worker, t.LeaseSeconds = 0, false, ulid.ULID{}, "", 0
+		t.Fence, t.CancelRequested, t.Boot, t.Worker, t.LeaseSeconds, t.Token = 0, false, ulid.ULID{}, "", 0, nil
 		if e.Type == EventReleased && t.Trusted {
 			t.Suspicion = 0
 		}
@@ -204,6 +205,10 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		t.StartedAt, t.Timed, t.Retrying = e.At, false, false
 		t.Attempt, t.Fence, t.LastFence = d.Attempt, e.Version, e.Version
 		t.Boot, t.Worker, t.LeaseSeconds = d.Boot, d.Worker, d.LeaseSeconds
+		if d.LeaseSeconds > 0 {
+			token := d.TokenHash
+			t.Token = &token
+		}
 		t.Progress, t.MessageSeq = 0, 0
 	},
 	EventProgressed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {

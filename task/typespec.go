@@ -1,6 +1,12 @@
 package task
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+)
+
+// ErrTooManyTypes: no more task types can be known.
+var ErrTooManyTypes = errors.New("too many task types")
 
 // TypeSpec describes a type of task to clients: the page draws its form from it and
 // the API validates by it.

@@ -67,6 +67,7 @@ var columns = []column{
 	liveOnly(identity("boot", "NOT NULL", "boot id of the server that runs it; '' = not running", func(r *row) *ulid.ULID { return &r.Task.Boot })),
 	liveOnly(text("worker", "name of the worker that runs it", func(r *row) *string { return &r.Task.Worker })),
 	liveOnly(number("lease_seconds", "NOT NULL", "lease without a heartbeat; 0 = it runs in the server", func(r *row) *int { return &r.Task.LeaseSeconds })),
+	liveOnly(column{"token_hash", "BLOB", 'b', false, "SHA-256 of the token of its lease", writeToken, readToken}),
 	text("idempotency_key", "'' = none", func(r *row) *string { return &r.Task.IdempotencyKey }),
 	{"request_hash", "BLOB", 'b', false, "SHA-256 of the request with its idempotency key", writeHash, readHash},
 	jsonOf("backoff", "JSON; '' = exponential, 2 s to 600 s, with jitter", usualBackoff, func(r *row) *backoff { return &r.backoff }),
@@ -212,6 +213,22 @@ func writeHash(dst []byte, r *row) []byte {
 func readHash(v *sqlite.Values, r *row) bool {
 	b := v.Bytes()
 	return len(b) == 0 || copy(r.Task.RequestHash[:], b) == len(b)
+}
+
+func writeToken(dst []byte, r *row) []byte {
+	if r.Task.Token == nil {
+		return sqlite.AppendLength(dst, 0)
+	}
+	return sqlite.AppendBytes(dst, r.Task.Token[:])
+}
+
+func readToken(v *sqlite.Values, r *row) bool {
+	b := v.Bytes()
+	if len(b) == 0 {
+		return true
+	}
+	r.Task.Token = new([32]byte)
+	return copy(r.Task.Token[:], b) == len(b) && len(b) == len(r.Task.Token)
 }
 
 // table is the columns of a table of tasks.

@@ -1,0 +1,111 @@
+package api
+
+import (
+	"math"
+	"strconv"
+
+	"daybook/internal/jsontext"
+	"daybook/task"
+)
+
+// object reads an object of a request, field by field. It gathers what is wrong, with JSON
+// pointers below at.
+type object struct {
+	at  string
+	bad *[]task.FieldError
+}
+
+// each calls field for the fields of a value that must be an object; false from it means that there
+// is no such field. Fields that are null count as left out.
+func (o object) each(value []byte, field func(o object, key string, value []byte) bool) {
+	if !jsontext.IsObject(value) {
+		o.wrong("must be a JSON object")
+		return
+	}
+	for key, value := range jsontext.Members(value) {
+		inner := object{o.at + "/" + jsontext.EscapePointer(string(key)), o.bad}
+		if !field(inner, string(key), value) {
+			inner.wrong("is not a field of this request")
+		}
+	}
+}
+
+func (o object) wrong(detail string) {
+	*o.bad = append(*o.bad, task.FieldError{Pointer: o.at, Detail: detail})
+}
+
+// text is a string of least to most bytes.
+func (o object) text(value []byte, least, most int) string {
+	if value[0] != '"' {
+		o.wrong("must be a string")
+		return ""
+	}
+	text := jsontext.Unquote(value)
+	if len(text) < least || len(text) > most {
+		o.wrong("must have " + strconv.Itoa(least) + " to " + strconv.Itoa(most) + " bytes")
+		return ""
+	}
+	return text
+}
+
+// names is a list of at most so many names of types or queues; never nil.
+func (o object) names(value []byte, most int) []string {
+	list := []string{}
+	o.items(value, most, func(o object, value []byte) {
+		if name := o.text(value, 1, 64); name != "" && !task.ValidName(name) {
+			o.wrong("must be 1 to 64 of A-Z a-z 0-9 . _ -")
+		} else {
+			list = append(list, name)
+		}
+	})
+	return list
+}
+
+// items calls item for each of a list.
+func (o object) items(value []byte, most int, item func(o object, value []byte)) {
+	if !jsontext.IsArray(value) {
+		o.wrong("must be a list")
+		return
+	}
+	n := 0
+	for inner := range jsontext.Items(value) {
+		if n == most {
+			o.wrong("must have at most " + strconv.Itoa(most) + " items")
+			return
+		}
+		item(object{o.at + "/" + strconv.Itoa(n), o.bad}, inner)
+		n++
+	}
+}
+
+// number is a number from least to most.
+func (o object) number(value []byte, least, most float64) float64 {
+	f, err := strconv.ParseFloat(string(value), 64)
+	if !jsontext.IsNumber(value) || err != nil || f < least || f > most {
+		o.wrong("must be a number between " + strconv.FormatFloat(least, 'f', -1, 64) + " and " + strconv.FormatFloat(most, 'f', -1, 64))
+		return least
+	}
+	return f
+}
+
+// integer is a whole number from least to most.
+func (o object) integer(value []byte, least, most int) int {
+	f := o.number(value, float64(least), float64(most))
+	if f != math.Trunc(f) {
+		o.wrong("must be a whole number")
+	}
+	return int(f)
+}
+
+// yes is true or false.
+func (o object) yes(value []byte) bool {
+	if value[0] != 't' && value[0] != 'f' {
+		o.wrong("must be true or false")
+	}
+	return value[0] == 't'
+}
+
+// span is a number of seconds as a span.
+func (o object) span(value []byte, least, most float64) task.Micros {
+	return task.Micros(math.Round(o.number(value, least, most) * float64(task.Second)))
+}

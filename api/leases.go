@@ -1,0 +1,214 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"daybook/internal/jsontext"
+	"daybook/scheduler"
+	"daybook/task"
+)
+
+// Limits of what workers send.
+const (
+	maxLeaseBody = 20 << 20 // bytes of a call with reports: a result is at most 16 MiB
+	maxReports   = 1000     // of one call
+	maxLeases    = 1000     // that one call gets
+	maxOffered   = 100      // task types or queues that one call names
+	maxTokens    = 10_000   // of one beat
+	maxPollWait  = 60       // seconds
+	longestLease = 3600     // seconds
+	usualLease   = 30       // seconds
+	longestBeat  = 10       // seconds between two beats
+	maxWorker    = 128      // bytes of the name of a worker
+	maxOutcome   = 200      // characters of the outcome of a report
+)
+
+// lease answers POST /api/leases: it takes reports in, each by itself, and leases tasks.
+func (a *API) lease(p *reply, r *http.Request) error {
+	var request scheduler.LeaseRequest
+	var reports []report
+	text, done, err := a.workerBody(p, r)
+	if err != nil {
+		return err
+	}
+	defer done()
+	var bad []task.FieldError
+	readLease(object{"", &bad}, text, &request, &reports)
+	if bad != nil {
+		return invalids(bad)
+	}
+	request.Address = r.RemoteAddr
+	if err := a.Intake.Types.Offer(request.Types); err != nil {
+		return err
+	}
+	who := "worker:" + request.Worker
+	results := a.report(r, who, reports)
+	leases, err := a.Scheduler.Lease(r.Context(), request)
+	if err != nil {
+		return err
+	}
+	if err := a.sendLeases(p, r, &request, leases, results); err != nil {
+		a.Scheduler.GiveBack(leases)
+		return err
+	}
+	if r.Context().Err() != nil { // the worker is gone: it has not got them
+		a.Scheduler.GiveBack(leases)
+	}
+	return nil
+}
+
+// workerBody reads the body of a call of a worker; none is an empty object. done is to be called when
+// the text is not needed any more.
+func (a *API) workerBody(p *reply, r *http.Request) (text []byte, done func(), err error) {
+	if err := noQuery(r); err != nil {
+		return nil, nil, err
+	}
+	if err := wantJSON(r); err != nil {
+		return nil, nil, err
+	}
+	raw := borrow()
+	done = func() { giveBack(raw) }
+	if err := a.readBody(p, r, raw, maxLeaseBody); err != nil {
+		done()
+		return nil, nil, err
+	}
+	if len(*raw) == 0 {
+		return []byte("{}"), done, nil
+	}
+	text, err = jsontext.Canonical(nil, *raw, maxDepth+4) // a result lies in a report in a list
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return text, done, nil
+}
+
+// readLease reads the body of POST /api/leases.
+func readLease(o object, body []byte, into *scheduler.LeaseRequest, reports *[]report) {
+	into.Length, into.Max = usualLease*time.Second, 1
+	typesSaid := false
+	o.each(body, func(o object, key string, value []byte) bool {
+		null := jsontext.IsNull(value)
+		switch key {
+		case "worker":
+			into.Worker = o.worker(value)
+		case "build":
+			if !null {
+				into.Build = o.text(value, 0, 200)
+			}
+		case "task_types":
+			typesSaid = true
+			if !null {
+				into.Types = o.names(value, maxOffered)
+			}
+		case "queues":
+			if !null {
+				into.Queues = o.names(value, maxOffered)
+			}
+		case "max":
+			if !null {
+				into.Max = o.integer(value, 0, maxLeases)
+			}
+		case "wait_seconds":
+			if !null {
+				into.Wait = o.span(value, 0, maxPollWait).Duration()
+			}
+		case "lease_seconds":
+			if !null {
+				into.Length = time.Duration(o.integer(value, 1, longestLease)) * time.Second
+			}
+		case "poll_id":
+			if !null {
+				into.PollID = o.text(value, 1, 128)
+			}
+		case "reports":
+			if !null {
+				o.items(value, maxReports, func(o object, value []byte) { *reports = append(*reports, readReport(value)) })
+			}
+		default:
+			return false
+		}
+		return true
+	})
+	if into.Worker == "" && len(*o.bad) == 0 {
+		object{o.at + "/worker", o.bad}.wrong("must be given: a name that no other worker has, such as host-1")
+	}
+	if len(into.Types) == 0 && into.Max > 0 && len(*o.bad) == 0 {
+		if typesSaid || len(*reports) == 0 {
+			object{o.at + "/task_types", o.bad}.wrong("must name at least one task type, or max be 0")
+		}
+		into.Max = 0
+	}
+}
+
+// worker is the name of a worker.
+func (o object) worker(value []byte) string {
+	name := o.text(value, 1, maxWorker)
+	if name != "" && !validWorker(name) {
+		o.wrong("must be 1 to 128 of A-Z a-z 0-9 . _ - : @")
+		return ""
+	}
+	return name
+}
+
+func validWorker(name string) bool {
+	plain := strings.Map(func(c rune) rune {
+		if c == ':' || c == '@' {
+			return '-'
+		}
+		return c
+	}, name)
+	for len(plain) > 64 {
+		if !task.ValidName(plain[:64]) {
+			return false
+		}
+		plain = plain[64:]
+	}
+	return len(name) <= maxWorker && task.ValidName(plain)
+}
+
+// sendLeases answers POST /api/leases.
+func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequest, leases []scheduler.Leased, results []error) error {
+	tasks := make([]task.Task, len(leases))
+	for i := range leases {
+		tasks[i] = leases[i].Task
+	}
+	rows, err := a.rowsOf(r.Context(), tasks, whole)
+	if err != nil {
+		return err
+	}
+	buffer := borrow()
+	defer giveBack(buffer)
+	w := (*jsontext.Writer)(buffer)
+	w.Object()
+	w.Key("leases").Array()
+	for i := range leases {
+		if rows[i].fileNames, err = a.Intake.FileNames(r.Context(), &tasks[i]); err != nil {
+			return err
+		}
+		w.Item().Object()
+		w.Key("token").String(leases[i].Token)
+		w.Key("until").Time(leases[i].Until.UnixMicro())
+		w.Key("attempt").Int(int64(tasks[i].Attempt))
+		w.Key("task")
+		*w = appendRow(*w, &rows[i], whole)
+		w.EndObject()
+	}
+	w.EndArray()
+	w.Key("results").Array()
+	for _, err := range results {
+		a.writeResult(w.Item(), r, err)
+	}
+	w.EndArray()
+	w.Key("quiet").Bool(a.Scheduler.IsQuiet(request.Worker))
+	w.Key("beat_seconds").Int(beatEvery(request.Length))
+	w.EndObject()
+	return p.send(typeJSON, *w)
+}
+
+// beatEvery is how many seconds a worker waits between two beats: a third of its lease.
+func beatEvery(lease time.Duration) int64 {
+	return min(max(int64(lease/time.Second)/3, 1), longestBeat)
+}

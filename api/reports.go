@@ -1,0 +1,257 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"daybook/internal/jsontext"
+	"daybook/scheduler"
+	"daybook/task"
+)
+
+// report is what a worker says of one task.
+type report struct {
+	token   string
+	command task.Command
+	files   []string
+	bad     []task.FieldError
+}
+
+// readReport reads one report. What is wrong with it concerns no other.
+func readReport(value []byte) (r report) {
+	o := object{"", &r.bad}
+	var do string
+	fields := map[string][]byte{}
+	o.each(value, func(o object, key string, value []byte) bool {
+		switch key {
+		case "token":
+			r.token = o.text(value, 1, 100)
+		case "do":
+			do = o.text(value, 1, 20)
+		default:
+			fields[key] = value
+		}
+		return true
+	})
+	if r.token == "" && r.bad == nil {
+		object{"/token", &r.bad}.wrong("must be given")
+	}
+	r.command, r.files = readCommand(o, do, fields)
+	return r
+}
+
+// readCommand reads the fields that go with what a report does.
+func readCommand(o object, do string, fields map[string][]byte) (task.Command, []string) {
+	var files []string
+	read := func(field func(o object, key string, value []byte) bool) {
+		for key, value := range fields {
+			inner := object{o.at + "/" + jsontext.EscapePointer(key), o.bad}
+			if !field(inner, key, value) && !(jsontext.IsNull(value) && key == "") {
+				inner.wrong("is not a field of the report " + do)
+			}
+		}
+	}
+	switch do {
+	case "complete":
+		var c task.Succeed
+		read(func(o object, key string, value []byte) bool {
+			switch key {
+			case "result":
+				if !jsontext.IsNull(value) {
+					c.Result = slices.Clone(value)
+				}
+			case "outcome":
+				c.Outcome = o.text(value, 0, 4*maxOutcome)
+			case "files":
+				o.items(value, task.MaxFiles, func(o object, value []byte) { files = append(files, o.text(value, 1, 64)) })
+			default:
+				return false
+			}
+			return true
+		})
+		c.Files = files
+		return c, files
+	case "fail":
+		c := task.Fail{Code: task.CodeError}
+		read(func(o object, key string, value []byte) bool {
+			switch key {
+			case "error":
+				c.Error = o.text(value, 0, maxSubmit)
+			case "retryable":
+				if !o.yes(value) {
+					c.Code = task.CodePermanent
+				}
+			case "retry_after_seconds":
+				if !jsontext.IsNull(value) {
+					c.After = o.span(value, 0, task.MaxBackoffMax.Duration().Seconds())
+				}
+			default:
+				return false
+			}
+			return true
+		})
+		return c, nil
+	case "release":
+		var c task.Release
+		read(func(o object, key string, value []byte) bool {
+			if key == "delay_seconds" && !jsontext.IsNull(value) {
+				c.After = o.span(value, 0, task.MaxBackoffMax.Duration().Seconds())
+			}
+			return key == "delay_seconds"
+		})
+		return c, nil
+	case "progress":
+		var c task.Progress
+		read(func(o object, key string, value []byte) bool {
+			switch key {
+			case "progress":
+				c.Percent = o.number(value, 0, 100)
+			case "message":
+				if !jsontext.IsNull(value) {
+					c.Message = o.text(value, 0, maxSubmit)
+				}
+			default:
+				return false
+			}
+			return true
+		})
+		return c, nil
+	}
+	object{o.at + "/do", o.bad}.wrong("must be complete, fail, release or progress")
+	return nil, nil
+}
+
+// report carries out reports, each by itself, all in one round if they come together. Those of one
+// token are carried out in order.
+func (a *API) report(r *http.Request, who string, reports []report) []error {
+	results := make([]error, len(reports))
+	byToken := make(map[string][]int)
+	for i := range reports {
+		byToken[reports[i].token] = append(byToken[reports[i].token], i)
+	}
+	var all sync.WaitGroup
+	for _, places := range byToken {
+		all.Go(func() {
+			for _, i := range places {
+				_, results[i] = a.reportOne(r, who, &reports[i])
+			}
+		})
+	}
+	all.Wait()
+	return results
+}
+
+func (a *API) reportOne(r *http.Request, who string, one *report) (task.Task, error) {
+	if one.bad != nil {
+		return task.Task{}, invalids(one.bad)
+	}
+	for i, id := range one.files {
+		if _, err := a.Files.Stat(id); err != nil {
+			return task.Task{}, invalid("/files/"+strconv.Itoa(i), "is not the id of a file; upload it first with POST /api/files")
+		}
+	}
+	t, err := a.Scheduler.Report(r.Context(), who, one.token, scheduler.Report{Command: one.command})
+	var permanent interface{ Permanent() bool }
+	if errors.As(err, &permanent) && permanent.Permanent() {
+		return t, invalid("/result", strings.TrimPrefix(err.Error(), "the result "))
+	}
+	if errors.Is(err, task.ErrStopping) {
+		return t, &problem{Status: http.StatusConflict, Kind: "cancelled",
+			Detail: "The task was cancelled. Stop work on it; nothing of it is kept."}
+	}
+	return t, err
+}
+
+// writeResult writes what became of a report.
+func (a *API) writeResult(w *jsontext.Writer, r *http.Request, err error) {
+	w.Object()
+	if err == nil {
+		w.Key("status").Int(http.StatusOK)
+		w.EndObject()
+		return
+	}
+	found := a.problemOf(r, err)
+	w.Key("type").String(a.address.before(r) + "/docs#" + found.Kind)
+	w.Key("title").String(http.StatusText(found.Status))
+	w.Key("status").Int(int64(found.Status))
+	w.Key("detail").String(found.Detail)
+	if len(found.Fields) > 0 {
+		w.Key("errors").Array()
+		for _, f := range found.Fields[:min(len(found.Fields), mostErrors)] {
+			w.Item().Object()
+			w.Key("pointer").String(f.Pointer)
+			w.Key("detail").String(f.Detail)
+			w.EndObject()
+		}
+		w.EndArray()
+	}
+	w.EndObject()
+}
+
+// oneReport reads the report of a call for the one token in its path.
+func (a *API) oneReport(p *reply, r *http.Request, do string) (task.Task, error) {
+	text, done, err := a.workerBody(p, r)
+	if err != nil {
+		return task.Task{}, err
+	}
+	defer done()
+	one := report{token: p.id}
+	o := object{"", &one.bad}
+	fields := map[string][]byte{}
+	o.each(text, func(_ object, key string, value []byte) bool {
+		fields[key] = value
+		return true
+	})
+	one.command, one.files = readCommand(o, do, fields)
+	return a.reportOne(r, "worker:"+a.Scheduler.WorkerOf(p.id), &one)
+}
+
+// endOfLease answers with the task as a report has left it.
+func (a *API) endOfLease(p *reply, r *http.Request, do string) error {
+	t, err := a.oneReport(p, r, do)
+	if err != nil {
+		return err
+	}
+	return a.sendTask(p, r, &t, t.LastSeq)
+}
+
+// leaseComplete answers POST /api/leases/{token}/complete.
+func (a *API) leaseComplete(p *reply, r *http.Request) error { return a.endOfLease(p, r, "complete") }
+
+// leaseFail answers POST /api/leases/{token}/fail.
+func (a *API) leaseFail(p *reply, r *http.Request) error { return a.endOfLease(p, r, "fail") }
+
+// leaseRelease answers POST /api/leases/{token}/release.
+func (a *API) leaseRelease(p *reply, r *http.Request) error { return a.endOfLease(p, r, "release") }
+
+// leaseHeartbeat answers POST /api/leases/{token}/heartbeat.
+func (a *API) leaseHeartbeat(p *reply, r *http.Request) error {
+	until, cancelled, quiet, err := a.Scheduler.Heartbeat(p.id) // before anything is refused
+	if err != nil {
+		return err
+	}
+	if !cancelled {
+		if _, err := a.oneHeartbeat(p, r); err != nil {
+			return err
+		}
+	}
+	var w jsontext.Writer
+	w.Object()
+	w.Key("until").Time(until.UnixMicro())
+	w.Key("cancel").Bool(cancelled)
+	w.Key("quiet").Bool(quiet)
+	w.EndObject()
+	return p.send(typeJSON, w)
+}
+
+// oneHeartbeat carries out the progress of a heartbeat, if it has any.
+func (a *API) oneHeartbeat(p *reply, r *http.Request) (task.Task, error) {
+	if r.ContentLength == 0 {
+		return task.Task{}, noQuery(r)
+	}
+	return a.oneReport(p, r, "progress")
+}

@@ -1,0 +1,394 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"daybook/eventlog"
+	"daybook/projection"
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// LeaseRequest is a worker's request for tasks. Its values have been checked.
+type LeaseRequest struct {
+	Worker  string        // its name
+	Build   string        // of its code; "" = not said
+	Address string        // where it calls from
+	Types   []string      // task types that it runs
+	Queues  []string      // that it takes tasks of; nil = all
+	Max     int           // tasks, 0 … 1000
+	Length  time.Duration // of each lease, 1 s … 1 h
+	Wait    time.Duration // until there is a task
+	PollID  string        // the same one gets the same answer again; "" = none
+}
+
+// Leased is a task in the hands of a worker.
+type Leased struct {
+	Token string
+	Until time.Time // when the lease ends without a beat
+	Task  task.Task // as it started
+}
+
+// Worker is what is known of a worker.
+type Worker struct {
+	Name, Build, Address string
+	Types, Queues        []string // Queues: nil = all
+	Since, LastSeen      time.Time
+	Quiet                bool // it gets no more work
+	Holds                []Held
+}
+
+// Held is a task that a worker holds.
+type Held struct {
+	Task  ulid.ULID
+	Until time.Time
+}
+
+// Errors of what is done with the token of a lease.
+var (
+	// ErrNoLease: the token holds no task (any more). The worker is to stop work on it.
+	ErrNoLease = errors.New("the token holds no task")
+	// ErrOtherResult: the same token has completed the task with another result.
+	ErrOtherResult = errors.New("the task was completed with another result")
+)
+
+// Lease gives tasks to a worker, at most r.Max. It waits up to r.Wait for the first; the
+// workers that wait longest come first. No task: none and no error. When ctx ends, what was leased
+// for the call is given back. Errors: ErrStopped, ErrNotRunning, eventlog.ErrUnknown.
+func (s *Scheduler) Lease(ctx context.Context, r LeaseRequest) ([]Leased, error) {
+	before, quiet := s.leases.ask(&r, time.Now())
+	if before != nil {
+		return before, nil
+	}
+	if quiet || r.Max == 0 || s.draining.Load() {
+		return nil, nil
+	}
+	if err := s.awaitBegin(ctx); err != nil {
+		return nil, err
+	}
+	o := &offer{LeaseRequest: r, done: make(chan answer, 1)}
+	if err := s.enqueue(ctx, &request{offer: o}); err != nil {
+		return nil, err
+	}
+	a, err := s.awaitLeases(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		s.GiveBack(a.leases)
+		return nil, ctx.Err()
+	}
+	s.leases.answered(&r, a.leases)
+	return a.leases, a.err
+}
+
+// awaitLeases waits for the answer to an offer, which is withdrawn at the end of its time.
+func (s *Scheduler) awaitLeases(ctx context.Context, o *offer) (answer, error) {
+	timer := time.NewTimer(o.Wait)
+	defer timer.Stop()
+	select {
+	case a := <-o.done:
+		return a, nil
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-s.stopped:
+	}
+	// From here on the loop gives it nothing more; what it has got is on its way.
+	_ = s.enqueue(context.WithoutCancel(ctx), &request{offer: o})
+	select {
+	case a := <-o.done:
+		return a, nil
+	case <-s.stopped:
+		return answer{}, s.stopError()
+	}
+}
+
+// GiveBack returns leases whose answer never reached the worker, at no cost. They are ready again at once.
+func (s *Scheduler) GiveBack(leases []Leased) {
+	for _, l := range leases {
+		_, _ = s.Report(context.Background(), "system:scheduler", l.Token, Report{Command: task.Release{}})
+	}
+}
+
+// ask notes that a worker has asked for work. It returns the answer to an earlier poll of the same
+// id, while the worker may hold what that gave it.
+func (t *leaseTable) ask(r *LeaseRequest, now time.Time) (before []Leased, quiet bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.workers) > forgetAbove {
+		t.forget(now)
+	}
+	w := t.worker(r.Worker, now)
+	w.Build, w.Address, w.Types, w.Queues, w.known = r.Build, r.Address, r.Types, r.Queues, true
+	if r.PollID == "" || r.PollID != w.pollID {
+		return nil, w.Quiet
+	}
+	for _, l := range w.poll {
+		if held := t.byTask[l.Task.ID]; held == nil || held.token != l.Token {
+			return nil, w.Quiet
+		}
+	}
+	return w.poll, w.Quiet
+}
+
+// forgetAbove is the number of workers above which those that are gone are looked for.
+const forgetAbove = 100
+
+// answered remembers the answer to a poll.
+func (t *leaseTable) answered(r *LeaseRequest, leases []Leased) {
+	if r.PollID == "" || len(leases) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if w := t.workers[r.Worker]; w != nil {
+		w.pollID, w.poll = r.PollID, leases
+	}
+}
+
+// Report is what a worker says of a task that it holds: Succeed, Fail, Release or
+// Progress, whose Fence is not looked at.
+type Report struct {
+	Command task.Command
+}
+
+// Report carries out what a worker reports of the task that the token holds, and returns the task as it
+// then stands. Errors: ErrNoLease, ErrOtherResult, a *task.Refusal that wraps
+// task.ErrStopping when the task was cancelled (the report has ended the lease), an error with a method
+// Permanent for a result that the log does not take (the lease goes on), and those of commands.
+func (s *Scheduler) Report(ctx context.Context, actor, token string, r Report) (task.Task, error) {
+	if c, ok := r.Command.(task.Succeed); ok {
+		o, err := checked(Outcome{Result: c.Result, Files: c.Files})
+		if err != nil {
+			return task.Task{}, err
+		}
+		c.Result, c.Files = o.Result, o.Files
+		r.Command = c
+	}
+	l := s.leases.find(token)
+	if l == nil {
+		return s.reportLate(ctx, actor, token, r)
+	}
+	if _, isProgress := r.Command.(task.Progress); isProgress && !s.leases.reported(l, time.Now()) {
+		return s.now(ctx, l.id)
+	}
+	answer, err := s.ask(ctx, &request{actor: actor, id: l.id, command: withFence(r.Command, l.fence), lease: l})
+	if len(answer.tasks) == 0 {
+		return task.Task{}, err
+	}
+	return answer.tasks[0].Task, err
+}
+
+// now is the task as it stands.
+func (s *Scheduler) now(ctx context.Context, id ulid.ULID) (task.Task, error) {
+	t, _, err := s.o.Views.Get(ctx, id)
+	return t, err
+}
+
+// reported notes that a worker has said how far it is. It returns false for a word that comes too
+// soon after the one before to be worth an event.
+func (t *leaseTable) reported(l *lease, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l.active = true
+	if !l.reported.IsZero() && now.Sub(l.reported) < progressEvery {
+		return false
+	}
+	l.reported = now
+	return true
+}
+
+// withFence is the command with the fence of an attempt.
+func withFence(c task.Command, fence int64) task.Command {
+	switch c := c.(type) {
+	case task.Succeed:
+		c.Fence = fence
+		return &c
+	case task.Fail:
+		c.Fence = fence
+		return c
+	case task.Release:
+		c.Fence = fence
+		return c
+	case task.Progress:
+		c.Fence = fence
+		return c
+	}
+	return c
+}
+
+// reportLate answers a report whose token holds no task. A completion that was carried
+// out before is the same again; of what is else too late the first for a token is an event.
+func (s *Scheduler) reportLate(ctx context.Context, actor, token string, r Report) (task.Task, error) {
+	id, ok := taskOfToken(token)
+	if !ok {
+		return task.Task{}, ErrNoLease
+	}
+	t, _, err := s.o.Views.Get(ctx, id)
+	if errors.Is(err, projection.ErrNotFound) {
+		return task.Task{}, ErrNoLease
+	}
+	if err != nil {
+		return task.Task{}, err
+	}
+	fence, succeeded, err := s.attemptOf(ctx, id, token)
+	if err != nil || fence == 0 {
+		return task.Task{}, errors.Join(ErrNoLease, err)
+	}
+	if c, isSuccess := r.Command.(task.Succeed); isSuccess && succeeded != 0 {
+		result, err := s.o.Payloads.Get(ctx, succeeded)
+		if err == nil && slices.Equal(result, c.Result) {
+			return t, nil
+		}
+		if err == nil {
+			return t, ErrOtherResult
+		}
+	}
+	if _, isProgress := r.Command.(task.Progress); isProgress {
+		return t, ErrNoLease
+	}
+	_, err = s.ask(ctx, &request{actor: actor, id: id, command: withFence(r.Command, fence), lease: &lease{id: id, fence: fence}})
+	if errors.Is(err, task.ErrStale) {
+		return t, ErrNoLease
+	}
+	return t, err
+}
+
+// attemptOf looks in the history of a task for the attempt that a token was made for: its fence,
+// 0 if there is none, and the seq of its success, 0 if it has not succeeded.
+func (s *Scheduler) attemptOf(ctx context.Context, id ulid.ULID, token string) (fence, succeeded int64, err error) {
+	hash := hashOf(token)
+	seqs, err := s.o.Views.History(ctx, id)
+	for some := range slices.Chunk(seqs, 1000) {
+		var events []*eventlog.Event
+		if events, err = s.o.Log.Events(ctx, some); err != nil {
+			break
+		}
+		for _, e := range events {
+			kind, _ := task.ParseEventType(e.Type)
+			if kind != task.EventStarted && kind != task.EventSucceeded {
+				continue
+			}
+			var d task.Data
+			if err = new(task.Decoder).Decode(&d, kind, e.V, e.Data); err != nil {
+				return 0, 0, fmt.Errorf("look for the attempt of a token: %w", err)
+			}
+			switch {
+			case kind == task.EventStarted && d.TokenHash == hash:
+				fence = e.Version
+			case kind == task.EventSucceeded && fence != 0 && d.Fence == fence:
+				succeeded = e.Seq
+			}
+		}
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("look for the attempt of a token: %w", err)
+	}
+	return fence, succeeded, nil
+}
+
+// Beaten is the answer to a beat.
+type Beaten struct {
+	Until     time.Time     // when the first of the leases ends
+	Shortest  time.Duration // of the leases, from now; 0 without any
+	Cancelled []string      // tokens whose tasks were cancelled
+	Lost      []string      // tokens that hold no task
+	Quiet     bool          // the worker gets no more work
+}
+
+// Beat says that a worker is alive, and extends its leases by length, or each by its own length if
+// that is 0.
+func (s *Scheduler) Beat(name string, tokens []string, length time.Duration) (b Beaten) {
+	now := time.Now()
+	t := s.leases
+	hashes := make([][32]byte, len(tokens))
+	for i, token := range tokens {
+		hashes[i] = hashOf(token)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w := t.worker(name, now)
+	b.Until, b.Quiet = now, w.Quiet
+	for i, token := range tokens {
+		l := t.byHash[hashes[i]]
+		if l == nil || l.worker != name {
+			b.Lost = append(b.Lost, token)
+			continue
+		}
+		by := l.length
+		if length > 0 {
+			by = length
+		}
+		t.extend(l, now.Add(by))
+		if b.Shortest == 0 || by < b.Shortest {
+			b.Until, b.Shortest = l.deadline, by
+		}
+		if l.cancelled {
+			b.Cancelled = append(b.Cancelled, token)
+		}
+	}
+	return b
+}
+
+// Heartbeat is Beat for the one task that a token holds, for who knows only that. Errors: ErrNoLease.
+func (s *Scheduler) Heartbeat(token string) (until time.Time, cancelled, quiet bool, err error) {
+	l := s.leases.find(token)
+	if l == nil {
+		return time.Time{}, false, false, ErrNoLease
+	}
+	b := s.Beat(l.worker, []string{token}, 0)
+	if len(b.Lost) > 0 {
+		return time.Time{}, false, false, ErrNoLease
+	}
+	return b.Until, len(b.Cancelled) > 0, b.Quiet, nil
+}
+
+// Workers lists the workers that are alive or were lately, by name.
+func (s *Scheduler) Workers() []Worker {
+	t := s.leases
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forget(time.Now())
+	list := make([]Worker, 0, len(t.workers))
+	for _, w := range t.workers {
+		one := w.Worker
+		for l := range w.leases {
+			one.Holds = append(one.Holds, Held{l.id, l.deadline})
+		}
+		slices.SortFunc(one.Holds, func(a, b Held) int { return a.Task.Compare(b.Task) })
+		list = append(list, one)
+	}
+	slices.SortFunc(list, func(a, b Worker) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// SetQuiet tells a worker by its next answer that it gets no more work, or that it does again. It
+// returns false for a worker that is not known.
+func (s *Scheduler) SetQuiet(name string, quiet bool) bool {
+	t := s.leases
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w := t.workers[name]
+	if w == nil {
+		return false
+	}
+	w.Quiet = quiet
+	return true
+}
+
+// IsQuiet reports whether a worker is to get no more work.
+func (s *Scheduler) IsQuiet(name string) bool { return s.leases.quiet(name) }
+
+// WorkerOf is the name of the worker that holds a task by the token; "unknown" if the token holds none.
+func (s *Scheduler) WorkerOf(token string) string {
+	if l := s.leases.find(token); l != nil {
+		return l.worker
+	}
+	return "unknown"
+}

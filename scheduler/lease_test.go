@@ -1,0 +1,460 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"daybook/eventlog/eventlogtest"
+	"daybook/task"
+)
+
+// poll asks for tasks of the type REMOTE for a worker, without waiting.
+func (b *bench) poll(worker string, max int) []Leased {
+	b.t.Helper()
+	got, err := b.s.Lease(b.t.Context(), LeaseRequest{Worker: worker, Types: []string{"REMOTE"}, Max: max, Length: 30 * time.Second})
+	if err != nil {
+		b.t.Fatalf("lease: %v", err)
+	}
+	return got
+}
+
+// lease is poll for one task that must be there.
+func (b *bench) lease(worker string) Leased {
+	b.t.Helper()
+	got := b.poll(worker, 1)
+	if len(got) != 1 {
+		b.t.Fatalf("%s got %d tasks", worker, len(got))
+	}
+	return got[0]
+}
+
+func (b *bench) report(token string, c task.Command) (task.Task, error) {
+	b.t.Helper()
+	return b.s.Report(b.t.Context(), "worker:w", token, Report{Command: c})
+}
+
+func remote() task.Submit { return task.Submit{Type: "REMOTE"} }
+
+func TestAWorkerLeasesRunsAndCompletesATask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		id := b.submit(remote()).ID
+		got := b.want(id, task.Pending)
+		if w := b.s.WaitingFor(&got); w == nil || w.Reason != "worker" {
+			t.Errorf("before a worker asks it waits for %+v", w)
+		}
+		l := b.lease("w")
+		if l.Task.ID != id || l.Task.Status != task.Running || l.Task.Worker != "w" || l.Task.Attempt != 1 {
+			t.Errorf("leased: %+v", l.Task)
+		}
+		if done, err := b.report(l.Token, task.Progress{Percent: 40, Message: "half"}); err != nil || done.Progress != 4000 {
+			t.Errorf("progress: %v, %v", done.Progress, err)
+		}
+		done, err := b.report(l.Token, task.Succeed{Result: []byte(`{ "n": 1 }`)})
+		if err != nil || done.Status != task.Success {
+			t.Fatalf("complete: %v, %v", done.Status, err)
+		}
+		if again, err := b.report(l.Token, task.Succeed{Result: []byte(`{"n":1}`)}); err != nil || again.Status != task.Success {
+			t.Errorf("the same completion again: %v, %v", again.Status, err)
+		}
+		if _, err := b.report(l.Token, task.Succeed{Result: []byte(`{"n":2}`)}); !errors.Is(err, ErrOtherResult) {
+			t.Errorf("another result: %v", err)
+		}
+		if _, err := b.report("dbl_nothing", task.Succeed{}); !errors.Is(err, ErrNoLease) {
+			t.Errorf("no token: %v", err)
+		}
+		if h := b.history(id); h != "submitted started progressed succeeded" {
+			t.Error(h)
+		}
+	})
+}
+
+func TestAWorkerThatWaitsIsWokenTheOldestFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		got := make(chan string, 3)
+		for i := range 3 {
+			go func() {
+				l, err := b.s.Lease(t.Context(), LeaseRequest{Worker: fmt.Sprint("w", i), Types: []string{"REMOTE", "OTHER"}, Max: 5, Length: time.Minute, Wait: 20 * time.Second})
+				got <- fmt.Sprintf("w%d: %d %v", i, len(l), err)
+			}()
+			synctest.Wait()
+		}
+		b.submit(remote())
+		if s := <-got; s != "w0: 1 <nil>" {
+			t.Error(s)
+		}
+		b.submit(task.Submit{Type: "REMOTE", Queue: "other"})
+		if s := <-got; s != "w1: 1 <nil>" {
+			t.Error(s)
+		}
+		began := time.Now()
+		if s := <-got; s != "w2: 0 <nil>" || time.Since(began) != 20*time.Second {
+			t.Error(s, time.Since(began))
+		}
+	})
+}
+
+func TestAWorkerGetsOnlyItsTypesAndQueues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		b.submit(task.Submit{Type: "REMOTE-2"})
+		b.submit(task.Submit{Type: "REMOTE", Queue: "b"})
+		want := b.submit(task.Submit{Type: "REMOTE", Queue: "a"}).ID
+		got, err := b.s.Lease(t.Context(), LeaseRequest{Worker: "w", Types: []string{"REMOTE"}, Queues: []string{"a"}, Max: 10, Length: time.Second})
+		if err != nil || len(got) != 1 || got[0].Task.ID != want {
+			t.Errorf("%v %v", got, err)
+		}
+	})
+}
+
+func TestALeaseThatRunsOutPutsTheTaskBackAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		id := b.submit(remote()).ID
+		l := b.lease("w")
+		time.Sleep(20 * time.Second)
+		beat := b.s.Beat("w", []string{l.Token, "dbl_x"}, 0)
+		if time.Until(beat.Until) != 30*time.Second || len(beat.Cancelled) != 0 || len(beat.Lost) != 1 {
+			t.Errorf("beat: %+v", beat)
+		}
+		time.Sleep(30*time.Second - 1)
+		b.want(id, task.Running)
+		time.Sleep(1)
+		if got := b.want(id, task.Pending); got.Attempt != 1 || got.Retrying {
+			t.Errorf("after the lease: %+v", got)
+		}
+		if _, err := b.report(l.Token, task.Succeed{}); !errors.Is(err, ErrNoLease) {
+			t.Errorf("a late result: %v", err)
+		}
+		if _, err := b.report(l.Token, task.Succeed{}); !errors.Is(err, ErrNoLease) {
+			t.Errorf("again: %v", err)
+		}
+		second := b.lease("v")
+		if second.Task.Attempt != 2 {
+			t.Errorf("attempt %d", second.Task.Attempt)
+		}
+		if h := b.history(id); h != "submitted started lease_expired late_result_refused started" {
+			t.Error(h)
+		}
+	})
+}
+
+func TestATaskThatKillsItsWorkerThreeTimesIsFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		c := remote()
+		c.MaxAttempts = 100
+		id := b.submit(c).ID
+		for range 3 {
+			b.lease("w")
+			time.Sleep(30 * time.Second)
+			synctest.Wait()
+		}
+		b.want(id, task.Failed)
+	})
+}
+
+func TestTasksThatWereLostWithTheirWorkerAreNotCharged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		for range 100 {
+			b.submit(remote())
+		}
+		leases := b.poll("w", 100)
+		if len(leases) != 100 {
+			t.Fatal(len(leases))
+		}
+		for _, l := range leases[:3] { // the worker has begun these
+			if _, err := b.report(l.Token, task.Progress{Percent: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(30 * time.Second)
+		for i, l := range leases {
+			got := b.want(l.Task.ID, task.Pending)
+			if got.Attempt != 0 || got.Suspect() != (i < 3) {
+				t.Errorf("task %d: attempt %d, suspect %v", i, got.Attempt, got.Suspect())
+			}
+		}
+	})
+}
+
+func TestATaskThatKillsWorkersIsFoundAmongOthersAndTheOthersRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		c := remote()
+		c.MaxAttempts = 100
+		poison := b.submit(c).ID
+		var others []task.Task
+		for range 40 {
+			others = append(others, b.submit(c))
+		}
+		for round := 0; b.get(poison).Status != task.Failed; round++ {
+			if round == 60 {
+				t.Fatalf("after %d workers it is %s: %s", round, b.get(poison).Status, b.history(poison))
+			}
+			leases := b.poll(fmt.Sprint("w", round), 16)
+			died := false
+			for _, l := range leases {
+				died = died || l.Task.ID == poison
+			}
+			for _, l := range leases {
+				if !died {
+					if _, err := b.report(l.Token, task.Succeed{}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			time.Sleep(31 * time.Second)
+			synctest.Wait()
+		}
+		for range len(others) {
+			for _, l := range b.poll("last", 16) {
+				if _, err := b.report(l.Token, task.Succeed{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, o := range others {
+			b.want(o.ID, task.Success)
+		}
+	})
+}
+
+func TestACancelledTaskIsGivenUpByItsWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		id := b.submit(remote()).ID
+		l := b.lease("w")
+		if _, err := b.s.Do(t.Context(), "anonymous", id, task.Cancel{}); err != nil {
+			t.Fatal(err)
+		}
+		if beat := b.s.Beat("w", []string{l.Token}, 0); len(beat.Cancelled) != 1 || len(beat.Lost) != 0 {
+			t.Errorf("beat: %+v", beat)
+		}
+		if _, err := b.report(l.Token, task.Progress{Percent: 50}); !errors.Is(err, task.ErrStopping) {
+			t.Errorf("progress: %v", err)
+		}
+		b.want(id, task.Running)
+		if _, err := b.report(l.Token, task.Succeed{}); !errors.Is(err, task.ErrStopping) {
+			t.Errorf("complete: %v", err)
+		}
+		b.want(id, task.Cancelled)
+
+		other := b.submit(remote()).ID // the worker of this one says nothing more
+		b.lease("w")
+		if _, err := b.s.Do(t.Context(), "anonymous", other, task.Cancel{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Second)
+		b.want(other, task.Cancelled)
+	})
+}
+
+func TestFailAndReleaseOfAWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		id := b.submit(remote()).ID
+		l := b.lease("w")
+		if got, err := b.report(l.Token, task.Release{After: 5 * task.Second}); err != nil || got.Status != task.Pending || got.Attempt != 0 {
+			t.Errorf("release: %+v, %v", got, err)
+		}
+		if got := b.poll("w", 1); len(got) != 0 {
+			t.Errorf("leased at once after a release with a delay")
+		}
+		time.Sleep(5 * time.Second)
+		l = b.lease("w")
+		if got, err := b.report(l.Token, task.Fail{Error: "no", After: 3600 * task.Second}); err != nil || got.Status != task.Pending {
+			t.Errorf("fail: %+v, %v", got, err)
+		}
+		time.Sleep(3599 * time.Second)
+		if got := b.poll("w", 1); len(got) != 0 {
+			t.Error("leased before the time that the worker asked for")
+		}
+		time.Sleep(time.Second)
+		l = b.lease("w")
+		if got, err := b.report(l.Token, task.Fail{Code: task.CodePermanent, Error: "never"}); err != nil || got.Status != task.Failed {
+			t.Errorf("permanent: %+v, %v", got, err)
+		}
+		b.want(id, task.Failed)
+	})
+}
+
+func TestTheTimeoutEndsARemoteAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		c := remote()
+		c.Timeout, c.MaxAttempts = 10*task.Second, 1
+		id := b.submit(c).ID
+		l := b.lease("w")
+		time.Sleep(10*time.Second - 1)
+		b.want(id, task.Running)
+		time.Sleep(1)
+		if got := b.want(id, task.Failed); got.Code != task.CodeTimeout {
+			t.Errorf("code %v", got.Code)
+		}
+		if beat := b.s.Beat("w", []string{l.Token}, 0); len(beat.Lost) != 1 {
+			t.Errorf("beat: %+v", beat)
+		}
+	})
+}
+
+func TestLeasesSurviveARestartWithOneLeaseOfGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := eventlogtest.NewMemory()
+		b := open(t, log, Options{})
+		done, lost := b.submit(remote()).ID, b.submit(remote()).ID
+		leases := b.poll("w", 2)
+		time.Sleep(25 * time.Second)
+		if err := b.stop(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		b = open(t, log, Options{})
+		defer b.stop()
+		b.want(done, task.Running)
+		time.Sleep(29 * time.Second)
+		if _, err := b.report(leases[0].Token, task.Succeed{}); err != nil {
+			t.Errorf("complete after a restart: %v", err)
+		}
+		b.want(done, task.Success)
+		time.Sleep(time.Second)
+		b.want(lost, task.Pending)
+	})
+}
+
+func TestTheSamePollAgainGetsTheSameLeases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		b.submit(remote())
+		b.submit(remote())
+		r := LeaseRequest{Worker: "w", Types: []string{"REMOTE"}, Max: 1, Length: 30 * time.Second, PollID: "1"}
+		first, _ := b.s.Lease(t.Context(), r)
+		again, _ := b.s.Lease(t.Context(), r)
+		r.PollID = "2"
+		other, _ := b.s.Lease(t.Context(), r)
+		if len(first) != 1 || len(again) != 1 || len(other) != 1 || first[0].Token != again[0].Token || first[0].Token == other[0].Token {
+			t.Errorf("first %v, again %v, other %v", first, again, other)
+		}
+	})
+}
+
+func TestAWorkerThatGoesAwayWhileItWaitsCostsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		for i := range 1000 {
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				synctest.Wait()
+				cancel()
+			}()
+			if _, err := b.s.Lease(ctx, LeaseRequest{Worker: fmt.Sprint("w", i), Types: []string{"REMOTE"}, Max: 1, Length: time.Second, Wait: time.Minute}); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+		}
+		if n := len(b.s.loop.offers.byGroup[group{"REMOTE", ""}]); n > 100 {
+			t.Errorf("%d offers are kept", n)
+		}
+		id := b.submit(remote()).ID
+		b.want(id, task.Pending)
+		time.Sleep(20 * time.Minute)
+		b.lease("last")
+		if n := len(b.s.Workers()); n != 1 {
+			t.Errorf("%d workers are remembered", n)
+		}
+	})
+}
+
+func TestAQuietWorkerGetsNoMoreWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		b.submit(remote())
+		b.submit(remote())
+		l := b.lease("w")
+		if !b.s.SetQuiet("w", true) || b.s.SetQuiet("unknown", true) {
+			t.Error("SetQuiet")
+		}
+		if got := b.poll("w", 1); len(got) != 0 {
+			t.Error("a quiet worker got a task")
+		}
+		if beat := b.s.Beat("w", []string{l.Token}, 0); !beat.Quiet {
+			t.Error("it is not told")
+		}
+		b.s.SetQuiet("w", false)
+		b.lease("w")
+	})
+}
+
+func TestALeaseThatIsGrantedIsAlwaysDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		const tasks = 500
+		var got atomic.Int64
+		ctx, stop := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				for ctx.Err() == nil {
+					leases, err := b.s.Lease(ctx, LeaseRequest{Worker: fmt.Sprint("w", i), Types: []string{"REMOTE"}, Max: 7, Length: time.Hour, Wait: time.Second})
+					if err != nil && ctx.Err() == nil {
+						t.Error(err)
+					}
+					got.Add(int64(len(leases)))
+				}
+			})
+		}
+		for range tasks / 5 {
+			for range 5 {
+				all.Go(func() { b.submit(remote()) })
+			}
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(2 * time.Second)
+		stop()
+		all.Wait()
+		if got.Load() != tasks {
+			t.Errorf("%d of %d leases reached a worker", got.Load(), tasks)
+		}
+	})
+}
+
+func TestHandlersAndWorkersShareALine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		b := openDoing(t, eventlogtest.NewMemory(), Options{Concurrency: 2}, map[string]func(context.Context, Attempt) (Outcome, error){
+			"BOTH": func(context.Context, Attempt) (Outcome, error) { <-hold; return Outcome{}, nil },
+		})
+		defer b.stop()
+		defer close(hold)
+		for range 5 {
+			b.submit(task.Submit{Type: "BOTH"})
+		}
+		synctest.Wait()
+		got, err := b.s.Lease(t.Context(), LeaseRequest{Worker: "w", Types: []string{"BOTH"}, Max: 2, Length: time.Second})
+		if err != nil || len(got) != 2 || strings.Count(b.ran(), "BOTH") != 2 {
+			t.Errorf("worker %d (%v), handlers %s", len(got), err, b.ran())
+		}
+	})
+}
