@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 
+	"daybook/intake"
 	"daybook/internal/jsontext"
 	"daybook/task"
 )
@@ -108,4 +109,15 @@ func (o object) yes(value []byte) bool {
 // span is a number of seconds as a span.
 func (o object) span(value []byte, least, most float64) task.Micros {
 	return task.Micros(math.Round(o.number(value, least, most) * float64(task.Second)))
+}
+
+// moment is an RFC 3339 time.
+func (o object) moment(value []byte) task.Micros {
+	if value[0] == '"' {
+		if at, ok := intake.ParseTime(jsontext.Unquote(value)); ok {
+			return at
+		}
+	}
+	o.wrong("must be a time with its zone, like 2026-11-24T12:00:00Z, between 1970 and 9999")
+	return 0
 }

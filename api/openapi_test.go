@@ -118,6 +118,7 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	d.drive(404, "POST", "/api/tasks/nonsense/retry", "")
 	d.retryAs()
 	d.workers()
+	d.queues()
 	d.drive(200, "GET", "/api/task-types", "")
 	file := d.drive(200, "POST", "/api/files?name=a.csv", "a,b\n", "Content-Type: text/csv").object(t)["id"].(string)
 	d.drive(200, "GET", "/api/files/"+file, "")
@@ -164,6 +165,31 @@ func (d *document) retryAs() {
 	d.drive(409, "POST", "/api/tasks/submit", held+`reject"}}`)
 	d.drive(409, "POST", old+"/retry", `{"parameters":{"n":2}}`)
 	d.drive(409, "POST", old+"/retry", "")
+}
+
+// queues drives the calls about queues, and moves of tasks.
+func (d *document) queues() {
+	h := d.house
+	h.Helper()
+	d.drive(200, "POST", "/api/queues/slow/pause", `{"reason":"maintenance"}`)
+	id := d.drive(200, "POST", "/api/tasks/submit", `{"task_type":"ECHO","queue":"slow"}`).object(h)["id"].(string)
+	d.drive(200, "GET", "/api/tasks/"+id, "")
+	d.drive(200, "GET", "/api/queues", "")
+	d.drive(200, "GET", "/api/queues/slow", "")
+	d.drive(200, "PATCH", "/api/tasks/"+id, `{"priority":5,"run_at":null}`)
+	d.drive(200, "PATCH", "/api/tasks/"+id, `{"run_at":"2100-01-01T00:00:00Z"}`)
+	d.drive(400, "PATCH", "/api/tasks/"+id, `{}`)
+	d.drive(400, "PATCH", "/api/tasks/"+id, `{"priority":1000,"run_at":"soon","more":1}`)
+	d.drive(404, "PATCH", "/api/tasks/nonsense", `{"priority":1}`)
+	d.drive(200, "PATCH", "/api/queues/slow", `{"concurrency":2,"rate_per_second":0.5,"burst":3,"max_depth":1}`)
+	d.drive(200, "GET", "/api/queues/slow", "")
+	d.drive(429, "POST", "/api/tasks/submit", `{"task_type":"ECHO","queue":"slow"}`)
+	d.drive(200, "PATCH", "/api/queues/slow", `{"concurrency":null,"rate_per_second":null,"max_depth":null}`)
+	for _, body := range []string{`{"concurrency":0}`, `{"concurrency":-1}`, `{"max_depth":1e18}`, `{"rate_per_second":0}`, `{"burst":5}`, `{"speed":1}`} {
+		d.drive(400, "PATCH", "/api/queues/slow", body)
+	}
+	d.drive(200, "POST", "/api/queues/slow/resume", "")
+	d.drive(404, "POST", "/api/queues/a%20b/pause", "")
 }
 
 // workers drives the calls of workers.

@@ -84,6 +84,7 @@ var answers = []struct {
 	{files.ErrBlocked, problem{Status: 503, Kind: "files-blocked", RetryAfter: 60, Detail: "Something that is not a file or folder of Daybook is in the place of the file, so the file cannot be stored. On the server, run daybook verify --data or daybook doctor to find it; move it away and try again."}},
 	{files.ErrFull, problem{Status: 503, Kind: "disk-full", RetryAfter: 30, Detail: "The disk is full, so the file was not stored. Try again when there is free space."}},
 	{task.ErrKeyReused, problem{Status: 409, Kind: "key-reused", Detail: "The idempotency key was used for another request. Use a new key, or send the same request."}},
+	{task.ErrQueueFull, problem{Status: 429, Kind: "queue-full", RetryAfter: 10, Detail: "The queue has as many pending tasks as it may have. Nothing was changed; try again when some of them have started."}},
 	{task.ErrNotUnique, problem{Status: 409, Kind: "not-unique", Detail: "Another task holds the unique key. Wait until it is free, or use another key."}},
 	{scheduler.ErrNoLease, problem{Status: 409, Kind: "stale-lease", Detail: "The token does not hold the task: its lease ran out, or the task has ended. Stop work on it; nothing of it is kept."}},
 	{scheduler.ErrOtherResult, problem{Status: 409, Kind: "other-result", Detail: "This token has completed the task with another result, which stays. Nothing was changed."}},

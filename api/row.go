@@ -273,6 +273,14 @@ func writeWaiting(w *jsontext.Writer, waiting *scheduler.Waiting) {
 		w.Key("running").Int(int64(waiting.Running))
 		w.Key("slots").Int(int64(waiting.Slots))
 	}
+	if waiting.Limit != 0 {
+		w.Key("limit").Int(int64(waiting.Limit))
+		w.Key("running").Int(int64(waiting.Running))
+	}
+	if waiting.By != "" {
+		w.Key("by").String(waiting.By)
+		w.Key("since").Time(int64(waiting.Since))
+	}
 	w.EndObject()
 }
 

@@ -165,6 +165,9 @@ func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 		return fmt.Errorf("apply event %d to %s: %w", e.Seq, task.StreamOf(id), err)
 	}
 	rec.trail.add(e.Seq - previous)
+	if e.Type == task.EventStarted {
+		foldIn[*queueStates](v.streams).started(rec.task.Queue, e.At)
+	}
 	v.note(rec, before, e)
 	return nil
 }

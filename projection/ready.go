@@ -3,6 +3,8 @@ package projection
 import (
 	"container/heap"
 
+	"daybook/task"
+
 	"github.com/tidwall/btree"
 )
 
@@ -50,6 +52,19 @@ func (r *readyTrees) remove(key dueKey) {
 	r.busy[tree.at], moved.at = moved, tree.at
 	r.busy[last] = nil
 	r.busy = r.busy[:last]
+}
+
+// group is how many tasks of a group are ready, and since when the one is that comes next: of one
+// priority it is the one that has been so for longest.
+func (r *readyTrees) group(group uint32) (n int, since task.Micros) {
+	if int(group) >= len(r.trees) || r.trees[group] == nil {
+		return 0, 0
+	}
+	tree := r.trees[group].tasks
+	if first, ok := tree.Min(); ok {
+		since = first.rec.task.ReadyAt
+	}
+	return tree.Len(), since
 }
 
 // walk calls yield for the tasks of the groups that are wanted, in order, until it returns

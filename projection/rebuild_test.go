@@ -19,7 +19,7 @@ func TestAnUnknownEventRefusesTheRebuildAndSaysWhere(t *testing.T) {
 		says string
 	}{
 		{"type", func(e *eventlog.Event) { e.Type = "task.teleported" }, ErrNewer, "task.teleported"},
-		{"type of another stream", func(e *eventlog.Event) { e.Type = "queue.paused" }, ErrNewer, "queue.paused"},
+		{"type of another stream", func(e *eventlog.Event) { e.Type = "queue.teleported" }, ErrNewer, "queue.teleported"},
 		{"version", func(e *eventlog.Event) { e.V = 2 }, ErrNewer, "in schema version 2"},
 		{"version of another", func(e *eventlog.Event) { e.Type, e.V = "server.started", 2 }, ErrNewer, "in schema version 2"},
 		{"data", func(e *eventlog.Event) { e.Data = []byte(`{"attempts":1}`) }, task.ErrData, "task.started"},

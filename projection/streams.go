@@ -32,6 +32,7 @@ type kind struct {
 // line here and a file with its fold.
 var kinds = []kind{
 	{"server", serverEvents, func() fold { return new(servers) }},
+	{"queue", queueEvents, func() fold { return new(queueStates) }},
 }
 
 // OtherEventTypes lists the types of events that are not of a task, in alphabetical order.
@@ -42,6 +43,23 @@ func OtherEventTypes() []string {
 	}
 	slices.Sort(types)
 	return types
+}
+
+// versioned is a fold that knows how many events each of its streams has.
+type versioned interface{ version(stream string) int64 }
+
+// StreamVersion returns how many events a stream has that is not of a task; 0 for one of a kind whose
+// fold does not count them.
+func (v *Views) StreamVersion(stream string) int64 {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	name, _, _ := strings.Cut(stream, ":")
+	if of := slices.IndexFunc(kinds, func(k kind) bool { return k.name == name }); of >= 0 {
+		if f, ok := v.streams[of].(versioned); ok {
+			return f.version(stream)
+		}
+	}
+	return 0
 }
 
 // kindOf returns the place in kinds of an event that is not of a task. Errors: one that wraps

@@ -29,6 +29,10 @@ func (l *loop) command(rd *round, r *request) {
 		l.submit(rd, r)
 		return
 	}
+	if r.others != nil {
+		l.record(rd, r)
+		return
+	}
 	if r.lease != nil {
 		l.report(rd, r)
 		return
@@ -106,6 +110,7 @@ type batch struct {
 	answers []Submitted
 	keys    map[string]int     // the first submit of each new key
 	claims  map[task.Claim]int // the latest submit that holds a unique key
+	queued  map[string]int64   // new tasks by queue, of those that have a limit of depth
 }
 
 // newTask is what one submit leads to.
@@ -150,6 +155,9 @@ func (rd *round) decideSubmit(b *batch, i int) error {
 		}
 	}
 	if err := rd.l.admit(b.r.submits[:i], c.Queue); err != nil {
+		return err
+	}
+	if err := rd.l.admitDepth(rd, b, cmp.Or(c.Queue, task.DefaultQueue)); err != nil {
 		return err
 	}
 	if c.Timeout == 0 {
@@ -258,6 +266,9 @@ func (l *loop) closeSubmit(rd *round, b *batch) {
 		rd.noteKey(n)
 	}
 	rd.size += len(b.news)
+	for queue, n := range b.queued {
+		rd.count(queue, 0, n)
+	}
 }
 
 // share gives submits the task of the submit of the same batch that they are the same as.

@@ -22,6 +22,7 @@ func (l *loop) dispatch(rd *round) {
 		l.s.o.Views.PromoteStale(rd.wall)
 		l.clock.setBack = false
 	}
+	l.lookAtGates(rd)
 	for l.slots.used < l.s.o.Concurrency || l.offers.count > 0 {
 		state := l.next(rd)
 		if state == nil {
@@ -74,6 +75,7 @@ func (l *loop) startTask(rd *round, state *task.Task) {
 	rd.add(n, n.task.ID, decided)
 	s.node, s.started, s.event = n, n.task, &decided[0]
 	rd.addStart(s)
+	l.countStart(rd, state.Queue)
 	if offer == nil {
 		l.putOnTrial(state)
 		l.slots.used++

@@ -15,6 +15,8 @@ type draft struct {
 	starts  []start             // of all entries
 	reports []report            // of all entries: those whose outcome they append
 	served  []*offer            // workers that get tasks which start
+	others  int                 // events that are not of tasks
+	tally   tally               // of queues with a limit
 	sealed  []eventlog.Entry    // entries as the log takes them
 }
 
@@ -114,4 +116,6 @@ func (d *draft) reset() {
 	d.entries, d.needs, d.sealed = emptied(d.entries), emptied(d.needs), emptied(d.sealed)
 	d.records, d.changes = emptied(d.records), emptied(d.changes)
 	d.starts, d.reports, d.served = emptied(d.starts), emptied(d.reports), emptied(d.served)
+	d.others = 0
+	clear(d.tally)
 }

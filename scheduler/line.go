@@ -84,6 +84,7 @@ type takers struct {
 	local  bool
 	offers int // that took tasks
 	served int // that have since got all they take
+	gates  int // that have opened or closed since
 }
 
 // first returns the first task that may start, nil if there is none.

@@ -38,6 +38,7 @@ type loop struct {
 	views       source          // what decisions read
 	slots       slots           // attempts that run
 	backlog     backlog         // what is decided before all else
+	gates       gates           // of queues with a pause or a limit
 	offers      offers          // of workers that wait for tasks
 	wakeAt      time.Time       // when the loop is to wake up at the latest; zero = not known
 	trials      trials          // of those that may have killed an earlier process
@@ -201,6 +202,9 @@ func (l *loop) sleep() time.Duration {
 	}
 	if l.s.full.Load() && l.appending == nil { // what is in flight reports whether there is room
 		sleep = min(sleep, time.Until(l.fullUntil))
+	}
+	if !l.s.draining.Load() && !l.takesNoWork() {
+		sleep = min(sleep, l.untilGate())
 	}
 	if end := l.s.leases.next(); !end.IsZero() && !l.takesNoWork() {
 		sleep = min(sleep, time.Until(end))

@@ -164,6 +164,9 @@ func (l *loop) suits(o *offer, s *task.Task) bool {
 
 // takerOf returns the worker that is to get a task, nil for a slot of this process; false if nobody takes it now.
 func (l *loop) takerOf(s *task.Task) (*offer, bool) {
+	if !l.gates.takesPart(s.Queue) {
+		return nil, false
+	}
 	if l.localSlots() && l.s.o.Runner.Runs(s.Type) {
 		return nil, true
 	}
@@ -178,8 +181,8 @@ func (l *loop) localSlots() bool {
 
 // anyTaker reports whether somebody may take a task of the type and queue.
 func (l *loop) anyTaker(taskType, queue string) bool {
-	return l.localSlots() && l.s.o.Runner.Runs(taskType) ||
-		l.offers.first(taskType, queue, func(*offer) bool { return true }) != nil
+	return l.gates.takesPart(queue) && (l.localSlots() && l.s.o.Runner.Runs(taskType) ||
+		l.offers.first(taskType, queue, func(*offer) bool { return true }) != nil)
 }
 
 // grant notes that the worker gets the task that starts in this round.
@@ -360,4 +363,6 @@ func (l *loop) report(rd *round, r *request) {
 }
 
 // takers is who takes tasks now.
-func (l *loop) takers() takers { return takers{l.localSlots(), l.offers.count, l.offers.served} }
+func (l *loop) takers() takers {
+	return takers{l.localSlots(), l.offers.count, l.offers.served, l.gates.flips}
+}

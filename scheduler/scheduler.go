@@ -217,12 +217,12 @@ func (e *BatchError) Error() string { return e.Err.Error() }
 // Unwrap gives the refusal to errors.Is.
 func (e *BatchError) Unwrap() error { return e.Err }
 
-// Do carries out Cancel, Retry, Snooze or Reprioritise on a task and returns it as it
+// Do carries out Cancel, Retry, Snooze, Reprioritise or Move on a task and returns it as it
 // then stands. Errors: *task.Refusal, and those above. ctx ends the waiting, not
 // the command.
 func (s *Scheduler) Do(ctx context.Context, actor string, id ulid.ULID, command task.Command) (task.Task, error) {
 	switch command.(type) {
-	case task.Cancel, task.Retry, task.Snooze, task.Reprioritise:
+	case task.Cancel, task.Retry, task.Snooze, task.Reprioritise, task.Move:
 	default:
 		return task.Task{}, fmt.Errorf("scheduler: %T is not a command that can be asked for", command)
 	}
@@ -242,6 +242,7 @@ type request struct {
 	command task.Command
 	lease   *lease // the worker that holds the task reports the command
 	offer   *offer
+	others  func() ([]Other, error) // events that are not of tasks, see Record
 	done    chan answer
 }
 

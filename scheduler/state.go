@@ -41,15 +41,18 @@ func (s *Scheduler) Boot() ulid.ULID { return s.boot }
 // Waiting says why a pending task is not running.
 type Waiting struct {
 	// Reason is run_at, backoff, worker (nobody runs its type), capacity, draining, log_full, log_damaged, previous_attempt (its
-	// handler has not returned, though it was told to), unique (a task with the same unique key ran
+	// handler has not returned, though it was told to), queue_paused, queue_limit, rate_limit, unique (a task with the same unique key ran
 	// when it was submitted, and ends first) or crash_check (the process died while
 	// tasks ran, which are tried one at a time now).
 	Reason  string
 	Task    ulid.ULID   // unique: the task that ends first
-	Until   task.Micros // run_at, backoff: when that ends; else 0
+	Until   task.Micros // run_at, backoff, rate_limit: when that ends; else 0
 	Attempt int         // backoff: attempts so far
-	Running int         // capacity: attempts that hold a slot
+	Running int         // capacity: attempts that hold a slot; queue_limit: of the queue
 	Slots   int         // capacity: how many there are
+	Limit   int         // queue_limit: how many attempts of the queue may run
+	By      string      // queue_paused: the actor
+	Since   task.Micros // queue_paused
 }
 
 // WaitingFor returns why the task waits, nil unless it is pending and also when nothing
@@ -79,7 +82,10 @@ func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 	if behind := t.Behind(); behind != (ulid.ULID{}) && s.o.Views.Live(behind) {
 		return &Waiting{Reason: "unique", Task: behind}
 	}
-	if s.trying.Load() {
+	if w := s.heldByQueue(t); w != nil {
+		return w
+	}
+	if s.trying.Load() && s.o.Runner.Runs(t.Type) {
 		return &Waiting{Reason: "crash_check"}
 	}
 	if !s.o.Runner.Runs(t.Type) {
@@ -90,6 +96,23 @@ func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 	}
 	if running := int(s.running.Load()); running >= s.o.Concurrency {
 		return &Waiting{Reason: "capacity", Running: running, Slots: s.o.Concurrency}
+	}
+	return nil
+}
+
+// heldByQueue returns which pause or limit of its queue holds a task that is due, nil if none does.
+func (s *Scheduler) heldByQueue(t *task.Task) *Waiting {
+	q := s.o.Views.QueueState(t.Queue)
+	if q.Paused {
+		return &Waiting{Reason: "queue_paused", By: q.PausedBy, Since: q.PausedAt}
+	}
+	if limit := q.Limits.Concurrency; limit > 0 {
+		if _, running := s.o.Views.QueueDepth(t.Queue); running >= int64(limit) {
+			return &Waiting{Reason: "queue_limit", Running: int(running), Limit: limit}
+		}
+	}
+	if until := q.Limits.StartsAt(q.Due); q.Limits.Rate > 0 && until > s.o.Wall() {
+		return &Waiting{Reason: "rate_limit", Until: until}
 	}
 	return nil
 }

@@ -120,6 +120,12 @@ type Snooze struct{ Until Micros }
 // Reprioritise changes the priority of a task that has not ended.
 type Reprioritise struct{ Priority int }
 
+// Move changes the place of a pending task in the line: its due time, its priority, or both.
+type Move struct {
+	Until    *Micros // 0 = at once; nil = as it is
+	Priority *int    // nil = as it is
+}
+
 // Erase forgets the payloads of an ended task; the facts and the chain stay.
 type Erase struct{}
 
@@ -136,6 +142,7 @@ func (Retry) isCommand()        {}
 func (Resubmit) isCommand()     {}
 func (Snooze) isCommand()       {}
 func (Reprioritise) isCommand() {}
+func (Move) isCommand()         {}
 func (Erase) isCommand()        {}
 
 // Refusals of Decide. Every refusal is a *Refusal that wraps one of them.
@@ -152,6 +159,7 @@ var (
 	ErrNotStopping = errors.New("task was not asked to stop")       // stop
 	ErrStale       = errors.New("attempt no longer holds the task") // an older fence
 	ErrKeyReused   = errors.New("idempotency key was used for another request")
+	ErrQueueFull   = errors.New("queue is full")                     // submit: see Refusal.Detail
 	ErrNotUnique   = errors.New("another task holds the unique key") // see Refusal.Other
 )
 

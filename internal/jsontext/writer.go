@@ -115,6 +115,9 @@ func (w *Writer) Int(n int64) { *w = strconv.AppendInt(*w, n, 10) }
 // Hundredths appends hundredths as a number: 3312 is 33.12.
 func (w *Writer) Hundredths(n int) { *w = AppendHundredths(*w, n) }
 
+// Float writes a finite number in its shortest form.
+func (w *Writer) Float(f float64) { *w = strconv.AppendFloat(*w, f, 'f', -1, 64) }
+
 // Bool appends true or false.
 func (w *Writer) Bool(is bool) { *w = strconv.AppendBool(*w, is) }
 

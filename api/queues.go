@@ -1,0 +1,288 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"daybook/internal/jsontext"
+	"daybook/projection"
+	"daybook/scheduler"
+	"daybook/task"
+)
+
+// Limits of queues.
+const (
+	maxQueueConcurrency = 10_000
+	maxQueueRate        = 1e6
+	maxQueueDepth       = 1e9
+	leastQueueRate      = 1.0 / 86400 // one start a day
+	maxReason           = 1000        // bytes of a reason
+)
+
+// queues answers GET /api/queues.
+func (a *API) queues(p *reply, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	names, seq := a.Views.QueueNames(), a.Views.Seq()
+	var w jsontext.Writer
+	w.Array()
+	for _, name := range names {
+		a.writeQueue(w.Item(), r, name)
+	}
+	w.EndArray()
+	p.shows(seq)
+	return p.send(typeJSON, w)
+}
+
+// queue answers GET /api/queues/{name}. A queue that was never used is one without tasks and limits.
+func (a *API) queue(p *reply, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	if !task.ValidName(p.id) {
+		return errNoQueue
+	}
+	return a.sendQueue(p, r)
+}
+
+var errNoQueue = notFound("There is no such queue. A name is 1 to 64 of A-Z a-z 0-9 . _ -; GET /api/queues lists the queues.")
+
+func (a *API) sendQueue(p *reply, r *http.Request) error {
+	seq := a.Views.Seq()
+	var w jsontext.Writer
+	a.writeQueue(&w, r, p.id)
+	p.shows(seq)
+	return p.send(typeJSON, w)
+}
+
+func (a *API) writeQueue(w *jsontext.Writer, r *http.Request, name string) {
+	q := a.Views.QueueState(name)
+	pending, running := a.Views.QueueDepth(name)
+	ready, oldest := a.Views.QueueReady(name)
+	w.Object()
+	w.Key("name").String(name)
+	w.Key("paused").Bool(q.Paused)
+	w.Key("paused_by").OptionalString(q.PausedBy)
+	w.Key("paused_at").OptionalTime(int64(q.PausedAt))
+	reason := []byte(nil)
+	if q.Reason != 0 {
+		if body, err := a.Payloads.Get(r.Context(), q.Reason); err == nil {
+			reason = textIn(body, `{"reason":`)
+		}
+	}
+	if reason == nil {
+		w.Key("reason").Null()
+	} else {
+		w.Key("reason").Raw(reason)
+	}
+	writeLimit(w.Key("concurrency"), int64(q.Limits.Concurrency))
+	if q.Limits.Rate > 0 {
+		w.Key("rate_per_second").Float(q.Limits.Rate)
+	} else {
+		w.Key("rate_per_second").Null()
+	}
+	writeLimit(w.Key("burst"), int64(q.Limits.Burst))
+	writeLimit(w.Key("max_depth"), int64(q.Limits.MaxDepth))
+	w.Key("pending").Int(pending)
+	w.Key("ready").Int(ready)
+	w.Key("running").Int(running)
+	if oldest == 0 {
+		w.Key("oldest_ready_seconds").Null()
+	} else {
+		w.Key("oldest_ready_seconds").Seconds(max(time.Now().UnixMicro()-int64(oldest), 0))
+	}
+	w.EndObject()
+}
+
+// writeLimit writes a limit, null for none.
+func writeLimit(w *jsontext.Writer, n int64) {
+	if n == 0 {
+		w.Null()
+		return
+	}
+	w.Int(n)
+}
+
+// limitQueue answers PATCH /api/queues/{name}: it sets the limits that are given, and clears those that are null.
+func (a *API) limitQueue(p *reply, r *http.Request) error {
+	if !task.ValidName(p.id) {
+		return errNoQueue
+	}
+	text, done, err := a.workerBody(p, r)
+	if err != nil {
+		return err
+	}
+	defer done()
+	var changes []func(*projection.QueueLimits)
+	var bad []task.FieldError
+	object{"", &bad}.each(text, func(o object, key string, value []byte) bool {
+		change := readLimit(o, key, value)
+		if change != nil {
+			changes = append(changes, change)
+		}
+		return change != nil
+	})
+	if bad != nil {
+		return invalids(bad)
+	}
+	err = a.Scheduler.Record(r.Context(), actor, func() ([]scheduler.Other, error) {
+		now := a.Views.QueueState(p.id).Limits
+		limits := now
+		for _, change := range changes {
+			change(&limits)
+		}
+		if limits.Burst > 1 && limits.Rate == 0 {
+			return nil, invalid("/burst", "needs rate_per_second")
+		}
+		if limits == now {
+			return nil, nil
+		}
+		return a.queueEvent(p.id, "queue.limits_set", projection.EncodeQueueLimits(limits), nil)
+	})
+	if err != nil {
+		return err
+	}
+	return a.sendQueue(p, r)
+}
+
+// readLimit reads one limit; nil for a field that is none.
+func readLimit(o object, key string, value []byte) func(*projection.QueueLimits) {
+	null := jsontext.IsNull(value)
+	whole := func(most int) int {
+		if null {
+			return 0
+		}
+		return o.integer(value, 1, most)
+	}
+	switch key {
+	case "concurrency":
+		n := whole(maxQueueConcurrency)
+		return func(l *projection.QueueLimits) { l.Concurrency = n }
+	case "rate_per_second":
+		var rate float64
+		if !null {
+			rate = o.number(value, leastQueueRate, maxQueueRate)
+		}
+		return func(l *projection.QueueLimits) {
+			if l.Rate = rate; rate == 0 {
+				l.Burst = 0
+			}
+		}
+	case "burst":
+		n := whole(maxQueueConcurrency)
+		return func(l *projection.QueueLimits) { l.Burst = n }
+	case "max_depth":
+		n := whole(maxQueueDepth)
+		return func(l *projection.QueueLimits) { l.MaxDepth = n }
+	}
+	return nil
+}
+
+// pauseQueue answers POST /api/queues/{name}/pause.
+func (a *API) pauseQueue(p *reply, r *http.Request) error {
+	if !task.ValidName(p.id) {
+		return errNoQueue
+	}
+	text, done, err := a.workerBody(p, r)
+	if err != nil {
+		return err
+	}
+	defer done()
+	var bad []task.FieldError
+	var reason []byte
+	object{"", &bad}.each(text, func(o object, key string, value []byte) bool {
+		if key == "reason" && !jsontext.IsNull(value) && o.text(value, 0, maxReason) != "" {
+			reason = slices.Concat([]byte(`{"reason":`), value, []byte("}"))
+		}
+		return key == "reason"
+	})
+	if bad != nil {
+		return invalids(bad)
+	}
+	err = a.Scheduler.Record(r.Context(), actor, func() ([]scheduler.Other, error) {
+		if a.Views.QueueState(p.id).Paused {
+			return nil, nil
+		}
+		return a.queueEvent(p.id, "queue.paused", []byte("{}"), reason)
+	})
+	if err != nil {
+		return err
+	}
+	return a.sendQueue(p, r)
+}
+
+// resumeQueue answers POST /api/queues/{name}/resume.
+func (a *API) resumeQueue(p *reply, r *http.Request) error {
+	if !task.ValidName(p.id) {
+		return errNoQueue
+	}
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	if err := a.noBody(p, r); err != nil {
+		return err
+	}
+	err := a.Scheduler.Record(r.Context(), actor, func() ([]scheduler.Other, error) {
+		if !a.Views.QueueState(p.id).Paused {
+			return nil, nil
+		}
+		return a.queueEvent(p.id, "queue.resumed", []byte("{}"), nil)
+	})
+	if err != nil {
+		return err
+	}
+	return a.sendQueue(p, r)
+}
+
+// queueEvent is an event of a queue. At most projection.MaxQueues queues have events.
+func (a *API) queueEvent(name, kind string, data, payload []byte) ([]scheduler.Other, error) {
+	if states, _ := a.Views.QueueStates(); states[name].Version == 0 && len(states) >= projection.MaxQueues {
+		return nil, &problem{Status: http.StatusTooManyRequests, Kind: "queue-full", RetryAfter: 60,
+			Detail: "1,000 queues have been paused or given limits; there can be no more."}
+	}
+	return []scheduler.Other{{Stream: "queue:" + name, Type: kind, V: 1, Data: data, Payload: payload}}, nil
+}
+
+// move answers PATCH /api/tasks/{id}: it moves a pending task in the line.
+func (a *API) move(p *reply, r *http.Request) error {
+	id, err := idOf(p)
+	if err != nil {
+		return err
+	}
+	text, done, err := a.workerBody(p, r)
+	if err != nil {
+		return err
+	}
+	defer done()
+	var bad []task.FieldError
+	var c task.Move
+	object{"", &bad}.each(text, func(o object, key string, value []byte) bool {
+		switch key {
+		case "priority":
+			n := o.integer(value, -task.MaxPriority, task.MaxPriority)
+			c.Priority = &n
+		case "run_at":
+			var at task.Micros // null = at once
+			if !jsontext.IsNull(value) {
+				at = o.moment(value)
+			}
+			c.Until = &at
+		default:
+			return false
+		}
+		return true
+	})
+	if bad == nil && c == (task.Move{}) {
+		bad = []task.FieldError{{Pointer: "", Detail: "must have priority, run_at, or both"}}
+	}
+	if bad != nil {
+		return invalids(bad)
+	}
+	t, err := a.Scheduler.Do(r.Context(), actor, id, c)
+	if err != nil {
+		return err
+	}
+	return a.sendTask(p, r, &t, t.LastSeq)
+}

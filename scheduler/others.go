@@ -1,0 +1,72 @@
+package scheduler
+
+import (
+	"context"
+
+	"daybook/eventlog"
+	"daybook/projection"
+	"daybook/task"
+)
+
+// Other is an event of a stream that is not of a task, such as "queue:default".
+type Other struct {
+	Stream, Type string
+	V            int    // schema version of Type
+	Data         []byte // canonical JSON object
+	Payload      []byte // one JSON value; nil = none
+}
+
+// Record decides and appends events of streams that are not of tasks, in one commit. decide runs in
+// the loop, when the views show all that was decided before: nothing is decided beside it that it
+// does not see. It must be quick. No event: nothing is appended. Record returns when
+// the events are on disk and in the views. Errors: decide's, and those of commands.
+func (s *Scheduler) Record(ctx context.Context, actor string, decide func() ([]Other, error)) error {
+	a, err := s.ask(ctx, &request{actor: actor, others: decide})
+	if err != nil {
+		return err
+	}
+	return a.err
+}
+
+// record decides a request for events of other streams. While such events are on their way to the log,
+// the views do not show them: it waits.
+func (l *loop) record(rd *round, r *request) {
+	if rd.others > 0 || l.appending != nil && l.appending.others > 0 {
+		l.backlog.again = append(l.backlog.again, input{request: r})
+		return
+	}
+	events, err := r.others()
+	rd.size += max(len(events), 1)
+	if err != nil || len(events) == 0 {
+		rd.reply(r, answer{err: err})
+		return
+	}
+	rd.begin(r.actor, false, func(err error) {
+		if err != nil {
+			l.requestDropped(r, err)
+			return
+		}
+		r.done <- answer{}
+	})
+	versions := make(map[string]int64)
+	for i := range events {
+		e := &events[i]
+		if versions[e.Stream] == 0 {
+			versions[e.Stream] = l.s.o.Views.StreamVersion(e.Stream)
+		}
+		versions[e.Stream]++
+		rd.addOther(&eventlog.Event{Stream: e.Stream, Version: versions[e.Stream], Type: e.Type, V: e.V,
+			Data: e.Data, Payload: e.Payload, HasPayload: e.Payload != nil})
+	}
+}
+
+// addOther puts an event that is not of a task into the latest entry.
+func (rd *round) addOther(record *eventlog.Event) {
+	e := rd.latest()
+	rd.seq++
+	rd.others++
+	record.At, record.Actor = int64(rd.now), e.actor
+	rd.records = append(rd.records, record)
+	rd.changes = append(rd.changes, projection.Change{Event: &task.Event{Seq: rd.seq, At: rd.now}, Other: record})
+	e.to = len(rd.records)
+}
