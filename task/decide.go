@@ -322,50 +322,6 @@ func (d *decision) retriable() error {
 	return d.refuse(ErrNotEnded, "only a failed or cancelled task can be retried; wait for it, or cancel it first")
 }
 
-func (d *decision) snooze(c Snooze) error {
-	if d.task.Status != Pending {
-		return d.refuse(ErrNotPending, "only a pending task can be snoozed")
-	}
-	if c.Until <= 0 || c.Until > maxMoment {
-		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{"/until", "must be between 1970 and 9999"}}}
-	}
-	d.add(EventSnoozed, Data{RunAt: c.Until, Clock: d.clock()}, nil)
-	return nil
-}
-
-func (d *decision) reprioritise(c Reprioritise) error {
-	t := d.task
-	switch {
-	case c.Priority < -MaxPriority || c.Priority > MaxPriority:
-		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{"/priority", "must be between -100 and 100"}}}
-	case t.Status.Ended():
-		return d.refuse(ErrEnded, "its priority matters no more")
-	case c.Priority != t.Priority:
-		d.add(EventReprioritised, Data{Priority: c.Priority}, nil)
-	}
-	return nil
-}
-
-func (d *decision) move(c Move) error {
-	t := d.task
-	if t.Status != Pending {
-		return d.refuse(ErrNotPending, "only a pending task can be moved")
-	}
-	if c.Priority != nil && (*c.Priority < -MaxPriority || *c.Priority > MaxPriority) {
-		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{"/priority", "must be between -100 and 100"}}}
-	}
-	if c.Until != nil && (*c.Until < 0 || *c.Until > maxMoment) {
-		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{"/run_at", "must be between 1970 and 9999"}}}
-	}
-	if c.Until != nil && (*c.Until != t.RunAt || t.Timed && *c.Until < t.DueAt) {
-		d.add(EventSnoozed, Data{RunAt: *c.Until, Clock: d.clock()}, nil)
-	}
-	if c.Priority != nil && *c.Priority != t.Priority {
-		d.add(EventReprioritised, Data{Priority: *c.Priority}, nil)
-	}
-	return nil
-}
-
 func (d *decision) erase() error {
 	switch {
 	case !d.task.Status.Ended():
