@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// faulty is a worker with one mistake, in the words of examples/worker.py: what is replaced by what.
+var faulty = []struct {
+	check     string // that must fail
+	old, with string
+}{
+	{"beats", `tokens and now >=`, `now < 0 and now >=`},
+	{"cancel", `"cancelled" if result["type"].endswith("cancelled") else "lost"`, `"lost"`},
+	{"lost-answer", `            return json.loads(request("POST", path, data, timeout))`,
+		`            body["poll_id"] = secrets.token_hex(8); return json.loads(request("POST", path, json.dumps(body).encode(), timeout))`},
+	{"progress", `lease.progress(`, `str(`},
+	{"stop", `lambda *_: setattr(worker, "stopping", True)`, `lambda *_: os._exit(0)`},
+	{"submit", `"do": "complete", "result": H`, `"do": "completed", "result": H`},
+}
+
+func TestWorkerCheckFindsTheMistakesOfWorkers(t *testing.T) {
+	if _, ok := workerCommand(t, "python3", nil); !ok {
+		return
+	}
+	for _, f := range faulty {
+		t.Run(f.check, func(t *testing.T) {
+			t.Parallel()
+			path := spoil(t, "../../examples/worker.py", f.old, f.with)
+			out, err := exec.Command("daybook", "worker-check", "--json", "--type", "wordcount", "--parameters", `{"text":"a b"}`,
+				"--only", f.check, "--", "python3", path).Output()
+			if err == nil {
+				t.Fatalf("it passes:\n%s", out)
+			}
+			lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+			var last struct {
+				Check, Seen, Expected string
+				OK                    bool
+			}
+			if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Check != f.check || last.OK || last.Seen == "" || last.Expected == "" {
+				t.Errorf("%v: %s", err, out)
+			}
+			t.Log(last.Seen)
+		})
+	}
+}
+
+func TestWorkerCheckRefusesWrongUse(t *testing.T) {
+	for _, args := range [][]string{
+		{"--type", "x", "--only", "nothing"}, {"--type", "x", "--parameters", "[1]"}, {"--type", "x", "--long", "{"}, {},
+	} {
+		out, err := exec.Command("daybook", append([]string{"worker-check"}, args...)...).CombinedOutput()
+		if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != exitUsage {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+	}
+}
+
+// spoil writes a copy of a file with a text replaced.
+func spoil(t *testing.T, path, old, with string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(text), old) == 0 {
+		t.Fatalf("%s does not have %q", path, old)
+	}
+	copied := filepath.Join(t.TempDir(), filepath.Base(path))
+	if err := os.WriteFile(copied, []byte(strings.ReplaceAll(string(text), old, with)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return copied
+}

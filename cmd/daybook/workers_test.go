@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"daybook/client"
+)
+
+// exampleWorkers are the workers of examples/: how each is started, and what is tried with it.
+var exampleWorkers = []struct {
+	name, needs  string
+	command      []string // %BIN% = a folder for what is built
+	taskType     string
+	parameters   string
+	result       string
+	bad, because string // parameters that the handler refuses, and what it says
+}{
+	{"python", "python3", []string{"python3", "../../examples/worker.py"}, "wordcount", `{"text":"To be or not to be"}`,
+		`{"words":6,"different":4,"top":[["to",2],["be",2],["or",1],["not",1]]}`, `{"text":5}`, "the parameters must be"},
+	{"node", "node", []string{"node", "../../examples/worker.mjs"}, "hash", `{"text":"to be"}`,
+		`{"algorithm":"sha256","bytes":5,"digest":"` + sum("to be") + `"}`, `{"text":"a","algorithm":"none"}`, "unknown algorithm none"},
+	{"go", "go", []string{"%BIN%/worker"}, "resize", `{"width":40}`,
+		``, `{"width":-1}`, "width must be 1 to 4096"},
+}
+
+func sum(text string) string {
+	h := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(h[:])
+}
+
+// workerCommand is the command of a worker; ok is false where its language is not installed.
+func workerCommand(t *testing.T, needs string, command []string) (args []string, ok bool) {
+	t.Helper()
+	if _, err := exec.LookPath(needs); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Logf("%s is not here: its worker is left out", needs)
+		return nil, false
+	}
+	bin := t.TempDir()
+	if needs == "go" {
+		if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "worker"), "../../examples/worker").CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	for _, arg := range command {
+		args = append(args, strings.ReplaceAll(arg, "%BIN%", bin))
+	}
+	return args, true
+}
+
+func TestWorkersInThreeLanguagesPassTheCheck(t *testing.T) {
+	for _, w := range exampleWorkers {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			command, ok := workerCommand(t, w.needs, w.command)
+			if !ok {
+				return
+			}
+			args := append([]string{"worker-check", "--type", w.taskType, "--parameters", w.parameters, "--"}, command...)
+			out, err := exec.Command("daybook", args...).CombinedOutput()
+			if err != nil || bytes.Contains(out, []byte("FAIL")) {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// TestWorkersRunTypesThatTheServerHasNeverHeardOf starts a server and the three workers, and uses
+// them as the documents say.
+func TestWorkersRunTypesThatTheServerHasNeverHeardOf(t *testing.T) {
+	server, err := startServer(t.TempDir(), os.Environ(), "--addr", "127.0.0.1:0", "--data", "data", "--quiet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.cmd.Process.Kill(); <-server.done })
+	if err := server.ready(patience); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(server.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range exampleWorkers {
+		t.Run(w.name, func(t *testing.T) {
+			command, ok := workerCommand(t, w.needs, w.command)
+			if !ok {
+				return
+			}
+			if _, err := c.Submit(t.Context(), client.Submit{TaskType: w.taskType}); client.StatusOf(err) != http.StatusBadRequest {
+				t.Errorf("before the worker is there: %v", err)
+			}
+			var said lockedBuffer
+			worker := exec.Command(command[0], command[1:]...)
+			worker.Env = append(os.Environ(), "DAYBOOK_URL="+server.url)
+			worker.Stdout, worker.Stderr = &said, &said
+			if err := worker.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- worker.Wait() }()
+			defer func() { _ = worker.Process.Kill() }()
+
+			submit := client.Submit{TaskType: w.taskType, Parameters: json.RawMessage(w.parameters)}
+			done := submitWhenKnown(t, c, submit)
+			if w.result != "" && string(done.ResultData) != w.result || done.Status != client.Success {
+				t.Errorf("%s %s, want %s", done.Status, done.ResultData, w.result)
+			}
+			submit.Parameters = json.RawMessage(w.bad)
+			failed, err := c.SubmitAndWait(t.Context(), submit)
+			if err != nil || failed.Status != client.Failed || failed.Attempt != 1 || !strings.Contains(*failed.ErrorMessage, w.because) {
+				t.Errorf("%v: %s", err, failed.Raw)
+			}
+			if err := worker.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-ended; err != nil {
+				t.Errorf("after SIGTERM: %v\n%s", err, said.String())
+			}
+		})
+	}
+}
+
+// submitWhenKnown submits a task as soon as a worker has made its type known, and waits for its end.
+func submitWhenKnown(t *testing.T, c *client.Client, submit client.Submit) client.Task {
+	t.Helper()
+	for {
+		done, err := c.SubmitAndWait(t.Context(), submit)
+		if err == nil {
+			return done.Task
+		}
+		if client.StatusOf(err) != http.StatusBadRequest {
+			t.Fatal(err)
+		}
+		if _, err := http.Get(c.URL() + "/healthz"); err != nil { // the server is still there
+			t.Fatal(err)
+		}
+	}
+}
