@@ -144,7 +144,7 @@ func (l *taskLog) post(ctx context.Context, lines []byte) {
 	for pause := shortestPause; ; pause = min(2*pause, longestCallPause) {
 		k.body = bytes.NewReader(lines)
 		_, err := l.run.client.do(ctx, k, nil)
-		if err == nil || !transient(err) || sleep(ctx, pause) != nil {
+		if err == nil || !transient(err) || sleep(ctx, pauseAfter(err, pause)) != nil {
 			return
 		}
 	}

@@ -144,15 +144,21 @@ func (c *leaseCall) send(r *workerRun) {
 		if !c.failed.Swap(true) {
 			r.logger.Warn("the server does not answer; trying again", "err", c.err)
 		}
-		wait := pause/2 + mathrand.N(pause/2)
-		var p *Problem
-		if errors.As(c.err, &p) {
-			wait = max(wait, p.RetryAfter)
-		}
-		if sleep(c.ctx, wait) != nil {
+		if sleep(c.ctx, pauseAfter(c.err, pause)) != nil {
 			return
 		}
 	}
+}
+
+// pauseAfter is the pause after an error: at random up to a longest one, but as long as the server
+// asks for.
+func pauseAfter(err error, longest time.Duration) time.Duration {
+	pause := longest/2 + mathrand.N(longest/2)
+	var p *Problem
+	if errors.As(err, &p) {
+		pause = max(pause, p.RetryAfter)
+	}
+	return pause
 }
 
 func (c *leaseCall) once(client *Client) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -18,8 +19,9 @@ import (
 
 type workerCheckCmd struct {
 	Type       string   `required:"" env:"-" placeholder:"TYPE" help:"A task type that the worker runs."`
-	Parameters string   `default:"{}" placeholder:"JSON" help:"Parameters of a task that ends within seconds (${default})."`
-	Long       string   `placeholder:"JSON" help:"Parameters of a task that runs for a minute and reports progress. By default those of --parameters with \"seconds\": 60."`
+	Param      []string `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter of a task that ends within seconds; may be repeated."`
+	Parameters string   `placeholder:"JSON" help:"All its parameters as one JSON object."`
+	Long       string   `placeholder:"JSON" help:"Parameters of a task that runs for a minute and reports progress. By default the others with \"seconds\": 60."`
 	Addr       string   `env:"-" default:"127.0.0.1:0" placeholder:"HOST:PORT" help:"Address that the worker connects to; by default a free port of loopback."`
 	Only       []string `placeholder:"CHECK" help:"Run only these checks; may be repeated."`
 	JSON       bool     `help:"Print JSON, for scripts."`
@@ -37,26 +39,29 @@ what a worker must do.
 
 Examples:
 
-    daybook worker-check --type wordcount --parameters '{"text":"to be or not"}' -- python3 examples/worker.py
+    daybook worker-check --type wordcount -p text="to be or not" -- python3 examples/worker.py
     daybook worker-check --type resize --long '{"frames":5000}' --addr 127.0.0.1:9000
     daybook worker-check --type wordcount --only cancel --only quiet -- python3 examples/worker.py`
 }
 
 // AfterApply checks what the flags' types do not.
 func (c *workerCheckCmd) AfterApply() error {
-	short, err := parameters(c.Parameters, nil)
+	short, err := parameters(c.Parameters, c.Param)
 	if err != nil {
-		return fmt.Errorf("--parameters: %w", err)
+		return err
 	}
-	if c.Long == "" {
-		short["seconds"] = json.RawMessage("60")
-		text, err := json.Marshal(short)
-		if err != nil {
-			return err
+	if c.Parameters, err = object(short); err != nil {
+		return err
+	}
+	long := maps.Clone(short)
+	long["seconds"] = json.RawMessage("60")
+	if c.Long != "" {
+		if long, err = parameters(c.Long, nil); err != nil {
+			return fmt.Errorf("--long: %w", err)
 		}
-		c.Long = string(text)
-	} else if _, err := parameters(c.Long, nil); err != nil {
-		return fmt.Errorf("--long: %w", err)
+	}
+	if c.Long, err = object(long); err != nil {
+		return err
 	}
 	for _, name := range c.Only {
 		if !isCheck(name) {
@@ -103,6 +108,12 @@ func (c *workerCheckCmd) Run(ctx context.Context, s *stdio) (err error) {
 		return fmt.Errorf("%d checks failed; docs/worker-protocol.md says what a worker must do", failed)
 	}
 	return nil
+}
+
+// object is parameters as JSON.
+func object(params map[string]json.RawMessage) (string, error) {
+	text, err := json.Marshal(params)
+	return string(text), err
 }
 
 // wants reports whether a check is to run. The first always is: it waits for the worker.

@@ -242,11 +242,11 @@ func (k *workerCheck) bigPayload(ctx context.Context) error {
 	if params["padding"], err = json.Marshal(strings.Repeat("Größe 大きさ \U0001F4D3 ", 200<<10/31)); err != nil {
 		return err
 	}
-	text, err := json.Marshal(params)
+	text, err := object(params)
 	if err != nil {
 		return err
 	}
-	return k.endsSomehow(ctx, string(text))
+	return k.endsSomehow(ctx, text)
 }
 
 func (k *workerCheck) badParameters(ctx context.Context) error {
