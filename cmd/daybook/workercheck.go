@@ -64,7 +64,7 @@ func (c *workerCheckCmd) AfterApply() error {
 		return err
 	}
 	for _, name := range c.Only {
-		if !isCheck(name) {
+		if !slices.Contains(checkNames(), name) {
 			return fmt.Errorf("--only: there is no check %q; they are %s", name, strings.Join(checkNames(), ", "))
 		}
 	}

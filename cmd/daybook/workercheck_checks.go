@@ -48,15 +48,6 @@ func checkNames() (names []string) {
 	return names
 }
 
-func isCheck(name string) bool {
-	for _, c := range checks {
-		if c.name == name {
-			return true
-		}
-	}
-	return false
-}
-
 // checkTime is the most that one check takes.
 const checkTime = 3 * time.Minute
 
@@ -146,7 +137,7 @@ func (k *workerCheck) goesOn(ctx context.Context) error {
 	return nil
 }
 
-// begin submits a long task and waits until it runs.
+// begin submits a long task and waits until the worker reports or beats for it.
 func (k *workerCheck) begin(ctx context.Context) (client.Task, error) {
 	t, err := k.submit(ctx, k.cmd.Long)
 	if err != nil {
@@ -156,7 +147,13 @@ func (k *workerCheck) begin(ctx context.Context) (client.Task, error) {
 	if err != nil {
 		return t, fmt.Errorf("the long task (--long): %w", err)
 	}
-	return k.client.Get(ctx, t.ID)
+	return t, until(ctx, 20*time.Second, func() string {
+		tokens := k.front.tokens(t.ID)
+		if len(k.front.since(time.Time{}, func(c *seenCall) bool { return c.isFor(tokens) })) > 0 {
+			return ""
+		}
+		return "no beat and no report of the task that runs"
+	})
 }
 
 // finish cancels a long task and waits for its end.

@@ -70,7 +70,7 @@ func (k *workerCheck) meetsBusy(ctx context.Context) error {
 			return err
 		}
 		wait(ctx, 4*time.Second)
-		if n := len(k.front.since(begin, isAny)); n > 16 {
+		if n := len(k.front.since(begin, isAny)); n > 30 {
 			return fmt.Errorf("%d calls in 4 s that were answered %d with Retry-After: 1", n, status)
 		}
 		k.front.disturb(nil)

@@ -292,4 +292,24 @@ func (c *seenCall) ends() (tokens []string) {
 	return tokens
 }
 
+// isFor reports whether an answered call is about one of the tokens.
+func (c *seenCall) isFor(tokens map[string]bool) bool {
+	if c.status != http.StatusOK {
+		return false
+	}
+	for _, r := range c.Reports {
+		if tokens[r.Token] {
+			return true
+		}
+	}
+	for _, token := range c.Tokens {
+		if tokens[token] {
+			return true
+		}
+	}
+	rest, _ := strings.CutPrefix(c.path, "/api/leases/")
+	token, _, _ := strings.Cut(rest, "/")
+	return tokens[token]
+}
+
 func isEnd(c *seenCall) bool { return len(c.ends()) > 0 }
