@@ -144,6 +144,10 @@ func (l *taskLog) post(ctx context.Context, lines []byte) {
 	for pause := shortestPause; ; pause = min(2*pause, longestCallPause) {
 		k.body = bytes.NewReader(lines)
 		_, err := l.run.client.do(ctx, k, nil)
+		if StatusOf(err) == http.StatusNotFound { // a server that keeps no logs of tasks
+			l.run.logger.Info("log of a task", "task", l.attempt.task.ID, "lines", string(lines))
+			return
+		}
 		if err == nil || !transient(err) || sleep(ctx, pauseAfter(err, pause)) != nil {
 			return
 		}

@@ -148,3 +148,26 @@ func submitWhenKnown(t *testing.T, c *client.Client, submit client.Submit) clien
 		}
 	}
 }
+
+// TestTheExamplesOfTheWorkerProtocolWork pastes the first lines of docs/worker-protocol.md into a shell.
+func TestTheExamplesOfTheWorkerProtocolWork(t *testing.T) {
+	text, err := os.ReadFile("../../docs/worker-protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, script, _ := strings.Cut(string(text), "```sh\n")
+	script, _, _ = strings.Cut(script, "```")
+	server, err := startServer(t.TempDir(), os.Environ(), "--addr", "127.0.0.1:0", "--data", "data", "--quiet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.cmd.Process.Kill(); <-server.done })
+	if err := server.ready(patience); err != nil {
+		t.Fatal(err)
+	}
+	shell := exec.Command("bash", "-eu", "-c", strings.Replace(script, "http://127.0.0.1:8000", server.url, 1))
+	out, err := shell.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte(`"result_data":{"greeting":"Hello, Ada!"}`)) || !bytes.Contains(out, []byte(`"cancel":false`)) {
+		t.Errorf("%v\n%s\n%s", err, script, out)
+	}
+}
