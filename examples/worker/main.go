@@ -1,7 +1,7 @@
 // Command worker is a Daybook worker in Go. It scales pictures:
 //
 //	DAYBOOK_URL=http://127.0.0.1:8000 go run ./examples/worker
-//	daybook submit resize -p width=64 --file picture.png --wait
+//	daybook submit resize -p width=64 -p file=ID --wait      # ID of an uploaded picture
 package main
 
 import (
