@@ -179,6 +179,9 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 			if errors.As(err, &again) {
 				found = rebuilding(again, found)
 			}
+			if refusal != nil && refusal.Kind == task.ErrQueueFull {
+				found.Detail = refusal.Detail
+			}
 			if refusal != nil && refusal.Kind == task.ErrNotUnique {
 				found.about(refusal)
 			}

@@ -136,7 +136,8 @@ func (l *loop) admitDepth(rd *round, b *batch, queue string) error {
 		return nil
 	}
 	return &task.Refusal{Kind: task.ErrQueueFull, Detail: fmt.Sprintf(
-		"the queue %s has %d pending tasks, which is its limit (max_depth); try again when some have started", queue, pending)}
+		"The queue %s has %d pending tasks; its limit (max_depth) is %d. Nothing was changed; try again when some of them have started.",
+		queue, pending, most)}
 }
 
 // untilGate is how long until a gate opens by itself; longestSleep if none does.

@@ -99,6 +99,9 @@ type cli struct {
 	Watch  watchCmd  `cmd:"" help:"Show changes live."`
 	Cancel cancelCmd `cmd:"" help:"Cancel tasks."`
 	Retry  retryCmd  `cmd:"" help:"Retry failed or cancelled tasks."`
+	Move   moveCmd   `cmd:"" help:"Change the priority or the start time of pending tasks."`
+	Queue  queueCmd  `cmd:"" help:"Pause, resume and limit queues."`
+	Worker workerCmd `cmd:"" help:"List workers, and quiet them."`
 	Log    logCmd    `cmd:"" help:"Print the log, or follow it."`
 	Doctor doctorCmd `cmd:"" help:"Explain why a server does not start on a data folder, and how to repair it."`
 	SQL    sqlCmd    `cmd:"" name:"sql" help:"Query the views of a data folder with SQL."`
