@@ -44,7 +44,7 @@ func (l *loop) nextReady(rd *round) *task.Task {
 		}
 	}
 	if l.s.o.Views.ReadyCount() > 0 {
-		other := rd.stored.first(l, func(s *task.Task) bool { return rd.find(s.ID) == nil && rd.mayStart(s) })
+		other := rd.stored.first(rd)
 		if next == nil || other != nil && other.ReadyKey().Less(next.ReadyKey()) {
 			next = other
 		}

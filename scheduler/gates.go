@@ -15,6 +15,8 @@ type gates struct {
 	byQueue map[string]*gate // queues with a pause or a limit
 	moves   int64            // of the views, when byQueue was made
 	flips   int              // how often a gate has opened or closed
+	round   *round           // for which they were looked at,
+	seq     int64            // and of the views then
 	next    task.Micros      // when the first gate opens by itself; 0 = none does
 }
 
@@ -37,7 +39,11 @@ type tally map[string]struct{ starts, submits int64 }
 // lookAtGates brings the gates up to date for a round.
 func (l *loop) lookAtGates(rd *round) {
 	g := &l.gates
-	g.next = 0
+	seq := l.s.o.Views.Seq()
+	if g.round == rd && g.seq == seq && (g.next == 0 || g.next > rd.wall) {
+		return // what has changed since is counted start by start
+	}
+	g.round, g.seq, g.next = rd, seq, 0
 	if moves := l.s.o.Views.QueueMoves(); moves != g.moves || g.byQueue == nil {
 		g.moves, g.byQueue = moves, make(map[string]*gate)
 		g.flips++

@@ -87,17 +87,19 @@ type takers struct {
 	gates  int // that have opened or closed since
 }
 
-// first returns the first task that may start, nil if there is none.
-func (s *storedLine) first(l *loop, may func(*task.Task) bool) *task.Task {
+// first returns the first task that the round has not touched and that may start, nil if there is none.
+func (s *storedLine) first(rd *round) *task.Task {
+	l := rd.l
 	for {
 		if s.next == nil {
 			s.takers = l.takers()
 			s.next, s.stop = iter.Pull(l.s.o.Views.Ready(l.anyTaker))
 		}
-		if s.head != nil && may(s.head) {
+		touched := s.head != nil && rd.find(s.head.ID) != nil
+		if s.head != nil && !touched && rd.mayStart(s.head) {
 			return s.head
 		}
-		if s.takers != l.takers() {
+		if !touched && s.takers != l.takers() { // nobody takes its group any more, or others are taken
 			s.close()
 			continue
 		}
