@@ -69,7 +69,7 @@ func (d *Daybook) Cancel(ctx context.Context, id ulid.ULID, reason string) (task
 	return d.do(ctx, id, task.Cancel{Reason: reason})
 }
 
-// Retry sends a failed or cancelled task round again, with its attempts afresh. Errors: those
+// Retry makes a failed or cancelled task pending again, with all its attempts. Errors: those
 // of Cancel; a *task.Refusal unless the task has failed or was cancelled.
 func (d *Daybook) Retry(ctx context.Context, id ulid.ULID, reason string) (task.Task, error) {
 	return d.do(ctx, id, task.Retry{Reason: reason})

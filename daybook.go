@@ -1,5 +1,5 @@
 // Package daybook is a task queue that writes everything down, ready to be embedded
-// in a Go program: open it, register what it shall run, run it, serve its page.
+// in a Go program: open it, register task types, run it, serve its page.
 //
 // Tasks run at least once. A handler that is interrupted, by a crash of the process for
 // one, runs again.

@@ -238,7 +238,7 @@ func (e *examination) damagedFiles(damaged []files.Info) {
 func (e *examination) room() {
 	if free := sqlitelog.FreeBytes(e.data); free < 64<<20 {
 		e.find("disk-full", false, fmt.Sprintf("The disk has %d bytes free: a server takes no submits below 64 MiB.", free),
-			Advice{"make room; the server goes on by itself", e.command("df -h DATA; du -sh DATA/*")})
+			Advice{"make room; the server then continues without a restart", e.command("df -h DATA; du -sh DATA/*")})
 	}
 }
 

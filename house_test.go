@@ -242,7 +242,7 @@ func TestEveryRoomImportsOnlyWhatItsArrowsAllow(t *testing.T) {
 	}
 }
 
-// allowed tells whether a package may be imported: always from the standard library,
+// allowed reports whether a package may be imported: always from the standard library,
 // a room of the house by its own name, a library with all that lies below it.
 func allowed(path string, may []string) bool {
 	first, _, _ := strings.Cut(path, "/")

@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// address is under which names the outside reaches this server, and which pages may change
-// something here. Behind a proxy the host may be another one, and a path may stand before
-// all of it.
+// address holds the names under which clients reach this server, and the origins of pages that may
+// write. Behind a proxy the host may be different, and the paths may have a prefix.
 type address struct {
 	base    string          // "/daybook"; "" = none
 	escaped string          // base as it stands in a URL
@@ -20,9 +19,8 @@ type address struct {
 	trusted []string        // origins whose pages may write
 }
 
-// BasePath is the path before all of the server's own, by PublicURL or BasePath, as it stands
-// in a URL; "" = none. Errors say what is wrong with the options of how the outside reaches
-// the server, before anything is opened.
+// BasePath is the prefix of all paths of the server, from PublicURL or BasePath, escaped as in a URL;
+// "" = none. Errors say which of these options is wrong, before anything is opened.
 func BasePath(o Options) (string, error) {
 	a, err := newAddress(&o)
 	return a.escaped, err
@@ -88,9 +86,9 @@ func originOf(u *url.URL) string {
 	return u.Scheme + "://" + host
 }
 
-// below takes the base path from the path of r, where a proxy or the program has not done
-// so. It reports false for the base path itself, which needs a slash at its end: what the
-// page names is relative to it.
+// below removes the base path from the path of r, unless a proxy or the program has done
+// so. It reports false for the base path without a slash at its end, which it needs: the addresses in
+// the page are relative to it.
 func (a *address) below(r *http.Request) (*http.Request, bool) {
 	rest, raw := r.URL.Path, r.URL.RawPath
 	if after, ok := strings.CutPrefix(rest, a.base); ok && (after == "" || after[0] == '/') {
@@ -123,8 +121,7 @@ func addSlash(p *reply, r *http.Request) {
 	p.WriteHeader(http.StatusPermanentRedirect)
 }
 
-// requestPath is the path and the query of the request as they came, before anything was
-// taken from the path.
+// requestPath is the path and the query of the request as received, before a prefix was removed.
 func requestPath(r *http.Request) string {
 	if uri := r.RequestURI; strings.HasPrefix(uri, "/") {
 		return uri
@@ -135,10 +132,9 @@ func requestPath(r *http.Request) string {
 	return r.URL.RequestURI()
 }
 
-// reference is how an answer to r names a path of this server, for Location and Link: with
-// what stands before it.
-// What a proxy took from it nobody tells; behind one it is relative to the request, so that
-// the client finds it in any case.
+// reference returns a path of this server as an answer to r names it, for Location and Link: with its
+// prefix. A proxy does not say which prefix it removed, so behind one the path is relative to the
+// request.
 func (a *address) reference(r *http.Request, to string) string {
 	if before := a.before(r); before != "" {
 		return before + to
@@ -175,7 +171,7 @@ func (a *address) instance(r *http.Request) string {
 // proxied reports whether the request shows that a proxy passed it on.
 func proxied(r *http.Request) bool {
 	if r.ProtoMajor == 1 && r.ProtoMinor == 0 {
-		return true // nginx, if it is not told otherwise
+		return true // nginx, by default
 	}
 	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded", "Via"} {
 		if r.Header[name] != nil {

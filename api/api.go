@@ -99,7 +99,7 @@ type API struct {
 	screenFeed *eventstream.Feed // of /api/stream
 	logFeed    *eventstream.Feed // of /api/log/stream
 
-	// stopping ends when StopStreams is called; long answers end with it.
+	// stopping ends when StopStreams is called, and ends long answers.
 	stopping context.Context
 	stop     context.CancelFunc
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// patience is how long a client may take nothing of its answer, or give nothing of
+	// patience is how long a client may receive nothing of its answer, or send nothing of
 	// its body.
 	patience = 30 * time.Second
 	// leastRate is how fast a body must come on average, in bytes a second, once the
@@ -48,7 +48,7 @@ func (a *API) readBody(p *reply, r *http.Request, buffer *[]byte, limit int) err
 			for len(b) >= paid {
 				paid *= 2
 			}
-			if !p.take(&a.bodies, int64(bodyCost*min(paid, limit))) {
+			if !p.reserve(&a.bodies, int64(bodyCost*min(paid, limit))) {
 				return errNoMemory
 			}
 		}
@@ -94,7 +94,7 @@ type arrivalError struct{ err error }
 func (e *arrivalError) Error() string { return "read body: " + e.err.Error() }
 func (e *arrivalError) Unwrap() error { return e.err }
 
-// begin starts the clock.
+// begin sets the first deadline.
 func (b *arriving) begin(p *reply) {
 	if b.control == nil {
 		b.control, b.until = http.NewResponseController(p.ResponseWriter), time.Now().Add(patience)
@@ -112,7 +112,7 @@ func (b *arriving) Read(into []byte) (int, error) {
 		b.until = now.Add(patience)
 	}
 	if err == io.EOF { //nolint:errorlint // the contract of io.Reader
-		_ = b.control.SetReadDeadline(time.Time{}) // storing may take its time
+		_ = b.control.SetReadDeadline(time.Time{}) // storing may take long
 	} else if err != nil {
 		err = &arrivalError{err} // the deadline stays: the server must not wait for the rest
 	}
@@ -185,7 +185,7 @@ type unzipped struct {
 	body io.Closer
 	zip  *gzip.Reader // nil until the first read
 	n    int64        // bytes it became
-	err  error        // the first one, for good
+	err  error        // the first one; it stays
 }
 
 func (z *unzipped) Read(into []byte) (int, error) {

@@ -15,7 +15,8 @@ type budget struct {
 	used atomic.Int64
 }
 
-func (b *budget) take(n int64) bool {
+// reserve reports whether n more bytes fit into the budget, and then holds them until release.
+func (b *budget) reserve(n int64) bool {
 	if b.used.Add(n) <= b.most {
 		return true
 	}
@@ -23,16 +24,17 @@ func (b *budget) take(n int64) bool {
 	return false
 }
 
-func (b *budget) give(n int64) { b.used.Add(-n) }
+func (b *budget) release(n int64) { b.used.Add(-n) }
 
-// debt is what one request holds of a budget.
+// debt is the memory that one request holds of a budget.
 type debt struct {
 	of *budget
 	n  int64
 }
 
-// take lets the request hold n bytes of the budget in all, until it is answered.
-func (p *reply) take(b *budget, n int64) bool {
+// reserve reports whether the budget has room for n bytes for this request, in all. They are held
+// until it is answered.
+func (p *reply) reserve(b *budget, n int64) bool {
 	for i := range p.debts {
 		d := &p.debts[i]
 		if d.of == nil {
@@ -42,7 +44,7 @@ func (p *reply) take(b *budget, n int64) bool {
 			continue
 		}
 		if n > d.n {
-			if !b.take(n - d.n) {
+			if !b.reserve(n - d.n) {
 				return false
 			}
 			d.n = n
@@ -52,20 +54,20 @@ func (p *reply) take(b *budget, n int64) bool {
 	return true // there are as many places as budgets
 }
 
-// takeAnswer lets an answer of n bytes lie in memory until the client has taken it. What a
-// write did is told in any case: it has happened.
-func (p *reply) takeAnswer(n int) error {
-	if n > largeAnswer && p.answers != nil && !p.take(p.answers, int64(n)) && p.reads {
+// reserveAnswer holds memory for an answer of n bytes until the client has received it. The answer to a
+// write is never refused: the write has happened.
+func (p *reply) reserveAnswer(n int) error {
+	if n > largeAnswer && p.answers != nil && !p.reserve(p.answers, int64(n)) && p.reads {
 		return errNoMemory
 	}
 	return nil
 }
 
-// settle gives back what the request holds.
-func (p *reply) settle() {
+// releaseMemory releases what the request holds of all budgets.
+func (p *reply) releaseMemory() {
 	for i := range p.debts {
 		if d := &p.debts[i]; d.of != nil {
-			d.of.give(d.n)
+			d.of.release(d.n)
 			*d = debt{}
 		}
 	}
@@ -91,8 +93,8 @@ func memoryShare() int64 {
 // searchPatience is how long a search waits for those before it.
 const searchPatience = 2 * time.Second
 
-// searchTurn waits until the search may run: few do at a time, so that they leave the
-// processors to others. The turn ends with done.
+// searchTurn waits until the search may run: only a few run at a time, so that they leave
+// the processors to other requests. The turn ends with done.
 func (a *API) searchTurn(ctx context.Context) (done func(), err error) {
 	wait := time.NewTimer(searchPatience)
 	defer wait.Stop()
@@ -103,9 +105,9 @@ func (a *API) searchTurn(ctx context.Context) (done func(), err error) {
 		return nil, ctx.Err()
 	case <-wait.C:
 		return nil, &problem{Status: http.StatusServiceUnavailable, Kind: "busy", RetryAfter: 2,
-			Detail: "Other searches are on their way. Try again in a moment."}
+			Detail: "Other searches are running. Try again in a moment."}
 	}
 }
 
 var errNoMemory = &problem{Status: http.StatusServiceUnavailable, Kind: "busy", RetryAfter: 1,
-	Detail: "The server has as many large requests in hand as its memory allows. Nothing happened; try again in a moment."}
+	Detail: "The server has as many large requests as its memory allows. Nothing was changed; try again in a moment."}

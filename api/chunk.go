@@ -16,9 +16,9 @@ const (
 	chunkReach  = 10_000   // events that a chunk may lie behind the head and be shared
 )
 
-// chunks keeps the latest runs of events as they go to the clients of /api/log/stream, by
-// the seq they begin after: clients that stand at the same seq share one encoding. What
-// comes after a seq never changes, so a chunk stays true; it may be short.
+// chunks caches recent runs of events, encoded for the clients of /api/log/stream, by
+// the seq they begin after, so that clients at the same seq share one encoding. What
+// comes after a seq never changes, so a chunk stays valid; it may be short.
 type chunks struct {
 	mu     sync.Mutex
 	recent [chunkMemory]*chunk // guarded by mu

@@ -103,8 +103,8 @@ func (p *reply) compress(status int) {
 	p.packed.Reset(p.ResponseWriter)
 }
 
-// finish writes the rest of a compressed answer. One that broke off is not finished: it must
-// not look whole.
+// finish writes the rest of a compressed answer. An answer that was cut off is not finished, so
+// that it does not look complete.
 func (p *reply) finish() {
 	if p.packed == nil {
 		return

@@ -9,7 +9,7 @@ import (
 	"daybook/task"
 )
 
-// object reads an object of a request, field by field. It gathers what is wrong, with JSON
+// object reads an object of a request, field by field. It collects what is wrong, with JSON
 // pointers below at.
 type object struct {
 	at  string
@@ -49,7 +49,7 @@ func (o object) text(value []byte, least, most int) string {
 	return text
 }
 
-// names is a list of at most so many names of types or queues; never nil.
+// names is a list of at most the given number of names of types or queues; never nil.
 func (o object) names(value []byte, most int) []string {
 	list := []string{}
 	o.items(value, most, func(o object, value []byte) {

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// guard refuses requests that a foreign page makes a browser send: one that reached
-// this server under a name that is not the server's (DNS rebinding), or that crosses
-// origins. A request without any host is no browser's: it is a health check.
+// guard refuses requests that the page of another site makes a browser send: those that reached
+// this server under a host name that is not the server's (DNS rebinding), and cross-origin
+// ones. A request without a host is not from a browser: it is a health check.
 func (a *API) guard(r *http.Request) error {
 	if !a.AnyHost && r.Host != "" && !loopback(r.Host) && !a.address.names[hostName(r.Host)] {
 		name := plainHost(r.Host)
@@ -44,7 +44,7 @@ func plainHost(host string) string {
 	return host
 }
 
-// loopback tells whether a Host header names this machine itself.
+// loopback reports whether a Host header names this machine itself.
 func loopback(host string) bool {
 	name := host
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {

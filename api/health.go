@@ -8,7 +8,7 @@ import (
 	"daybook/eventlog"
 )
 
-// health answers GET /api/health, as the clients of old expect it.
+// health answers GET /api/health, in the form that early clients expect.
 func (a *API) health(p *reply, r *http.Request) error {
 	if err := noQuery(r); err != nil {
 		return err
@@ -62,7 +62,7 @@ func (a *API) ready(p *reply, _ *http.Request) error {
 	return p.send(typeText, []byte(body))
 }
 
-// moved is why nothing can be kept any more, nil while it can: the data folder is not where it
+// moved returns why nothing can be stored any more, nil if something can: the data folder is not where it
 // was. It wraps eventlog.ErrMoved.
 func (a *API) moved() error {
 	if err := a.Log.CheckFiles(); errors.Is(err, eventlog.ErrMoved) {

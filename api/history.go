@@ -73,8 +73,7 @@ func (a *API) writeEvents(ctx context.Context, p *reply, want *reading, seqs []i
 	return w.end()
 }
 
-// latestProgress leaves out of a task's events every report of progress that another one
-// of the same attempt follows.
+// latestProgress removes every progress report that a later one of the same attempt follows.
 func (a *API) latestProgress(ctx context.Context, seqs []int64) ([]int64, error) {
 	started, progressed := task.EventStarted.String(), task.EventProgressed.String()
 	var kept []int64 // from the latest to the first

@@ -25,7 +25,7 @@ const (
 	maxOutcome   = 200      // characters of the outcome of a report
 )
 
-// lease answers POST /api/leases: it takes reports in, each by itself, and leases tasks.
+// lease answers POST /api/leases: it handles the reports, each independent of the others, and leases tasks.
 func (a *API) lease(p *reply, r *http.Request) error {
 	var request scheduler.LeaseRequest
 	var reports []report
@@ -53,13 +53,13 @@ func (a *API) lease(p *reply, r *http.Request) error {
 		a.Scheduler.GiveBack(leases)
 		return err
 	}
-	if r.Context().Err() != nil { // the worker is gone: it has not got them
+	if r.Context().Err() != nil { // the worker is gone and did not get them
 		a.Scheduler.GiveBack(leases)
 	}
 	return nil
 }
 
-// workerBody reads the body of a call of a worker; none is an empty object. done is to be called when
+// workerBody reads the body of a call of a worker; none is an empty object. Call done when
 // the text is not needed any more.
 func (a *API) workerBody(p *reply, r *http.Request) (text []byte, done func(), err error) {
 	if err := noQuery(r); err != nil {

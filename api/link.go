@@ -29,7 +29,7 @@ func (q *query) next(p *reply, path, key, value string) string {
 
 // checkLink refuses a request whose Link would not get through a proxy: a client that lost it
 // would take the page for the last one. It depends on the request alone, so that the same
-// request is not taken one day and refused the next. The error names the longest parameter.
+// request is always answered the same way. The error names the longest parameter.
 func (q *query) checkLink(p *reply, path, key, longest, instead string) error {
 	if len(q.next(p, path, key, longest)) <= mostLink {
 		return nil

@@ -32,7 +32,7 @@ type listing struct {
 	as     shape
 	format format
 	mark   [8]byte // of the filters
-	seen   int64   // matches on the pages before, when a text is looked for
+	seen   int64   // matches on the pages before, of a text search
 	all    bool    // limit=0: every match, in one answer
 }
 
@@ -102,7 +102,7 @@ func (a *API) plain(ctx context.Context, filter projection.Query) (found, error)
 	return found{tasks: page.Tasks, seq: page.Seq, next: page.Next, total: page.Total, exact: page.Exact}, nil
 }
 
-// idPrefix tells whether text looks like the beginning of an id, and how that is written.
+// idPrefix reports whether text looks like the beginning of an id, and returns it in canonical form.
 func idPrefix(text string) (string, bool) {
 	const least, most = 4, 26
 	upper := strings.ToUpper(text)
@@ -249,7 +249,7 @@ type taskWriter struct {
 	api   *API
 	out   *long
 	l     *listing
-	begun bool // something stands before the next task
+	begun bool // a task was written: the next needs a separator
 }
 
 func (w *taskWriter) write(ctx context.Context, tasks []task.Task) error {

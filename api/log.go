@@ -46,7 +46,7 @@ func (q *query) payloads() payloads {
 	return noPayloads
 }
 
-// of tells whether the payload of e is wanted.
+// of reports whether the payload of e is wanted.
 func (want payloads) of(e *eventlog.Event) bool {
 	switch want {
 	case allPayloads:
@@ -113,7 +113,7 @@ func eventFilter(q *query) eventlog.Filter {
 	return f
 }
 
-// writeLog writes events up to the head there was, or one page of them.
+// writeLog writes events up to the head at the time of the request, or one page of them.
 func (a *API) writeLog(ctx context.Context, out *long, want *reading, head int64, q *query) error {
 	w := eventWriter{api: a, out: out, want: want}
 	source := a.eventSource(ctx, want)
@@ -136,7 +136,7 @@ func (a *API) writeLog(ctx context.Context, out *long, want *reading, head int64
 			return err
 		}
 		if scanned <= after {
-			break // the engine has no more
+			break // the log has no more
 		}
 		after = scanned
 		if err := w.write(ctx, upTo(head, events)); err != nil {
@@ -161,7 +161,7 @@ func pageOf(source eventSource, want *reading, head int64) (page []*eventlog.Eve
 			return nil, false, err
 		}
 		if scanned <= after {
-			break // the engine has no more
+			break // the log has no more
 		}
 		after = scanned
 		events = upTo(head, events)
@@ -185,8 +185,8 @@ func upTo(head int64, events []*eventlog.Event) []*eventlog.Event {
 // there are no others.
 type eventSource func(after int64, limit int) (events []*eventlog.Event, scanned int64, err error)
 
-// eventSource reads the log by seq, or, for the streams of tasks alone, by where the
-// views know their events to lie.
+// eventSource reads the log by seq, or, if all streams are of tasks, only the seqs that the
+// views have for them.
 func (a *API) eventSource(ctx context.Context, want *reading) eventSource {
 	seqs, err := a.taskSeqs(ctx, want.filter.Streams)
 	if err != nil || len(want.filter.Streams) == 0 {
@@ -202,19 +202,19 @@ func (a *API) eventSource(ctx context.Context, want *reading) eventSource {
 			return nil, 1 << 62, nil
 		}
 		events, err := a.Log.Events(ctx, some)
-		return slices.DeleteFunc(events, func(e *eventlog.Event) bool { return !takes(&want.filter, e) }), some[len(some)-1], err
+		return slices.DeleteFunc(events, func(e *eventlog.Event) bool { return !isWanted(&want.filter, e) }), some[len(some)-1], err
 	}
 }
 
-// takes tells whether the type and the actor of e are wanted.
-func takes(f *eventlog.Filter, e *eventlog.Event) bool {
+// isWanted reports whether the filter has the type and the actor of e.
+func isWanted(f *eventlog.Filter, e *eventlog.Event) bool {
 	return (len(f.Types) == 0 || slices.Contains(f.Types, e.Type)) &&
 		(len(f.Actors) == 0 || slices.Contains(f.Actors, e.Actor))
 }
 
 var errOtherStream = errors.New("a stream that is not of a task")
 
-// taskSeqs is where the events of these streams lie, if all of them are of tasks.
+// taskSeqs returns the seqs of the events of these streams, if all of them are of tasks.
 func (a *API) taskSeqs(ctx context.Context, streams []string) ([]int64, error) {
 	var all []int64
 	for _, stream := range streams {
@@ -261,7 +261,7 @@ func (w *eventWriter) write(ctx context.Context, events []*eventlog.Event) error
 	return nil
 }
 
-// payloadRoom is about how many bytes of payloads are fetched before they are written.
+// payloadRoom is about the number of bytes of payloads that are in memory before they are written.
 const payloadRoom = 1 << 20
 
 var errEnough = errors.New("that is enough for now")
@@ -329,7 +329,7 @@ func (w *eventWriter) event(e *eventlog.Event, body []byte, damaged bool) error 
 	return w.out.room()
 }
 
-// next says where the next page begins: after the seq. Nothing is written yet.
+// next sets the Link of the next page, which begins after the seq. Nothing is written yet.
 func (w *eventWriter) next(q *query, after int64) {
 	p := w.out.p
 	p.Header()["Link"] = []string{q.next(p, "/api/log", "after", itoa(after))}

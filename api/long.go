@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// long is an answer of unknown length. A short one is sent whole, with its length; a
-// longer one is written as it grows, so that it never lies in memory at once.
+// long is an answer of unknown length. A short one is sent at once, with its length; a
+// longer one is written in parts, so that it is never in memory as a whole.
 type long struct {
 	p      *reply
 	kind   []string // Content-Type
@@ -19,7 +19,7 @@ type long struct {
 	beside int      // bytes that lie in memory to be written next
 }
 
-// gather is how much of an answer gathers before it is written, in bytes.
+// gather is how much of an answer is collected before it is written, in bytes.
 const gather = 256 << 10
 
 func (p *reply) long(contentType string) *long {
@@ -27,7 +27,7 @@ func (p *reply) long(contentType string) *long {
 	return &long{p: p, kind: []string{contentType}, b: *shared, shared: shared}
 }
 
-// room writes what has gathered when that is much. Call it after each item.
+// room writes what was collected if that is enough. Call it after each item.
 func (l *long) room() error {
 	if len(l.b) < gather {
 		return nil
@@ -35,10 +35,10 @@ func (l *long) room() error {
 	return l.flush()
 }
 
-// flush writes what has gathered. When there is no memory for an answer that the client is
-// slow to take, it is refused, or cut if it has begun.
+// flush writes what was collected. If there is no memory for an answer that the client
+// receives slowly, it is refused, or cut if it has begun.
 func (l *long) flush() error {
-	if err := l.p.takeAnswer(len(l.b) + l.beside); err != nil && l.out != nil {
+	if err := l.p.reserveAnswer(len(l.b) + l.beside); err != nil && l.out != nil {
 		panic(http.ErrAbortHandler)
 	} else if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (l *long) flush() error {
 	_, err := l.out.Write(l.b)
 	l.b = l.b[:0]
 	if err != nil {
-		panic(http.ErrAbortHandler) // the client is gone or takes nothing
+		panic(http.ErrAbortHandler) // the client is gone or receives nothing
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func (l *long) end() error {
 	return l.flush()
 }
 
-// fail ends an answer that has begun: it is cut, so that nobody takes it for whole. One that
+// fail ends an answer that has begun: it is cut, so that it does not look complete. One that
 // has not begun becomes the error.
 func (l *long) fail(err error) error {
 	if l.out != nil {
@@ -73,7 +73,7 @@ func (l *long) fail(err error) error {
 	return err
 }
 
-// close gives back what end leaves; to be deferred.
+// close frees the buffers; defer it.
 func (l *long) close() {
 	if l.out != nil {
 		_ = l.out.control.SetWriteDeadline(time.Time{}) // it would outlive the request

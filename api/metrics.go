@@ -10,11 +10,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics are the numbers of /metrics, in a registry of their own.
+// metrics are the numbers of /metrics, in a separate registry.
 type metrics struct {
 	api       *API
 	durations *prometheus.HistogramVec
-	unknown   *route // where requests go that match no path
+	unknown   *route // for requests that match no path
 	handler   http.Handler
 }
 
@@ -62,7 +62,7 @@ func (m *metrics) Describe(out chan<- *prometheus.Desc) {
 	describeStores(out)
 }
 
-// Collect reads the numbers when they are asked for, so that nobody has to keep them.
+// Collect reads the numbers at each scrape, so that they need not be counted twice.
 func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, n float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n, labels...)

@@ -19,7 +19,7 @@ import (
 	"sync"
 )
 
-// contentPolicy is what the pages may do: run what this server serves, and nothing else.
+// contentPolicy lets the pages load and run only what this server serves.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
@@ -37,13 +37,12 @@ var pageTypes = map[string]string{
 	".json": "application/json", ".webmanifest": "application/manifest+json", ".txt": "text/plain; charset=utf-8",
 }
 
-// folder is the address of the page's files: one that names their content, so that they can
-// be kept for ever and a newer program's are others. They name each other by relative
+// folder is the address of the page's files. It has a hash of their content, so that they can
+// be cached forever and a newer program has other addresses. They name each other by relative
 // paths.
 const folder = "static/"
 
-// page registers the dashboard and the reference: / and /docs are HTML, all that they are
-// made of lies in the folder.
+// page registers the dashboard and the reference: / and /docs are HTML, everything that they load is in the folder.
 func (a *API) page() error {
 	parts, err := a.pageParts()
 	if err != nil {
@@ -139,8 +138,8 @@ var (
 )
 
 // preload names in a page all modules that its script imports, directly or not, so that the
-// browser fetches them at once and not as it comes upon them. What a module imports when it
-// is needed is left for then.
+// browser fetches them at once and not when it finds each import. Dynamic imports are left
+// out.
 func preload(html []byte, parts map[string][]byte) []byte {
 	return entry.ReplaceAllFunc(html, func(script []byte) []byte {
 		first := string(entry.FindSubmatch(script)[1])
@@ -187,8 +186,8 @@ const (
 	forEver caching = "public, max-age=31536000, immutable"
 )
 
-// describe serves the description of the API, with the path that stands before it as that of
-// its server.
+// describe serves the description of the API, with the prefix of its path as the path of its
+// server.
 func describe(document []byte) endpoint {
 	kind := pageTypes[".json"]
 	root := asset(kind, always, document)
@@ -211,11 +210,11 @@ func describe(document []byte) endpoint {
 	}
 }
 
-// rootServer is how openapi.json says that nothing stands before its paths.
+// rootServer is the part of openapi.json that says that its paths have no prefix.
 const rootServer = `"url": "/",`
 
 // asset serves bytes that do not change while the program runs, compressed once for each
-// way to do it.
+// encoding.
 func asset(kind string, keep caching, body []byte) endpoint {
 	sum := sha256.Sum256(body)
 	tag := hex.EncodeToString(sum[:12])

@@ -20,8 +20,8 @@ import (
 )
 
 // problem is an error as clients see it: RFC 9457. Its type is a link into the page of
-// problems, /docs#KIND, below the base path. Behind a proxy that nobody told of it stays as it
-// is, so that programs can compare it.
+// problems, /docs#KIND, below the base path. Behind a proxy that the server does not know of it
+// stays the same, so that programs can compare it.
 type problem struct {
 	Status     int
 	Kind       string // "invalid", "not-found": stable, for programs
@@ -44,7 +44,7 @@ const (
 	kindNoStreaming = "streaming-unsupported"
 )
 
-// What an error that nobody foresaw says to a request that reads, and to one that writes.
+// The details of an unexpected error, for a request that reads and for one that writes.
 const (
 	internalRead  = "Internal error; see the server output. Try again; if it happens again, report it with the server output."
 	internalWrite = "Internal error; see the server output. The change was not acknowledged: check whether it happened before you try again."
@@ -117,7 +117,7 @@ const (
 	textsDetail      = "The search index is being rebuilt because its file could not be used. Try again when the rebuild is done. Everything else works."
 )
 
-// rebuilding says of a file of the views that is made again how far that is, and when to come
+// rebuilding says how far the rebuild of a file of the views is, and when to try
 // again.
 func rebuilding(r *projection.Rebuilding, found problem) problem {
 	if r.Texts {
@@ -148,7 +148,7 @@ func kinds() []string {
 	return all
 }
 
-// refuse answers an error. One that nobody foresaw is logged and told to no client.
+// refuse answers an error. An unexpected one is logged, and the client gets no details.
 func (a *API) refuse(p *reply, r *http.Request, err error) {
 	if p.status != 0 {
 		a.Logger.Error("answer was cut", "method", r.Method, "path", r.URL.Path, "error", err)
@@ -203,7 +203,7 @@ func (p *problem) about(refusal *task.Refusal) {
 	p.Detail = "Another task holds the unique key: " + refusal.Detail + "."
 }
 
-// internal is the problem of a request that failed for a reason that nobody foresaw.
+// internal is the problem of a request that failed with an unexpected error.
 func internal(r *http.Request) problem {
 	detail := internalWrite
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {

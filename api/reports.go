@@ -13,7 +13,7 @@ import (
 	"daybook/task"
 )
 
-// report is what a worker says of one task.
+// report is what a worker reports of one task.
 type report struct {
 	token   string
 	command task.Command
@@ -21,7 +21,7 @@ type report struct {
 	bad     []task.FieldError
 }
 
-// readReport reads one report. What is wrong with it concerns no other.
+// readReport reads one report. An error in it does not affect other reports.
 func readReport(value []byte) (r report) {
 	o := object{"", &r.bad}
 	var do string
@@ -125,7 +125,7 @@ func readCommand(o object, do string, fields map[string][]byte) (task.Command, [
 	return nil, nil
 }
 
-// report carries out reports, each by itself, all in one round if they come together. Those of one
+// report carries out reports, each independent of the others, in one round if they arrive together. Those of one
 // token are carried out in order.
 func (a *API) report(r *http.Request, who string, reports []report) []error {
 	results := make([]error, len(reports))
@@ -166,7 +166,7 @@ func (a *API) reportOne(r *http.Request, who string, one *report) (task.Task, er
 	return t, err
 }
 
-// writeResult writes what became of a report.
+// writeResult writes the result of a report.
 func (a *API) writeResult(w *jsontext.Writer, r *http.Request, err error) {
 	w.Object()
 	if err == nil {
@@ -230,7 +230,7 @@ func (a *API) leaseRelease(p *reply, r *http.Request) error { return a.endOfLeas
 
 // leaseHeartbeat answers POST /api/leases/{token}/heartbeat.
 func (a *API) leaseHeartbeat(p *reply, r *http.Request) error {
-	until, cancelled, quiet, err := a.Scheduler.Heartbeat(p.id) // before anything is refused
+	until, cancelled, quiet, err := a.Scheduler.Heartbeat(p.id) // first, so that the lease is extended even if the progress is refused
 	if err != nil {
 		return err
 	}

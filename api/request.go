@@ -71,7 +71,7 @@ func (a *API) noBody(p *reply, r *http.Request) error {
 	return nil
 }
 
-// query is a query string of which every key is known. It gathers what is wrong.
+// query is a query string of which every key is known. It collects what is wrong.
 type query struct {
 	values url.Values
 	bad    []task.FieldError

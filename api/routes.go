@@ -20,7 +20,7 @@ type route struct {
 	times *timing // how long its answers took
 }
 
-// ServeHTTP is there because the router wants it; ServeHTTP of API calls answer itself.
+// ServeHTTP implements http.Handler for the router; API.ServeHTTP calls answer directly.
 func (*route) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
 // routes registers every path. The busy ones come first: the router tries them in order.

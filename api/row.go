@@ -111,7 +111,7 @@ func (a *API) rowsOf(ctx context.Context, tasks []task.Task, as shape) ([]row, e
 		w.add(t.MessageSeq, place{body: &r.message, row: r, as: damagedMessage})
 		w.add(t.ErrorSeq, place{body: &r.failure, row: r, as: damagedFailure})
 	}
-	err := a.Payloads.GetMany(ctx, w.seqs, w.take)
+	err := a.Payloads.GetMany(ctx, w.seqs, w.store)
 	for i := range rows {
 		r := &rows[i]
 		r.message, r.failure = textIn(r.message, `{"message":`), textIn(r.failure, `{"error":`)
@@ -140,9 +140,9 @@ func (w *wanted) add(seq int64, to place) {
 	}
 }
 
-// take puts a payload in its place. One that was erased is nil; so is one that is damaged,
-// and the row says so.
-func (w *wanted) take(i int, body []byte, err error) error {
+// store puts payload i where add said. An erased one stays nil; so does a damaged one, and the row
+// is marked.
+func (w *wanted) store(i int, body []byte, err error) error {
 	if errors.Is(err, eventlog.ErrErased) || errors.Is(err, eventlog.ErrNotFound) {
 		return nil
 	}
@@ -152,7 +152,7 @@ func (w *wanted) take(i int, body []byte, err error) error {
 		return nil
 	}
 	if to.cut != nil && len(body) > maxListedResult {
-		*to.cut = true // and let go of it
+		*to.cut = true // body stays nil
 		return nil
 	}
 	*to.body = body

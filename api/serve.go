@@ -81,7 +81,7 @@ func (a *API) find(r *http.Request, p *reply) *route {
 // problem: the stack goes to the server's log, never to the client.
 func (a *API) recover(p *reply, r *http.Request) {
 	cause := recover()
-	p.settle()
+	p.releaseMemory()
 	if cause == nil {
 		return
 	}
@@ -144,7 +144,7 @@ func (p *reply) Write(b []byte) (int, error) {
 
 // send answers 200 with one body of known length.
 func (p *reply) send(contentType []string, body []byte) error {
-	if err := p.takeAnswer(len(body)); err != nil {
+	if err := p.reserveAnswer(len(body)); err != nil {
 		return err
 	}
 	h := p.Header()

@@ -60,7 +60,7 @@ func (a *API) screenStream(p *reply, r *http.Request) error {
 	return a.serveStream(p, r, a.screenFeed, open)
 }
 
-// opening reads where the stream shall begin: Last-Event-ID, else ?after=, else the head.
+// opening reads where the stream begins: Last-Event-ID, else ?after=, else the head.
 func (a *API) opening(r *http.Request, q *query, head int64) (eventstream.Opening, error) {
 	open := eventstream.Opening{After: head}
 	epoch := ""

@@ -169,7 +169,7 @@ func preferredWait(r *http.Request) int {
 	return 0
 }
 
-// waitEnded waits until the task ends, at most so many seconds, and puts it as it stands.
+// waitEnded waits until the task ends, at most the given number of seconds, and writes the task as it is then.
 func (a *API) waitEnded(r *http.Request, t *task.Task, seconds int) error {
 	ctx, cancel := a.waiting(r)
 	defer cancel()

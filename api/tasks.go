@@ -92,7 +92,7 @@ func (a *API) sendTask(p *reply, r *http.Request, t *task.Task, seq int64) error
 	if err != nil {
 		return err
 	}
-	if err := p.takeAnswer(2 * (len(one.parameters) + len(one.result))); err != nil {
+	if err := p.reserveAnswer(2 * (len(one.parameters) + len(one.result))); err != nil {
 		return err
 	}
 	if one.fileNames, err = a.Intake.FileNames(r.Context(), t); err != nil {

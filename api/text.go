@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// cleanText tells whether s is valid UTF-8 without NUL.
+// cleanText reports whether s is valid UTF-8 without NUL.
 func cleanText(s string) bool {
 	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }

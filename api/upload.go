@@ -101,7 +101,7 @@ type fitting struct {
 }
 
 func (f *fitting) Read(into []byte) (int, error) {
-	if !f.begun && !f.log.HasRoom() { // nothing is waited for in vain
+	if !f.begun && !f.log.HasRoom() { // do not wait for a body that cannot be stored
 		return 0, files.ErrFull
 	}
 	f.begun = true
@@ -153,7 +153,7 @@ func (f formReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// formError is what became of a form that does not end as it should.
+// formError is the error of a form that is incomplete or malformed.
 func formError(err error) error {
 	var late *arrivalError
 	if errors.As(err, &late) || errors.Is(err, files.ErrFull) {

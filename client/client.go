@@ -2,8 +2,8 @@
 // follow the log.
 //
 // A call is made once: nothing is repeated behind the caller's back, because a submit
-// without an idempotency key may not be. Streams are different: they have a position,
-// so they come back by themselves for as long as the caller's context lives.
+// without an idempotency key must not be repeated. Streams are different: they have a position,
+// so they reconnect until the caller's context ends.
 package client
 
 import (
@@ -18,7 +18,7 @@ import (
 	"strings"
 )
 
-// DefaultURL is where a server listens unless it is told otherwise.
+// DefaultURL is where a server listens by default.
 const DefaultURL = "http://127.0.0.1:8000"
 
 // maxAnswer is the most bytes of an answer that are read into memory.
@@ -69,8 +69,8 @@ type call struct {
 	body   any // nil, io.Reader, or what is marshalled to JSON
 }
 
-// ErrNoID: a method was called with an id that is empty, or no id at all such as "..". Nothing was
-// sent: the path of such a request is that of another call.
+// ErrNoID: a method was called with an empty id, or with something that is no id, such as "..". Nothing
+// was sent, because the request would have the path of another call.
 var ErrNoID = errors.New("the id is empty or no id")
 
 // pathOf is a path with an id in it, "" where the id is none.

@@ -21,7 +21,7 @@ type File struct {
 }
 
 // Upload streams a file to the server and returns when it is on the server's disk.
-// contentType "" means that the server shall not rely on one. The reader is read once.
+// contentType "" means that the server finds out the type. The reader is read once.
 func (c *Client) Upload(ctx context.Context, name, contentType string, r io.Reader) (f File, err error) {
 	if contentType == "" {
 		contentType = "application/octet-stream"

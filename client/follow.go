@@ -14,9 +14,9 @@ type FollowQuery struct {
 	Types   []string
 }
 
-// Follow goes through the events of the log in order, those that are there and then
-// those that come, for ever: none is missing and none comes twice, whatever happens to
-// the connection. It ends when ctx does, or after an error that coming back cannot mend: a
+// Follow goes through the events of the log in order, first the existing ones and then
+// new ones as they come: none is missing and none comes twice, whatever happens to
+// the connection. It ends when ctx does, or after an error that a new connection cannot fix: a
 // *Problem, ErrReset.
 func (c *Client) Follow(ctx context.Context, q FollowQuery) iter.Seq2[Event, error] {
 	query := (&LogQuery{Streams: q.Streams, Types: q.Types}).values()
@@ -27,7 +27,7 @@ func (c *Client) Follow(ctx context.Context, q FollowQuery) iter.Seq2[Event, err
 		var broken error
 		err := s.run(ctx, func(m message) bool {
 			var e Event
-			if json.Unmarshal(m.data, &e) != nil || e.Hash == "" { // where it begins, or that it lives
+			if json.Unmarshal(m.data, &e) != nil || e.Hash == "" { // an announcement or a keep-alive
 				if last == Head {
 					last = m.seq
 				}

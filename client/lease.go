@@ -14,11 +14,11 @@ import (
 
 // Causes of the end of a handler's context, for context.Cause.
 var (
-	// ErrCancelled: somebody cancelled the task; nothing of the attempt is kept.
+	// ErrCancelled: the task was cancelled; nothing of the attempt is kept.
 	ErrCancelled = errors.New("the task was cancelled")
-	// ErrLeaseLost: the server has given the task away, or may have; nothing of the attempt is kept.
+	// ErrLeaseLost: the lease has expired, or may have; nothing of the attempt is kept.
 	ErrLeaseLost = errors.New("the lease of the task is lost")
-	// ErrStopping: the worker stops; the task is given back and the attempt does not count.
+	// ErrStopping: the worker stops; the task is released and the attempt does not count.
 	ErrStopping = errors.New("the worker is stopping")
 )
 
@@ -32,7 +32,7 @@ type Lease[P any] struct {
 }
 
 // Progress says how far the attempt is, 0 to 100, with a short message ("" = none). It returns at
-// once and may be called as often as one likes: the latest one is sent, at most four times a second.
+// once and may be called at any rate: the latest one is sent, at most four times a second.
 func (l Lease[P]) Progress(percent float64, message string) {
 	l.attempt.report(percent, message)
 }
@@ -58,8 +58,8 @@ type attempt struct {
 	files    []string // guarded by mu
 
 	// Of the loop alone.
-	until time.Time // the lease lives at least until then
-	lost  bool      // the server says so: report nothing
+	until time.Time // the lease is valid at least until then
+	lost  bool      // the server has said so: report nothing
 
 	end *report // how it ended; set before it is sent to workerRun.ended
 }
@@ -68,8 +68,8 @@ type attempt struct {
 type report struct {
 	attempt *attempt
 	ends    bool   // it ends the lease
-	alone   bool   // it goes by a call for one task
-	refused bool   // it stands for one that the server has refused
+	alone   bool   // it is sent by a call for one task
+	refused bool   // it replaces one that the server has refused
 	body    []byte // as JSON
 }
 
@@ -153,7 +153,7 @@ func (a *attempt) failure(err error) *report {
 	return r
 }
 
-// report takes in how far the handler is.
+// report notes the progress of the handler.
 func (a *attempt) report(percent float64, message string) {
 	if percent != percent { // NaN
 		percent = 0
@@ -172,7 +172,7 @@ func (a *attempt) report(percent float64, message string) {
 	}
 }
 
-// takeProgress returns the progress that is not sent yet, nil for none.
+// takeProgress returns and removes the progress that is not sent yet, nil for none.
 func (a *attempt) takeProgress() *report {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -191,7 +191,7 @@ type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
-// Permanent marks an error that no retry can mend, such as bad parameters: the task is FAILED
+// Permanent marks an error that no retry can fix, such as bad parameters: the task is FAILED
 // at once. It returns nil for nil.
 func Permanent(err error) error {
 	if err == nil {

@@ -43,7 +43,7 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 // LogQuery says which events of the log to read. Lists mean "any of".
 type LogQuery struct {
 	After   int64 // events with a larger seq
-	Limit   int   // at most so many; 0 = all
+	Limit   int   // maximum number of events; 0 = all
 	Streams []string
 	Types   []string
 	Actors  []string
@@ -118,11 +118,11 @@ func (c *Client) History(ctx context.Context, id string, q HistoryQuery) (events
 	return events, err
 }
 
-// Verification says whether the log is as it was written.
+// Verification is the result of a check of the log and the files.
 type Verification struct {
 	OK       bool   `json:"ok"`
 	LogID    string `json:"log_id"`
-	Events   int64  `json:"events"`   // the last event that is as it should be
+	Events   int64  `json:"events"`   // the last intact event
 	Hash     string `json:"hash"`     // of that event: it stands for all before it
 	Payloads int64  `json:"payloads"` // that fit their hash
 	Erased   int64  `json:"erased"`

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// mostTries is how often the submits of a post go out as a batch: all, then what is left
-// without those that were to blame.
+// mostTries is how often the submits of a post are sent as a batch: first all, then without
+// those that the server refused.
 const mostTries = 3
 
-// post is what travels together. Fields above sent belong to the Submitter's lock until
-// sent is set; then to the goroutine that sends, until done is closed; then to no one.
+// post is a batch of submits. The fields above sent are guarded by the Submitter's lock until
+// sent is set; then the goroutine that sends owns them until done is closed; then they do not change.
 type post struct {
 	bodies  [][]byte // encoded submits; nil = its caller went away
 	size    int      // bytes of all
@@ -29,14 +29,14 @@ type post struct {
 	done    chan struct{} // closed when all are answered
 }
 
-// answer is what came of one submit.
+// answer is the answer to one submit.
 type answer struct {
 	task     []byte // as JSON
 	replayed bool
 	returned bool
 	replaced []string
 	err      error
-	alone    bool // nothing was done and nothing is known: send it alone
+	alone    bool // the server did nothing and may accept it alone: send it alone
 }
 
 func (a *answer) submitted() (out Submitted, err error) {
@@ -68,7 +68,7 @@ func (p *post) add(body []byte) int {
 	return len(p.bodies) - 1
 }
 
-// send posts what is there and fills in the answers.
+// send sends the submits and fills in the answers.
 func (p *post) send(c *Client) {
 	p.answers = make([]answer, len(p.bodies))
 	items := make([]int, 0, len(p.bodies))
@@ -86,8 +86,8 @@ func (p *post) send(c *Client) {
 		if problem == nil {
 			return
 		}
-		// All or none, so it was none. The server names items that are to blame: each
-		// hears of it on its own. The others try again.
+		// All or none, so it was none. The server names the items that it refused: each gets
+		// its own answer. The others are sent again.
 		blamed := problem.items(len(items))
 		if len(blamed) == 0 || try == mostTries {
 			break
@@ -154,8 +154,8 @@ func (p *post) sendBatch(c *Client, items []int) *Problem {
 	return nil
 }
 
-// ofItems tells whether a batch was refused for what some of its items are. What would be
-// refused whatever is in it is an answer to all.
+// ofItems reports whether a batch was refused because of some of its items. A refusal that does not
+// depend on the items is the answer to all.
 func (p *Problem) ofItems() bool {
 	switch p.Status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests:

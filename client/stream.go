@@ -16,8 +16,8 @@ import (
 	"github.com/r3labs/sse/v2"
 )
 
-// ErrReset ends a stream whose position is not in the server's log: the log is another
-// one, or a shorter one. What was read before may be void.
+// ErrReset ends a stream whose position is not in the server's log, because the log was replaced or
+// lost events. What was read before may not be in it.
 var ErrReset = errors.New("the server's log does not have the position this stream had reached")
 
 const (
@@ -27,7 +27,7 @@ const (
 	// says at least something every 15 s.
 	silence = 40 * time.Second
 	// The pause before a stream is opened again doubles from shortest to longest, and
-	// up to half of it is left to chance.
+	// up to half of it is random.
 	shortestPause = 100 * time.Millisecond
 	longestPause  = 2 * time.Second
 )
@@ -37,7 +37,7 @@ const Head = -1
 
 // stream is one long read of an event stream over any number of connections. The
 // library's client is used for one connection at a time: it would end on a clean end of
-// the stream, pay no heed to its context between two tries, and hand on a message that
+// the stream, ignore its context between two tries, and pass on a message that
 // was cut in the middle.
 type stream struct {
 	client *Client
@@ -55,7 +55,7 @@ type message struct {
 }
 
 // run calls handle for every message, in order, until handle returns false, ctx ends, or
-// going on is pointless. Cut connections are opened again.
+// a reconnect cannot help. It reconnects when a connection is cut.
 func (s *stream) run(ctx context.Context, handle func(message) bool) error {
 	for pause := shortestPause; ; {
 		heard, done, err := s.connect(ctx, handle)
@@ -174,7 +174,7 @@ func parse(m *sse.Event) (message, bool) {
 	return message{seq: seq, epoch: epoch, data: m.Data}, true
 }
 
-// transient tells whether opening the stream again may help: always, unless the server
+// transient reports whether opening the stream again may help: always, unless the server
 // refused the request itself.
 func transient(err error) bool {
 	var p *Problem

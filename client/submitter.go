@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// mostPosts is how many posts of a Submitter are on their way at once.
+	// mostPosts is how many posts of a Submitter are in flight at once.
 	mostPosts = 2
-	// near is the longest that a post of a near server is on its way; then it is late.
+	// near is the longest time that a post to a near server takes; after that it is late.
 	near = 10 * time.Millisecond
 	// mostItems and mostBytes are the most that a server takes in one batch.
 	mostItems = 1000
 	mostBytes = 16 << 20
 )
 
-// Submitter submits tasks for many goroutines: what they submit at the same time travels
-// in one post and lands in one commit. Nobody waits for company: a submit goes out at once
-// when no post is on its way; those that come meanwhile gather and go out together when it
-// is back. Where it takes more than 10 ms to come back, a second one leaves before that.
-// One goroutine alone gains nothing and loses nothing.
+// Submitter submits tasks for many goroutines: what they submit at the same time is sent
+// in one post and written in one commit. No submit is delayed to wait for others: it is sent at once
+// if no post is in flight; those that come meanwhile are sent together when it
+// is answered. If that takes more than 10 ms, a second post is sent before.
+// With one goroutine it is as fast as Client.Submit.
 //
 // No order holds between submits of different goroutines. Make it with
 // Client.NewSubmitter, one for all goroutines of a program. Safe for concurrent use. It
-// needs no closing: what it has on its way ends with its callers.
+// needs no closing: its requests end with their callers.
 type Submitter struct {
 	client *Client
 
@@ -35,7 +35,7 @@ type Submitter struct {
 	onWay  int     // posts that have a goroutine, at most mostPosts
 	late   int     // those of them that are late
 	isNear bool    // the post that came back last was not late
-	gather []*post // not on their way yet; the last one takes more
+	gather []*post // not sent yet; the last one is open for more
 }
 
 // NewSubmitter returns a Submitter that sends through c.
@@ -45,7 +45,7 @@ func (c *Client) NewSubmitter() *Submitter { return &Submitter{client: c} }
 // task is on the server's disk, and a *Problem is about this submit alone. A network
 // error, or an answer of 500 or more, may go to several callers at once.
 //
-// When ctx ends before the task is on its way, it is never sent. After that the outcome
+// If ctx ends before the task is sent, it is never sent. After that the outcome
 // is unknown, and others in the same post are not disturbed. Values of ctx do not reach
 // the transport.
 //
@@ -66,7 +66,7 @@ func (s *Submitter) Submit(ctx context.Context, submit Submit) (out Submitted, e
 		s.leave(p, i)
 		return out, ctx.Err()
 	}
-	if p.answers[i].alone { // the server did nothing of the batch that it was in
+	if p.answers[i].alone { // the server did nothing of its batch
 		s.leave(p, i)
 		alone := &post{ctx: ctx, bodies: [][]byte{body}, answers: make([]answer, 1)}
 		alone.sendOne(s.client, 0)
@@ -77,7 +77,7 @@ func (s *Submitter) Submit(ctx context.Context, submit Submit) (out Submitted, e
 	return out, err
 }
 
-// join adds a submit to what gathers and returns its post and its place there.
+// join adds a submit to an open post and returns the post and its index there.
 func (s *Submitter) join(body []byte) (p *post, i int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,7 +92,7 @@ func (s *Submitter) join(body []byte) (p *post, i int) {
 	return p, i
 }
 
-// begin makes a worker for what gathers, if a post may leave. Under the lock.
+// begin starts a worker for the submits that have collected, if a post may be sent. Under the lock.
 func (s *Submitter) begin() {
 	if len(s.gather) > 0 && s.mayLeave() {
 		s.onWay++
@@ -100,8 +100,8 @@ func (s *Submitter) begin() {
 	}
 }
 
-// mayLeave tells whether one more post may leave. A near server does better with one that
-// is full than with two; those that are late hold up nobody. Under the lock.
+// mayLeave reports whether one more post may be sent. A near server handles one full post faster
+// than two; late posts do not count. Under the lock.
 func (s *Submitter) mayLeave() bool {
 	if s.isNear && s.onWay > s.late {
 		return false
@@ -109,8 +109,8 @@ func (s *Submitter) mayLeave() bool {
 	return s.onWay < mostPosts
 }
 
-// leave takes a submit out of its post if that has not been sent; others may join it yet.
-// The last that leaves a post that was sent ends it.
+// leave removes a submit from its post if that has not been sent. When the last submit leaves a post
+// that was sent, the request is cancelled.
 func (s *Submitter) leave(p *post, i int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,13 +123,12 @@ func (s *Submitter) leave(p *post, i int) {
 	}
 }
 
-// work sends what gathers, a post at a time, until nothing is left. Between two posts the
-// callers of the first run until each has its task: who submits again at once is in the
-// second.
+// work sends one post after the other until nothing is left. Between two posts it lets the callers
+// of the first one run, so that a caller that submits again at once is in the second.
 func (s *Submitter) work() {
 	for {
-		s.settle()
-		p := s.take()
+		s.yield()
+		p := s.nextPost()
 		if p == nil {
 			return
 		}
@@ -142,7 +141,7 @@ func (s *Submitter) work() {
 	}
 }
 
-// isLate lets what gathers leave while a post takes its time.
+// isLate notes that a post takes long, so that another one may be sent meanwhile.
 func (s *Submitter) isLate(p *post) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +153,7 @@ func (s *Submitter) isLate(p *post) {
 	s.begin()
 }
 
-// isBack takes note of a post that came back.
+// isBack notes that a post was answered.
 func (s *Submitter) isBack(p *post) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,10 +164,10 @@ func (s *Submitter) isBack(p *post) {
 	}
 }
 
-// settle lets other goroutines run, again as long as more gather by that: those that were
-// answered a moment ago, and are about to submit again, then travel together. It waits for
-// nobody who does not run already.
-func (s *Submitter) settle() {
+// yield lets other goroutines run for as long as that brings more submits: callers that were
+// answered a moment ago and submit again are then in the same post. It waits for no goroutine
+// that is blocked.
+func (s *Submitter) yield() {
 	for before := 0; ; {
 		runtime.Gosched()
 		n := s.gathered()
@@ -179,7 +178,7 @@ func (s *Submitter) settle() {
 	}
 }
 
-// gathered is how many submits gather.
+// gathered is how many submits wait to be sent.
 func (s *Submitter) gathered() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,9 +188,9 @@ func (s *Submitter) gathered() (n int) {
 	return n
 }
 
-// take closes the first post that gathers to newcomers; nil, and the end of the worker,
-// when there is none, or when a worker less is enough.
-func (s *Submitter) take() *post {
+// nextPost closes the oldest open post and returns it for sending. It returns nil, and the caller must
+// end, if there is none or if the other workers are enough.
+func (s *Submitter) nextPost() *post {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.onWay--

@@ -17,10 +17,10 @@ const (
 	Cancelled Status = "CANCELLED"
 )
 
-// Ended tells whether nothing more happens to the task by itself.
+// Ended reports whether the task has ended: only a retry changes that.
 func (s Status) Ended() bool { return s == Success || s == Failed || s == Cancelled }
 
-// Task is a task as the server tells of it.
+// Task is a task as the server describes it.
 type Task struct {
 	ID              string          `json:"id"`
 	TaskType        string          `json:"task_type"`
@@ -40,9 +40,9 @@ type Task struct {
 	RunAt           *time.Time      `json:"run_at"`
 	WaitingFor      *WaitingFor     `json:"waiting_for"` // nil unless pending
 	Subject         *string         `json:"subject"`     // which task it is, in one line
-	Outcome         *string         `json:"outcome"`     // what came of one that succeeded, in a few words
-	Partial         bool            `json:"partial"`     // it succeeded, but not all came about
-	// FileNames is what its files are called, by id. Only where one task is asked for.
+	Outcome         *string         `json:"outcome"`     // the result of a task that succeeded, in a few words
+	Partial         bool            `json:"partial"`     // it succeeded, but a part of it failed
+	// FileNames is what its files are called, by id. Only in answers about one task.
 	FileNames map[string]string `json:"file_names,omitempty"`
 	// Damaged lists the texts that the log has but cannot give: "parameters", "result_data" …
 	Damaged     []string `json:"damaged,omitempty"`
@@ -119,7 +119,7 @@ func (w *WaitingFor) UnmarshalJSON(data []byte) error {
 // server, whose default is 30 minutes unless it was set.
 type Timeout float64
 
-// NoTimeout lets an attempt run for ever.
+// NoTimeout lets an attempt run without a limit.
 const NoTimeout Timeout = -1
 
 // MarshalJSON writes NoTimeout as the 0 that the server takes for it.
@@ -130,7 +130,7 @@ func (t Timeout) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(t))
 }
 
-// Submit is what a new task shall be. TaskType must be set; the zero value of every other
+// Submit describes a new task. TaskType must be set; the zero value of every other
 // field leaves the choice to the server.
 type Submit struct {
 	TaskType       string     `json:"task_type"`
@@ -152,8 +152,8 @@ type Submit struct {
 	// IdempotencyKey makes the submit safe to repeat: the same key with the same
 	// body gives the first task.
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
-	// Unique lets the task stand alone among those of its type and a key; nil = it may stand
-	// beside any other.
+	// Unique asks that the task be the only one of its type with a key; nil = it need not
+	// be.
 	Unique *Unique `json:"unique,omitempty"`
 }
 
@@ -167,7 +167,7 @@ type Unique struct {
 	// *Problem with 409.
 	OnConflict string `json:"on_conflict,omitempty"`
 	// MaxDelaySeconds bounds how long tasks that replace each other may put off the run, from the
-	// first of them on; 0 = for ever.
+	// first of them on; 0 = no limit.
 	MaxDelaySeconds float64 `json:"max_delay_seconds,omitempty"`
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// logEvery is how long lines of a task's log gather.
+	// logEvery is the time between two posts of a task's log.
 	logEvery = 200 * time.Millisecond
 	// mostLogBytes is the most that waits to be sent; lines beyond it are dropped and counted.
 	mostLogBytes = 1 << 20
@@ -23,7 +23,7 @@ const (
 	lastLogTime = 5 * time.Second
 )
 
-// taskLog sends the lines of one attempt to the server. A goroutine lives while there are some.
+// taskLog sends the lines of one attempt to the server. A goroutine runs while there are some.
 type taskLog struct {
 	run     *workerRun
 	attempt *attempt
@@ -111,7 +111,7 @@ func (l *taskLog) send(ended chan struct{}) {
 			}
 		case <-time.After(logEvery):
 		}
-		lines := l.take()
+		lines := l.drain()
 		if len(lines) == 0 {
 			return
 		}
@@ -119,8 +119,8 @@ func (l *taskLog) send(ended chan struct{}) {
 	}
 }
 
-// take takes the lines that wait; when there are none, the goroutine is to end.
-func (l *taskLog) take() []byte {
+// drain returns the lines that have not been sent. If there are none, the sending goroutine must end.
+func (l *taskLog) drain() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dropped > 0 {
@@ -137,7 +137,7 @@ func (l *taskLog) take() []byte {
 	return lines
 }
 
-// post sends lines until the server has them, or will not have them.
+// post sends lines until the server accepts or refuses them.
 func (l *taskLog) post(ctx context.Context, lines []byte) {
 	k := call{method: http.MethodPost, path: pathOf("/api/leases/", l.attempt.token, "/log"),
 		header: http.Header{"Content-Type": {"application/x-ndjson"}}}

@@ -22,7 +22,7 @@ type Submitted struct {
 	Replaced []string // the pending tasks that this one has replaced under its unique key; not known of a Submitter's
 }
 
-// say takes in what the headers of an answer say.
+// say sets what the headers of an answer say.
 func (s *Submitted) say(header http.Header) {
 	s.Replayed = header.Get("Idempotent-Replayed") == "true"
 	s.Returned = header.Get("Unique-Returned") == "true"
@@ -32,8 +32,8 @@ func (s *Submitted) say(header http.Header) {
 }
 
 // Submit submits one task. When it returns without an error, the task is on the
-// server's disk. Errors: a *Problem with 400 for a type or parameters that are not
-// right, 409 for a key that was used for something else, and for a unique key that another
+// server's disk. Errors: a *Problem with 400 for a type or parameters that are
+// wrong, 409 for a key that was used for something else, and for a unique key that another
 // task holds (Problem.TaskID) where the submit wants that refused.
 func (c *Client) Submit(ctx context.Context, s Submit) (Submitted, error) {
 	var out Submitted
@@ -44,8 +44,8 @@ func (c *Client) Submit(ctx context.Context, s Submit) (Submitted, error) {
 
 // SubmitAndWait submits one task and waits until it has ended, also over restarts of the
 // server. A submit without an idempotency key is given a random one: if the connection is
-// cut before the answer is there, it is sent again, and makes no second task. When an
-// error comes after the task was submitted, the task's id is in the answer all the same.
+// cut before the answer is there, it is sent again, and makes no second task. If an
+// error comes after the task was submitted, the answer still has the task's id.
 func (c *Client) SubmitAndWait(ctx context.Context, s Submit) (Submitted, error) {
 	if s.IdempotencyKey == "" {
 		s.IdempotencyKey = "wait-" + rand.Text()
@@ -66,7 +66,7 @@ func (c *Client) SubmitAndWait(ctx context.Context, s Submit) (Submitted, error)
 }
 
 // persist makes a call that may be repeated until it has an answer: it is repeated when the
-// connection was cut, or when the server says that it is stopping, full or unsure. A server
+// connection was cut, or when the server says that it is stopping, is full, or does not know the outcome. A server
 // that cannot be reached at all is an error at once, unless it was reached before.
 func (c *Client) persist(ctx context.Context, reached bool, do func() error) error {
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
@@ -95,14 +95,14 @@ func (c *Client) SubmitBatch(ctx context.Context, batch []Submit) (tasks []Task,
 
 // SubmitBatchWithKey is SubmitBatch under an idempotency key of the whole batch: sent
 // again, also after a restart of the server, it returns the tasks of the first time.
-// replayed tells that it did. Another batch under the same key is a *Problem with 409.
+// replayed reports whether it did. Another batch under the same key is a *Problem with 409.
 func (c *Client) SubmitBatchWithKey(ctx context.Context, key string, batch []Submit) (tasks []Task, replayed bool, err error) {
 	header, err := c.do(ctx, call{method: http.MethodPost, path: "/api/tasks/batch", body: batch,
 		header: http.Header{"Idempotency-Key": {key}}}, &tasks)
 	return tasks, header.Get("Idempotent-Replayed") == "true", err
 }
 
-// Get returns the task with all that belongs to it. A *Problem with 404 when there is none.
+// Get returns the task with parameters and result. A *Problem with 404 when there is none.
 func (c *Client) Get(ctx context.Context, id string) (t Task, err error) {
 	_, err = c.do(ctx, call{method: http.MethodGet, path: taskPath(id, "")}, &t)
 	return t, err
@@ -112,16 +112,16 @@ func (c *Client) Get(ctx context.Context, id string) (t Task, err error) {
 type Cancellation struct {
 	Message string `json:"message"`
 	TaskID  string `json:"task_id"`
-	Status  Status `json:"status"` // as it stands: a running task may take a second to end
+	Status  Status `json:"status"` // now: a running task may take a second to end
 }
 
-// Cancel calls a pending or running task off. A *Problem with 400 when it has ended.
+// Cancel cancels a pending or running task. A *Problem with 400 when it has ended.
 func (c *Client) Cancel(ctx context.Context, id string) (answer Cancellation, err error) {
 	_, err = c.do(ctx, call{method: http.MethodDelete, path: taskPath(id, "")}, &answer)
 	return answer, err
 }
 
-// Retry sends a failed or cancelled task round again. A *Problem with 400 when it is
+// Retry makes a failed or cancelled task pending again. A *Problem with 400 when it is
 // neither.
 func (c *Client) Retry(ctx context.Context, id string) (t Task, err error) {
 	_, err = c.do(ctx, call{method: http.MethodPost, path: taskPath(id, "/retry")}, &t)
@@ -129,7 +129,7 @@ func (c *Client) Retry(ctx context.Context, id string) (t Task, err error) {
 }
 
 // RetryWith retries a failed or cancelled task as another one, which has these parameters and
-// all else of the old one. parameters marshals to a JSON object. A *Problem with 400 when the
+// everything else of the old one. parameters marshals to a JSON object. A *Problem with 400 when the
 // old task is neither, 409 when another task holds its unique key.
 func (c *Client) RetryWith(ctx context.Context, id string, parameters any) (Submitted, error) {
 	return c.RetryChanged(ctx, id, Changes{Parameters: parameters})
@@ -242,7 +242,7 @@ type Page struct {
 	next       string
 }
 
-// More tells whether another page follows.
+// More reports whether another page follows.
 func (p *Page) More() bool { return p.next != "" }
 
 // ListPage returns the first page.

@@ -57,7 +57,7 @@ func (c *Client) Watch(ctx context.Context, id string) iter.Seq2[Task, error] {
 }
 
 // getAfter returns the task as it is after one of its events. An answer may be older than
-// what the stream has told already; then it is asked for again.
+// the event that the stream has sent; then it asks again.
 func (c *Client) getAfter(ctx context.Context, id string, seq int64) (Task, error) {
 	for pause := time.Millisecond; ; pause = min(2*pause, longestPause) {
 		var t Task
@@ -74,19 +74,19 @@ func (c *Client) getAfter(ctx context.Context, id string, seq int64) (Task, erro
 	}
 }
 
-// Update is what changed on a server since the one before.
+// Update is what has changed on a server since the update before.
 type Update struct {
 	Seq  int64  `json:"seq"`
 	Rows []Task `json:"rows"` // the tasks that changed, as they now are
 	// Truncated means that more changed than Rows has: list what you show again.
 	Truncated bool `json:"truncated"`
-	// CountsChanged are the counts that are others now, zeros too.
+	// CountsChanged are the counts that have changed, zeros too.
 	CountsChanged []Count `json:"counts_changed"`
 }
 
 // WatchAll goes through what changes on the server after a position (Page.Seq of the list
-// that is shown, or Head), for ever. It comes back by itself when the connection is cut.
-// It ends when ctx does, or after an error that coming back cannot mend.
+// that is shown, or Head). It reconnects when the connection is cut.
+// It ends when ctx does, or after an error that a new connection cannot fix.
 func (c *Client) WatchAll(ctx context.Context, after int64) iter.Seq2[Update, error] {
 	return func(yield func(Update, error) bool) {
 		s := &stream{client: c, path: "/api/stream", after: after}

@@ -104,7 +104,7 @@ func plainName(c rune) rune {
 func (w *Worker) Name() string { return w.options.Name }
 
 // Handle gives the worker the handler of a task type. The parameters are decoded from JSON into a
-// P; parameters that do not fit fail the task for good. The R that the handler returns is encoded
+// P; parameters that do not fit fail the task without a retry. The R that the handler returns is encoded
 // to JSON as the task's result. An error fails the attempt, and the task is retried by its own
 // rules: see Permanent and RetryAfter. A panic is an error with its stack.
 //

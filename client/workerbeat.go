@@ -57,7 +57,7 @@ func (r *workerRun) hear(b *beatCall) {
 		next = min(next, time.Second)
 	} else {
 		r.refused = false
-		r.obey(b.answer.Quiet, b.answer.BeatSeconds)
+		r.applySettings(b.answer.Quiet, b.answer.BeatSeconds)
 		next = max(r.beatEvery-time.Since(b.began), 0)
 		for _, token := range b.tokens {
 			if a := r.running[token]; a != nil {

@@ -127,13 +127,13 @@ func (c *leaseCall) aloneBody(rep *report) {
 	c.body, _ = json.Marshal(b)
 }
 
-// isForOne reports whether the call is one for one task.
+// isForOne reports whether the call is for one task.
 func (c *leaseCall) isForOne() bool { return c.path != leasesPath }
 
 // isSlow reports whether the call may not arrive before the leases of its reports run out.
 func (c *leaseCall) isSlow() bool { return c.failed.Load() || len(c.body) > slowCallBytes }
 
-// send repeats the call until it has an answer that no repetition will change.
+// send repeats the call until it has an answer that a repetition would not change.
 func (c *leaseCall) send(r *workerRun) {
 	defer c.cancel()
 	for pause := shortestPause; ; pause = min(2*pause, longestCallPause) {
@@ -176,12 +176,12 @@ func (c *leaseCall) once(client *Client) error {
 	return err
 }
 
-// failed takes in a lease call without an answer.
+// failed handles a lease call without an answer.
 func (r *workerRun) failed(c *leaseCall) {
 	var p *Problem
 	isProblem := errors.As(c.err, &p) && !transient(c.err)
 	switch {
-	case !isProblem: // broken off by the stop
+	case !isProblem: // cancelled by the stop
 		r.outbox = append(c.reports, r.outbox...)
 		if c.most > 0 {
 			r.lostPoll = c.pollID
@@ -189,7 +189,7 @@ func (r *workerRun) failed(c *leaseCall) {
 	case len(c.reports) == 1 && c.reports[0].alone:
 		r.result(c.reports[0], p)
 	case len(c.reports) > 0 && (p.Status == http.StatusBadRequest || p.Status == http.StatusRequestEntityTooLarge):
-		for _, rep := range c.reports { // one is to blame: each hears of it by itself
+		for _, rep := range c.reports { // one of them is to blame: each is sent alone
 			rep.alone = true
 		}
 		r.outbox = append(c.reports, r.outbox...)
@@ -202,7 +202,7 @@ func (r *workerRun) failed(c *leaseCall) {
 	}
 }
 
-// result takes in the answer to one report.
+// result handles the answer to one report.
 func (r *workerRun) result(rep *report, res *Problem) {
 	a := rep.attempt
 	log := r.logger.With("task", a.task.ID, "task_type", a.task.TaskType)
@@ -224,7 +224,7 @@ func (r *workerRun) result(rep *report, res *Problem) {
 		log.Warn("the server refused a report: the lease is lost", "err", res)
 	case !rep.ends || rep.refused:
 		log.Error("the server refused a report", "err", res)
-	default: // what is in it is wrong: the lease goes on, and a retry would report the same
+	default: // its content is invalid: the lease stays, and a retry would report the same
 		log.Error("the server refused the result of a task", "err", res)
 		instead := a.failure(Permanent(fmt.Errorf("the server refused the result: %w", res)))
 		instead.refused = true

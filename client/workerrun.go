@@ -18,13 +18,13 @@ const (
 	deliverTime = 5 * time.Second
 )
 
-// workerRun is one Run of a Worker. The goroutine of loop owns it, but for what is said below; it
-// makes all other goroutines and waits for each: handlers send to ended, lease calls to answered,
+// workerRun is one Run of a Worker. The goroutine of loop owns it, except where noted; it
+// starts all other goroutines and waits for each: handlers send to ended, lease calls to answered,
 // beats to beaten.
 //
-// At most two lease calls are on their way: the poll waits for work and takes the reports that are
-// there; what ends meanwhile leaves at once with a quick one, which leases nothing. Reports that
-// come while both are on their way gather. Only one call leases at a time, because the server
+// At most two lease calls are in flight: the poll waits for work and carries the reports that are
+// there; what ends meanwhile is sent at once with a quick call, which leases nothing. While both are
+// in flight, reports collect in the outbox. Only one call leases at a time, because the server
 // remembers the answer to one poll_id of a worker.
 type workerRun struct {
 	worker  *Worker
@@ -44,28 +44,28 @@ type workerRun struct {
 	fresh []*attempt // have progress that is not sent; guarded by mu
 
 	running map[string]*attempt // by token: each has a slot
-	outbox  []*report           // not on their way yet, in order
-	asked   int                 // how many leases the calls on their way may bring
-	poll    *leaseCall          // on its way; nil = none
-	quick   *leaseCall          // on its way; nil = none
-	beat    *beatCall           // on its way; nil = none
+	outbox  []*report           // not sent yet, in order
+	asked   int                 // maximum number of leases that the calls in flight may bring
+	poll    *leaseCall          // in flight; nil = none
+	quick   *leaseCall          // in flight; nil = none
+	beat    *beatCall           // in flight; nil = none
 
 	quiet      bool
 	beatEvery  time.Duration
 	beatTimer  *time.Timer
 	beatDue    bool        // beatTimer runs
-	resume     *time.Timer // when polls, or refused reports, may leave again
-	paused     bool        // resume runs: no poll leaves
-	held       bool        // resume runs: no report leaves
-	nextReport time.Time   // when progress alone may leave
+	resume     *time.Timer // when polls, or refused reports, may be sent again
+	paused     bool        // resume runs: no poll is sent
+	held       bool        // resume runs: no report is sent
+	nextReport time.Time   // when progress alone may be sent
 	soon       *time.Timer // runs until nextReport
-	refused    bool        // the latest call met nobody who listens
+	refused    bool        // the latest call was refused a connection
 
 	stopping bool
 	lostPoll string      // poll_id of a call that was broken off by the stop, until it is known what it brought
 	deadline *time.Timer // of the stop: first the end of the grace, then that of deliverTime
 	graceEnd bool
-	err      error // why it stops by itself
+	err      error // why the run ends without a stop being asked for
 }
 
 func newWorkerRun(ctx context.Context, w *Worker) *workerRun {
@@ -96,7 +96,7 @@ func stoppedTimer() *time.Timer {
 	return t
 }
 
-// loop runs until ctx ends and all is delivered.
+// loop runs until ctx has ended and everything is delivered.
 func (r *workerRun) loop(ctx context.Context) error {
 	defer func() {
 		r.abandon()
@@ -136,7 +136,7 @@ func (r *workerRun) loop(ctx context.Context) error {
 	}
 }
 
-// end takes in an attempt that has returned.
+// end puts the report of an attempt that has returned into the outbox.
 func (r *workerRun) end(a *attempt) {
 	delete(r.running, a.token)
 	if a.lost {
@@ -148,7 +148,7 @@ func (r *workerRun) end(a *attempt) {
 	r.outbox = append(r.outbox, a.end)
 }
 
-// endOthers takes in those that return at the same time, so that they travel together.
+// endOthers does the same for those that return at the same time, so that one call carries all.
 func (r *workerRun) endOthers() {
 	for range 4 {
 		runtime.Gosched()
@@ -174,7 +174,7 @@ func (r *workerRun) hasProgress(a *attempt) {
 	}
 }
 
-// gatherProgress moves what handlers said into the outbox.
+// gatherProgress moves the progress that handlers have reported into the outbox.
 func (r *workerRun) gatherProgress() {
 	r.mu.Lock()
 	fresh := r.fresh
@@ -196,7 +196,7 @@ func (r *workerRun) isFresh() bool {
 	return len(r.fresh) > 0
 }
 
-// send lets calls leave that may.
+// send starts the calls that may be sent now.
 func (r *workerRun) send() {
 	if r.poll == nil && !r.stopping && !r.paused {
 		r.sendPoll()
@@ -231,7 +231,7 @@ func (r *workerRun) sendPoll() {
 	}
 }
 
-// free is how many more tasks may be asked for.
+// free is how many more tasks may be leased.
 func (r *workerRun) free() int {
 	if r.stopping || r.quiet || r.paused {
 		return 0
@@ -239,9 +239,9 @@ func (r *workerRun) free() int {
 	return r.options.Slots - len(r.running) - r.asked
 }
 
-// startCall takes reports out of the outbox and sends them.
+// startCall sends reports from the outbox.
 func (r *workerRun) startCall(most int, wait time.Duration, pollID string) *leaseCall {
-	c := r.newCall(most, wait, pollID, r.takeReports())
+	c := r.newCall(most, wait, pollID, r.nextReports())
 	r.asked += c.most
 	go func() {
 		c.send(r)
@@ -250,8 +250,9 @@ func (r *workerRun) startCall(most int, wait time.Duration, pollID string) *leas
 	return c
 }
 
-// takeReports takes as many reports as one call may have. One that goes alone is taken alone.
-func (r *workerRun) takeReports() []*report {
+// nextReports removes as many reports from the outbox as one call may have. A report that must be sent
+// alone is returned alone.
+func (r *workerRun) nextReports() []*report {
 	n, size := 0, 0
 	for n < len(r.outbox) && n < mostReports {
 		next := r.outbox[n]
@@ -270,7 +271,7 @@ func (r *workerRun) takeReports() []*report {
 	return taken
 }
 
-// answer takes in what came of a lease call.
+// answer handles the answer to a lease call.
 func (r *workerRun) answer(c *leaseCall) {
 	r.asked -= c.most
 	isPoll := c == r.poll
@@ -288,7 +289,7 @@ func (r *workerRun) answer(c *leaseCall) {
 		r.result(rep, c.answer.result(i))
 	}
 	if !c.isForOne() {
-		r.obey(c.answer.Quiet, c.answer.BeatSeconds)
+		r.applySettings(c.answer.Quiet, c.answer.BeatSeconds)
 	}
 	if r.quiet && isPoll {
 		r.pause(r.beatEvery)
@@ -319,8 +320,8 @@ func (r *workerRun) begin(l leased) {
 	go a.runHandler(do)
 }
 
-// obey takes in what every answer says.
-func (r *workerRun) obey(quiet bool, beatSeconds float64) {
+// applySettings applies the settings that every answer of the server has.
+func (r *workerRun) applySettings(quiet bool, beatSeconds float64) {
 	if quiet != r.quiet {
 		r.quiet = quiet
 		r.logger.Info(map[bool]string{true: "the worker is quiet: it gets no more tasks until it is resumed", false: "the worker is resumed"}[quiet])
@@ -335,7 +336,7 @@ func (r *workerRun) obey(quiet bool, beatSeconds float64) {
 	}
 }
 
-// pause lets no poll leave for a while.
+// pause sends no poll for d.
 func (r *workerRun) pause(d time.Duration) {
 	r.paused = true
 	r.resume.Reset(d)

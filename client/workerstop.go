@@ -20,7 +20,7 @@ func (r *workerRun) stop() {
 	r.deadline.Reset(r.options.Grace)
 }
 
-// isDone reports whether the worker has stopped and the server knows all.
+// isDone reports whether all handlers have returned and all reports are delivered.
 func (r *workerRun) isDone() bool {
 	return r.stopping && len(r.running) == 0 && len(r.outbox) == 0 && r.lostPoll == "" &&
 		r.poll == nil && r.quick == nil && r.beat == nil
@@ -35,8 +35,8 @@ func (r *workerRun) endGrace() {
 	r.deadline.Reset(deliverTime)
 }
 
-// giveUp leaves behind what has not ended deliverTime after the grace: the leases of such tasks run
-// out by themselves, and no other worker starts them before that.
+// giveUp abandons tasks that have not ended deliverTime after the grace. Their leases
+// expire, and no other worker starts them before that.
 func (r *workerRun) giveUp() error {
 	err := r.err
 	if len(r.running) > 0 {

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 )
 
-// chainRoom is the input of most links; a longer one costs an allocation.
+// chainRoom is the input of most links; a longer one needs an allocation.
 const chainRoom = 640
 
 // FirstHash is the hash before the first event: SHA-256("daybook log 1" ‖ logID).

@@ -75,8 +75,8 @@ type Entry struct {
 	Reserve bool
 }
 
-// Lacks returns whether an earlier entry that the entry needs was refused, and which, given
-// what became of the earlier ones.
+// Lacks reports whether an earlier entry that this one needs was refused, and returns its index. earlier
+// are the results of the entries before it.
 func (e *Entry) Lacks(results []Result) (index int, lacks bool) {
 	for _, i := range e.Needs {
 		if i < len(results) && results[i].Err != nil {
@@ -86,7 +86,7 @@ func (e *Entry) Lacks(results []Result) (index int, lacks bool) {
 	return 0, false
 }
 
-// Result is what became of one entry: the seqs of its first and last event, or
+// Result is the result of one entry: the seqs of its first and last event, or
 // an error that wraps ErrConflict, ErrFull, ErrUnknown, ErrInvalid or ErrDamaged.
 type Result struct {
 	First, Last int64
@@ -126,7 +126,7 @@ type Log interface {
 	// Epoch is a short text, see IsEpoch, that tells two histories of one log apart: when
 	// acknowledged events were lost and the loss is accepted, seqs are given out again, and
 	// the log gets another epoch. Until then it stays as it is, also when the log is opened
-	// again. A seq and its epoch name one event for good. It never changes while the log is
+	// again. A seq and its epoch name one event, and never another. It never changes while the log is
 	// open.
 	Epoch() string
 

@@ -8,7 +8,7 @@ type Signal struct {
 	ch chan struct{} // guarded by mu; nil while nobody waits
 }
 
-// Wait returns a channel that is closed by the next Raise. Take it before
+// Wait returns a channel that is closed by the next Raise. Call it before
 // looking at the state that is waited for.
 func (s *Signal) Wait() <-chan struct{} {
 	s.mu.Lock()

@@ -22,13 +22,13 @@ func Verify(ctx context.Context, log Log, head int64, progress func(done int64))
 		return Audit{}, nil
 	}
 	a := audit{log: log, head: head, progress: progress}
-	err := log.Scan(ctx, 0, func(e *Event) error { return a.take(ctx, e) })
+	err := log.Scan(ctx, 0, func(e *Event) error { return a.add(ctx, e) })
 	if errors.Is(err, errHead) {
 		return a.Audit, nil
 	}
 	if err == nil || errors.Is(err, ErrDamaged) {
 		// What was read before may hold a payload that is damaged, and that came first.
-		if earlier := a.settle(ctx); earlier != nil {
+		if earlier := a.checkPayloads(ctx); earlier != nil {
 			err = earlier
 		}
 	}
@@ -57,7 +57,8 @@ type link struct {
 	hash Hash
 }
 
-func (a *audit) take(ctx context.Context, e *Event) error {
+// add adds an event to the batch. It checks the payloads of a full one.
+func (a *audit) add(ctx context.Context, e *Event) error {
 	a.open = append(a.open, link{e.Seq, e.Hash})
 	if e.HasPayload {
 		a.seqs = append(a.seqs, e.Seq)
@@ -65,7 +66,7 @@ func (a *audit) take(ctx context.Context, e *Event) error {
 	if e.Seq != a.head && len(a.open) < auditBatch {
 		return nil
 	}
-	if err := a.settle(ctx); err != nil {
+	if err := a.checkPayloads(ctx); err != nil {
 		return err
 	}
 	if e.Seq == a.head {
@@ -74,8 +75,8 @@ func (a *audit) take(ctx context.Context, e *Event) error {
 	return nil
 }
 
-// settle looks at the payloads of the open events and counts what is as it should be.
-func (a *audit) settle(ctx context.Context) error {
+// checkPayloads checks the payloads of the batch and counts those that are intact.
+func (a *audit) checkPayloads(ctx context.Context) error {
 	open, seqs := a.open, a.seqs
 	a.open, a.seqs = open[:0], seqs[:0]
 	a.found = append(a.found[:0], make([]error, len(seqs))...)

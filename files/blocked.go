@@ -6,7 +6,7 @@ import (
 	"path"
 )
 
-// blocked makes err ErrBlocked where it comes of something that lies in the place of a folder of
+// blocked makes err ErrBlocked if it is caused by something in the place of a folder of
 // the store, or of a folder in the place of the file. A new file replaces whatever else lies there.
 func (s *Store) blocked(id string, err error) error {
 	if err == nil {

@@ -27,7 +27,7 @@ type Handler interface {
 	// Run runs one attempt. The result is marshalled to JSON: at most 16 MiB, nested at most
 	// 32 deep. If it has a method Outcome() (text string, partial bool), that sums the task up in a
 	// few words ("3 sent, 4 failed") and says whether some of the work was not done.
-	// A result that cannot be marshalled fails the task for good. An error made with Permanent
+	// A result that cannot be marshalled fails the task without a retry. An error made with Permanent
 	// is not retried.
 	//
 	// ctx ends on cancel, timeout or stop, and context.Cause(ctx) is then ErrCancelled,

@@ -68,8 +68,8 @@ func hashOfBatch(hashes [][32]byte) [32]byte {
 	return [32]byte(all.Sum(nil))
 }
 
-// keyInBatch is the key of task i of a batch: the batch's own for the first, so that no
-// other request may use it, and KEY#i~HASH for the others. The hash keeps a key that a
+// keyInBatch is the key of task i of a batch: that of the batch for the first, so that no
+// other request can use it, and KEY#i~HASH for the others. The hash keeps a key that a
 // client made up in that form, such as order#1, from meeting it by accident.
 func keyInBatch(key string, i int) string {
 	if i == 0 {

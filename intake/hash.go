@@ -13,13 +13,13 @@ import (
 )
 
 // hash is the SHA-256 of the RFC 8785 text of the request, in which every field and parameter
-// that has its default is left out: so it is the same however the request is spelled, and whether
-// a default is spelled out, null or left out. The server's own default timeout, and the RunAt of a
+// that has its default is left out: so the spelling of the request makes no difference, nor
+// whether a default is given, null or left out. The server's own default timeout, and the RunAt of a
 // program, are not part of the request. What earlier versions wrote as the hash of the same
 // request is accepted as well: see older.go.
 func (r *request) hash() [32]byte { return hashOf(r.asked()) }
 
-// asked is what the request asks for.
+// asked returns the text that is hashed.
 func (r *request) asked() *asked {
 	s := r.into
 	a := &asked{
@@ -63,7 +63,7 @@ type asked struct {
 	Tags        []string          `json:"tags,omitempty"`
 	Unique      *askedUnique      `json:"unique,omitempty"`
 	RetryOf     string            `json:"retry_of,omitempty"`
-	Subject     string            `json:"subject,omitempty"` // as given; what the type makes is no part of it
+	Subject     string            `json:"subject,omitempty"` // as given; a line made by the type is not hashed
 }
 
 type askedBackoff struct {

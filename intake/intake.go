@@ -1,11 +1,11 @@
-// Package intake makes of a request for a task a task.Submit that is complete: its parameters
-// fit the schema of their type and have the defaults in them, the files that they name are
-// there, its unique key is worked out, and under an idempotency key it has the hash of the
-// request. A request over HTTP, alone or in a batch, one of a program, and the retry of a task
-// with other parameters all pass request.complete.
+// Package intake turns a request for a task into a complete task.Submit: its parameters
+// match the schema of their type and have defaults added, the files that they name
+// exist, its unique key is computed, and with an idempotency key it has the hash of the
+// request. Requests over HTTP, alone or in a batch, requests of a program, and the retry of a task
+// with other parameters all pass through request.complete.
 //
-// It reads what is known of types, files and earlier tasks. It writes nothing, and whether the
-// task may be made is for the scheduler to say.
+// It reads types, files and earlier tasks. It writes nothing; the scheduler decides whether the
+// task is accepted.
 package intake
 
 import (
@@ -21,7 +21,7 @@ import (
 	"daybook/task"
 )
 
-// Types is what must be known of the types of tasks.
+// Types is what an Intake must know about task types.
 type Types interface {
 	// Specs lists the types by name.
 	Specs() []task.TypeSpec
@@ -30,7 +30,7 @@ type Types interface {
 	// Prepare checks canonical parameters, adds the type's defaults and lists the files
 	// that they name. fields is what is wrong, with pointers below /parameters.
 	Prepare(name string, parameters []byte) (prepared []byte, fileIDs []string, fields []task.FieldError, err error)
-	// Offer makes types known that workers outside of the process run.
+	// Offer adds types that workers outside of the process run.
 	Offer(names []string) error
 	// Defaults are the parameters that Prepare adds where they are left out, as a canonical
 	// object; nil = none.
@@ -53,7 +53,7 @@ type Options struct {
 	Logger   *slog.Logger
 }
 
-// Intake takes requests in. It is safe for concurrent use.
+// Intake completes requests. It is safe for concurrent use.
 type Intake struct {
 	Options
 	names    map[string]string // of types and the usual queue, so that a submit need not copy its own
@@ -99,7 +99,7 @@ func (in *Intake) Complete(s *task.Submit) error {
 	return r.refusal()
 }
 
-// request is one request on its way to a complete submit.
+// request is one request while it is completed.
 type request struct {
 	in   *Intake
 	into *task.Submit
@@ -113,7 +113,7 @@ type request struct {
 	earlier      map[string]string // what the task that is retried called its files
 }
 
-// complete is the one way in: it makes the submit complete, or notes what is wrong.
+// complete completes the submit, or notes what is wrong. Every request passes through it.
 // parameters is canonical JSON that nobody changes any more.
 func (r *request) complete(parameters []byte) {
 	s := r.into
@@ -133,7 +133,7 @@ func (r *request) complete(parameters []byte) {
 	}
 }
 
-// parameters checks and keeps them.
+// parameters checks the parameters, adds defaults and sets them.
 func (r *request) parameters(value []byte) {
 	s := r.into
 	switch {
@@ -220,7 +220,7 @@ func parameterErrors(fields []task.FieldError) []task.FieldError {
 	return fields
 }
 
-// validate adds what the domain finds wrong, so that the client hears all of it at once.
+// validate adds the errors that the domain finds, so that the client gets all errors at once.
 func (r *request) validate() {
 	for _, f := range r.into.Validate() {
 		if !r.has(f.Pointer) {
@@ -242,7 +242,7 @@ func (r *request) wrong(pointer, detail string) {
 	r.bad = append(r.bad, task.FieldError{Pointer: pointer, Detail: detail})
 }
 
-// refusal is what is wrong as an error, nil if nothing is.
+// refusal returns what is wrong as an error, nil if nothing is.
 func (r *request) refusal() error {
 	if r.bad == nil {
 		return nil

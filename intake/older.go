@@ -12,8 +12,8 @@ import (
 
 // What earlier versions wrote as the hash of a request: over HTTP that of the body as it was
 // spelled, with its keys in order; then that of the body in the form of RFC 8785; both before
-// defaults. A key in the log that has one of them is known by it, so that a request that is sent
-// again after the server was updated is the same request still. Nothing new gets such a hash.
+// defaults. They are accepted for keys that the log has, so that a request that is repeated
+// after an update of the server is still the same request. No new request gets such a hash.
 
 // olderOfBody are the hashes of a submit over HTTP.
 func olderOfBody(body []byte) [][32]byte {

@@ -16,12 +16,12 @@ import (
 type Changes struct {
 	Parameters     []byte            // a JSON object, in place of the old one
 	FileNames      map[string]string // what its files are called, by id; what is left out is called as before
-	Subject        string            // which task it is, in one line; "" = as before, if that was given, else the type makes it
+	Subject        string            // "" = that of the old task if it was given, else the type makes it
 	IdempotencyKey string            // "" = none, at most 255 bytes
 }
 
-// Retry makes the submit that retries a task with these changes and has all else of the old one;
-// whether the old one may be retried is for the scheduler to say. Errors: a *task.Refusal,
+// Retry makes the submit that retries a task with these changes and has everything else of the old one.
+// The scheduler decides whether the old one may be retried. Errors: a *task.Refusal,
 // projection.ErrNotFound, those of reading.
 func (in *Intake) Retry(ctx context.Context, id ulid.ULID, c Changes, now task.Micros) (task.Submit, error) {
 	parameters, err := jsontext.Canonical(nil, c.Parameters, task.MaxDepth)
@@ -59,7 +59,7 @@ func (in *Intake) Retry(ctx context.Context, id ulid.ULID, c Changes, now task.M
 	return s, err
 }
 
-// like is a submit of a task like an old one, but for its parameters and its keys.
+// like returns a submit with everything of an old task except its parameters and its keys.
 func like(old *task.Task) task.Submit {
 	backoff, timeout := old.Backoff, old.Timeout
 	if timeout == 0 {

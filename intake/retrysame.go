@@ -12,9 +12,9 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// RetrySame calls do to retry an ended task as itself. Under a key, "" = none, it does so once: sent again,
-// it gives the task as it now stands, replayed is true, and nothing is written. Such a key stands
-// for a retry of that task alone; the history of the task has it, so it is known after a restart
+// RetrySame calls do to retry an ended task as it is. With a key ("" = none) it does so once: a repeated
+// request gets the task as it is now, with replayed true, and nothing is written. Such a key is only
+// about retries of that task; it is in the history of the task, so it is known after a restart
 // too. Errors: those of do and of reading.
 func (in *Intake) RetrySame(ctx context.Context, id ulid.ULID, key string, do func(context.Context, task.Retry) (task.Task, error)) (t task.Task, replayed bool, err error) {
 	if key == "" {

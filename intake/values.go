@@ -10,8 +10,8 @@ import (
 	"daybook/task"
 )
 
-// What follows reads single values of a submit. A value that is wrong is noted with its
-// pointer, and reads as zero.
+// The following functions read single values of a submit. A wrong value is noted with its
+// pointer and read as zero.
 
 // text reads a string; what is not one is an error and "".
 func (r *request) text(pointer string, value []byte) string {

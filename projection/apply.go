@@ -58,10 +58,10 @@ func (v *Views) ApplyChanges(changes []Change) error {
 		return err
 	}
 	v.moved.Raise()
-	return v.keepUp()
+	return v.endRound()
 }
 
-// bring fetches the tasks that have left memory and that the changes lead back, before
+// bring fetches the tasks that have left memory and to which the changes belong, before
 // the lock is taken.
 func (v *Views) bring(changes []Change) (map[ulid.ULID]*fileRow, error) {
 	if v.keeper == nil {
@@ -99,8 +99,8 @@ func (v *Views) bringOne(id ulid.ULID) error {
 	return err
 }
 
-// canFollowEnd tells whether an event of the type can follow on the end of a task. All
-// others are of tasks that are in memory.
+// canFollowEnd reports whether an event of the type can follow the end of a task. All
+// others are about tasks that are in memory.
 func canFollowEnd(e task.EventType) bool {
 	return e == task.EventRetried || e == task.EventErased || e == task.EventLateResultRefused || e == task.EventResubmitted
 }
@@ -120,29 +120,29 @@ func (v *Views) applyBatch(changes []Change, back map[ulid.ULID]*fileRow) error 
 			return err
 		}
 	}
-	v.settle(changes[len(changes)-1].Event.Seq)
+	v.endBatch(changes[len(changes)-1].Event.Seq)
 	return nil
 }
 
-// begin starts a batch. back are tasks that have left memory, should they be needed.
+// begin starts a batch. back holds tasks that have left memory and that events of the batch may be about.
 func (v *Views) begin(back map[ulid.ULID]*fileRow) {
 	v.batch++
 	v.touched, v.back = v.touched[:0], back
 }
 
-// settle ends a batch: the views that look at what became of a task, not at how, are
-// brought up to date, and seq is what they all show.
-func (v *Views) settle(seq int64) {
+// endBatch ends a batch: it updates the views that depend on the state of a task, not on each
+// event, and sets the seq that all views show.
+func (v *Views) endBatch(seq int64) {
 	for _, rec := range v.touched {
 		v.index(rec)
 	}
 	clear(v.touched)
-	v.order.settle()
+	v.order.publish()
 	v.seq.Store(seq)
 }
 
-// fold folds one event into the task and the views that go event by event, or other into the fold
-// of its kind of stream. settle must follow, once for many events.
+// fold folds one event into the task and the views that depend on each event, or other into the fold
+// of its kind of stream. endBatch must follow, once for many events.
 func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 	if e.Type == 0 {
 		v.recent.add(e.Seq, nil)
@@ -159,7 +159,7 @@ func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 		}
 		rec = v.restore(row)
 	}
-	v.touch(rec)
+	v.markDirty(rec)
 	before, previous := rec.task.Status, rec.task.LastSeq
 	if err := task.Apply(&rec.task, id, e); err != nil {
 		return fmt.Errorf("apply event %d to %s: %w", e.Seq, task.StreamOf(id), err)
@@ -184,7 +184,7 @@ func (v *Views) foldFirst(id ulid.ULID, e *task.Event) error {
 		return fmt.Errorf("apply event %d to %s: %w: %s of a task that exists", e.Seq, task.StreamOf(id), task.ErrIllegal, e.Type)
 	}
 	v.addKey(rec)
-	v.touch(rec)
+	v.markDirty(rec)
 	v.note(rec, task.None, e)
 	return nil
 }
@@ -197,7 +197,7 @@ func (v *Views) addKey(rec *record) {
 	}
 }
 
-// note keeps what goes event by event.
+// note updates the views that depend on each event.
 func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 	rec.observe(before, e)
 	v.windows.add(rec, before, e)
@@ -214,14 +214,14 @@ func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 	}
 }
 
-// observe keeps due true.
+// observe updates due.
 func (rec *record) observe(before task.Status, e *task.Event) {
 	if rec.task.Status == task.Pending && (before != task.Pending || e.Type == task.EventSnoozed) {
 		rec.due = !rec.task.Timed
 	}
 }
 
-// index brings up to date where the task is counted and where it waits.
+// index updates the counts and the ready order for the task.
 func (v *Views) index(rec *record) {
 	if v.counts.move(rec) {
 		v.table.refacet(rec)

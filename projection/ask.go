@@ -14,7 +14,7 @@ func OpenLook(dir string, served bool) (*viewfile.Look, error) {
 // Tables lists the tables and views of the view file.
 func Tables() []viewfile.Table { return viewfile.Tables() }
 
-// What can be wrong with the views that a person asks.
+// Errors of OpenLook.
 var (
 	ErrViewsRemade   = viewfile.ErrRemade
 	ErrViewsNewer    = viewfile.ErrNewer

@@ -9,7 +9,7 @@ import (
 // recentSize is how many events Changes can look back.
 const recentSize = 1 << 16
 
-// recent says which task each of the latest events was of; nil = of none.
+// recent holds the task of each of the latest events; nil = the event is not about a task.
 type recent struct {
 	records [recentSize]*record
 }

@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	// copyChunk is how many records are copied before the writer gets its turn.
+	// copyChunk is how many records are copied before the lock is released for the writer.
 	copyChunk = 256
-	// evictChunk is how many tasks leave memory before the writer gets its turn.
+	// evictChunk is how many tasks leave memory before the lock is released for the writer.
 	evictChunk = 512
-	// What a checkpoint needed room for leaves it to the next one, unless it was more tasks
-	// than these.
+	// A checkpoint reuses the memory of the one before, unless that held more than this many
+	// tasks.
 	mostDirty  = 1 << 18
-	mostImages = 1 << 12
+	mostCopies = 1 << 12
 )
 
-// image is a task as it was when a checkpoint began, because it has changed since.
-type image struct {
+// rowCopy is a task as it was when a checkpoint began, because it has changed since.
+type rowCopy struct {
 	row  fileRow
 	slot uint32
 	was  viewfile.Place
@@ -30,17 +30,16 @@ type image struct {
 
 // checkpoint is one writing of the views, as they are at one seq, to the file.
 //
-// What it is to write are the records that are dirty in its epoch. The fold goes on
-// meanwhile: before it changes one of them that is not written yet, it puts an image of
-// it aside.
+// It writes the records that are dirty in its epoch. The fold continues meanwhile: before it changes
+// one of them that is not written yet, it adds a copy to Views.copies.
 type checkpoint struct {
 	state   viewfile.State
 	windows *windows
 	uses    []byte // of the queues
 	epoch   uint64
 	dirty   []uint32
-	horizon int64       // ended tasks whose last event is not after it are archived
-	ends    int         // that many of the queue are up to the horizon
+	horizon int64       // ended tasks whose last event is at or before it are archived
+	ends    int         // number of entries of the queue up to the horizon
 	trim    int64       // archive numbers up to it are forgotten
 	claimed task.Micros // when the latest task with a unique key was submitted
 
@@ -53,9 +52,9 @@ type taken struct {
 	was  viewfile.Place
 }
 
-// marks is what the keeper must find again.
+// marks are stored in the file and read at the next start.
 type marks struct {
-	horizon int64 // archived tasks whose last event is not after it are not in memory
+	horizon int64 // archived tasks whose last event is at or before it are not in memory
 	trimmed int64 // archive numbers up to it are forgotten
 }
 
@@ -71,25 +70,25 @@ func readMarks(b []byte) (marks, []byte) {
 	return m, r.b
 }
 
-// touch must be called before a record is changed.
-func (v *Views) touch(rec *record) {
+// markDirty must be called before a record is changed.
+func (v *Views) markDirty(rec *record) {
 	if v.keeper == nil || rec.dirty == v.epoch {
 		return
 	}
 	if rec.dirty != 0 { // the checkpoint that is being written has not come to it
-		v.images = appendImage(v.images, rec)
+		v.copies = appendCopy(v.copies, rec)
 	}
 	rec.dirty = v.epoch
 	v.dirty = append(v.dirty, rec.slot)
 }
 
-// appendImage appends the record as the file keeps it. It uses what room rows has, the
-// events of the row that was there before too.
-func appendImage(rows []image, rec *record) []image {
+// appendCopy appends the record as the file keeps it. It reuses the capacity of rows and of the events
+// of the row that was there before.
+func appendCopy(rows []rowCopy, rec *record) []rowCopy {
 	if len(rows) < cap(rows) {
 		rows = rows[:len(rows)+1]
 	} else {
-		rows = append(rows, image{})
+		rows = append(rows, rowCopy{})
 	}
 	i := &rows[len(rows)-1]
 	i.slot = rec.slot // claim says where the file has it
@@ -99,17 +98,16 @@ func appendImage(rows []image, rec *record) []image {
 	return rows
 }
 
-// again empties a slice that is to be filled again, or gives up its room if it is more
-// than most.
-func again[T any](s []T, most int) []T {
+// reuse empties a slice so that it can be filled again, or frees it if its capacity is over most.
+func reuse[T any](s []T, most int) []T {
 	if cap(s) > most {
 		return nil
 	}
 	return s[:0]
 }
 
-// checkpoint writes what has changed since the one before, in one transaction. Where
-// there is no room it writes nothing, for now.
+// checkpoint writes what has changed since the one before, in one transaction. If the disk is full
+// it writes nothing and returns nil: the next one tries again.
 func (k *keeper) checkpoint() error {
 	if k.lag() == 0 && k.indexed.Load() == k.trimmed || !k.log.HasRoom() {
 		return nil
@@ -131,16 +129,16 @@ func (k *keeper) checkpoint() error {
 	return nil
 }
 
-// begin settles what the checkpoint shows.
+// begin fixes what the checkpoint shows.
 func (k *keeper) begin() *checkpoint {
 	v := k.v
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	c := &checkpoint{epoch: v.epoch, dirty: v.dirty, windows: v.windows.copy(), uses: v.counts.queues.append(nil)}
 	v.epoch++
-	v.dirty, k.dirty = again(k.dirty, mostDirty), c.dirty
-	v.images = again(v.images, mostImages)
-	k.taken = again(k.taken, mostDirty)
+	v.dirty, k.dirty = reuse(k.dirty, mostDirty), c.dirty
+	v.copies = reuse(v.copies, mostCopies)
+	k.taken = reuse(k.taken, mostDirty)
 	seq := v.Seq()
 	c.state = viewfile.State{Seq: seq, Counts: append([]int64(nil), v.counts.n...), Streams: v.streams.snapshot()}
 	for _, name := range v.counts.names {
@@ -169,7 +167,7 @@ func (k *keeper) write(c *checkpoint) error {
 	return err
 }
 
-// finishState adds what takes time and is settled already.
+// finishState adds what takes time to compute and cannot change any more.
 func (k *keeper) finishState(c *checkpoint) error {
 	c.state.Windows = c.windows.append(append(marks{c.horizon, c.trim}.append(nil), c.uses...))
 	if c.state.Seq == 0 {
@@ -183,8 +181,8 @@ func (k *keeper) finishState(c *checkpoint) error {
 	return nil
 }
 
-// fill puts the tasks into the batch: those that are dirty, those whose image was put
-// aside, and those that have ended long enough ago.
+// fill puts the tasks into the batch: those that are dirty, those that changed since and were
+// copied, and those that ended long enough ago.
 func (k *keeper) fill(c *checkpoint, batch *viewfile.Batch) error {
 	rows := k.rows[:0]
 	for dirty := c.dirty; len(dirty) > 0; {
@@ -195,7 +193,7 @@ func (k *keeper) fill(c *checkpoint, batch *viewfile.Batch) error {
 			return err
 		}
 	}
-	if err := put(c, batch, k.takeImages(c)); err != nil {
+	if err := put(c, batch, k.claimCopies(c)); err != nil {
 		return err
 	}
 	for i := 0; i < c.ends; i += copyChunk {
@@ -214,7 +212,7 @@ func (k *keeper) fill(c *checkpoint, batch *viewfile.Batch) error {
 	return nil
 }
 
-func put(c *checkpoint, batch *viewfile.Batch, rows []image) error {
+func put(c *checkpoint, batch *viewfile.Batch, rows []rowCopy) error {
 	for i := range rows {
 		r := &rows[i]
 		if r.was == viewfile.Ended {
@@ -234,37 +232,37 @@ func put(c *checkpoint, batch *viewfile.Batch, rows []image) error {
 }
 
 // copyDirty copies records that have not changed since the checkpoint began.
-func (k *keeper) copyDirty(c *checkpoint, slots []uint32, rows []image) []image {
+func (k *keeper) copyDirty(c *checkpoint, slots []uint32, rows []rowCopy) []rowCopy {
 	v := k.v
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, slot := range slots {
 		rec := v.table.at(slot)
 		if rec.dirty != c.epoch {
-			continue // it changed, and its image was put aside
+			continue // it changed, and its copy is in v.copies
 		}
 		rec.dirty = 0
-		rows = appendImage(rows, rec)
+		rows = appendCopy(rows, rec)
 		k.claim(c, rec, &rows[len(rows)-1])
 	}
 	return rows
 }
 
-// takeImages takes what was put aside. Nothing more will be.
-func (k *keeper) takeImages(c *checkpoint) []image {
+// claimCopies claims the copies of tasks that have changed since the checkpoint began. No more will come.
+func (k *keeper) claimCopies(c *checkpoint) []rowCopy {
 	v := k.v
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for i := range v.images {
-		row := &v.images[i]
+	for i := range v.copies {
+		row := &v.copies[i]
 		k.claim(c, v.table.at(row.slot), row)
 	}
-	return v.images
+	return v.copies
 }
 
-// copyEnded copies the tasks of the queue that the file has in its image and that go to
+// copyEnded copies the tasks of the queue that the file has among the live ones and that move to
 // the archive now.
-func (k *keeper) copyEnded(c *checkpoint, from, to int, rows []image) []image {
+func (k *keeper) copyEnded(c *checkpoint, from, to int, rows []rowCopy) []rowCopy {
 	v := k.v
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -272,27 +270,27 @@ func (k *keeper) copyEnded(c *checkpoint, from, to int, rows []image) []image {
 		e := v.ended.at(i)
 		rec := v.table.at(e.slot)
 		if rec != nil && !rec.gone && rec.dirty == 0 && rec.task.LastSeq == e.seq && rec.filed == viewfile.Live {
-			rows = appendImage(rows, rec)
+			rows = appendCopy(rows, rec)
 			k.claim(c, rec, &rows[len(rows)-1])
 		}
 	}
 	return rows
 }
 
-// claim notes that the row goes to the file, and where that has the task before.
-func (k *keeper) claim(c *checkpoint, rec *record, row *image) {
+// claim notes that the row will be written, and where the file had the task before.
+func (k *keeper) claim(c *checkpoint, rec *record, row *rowCopy) {
 	row.was = rec.filed
 	k.taken = append(k.taken, taken{rec.slot, rec.filed})
 	rec.filed = viewfile.Live
 	if t := &row.row.Task; c.archives(t) {
 		rec.filed = viewfile.Ended
-		if t.LastSeq <= k.v.evicted { // it would count as soon as it is there
+		if t.LastSeq <= k.v.evicted { // the row would be valid as soon as it is written
 			k.v.returned.Insert(t.SubmitSeq)
 		}
 	}
 }
 
-// undo makes dirty again what was copied in vain.
+// undo marks the copied records dirty again, because the checkpoint failed.
 func (k *keeper) undo(c *checkpoint) {
 	v := k.v
 	v.mu.Lock()
@@ -308,7 +306,7 @@ func (k *keeper) undo(c *checkpoint) {
 	}
 }
 
-// end lets go of the tasks that the file has now.
+// end removes from memory the tasks that only the file must have now.
 func (k *keeper) end(c *checkpoint) {
 	k.v.forget(c)
 	k.seq.Store(c.state.Seq)
@@ -319,7 +317,7 @@ func (k *keeper) end(c *checkpoint) {
 	k.v.evictedUpTo(c.horizon)
 }
 
-// forget says that the archived rows that were old are gone, or are new.
+// forget notes that outdated rows of the archive were removed or rewritten.
 func (v *Views) forget(c *checkpoint) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -341,9 +339,9 @@ func (v *Views) evict(n int) {
 		}
 		switch {
 		case rec.task.LastSeq == e.seq && rec.dirty == 0:
-			v.let(rec)
+			v.unload(rec)
 		case rec.task.LastSeq > e.seq:
-			v.returned.Insert(rec.task.SubmitSeq) // it has come back; what the archive has is old
+			v.returned.Insert(rec.task.SubmitSeq) // it has come back; its row in the archive is outdated
 		}
 	}
 	v.ended.drop(n)
@@ -355,8 +353,8 @@ func (v *Views) evictedUpTo(horizon int64) {
 	v.evicted = max(v.evicted, horizon)
 }
 
-// let takes the task out of memory.
-func (v *Views) let(rec *record) {
+// unload removes the task from memory.
+func (v *Views) unload(rec *record) {
 	if key := rec.task.IdempotencyKey; key != "" && v.keys[key] == rec.slot {
 		delete(v.keys, key)
 	}
@@ -365,7 +363,7 @@ func (v *Views) let(rec *record) {
 	v.table.remove(rec)
 }
 
-// restore brings a task back to memory, because it goes on.
+// restore brings an ended task back to memory, because an event follows its end.
 func (v *Views) restore(row *fileRow) *record {
 	rec := v.load(row, viewfile.Ended)
 	v.returned.Insert(row.Task.SubmitSeq)
@@ -388,5 +386,5 @@ func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
 	return rec
 }
 
-// archives tells whether the task goes to the archive.
+// archives reports whether the task goes to the archive.
 func (c *checkpoint) archives(t *task.Task) bool { return t.Status.Ended() && t.LastSeq <= c.horizon }

@@ -6,15 +6,15 @@ import (
 	"daybook/task"
 )
 
-func TestAnImageThatTakesTheRoomOfAnotherIsItsOwn(t *testing.T) {
+func TestACopyInUsedMemoryHasItsOwnEvents(t *testing.T) {
 	long, short := &record{slot: 1}, &record{slot: 2}
 	for range 30 {
 		long.trail.add(1 << 40)
 	}
 	short.trail.add(7)
 	long.task.Status = task.Running
-	rows := appendImage(nil, long)
-	rows = appendImage(again(rows, 1), short)
+	rows := appendCopy(nil, long)
+	rows = appendCopy(reuse(rows, 1), short)
 	if len(rows) != 1 || rows[0].slot != 2 || rows[0].row.Task.Status != task.None {
 		t.Fatalf("%+v", rows)
 	}
@@ -23,15 +23,15 @@ func TestAnImageThatTakesTheRoomOfAnotherIsItsOwn(t *testing.T) {
 	}
 	rows[0].row.Events[0] = 9
 	if b := short.trail.bytes(); b[0] != 7 {
-		t.Fatal("the record shares its events with the image")
+		t.Fatal("the record shares its events with the copy")
 	}
 }
 
 func TestRoomIsGivenUpWhenItIsMoreThanMost(t *testing.T) {
-	if s := again(make([]int, 3, 5), 5); len(s) != 0 || cap(s) != 5 {
+	if s := reuse(make([]int, 3, 5), 5); len(s) != 0 || cap(s) != 5 {
 		t.Fatal(len(s), cap(s))
 	}
-	if s := again(make([]int, 3, 6), 5); s != nil {
+	if s := reuse(make([]int, 3, 6), 5); s != nil {
 		t.Fatal(cap(s))
 	}
 }

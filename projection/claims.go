@@ -17,11 +17,11 @@ type claims struct {
 	latest task.Micros // the wall clock at the latest submit with a unique key
 }
 
-// claimsKept is for how long after its end a claim stays in the view file: a clock that was
-// ahead for that long does no harm.
+// claimsKept is for how long after its end a claim stays in the view file: so a clock
+// that was ahead by less does no harm.
 const claimsKept = 3600 * task.Second
 
-// claim brings up to date whether the task is among those that hold its unique key.
+// claim adds the task to those that hold its unique key, or removes it.
 func (v *Views) claim(rec *record) {
 	if rec.task.Links == nil {
 		return
@@ -43,7 +43,7 @@ func (v *Views) claim(rec *record) {
 	v.setClaims(claim, list)
 }
 
-// freeBy reports whether the time for which the task holds its key is over at that moment.
+// freeBy reports whether the task no longer holds its key at that moment.
 func (rec *record) freeBy(wall task.Micros) bool {
 	until := rec.task.Links.Unique.Until()
 	return 0 < until && until <= wall
@@ -54,7 +54,7 @@ func (rec *record) outlivedBy(other *record) bool {
 	return other.task.Status.Ended() && other.task.Links.Unique.Until() > rec.task.Links.Unique.Until()
 }
 
-// unclaim forgets a task that leaves memory.
+// unclaim removes a task that leaves memory.
 func (v *Views) unclaim(rec *record) {
 	if claim, ok := rec.task.Claims(); ok {
 		v.setClaims(claim, without(v.claims.held[claim], rec))
@@ -81,7 +81,7 @@ func without(list []*record, rec *record) []*record {
 // FindLiveClaims calls fn for the tasks that hold the claim at that moment and have not ended,
 // in no order.
 func (v *Views) FindLiveClaims(claim task.Claim, wall task.Micros, fn func(*task.Task)) {
-	v.mu.RLock() // another goroutine lets tasks go
+	v.mu.RLock() // another goroutine evicts tasks
 	defer v.mu.RUnlock()
 	for _, rec := range v.claims.held[claim] {
 		if !rec.task.Status.Ended() && rec.task.Holds(wall) {

@@ -51,7 +51,7 @@ func (c *counts) enter(rec *record) uint32 {
 	return f
 }
 
-// move counts the task where it is now, and tells whether that is another place.
+// move counts the task where it is now, and reports whether that is another place.
 func (c *counts) move(rec *record) bool {
 	f := facetOf(rec)
 	if f == rec.facet {

@@ -33,7 +33,7 @@ func (q *queue) upTo(seq int64) int {
 	return low
 }
 
-// drop takes away the first n.
+// drop removes the first n.
 func (q *queue) drop(n int) {
 	q.head += n
 	if q.head > len(q.list)/2 {

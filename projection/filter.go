@@ -10,9 +10,9 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// filter is a Query made ready for a scan.
+// filter is a Query prepared for a scan.
 type filter struct {
-	facets   []bool // which to take, by facet; nil = all
+	facets   []bool // which ones match, by facet; nil = all
 	statuses []bool // those of the facets, by status
 	total    int64  // tasks in those facets
 
@@ -68,17 +68,17 @@ func prefixBounds(prefix string) (first, last ulid.ULID, ok bool) {
 	return first, last, ok
 }
 
-// plain tells that total is the number of matches.
+// plain reports whether total is the number of matches.
 func (f *filter) plain() bool { return len(f.tags) == 0 && !f.byID && f.minRun == 0 && f.maxRun == 0 }
 
-// matchesNothing tells that no task can match.
+// matchesNothing reports whether no task can match.
 func (f *filter) matchesNothing() bool { return f.total == 0 || f.impossible }
 
-// facet tells whether tasks of the facet can match.
-func (f *filter) facet(facet uint32) bool { return f.facets == nil || f.facets[facet] }
+// matchesFacet reports whether tasks of the facet can match.
+func (f *filter) matchesFacet(facet uint32) bool { return f.facets == nil || f.facets[facet] }
 
-// rest tells whether the task matches in all that is not in its facet.
-func (f *filter) rest(t *task.Task) bool {
+// matchesRest reports whether the task matches in all that is not in its facet.
+func (f *filter) matchesRest(t *task.Task) bool {
 	if f.byID && (bytes.Compare(t.ID[:], f.first[:]) < 0 || bytes.Compare(t.ID[:], f.last[:]) > 0) {
 		return false
 	}
@@ -96,7 +96,7 @@ func (f *filter) rest(t *task.Task) bool {
 	return false
 }
 
-// ran tells whether the task ran for a time within the bounds.
+// ran reports whether the task ran for a time within the bounds.
 func (f *filter) ran(t *task.Task) bool {
 	if f.minRun == 0 && f.maxRun == 0 {
 		return true
@@ -105,7 +105,7 @@ func (f *filter) ran(t *task.Task) bool {
 	return t.StartedAt != 0 && t.CompletedAt != 0 && run >= f.minRun && (f.maxRun == 0 || run <= f.maxRun)
 }
 
-// endedFacets lists the facets to take that a task in the archive can have.
+// endedFacets lists the wanted facets that a task in the archive can have.
 func (f *filter) endedFacets() []uint32 {
 	var list []uint32
 	for i, wanted := range f.facets {
@@ -116,7 +116,7 @@ func (f *filter) endedFacets() []uint32 {
 	return list
 }
 
-// takes tells whether a task of the group matches.
-func (f *filter) takes(group uint32, t *task.Task) bool {
-	return f.facet(group*statusSpan+uint32(t.Status)) && f.rest(t)
+// matches reports whether a task of the group matches.
+func (f *filter) matches(group uint32, t *task.Task) bool {
+	return f.matchesFacet(group*statusSpan+uint32(t.Status)) && f.matchesRest(t)
 }

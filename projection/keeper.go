@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// keepEvents is how many of the latest events the tasks that have ended stay in memory
-	// for: those who follow find them there.
+	// keepEvents is for how many events after its end a task stays in memory, where readers that
+	// follow the log find it.
 	keepEvents = 1 << 12
 	// checkpointEvents is how many events lie between two checkpoints at full load.
 	checkpointEvents = 1 << 17
@@ -32,7 +32,7 @@ const (
 // keeper writes the views to the file, lazily and in large batches, lets tasks that have
 // ended leave memory once they are there, and has their texts indexed.
 //
-// Which of memory and file has a task is settled by two values, both guarded by
+// Whether memory or the file has a task depends on two values, both guarded by
 // Views.mu: an archived row counts if its last event is not after evicted and its submit
 // seq is not in returned. evicted moves in the very step in which tasks leave memory.
 type keeper struct {
@@ -44,11 +44,11 @@ type keeper struct {
 
 	seq      atomic.Int64   // that the file shows
 	indexed  atomic.Int64   // archive numbers up to it have their texts indexed
-	texts    []viewfile.Row // owned by whoever indexes: room
+	texts    []viewfile.Row // reused; owned by the goroutine that indexes
 	trimmed  int64          // owned by the checkpoint: those the file has forgotten
-	dirty    []uint32       // owned by the checkpoint, as are taken and rows: room
-	taken    []taken        // what has been copied, should it have to be undone
-	rows     []image
+	dirty    []uint32       // reused; owned by the checkpoint, as are taken and rows
+	taken    []taken        // what has been copied, for undo
+	rows     []rowCopy
 	most     atomic.Int64  // lag at which events wait
 	keep     int64         // events after its end for which a task stays in memory
 	wake     chan struct{} // a checkpoint is due
@@ -94,8 +94,7 @@ func (k *keeper) run() {
 	}
 }
 
-// fail lets everybody know that the file is of no use any more. It is made again by the
-// next Open.
+// fail stops the use of the file. It is rebuilt by the mender or by the next Open.
 func (k *keeper) fail(err error) {
 	k.failing.Do(func() {
 		k.err, k.since = err, time.Now()
@@ -116,8 +115,8 @@ func (k *keeper) hasFailed() bool {
 // lag is how many events the file is behind.
 func (k *keeper) lag() int64 { return k.v.Seq() - k.seq.Load() }
 
-// pace wakes the keeper when there is enough to write, and waits for it when there is too
-// much. Its error is that of a file that is of no use any more.
+// pace wakes the keeper if there is enough to write, and waits for it if there is too
+// much. It returns the error of a file that cannot be used any more.
 func (k *keeper) pace() error {
 	if k == nil || k.lag() < checkpointEvents {
 		return nil
@@ -139,7 +138,7 @@ func (k *keeper) pace() error {
 	}
 }
 
-// poke fills a channel of one place.
+// poke sends to a channel of capacity 1, if it is empty.
 func poke(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:
@@ -162,13 +161,13 @@ func (k *keeper) close() error {
 	return errors.Join(append(errs, k.text.close(), k.file.Close())...)
 }
 
-// reading lends fn a reader of the file, which fn fixes. What fn read counts if there is no
-// error. Errors: *Rebuilding, those of fn, ctx's.
+// reading calls fn with a reader of the file, which fn must fix. What fn has read is valid if there is
+// no error. Errors: *Rebuilding, those of fn, ctx's.
 func (k *keeper) reading(ctx context.Context, fn func(*viewfile.Reader) error) error {
 	if k.hasFailed() {
 		return k.rebuilding()
 	}
-	r, err := k.file.Take(ctx)
+	r, err := k.file.Acquire(ctx)
 	if err == nil {
 		err = fn(r)
 		r.Close()
@@ -182,7 +181,7 @@ func (k *keeper) reading(ctx context.Context, fn func(*viewfile.Reader) error) e
 	return err
 }
 
-// rebuilding is what a keeper that has failed says to those who need its file.
+// rebuilding is the error of reads that need the file of a keeper that has failed.
 func (k *keeper) rebuilding() error {
 	r := &Rebuilding{since: k.since}
 	if m := k.v.mender; m != nil {
@@ -191,7 +190,7 @@ func (k *keeper) rebuilding() error {
 	return r
 }
 
-// readingNow lends fn a reader that sees the file as it is now.
+// readingNow calls fn with a reader that sees the file as it is now.
 func (k *keeper) readingNow(ctx context.Context, fn func(*viewfile.Reader) error) error {
 	return k.reading(ctx, func(r *viewfile.Reader) error {
 		if err := r.Fix(); err != nil {

@@ -106,12 +106,12 @@ func (v *Views) listInMemory(ctx context.Context, q Query, unusable error) (Page
 	return l.finish(), nil
 }
 
-// mayBeInFile tells whether there may be matches in the file.
+// mayBeInFile reports whether there may be matches in the file.
 func (l *listing) mayBeInFile() bool {
 	return !l.filter.matchesNothing() && l.evicted > 0 && (l.filter.facets == nil || len(l.filter.endedFacets()) > 0)
 }
 
-// isFull tells whether the file can change nothing of the page: its rows were all submitted
+// isFull reports whether the file can change nothing of the page: its rows were all submitted
 // after the last event that left memory, and the matches are counted.
 func (l *listing) isFull() bool {
 	rows := l.page.Tasks
@@ -187,8 +187,8 @@ func (v *Views) scan(l *listing, q Query, r *viewfile.Reader, first bool, chunk 
 		}
 		looked++
 		l.next = at.seq
-		if l.filter.facet(at.facet) && l.filter.rest(&v.table.at(at.slot).task) {
-			l.take(&v.table.at(at.slot).task)
+		if l.filter.matchesFacet(at.facet) && l.filter.matchesRest(&v.table.at(at.slot).task) {
+			l.addMatch(&v.table.at(at.slot).task)
 		}
 		return true
 	})
@@ -248,8 +248,8 @@ func (l *listing) done() bool {
 	return l.next <= l.end || len(l.page.Tasks) > l.limit && (l.counted || !l.page.Exact)
 }
 
-// take counts a match, and makes it a row if it belongs to the page.
-func (l *listing) take(t *task.Task) {
+// addMatch counts a match, and adds it to the page if it belongs there.
+func (l *listing) addMatch(t *task.Task) {
 	l.matched = append(l.matched, t.SubmitSeq)
 	if !l.counted {
 		if l.page.Total == countLimit {

@@ -113,7 +113,7 @@ func (m *mender) run() {
 			m.since.Store(k.seq.Load())
 			m.health.Store(&Health{State: "rebuilding", Reason: k.err.Error()})
 			k.leave()
-		} else if !m.rest(m.lastTry) {
+		} else if !m.sleep(m.lastTry) {
 			return
 		}
 		m.mend(k == nil)
@@ -130,12 +130,12 @@ func (m *mender) mend(inMemory bool) {
 			m.logger.Error("the view file cannot be made: the views stay in memory until it can", "error", err, "retry", m.lastTry)
 			reason := err.Error()
 			if fresh, err = Rebuild(m.ctx, m.log, nil); err == nil {
-				m.hand(fresh, Health{State: "memory", Reason: reason})
+				m.offer(fresh, Health{State: "memory", Reason: reason})
 				return
 			}
 		}
 		if err == nil {
-			if m.hand(fresh, Health{State: "ok"}) {
+			if m.offer(fresh, Health{State: "ok"}) {
 				m.logger.Info("the views were made again", "events", m.v.Seq(), "took", time.Since(began).Round(time.Millisecond))
 			}
 			return
@@ -146,7 +146,7 @@ func (m *mender) mend(inMemory bool) {
 		if m.ctx.Err() == nil {
 			m.logger.Error("the views could not be made again", "error", err, "retry", wait)
 		}
-		m.rest(wait)
+		m.sleep(wait)
 	}
 }
 
@@ -170,8 +170,8 @@ func (m *mender) make() (*Views, error) {
 	return fresh, nil
 }
 
-// hand gives new views to the writer, and tells whether it took them.
-func (m *mender) hand(fresh *Views, then Health) bool {
+// offer offers new views to the writer and reports whether it adopted them.
+func (m *mender) offer(fresh *Views, then Health) bool {
 	m.fresh.Store(fresh)
 	poke(m.ready)
 	select {
@@ -186,8 +186,8 @@ func (m *mender) hand(fresh *Views, then Health) bool {
 	return false
 }
 
-// rest waits, and tells whether it was not for the end.
-func (m *mender) rest(d time.Duration) bool {
+// sleep waits, and returns false if the mender was stopped meanwhile.
+func (m *mender) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -216,7 +216,7 @@ func (v *Views) catchUp(ctx context.Context, log eventlog.Log, upTo int64) error
 		if e.Seq > upTo {
 			return errEnough
 		}
-		return r.take(e)
+		return r.apply(e)
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
@@ -263,9 +263,9 @@ func (v *Views) replace(n *Views) {
 	defer v.mu.Unlock()
 	v.table, v.counts, v.recent, v.windows, v.streams = n.table, n.counts, n.recent, n.windows, n.streams
 	v.keeper, v.ended, v.evicted, v.returned = n.keeper, n.ended, n.evicted, n.returned
-	v.epoch, v.dirty, v.images, v.loaded = n.epoch, n.dirty, n.images, n.loaded
+	v.epoch, v.dirty, v.copies, v.loaded = n.epoch, n.dirty, n.copies, n.loaded
 	v.order.ready, v.order.waiting, v.order.running = n.order.ready, n.order.waiting, n.order.running
-	v.order.settle()
+	v.order.publish()
 	v.claims = n.claims
 	v.keys, v.decoder, v.batch, v.touched, v.back = n.keys, n.decoder, n.batch, n.touched, n.back
 	v.seq.Store(n.Seq())
@@ -283,9 +283,9 @@ func (v *Views) kept() *keeper {
 	return v.keeper
 }
 
-// keepUp ends a round: it takes views that were made again, or lets the file follow. Without
+// endRound ends a round: it takes views that were made again, or lets the file follow. Without
 // a file a round waits when memory holds too much.
-func (v *Views) keepUp() error {
+func (v *Views) endRound() error {
 	if err := v.Adopt(); err != nil {
 		return err
 	}
@@ -301,7 +301,7 @@ func (v *Views) keepUp() error {
 	return nil
 }
 
-// await waits until views that were made again are ready, and tells whether they are.
+// await waits until views that were made again are ready, and reports whether they are.
 func (v *Views) await(most time.Duration) bool {
 	if v.mender.fresh.Load() != nil {
 		return true

@@ -104,7 +104,7 @@ type filesError struct{ err error }
 func (e *filesError) Error() string { return e.err.Error() }
 func (e *filesError) Unwrap() error { return e.err }
 
-// unusable tells whether a file of the views is to be made again.
+// unusable reports whether a file of the views is to be made again.
 func unusable(err error) bool {
 	return errors.Is(err, viewfile.ErrUnusable) || errors.Is(err, textindex.ErrUnusable)
 }
@@ -137,7 +137,7 @@ func (k *keeper) load(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := k.take(ctx, &state); err != nil {
+	if err := k.loadFile(ctx, &state); err != nil {
 		return err
 	}
 	bulk := state.Seq == 0 && k.log.Head().Seq >= bulkEvents
@@ -202,8 +202,8 @@ func (k *keeper) abandon() error {
 	return errors.Join(k.text.close(), k.file.Close())
 }
 
-// take puts what the file shows into memory, if it is of this log.
-func (k *keeper) take(ctx context.Context, state *viewfile.State) error {
+// loadFile loads the state of the file into memory if it belongs to this log.
+func (k *keeper) loadFile(ctx context.Context, state *viewfile.State) error {
 	v := k.v
 	if state.Seq == 0 {
 		if k.text.Through() != 0 {
@@ -239,17 +239,17 @@ func (k *keeper) take(ctx context.Context, state *viewfile.State) error {
 	v.table = newTable(min(v.counts.live(), mostRoom))
 	v.windows, v.evicted, k.trimmed = windows, marks.horizon, marks.trimmed
 	k.indexed.Store(max(k.text.Through(), k.trimmed))
-	if err := k.loadImage(); err != nil {
+	if err := k.loadLive(); err != nil {
 		return err
 	}
-	v.order.settle()
+	v.order.publish()
 	v.loaded = state.Seq
 	v.seq.Store(state.Seq)
 	k.seq.Store(state.Seq)
 	return nil
 }
 
-// check tells whether the log still has the event that the file ends with.
+// check reports whether the log still has the event that the file ends with.
 func (k *keeper) check(ctx context.Context, state *viewfile.State) error {
 	if head := k.log.Head().Seq; state.Seq > head {
 		return fmt.Errorf("%w: it shows event %d, the log ends at %d", viewfile.ErrUnusable, state.Seq, head)
@@ -264,8 +264,8 @@ func (k *keeper) check(ctx context.Context, state *viewfile.State) error {
 	return nil
 }
 
-// loadImage loads the tasks that memory had when the file was written.
-func (k *keeper) loadImage() error {
+// loadLive loads the tasks that memory had when the file was written.
+func (k *keeper) loadLive() error {
 	v := k.v
 	err := k.file.Live(func(row *viewfile.Row) error {
 		rec := v.load(row, viewfile.Live)

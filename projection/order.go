@@ -101,8 +101,8 @@ func (o *order) remove(rec *record) {
 	rec.place, rec.rank, rec.keyDue = nowhere, 0, 0
 }
 
-// settle tells readers what changed.
-func (o *order) settle() { o.readyCount.Store(int64(o.ready.count)) }
+// publish shows readers the number of ready tasks.
+func (o *order) publish() { o.readyCount.Store(int64(o.ready.count)) }
 
 // ReadyCount is how many tasks are ready. Anyone may ask.
 func (v *Views) ReadyCount() int { return int(v.order.readyCount.Load()) }
@@ -171,7 +171,7 @@ func (v *Views) Promote(now task.Micros) {
 		key.rec.due = true
 		o.put(key.rec)
 	}
-	o.settle()
+	o.publish()
 }
 
 // PromoteStale makes ready the pending tasks that are due by now although their time is
@@ -191,7 +191,7 @@ func (v *Views) PromoteStale(now task.Micros) {
 		rec.due = true
 		v.order.put(rec)
 	}
-	v.order.settle()
+	v.order.publish()
 }
 
 // NextDue is when the next pending task that is not ready becomes due; 0 = none.

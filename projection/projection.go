@@ -51,7 +51,7 @@ type Views struct {
 	returns  atomic.Int64      // how many tasks have come back to memory
 	epoch    uint64            // guarded by mu; the checkpoint after the one that is being written
 	dirty    []uint32          // guarded by mu; slots of what it is to write
-	images   []image           // guarded by mu; what the one being written still needs, as it was
+	copies   []rowCopy         // guarded by mu; what the one being written still needs, as it was
 	loaded   int64             // what was changed up to here is not in recent
 
 	// Owned by the writer, read by nobody else.

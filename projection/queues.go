@@ -122,7 +122,7 @@ func (c *counts) eachEnded(u *queueUse, fn func(facet uint32, n int64)) {
 	}
 }
 
-// isLive tells whether the status is one of a task that has not ended.
+// isLive reports whether the status is one of a task that has not ended.
 func isLive(s task.Status) bool { return s != task.None && !s.Ended() }
 
 // TaskTypes lists the types of all tasks that there ever were, in no order.

@@ -8,8 +8,8 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// readyTrees holds the ready tasks: a tree for each group, which is a task type and a queue,
-// so that those of a type that nobody runs are passed over as one.
+// readyTrees holds the ready tasks in a tree for each group, which is a task type and a queue,
+// so that all tasks of a type that nobody runs are skipped in one step.
 type readyTrees struct {
 	trees []*readyTree // by group; nil where no task was ever ready
 	busy  []*readyTree // those that are not empty, in no order
@@ -94,13 +94,13 @@ func (r *readyTrees) walk(wanted func(group uint32) bool, yield func(*record) bo
 	}
 }
 
-// readyHead is how far a walk has come in one tree.
+// readyHead is the position of a walk in one tree.
 type readyHead struct {
 	tasks btree.IterG[dueKey]
 	key   dueKey
 }
 
-// readyHeads is a heap of them, the first task of all on top.
+// readyHeads is a heap of positions, with the first task of all on top.
 type readyHeads []readyHead
 
 func (h readyHeads) Len() int           { return len(h) }

@@ -14,12 +14,12 @@ const (
 	// replayBatch is how many events of a replay are folded as one batch.
 	replayBatch = 1 << 15
 	// CheckedAtStart is how many of the latest events are checked before the views are opened;
-	// see Open. A longer log is checked beside other work.
+	// see Open. A longer log is checked in the background.
 	CheckedAtStart = 100_000
 )
 
-// A rebuild in memory makes room for as many tasks as a log of this length has when most
-// run once, up to 100 MB, rather than grow as it goes.
+// A rebuild in memory allocates at once for the number of tasks that a log of this length usually has,
+// up to 100 MB.
 const (
 	eventsPerTask = 3
 	mostRoom      = 1 << 22
@@ -43,7 +43,7 @@ func (v *Views) replay(ctx context.Context, log eventlog.Log, progress func(done
 		progress = func(done, head int64) {}
 	}
 	r := replay{v: v, seq: v.Seq(), head: log.Head().Seq, progress: progress}
-	if err := log.Scan(ctx, r.seq, r.take); err != nil {
+	if err := log.Scan(ctx, r.seq, r.apply); err != nil {
 		r.close()
 		return named(ctx, log, err)
 	}
@@ -63,7 +63,8 @@ type replay struct {
 	event     task.Event
 }
 
-func (r *replay) take(raw *eventlog.Event) error {
+// apply folds the next event of the log.
+func (r *replay) apply(raw *eventlog.Event) error {
 	if r.seq++; raw.Seq != r.seq {
 		return fmt.Errorf("read event %d: %w: want %d", raw.Seq, ErrGap, r.seq)
 	}
@@ -99,7 +100,7 @@ func (r *replay) close() error {
 		return nil
 	}
 	r.open = 0
-	r.v.settle(r.seq)
+	r.v.endBatch(r.seq)
 	r.v.mu.Unlock()
 	return r.v.keeper.pace()
 }

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// ErrRebuilding: a file of the views could not be used and is made again. What is in memory
-// can be read meanwhile; the rest can be when that is done. The error is a *Rebuilding.
+// ErrRebuilding: a file of the views could not be used and is being rebuilt. What is in memory
+// can be read meanwhile, the rest afterwards. The error is a *Rebuilding.
 var ErrRebuilding = errors.New("the views are being made again from the log")
 
-// Progress is how far something is that is made again; Total is 0 before that is known.
+// Progress is how far a rebuild is; Total is 0 until it is known.
 type Progress struct{ Done, Total int64 }
 
-// Rebuilding is ErrRebuilding, with what is made again and how far it is.
+// Rebuilding is ErrRebuilding, with what is being rebuilt and how far that is.
 type Rebuilding struct {
 	Texts bool // the index of texts: all but the search for words works. Else the view file
 	Progress
@@ -35,7 +35,7 @@ func (r *Rebuilding) Error() string {
 
 func (r *Rebuilding) Is(target error) bool { return target == ErrRebuilding }
 
-// Left is how long it takes still, at the speed so far; 0 = not known.
+// Left is the time that remains at the speed so far; 0 = not known.
 func (r *Rebuilding) Left() time.Duration {
 	if r.Done == 0 || r.Done > r.Total {
 		return 0
@@ -43,11 +43,11 @@ func (r *Rebuilding) Left() time.Duration {
 	return time.Duration(float64(time.Since(r.since)) * float64(r.Total-r.Done) / float64(r.Done))
 }
 
-// patience is how long reads wait for a file of the views from when it is found unusable. A
-// small one is made again by then.
+// patience is how long reads wait for a file of the views after it was found unusable. A
+// small one is rebuilt by then.
 const patience = 2 * time.Second
 
-// patiently calls read until it does not need what is made again, for patience. Errors:
+// patiently repeats read while it fails because of a rebuild, for patience. Errors:
 // *Rebuilding, those of read, ctx's.
 func (v *Views) patiently(ctx context.Context, read func() error) error {
 	for {

@@ -21,7 +21,7 @@ const (
 // Found is one page of a search. Its Total is the number of rows found so far.
 type Found struct {
 	Page
-	// Truncated tells that the search ran out of time: Next is where it goes on.
+	// Truncated: the search ran out of time. The next page begins at Next.
 	Truncated bool
 }
 
@@ -61,7 +61,7 @@ func (v *Views) searchNow(ctx context.Context, q Query, text string, payloads pa
 	return s.finish(), nil
 }
 
-// search is one Search on its way.
+// search is the state of one Search.
 type search struct {
 	v        *Views
 	keeper   *keeper // nil: all tasks are in memory
@@ -76,7 +76,7 @@ type search struct {
 	found Found
 }
 
-// late tells that the time is up; what is older than the task was not looked at.
+// late reports whether the time is up. Then tasks older than t were not searched.
 func (s *search) late(t *task.Task) bool {
 	if time.Now().Before(s.until) {
 		return false
@@ -86,7 +86,7 @@ func (s *search) late(t *task.Task) bool {
 	return true
 }
 
-// look keeps the task if it holds the text, and tells whether it does.
+// look adds the task to the hits if it has the text, and reports whether it has.
 func (s *search) look(ctx context.Context, t *task.Task) (bool, error) {
 	if s.met[t.SubmitSeq] {
 		return false, nil
@@ -101,7 +101,7 @@ func (s *search) look(ctx context.Context, t *task.Task) (bool, error) {
 	return true, nil
 }
 
-// next looks at the next older task of a source, and tells whether the time is up or the
+// next looks at the next older task of a source, and reports whether the time is up or the
 // source has given more than a page of hits.
 func (s *search) next(ctx context.Context, t *task.Task, hits *int) (enough bool, err error) {
 	if s.late(t) {
@@ -173,10 +173,10 @@ func (s *search) rest(ctx context.Context, r *viewfile.Reader, l *listing, find 
 		after = last
 		for i := range rows {
 			t := &rows[i].Task
-			if t.SubmitSeq < find.From || t.SubmitSeq >= find.Before || !l.filter.takes(rows[i].Group, t) {
+			if t.SubmitSeq < find.From || t.SubmitSeq >= find.Before || !l.filter.matches(rows[i].Group, t) {
 				continue
 			}
-			if time.Now().After(s.until) { // in no order: nothing is known of any
+			if time.Now().After(s.until) { // in no order, so none counts as searched
 				s.found.Truncated = true
 				return nil
 			}
@@ -221,7 +221,7 @@ func (s *search) indexed(ctx context.Context, r *viewfile.Reader, find *viewfile
 	}
 }
 
-// finish brings the hits into one order and cuts the page.
+// finish sorts the hits and cuts the page.
 func (s *search) finish() Found {
 	slices.SortFunc(s.hits, func(a, b task.Task) int { return cmp.Compare(b.SubmitSeq, a.SubmitSeq) })
 	hits := s.hits

@@ -25,7 +25,7 @@ type ServerRun struct {
 	Boot      string      `json:"boot"`    // a ULID: its attempts carry it too
 	Version   string      `json:"version"` // of the program
 	StartedAt task.Micros `json:"started_at"`
-	StoppedAt task.Micros `json:"stopped_at"` // 0: it has not stopped in order. It runs, was killed or crashed
+	StoppedAt task.Micros `json:"stopped_at"` // 0: there was no regular stop. It runs, was killed or crashed
 }
 
 // servers is the fold of server streams.
@@ -57,8 +57,7 @@ func (s *servers) apply(e *eventlog.Event) error {
 	return nil
 }
 
-// ServerRuns returns the latest starts of the server that the log tells of, at most 16, the
-// latest last.
+// ServerRuns returns the latest starts of the server, at most 16, the latest last.
 func (v *Views) ServerRuns() []ServerRun {
 	v.mu.RLock()
 	defer v.mu.RUnlock()

@@ -12,8 +12,8 @@ import (
 	"daybook/task"
 )
 
-// A fold keeps what the events of one kind of stream say: "server" is the kind of
-// "server:01J…". It is plain data: the view file keeps its JSON, so all that it knows is in
+// A fold is the state that the events of one kind of stream lead to: "server" is the kind of
+// "server:01J…". It is plain data: the view file keeps its JSON, so its state is in
 // exported fields.
 type fold interface {
 	// apply folds one event of a type and version that the kind lists, and keeps nothing of it.

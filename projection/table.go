@@ -21,8 +21,8 @@ type record struct {
 	lined uint8  // which of table.lines has it
 	gone  bool   // it has left memory: the slot is free
 
-	// due tells that the task is ready: it was due when the event that made it wait was
-	// written, or Promote has found it due since. Meaningful while it is pending.
+	// due: the task is ready. It was due when the event that made it wait was
+	// written, or Promote has found it due since. Only set while it is pending.
 	due bool
 
 	place  place          // in order
@@ -43,8 +43,8 @@ type slab struct {
 	free    []uint16
 }
 
-// line is a task in the order of submission. The facet lies here too, so that a scan by
-// type or queue need not look at the records.
+// line is a task in the order of submission, with its facet, so that a scan by type or queue does
+// not read the records.
 type line struct {
 	seq   int64 // of its submission
 	slot  uint32
@@ -58,7 +58,7 @@ type table struct {
 	slabs []*slab // nil where all have left
 	room  int     // slabs before this one are full
 	slots map[ulid.ULID]uint32
-	lines [2]*btree.BTreeG[line] // what waits, and what runs or has ended: it is found beside any number that waits
+	lines [2]*btree.BTreeG[line] // [0] what waits, [1] what runs or has ended: found fast beside any number that waits
 }
 
 // newTable makes room for so many tasks, which may become more.
@@ -112,8 +112,8 @@ func (t *table) next() *record {
 	return &s.records[i]
 }
 
-// add makes the record that next returned part of the table; false if there is one with
-// its id, and then the table must not be used any more.
+// add makes the record that next returned part of the table. It returns false if there is one with
+// its id; then the table must not be used any more.
 func (t *table) add(rec *record) bool {
 	before := len(t.slots)
 	t.slots[rec.task.ID] = rec.slot
@@ -123,7 +123,7 @@ func (t *table) add(rec *record) bool {
 	return len(t.slots) == before+1
 }
 
-// remove takes the record out of memory. What still points to it finds gone.
+// remove removes the record from memory and sets gone for those that still point to it.
 func (t *table) remove(rec *record) {
 	delete(t.slots, rec.task.ID)
 	t.lines[rec.lined].Delete(rec.line())
@@ -154,7 +154,7 @@ func (t *table) enter(rec *record) {
 	t.lines[rec.lined].Load(rec.line()) // quick when it comes last, as most do
 }
 
-// refacet tells the order of submission where the record is counted now.
+// refacet updates the facet of the record in the order of submission.
 func (t *table) refacet(rec *record) {
 	if rec.lined != linedAs(rec.task.Status) {
 		t.lines[rec.lined].Delete(rec.line())

@@ -23,7 +23,7 @@ const (
 	textStep = 1024
 )
 
-// index has the texts of archived tasks indexed, until stop.
+// index indexes the texts of archived tasks, until stop.
 func (k *keeper) index() {
 	for {
 		var n int
@@ -38,7 +38,7 @@ func (k *keeper) index() {
 			return
 		case sqlite.IsFull(err):
 			k.logger.Warn("the index of texts waits for room on the disk", "error", err)
-			k.rest(roomProbe)
+			k.sleep(roomProbe)
 			continue
 		case err != nil:
 			k.fail(fmt.Errorf("index texts: %w", err))
@@ -54,8 +54,8 @@ func (k *keeper) index() {
 	}
 }
 
-// rest waits, or until stop.
-func (k *keeper) rest(d time.Duration) {
+// sleep waits, at most until stop.
+func (k *keeper) sleep(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -64,7 +64,7 @@ func (k *keeper) rest(d time.Duration) {
 	}
 }
 
-// indexSome indexes the next ones and tells how many.
+// indexSome indexes the next tasks and returns how many.
 func (k *keeper) indexSome(ctx context.Context) (int, error) {
 	var docs []textindex.Doc
 	last := k.indexed.Load()
@@ -96,10 +96,9 @@ func (k *keeper) indexSome(ctx context.Context) (int, error) {
 	return max(len(docs), 1), nil
 }
 
-// reindex makes the index again: the archive numbers of what was indexed are forgotten, so all
-// archived tasks are read in the order of submission. What is archived meanwhile has later
-// numbers. An index that could not be finished is behind what is forgotten, and is made again by
-// the next start.
+// reindex rebuilds the index. The archive numbers of indexed tasks are forgotten, so it reads all
+// archived tasks in the order of submission. Tasks that are archived meanwhile have later
+// numbers. If it does not finish, the next start rebuilds the index.
 func (k *keeper) reindex(ctx context.Context) error {
 	upTo := k.file.Last()
 	if err := k.text.empty(); err != nil {
@@ -167,7 +166,7 @@ func (k *keeper) addDocs(ctx context.Context, docs []textindex.Doc, rows []viewf
 // payloadsOf fetches the payloads of events, as eventlog.Log.Payloads does.
 type payloadsOf = func(ctx context.Context, seqs []int64, fn func(i int, body []byte, err error) error) error
 
-// textsOf fetches what can be searched in: parameters, result, error, message, subject and outcome
+// textsOf fetches the texts that can be searched: parameters, result, error, message, subject and outcome
 // of each of the tasks, in any order; i is the index of the task. What was erased, or is damaged,
 // is left out.
 func textsOf(ctx context.Context, tasks []*task.Task, payloads payloadsOf, fn func(i int, text []byte)) error {

@@ -13,8 +13,8 @@ import (
 	"daybook/projection/textindex"
 )
 
-// texts is the index of texts, which can be made again while the view file stays in use. One
-// goroutine adds to it and makes it again; any may search.
+// texts is the index of texts, which can be rebuilt while the view file is in use. One
+// goroutine adds to it and rebuilds it; any may search.
 type texts struct {
 	path, owner string
 	logger      *slog.Logger
@@ -23,10 +23,10 @@ type texts struct {
 	index *textindex.Index
 
 	mu       sync.Mutex
-	damage   error     // why it must be made again; nil = it can be used
+	damage   error     // why it must be rebuilt; nil = it can be used
 	since    time.Time // when damage was found
 	progress progress
-	whole    func() // is called when it was made again
+	whole    func() // is called when it was rebuilt
 }
 
 // openTexts opens the index in dir. One that cannot be used is replaced by an empty one.
@@ -47,7 +47,7 @@ func openTexts(dir, owner string, logger *slog.Logger) (*texts, error) {
 	return x, err
 }
 
-// fail says why the index must be made again. Until then searches get what broken returns.
+// fail notes why the index must be rebuilt. Until then searches get the error of broken.
 func (x *texts) fail(err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -58,7 +58,7 @@ func (x *texts) fail(err error) {
 	}
 }
 
-// broken is a *Rebuilding while the index must be made again, else nil.
+// broken returns a *Rebuilding while the index must be rebuilt, else nil.
 func (x *texts) broken() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -68,14 +68,14 @@ func (x *texts) broken() error {
 	return &Rebuilding{Texts: true, Progress: x.progress.now(), since: x.since}
 }
 
-// reason is why the index must be made again, nil when it can be used.
+// reason returns why the index must be rebuilt, nil if it can be used.
 func (x *texts) reason() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.damage
 }
 
-// mended says that the index can be used again.
+// mended notes that the index can be used again.
 func (x *texts) mended() {
 	docs := x.Docs()
 	x.mu.Lock()
@@ -100,7 +100,7 @@ func (x *texts) search(ctx context.Context, q textindex.Query, before int64) ([]
 	return numbers, err
 }
 
-// empty puts an empty index in the place of the one that cannot be used.
+// empty replaces an index that cannot be used with an empty one.
 func (x *texts) empty() error {
 	x.using.Lock()
 	defer x.using.Unlock()
@@ -143,7 +143,7 @@ func (x *texts) now() *textindex.Index {
 	return x.index
 }
 
-// progress is how far something is that is made again.
+// progress is how far the rebuild is.
 type progress struct{ done, total atomic.Int64 }
 
 func (p *progress) begin(total int64) { p.done.Store(0); p.total.Store(total) }

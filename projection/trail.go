@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 )
 
-// trail says where the events of a task lie after its first one: for each the distance
+// trail holds the seqs of a task's events after the first one: for each the distance
 // from the one before, as a varint. Few tasks have more than fit without an allocation.
 type trail struct {
 	inline [14]byte
@@ -28,7 +28,7 @@ func (t *trail) add(distance int64) {
 	*t.long = binary.AppendUvarint(*t.long, uint64(distance))
 }
 
-// bytes is the trail as it is kept in a file. It is only good until the next add.
+// bytes returns the trail as the file keeps it. It is valid until the next add.
 func (t *trail) bytes() []byte {
 	if t.long != nil {
 		return *t.long
@@ -36,7 +36,7 @@ func (t *trail) bytes() []byte {
 	return t.inline[:t.used]
 }
 
-// set takes a copy of what bytes gave.
+// set copies what bytes returned.
 func (t *trail) set(b []byte) {
 	*t = trail{}
 	if len(b) <= len(t.inline) {
@@ -53,7 +53,7 @@ func seqsOf(first int64, trail []byte) []int64 {
 	for len(trail) > 0 {
 		distance, n := binary.Uvarint(trail)
 		if n <= 0 {
-			break // of a file that was damaged; its checks say so
+			break // from a damaged file, which its checks report
 		}
 		first += int64(distance)
 		seqs, trail = append(seqs, first), trail[n:]

@@ -100,7 +100,7 @@ func (w *windows) slice(at task.Micros) *slice {
 	return s
 }
 
-// copy returns what the windows are now, while they go on: only the latest slice changes.
+// copy returns the windows as they are now. Only the latest slice may still change.
 func (w *windows) copy() *windows {
 	c := *w
 	latest := -1

@@ -11,7 +11,7 @@ var errWindows = errors.New("the windows cannot be read")
 // windowsVersion is the first byte of the encoding.
 const windowsVersion = 1
 
-// append encodes the windows: what counted nothing takes no room.
+// append encodes the windows. Seconds without events take no bytes.
 func (w *windows) append(b []byte) []byte {
 	b = append(b, windowsVersion)
 	for i := range w.tallies {

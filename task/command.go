@@ -10,7 +10,7 @@ import (
 // Command is something asked of a task. Decide answers it.
 type Command interface{ isCommand() }
 
-// NoTimeout is the Timeout of a Submit whose attempts may run for ever, whatever the default.
+// NoTimeout is the Timeout of a Submit whose attempts have no time limit, whatever the default.
 const NoTimeout Micros = -1
 
 // Submit makes a task. Its state before is the zero Task.
@@ -104,7 +104,7 @@ type Release struct {
 	After Micros // wait before it may start again, at most MaxBackoffMax; 0 = none
 }
 
-// Retry sends a failed or cancelled task round again.
+// Retry makes a failed or cancelled task pending again.
 type Retry struct {
 	Reason string // "" = none
 	Key    string // idempotency key; "" = none. Who sends it looks in the task's history for it first

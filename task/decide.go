@@ -363,7 +363,7 @@ func CutText(text string, most int) string {
 	return text[:most] + "…"
 }
 
-// cut makes text valid UTF-8 and cuts it to so many bytes.
+// cut makes text valid UTF-8 and cuts it to at most that many bytes.
 func cut(text string, most int) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= most {

@@ -15,7 +15,7 @@ import (
 // million tasks do not hold a million copies. Not for use by several goroutines.
 type Decoder struct {
 	names   map[string]string
-	written []byte // what AppendData makes of the event just read
+	written []byte // the event just read, encoded by AppendData
 }
 
 // Decode reads the facts of an event of type t, schema version v, into d, which it

@@ -1,21 +1,21 @@
 package task
 
-// EventType is what happened. Its name in the log is stable for ever.
+// EventType is what happened. Its name in the log never changes.
 type EventType uint8
 
 // The events of a task.
 const (
-	EventSubmitted         EventType = iota + 1 // it exists, and what it shall do
+	EventSubmitted         EventType = iota + 1 // it exists, with what it must do
 	EventStarted                                // an attempt holds it
 	EventProgressed                             // the attempt reports how far it is
 	EventSucceeded                              // the end: a result
 	EventAttemptFailed                          // the attempt ended in an error; another follows at retry_at
 	EventFailed                                 // the end: no attempt left, or none would help
 	EventCancelRequested                        // a person wants the running attempt stopped
-	EventCancelled                              // the end: called off
+	EventCancelled                              // the end: cancelled
 	EventLeaseExpired                           // the attempt's worker died; the attempt counts
 	EventReleased                               // the attempt gave it back; the attempt does not count
-	EventRetried                                // a person sends an ended task round again
+	EventRetried                                // a person retries an ended task
 	EventSnoozed                                // a person moves its due time
 	EventReprioritised                          // a person changes its priority
 	EventLateResultRefused                      // an attempt that no longer holds it tried to finish it

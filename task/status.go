@@ -19,7 +19,7 @@ const (
 	// Failed is the end of a task that is out of attempts or met an error that no
 	// retry can mend. Left only by a person's retry.
 	Failed
-	// Cancelled is the end of a task that was called off. Left only by a person's retry.
+	// Cancelled is the end of a task that was cancelled. Left only by a person's retry.
 	Cancelled
 
 	statusCount
@@ -33,7 +33,7 @@ func Statuses() []Status { return []Status{Pending, Running, Success, Failed, Ca
 // String returns the name that clients see: "PENDING".
 func (s Status) String() string { return statusNames[s] }
 
-// Ended tells whether nothing more happens to the task by itself.
+// Ended reports whether nothing more happens to the task by itself.
 func (s Status) Ended() bool { return s >= Success }
 
 // ParseStatus returns the status of that name.

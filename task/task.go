@@ -112,10 +112,10 @@ func (t *Task) wait(e *Event) {
 	t.DueAt = max(e.Data.RunAt, wall)
 }
 
-// Suspect tells whether the task may be what killed a process: it is tried alone.
+// Suspect reports whether the task may be what killed a process: it is tried alone.
 func (t *Task) Suspect() bool { return t.Suspicion > 0 || t.Deaths > 0 }
 
-// OnTrial tells whether it runs as a suspect that has not shown yet that it is harmless.
+// OnTrial reports whether it runs as a suspect that has not shown yet that it is harmless.
 func (t *Task) OnTrial() bool { return t.Status == Running && t.Suspect() && !t.Trusted }
 
 // Running as a remote attempt needs heartbeats; a local one ends with its process.
@@ -179,7 +179,7 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 	return nil
 }
 
-// held tells whether an event of the type carries the fence of the attempt that holds
+// held reports whether an event of the type carries the fence of the attempt that holds
 // the task: 0 when none does, as for the end of a pending task.
 func held(e EventType) bool {
 	switch e {

@@ -15,7 +15,7 @@ type Links struct {
 }
 
 // Unique is the key that a task holds among those of its type: while it is live, or for a
-// time from its submission on, whatever becomes of it.
+// time from its submission on, also after it has ended.
 type Unique struct {
 	Key    string    // "" = none
 	For    Micros    // 0 = while it is live
@@ -53,8 +53,8 @@ func (t *Task) Holds(wall Micros) bool {
 	return t.Status != None && !t.Status.Ended()
 }
 
-// holds is Holds for a key that is held for a time. A time that seems to end much later than
-// it can was counted from a clock that has been set back since: it is over.
+// holds is Holds for a key that is held for a time. If the time seems to end much later than
+// it can, the clock has been set back since, and the key counts as free.
 func (u *Unique) holds(wall Micros) bool {
 	left := u.Until() - wall
 	return 0 < left && left <= u.For+max(u.For, 60*Second)
@@ -106,7 +106,7 @@ func (t *Task) Behind() ulid.ULID {
 	return t.Links.Unique.Behind
 }
 
-// OnConflict is what becomes of a submit whose unique key another task holds.
+// OnConflict is what happens to a submit whose unique key another task holds.
 type OnConflict uint8
 
 const (
@@ -139,7 +139,7 @@ type UniqueSubmit struct {
 	For        Micros // how long the task holds it; 0 = while it is live
 	OnConflict OnConflict
 	// MaxDelay bounds how long a chain of replacements may put off the task, from its first
-	// submit on; 0 = for ever. With ConflictReplace only.
+	// submit on; 0 = no limit. With ConflictReplace only.
 	MaxDelay Micros
 
 	// What the decider found: the start of the chain, and what runs under the key.

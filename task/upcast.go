@@ -5,7 +5,7 @@ import "strconv"
 // version is what a schema version of an event's data adds to the version before.
 type version struct {
 	adds   int         // number of fields, at the end of fieldsOf
-	upcast func(*Data) // makes of the data of the version before data of this one; addition if nothing
+	upcast func(*Data) // turns data of the version before into data of this one; addition if nothing
 }
 
 // versions lists the schema versions of each type, from the second on. A new version comes at the

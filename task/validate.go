@@ -31,7 +31,7 @@ const (
 	maxOutcome        = 200 // bytes
 )
 
-// ValidName tells whether s can name a type or a queue: 1 to 64 of A-Z a-z 0-9 . _ -
+// ValidName reports whether s can name a type or a queue: 1 to 64 of A-Z a-z 0-9 . _ -
 func ValidName(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -98,7 +98,7 @@ func validLine(s string, most int) bool {
 	return !strings.ContainsFunc(s, func(c rune) bool { return unicode.IsControl(c) || c == '\u2028' || c == '\u2029' })
 }
 
-// validText tells whether s is 1 … most printable characters, spaces among them.
+// validText reports whether s is 1 … most printable characters, spaces among them.
 func validText(s string, most int) bool {
 	if s == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > most {
 		return false

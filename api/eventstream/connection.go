@@ -28,23 +28,23 @@ type connection struct {
 	pull   func(ctx context.Context, after, told int64) (Message, error) // nil = that of the feed
 
 	place int  // in the feed's list, -1 = it is not parked; guarded by feed.mu
-	left  bool // it has left its feed for good; guarded by feed.mu
+	left  bool // it has left its feed and does not come back; guarded by feed.mu
 
 	// Of the owner.
 	after int64 // what has been published covers all up to this seq
-	woken bool  // the message on its way only wakes
+	woken bool  // the next message only wakes the goroutine
 	heard time.Time
 
 	silence *time.Timer // ends when the client has heard nothing for long
 
 	// Of the goroutine of the connection.
-	reply    *http.ResponseController // until handed over, or for good where that cannot be
+	reply    *http.ResponseController // until handed over, or always if it cannot be handed over
 	w        http.ResponseWriter
 	open     *Opening // until the header is out
 	handed   chan struct{}
 	conn     net.Conn      // what was handed over; nil = nothing was
 	gone     chan struct{} // closed when nobody reads from conn any more
-	gathered *[]byte       // borrowed while something is in it
+	gathered *[]byte       // from a pool, while something is in it
 	failed   error
 }
 
@@ -62,7 +62,7 @@ func newConnection(f *Feed, w http.ResponseWriter, r *http.Request, open Opening
 }
 
 // mostSaid is how many bytes the client of a stream may send after its request. It has
-// nothing to say; whoever says more is cut off.
+// no reason to send any; a client that sends more is disconnected.
 const mostSaid = 4 << 10
 
 var identity = []string{"identity"}
@@ -79,7 +79,7 @@ func (c *connection) serve() {
 	library.ServeHTTP(c, c.request())
 }
 
-// close ends what is left of the connection.
+// close closes what is still open of the connection.
 func (c *connection) close() {
 	c.end()
 	if c.silence != nil {
@@ -93,15 +93,15 @@ func (c *connection) close() {
 	}
 }
 
-// recover keeps the server up when the making of a message panics. The client reconnects.
+// recover keeps the server running if making a message panics. The client reconnects.
 func (c *connection) recover() {
 	if cause := recover(); cause != nil {
 		c.server.Logger.Error("event stream panicked", "panic", cause, "stack", string(debug.Stack()))
 	}
 }
 
-// request is what the library gets to see: the name of the private stream and nothing
-// that it would read by itself.
+// request is the request that the library gets: the name of the private stream, without headers that
+// the library would interpret.
 func (c *connection) request() *http.Request {
 	private := &http.Request{Method: http.MethodGet, URL: &url.URL{RawQuery: "stream=" + c.id}, Header: http.Header{}}
 	return private.WithContext(c.ctx)
@@ -110,10 +110,10 @@ func (c *connection) request() *http.Request {
 // Header gives the library the header of the answer.
 func (c *connection) Header() http.Header { return c.w.Header() }
 
-// WriteHeader passes the library's status on.
+// WriteHeader passes on the library's status.
 func (c *connection) WriteHeader(status int) { c.w.WriteHeader(status) }
 
-// Write gathers: the library writes a message in many small pieces.
+// Write collects: the library writes a message in many small pieces.
 func (c *connection) Write(b []byte) (int, error) {
 	if c.failed == nil {
 		if c.gathered == nil {
@@ -140,7 +140,7 @@ func (c *connection) Flush() {
 		c.silence.Reset(KeepAlive)
 	}
 	if c.ctx.Err() == nil {
-		c.goOn()
+		c.next()
 	}
 	if c.gathered != nil && len(*c.gathered) == 0 {
 		giveBack(c.gathered)
@@ -165,17 +165,17 @@ func (c *connection) begin() {
 	c.publish(c.server.announcement(open, c.feed.Extra))
 }
 
-// noDeadline ends the deadline of a write that is done: HTTP/2 resets a stream when it
-// passes, whether anything is being written then or not.
+// noDeadline removes the deadline of a write that is done: HTTP/2 resets a stream when it
+// passes, even if nothing is being written.
 func (c *connection) noDeadline() {
 	if c.failed == nil {
 		_ = c.reply.SetWriteDeadline(time.Time{})
 	}
 }
 
-// takeOver gets the connection from the server, so that neither the goroutine of the
-// request nor its buffers stay. Over HTTP/2, and behind a writer that hides it, that
-// cannot be: the request then lasts as long as the stream.
+// takeOver hijacks the connection, so that neither the goroutine of the
+// request nor its buffers are kept. Over HTTP/2, and behind a writer that hides it, that
+// is impossible: the request then lasts as long as the stream.
 func (c *connection) takeOver() {
 	conn, _, err := c.reply.Hijack()
 	if err != nil {
@@ -183,7 +183,7 @@ func (c *connection) takeOver() {
 	}
 	c.conn, c.gone = conn, make(chan struct{})
 	c.w, c.reply = nil, nil
-	dropWhenVanished(conn)
+	dropUnreachable(conn)
 	context.AfterFunc(c.ctx, func() { _ = conn.Close() })
 	go func() {
 		defer close(c.gone)
@@ -199,7 +199,7 @@ func (c *connection) takeOver() {
 	close(c.handed)
 }
 
-// writeOut writes what has gathered, or ends the connection of a client that takes
+// writeOut writes what was collected, or ends the connection of a client that receives
 // nothing for 3 s.
 func (c *connection) writeOut() {
 	until := time.Now().Add(c.server.WriteTime)
@@ -219,8 +219,8 @@ func (c *connection) writeOut() {
 	}
 }
 
-// goOn publishes what follows after the connection's seq, or parks it.
-func (c *connection) goOn() {
+// next publishes what follows the connection's seq, or parks the connection.
+func (c *connection) next() {
 	mine := c.woken || !c.feed.Paced
 	c.woken = false
 	pull := c.pull
@@ -269,13 +269,13 @@ func (c *connection) publish(m Message) {
 // wakeUp is a message that is not written.
 var wakeUp = &sse.Event{Comment: []byte("wake")}
 
-// wake makes the goroutine of the connection go on.
+// wake makes the goroutine of the connection continue.
 func (c *connection) wake() {
 	c.woken = true
 	c.server.library.Publish(c.id, wakeUp)
 }
 
-// silent sends a keep-alive if the connection is parked; if not, a message is on its way.
+// silent sends a keep-alive if the connection is parked; if not, a message follows anyway.
 func (c *connection) silent() {
 	switch {
 	case c.ctx.Err() != nil:
@@ -286,7 +286,7 @@ func (c *connection) silent() {
 	}
 }
 
-// buffers are byte slices that messages gather in.
+// buffers are byte slices for messages that are being collected.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
 
 // keepBuffer is the largest buffer that goes back to the pool, in bytes.

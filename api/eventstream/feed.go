@@ -68,7 +68,7 @@ const (
 	perClient = 50 * time.Microsecond
 	// MaxInterval is the longest time between two rounds.
 	MaxInterval = 250 * time.Millisecond
-	// together is how many connections are woken at a time: whoever else waits for a
+	// together is how many connections are woken at a time: others wait for a
 	// processor does not wait behind all of them.
 	together = 16
 )
@@ -100,7 +100,7 @@ func (f *Feed) join() bool {
 	return true
 }
 
-// leave ends what join began. The last one waits for the goroutine.
+// leave undoes join. The last one waits for the goroutine.
 func (f *Feed) leave(c *connection) {
 	f.mu.Lock()
 	f.remove(c)
@@ -135,7 +135,7 @@ func (f *Feed) park(c *connection) {
 	}
 }
 
-// unpark gives the connection back to the caller; false when it is not parked.
+// unpark makes the caller the owner of the connection; false if it is not parked.
 func (f *Feed) unpark(c *connection) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -4,7 +4,7 @@
 // dropped; one that has nothing to receive gets a keep-alive every 15 s. What the messages contain
 // is decided by the caller.
 //
-// The library frames the messages. Each connection has a stream of its own in it, because a stream
+// The library frames the messages. Each connection has its own stream in it, because a stream
 // that connections share stops for all when one client stops reading.
 package eventstream
 
@@ -102,7 +102,7 @@ func (s *Server) Wait() {
 // Opening says where a stream begins.
 type Opening struct {
 	After int64
-	Reset string // why the client must begin anew; "" = it need not
+	Reset string // why the client must start over; "" = it need not
 	// Pull makes what follows after a seq, up to told or beyond it, for this stream alone; nil =
 	// the stream gets what its feed has for all.
 	Pull func(ctx context.Context, after, told int64) (Message, error)
@@ -219,7 +219,7 @@ func ParseID(text string) (seq int64, epoch string, ok bool) {
 }
 
 // announcement says where the stream begins: {"seq","log_id","epoch"} and what extra writes. A
-// client that came from elsewhere is told to begin anew.
+// client that came from elsewhere is told to start over.
 func (s *Server) announcement(open *Opening, extra func(*jsontext.Writer)) Message {
 	var w jsontext.Writer
 	w.Object()

@@ -73,7 +73,7 @@ func (c *retryCmd) Run(ctx context.Context, s *stdio) error {
 	})
 }
 
-// retry sends the task round again, or makes another one of it.
+// retry retries the task, or submits a new one like it.
 func (c *retryCmd) retry(ctx context.Context, server *client.Client, id string) (client.Task, error) {
 	if c.Params == "" && len(c.Param) == 0 && c.Subject == "" {
 		return server.Retry(ctx, id)

@@ -41,7 +41,7 @@ func onSignals() context.Context {
 	second := &hurry{}
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), hurryKey{}, second))
 	go func() { // lives as long as the process
-		second.obey(signals, cancel)
+		second.handle(signals, cancel)
 		os.Exit(exitFailed)
 	}()
 	return ctx
@@ -52,10 +52,10 @@ type hurry struct{ do atomic.Pointer[func()] }
 
 type hurryKey struct{}
 
-// obey calls stop at the first signal. At the second it calls what was given to onHurry, and
+// handle calls stop at the first signal. At the second it calls what was given to onHurry, and
 // returns at the third; it returns at the second if nothing was given. Whoever calls it ends
 // the process then.
-func (h *hurry) obey(signals <-chan os.Signal, stop func()) {
+func (h *hurry) handle(signals <-chan os.Signal, stop func()) {
 	<-signals
 	stop()
 	<-signals

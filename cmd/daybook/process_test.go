@@ -67,7 +67,7 @@ func (p *process) ready(patience time.Duration) error {
 	}
 }
 
-// ended tells whether the server has ended.
+// ended reports whether the server has ended.
 func (p *process) ended() bool {
 	select {
 	case <-p.done:

@@ -132,7 +132,7 @@ func ignoreHangups(logger *slog.Logger) (end func()) {
 }
 
 // checkAddr refuses an address beyond loopback unless --insecure is given: there is
-// no login yet, so whoever reaches the server may do everything.
+// no login yet, so everyone who reaches the server may do everything.
 func (c *serveCmd) checkAddr(ctx context.Context) error {
 	host, _, err := net.SplitHostPort(c.Addr)
 	if err != nil {
@@ -145,7 +145,7 @@ func (c *serveCmd) checkAddr(ctx context.Context) error {
 		"use a loopback address such as 127.0.0.1:8000, or add --insecure if only trusted users can reach the network", c.Addr)
 }
 
-// isLoopback tells whether all that host stands for is this machine alone.
+// isLoopback reports whether all that host stands for is this machine alone.
 func isLoopback(ctx context.Context, host string) bool {
 	if host == "" {
 		return false

@@ -17,7 +17,7 @@ import (
 
 // Limits of the HTTP server against clients that are slow on purpose. There is no limit
 // on writing an answer, and uploads and streams move the one on reading: they have
-// deadlines of their own.
+// their own deadlines.
 const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 30 * time.Second
@@ -131,7 +131,7 @@ func (m *server) Run(ctx context.Context) error {
 	select {
 	case queueErr = <-queue:
 		if queueErr == nil && ctx.Err() == nil {
-			queueErr = errors.New("scheduler stopped by itself")
+			queueErr = errors.New("scheduler stopped without being asked to")
 		}
 		webErr = m.shutdown(web)
 	case webErr = <-web: // it never ends by itself without an error

@@ -117,7 +117,7 @@ func TestWhatEachSignalDoes(t *testing.T) {
 			onHurry(ctx, func() { said <- "hurry" })
 		}
 		go func() {
-			h.obey(signals, func() { said <- "stop" })
+			h.handle(signals, func() { said <- "stop" })
 			said <- "exit"
 		}()
 		want := []string{"stop", "exit"}

@@ -63,7 +63,7 @@ func all(t *testing.T, log eventlog.Log) []*eventlog.Event {
 	return events
 }
 
-// same tells whether two events are equal in all that a log keeps.
+// same reports whether two events are equal in all that a log keeps.
 func same(a, b *eventlog.Event) bool {
 	return a.Seq == b.Seq && a.At == b.At && a.Stream == b.Stream && a.Version == b.Version && a.Type == b.Type &&
 		a.V == b.V && a.Actor == b.Actor && string(a.Data) == string(b.Data) && a.HasPayload == b.HasPayload &&

@@ -69,7 +69,7 @@ func (c *Cache) Put(seq int64, body []byte) {
 func (c *Cache) Get(ctx context.Context, seq int64) ([]byte, error) {
 	c.mu.Lock()
 	if e, ok := c.bySeq[seq]; ok {
-		c.touch(e)
+		c.moveToFront(e)
 		body := e.body
 		c.mu.Unlock()
 		return body, nil
@@ -151,7 +151,7 @@ func (c *Cache) cached(seqs []int64) (bodies [][]byte, missing []int) {
 	defer c.mu.Unlock()
 	for i, seq := range seqs {
 		if e, ok := c.bySeq[seq]; ok {
-			c.touch(e)
+			c.moveToFront(e)
 			bodies[i] = e.body
 		}
 		if bodies[i] == nil {
@@ -190,8 +190,8 @@ func (c *Cache) use(e *entry) {
 	e.next.previous, e.previous.next = e, e
 }
 
-// touch makes an entry the latest used; mu is held.
-func (c *Cache) touch(e *entry) {
+// moveToFront makes an entry the latest used; mu is held.
+func (c *Cache) moveToFront(e *entry) {
 	e.leave()
 	c.use(e)
 }

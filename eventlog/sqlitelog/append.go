@@ -14,8 +14,8 @@ import (
 	sqlite3 "github.com/mattn/go-sqlite3"
 )
 
-// roomToOpen is how much must be free before a log that could only be read is opened for
-// writing again.
+// roomToOpen is the free disk space that must be there before a log that is open for reading only is
+// opened for writing.
 const roomToOpen = 1 << 20
 
 // Append appends the entries in one transaction with one sync. See eventlog.Log. After
@@ -39,7 +39,7 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.R
 		if err == nil {
 			return results
 		}
-		l.takeBack(batch, err, results)
+		l.refuseBatch(batch, err, results)
 		if full || !isFull(err) || !reserved(entries) {
 			return results
 		}
@@ -47,7 +47,7 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.R
 	}
 }
 
-// ready tells whether anything can be appended at all.
+// ready reports why nothing can be appended, nil if something can.
 func (l *Log) ready(ctx context.Context) error {
 	if l.closed {
 		return fmt.Errorf("%w: %w", eventlog.ErrUnknown, eventlog.ErrClosed)
@@ -135,7 +135,7 @@ func (l *Log) admit(entries []eventlog.Entry, results []eventlog.Result, full bo
 	return batch
 }
 
-// commit puts the batch on disk, then lets the witness say so and readers see it.
+// commit writes the batch to disk, then updates the witness and makes the events visible to readers.
 func (l *Log) commit(batch []*eventlog.Event) error {
 	hash, err := l.writer.write(l.Head().Hash, batch)
 	if err != nil {
@@ -173,8 +173,8 @@ func (l *Log) witness(head eventlog.Head) error {
 	return nil
 }
 
-// takeBack gives the entries of the batch their error.
-func (l *Log) takeBack(batch []*eventlog.Event, err error, results []eventlog.Result) {
+// refuseBatch refuses the entries of a batch that was not written.
+func (l *Log) refuseBatch(batch []*eventlog.Event, err error, results []eventlog.Result) {
 	if isFull(err) {
 		err = fmt.Errorf("%w: %w", eventlog.ErrFull, err)
 	} else {
@@ -193,14 +193,14 @@ func refuseRest(results []eventlog.Result, err error) {
 	}
 }
 
-// forget takes back what the log has set in events that it does not have.
+// forget resets the fields that the log had set in events that were not written.
 func forget(batch []*eventlog.Event) {
 	for _, e := range batch {
 		e.Seq, e.Hash, e.PayloadHash, e.HasPayload = 0, eventlog.Hash{}, eventlog.Hash{}, false
 	}
 }
 
-// fail stops the log: nobody knows what is on disk.
+// fail stops the log, because it is unknown what is on disk.
 func (l *Log) fail(err error) error {
 	err = fmt.Errorf("%w: %w", eventlog.ErrUnknown, err)
 	if l.failed.CompareAndSwap(nil, &err) {
@@ -218,13 +218,13 @@ func reserved(entries []eventlog.Entry) bool {
 	return false
 }
 
-// doubt is an error after which nobody knows, whatever SQLite says of it.
+// doubt is an error after which it is unknown what is on disk, whatever its SQLite code.
 type doubt struct{ error }
 
 func (d doubt) Unwrap() error { return d.error }
 
-// noRoom tells whether a log could not be opened for want of room. While it is being
-// opened nothing is at stake, so any sign of it will do.
+// noRoom reports whether a log could not be opened because the disk is full. Nothing is written while a
+// log is opened, so any such error counts.
 func noRoom(err error) bool {
 	if e, ok := errors.AsType[sqlite3.Error](err); ok && (e.SystemErrno == syscall.ENOSPC || e.SystemErrno == syscall.EDQUOT) {
 		return true
@@ -232,7 +232,7 @@ func noRoom(err error) bool {
 	return isFull(err) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// isFull tells whether err says that there is no room and nothing was written.
+// isFull reports whether the disk is full and nothing was written.
 func isFull(err error) bool {
 	if _, ok := errors.AsType[doubt](err); ok {
 		return false

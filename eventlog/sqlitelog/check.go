@@ -33,7 +33,7 @@ func check(e *eventlog.Entry, at int64) error {
 	return nil
 }
 
-// whyNot says what is wrong with an event, "" when nothing is.
+// whyNot returns what is wrong with an event, "" if nothing is.
 func whyNot(e *eventlog.Event, at int64) string {
 	switch {
 	case e.At < at:
@@ -68,7 +68,7 @@ func whyNot(e *eventlog.Event, at int64) string {
 	return ""
 }
 
-// isName tells whether s is text without control characters, 1 … 256 bytes.
+// isName reports whether s is text without control characters, 1 … 256 bytes.
 func isName(s string) bool {
 	if s == "" || len(s) > maxName {
 		return false

@@ -6,13 +6,13 @@
 // opened (see Options.AcceptLoss). One process owns a log at a time, by a lock on
 // daybook.lock.
 //
-// Doubt stops the writer: after any error of the disk the log takes no more appends and
-// must be reopened (see Log.Failed). A full disk is not doubt: it refuses and heals.
+// After any disk error it is unknown what was written, so the log accepts no more appends and
+// must be reopened (see Log.Failed). A full disk is different: appends are refused until there is room.
 //
 // Damage that is found while the log is open makes it one that is only read: see Log.Check
 // and Log.Condemn.
 //
 // The package has no opinion on what an event means. One goroutine may outlive a call: it
 // copies the WAL into the database while appends go on, decides nothing, and ends in
-// Close. What it fails to do is doubt as well.
+// Close. Its errors stop the log as well.
 package sqlitelog

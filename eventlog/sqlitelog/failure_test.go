@@ -109,7 +109,7 @@ func TestReadersWaitForTheirTurnAndEndWithTheirContext(t *testing.T) {
 	must(t, appendN(t.Context(), log, 50))
 	var lent []*reader
 	for range readers {
-		r, err := log.pool.take(t.Context())
+		r, err := log.pool.acquire(t.Context())
 		must(t, err)
 		lent = append(lent, r)
 	}
@@ -127,7 +127,7 @@ func TestReadersWaitForTheirTurnAndEndWithTheirContext(t *testing.T) {
 		})
 	}
 	for _, r := range lent {
-		log.pool.give(r)
+		log.pool.release(r)
 	}
 	group.Wait()
 	must(t, log.Close())

@@ -16,9 +16,9 @@ import (
 // ErrLocked: another process has the log open. The error's text names it.
 var ErrLocked = errors.New("log is in use")
 
-// lock is a hold on the folder: the kernel gives it back when the process ends.
+// lock is a lock on the folder: the kernel releases it when the process ends.
 type lock struct {
-	file *os.File // nil: nobody else can have it either
+	file *os.File // nil: the folder needs no lock
 	// Until it is kept, release leaves the file as it was found.
 	kept   bool
 	made   bool
@@ -26,15 +26,15 @@ type lock struct {
 	found  []byte // what it says, unless it is shared
 }
 
-// takeLock takes the folder for this process alone and writes down who has it.
-func takeLock(dir string) (*lock, error) {
+// acquireLock locks the folder for this process alone and writes down who has it.
+func acquireLock(dir string) (*lock, error) {
 	l, err := openLock(dir, os.O_RDWR|os.O_CREATE, syscall.LOCK_EX)
 	if err != nil {
 		return nil, err
 	}
 	l.found, _ = io.ReadAll(io.LimitReader(l.file, maxOwner))
 	host, _ := os.Hostname()
-	// Who holds the lock is told for people; a full disk must not keep the log shut.
+	// The owner is written for people; a full disk must not prevent the start.
 	l.write(fmt.Appendf(nil, "process %d on %s since %s\n", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339)))
 	return l, nil
 }
@@ -84,7 +84,7 @@ func (l *lock) write(text []byte) {
 	}
 }
 
-// isAt tells whether the open file is the one at the path.
+// isAt reports whether the open file is the one at the path.
 func isAt(f *os.File, path string) bool {
 	here, err := f.Stat()
 	if err != nil {
@@ -112,10 +112,10 @@ func flock(f *os.File, dir string, how int) error {
 	return fmt.Errorf("%w: %s is held by %s; stop it first", ErrLocked, dir, owner)
 }
 
-// keep lets the lock file stay as it is.
+// keep leaves the lock file as it is.
 func (l *lock) keep() { l.kept = true }
 
-// release gives the folder back.
+// release unlocks the folder.
 func (l *lock) release() error {
 	if l.file == nil {
 		return nil

@@ -70,7 +70,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if err := checkPlace(o.Dir, true); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	held, err := takeLock(o.Dir)
+	held, err := acquireLock(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
@@ -130,8 +130,7 @@ func (l *Log) openAtStart(f found) error {
 	return l.openForReading(f)
 }
 
-// StartWriting opens a log for writing that was opened with LookFirst. What was read goes
-// on to be read. It is called once, before the first append. Errors: those of Open.
+// StartWriting opens a log for writing that was opened with LookFirst. Reading continues. It is called once, before the first append. Errors: those of Open.
 func (l *Log) StartWriting() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -147,13 +146,13 @@ func (l *Log) StartWriting() error {
 	if err == nil {
 		err = l.openAtStart(f)
 	}
-	if err != nil { // nothing is left to read through: nobody shall wait for it
+	if err != nil { // no reader is left: do not let callers wait for one
 		return errors.Join(fmt.Errorf("open log: %w", err), l.pool.close())
 	}
 	return nil
 }
 
-// leaveView waits for the readers of the view and takes it away.
+// leaveView waits for the readers of the view and removes it.
 func (l *Log) leaveView() error {
 	err := errors.Join(l.pool.pause(), l.view.remove())
 	l.view = view{}
@@ -251,15 +250,15 @@ func (l *Log) Epoch() string { return l.epoch }
 // Head returns the last event that was acknowledged.
 func (l *Log) Head() eventlog.Head { return *l.head.Load() }
 
-// Loss says what was lost, nil when nothing was. It is known from the start on and stays
+// Loss returns what was lost, nil if nothing was. It is known from the start and stays
 // until the first append has rewritten the witness.
 func (l *Log) Loss() *Loss { return l.loss.Load() }
 
-// ReadOnly tells that the log can only be read, because there was no room to open it for
+// ReadOnly reports whether the log can only be read, because the disk was too full to open it for
 // writing. The first append that finds room again ends that.
 func (l *Log) ReadOnly() bool { return l.readOnly.Load() }
 
-// HasRoom tells whether the disk has the free space that ordinary appends need. It says
+// HasRoom reports whether the disk has the free space that ordinary appends need. It says
 // nothing of other reasons to be full.
 func (l *Log) HasRoom() bool {
 	return l.options.MinFree <= 0 || FreeBytes(l.dir) >= l.options.MinFree
@@ -273,7 +272,7 @@ func (l *Log) Failed() error {
 	return nil
 }
 
-// stopped tells that the files are to be left as they are.
+// stopped reports whether the files must be left as they are.
 func (l *Log) stopped() bool { return l.Failed() != nil || l.Damage() != nil }
 
 // Stats returns the sizes of the log.
@@ -292,7 +291,8 @@ func fileSize(path string) int64 {
 	return info.Size()
 }
 
-// Close waits for what is going on, closes the files and gives back the lock. A log that has failed or is damaged is left on disk as it is.
+// Close waits for calls in progress, closes the files and releases the lock. The files of a log that has
+// failed or is damaged are left as they are.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -32,10 +32,10 @@ func (e *LossError) Error() string {
 		"or start with --accept-loss to go on from event %d without what is missing", ErrLoss, e.Dir, e.Loss.Reason, e.Loss.Head)
 }
 
-// Unwrap gives ErrLoss to errors.Is.
+// Unwrap returns ErrLoss, for errors.Is.
 func (e *LossError) Unwrap() error { return ErrLoss }
 
-// compare holds the log against its witness. newest is the slot that the witness was
+// compare compares the log with its witness. newest is the slot that the witness was
 // read from. A nil loss means that nothing acknowledged is missing.
 func compare(c *sqlite.Conn, f found, w witness, err error) (*Loss, error) {
 	loss := &Loss{Head: f.head.Seq}

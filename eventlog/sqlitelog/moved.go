@@ -11,11 +11,11 @@ import (
 	"daybook/eventlog"
 )
 
-// lookEvery is how old the latest look at the files may be when something is appended.
+// lookEvery is how old the latest check of the files may be when something is appended.
 const lookEvery = 100 * time.Millisecond
 
-// places are the files that are open, by where they lie and what they are. A process goes on
-// writing to files that were removed or replaced: what it would acknowledge nobody would find.
+// places are the open files, by path and inode. A process can write to files that were removed or
+// replaced, but the next start would not find what it acknowledged.
 type places struct {
 	mu     sync.Mutex
 	open   [4]place  // guarded by mu; all zero while the log is not open for writing
@@ -45,7 +45,7 @@ func (p *place) look() error {
 	return nil
 }
 
-// note takes in what lies in the folder of a log that is open for writing.
+// note records the files in the folder of a log that is open for writing.
 func (p *places) note(dir string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,7 +58,7 @@ func (p *places) note(dir string) error {
 	return nil
 }
 
-// noteSidecar takes in a witness that was made or replaced.
+// noteSidecar records a witness that was made or replaced.
 func (p *places) noteSidecar(dir string) (err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -66,8 +66,8 @@ func (p *places) noteSidecar(dir string) (err error) {
 	return err
 }
 
-// check looks whether all lies where it was, unless the latest look is not as old as that.
-// Its error says what does not.
+// check checks that all files are where they were, unless the latest check is younger than the given time.
+// Its error names the file that is not.
 func (p *places) check(older time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,7 +92,7 @@ func (p *places) check(older time.Duration) error {
 	return nil
 }
 
-// movedError is why the log takes nothing any more: its files are not where they were.
+// movedError is the error of a log whose files are not where they were. It accepts no more appends.
 type movedError struct{ err error }
 
 func (e movedError) Error() string {
@@ -101,7 +101,7 @@ func (e movedError) Error() string {
 		eventlog.ErrMoved, e.err, os.Getpid())
 }
 
-// Is says that a log that was moved is one that takes nothing, as a damaged one.
+// Is makes the error an ErrDamaged too: such a log accepts no more appends.
 func (movedError) Is(target error) bool {
 	return target == eventlog.ErrMoved || target == eventlog.ErrDamaged
 }

@@ -10,12 +10,12 @@ type Options struct {
 	Dir string // folder of the log; made when it is not there
 
 	// AcceptLoss opens a log that has lost acknowledged events, or whose witness is gone.
-	// What is missing is told by Log.Loss. The witness is rewritten by the next append.
+	// Log.Loss says what is missing. The witness is rewritten by the next append.
 	AcceptLoss bool
 
 	// LookFirst opens a log that is there for reading only, without a change to the folder,
-	// until Log.StartWriting is called: its caller looks at what it needs, and a start that
-	// is refused leaves all evidence.
+	// until Log.StartWriting is called: its caller checks what it needs, and a start that
+	// is refused changes nothing.
 	LookFirst bool
 
 	Logger *slog.Logger // nil = slog.Default()

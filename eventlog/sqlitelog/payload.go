@@ -13,7 +13,7 @@ func (l *Log) Payload(ctx context.Context, seq int64) ([]byte, error) {
 		return nil, bodyError(seq, eventlog.ErrNotFound)
 	}
 	var found body
-	err := l.lend(ctx, func(r *reader) error {
+	err := l.withReader(ctx, func(r *reader) error {
 		return r.bodiesOf([]int64{seq}, func(bytes []byte, err error) { found = body{bytes, err} })
 	})
 	if err == nil {
@@ -25,7 +25,7 @@ func (l *Log) Payload(ctx context.Context, seq int64) ([]byte, error) {
 	return found.bytes, nil
 }
 
-// reaches tells whether event seq is in the log that ends with head.
+// reaches reports whether event seq is in the log that ends with head.
 func (l *Log) reaches(seq, head int64) bool { return seq > l.base.Seq && seq <= head }
 
 func bodyError(seq int64, err error) error {

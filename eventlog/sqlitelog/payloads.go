@@ -21,7 +21,7 @@ const (
 	bodyBytes = 1 << 20
 )
 
-// body is what became of one seq.
+// body is the result for one seq.
 type body struct {
 	bytes []byte
 	err   error
@@ -60,7 +60,7 @@ func (l *Log) Payloads(ctx context.Context, seqs []int64, fn func(i int, body []
 func (l *Log) bodies(ctx context.Context, seqs []int64) ([]body, error) {
 	some := make([]body, 0, len(seqs))
 	head := l.Head().Seq // as of before the read: what comes meanwhile may be missing in it
-	err := l.lend(ctx, func(r *reader) error {
+	err := l.withReader(ctx, func(r *reader) error {
 		return r.bodiesOf(seqs, func(bytes []byte, err error) {
 			if !l.reaches(seqs[len(some)], head) {
 				bytes, err = nil, eventlog.ErrNotFound

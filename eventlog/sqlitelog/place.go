@@ -16,7 +16,7 @@ func makeDir(dir string) error {
 	var made []string
 	for path := filepath.Clean(dir); ; path = filepath.Dir(path) {
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-			break // what else is wrong is told by MkdirAll
+			break // MkdirAll reports other errors
 		}
 		made = append(made, path)
 	}

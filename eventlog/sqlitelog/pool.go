@@ -26,7 +26,7 @@ type reader struct {
 const columns = "seq, at, stream, version, type, v, actor, CAST(data AS BLOB), payload_hash, hash"
 
 // A seq or a limit is "?1 + 0": for a bare parameter SQLite looks at the value when it
-// plans, and then makes the plan anew each time that the driver clears it.
+// plans, and then plans again each time the driver clears it.
 const (
 	pageSQL = "SELECT " + columns + " FROM events WHERE seq > ?1 + 0 AND seq <= ?2 + 0 ORDER BY seq LIMIT ?3 + 0"
 	// Each list is a JSON array or NULL, which takes everything.
@@ -67,7 +67,7 @@ func newReader(c *sqlite.Conn) (*reader, error) {
 	return r, nil
 }
 
-// pool lends readers. Whoever has one gives it back after a short page.
+// pool holds the readers. Release one after a short page.
 type pool struct {
 	idle   chan *reader
 	closed chan struct{}
@@ -106,13 +106,13 @@ func (p *pool) pause() error {
 	return errors.Join(errs...)
 }
 
-// close ends the pool: take answers ErrClosed from now on.
+// close ends the pool: acquire returns ErrClosed from now on.
 func (p *pool) close() error {
 	p.once.Do(func() { close(p.closed) })
 	return p.pause()
 }
 
-func (p *pool) take(ctx context.Context) (*reader, error) {
+func (p *pool) acquire(ctx context.Context) (*reader, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -131,4 +131,4 @@ func (p *pool) take(ctx context.Context) (*reader, error) {
 	}
 }
 
-func (p *pool) give(r *reader) { p.idle <- r }
+func (p *pool) release(r *reader) { p.idle <- r }

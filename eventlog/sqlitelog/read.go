@@ -86,7 +86,7 @@ func (l *Log) Events(ctx context.Context, seqs []int64) ([]*eventlog.Event, erro
 			missing = append(missing, i)
 		}
 	}
-	for len(missing) > 0 { // some at a time, so that others get the reader too
+	for len(missing) > 0 { // in parts, so that others get the reader too
 		some := missing[:min(len(missing), 1000)]
 		missing = missing[len(some):]
 		err := l.reading(ctx, func(r *reader) error { return r.events(events, seqs, some) })
@@ -114,24 +114,24 @@ func (r *reader) events(events []*eventlog.Event, seqs []int64, indexes []int) e
 	return nil
 }
 
-// reading lends fn a reader for events. A part of the file that SQLite finds malformed
+// reading calls fn with a reader for events. A part of the file that SQLite finds malformed
 // condemns the log: it takes no more events, and reading goes on where it can.
 func (l *Log) reading(ctx context.Context, fn func(*reader) error) error {
-	err := l.lend(ctx, fn)
+	err := l.withReader(ctx, fn)
 	if malformed(err) {
 		l.Condemn(err)
 	}
 	return err
 }
 
-// lend lends fn a reader. An I/O error of the disk stops the log for appends too; a
+// withReader calls fn with a reader. An I/O error of the disk stops the log for appends too; a
 // malformed page is ErrDamaged and stops nothing.
-func (l *Log) lend(ctx context.Context, fn func(*reader) error) error {
-	r, err := l.pool.take(ctx)
+func (l *Log) withReader(ctx context.Context, fn func(*reader) error) error {
+	r, err := l.pool.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer l.pool.give(r)
+	defer l.pool.release(r)
 	err = fn(r)
 	if _, primary := sqlite.Code(err); primary == sqlite3.ErrIoErr {
 		_ = l.fail(err)

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Refresh lets every reader forget the pages that it has in memory: what is read next comes
-// from the file, also where that was changed behind SQLite's back. It waits for the reads
+// Refresh drops the pages that readers have in memory: what is read next comes
+// from the file, even if another program has changed it. It waits for the reads
 // under way. Errors: ctx's, those of SQLite.
 func (l *Log) Refresh(ctx context.Context) error {
 	l.refreshing.Lock() // two would wait for each other's readers
@@ -14,11 +14,11 @@ func (l *Log) Refresh(ctx context.Context) error {
 	taken := make([]*reader, 0, readers)
 	defer func() {
 		for _, r := range taken {
-			l.pool.give(r)
+			l.pool.release(r)
 		}
 	}()
 	for range readers {
-		r, err := l.pool.take(ctx)
+		r, err := l.pool.acquire(ctx)
 		if err != nil {
 			return fmt.Errorf("refresh the readers of the log: %w", err)
 		}

@@ -7,7 +7,7 @@ import (
 	"daybook/eventlog"
 )
 
-// ring keeps the most recent events in memory, so that those who follow closely do not
+// ring keeps the most recent events in memory, so that readers close to the head do not
 // ask SQLite. Readers share the events.
 type ring struct {
 	limit    int
@@ -29,7 +29,7 @@ func newRing(limit int, maxBytes int64) *ring {
 	return &ring{limit: limit, maxBytes: maxBytes}
 }
 
-// add takes events that follow on those it has, and lets go of the oldest.
+// add adds events that follow those it has, and drops the oldest.
 func (r *ring) add(events []*eventlog.Event) {
 	if len(events) > r.limit {
 		events = events[len(events)-r.limit:]
@@ -39,7 +39,7 @@ func (r *ring) add(events []*eventlog.Event) {
 	if n := len(r.events); n > 0 && r.events[n-1].Seq+1 != events[0].Seq {
 		r.events, r.first, r.bytes = nil, 0, 0 // more came at once than it holds
 	}
-	var slab []eventlog.Event // copies lie together, so that each is no allocation of its own
+	var slab []eventlog.Event // copies lie together, so that there is one allocation for many
 	for i, e := range events {
 		if e.Payload != nil {
 			if len(slab) == 0 {
@@ -61,10 +61,10 @@ func (r *ring) add(events []*eventlog.Event) {
 	}
 }
 
-// slabEvents is how many copies lie together: whoever keeps one keeps them all.
+// slabEvents is how many copies share one allocation: a reference to one keeps all of them.
 const slabEvents = 32
 
-// withoutPayload makes to the event as Read gives it: without the body, which may be
+// withoutPayload sets to to the event as Read returns it: without the body, which may be
 // large and may be erased.
 func withoutPayload(to, e *eventlog.Event) *eventlog.Event {
 	to.Seq, to.At, to.Stream, to.Version, to.Type, to.V, to.Actor = e.Seq, e.At, e.Stream, e.Version, e.Type, e.V, e.Actor

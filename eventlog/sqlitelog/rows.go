@@ -34,9 +34,9 @@ type rows struct {
 // before is how long the hash is that the first link begins with.
 const before = 4 + eventlog.HashSize
 
-// take makes rows of the first events, as many as go into a chunk, fills in PayloadHash and
+// encode makes rows of the first events, as many as go into a chunk, fills in PayloadHash and
 // Hash of each, and returns how many. prev is the hash before the first one.
-func (r *rows) take(prev eventlog.Hash, events []*eventlog.Event) int {
+func (r *rows) encode(prev eventlog.Hash, events []*eventlog.Event) int {
 	r.payloads = r.payloads[:0]
 	r.links = eventlog.AppendHash(r.links[:0], prev)
 	for i, e := range events[:min(len(events), chunkEvents)] {
@@ -61,7 +61,7 @@ func (r *rows) take(prev eventlog.Hash, events []*eventlog.Event) int {
 // events are the rows of events.
 func (r *rows) events() []byte { return r.links[before:] }
 
-// trim lets go of what a large payload or a large event needed.
+// trim frees the memory that a large payload or a large event needed.
 func (r *rows) trim() {
 	if cap(r.links)+cap(r.payloads) > keptBytes {
 		r.links, r.payloads = nil, nil

@@ -94,7 +94,7 @@ func (l *Log) readChunks(ctx context.Context, after, upTo int64, chunks chan<- [
 	return nil
 }
 
-// chunk reads the events after one seq up to another, in memory of their own.
+// chunk reads the events after one seq up to another, into new memory.
 func (r *reader) chunk(after, last int64) ([]byte, error) {
 	room := max(r.latest+r.latest/8, 16<<10)
 	chunk, err := r.scan.Append(make([]byte, 0, room), after, last)
@@ -102,7 +102,7 @@ func (r *reader) chunk(after, last int64) ([]byte, error) {
 	return chunk, err
 }
 
-// checker takes the chunks of a scan apart and checks that each event follows.
+// checker decodes the chunks of a scan and checks that each event follows the one before.
 type checker struct {
 	seq   int64         // of the event before
 	hash  eventlog.Hash // of the event before

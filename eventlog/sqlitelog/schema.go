@@ -24,7 +24,7 @@ const (
 // ErrForeign: the file is no log of Daybook, or one of a newer Daybook.
 var ErrForeign = errors.New("not a log that this version can open")
 
-// checkSchema says whose file it is and whether it can be read.
+// checkSchema checks that the file is a log that can be read.
 func checkSchema(c *sqlite.Conn) error {
 	app, err := c.Number("PRAGMA application_id")
 	if err != nil {
@@ -64,7 +64,7 @@ func create(c *sqlite.Conn, now time.Time) error {
 	return c.Do("COMMIT")
 }
 
-// damage marks errors which say that the file is not what it was.
+// damage marks errors that mean that the file was changed or damaged.
 func damage(err error) error {
 	if malformed(err) {
 		return fmt.Errorf("%w: %w", eventlog.ErrDamaged, err)
@@ -72,7 +72,7 @@ func damage(err error) error {
 	return err
 }
 
-// malformed reports whether SQLite says that the file, or a page of it, is none of its own.
+// malformed reports whether SQLite says that the file, or a page of it, is not an SQLite file.
 func malformed(err error) bool {
 	_, primary := sqlite.Code(err)
 	return primary == sqlite3.ErrCorrupt || primary == sqlite3.ErrNotADB

@@ -14,8 +14,8 @@ import (
 )
 
 // The sidecar is the witness of how far the log was acknowledged. Two slots are written
-// in turn, so that one whole slot is left whatever happens to the other; they lie a
-// page apart, so that one torn page cannot take both.
+// in turn, so that one valid slot is left whatever happens to the other; they are a
+// page apart, so that one torn page cannot damage both.
 //
 // A slot of a log that is in its first epoch does not name it: so it was before there were
 // epochs, and the epoch follows from the identity of the log.
@@ -29,7 +29,7 @@ const (
 	syncPeriod = time.Second // how old the witness may be after a power cut
 )
 
-// witness is what one slot says.
+// witness is the content of one slot.
 type witness struct {
 	logID string
 	seq   int64
@@ -118,7 +118,7 @@ type sidecar struct {
 	buf    []byte
 }
 
-// openSidecar goes on with a sidecar whose newest slot is known.
+// openSidecar opens a sidecar whose newest slot is known.
 func openSidecar(dir string, newest int) (*sidecar, error) {
 	f, err := os.OpenFile(filepath.Join(dir, sidecarName), os.O_RDWR, 0)
 	if err != nil {
@@ -127,7 +127,7 @@ func openSidecar(dir string, newest int) (*sidecar, error) {
 	return &sidecar{dir: dir, file: f, next: 1 - newest, synced: time.Now()}, nil
 }
 
-// write says that the log reaches w. Once in syncPeriod it also syncs.
+// write records that the log reaches w. Once in syncPeriod it also syncs.
 func (s *sidecar) write(w witness) error {
 	if s.file == nil {
 		return s.replace(w)
@@ -145,7 +145,7 @@ func (s *sidecar) write(w witness) error {
 	return nil
 }
 
-// replace makes a sidecar of which both slots say w, in one step: whoever starts next
+// replace makes a sidecar of which both slots say w, in one step: the next start
 // finds the old one or the new one.
 func (s *sidecar) replace(w witness) error {
 	path := filepath.Join(s.dir, sidecarName)

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// FreeBytes is how much an ordinary user may still write to the disk of dir. A disk that
-// cannot say counts as one with room: the write itself will tell. It costs a microsecond.
+// FreeBytes is how much an ordinary user may still write to the disk of dir. If that is
+// unknown, it returns a large number: the write itself will fail. It costs a microsecond.
 func FreeBytes(dir string) int64 {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {

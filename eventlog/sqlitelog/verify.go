@@ -58,7 +58,7 @@ func (l *Log) checkChain(ctx context.Context, after int64, head eventlog.Head, o
 			o.Progress(c.seq, head.Seq)
 		}
 		if c.seq < head.Seq {
-			err = rest(ctx, time.Duration(float64(time.Since(began))*(1/o.Share-1)))
+			err = sleep(ctx, time.Duration(float64(time.Since(began))*(1/o.Share-1)))
 		}
 	}
 	if err == nil && c.hash != head.Hash {
@@ -83,18 +83,18 @@ func (l *Log) checkChunk(ctx context.Context, c *checker, last int64) error {
 	return err
 }
 
-// checking lends fn a reader, as reading does, but what it finds does not stop the log.
+// checking calls fn with a reader, as reading does, but damage that it finds does not stop the log.
 func (l *Log) checking(ctx context.Context, fn func(*reader) error) error {
-	r, err := l.pool.take(ctx)
+	r, err := l.pool.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer l.pool.give(r)
+	defer l.pool.release(r)
 	return damage(fn(r))
 }
 
-// rest sleeps, unless ctx ends.
-func rest(ctx context.Context, d time.Duration) error {
+// sleep sleeps for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -15,8 +15,8 @@ import (
 //
 // Opening a WAL database, even with mode=ro, makes or rewrites its -shm file, and
 // opening it for writing may cut a damaged WAL and delete it at the end. So SQLite is shown
-// a hard link to the database and a copy of the WAL, in a folder of their own. A
-// database without WAL is whole in itself and is read where it lies.
+// a hard link to the database and a copy of the WAL, in a separate folder. A
+// database without WAL is complete and is read in place.
 type view struct {
 	path  string
 	query string
@@ -50,7 +50,7 @@ func look(dir string) (view, error) {
 
 func (v view) open() (*sqlite.Conn, error) { return sqlite.Connect(v.path, v.query) }
 
-// remove takes away what the view made. Its connections are closed before.
+// remove removes what the view made. Its connections are closed before.
 func (v view) remove() error {
 	if v.temp == "" {
 		return nil
@@ -58,7 +58,7 @@ func (v view) remove() error {
 	return os.RemoveAll(v.temp)
 }
 
-// removeLooks takes away what a start that was killed left behind.
+// removeLooks removes what a start that was killed left behind.
 func removeLooks(dir string) error {
 	left, err := filepath.Glob(filepath.Join(dir, lookPrefix+"*"))
 	for _, path := range left {
@@ -67,7 +67,7 @@ func removeLooks(dir string) error {
 	return err
 }
 
-// found is what a look at a log shows.
+// found is what was read from a log before it is opened for writing.
 type found struct {
 	empty bool // no log was made yet: no file, or one without tables
 	id    string

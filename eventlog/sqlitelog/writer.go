@@ -40,7 +40,7 @@ func openWriter(path string, fresh bool) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{c: c}
-	if err := c.KeepWAL(true); err != nil { // until all is well: see checkpointAndClose
+	if err := c.KeepWAL(true); err != nil { // until the log is intact: see checkpointAndClose
 		return nil, errors.Join(err, c.Close())
 	}
 	if err := w.prepare(); err != nil {
@@ -60,8 +60,8 @@ func syncFile(path string) error {
 	return errors.Join(file.Sync(), file.Close())
 }
 
-// makeLog makes a log without events under another name and gives it its own when it is on
-// disk, so that a power cut leaves a whole log or none. What lies at path has no tables.
+// makeLog makes an empty log under a temporary name and renames it when it is on
+// disk, so that a power cut leaves a complete log or none. A file that is at path has no tables.
 func makeLog(path string) error {
 	temp := filepath.Join(filepath.Dir(path), newName)
 	for _, old := range []string{temp, path} {
@@ -126,7 +126,7 @@ func (w *writer) prepare() error {
 }
 
 // prepareRows makes the statements that insert. The trigger that refuses whatever is not
-// the next event costs half as much as the insert itself. It is there for other programs:
+// the next event costs half as much as the insert itself. It protects against other programs:
 // here the seqs are given by Log.admit, and the key refuses one that is taken.
 func (w *writer) prepareRows() (err error) {
 	if err = w.c.IgnoreTriggers(); err != nil {
@@ -139,7 +139,7 @@ func (w *writer) prepareRows() (err error) {
 	return err
 }
 
-// syncFully makes a sync reach the disk where that has to be asked for.
+// syncFully makes a sync reach the disk on systems where that is not the default.
 func syncFully(c *sqlite.Conn) error {
 	if runtime.GOOS != "darwin" {
 		return nil
@@ -147,7 +147,7 @@ func syncFully(c *sqlite.Conn) error {
 	return c.Do("PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1")
 }
 
-// assertSettings makes sure that the promises of durability hold on this connection.
+// assertSettings checks that the connection has the settings that durability needs.
 func (w *writer) assertSettings() error {
 	row, err := w.c.Row(1, "PRAGMA journal_mode")
 	if err != nil {
@@ -175,7 +175,7 @@ func (w *writer) write(prev eventlog.Hash, events []*eventlog.Event) (eventlog.H
 		return prev, fmt.Errorf("begin: %w", err)
 	}
 	for len(events) > 0 {
-		n := w.rows.take(prev, events)
+		n := w.rows.encode(prev, events)
 		if err := w.insert(events[:n]); err != nil {
 			return prev, errors.Join(err, w.undo())
 		}

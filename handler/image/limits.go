@@ -71,9 +71,9 @@ func (e tooMuchMemory) Error() string {
 
 func megabytes(bytes int64) int64 { return (bytes + 999_999) / 1_000_000 }
 
-// take waits until that many bytes are free. release gives them back; call it once. Errors:
+// acquire waits until that many bytes are free. release gives them back; call it once. Errors:
 // tooMuchMemory at once, ctx's.
-func (b *memoryBudget) take(ctx context.Context, bytes int64) (release func(), err error) {
+func (b *memoryBudget) acquire(ctx context.Context, bytes int64) (release func(), err error) {
 	if bytes > b.whole {
 		return nil, tooMuchMemory{bytes, b.whole}
 	}
@@ -104,7 +104,7 @@ func (b *memoryBudget) take(ctx context.Context, bytes int64) (release func(), e
 	}, nil
 }
 
-// grant serves who waits, in order. mu is held.
+// grant serves those that wait, in order. mu is held.
 func (b *memoryBudget) grant() {
 	for first := b.waiting.Front(); first != nil; first = b.waiting.Front() {
 		claim := first.Value.(*memoryClaim)

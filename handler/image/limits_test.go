@@ -37,7 +37,7 @@ func TestTheBudgetIsNeverExceededAndAlwaysReturned(t *testing.T) {
 			for range 500 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(200))*time.Microsecond)
 				n := 1 + rand.Int64N(whole)
-				release, err := b.take(ctx, n)
+				release, err := b.acquire(ctx, n)
 				if err == nil {
 					if used.Add(n) > whole {
 						t.Error("more than the budget is in use")
@@ -58,14 +58,14 @@ func TestTheBudgetIsNeverExceededAndAlwaysReturned(t *testing.T) {
 func TestWhoWaitsForMemoryIsServedInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newMemoryBudget(0)
-		release, err := b.take(t.Context(), b.free)
+		release, err := b.acquire(t.Context(), b.free)
 		if err != nil {
 			t.Fatal(err)
 		}
 		order := make(chan string, 3)
 		wait := func(ctx context.Context, name string, n int64) {
 			go func() {
-				done, err := b.take(ctx, n)
+				done, err := b.acquire(ctx, n)
 				if err != nil {
 					order <- name + " gave up"
 					return
@@ -92,7 +92,7 @@ func TestWhoWaitsForMemoryIsServedInOrder(t *testing.T) {
 func TestAPictureWaitsForItsMemory(t *testing.T) {
 	s := newStudio(t)
 	budget := newMemoryBudget(0)
-	if _, err := budget.take(t.Context(), budget.free); err != nil {
+	if _, err := budget.acquire(t.Context(), budget.free); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)

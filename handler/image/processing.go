@@ -134,7 +134,7 @@ type pictureResult struct {
 }
 
 // Run processes the pictures. One that cannot be processed has an entry with an error; if none can,
-// the task fails for good.
+// the task fails without a retry.
 func (h *Processing) Run(ctx context.Context, call handler.Call) (any, error) {
 	w, err := newWork(call)
 	if err != nil {
@@ -262,7 +262,7 @@ func (w *work) transform(ctx context.Context, i int, entry *pictureResult) (wait
 	}
 	p := w.plan(s)
 	before := time.Now()
-	release, err := w.budget.take(ctx, s.memoryFor(p.shrink)+w.memory(s, p))
+	release, err := w.budget.acquire(ctx, s.memoryFor(p.shrink)+w.memory(s, p))
 	waited = time.Since(before)
 	if err != nil {
 		return waited, blame(err)

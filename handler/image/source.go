@@ -110,7 +110,7 @@ func readHeader(ctx context.Context, file io.ReadSeeker, bytes int64, budget *me
 		return nil, err
 	}
 	s := &source{file: file, bytes: bytes, format: f.name, frames: 1}
-	release, err := budget.take(ctx, codec.HeaderMemory(codec.Format(f.name), bytes))
+	release, err := budget.acquire(ctx, codec.HeaderMemory(codec.Format(f.name), bytes))
 	if err != nil {
 		return nil, err
 	}

@@ -56,15 +56,15 @@ func (a *analysis) read(rows *reader, d detected, o Options) error {
 		}
 		switch a.rest.place(fields, rows.blank && a.total > 0) {
 		case inTable:
-			a.takeKept()
-			a.take(keptRow{line: rows.row, fields: fields, why: rows.why})
+			a.addKept()
+			a.next(keptRow{line: rows.row, fields: fields, why: rows.why})
 			continue
 		case openRow:
 			if a.rest.keep(rows.row, fields, rows.why) {
 				continue
 			}
 			if a.rest.outside == 0 {
-				a.takeKept()
+				a.addKept()
 				continue
 			}
 		case endedRow:
@@ -73,7 +73,7 @@ func (a *analysis) read(rows *reader, d detected, o Options) error {
 		break
 	}
 	if a.rest.outside == 0 {
-		a.takeKept()
+		a.addKept()
 	} else {
 		if err := a.passRest(rows); err != nil {
 			return err
@@ -85,19 +85,19 @@ func (a *analysis) read(rows *reader, d detected, o Options) error {
 	return nil
 }
 
-// takeKept takes the rows that were open into the table.
-func (a *analysis) takeKept() {
+// addKept adds the rows that were kept for later to the table.
+func (a *analysis) addKept() {
 	for _, row := range a.rest.kept {
 		for range 1 + row.more {
-			a.take(row)
+			a.next(row)
 		}
 	}
 	a.rest.kept, a.rest.bytes = nil, 0
 }
 
-// take takes the next row. Rows of empty cells below the last values of a table leave these
+// next handles the next row. Rows of empty cells below the last values of a table leave these
 // the last.
-func (a *analysis) take(row keptRow) {
+func (a *analysis) next(row keptRow) {
 	if held := a.held; len(held) > 0 && !isEmptyRow(row.fields) {
 		a.held = nil
 		a.add(held[0])

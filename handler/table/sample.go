@@ -28,7 +28,7 @@ type record struct {
 	kinds  []kind   // of fields, when looked at
 }
 
-// sample is what a candidate dialect makes of the first part of a text.
+// sample is the first part of a text as a candidate dialect reads it.
 type sample struct {
 	marks
 	records  []record

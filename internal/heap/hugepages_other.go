@@ -2,5 +2,5 @@
 
 package heap
 
-// useHugePages does nothing where the system decides by itself.
+// useHugePages does nothing where the system decides.
 func useHugePages(int) {}

@@ -223,7 +223,7 @@ var textByte = func() (plain [256]bool) {
 	return plain
 }()
 
-// text reads a string and tells whether it has escapes.
+// text reads a string and reports whether it has escapes.
 func (c *canonical) text() (escaped bool, err *Error) {
 	c.at++
 	for {

@@ -51,7 +51,7 @@ func (e *ends) end(id string, now time.Duration, outcome string) {
 	due, ours := e.due[id]
 	if ours {
 		delete(e.due, id)
-		if len(e.due) == 0 || len(e.due)%64 == 0 { // who waits need not be woken for each
+		if len(e.due) == 0 || len(e.due)%64 == 0 { // the waiter need not be woken for each
 			close(e.change)
 			e.change = make(chan struct{})
 		}

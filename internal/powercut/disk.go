@@ -179,7 +179,7 @@ func resize(b []byte, size int64) []byte {
 	return append(b, make([]byte, size-int64(len(b)))...)
 }
 
-// Fate is what becomes of what was not synced.
+// Fate is what happens to data that was not synced.
 type Fate int
 
 const (

@@ -68,7 +68,7 @@ func Connect(path, query string) (*Conn, error) {
 }
 
 // ErrNotFile: something that is no file lies where a file is to be. Opening a named pipe would
-// wait for whoever writes to it.
+// wait for its writer.
 var ErrNotFile = errors.New("is no file")
 
 // CheckFile refuses what lies at the path if it is neither a file nor a link to one. Nothing

@@ -46,8 +46,8 @@ func (w *writer) due(s *state) int {
 	return -1
 }
 
-// settle merges all that may be merged: what comes is sealed and ends their run.
-func (w *writer) settle(ctx context.Context, s *state) error {
+// mergeAll merges all open segments: the next one is sealed and ends their run.
+func (w *writer) mergeAll(ctx context.Context, s *state) error {
 	for len(s.open) > 1 {
 		if err := w.merge(ctx, s, 0); err != nil {
 			return err

@@ -33,7 +33,7 @@ func newPool(path string, l limits) *pool {
 // errClosed says that the index was closed before the search.
 var errClosed = errors.New("the text index is closed")
 
-func (p *pool) take(ctx context.Context) (*searcher, error) {
+func (p *pool) acquire(ctx context.Context) (*searcher, error) {
 	select {
 	case <-p.room:
 	case <-ctx.Done():
@@ -68,8 +68,8 @@ func (p *pool) connection() (*searcher, error) {
 	return s, nil
 }
 
-// give takes a connection back. One whose transaction did not end is closed.
-func (p *pool) give(s *searcher) error {
+// release returns a connection to the pool. If its transaction did not end, the connection is closed.
+func (p *pool) release(s *searcher) error {
 	var err error
 	if s.c.AutoCommit() {
 		p.mu.Lock()

@@ -23,12 +23,12 @@ func (x *Index) Search(ctx context.Context, q Query, before int64, limit int) ([
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	s, err := x.pool.take(ctx)
+	s, err := x.pool.acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("search the text index: %w", unusable(err))
 	}
 	numbers, err := s.search(ctx, q, before, limit)
-	err = errors.Join(err, x.pool.give(s))
+	err = errors.Join(err, x.pool.release(s))
 	if err != nil {
 		return nil, fmt.Errorf("search the text index: %w", unusable(err))
 	}

@@ -10,7 +10,7 @@
 // texts of a document beyond 256 KiB together. Query.Matches has the same bounds.
 //
 // The index is a view: it may be deleted at any time and is made again. It keeps no
-// texts, so whoever asks checks the hits against the texts with Query.Matches: a
+// texts, so the caller checks the hits against the texts with Query.Matches: a
 // document that was added again may still be found by its former words.
 package textindex
 

@@ -140,7 +140,7 @@ func (w *writer) build(ctx context.Context, s *state, docs []Doc) error {
 			return err
 		}
 		if w.limits.sealed(g) {
-			if err := w.settle(ctx, s); err != nil {
+			if err := w.mergeAll(ctx, s); err != nil {
 				return err
 			}
 			s.open = s.open[:0]

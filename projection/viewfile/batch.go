@@ -155,7 +155,7 @@ func (b *Batch) commit(s *State) error {
 	if err := b.w.writeState(s, known); err != nil {
 		return err
 	}
-	// Before the commit: whoever sees its rows needs them.
+	// Before the commit, because a reader that sees its rows needs them.
 	groups := append([]Group(nil), s.Groups...)
 	b.f.groups.Store(&groups)
 	b.f.summarize()

@@ -42,7 +42,7 @@ func TestALargeBatchIsWrittenInPartsAndLeavesNothingOut(t *testing.T) {
 	rows := archiveFromLive(t, f, 0, n, 1)
 	rows = append(rows, archiveFromLive(t, f, n, batchRows+1, 100)...) // far apart: they wait for the end
 	ok(t, f.Live(func(r *Row) error { t.Errorf("%s is still live", r.Task.Name()); return nil }))
-	r, err := f.Take(t.Context())
+	r, err := f.Acquire(t.Context())
 	ok(t, err)
 	defer r.Close()
 	ok(t, r.Fix())

@@ -276,7 +276,7 @@ func BenchmarkRows(b *testing.B) {
 func benchmarkQuery(b *testing.B, f *File, top int64, set []func(*Query, *rand.Rand)) {
 	ctx := context.Background()
 	rng := rand.New(rand.NewPCG(7, 7))
-	r, err := f.Take(ctx)
+	r, err := f.Acquire(ctx)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func BenchmarkOne(b *testing.B) {
 	f, have := benchmarkFile(b)
 	ctx := context.Background()
 	rng := rand.New(rand.NewPCG(7, 7))
-	r, err := f.Take(ctx)
+	r, err := f.Acquire(ctx)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -377,7 +377,7 @@ func BenchmarkOpen(b *testing.B) {
 func BenchmarkFix(b *testing.B) {
 	f, _ := benchmarkFile(b)
 	for b.Loop() {
-		r, err := f.Take(context.Background())
+		r, err := f.Acquire(context.Background())
 		if err != nil {
 			b.Fatal(err)
 		}

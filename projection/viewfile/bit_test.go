@@ -58,7 +58,7 @@ func answers(path string) (string, error) {
 
 func archiveAnswers(f *File, b *strings.Builder) error {
 	ctx := context.Background()
-	r, err := f.Take(ctx)
+	r, err := f.Acquire(ctx)
 	if err != nil {
 		return err
 	}

@@ -191,7 +191,7 @@ func useAll(path string) error {
 
 func readAll(f *File) error {
 	ctx := context.Background()
-	r, err := f.Take(ctx)
+	r, err := f.Acquire(ctx)
 	if err != nil {
 		return err
 	}
@@ -272,18 +272,18 @@ func TestTakeWaitsForAReaderAndEndsWithItsContextOrTheFile(t *testing.T) {
 	f := open(t, temp(t))
 	var taken []*Reader
 	for range readers {
-		r, err := f.Take(context.Background())
+		r, err := f.Acquire(context.Background())
 		ok(t, err)
 		taken = append(taken, r)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := f.Take(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := f.Acquire(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("want the context's error, got %v", err)
 	}
 	waits := make(chan error)
 	go func() {
-		_, err := f.Take(context.Background())
+		_, err := f.Acquire(context.Background())
 		waits <- err
 	}()
 	closed := make(chan error)
@@ -316,7 +316,7 @@ func TestTagsOfABatchThatWasRolledBackAreForgotten(t *testing.T) {
 	ok(t, b.Archive(row(2, "blue"), Nowhere))
 	ok(t, b.Archive(row(3, "red"), Nowhere))
 	ok(t, b.Commit(&State{Groups: benchGroups}))
-	r, err := f.Take(ctx)
+	r, err := f.Acquire(ctx)
 	ok(t, err)
 	defer r.Close()
 	ok(t, r.Fix())
@@ -340,7 +340,7 @@ func TestAKeyIsFoundInAnyEpoch(t *testing.T) {
 		ok(t, b.Archive(&want[i], Nowhere))
 	}
 	ok(t, b.Commit(&State{Groups: benchGroups}))
-	r, err := f.Take(ctx)
+	r, err := f.Acquire(ctx)
 	ok(t, err)
 	defer r.Close()
 	ok(t, r.Fix())
@@ -372,7 +372,7 @@ func TestIDsInAnyOrderAreFoundByTheirBounds(t *testing.T) {
 		ok(t, b.Archive(&r, Nowhere))
 	}
 	ok(t, b.Commit(&State{Groups: benchGroups}))
-	r, err := f.Take(ctx)
+	r, err := f.Acquire(ctx)
 	ok(t, err)
 	defer r.Close()
 	ok(t, r.Fix())
@@ -392,7 +392,7 @@ func TestATaskWithALaterEventIsNotFound(t *testing.T) {
 	f := open(t, filled(t, 10))
 	defer func() { ok(t, f.Close()) }()
 	ctx := context.Background()
-	r, err := f.Take(ctx)
+	r, err := f.Acquire(ctx)
 	ok(t, err)
 	defer r.Close()
 	ok(t, r.Fix())
@@ -414,7 +414,7 @@ func TestABulkDoesNotEndWhileAReaderIsFixed(t *testing.T) {
 	defer func() { ok(t, f.Close()) }()
 	ok(t, f.write.conn.Do("PRAGMA busy_timeout = 1"))
 	ok(t, f.StartBulk())
-	r, err := f.Take(context.Background())
+	r, err := f.Acquire(context.Background())
 	ok(t, err)
 	ok(t, r.Fix())
 	rows := make([]Row, 10)

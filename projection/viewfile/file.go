@@ -28,7 +28,7 @@ const (
 	writerCache = "PRAGMA cache_size = -16384" // KiB
 	readerCache = "PRAGMA cache_size = -4096"
 
-	// SQLite copies the pages that a statement of several rows is about to change, lest it
+	// SQLite copies the pages that a statement of several rows is about to change, in case it
 	// fails half-way. The copies of one statement are few, and are forgotten with its end; in
 	// a file they were several times what goes to the WAL. The writer sorts nothing.
 	writerTemp = "PRAGMA temp_store = MEMORY"
@@ -38,7 +38,7 @@ const (
 var ErrClosed = errors.New("view file is closed")
 
 // File is an open view file. One goroutine writes (Begin, StartBulk, EndBulk, Live,
-// State); any number may Take a reader, and ask for Sizes.
+// State); any number may Acquire a reader, and ask for Sizes.
 type File struct {
 	path   string
 	write  *writer
@@ -133,7 +133,7 @@ func isOurs(app, version int64) error {
 	return nil
 }
 
-// check tells whether the file is what its path says.
+// check reports whether the file is what its path says.
 func check(conn *sqlite.Conn, logID string) error {
 	app, err := conn.Number("PRAGMA application_id")
 	if err != nil {
@@ -215,9 +215,9 @@ func (f *File) release() error {
 	return errors.Join(errs...)
 }
 
-// Take returns one of 4 readers, and waits for one while all are in use. Errors: that
+// Acquire returns one of 4 readers, and waits for one while all are in use. Errors: that
 // of ctx, ErrClosed.
-func (f *File) Take(ctx context.Context) (*Reader, error) {
+func (f *File) Acquire(ctx context.Context) (*Reader, error) {
 	select {
 	case <-f.closed:
 		return nil, ErrClosed

@@ -63,7 +63,7 @@ func OpenLook(path string, served bool) (*Look, error) {
 // place returns what to open, and how. SQLite writes to the -shm file of a WAL, even with
 // mode=ro. That is right beside a server. After a server that was killed, readonly_shm keeps
 // SQLite's index of the WAL in memory; without a -shm file SQLite is shown a hard link to the
-// database and a copy of the WAL in a folder of their own.
+// database and a copy of the WAL in a separate folder.
 func (l *Look) place(path string, served bool) (place, query string, err error) {
 	if served {
 		return path, "mode=ro", nil

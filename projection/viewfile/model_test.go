@@ -275,7 +275,7 @@ func compareOne(t *rapid.T, want *modelRow, got *Row, err error) {
 	t.Helper()
 	if want.place != Ended {
 		if !errors.Is(err, ErrNotFound) {
-			t.Fatalf("task %d is in the image: want ErrNotFound, got %v", want.row.Task.SubmitSeq, err)
+			t.Fatalf("task %d is in the live tables: want ErrNotFound, got %v", want.row.Task.SubmitSeq, err)
 		}
 		return
 	}
@@ -309,7 +309,7 @@ func compareOrder(t *rapid.T, r *Reader, m *model, archived []*modelRow) {
 	}
 }
 
-func compareImage(t *rapid.T, f *File, m *model) {
+func compareLive(t *rapid.T, f *File, m *model) {
 	var want, got []Row
 	for _, r := range m.in(Live) {
 		want = append(want, r.row)
@@ -357,7 +357,7 @@ func TestTheFileSaysWhatAMapWouldSay(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 4).Draw(t, "rounds") {
 			fixed := m.clone()
-			r, err := f.Take(context.Background())
+			r, err := f.Acquire(context.Background())
 			must(t, err)
 			if err := r.Fix(); err != nil {
 				t.Fatal(err)
@@ -367,7 +367,7 @@ func TestTheFileSaysWhatAMapWouldSay(t *testing.T) {
 				drawBatch(t, f, m)
 				compare(t, r, fixed)
 			}()
-			compareImage(t, f, m)
+			compareLive(t, f, m)
 			if rapid.Bool().Draw(t, "reopen") {
 				must(t, f.Close())
 				f, err = Open(path, "log")

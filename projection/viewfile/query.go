@@ -89,7 +89,7 @@ func (r *Reader) walk(ctx context.Context, q *Query, fn func(seq int64) bool) er
 			continue
 		}
 		last = c.seq
-		if yes, err := m.takes(r, &c, w); err != nil {
+		if yes, err := m.accepts(r, &c, w); err != nil {
 			return err
 		} else if yes && !fn(c.seq) {
 			return nil
@@ -105,7 +105,7 @@ type candidate struct {
 
 const candidateKinds = "iii"
 
-// match is a Query made ready.
+// match is a prepared Query.
 type match struct {
 	*Query
 	facets                []bool // by facet; nil = all
@@ -168,8 +168,8 @@ func (r *Reader) boundByID(m *match) (bool, error) {
 	return some, nil
 }
 
-// takes reports whether the candidate matches in what the walk does not see to.
-func (m *match) takes(r *Reader, c *candidate, w *walk) (bool, error) {
+// accepts reports whether the candidate matches the conditions that the walk has not checked.
+func (m *match) accepts(r *Reader, c *candidate, w *walk) (bool, error) {
 	if m.facets != nil && (int(c.facet) >= len(m.facets) || !m.facets[c.facet]) {
 		return false, nil
 	}
@@ -210,7 +210,7 @@ func (r *Reader) isTagged(c *candidate, tags []string) (bool, error) {
 	return false, nil
 }
 
-// seen says of a zone whether the ids or the seqs of all its tasks match, or none can.
+// seen is what is known of a zone: whether the ids or the seqs of all its tasks match, or none can.
 type seen struct{ ids, seqs, none bool }
 
 func (r *Reader) zoneMatches(m *match, zone int64) (seen, error) {

@@ -98,8 +98,8 @@ const byKey = `WITH RECURSIVE epochs (n) AS (
 // keptRoom is how much memory a reader keeps for the next call, in bytes.
 const keptRoom = 512 << 10
 
-// Fix fixes what the reader sees until Close: the file as last committed. It comes right
-// after Take. It takes some microseconds and never waits for the writer.
+// Fix fixes what the reader sees until Close: the file as last committed. Call it right
+// after Acquire. It takes some microseconds and never waits for the writer.
 func (r *Reader) Fix() error {
 	if err := r.begin.run(); err != nil {
 		return fail("fix reader", err)

@@ -80,7 +80,7 @@ func (f *File) summarize() {
 	f.summary.Store(&summary{counts: append([]int64(nil), w.counts...), ended: w.archived, latest: w.latest})
 }
 
-// writeState writes all of the state but what the batch knows by itself.
+// writeState writes all of the state but what the batch writes itself.
 func (w *writer) writeState(s *State, groups int) error {
 	for i := groups; i < len(s.Groups); i++ {
 		g := s.Groups[i]

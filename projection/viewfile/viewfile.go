@@ -17,7 +17,7 @@ import (
 
 var (
 	// ErrUnusable: the file is not one of this log, of another format, not complete or
-	// damaged. It is to be removed and made again.
+	// damaged. Remove it and rebuild it.
 	ErrUnusable = errors.New("view file cannot be used")
 	// ErrOtherFormat: another version of this program made the file. It wraps ErrUnusable.
 	ErrOtherFormat = fmt.Errorf("%w: it is of another version", ErrUnusable)

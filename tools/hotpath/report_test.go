@@ -117,7 +117,7 @@ func declaration(name string) *regexp.Regexp {
 	return regexp.MustCompile(`(?m)^func \(\w+ \*` + receiver + `\) ` + method + `\(`)
 }
 
-// found tells whether a file has a match.
+// found reports whether a file has a match.
 func found(t *testing.T, files string, what *regexp.Regexp) bool {
 	t.Helper()
 	names, err := filepath.Glob(files)

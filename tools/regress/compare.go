@@ -63,7 +63,7 @@ func resultsOf(ctx context.Context, s settings, here tree, base string) (path st
 	return path, s.measured(path), nil
 }
 
-// measured tells whether there are results, taken with the same settings.
+// measured reports whether there are results, taken with the same settings.
 func (s settings) measured(path string) bool {
 	text, err := os.ReadFile(path)
 	return err == nil && strings.Contains(string(text), "\n"+s.line()+"\n")
@@ -98,7 +98,7 @@ func tell(ctx context.Context, s settings, out io.Writer, here tree, theirs, our
 		fmt.Fprintln(out, c)
 	}
 	if len(changes) > 0 {
-		fmt.Fprintf(out, "Of so many figures about %.0f may differ by chance.\n", alphaOf(s.alpha)*float64(compared))
+		fmt.Fprintf(out, "By chance, about %.0f figures may differ.\n", alphaOf(s.alpha)*float64(compared))
 	}
 	return nil
 }
