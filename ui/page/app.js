@@ -325,7 +325,8 @@ async function act(kind, row, how) {
 
 /** @param {Parameters<FormView["open"]>[0]} [how] */
 async function openForm(how) {
-  if (titles.size === 0) await loadTypes();
+  const fresh = loadTypes(); // a worker may have offered a type since
+  if (titles.size === 0 || (how?.type !== undefined && !titles.has(how.type))) await fresh;
   if (titles.size === 0) return toast("The server did not answer. Is it running?", { bad: true });
   (await form.get())?.open(how);
 }

@@ -1,6 +1,6 @@
 // The events of a task in words. Pure.
 
-import { absolute, percent, span, time } from "./format.js";
+import { absolute, isolated, percent, span, time } from "./format.js";
 
 /** @import { LogEvent, Row } from "./types.js" */
 
@@ -20,12 +20,12 @@ const CODES = {
 /** Shown in place of a text that is damaged in the log. */
 export const DAMAGED = "This is damaged in the log and cannot be shown.";
 
-/** @type {Record<string, (e: LogEvent) => Words>} */
+/** @type {Record<string, (e: LogEvent, worker: string) => Words>} the worker of the attempt; "" = the server */
 const WORDS = {
   "task.submitted": (e) => words("Submitted", submittedText(e.data), "quiet"),
   "task.started": (e) => {
     const d = e.data;
-    const where = d.worker ? `Held by worker ${d.worker}, with a lease of ${d.lease_seconds} s` : "";
+    const where = d.worker ? `By worker ${isolated(d.worker)}, with a lease of ${d.lease_seconds} s.` : "";
     return words(`Attempt ${d.attempt ?? 1} started`, where, "active");
   },
   "task.progressed": (e) => words(percent((e.data.progress ?? 0) / 100), messageOf(e), "quiet"),
@@ -39,15 +39,8 @@ const WORDS = {
   "task.failed": (e) => words("Failed", join(errorOf(e), CODES[e.data.code] ?? "", stackOf(e)), "bad"),
   "task.cancel_requested": (e) => words("Cancel requested", reasonOf(e), "warn"),
   "task.cancelled": (e) => words("Cancelled", reasonOf(e), "quiet"),
-  "task.lease_expired": (e) =>
-    words(
-      `Attempt ${e.data.attempt ?? ""} was lost`.replace("  ", " "),
-      e.data.suspicion
-        ? "The server died while this and other tasks ran; this did not use an attempt. The tasks are now run one at a time."
-        : "Its worker died while it ran. This used an attempt.",
-      "warn",
-    ),
-  "task.released": () => words("Requeued", "The server was stopped. This did not use an attempt.", "quiet"),
+  "task.lease_expired": (e, worker) => words(`Attempt ${e.data.attempt ?? ""} was lost`.replace("  ", " "), lostText(e.data, worker), "warn"),
+  "task.released": (e, worker) => words("Requeued", `${releasedText(e.actor, worker)} This did not use an attempt.`, "quiet"),
   "task.retried": (e) => words("Retried", reasonOf(e), "active"),
   "task.snoozed": (e) => words("Postponed", e.data.run_at ? `Until ${absolute(e.data.run_at)}` : "", "quiet"),
   "task.reprioritised": (e) => words(`Priority set to ${e.data.priority ?? 0}`, "", "quiet"),
@@ -56,12 +49,30 @@ const WORDS = {
   "task.erased": () => words("Content erased", "Parameters, result and texts were deleted; the events remain.", "quiet"),
 };
 
+/** @param {any} data @param {string} worker */
+function lostText(data, worker) {
+  if (worker !== "") {
+    const lost = `Worker ${isolated(worker)} stopped responding while it ran`;
+    return data.suspicion ? `${lost} this and other tasks. This did not use an attempt.` : `${lost} it. This used an attempt.`;
+  }
+  return data.suspicion
+    ? "The server died while this and other tasks ran; this did not use an attempt. The tasks are now run one at a time."
+    : "The server died while it ran. This used an attempt.";
+}
+
+/** @param {string} actor @param {string} worker */
+function releasedText(actor, worker) {
+  if (worker === "") return "The server was stopped.";
+  return actor.startsWith("worker:") ? "The worker released it." : `Worker ${isolated(worker)} did not start it.`;
+}
+
 /**
  * @param {LogEvent} e
+ * @param {string} [worker] of its attempt; "" = the server
  * @returns {Words}
  */
-export function eventWords(e) {
-  const what = WORDS[e.type]?.(e) ?? words(e.type, "", "quiet");
+export function eventWords(e, worker = "") {
+  const what = WORDS[e.type]?.(e, worker) ?? words(e.type, "", "quiet");
   return e.damaged ? { ...what, text: join(what.text, DAMAGED) } : what;
 }
 
@@ -183,7 +194,7 @@ export function reportOf(events, row) {
   };
 }
 
-/** @typedef {{ key: string, event: LogEvent, count: number }} Entry */
+/** @typedef {{ key: string, event: LogEvent, count: number, worker: string }} Entry worker of its attempt, "" = the server */
 
 /**
  * Events as the timeline shows them: a report of progress stands for those of its attempt
@@ -197,16 +208,18 @@ export function timelineOf(events) {
   let version = 0;
   let left = 0;
   let attempt = 0;
+  let worker = "";
   for (const e of events) {
     if (e.type === "task.started") {
       attempt = e.seq;
+      worker = e.data.worker ?? "";
       left = 0;
     } else {
       left += e.version - version - 1;
     }
     version = e.version;
     const report = e.type === "task.progressed";
-    out.push({ key: report ? `progress of ${attempt}` : String(e.seq), event: e, count: report ? left + 1 : 1 });
+    out.push({ key: report ? `progress of ${attempt}` : String(e.seq), event: e, count: report ? left + 1 : 1, worker });
   }
   return out;
 }

@@ -27,15 +27,18 @@ import { humanize } from "./format.js";
 
 const FILE = "daybook-file";
 
+/** The name of the field for parameters that the schema allows but does not name. It holds a JSON object. */
+export const OTHERS = "";
+
 /**
- * The fields of an object's schema, in the order it names them.
+ * The fields of an object's schema, in the order it names them, then OTHERS if it allows more.
  * @param {any} schema
  * @param {Record<string, any>} [defaults]
  * @returns {Field[]}
  */
 export function fieldsOf(schema, defaults = {}) {
   const required = new Set(Array.isArray(schema?.required) ? schema.required : []);
-  return Object.entries(schema?.properties ?? {}).map(([name, raw]) => {
+  const fields = Object.entries(schema?.properties ?? {}).map(([name, raw]) => {
     const p = resolve(raw, schema);
     const kind = kindOf(p, schema);
     const fallback = name in defaults ? defaults[name] : p.default;
@@ -53,6 +56,27 @@ export function fieldsOf(schema, defaults = {}) {
       placeholder: placeholderOf(fallback, p),
     };
   });
+  return schema?.additionalProperties === false ? fields : [...fields, othersField(fields.length > 0)];
+}
+
+/**
+ * @param {boolean} besides there are other fields
+ * @returns {Field}
+ */
+function othersField(besides) {
+  return {
+    name: OTHERS,
+    kind: "json",
+    label: besides ? "Other parameters" : "Parameters",
+    hint: "A JSON object.",
+    required: false,
+    default: undefined,
+    options: [],
+    min: null,
+    max: null,
+    maxItems: null,
+    placeholder: '{"name": "value"}',
+  };
 }
 
 /**
@@ -147,9 +171,10 @@ export function parametersOf(fields, values) {
   const errors = [];
   for (const f of fields) {
     const { value, error } = read(f, values[f.name]);
-    if (error) errors.push({ pointer: `/parameters/${escape(f.name)}`, detail: error });
+    if (error) errors.push({ pointer: pointerOf(f), detail: error });
+    else if (f.name === OTHERS) Object.assign(parameters, value);
     else if (value !== undefined) parameters[f.name] = value;
-    else if (f.required) errors.push({ pointer: `/parameters/${escape(f.name)}`, detail: "is needed" });
+    else if (f.required) errors.push({ pointer: pointerOf(f), detail: "is needed" });
   }
   return { parameters, errors };
 }
@@ -175,7 +200,7 @@ function read(f, raw) {
     case "files":
       return Array.isArray(raw) && raw.length > 0 ? { value: raw } : {};
     case "json":
-      return readJSON(String(raw));
+      return f.name === OTHERS ? readObject(String(raw)) : readJSON(String(raw));
     case "enum":
       return { value: f.options.find((o) => String(o) === raw) ?? raw };
     default:
@@ -215,9 +240,24 @@ function readJSON(raw) {
   }
 }
 
-/** @param {string} name */
-function escape(name) {
-  return name.replace(/~/g, "~0").replace(/\//g, "~1");
+/** @param {string} raw */
+function readObject(raw) {
+  const { value, error } = readJSON(raw);
+  if (error === undefined && isObject(value)) return { value };
+  return { error: 'must be a JSON object, such as {"name": "value"}' };
+}
+
+/** @param {any} value */
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isNumber(value);
+}
+
+/**
+ * The JSON pointer of a field in the body of a submit.
+ * @param {Field} f
+ */
+export function pointerOf(f) {
+  return f.name === OTHERS ? "/parameters" : `/parameters/${f.name.replace(/~/g, "~0").replace(/\//g, "~1")}`;
 }
 
 /**

@@ -108,6 +108,11 @@ test("why a task waits is a sentence", () => {
   assert.equal(say({ reason: "run_at", until: "2026-01-01T13:00:00Z" }), "Starts in 1 h 00 min");
   assert.equal(say({ reason: "capacity" }, { ...busy, draining: true }), "Waiting: the server is stopping and starts no tasks");
   assert.equal(say({ reason: "queue_paused" }), "Waiting: queue paused");
+  assert.equal(say({ reason: "worker" }), "Waiting: no worker for this task type and queue");
+  const idle = { running: 0, slots: 8 };
+  const since = (/** @type {number} */ ms) => waitingSentence({ ...row, ready_at: new Date(NOW - ms).toISOString() }, /** @type {any} */ (idle), NOW);
+  assert.equal(since(100), "Starts now");
+  assert.equal(since(5000), "Waiting for a free worker"); // all workers of its type are busy
   assert.equal(waitingSentence({ ...row, status: "RUNNING" }, busy, NOW), "");
 });
 
@@ -120,6 +125,17 @@ test("a duration runs with the clock until the task ends", () => {
 
 /** @returns {any} */
 const happened = (/** @type {number} */ seq, /** @type {string} */ type, data = {}, version = seq, payload = undefined) => ({ seq, version, type: `task.${type}`, data, payload, at: "2026-01-01T12:00:00Z", actor: "system:scheduler" });
+
+test("the history says what became of an attempt of a worker", () => {
+  const tell = (/** @type {any[]} */ ...events) => timelineOf(events.map((e, i) => happened(i + 1, ...e))).map((entry) => eventWords(entry.event, entry.worker).text);
+  const remote = tell(["started", { attempt: 1, worker: "w1", lease_seconds: 30 }], ["lease_expired", { attempt: 1 }]);
+  assert.match(remote[0], /^By worker .?w1.?, with a lease of 30 s\.$/);
+  assert.match(remote[1], /^Worker .?w1.? stopped responding while it ran it\. This used an attempt\.$/);
+  assert.match(tell(["started", { worker: "w1" }], ["lease_expired", { suspicion: 1 }])[1], /this and other tasks\. This did not use an attempt\.$/);
+  assert.match(tell(["started", { worker: "w1" }], ["released"])[1], /^Worker .?w1.? did not start it\. This did not use an attempt\.$/);
+  assert.equal(tell(["started", {}], ["released"])[1], "The server was stopped. This did not use an attempt.");
+  assert.equal(tell(["started", { worker: "w1" }], ["started", {}], ["lease_expired", { attempt: 2 }])[2], "The server died while it ran. This used an attempt.");
+});
 
 test("a report of progress stands in the timeline for those of its attempt before it", () => {
   const e = happened;
@@ -215,7 +231,7 @@ test("a form's fields are those of the schema", () => {
   const fields = fieldsOf(SCHEMA);
   assert.deepEqual(
     fields.map((f) => [f.name, f.kind]),
-    [["url", "string"], ["rows", "integer"], ["rate", "number"], ["mode", "enum"], ["tick", "boolean"], ["to", "lines"], ["file", "file"], ["files", "files"], ["any", "json"], ["body", "text"]],
+    [["url", "string"], ["rows", "integer"], ["rate", "number"], ["mode", "enum"], ["tick", "boolean"], ["to", "lines"], ["file", "file"], ["files", "files"], ["any", "json"], ["body", "text"], ["", "json"]],
   );
   assert.equal(fields[0].required, true);
   assert.deepEqual([fields[1].min, fields[1].max, fields[1].placeholder], [1, 10, "5"]);
@@ -232,6 +248,18 @@ test("what was typed becomes parameters, and what is empty is left out", () => {
   );
   assert.deepEqual(parametersOf(fields, { url: "x", tick: "false" }).parameters, { url: "x", tick: false });
   assert.deepEqual(parametersOf(fields, { url: "x", rows: "11", tick: false }).errors.map((e) => e.detail), ["must be at most 10"]);
+});
+
+test("parameters that a schema allows and does not name are one JSON object", () => {
+  const [whole, ...none] = fieldsOf({ type: "object" });
+  assert.deepEqual([whole.name, whole.kind, whole.label, none], ["", "json", "Parameters", []]);
+  assert.deepEqual(parametersOf([whole], { "": '{"to": "Ada", "n": 12345678901234567890}' }).parameters.to, "Ada");
+  assert.deepEqual(parametersOf([whole], { "": "" }), { parameters: {}, errors: [] });
+  for (const wrong of ["{", "[1]", "7", "null", '"x"']) assert.deepEqual(parametersOf([whole], { "": wrong }).errors.map((e) => e.pointer), ["/parameters"], wrong);
+  assert.deepEqual(fieldsOf({ properties: { a: {} }, additionalProperties: false }).map((f) => f.name), ["a"]);
+  const fields = fieldsOf({ properties: { a: {} } });
+  assert.equal(fields[1].label, "Other parameters");
+  assert.deepEqual(parametersOf(fields, { a: "1", "": '{"b":2}' }).parameters, { a: 1, b: 2 });
 });
 
 test("an error finds its field by pointer", () => {

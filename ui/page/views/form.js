@@ -4,7 +4,7 @@ import { Problem } from "../api.js";
 import { byId, h, icon, show, text } from "../dom.js";
 import { parse, stringify } from "../exact.js";
 import { isolated, shortId } from "../format.js";
-import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../schema.js";
+import { OTHERS, fieldOf, fieldsOf, parametersOf, pointerOf, typeForFile } from "../schema.js";
 import { retryAs, submit } from "../taskapi.js";
 import { advancedFields, advancedOf } from "./advanced.js";
 import { copyText } from "./copy.js";
@@ -45,6 +45,7 @@ export class FormView {
   #retryOf = null;
   #busy = false;
   #built = false;
+  #json = "";
 
   /** @param {FormActions} actions */
   constructor(actions) {
@@ -53,7 +54,10 @@ export class FormView {
 
   /** @param {string} json the task types, as the server gives them */
   setTypes(json) {
-    this.#types = /** @type {TaskType[]} */ (parse(json)).sort(inOrder);
+    if (json === this.#json) return;
+    this.#json = json;
+    const chosen = this.#type;
+    this.#types = /** @type {TaskType[]} */ (parse(json)).sort(inOrder).map((t) => (chosen !== null && t.name === chosen.name ? chosen : t));
     this.#choices.replaceChildren(...this.#types.map((t) => this.#choice(t)));
   }
 
@@ -131,7 +135,7 @@ export class FormView {
   /** @param {TaskType} t */
   #choice(t) {
     const known = document.getElementById(`i-t-${t.name}`) ? `t-${t.name}` : "t-OTHER";
-    const radio = h("input", { type: "radio", name: "type", value: t.name, class: "sr" });
+    const radio = h("input", { type: "radio", name: "type", value: t.name, class: "sr", checked: t === this.#type });
     radio.addEventListener("change", () => this.#choose(t));
     return h("label", { class: "type" }, radio, icon(known, "type-icon"), h("span", null, t.title || t.name));
   }
@@ -144,7 +148,7 @@ export class FormView {
     text(this.#heading, this.#retryOf ? "Retry with changes" : "New task");
     for (const part of [this.#choices, this.#more, this.#another]) show(part, this.#retryOf === null);
     this.#fields = fieldsOf(type.parameters_schema, type.defaults);
-    this.#views = this.#fields.map((f) => fieldView(f, `/parameters/${f.name}`, () => this.#changed()));
+    this.#views = this.#fields.map((f) => fieldView(f, pointerOf(f), () => this.#changed()));
     this.#grid.replaceChildren(...this.#views.map((v) => v.el));
     this.#advanced = advancedFields(this.#actions.queues(), () => this.#changed());
     this.#advancedGrid.replaceChildren(...this.#advanced.map((v) => v.el));
@@ -154,8 +158,10 @@ export class FormView {
 
   /** @param {Task} task */
   #fill(task) {
+    const named = new Set(this.#fields.map((f) => f.name));
+    const others = Object.entries(task.parameters ?? {}).filter(([name]) => !named.has(name));
     for (const [i, f] of this.#fields.entries()) {
-      const value = task.parameters?.[f.name];
+      const value = f.name !== OTHERS ? task.parameters?.[f.name] : others.length > 0 ? Object.fromEntries(others) : undefined;
       if (value !== undefined && stringify(value) !== stringify(f.default)) this.#views[i].set(value, task.file_names);
     }
     if (this.#retryOf) return this.#changed();
@@ -189,11 +195,17 @@ export class FormView {
       hasFiles: this.#views.some((v) => v.addFiles && (v.busy() || /** @type {string[]} */ (v.get()).length > 0)),
       operation: this.#value("operation"),
     };
-    for (const [i, f] of this.#fields.entries()) show(this.#views[i].el, isRelevant(f.name, form));
+    for (const [i, f] of this.#fields.entries()) show(this.#views[i].el, f.name === OTHERS ? this.#showsOthers(i) : isRelevant(f.name, form));
     const busy = this.#views.some((v) => v.busy());
     this.#submit.disabled = busy || this.#busy;
     text(this.#submit, this.#busy ? "Submitting…" : busy ? "Uploading…" : this.#retryOf ? "Retry task" : "Submit task");
     if (!busy && document.activeElement === this.#heading) this.#submit.focus();
+  }
+
+  /** Whether the field of other parameters is shown: it is the only one, has a value, or is being edited. @param {number} i */
+  #showsOthers(i) {
+    const view = this.#views[i];
+    return this.#fields.length === 1 || view.get() !== "" || view.el.contains(document.activeElement);
   }
 
   /** @param {string} name */

@@ -84,7 +84,7 @@ function entryView(_first) {
       const e = entry.event;
       if (e.seq === drawnSeq) return;
       drawnSeq = e.seq;
-      const words = eventWords(e);
+      const words = eventWords(e, entry.worker);
       attr(el, "data-tone", words.tone);
       attr(el, "data-type", e.type);
       text(title, words.title);
