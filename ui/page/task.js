@@ -63,7 +63,7 @@ export function waitingSentence(row, state, now) {
   if (state?.draining || w?.reason === "draining") return "Waiting: the server is stopping and starts no tasks";
   if (state?.damaged || w?.reason === "log_damaged") return "Waiting: the log is damaged, so writes are refused";
   if (w?.reason === "previous_attempt") return "Waiting: its previous attempt was told to stop and has not stopped yet";
-  if (w?.reason === "worker") return "Waiting: no worker for this task type and queue";
+  if (w?.reason === "worker") return "Waiting for a worker to connect";
   if (w?.reason === "unique") return `Waiting: task ${w.task_id ?? ""} with the same unique key must end first`;
   if (w?.reason === "crash_check") return "Waiting: the server died while tasks ran; they are now run one at a time";
   if (state?.full || w?.reason === "log_full") return "Waiting: the disk is full; it starts when there is free space";

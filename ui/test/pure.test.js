@@ -108,7 +108,7 @@ test("why a task waits is a sentence", () => {
   assert.equal(say({ reason: "run_at", until: "2026-01-01T13:00:00Z" }), "Starts in 1 h 00 min");
   assert.equal(say({ reason: "capacity" }, { ...busy, draining: true }), "Waiting: the server is stopping and starts no tasks");
   assert.equal(say({ reason: "queue_paused" }), "Waiting: queue paused");
-  assert.equal(say({ reason: "worker" }), "Waiting: no worker for this task type and queue");
+  assert.equal(say({ reason: "worker" }), "Waiting for a worker to connect");
   const idle = { running: 0, slots: 8 };
   const since = (/** @type {number} */ ms) => waitingSentence({ ...row, ready_at: new Date(NOW - ms).toISOString() }, /** @type {any} */ (idle), NOW);
   assert.equal(since(100), "Starts now");

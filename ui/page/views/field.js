@@ -4,6 +4,7 @@ import { Problem } from "../api.js";
 import { attr, h, icon, show, text } from "../dom.js";
 import { isNumber, stringify } from "../exact.js";
 import { bytes, humanize, isolated, number } from "../format.js";
+import { OTHERS } from "../schema.js";
 import { upload } from "../taskapi.js";
 
 /** @import { Exact } from "../exact.js" */
@@ -83,7 +84,7 @@ function controlOf(f) {
     case "text":
     case "lines":
     case "json":
-      return h("textarea", { class: f.kind === "json" ? "input code" : "input", rows: f.kind === "json" ? 2 : 3, placeholder: f.placeholder || (f.kind === "lines" ? "One per line" : ""), spellcheck: "false", dir: f.kind === "json" ? "ltr" : "auto" });
+      return h("textarea", { class: f.kind === "json" ? "input code" : "input", rows: f.kind !== "json" ? 3 : f.name === OTHERS ? 5 : 2, placeholder: f.placeholder || (f.kind === "lines" ? "One per line" : ""), spellcheck: "false", dir: f.kind === "json" ? "ltr" : "auto" });
     case "integer":
     case "number":
       return h("input", { class: "input", type: "text", inputmode: f.kind === "integer" && Number(f.min ?? -1) >= 0 ? "numeric" : "decimal", placeholder: f.placeholder, autocomplete: "off" });

@@ -34,7 +34,7 @@ export class FormView {
   #about = h("p", { class: "type-about" });
   #grid = h("div", { class: "fields" });
   #advancedGrid = h("div", { class: "fields" });
-  #more = h("details", { class: "advanced" }, h("summary", null, icon("chevron"), "Queue, time and attempts"), this.#advancedGrid);
+  #more = h("details", { class: "advanced" }, h("summary", null, icon("chevron"), "Subject, queue, time and attempts"), this.#advancedGrid);
   #problem = h("div", { class: "form-problem", role: "alert", hidden: true });
   #done = h("div", { class: "form-done", role: "status", hidden: true });
   #submit = h("button", { class: "button primary", type: "submit" });

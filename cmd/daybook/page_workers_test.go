@@ -1,0 +1,64 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// leaseOne asks for one task of a type, as a worker does, and returns its token and its parameters.
+func leaseOne(t *testing.T, server, taskType string) (token string, parameters map[string]json.Number) {
+	t.Helper()
+	body := `{"worker":"w-1","task_types":["` + taskType + `"],"max":1,"wait_seconds":0,"lease_seconds":60}`
+	answer, err := http.Post(server+"/api/leases", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var got struct {
+		Leases []struct {
+			Token string
+			Task  struct{ Parameters map[string]json.Number }
+		}
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&got); err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatal(answer.Status, err)
+	}
+	if len(got.Leases) == 0 {
+		return "", nil
+	}
+	return got.Leases[0].Token, got.Leases[0].Task.Parameters
+}
+
+func TestPageSubmitsATaskOfAWorkersTypeAndShowsItsWorker(t *testing.T) {
+	b, process := openPage(t, 1280, 800)
+	server := process.url
+	leaseOne(t, server, "greet") // makes the type known, after the page was opened
+	b.js(`document.querySelector("#new-task").click()`)
+	b.until("the new type is offered", `document.querySelector('#form input[value="greet"]')`)
+	b.js(`document.querySelector('#form input[value="greet"]').click()`)
+	b.fill("/parameters", "[1]")
+	b.js(`document.querySelector("#form button[type=submit]").click()`)
+	b.until("the field says that it takes an object", `document.querySelector('#form [data-pointer="/parameters"] .field-error:not([hidden])')?.textContent.includes("JSON object")`)
+	b.js(`(() => { const field = document.querySelector('#form [data-pointer="/parameters"] textarea'); field.value = ""; field.dispatchEvent(new Event("input", { bubbles: true })); })()`)
+	b.fill("/parameters", `{"n":9007199254740993}`)
+	b.js(`document.querySelector("#form button[type=submit]").click()`)
+	b.until("the task is open", `location.hash.startsWith("#/tasks/")`)
+	id := eval[string](b, `location.hash.slice(8, 34)`)
+	token, parameters := leaseOne(t, server, "greet")
+	if token == "" || parameters["n"] != "9007199254740993" {
+		t.Fatalf("the worker got %q with %v", token, parameters)
+	}
+	b.untilStatus(id, "RUNNING")
+	b.until("the panel names the worker", `document.querySelector("#detail .facts").innerText.includes("w-1")`)
+	b.until("the history names the worker", `document.querySelector("#detail .timeline").innerText.includes("w-1")`)
+	b.shoot()
+	answer, err := http.Post(server+"/api/leases/"+token+"/complete", "application/json", strings.NewReader(`{"result":{"ok":true},"outcome":"1 greeting"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	b.untilStatus(id, "SUCCESS")
+	b.until("the list shows the outcome", `document.querySelector('[data-id="`+id+`"]')?.innerText.includes("1 greeting")`)
+}
