@@ -68,6 +68,7 @@ type Options struct {
 	DefaultTimeout time.Duration
 	MaxFile        int64 // most bytes of an upload; 0 = 2 GiB
 	AnyHost        bool  // answer to any Host header; false = loopback names only
+	LocalOnly      bool  // while there is no token, answer only requests from this machine
 	// PublicURL is how the outside reaches this server through a proxy, such as
 	// "https://tasks.example/daybook"; Hosts are further host names that it answers to, and
 	// BasePath is the path before all of its own. CORSOrigins are the origins, such as
@@ -199,6 +200,9 @@ func (d *Daybook) EndGrace() {
 // Views are the tasks as they are now, for reading. The tags of a task in them are shared: clone
 // them before a change.
 func (d *Daybook) Views() *projection.Views { return d.views }
+
+// NeedsToken reports whether requests need a token: whether one has been created and not revoked.
+func (d *Daybook) NeedsToken() bool { return d.views.Tokens().Any() }
 
 // Run runs tasks until ctx ends or Close is called, then stops in order: nothing new is
 // started, handlers get Grace, what is left is given back at no cost. It can be called once:
@@ -333,7 +337,7 @@ func (d *Daybook) connect() error {
 		d.api, d.wireErr = api.New(api.Options{
 			Log: d.log, Views: d.views, Payloads: d.payloads, Scheduler: d.scheduler,
 			Intake: d.intake, Files: d.files, Page: ui.Files(),
-			MaxFile: d.o.MaxFile, MaxStreams: d.o.maxStreams(), AnyHost: d.o.AnyHost,
+			MaxFile: d.o.MaxFile, MaxStreams: d.o.maxStreams(), AnyHost: d.o.AnyHost, LocalOnly: d.o.LocalOnly,
 			PublicURL: d.o.PublicURL, Hosts: d.o.Hosts, BasePath: d.o.BasePath, CORSOrigins: d.o.CORSOrigins,
 			Version: Version, Logger: d.o.Logger,
 		})

@@ -30,7 +30,7 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/api": {
 		code: []string{"daybook/api/eventstream", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/task", "daybook/files",
-			"daybook/internal/jsontext", mux, ulid, prometheus, compress},
+			"daybook/internal/jsontext", mux, ulid, prometheus, compress, xtime},
 		tests: []string{"daybook/api", "daybook/handler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", openapi, goleak, cmp},
 	},
 	"daybook/api/eventstream": {
@@ -173,6 +173,7 @@ const (
 	wazero      = "github.com/tetratelabs/wazero"
 	ximage      = "golang.org/x/image"
 	xterm       = "golang.org/x/term"
+	xtime       = "golang.org/x/time"
 	xtext       = "golang.org/x/text"
 )
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,6 +15,7 @@ type address struct {
 	base    string          // "/daybook"; "" = none
 	escaped string          // base as it stands in a URL
 	known   bool            // the public URL was configured
+	https   bool            // and it is one of HTTPS
 	names   map[string]bool // host names it answers to beside those of this machine
 	cors    map[string]bool // origins of front ends elsewhere
 	trusted []string        // origins whose pages may write
@@ -40,7 +42,7 @@ func newAddress(o *Options) (address, error) {
 		} else if below != "" {
 			base = below
 		}
-		a.known = true
+		a.known, a.https = true, u.Scheme == "https"
 		a.names[hostName(u.Host)] = true
 		a.trusted = append(a.trusted, originOf(u))
 	}
@@ -140,7 +142,7 @@ func (a *address) reference(r *http.Request, to string) string {
 		return before + to
 	}
 	if !a.known && proxied(r) {
-		return strings.Repeat("../", strings.Count(r.URL.EscapedPath(), "/")-1) + to[1:]
+		return cmp.Or(strings.Repeat("../", strings.Count(r.URL.EscapedPath(), "/")-1)+to[1:], "./")
 	}
 	return to
 }
@@ -182,8 +184,8 @@ func proxied(r *http.Request) bool {
 }
 
 const (
-	corsHeaders = "Content-Type, Content-Encoding, Idempotency-Key, Prefer, Last-Event-ID, Accept, Range, If-Match, If-None-Match, If-Range"
-	corsExposed = "Link, Location, X-Total-Count, X-Total-Count-Relation, X-Search-Truncated, X-Log-Seq, Retry-After, " +
+	corsHeaders = "Authorization, Content-Type, Content-Encoding, Idempotency-Key, Prefer, Last-Event-ID, Accept, Range, If-Match, If-None-Match, If-Range"
+	corsExposed = "Link, Location, X-Total-Count, X-Total-Count-Relation, X-Search-Truncated, X-Log-Seq, Retry-After, WWW-Authenticate, " +
 		"Idempotent-Replayed, Idempotent-Replayed-Items, Unique-Returned, Unique-Returned-Items, Unique-Replaced, Preference-Applied, Content-Disposition, ETag"
 	corsMaxAge = "7200" // seconds that a browser may remember the answer; the most that Chromium does
 )

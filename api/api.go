@@ -40,6 +40,7 @@ type Options struct {
 	MaxFile    int64 // most bytes of an upload; 0 = 2 GiB
 	MaxStreams int   // most open event streams; 0 = 10,000
 	AnyHost    bool  // answer to any Host header; false = loopback names, and those below
+	LocalOnly  bool  // while there is no token, answer only requests from this machine
 
 	// How the outside reaches this server through a proxy: its URL, with a path if it lies
 	// below one; or further host names, with the port where it is not the usual one, and
@@ -82,14 +83,16 @@ func (o *Options) check() error {
 // API is the HTTP handler of everything: REST, server-sent events, page, metrics.
 type API struct {
 	Options
-	router  *mux.Router
-	origins *http.CrossOriginProtection
-	address address
-	metrics *metrics
-	streams *eventstream.Server
-	screens screens // shared messages of /api/stream
-	chunks  chunks  // shared messages of /api/log/stream
-	proof   proof   // last answer of /api/log/verify
+	router   *mux.Router
+	byPath   map[string]*route
+	origins  *http.CrossOriginProtection
+	address  address
+	metrics  *metrics
+	streams  *eventstream.Server
+	failures failures // of sign-ins
+	screens  screens  // shared messages of /api/stream
+	chunks   chunks   // shared messages of /api/log/stream
+	proof    proof    // last answer of /api/log/verify
 
 	bodies  budget // memory for bodies on their way in
 	answers budget // memory for large answers on their way out
@@ -118,7 +121,7 @@ func New(o Options) (*API, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	a := &API{Options: o, origins: http.NewCrossOriginProtection()}
+	a := &API{Options: o, origins: http.NewCrossOriginProtection(), byPath: make(map[string]*route)}
 	var err error
 	if a.address, err = newAddress(&o); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
@@ -148,6 +151,3 @@ func (a *API) StopStreams() {
 	a.stop()
 	a.streams.Wait()
 }
-
-// actor is who acts as long as nobody signs in.
-const actor = "anonymous"

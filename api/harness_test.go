@@ -194,6 +194,7 @@ var testPage = fstest.MapFS{
 	"app/part.js": {Data: []byte("/** @import { T } from \"./types.js\" */\nexport {\n  b,\n} from \"../c.js\";\n")},
 	"c.js":        {Data: []byte("export const b = 1;\n")}, "app/later.js": {Data: []byte("export {};\n")}, "app/types.js": {Data: []byte("export {};\n")},
 	"a.css": {Data: []byte("a {}")}, "app/b.css": {Data: []byte("b {}")},
+	"sign-in.html":  {Data: []byte("<!doctype html>\n<title>Sign in</title>\n<link rel=\"stylesheet\" href=\"a.css\">\n<!-- error -->\n<form method=\"post\" action=\"sign-in\"></form>\n")},
 	"README.hidden": {Data: []byte("not served")},
 }
 

@@ -34,6 +34,9 @@ func (a *API) history(p *reply, r *http.Request) error {
 			return err
 		}
 	}
+	if err := a.sees(p, r, id); err != nil {
+		return err
+	}
 	ctx := r.Context()
 	seq := a.Views.Seq()
 	seqs, err := a.Views.History(ctx, id)

@@ -30,7 +30,7 @@ func reported(t *testing.T) (eventlog.Log, ulid.ULID) {
 		for i := range decided {
 			e := &decided[i]
 			raw := &eventlog.Event{At: int64(e.At), Stream: task.StreamOf(id), Version: e.Version, Type: e.Type.String(), V: 1,
-				Actor: actor, Data: task.AppendData(nil, e.Type, &e.Data), Payload: e.Payload, HasPayload: e.HasPayload}
+				Actor: anonymous, Data: task.AppendData(nil, e.Type, &e.Data), Payload: e.Payload, HasPayload: e.HasPayload}
 			r := log.Append(t.Context(), []eventlog.Entry{{Events: []*eventlog.Event{raw}}})[0]
 			if r.Err != nil {
 				t.Fatal(r.Err)

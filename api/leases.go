@@ -39,14 +39,21 @@ func (a *API) lease(p *reply, r *http.Request) error {
 	if bad != nil {
 		return invalids(bad)
 	}
+	if err := p.caller.narrow(&request.Types, &request.Queues); err != nil && request.Max > 0 {
+		return err
+	}
 	request.Address = r.RemoteAddr
 	if err := a.Intake.Types.Offer(request.Types); err != nil {
 		return err
 	}
-	who := "worker:" + request.Worker
-	results := a.report(r, who, reports)
-	leases, err := a.Scheduler.Lease(r.Context(), request)
+	results := a.report(r, p.caller.worker(request.Worker), reports)
+	ctx, end := p.caller.during(r.Context())
+	defer end()
+	leases, err := a.Scheduler.Lease(ctx, request)
 	if err != nil {
+		if ctx.Err() != nil && r.Context().Err() == nil {
+			return errTokenEnded
+		}
 		return err
 	}
 	if err := a.sendLeases(p, r, &request, leases, results); err != nil {

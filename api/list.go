@@ -52,6 +52,9 @@ func (a *API) list(p *reply, r *http.Request) error {
 	if err == nil && !l.all {
 		err = q.checkLink(p, "/api/tasks/", "cursor", longestCursor, "ask for all tasks in one answer with limit=0")
 	}
+	if err == nil {
+		err = p.caller.narrow(&l.filter.Types, &l.filter.Queues)
+	}
 	if err != nil {
 		return err
 	}

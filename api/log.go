@@ -87,7 +87,7 @@ func (a *API) readLog(p *reply, r *http.Request) error {
 	p.Header()["Vary"] = []string{"Accept"}
 	out := p.long(contentTypes[want.format])
 	defer out.close()
-	ctx, cancel := a.waiting(r)
+	ctx, cancel := a.waiting(p, r)
 	defer cancel()
 	return a.writeLog(ctx, out, &want, head, q)
 }

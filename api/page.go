@@ -52,7 +52,8 @@ func (a *API) page() error {
 	if !whole {
 		return errors.New("the page has no index.html")
 	}
-	index = preload(oneSheet(index, parts), parts)
+	signIn := preload(oneSheet(parts["sign-in.html"], parts, "css/signin.page.css"), parts)
+	index = preload(oneSheet(index, parts, "css/page.css"), parts)
 	sum := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(parts)) {
 		fmt.Fprintf(sum, "%s %d\n%s", name, len(parts[name]), parts[name])
@@ -66,6 +67,7 @@ func (a *API) page() error {
 		}
 	}
 	a.handle("/", methods{"GET": asset(pageTypes[".html"], always, pointInto(index, parts, base))})
+	a.handle("/sign-in", a.signInPage(pointInto(signIn, parts, base)))
 	docs := pointInto(parts["docs/index.html"], parts, base)
 	plain, slashed := asset(pageTypes[".html"], always, docs), asset(pageTypes[".html"], always, oneUp(docs))
 	a.handle("/docs", methods{"GET": func(a *API, p *reply, r *http.Request) error {
@@ -110,13 +112,11 @@ func (a *API) pageParts() (map[string][]byte, error) {
 
 var sheet = regexp.MustCompile(`\s*<link rel="stylesheet" href="([^"]+)">`)
 
-// oneSheet makes one style sheet of those that a page names, in their order.
-func oneSheet(html []byte, parts map[string][]byte) []byte {
-	const name = "css/page.css"
+// oneSheet makes one style sheet, of that name, of those that a page names, in their order.
+func oneSheet(html []byte, parts map[string][]byte, name string) []byte {
 	var all []byte
 	for _, found := range sheet.FindAllSubmatch(html, -1) {
 		all = append(append(all, parts[string(found[1])]...), '\n')
-		delete(parts, string(found[1]))
 	}
 	if all == nil {
 		return html

@@ -97,6 +97,11 @@ var answers = []struct {
 	{task.ErrErased, problem{Status: 400, Kind: "not-retryable", Detail: "The task was erased; its parameters are gone. Submit a new one."}},
 	{task.ErrNotPending, problem{Status: 400, Kind: "not-pending", Detail: "The task is no longer pending."}},
 	{task.ErrExists, problem{Status: 409, Kind: "exists", Detail: "The task exists already."}},
+	{scheduler.ErrNoToken, problem{Status: 404, Kind: kindNotFound, Detail: "There is no token of that name. GET /api/tokens lists them."}},
+	{scheduler.ErrTokenExists, problem{Status: 409, Kind: "token-exists", Detail: "A token of that name exists. Use another name, or revoke it first with DELETE /api/tokens/{name}."}},
+	{scheduler.ErrTooManyTokens, problem{Status: 409, Kind: "too-many-tokens", Detail: "There are 1,000 tokens, and there can be no more. Revoke those that are not used any more."}},
+	{scheduler.ErrFirstToken, problem{Status: 409, Kind: "first-token", Detail: "The first token must have the role admin, and no queues, task types or time of expiry: with the first token everybody needs one, and somebody must be able to create others."}},
+	{scheduler.ErrLastAdmin, problem{Status: 409, Kind: "last-admin", Detail: "This is the last admin token that does not expire: without it nobody could create or revoke tokens. Create another one first, or revoke all other tokens before this one."}},
 	{scheduler.ErrBusy, problem{Status: 503, Kind: "busy", RetryAfter: 1, Detail: "Too many commands are waiting. Nothing was changed; try again in a moment."}},
 	{scheduler.ErrNotRunning, problem{Status: 503, Kind: "not-running", RetryAfter: 1, Detail: "The queue is not running yet. Nothing was changed; try again in a moment."}},
 	{scheduler.ErrStopped, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Nothing was changed; try again when it is back."}},
@@ -141,7 +146,8 @@ func percentOf(p projection.Progress) string {
 
 // kinds lists every kind of problem, for the reference and its test.
 func kinds() []string {
-	all := []string{kindInvalid, "method-not-allowed", "too-large", "body-too-slow", "no-such-range", "precondition-failed", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal, kindEmptyFile, kindNoStreaming, "cancelled"}
+	all := []string{kindInvalid, "method-not-allowed", "too-large", "body-too-slow", "no-such-range", "precondition-failed", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal, kindEmptyFile, kindNoStreaming, "cancelled",
+		kindUnauthorized, kindForbidden, kindSignIns}
 	for i := range answers {
 		all = append(all, answers[i].problem.Kind)
 	}

@@ -207,7 +207,7 @@ func (a *API) oneReport(p *reply, r *http.Request, do string) (task.Task, error)
 		return true
 	})
 	one.command, one.files = readCommand(o, do, fields)
-	return a.reportOne(r, "worker:"+a.Scheduler.WorkerOf(p.id), &one)
+	return a.reportOne(r, p.caller.worker(a.Scheduler.WorkerOf(p.id)), &one)
 }
 
 // endOfLease answers with the task as a report has left it.

@@ -17,7 +17,8 @@ type route struct {
 	path  string
 	allow []string // for 405 and OPTIONS
 	other methods
-	times *timing // how long its answers took
+	needs map[string]permission // by method
+	times *timing               // how long its answers took
 }
 
 // ServeHTTP implements http.Handler for the router; API.ServeHTTP calls answer directly.
@@ -53,6 +54,10 @@ func (a *API) routes() error {
 	a.handle("/api/log", methods{"GET": (*API).readLog})
 	a.handle("/api/log/stream", methods{"GET": (*API).logStream})
 	a.handle("/api/log/verify", methods{"GET": (*API).verify})
+	a.handle("/api/tokens", methods{"GET": (*API).listTokens, "POST": (*API).createToken})
+	a.handle("/api/tokens/{name}", methods{"DELETE": (*API).revokeToken})
+	a.handle("/api/me", methods{"GET": (*API).me})
+	a.handle("/sign-out", methods{"POST": (*API).signOut})
 	a.handle("/healthz", methods{"GET": (*API).alive})
 	a.handle("/readyz", methods{"GET": (*API).ready})
 	a.handle("/metrics", methods{"GET": (*API).scrape})
@@ -61,8 +66,9 @@ func (a *API) routes() error {
 }
 
 func (a *API) handle(path string, m methods) {
-	at := &route{path: path, other: m, times: a.metrics.timing(path)}
+	at := &route{path: path, other: m, needs: make(map[string]permission), times: a.metrics.timing(path)}
 	for method := range m {
+		at.needs[method] = permissionOf(path, method)
 		at.allow = append(at.allow, method)
 		if method == http.MethodGet {
 			at.allow = append(at.allow, http.MethodHead)
@@ -70,6 +76,7 @@ func (a *API) handle(path string, m methods) {
 	}
 	at.allow = append(at.allow, http.MethodOptions)
 	slices.Sort(at.allow)
+	a.byPath[path] = at
 	a.router.Handle(path, at)
 }
 

@@ -36,15 +36,16 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r, p.request = inner, inner
-	if r.Header["Content-Encoding"] != nil && r.Body != nil {
-		if err := decode(&p, r); err != nil {
-			a.refuse(&p, r, err)
-			return
-		}
-	}
 	at := a.find(r, &p)
 	start := time.Now()
-	if err := at.answer(a, &p, r); err != nil {
+	err := a.admit(&p, r, at)
+	if err == nil && r.Header["Content-Encoding"] != nil && r.Body != nil {
+		err = decode(&p, r)
+	}
+	if err == nil {
+		err = at.answer(a, &p, r)
+	}
+	if err != nil {
 		a.refuse(&p, r, err)
 	}
 	p.finish()
@@ -100,6 +101,7 @@ type reply struct {
 	http.ResponseWriter
 	status int    // 0 until the header is written
 	id     string // {id} of the path
+	caller caller // who sent the request
 
 	request *http.Request
 	address *address
@@ -224,11 +226,13 @@ func (w rolling) ReadFrom(r io.Reader) (int64, error) {
 	}
 }
 
-// waiting returns a context that ends with the request, or when the server stops.
-func (a *API) waiting(r *http.Request) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(r.Context())
+// waiting returns a context that ends with the request, when the caller's token is revoked or expires,
+// or when the server stops.
+func (a *API) waiting(p *reply, r *http.Request) (context.Context, context.CancelFunc) {
+	during, end := p.caller.during(r.Context())
+	ctx, cancel := context.WithCancel(during)
 	stop := context.AfterFunc(a.stopping, cancel)
-	return ctx, func() { stop(); cancel() }
+	return ctx, func() { stop(); cancel(); end() }
 }
 
 // buffers are byte slices that live for one request.

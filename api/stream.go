@@ -91,6 +91,7 @@ func (a *API) opening(r *http.Request, q *query, head int64) (eventstream.Openin
 
 // serveStream keeps the connection until it ends, or hands it over.
 func (a *API) serveStream(p *reply, r *http.Request, feed *eventstream.Feed, open eventstream.Opening) error {
+	open.During = p.caller.during
 	err := feed.Serve(p, r, open)
 	switch {
 	case errors.Is(err, eventstream.ErrCannotFlush):

@@ -32,12 +32,18 @@ func (a *API) submit(p *reply, r *http.Request) error {
 	if err := a.readSubmit(p, r, key, &one[0]); err != nil {
 		return err
 	}
-	done, err := a.Scheduler.Submit(r.Context(), actor, one)
+	if err := p.caller.maySubmit(one); err != nil {
+		return err
+	}
+	done, err := a.Scheduler.Submit(r.Context(), p.caller.actor(), one)
 	if err != nil {
 		return single(err)
 	}
+	if err := p.caller.mayHave(done); err != nil {
+		return err
+	}
 	if wait > 0 {
-		if err := a.waitEnded(r, &done[0].Task, wait); err != nil {
+		if err := a.waitEnded(p, r, &done[0].Task, wait); err != nil {
 			return err
 		}
 		p.Header().Set("Preference-Applied", "wait="+strconv.Itoa(wait))
@@ -170,8 +176,8 @@ func preferredWait(r *http.Request) int {
 }
 
 // waitEnded waits until the task ends, at most the given number of seconds, and writes the task as it is then.
-func (a *API) waitEnded(r *http.Request, t *task.Task, seconds int) error {
-	ctx, cancel := a.waiting(r)
+func (a *API) waitEnded(p *reply, r *http.Request, t *task.Task, seconds int) error {
+	ctx, cancel := a.waiting(p, r)
 	defer cancel()
 	ctx, cancel = context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
 	defer cancel()
@@ -211,11 +217,17 @@ func (a *API) submitBatch(p *reply, r *http.Request) error {
 	if bad != nil {
 		return invalids(bad)
 	}
-	done, err := a.Scheduler.Submit(r.Context(), actor, submits)
+	if err := p.caller.maySubmit(submits); err != nil {
+		return err
+	}
+	done, err := a.Scheduler.Submit(r.Context(), p.caller.actor(), submits)
 	if key != "" && errors.Is(err, task.ErrKeyReused) {
 		return single(err) // the whole batch is to blame
 	}
 	if err != nil {
+		return err
+	}
+	if err := p.caller.mayHave(done); err != nil {
 		return err
 	}
 	if key != "" && done[0].Replayed {

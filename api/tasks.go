@@ -20,13 +20,16 @@ func (a *API) get(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := a.sees(p, r, id); err != nil {
+		return err
+	}
 	wait := preferredWait(r)
 	t, seq, err := a.Views.Get(r.Context(), id)
 	if err != nil {
 		return err
 	}
 	if wait > 0 && !t.Status.Ended() {
-		if err := a.waitEnded(r, &t, wait); err != nil {
+		if err := a.waitEnded(p, r, &t, wait); err != nil {
 			return err
 		}
 		seq = max(seq, a.Views.Seq(), t.LastSeq)
@@ -41,7 +44,10 @@ func (a *API) cancel(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t, err := a.Scheduler.Do(r.Context(), actor, id, task.Cancel{})
+	if err := a.sees(p, r, id); err != nil {
+		return err
+	}
+	t, err := a.Scheduler.Do(r.Context(), p.caller.actor(), id, task.Cancel{})
 	if err != nil {
 		return err
 	}
@@ -71,11 +77,14 @@ func (a *API) retry(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := a.sees(p, r, id); err != nil {
+		return err
+	}
 	if changes.Parameters != nil {
 		return a.retryAs(p, r, id, changes)
 	}
 	t, replayed, err := a.Intake.RetrySame(r.Context(), id, changes.IdempotencyKey, func(ctx context.Context, c task.Retry) (task.Task, error) {
-		return a.Scheduler.Do(ctx, actor, id, c)
+		return a.Scheduler.Do(ctx, p.caller.actor(), id, c)
 	})
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ func (a *API) verify(p *reply, r *http.Request) error {
 	if err := noQuery(r); err != nil {
 		return err
 	}
-	ctx, cancel := a.waiting(r)
+	ctx, cancel := a.waiting(p, r)
 	defer cancel()
 	_ = http.NewResponseController(p.ResponseWriter).SetReadDeadline(time.Time{})
 	asked := time.Now()

@@ -30,6 +30,10 @@ type Client struct {
 	http    *http.Client
 	streams *http.Client // the same without a time limit
 
+	// Token is sent with every request, "" = none. A server that has tokens needs one. To be set before
+	// the first call.
+	Token string
+
 	// Reconnecting, if not nil, is called when a stream was cut, before it is opened
 	// again. To be set before the first call.
 	Reconnecting func(err error)
@@ -117,6 +121,9 @@ func (c *Client) open(ctx context.Context, k call) (*http.Response, error) {
 	}
 	for name, values := range k.header {
 		req.Header[name] = values
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -103,6 +103,9 @@ func (s *stream) connect(ctx context.Context, handle func(message) bool) (heard,
 	c.Connection = s.client.streams
 	c.ReconnectStrategy = onlyOnce{}
 	c.ResponseValidator = validate
+	if s.client.Token != "" {
+		c.Headers["Authorization"] = "Bearer " + s.client.Token
+	}
 	var fatal error
 	err = c.SubscribeRawWithContext(ctx, func(m *sse.Event) {
 		watchdog.Reset(silence)

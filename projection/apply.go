@@ -146,7 +146,13 @@ func (v *Views) endBatch(seq int64) {
 func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 	if e.Type == 0 {
 		v.recent.add(e.Seq, nil)
-		return v.streams.apply(other)
+		if err := v.streams.apply(other); err != nil {
+			return err
+		}
+		if tokenEvents[other.Type] != 0 {
+			v.publishTokens()
+		}
+		return nil
 	}
 	if e.Type == task.EventSubmitted {
 		return v.foldFirst(id, e)

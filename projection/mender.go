@@ -268,6 +268,7 @@ func (v *Views) replace(n *Views) {
 	v.order.publish()
 	v.claims = n.claims
 	v.keys, v.decoder, v.batch, v.touched, v.back = n.keys, n.decoder, n.batch, n.touched, n.back
+	v.publishTokens()
 	v.seq.Store(n.Seq())
 	v.returns.Add(1) // a listing under way begins again
 	if v.keeper != nil {

@@ -236,6 +236,7 @@ func (k *keeper) loadFile(ctx context.Context, state *viewfile.State) error {
 	if err := v.streams.restore(state.Streams); err != nil {
 		return err
 	}
+	v.publishTokens()
 	v.table = newTable(min(v.counts.live(), mostRoom))
 	v.windows, v.evicted, k.trimmed = windows, marks.horizon, marks.trimmed
 	k.indexed.Store(max(k.text.Through(), k.trimmed))

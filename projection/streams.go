@@ -33,6 +33,7 @@ type kind struct {
 var kinds = []kind{
 	{"server", serverEvents, func() fold { return new(servers) }},
 	{"queue", queueEvents, func() fold { return new(queueStates) }},
+	{"token", tokenEvents, func() fold { return new(tokens) }},
 }
 
 // OtherEventTypes lists the types of events that are not of a task, in alphabetical order.

@@ -106,6 +106,9 @@ type Opening struct {
 	// Pull makes what follows after a seq, up to told or beyond it, for this stream alone; nil =
 	// the stream gets what its feed has for all.
 	Pull func(ctx context.Context, after, told int64) (Message, error)
+	// During returns a context that ends earlier than ctx if the stream must, and a function that frees
+	// what it needs; nil = it need not.
+	During func(ctx context.Context) (context.Context, context.CancelFunc)
 }
 
 // Serve opens a stream of the feed. It returns when the stream has ended or, where the HTTP server
@@ -128,6 +131,11 @@ func (f *Feed) Serve(w http.ResponseWriter, r *http.Request, open Opening) error
 		return ErrTooMany
 	}
 	ctx, end := context.WithCancel(s.stopping)
+	if open.During != nil {
+		during, free := open.During(ctx)
+		cancel := end
+		ctx, end = during, func() { cancel(); free() }
+	}
 	if !f.join() {
 		s.open.Add(-1)
 		end()

@@ -108,6 +108,7 @@ type cli struct {
 	Verify verifyCmd `cmd:"" help:"Verify that the log and the files are unchanged."`
 	Bench  benchCmd  `cmd:"" help:"Measure the throughput and latency of a server."`
 	Types  typesCmd  `cmd:"" help:"List the task types that the server can run."`
+	Token  tokenCmd  `cmd:"" help:"Create, list and revoke tokens."`
 
 	WorkerCheck workerCheckCmd `cmd:"" name:"worker-check" help:"Test a worker in any language against a real server."`
 
@@ -124,7 +125,7 @@ func (cli) Help() string {
     daybook submit SLEEP -p seconds=3 --wait
 
 "daybook help COMMAND" explains one command. Every flag can also be set in the environment:
---server is DAYBOOK_SERVER.
+--server is DAYBOOK_SERVER. A server that has tokens needs one: set DAYBOOK_TOKEN.
 
 Exit codes: 0 done, 1 failed, 2 usage error, 130 interrupted while waiting.`
 }

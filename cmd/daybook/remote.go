@@ -29,6 +29,7 @@ func (r *remote) connect(s *stdio) (*client.Client, error) {
 	if err != nil {
 		return nil, misuse("--server: %w", err)
 	}
+	c.Token = os.Getenv("DAYBOOK_TOKEN") // no flag: other users of a machine see the arguments of a process
 	told := false
 	c.Reconnecting = func(error) {
 		if !told {

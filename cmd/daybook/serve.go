@@ -23,7 +23,7 @@ type serveCmd struct {
 	Grace          time.Duration `default:"20s" help:"Time for running tasks to finish when the server is stopped; 0s = none (${default})."`
 	DefaultTimeout time.Duration `default:"30m" placeholder:"TIME" help:"Time limit of an attempt of a task without a timeout; 0s = no limit (${default})."`
 	MaxFile        byteSize      `default:"2GiB" help:"Largest file that can be uploaded (${default})."`
-	Insecure       bool          `help:"Allow an address that other machines can reach. Anyone who can reach it can read everything and submit tasks."`
+	Insecure       bool          `help:"Allow an address that other machines can reach without a token. Anyone who can reach it can read everything and submit tasks."`
 	PublicURL      string        `placeholder:"URL" help:"Public URL of this server behind a proxy, such as https://tasks.example or https://tasks.example/daybook."`
 	Host           []string      `placeholder:"NAME" help:"Another host name that this server answers to; may be repeated."`
 	BasePath       string        `placeholder:"PATH" help:"Path prefix of every URL of this server, such as /daybook; by default from --public-url."`
@@ -67,7 +67,8 @@ func (c *serveCmd) AfterApply() error {
 }
 
 func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
-	if err := c.checkAddr(ctx); err != nil {
+	open, err := c.checkAddr(ctx)
+	if err != nil {
 		return err
 	}
 	daybook.TuneMemory()
@@ -76,6 +77,7 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 	bar := newRebuildBar(s)
 	server, err := openServer(ctx, serverOptions{
 		Addr:   c.Addr,
+		Open:   open,
 		Logger: logger,
 		Daybook: daybook.Options{
 			Data:           c.Data,
@@ -84,6 +86,7 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 			DefaultTimeout: noneIfZero(c.DefaultTimeout),
 			MaxFile:        int64(c.MaxFile),
 			AnyHost:        c.Insecure,
+			LocalOnly:      !c.Insecure,
 			PublicURL:      c.PublicURL,
 			Hosts:          c.Host,
 			BasePath:       c.BasePath,
@@ -131,18 +134,27 @@ func ignoreHangups(logger *slog.Logger) (end func()) {
 	}
 }
 
-// checkAddr refuses an address beyond loopback unless --insecure is given: there is
-// no login yet, so everyone who reaches the server may do everything.
-func (c *serveCmd) checkAddr(ctx context.Context) error {
+// checkAddr reports whether the address can be reached from other machines. Such a one needs a token, or
+// --insecure: without a token, everyone who reaches the server may do everything.
+func (c *serveCmd) checkAddr(ctx context.Context) (open bool, err error) {
 	host, _, err := net.SplitHostPort(c.Addr)
 	if err != nil {
-		return misuse("--addr %s: it must be HOST:PORT, such as 127.0.0.1:8000", c.Addr)
+		return false, misuse("--addr %s: it must be HOST:PORT, such as 127.0.0.1:8000", c.Addr)
 	}
 	if c.Insecure || isLoopback(ctx, host) {
-		return nil
+		return false, nil
 	}
+	if isNew(c.Data) {
+		return false, errOpenToAll(c.Addr)
+	}
+	return true, nil
+}
+
+// errOpenToAll refuses an address that other machines can reach while there is no token.
+func errOpenToAll(addr string) error {
 	return misuse("--addr %s can be reached from other machines, and anyone who reaches it can read everything and submit tasks;\n"+
-		"use a loopback address such as 127.0.0.1:8000, or add --insecure if only trusted users can reach the network", c.Addr)
+		"use a loopback address such as 127.0.0.1:8000, or start there and create a token first (daybook token create NAME --role admin),\n"+
+		"or add --insecure if only trusted users can reach the network", addr)
 }
 
 // isLoopback reports whether all that host stands for is this machine alone.

@@ -30,6 +30,7 @@ const (
 
 type serverOptions struct {
 	Addr    string
+	Open    bool // other machines can reach the address: a token is needed
 	Logger  *slog.Logger
 	Daybook daybook.Options
 }
@@ -63,6 +64,12 @@ func openServer(ctx context.Context, o serverOptions) (*server, error) {
 			_ = listener.Close()
 		}
 		return nil, refusedStart(ctx, err, o.Daybook.Data)
+	}
+	if o.Open && !d.NeedsToken() {
+		if listener != nil {
+			_ = listener.Close()
+		}
+		return nil, errors.Join(errOpenToAll(o.Addr), d.Close())
 	}
 	if listener == nil {
 		if listener, err = listen(ctx, o.Addr); err != nil {

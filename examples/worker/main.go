@@ -48,6 +48,7 @@ func run(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
+	server.Token = os.Getenv("DAYBOOK_TOKEN")
 	worker := client.NewWorker(server, client.WorkerOptions{Build: "example", Slots: 4, Grace: 10 * time.Second})
 	client.Handle(worker, "resize", func(ctx context.Context, l client.Lease[Parameters]) (Result, error) {
 		return resize(ctx, server, l)

@@ -52,6 +52,7 @@ export async function call(path, init) {
     throw new Problem(0, "No answer", "The server did not answer. Is it running?");
   }
   learnClock(res.headers.get("Date"));
+  if (res.status === 401) location.replace(`sign-in${location.hash}`);
   if (!res.ok) throw await problemOf(res);
   return res;
 }
@@ -155,6 +156,11 @@ export function nextLink(header) {
 /** The task types, as a JSON text: parse it with exact.js where the digits of numbers matter. */
 export async function getTaskTypes() {
   return (await call("api/task-types")).text();
+}
+
+/** Who the reader is, and the role. @returns {Promise<{ name: string | null, role: string }>} */
+export async function getMe() {
+  return (await call("api/me")).json();
 }
 
 /** @returns {Promise<any>} */

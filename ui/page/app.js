@@ -1,8 +1,9 @@
 // Connects the parts of the page. Messages go into the store; one animation frame draws
 // what changed.
 
+import { may, setRole } from "./access.js";
 import * as api from "./api.js";
-import { byId } from "./dom.js";
+import { byId, show, text } from "./dom.js";
 import { STATUSES, noFilters, toggled, withStatus, withoutWrong } from "./filters.js";
 import { humanize } from "./format.js";
 import { Frame } from "./frame.js";
@@ -206,6 +207,7 @@ function connectionChanged() {
   } else if (frozenAt === 0 && feed.everLive) {
     frozenAt = api.serverNow();
   }
+  if (feed.nextTry > 0) void loadAccess(); // the stream was refused: the token may have been revoked
   redraw();
 }
 
@@ -216,11 +218,26 @@ async function begin() {
   store.seq = 0;
   store.setFilters(router.route.filters);
   frame.request();
+  await loadAccess();
   const [page, logId] = await Promise.all([loader.fetch(signal), loadStats(), loadTypes()]);
   if (signal.aborted) return;
   const seq = page?.seq ?? 0;
   rate.continueAt(seq);
   feed.start(seq, logId);
+}
+
+/** Finds out what the reader may do. Without a valid token, the browser goes to the sign-in page. */
+async function loadAccess() {
+  try {
+    const { name, role } = await api.getMe();
+    setRole(role);
+    document.documentElement.dataset.role = role;
+    show(byId("new-task"), may("submitter"));
+    show(byId("account"), name !== null);
+    if (name !== null) text(byId("account-name"), name);
+  } catch {
+    // The other calls say that the server does not answer.
+  }
 }
 
 /** Fetches counts and state, until the stream sends them. Returns the id of the log. */
@@ -325,6 +342,7 @@ async function act(kind, row, how) {
 
 /** @param {Parameters<FormView["open"]>[0]} [how] */
 async function openForm(how) {
+  if (!may("submitter")) return toast("Your role cannot submit tasks.", { bad: true });
   const fresh = loadTypes(); // a worker may have offered a type since
   if (titles.size === 0 || (how?.type !== undefined && !titles.has(how.type))) await fresh;
   if (titles.size === 0) return toast("The server did not answer. Is it running?", { bad: true });

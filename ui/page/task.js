@@ -1,5 +1,6 @@
 // A row in words. Pure: the time is a parameter.
 
+import { may } from "./access.js";
 import { countdown, integer, isolated, shortId, span, time } from "./format.js";
 
 /** @import { Row, SchedulerState, Status } from "./types.js" */
@@ -29,12 +30,12 @@ export function ended(status) {
 
 /** @param {Row} row */
 export function canCancel(row) {
-  return row.status === "PENDING" || row.status === "RUNNING";
+  return may("operator") && (row.status === "PENDING" || row.status === "RUNNING");
 }
 
 /** @param {Row} row */
 export function canRetry(row) {
-  return row.status === "FAILED" || row.status === "CANCELLED";
+  return may("operator") && (row.status === "FAILED" || row.status === "CANCELLED");
 }
 
 /**

@@ -1,5 +1,6 @@
 // The panel of the open task: status, facts, result, parameters and history.
 
+import { may } from "../access.js";
 import { attr, byId, h, icon, linkIn, show, text } from "../dom.js";
 import { DAMAGED } from "../events.js";
 import { stringify } from "../exact.js";
@@ -237,7 +238,7 @@ class TaskPanel {
     put(this.#cancel, canCancel(row));
     put(this.#retry, canRetry(row));
     put(this.#change, canRetry(row) && d.task !== null && !d.task.damaged?.includes("parameters"));
-    put(this.#again, ended(row.status) && d.task !== null);
+    put(this.#again, may("submitter") && ended(row.status) && d.task !== null);
     if (d.task !== this.#drawnTask) this.#drawContent(d, c);
     this.#timeline.update(d.events, d.eventsProblem, c.now);
   }

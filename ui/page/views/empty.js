@@ -1,5 +1,6 @@
 // What an empty list shows.
 
+import { may } from "../access.js";
 import { h, s } from "../dom.js";
 import { STATUSES, wrongWords } from "../filters.js";
 import { quoted } from "../format.js";
@@ -72,6 +73,7 @@ function contents(kind, store, actions) {
         h("div", { class: "empty-actions" }, button("Clear filters", "", actions.clear)),
       ];
     default:
+      if (!may("submitter")) return [art(), h("h2", null, "No tasks yet"), h("p", null, "Tasks appear here when somebody submits them.")];
       return [
         art(),
         h("h2", null, "No tasks yet"),

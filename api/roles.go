@@ -1,0 +1,67 @@
+package api
+
+import "daybook/projection"
+
+// permission says who may call a method of a path.
+type permission struct {
+	role projection.Role // the weakest that may; "" = everybody, without a token
+	// limited: a token that is for some queues or task types only may call it too, because the
+	// endpoint shows and changes only tasks of those.
+	limited bool
+}
+
+// permissions is the one table of who may do what, by path and method. HEAD needs what GET needs.
+// What is not in it needs an admin, and fails a test.
+var permissions = map[string]map[string]permission{
+	"/api/tasks/submit":             {"POST": {projection.Submitter, true}},
+	"/api/tasks/batch":              {"POST": {projection.Submitter, true}},
+	"/api/tasks":                    {"GET": {projection.Viewer, true}},
+	"/api/tasks/{id}":               {"GET": {projection.Viewer, true}, "DELETE": {projection.Operator, true}, "PATCH": {projection.Operator, true}},
+	"/api/tasks/{id}/retry":         {"POST": {projection.Operator, true}},
+	"/api/tasks/{id}/events":        {"GET": {projection.Viewer, true}},
+	"/api/leases":                   {"POST": {projection.Worker, true}},
+	"/api/leases/{token}/heartbeat": {"POST": {projection.Worker, true}},
+	"/api/leases/{token}/complete":  {"POST": {projection.Worker, true}},
+	"/api/leases/{token}/fail":      {"POST": {projection.Worker, true}},
+	"/api/leases/{token}/release":   {"POST": {projection.Worker, true}},
+	"/api/workers":                  {"GET": {projection.Viewer, false}},
+	"/api/workers/{name}/beat":      {"POST": {projection.Worker, true}},
+	"/api/workers/{name}/quiet":     {"POST": {projection.Operator, false}},
+	"/api/workers/{name}/resume":    {"POST": {projection.Operator, false}},
+	"/api/queues":                   {"GET": {projection.Viewer, false}},
+	"/api/queues/{name}":            {"GET": {projection.Viewer, false}, "PATCH": {projection.Operator, false}},
+	"/api/queues/{name}/pause":      {"POST": {projection.Operator, false}},
+	"/api/queues/{name}/resume":     {"POST": {projection.Operator, false}},
+	"/api/stream":                   {"GET": {projection.Viewer, false}},
+	"/api/stats":                    {"GET": {projection.Viewer, false}},
+	"/api/health":                   {"GET": everybody},
+	"/api/task-types":               {"GET": {projection.Viewer, true}},
+	"/api/files":                    {"POST": {projection.Submitter, true}},
+	"/api/files/{id}":               {"GET": {projection.Viewer, true}},
+	"/api/log":                      {"GET": {projection.Viewer, false}},
+	"/api/log/stream":               {"GET": {projection.Viewer, false}},
+	"/api/log/verify":               {"GET": {projection.Viewer, false}},
+	"/api/tokens":                   {"GET": {projection.Admin, false}, "POST": {projection.Admin, false}},
+	"/api/tokens/{name}":            {"DELETE": {projection.Admin, false}},
+	"/api/me":                       {"GET": {projection.Viewer, true}},
+	"/healthz":                      {"GET": everybody},
+	"/readyz":                       {"GET": everybody},
+	"/metrics":                      {"GET": {projection.Viewer, false}},
+	"/openapi.json":                 {"GET": everybody},
+	"/":                             {"GET": everybody}, // the page has no data in it
+	"/docs":                         {"GET": everybody},
+	"/" + folder + "{id:.+}":        {"GET": everybody},
+	"/favicon.svg":                  {"GET": everybody},
+	"/sign-in":                      {"GET": everybody, "POST": everybody},
+	"/sign-out":                     {"POST": everybody},
+}
+
+var everybody = permission{"", true}
+
+// permissionOf is who may call the method of the path.
+func permissionOf(path, method string) permission {
+	if found, ok := permissions[path][method]; ok {
+		return found
+	}
+	return permission{role: projection.Admin}
+}
