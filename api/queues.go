@@ -127,7 +127,7 @@ func (a *API) limitQueue(p *reply, r *http.Request) error {
 	if bad != nil {
 		return invalids(bad)
 	}
-	err = a.Scheduler.Record(r.Context(), actor, func() ([]scheduler.Other, error) {
+	err = a.Scheduler.Record(r.Context(), p.caller.actor(), func() ([]scheduler.Other, error) {
 		now := a.Views.QueueState(p.id).Limits
 		limits := now
 		for _, change := range changes {
@@ -201,7 +201,7 @@ func (a *API) pauseQueue(p *reply, r *http.Request) error {
 	if bad != nil {
 		return invalids(bad)
 	}
-	err = a.Scheduler.Record(r.Context(), actor, func() ([]scheduler.Other, error) {
+	err = a.Scheduler.Record(r.Context(), p.caller.actor(), func() ([]scheduler.Other, error) {
 		if a.Views.QueueState(p.id).Paused {
 			return nil, nil
 		}
@@ -224,7 +224,7 @@ func (a *API) resumeQueue(p *reply, r *http.Request) error {
 	if err := a.noBody(p, r); err != nil {
 		return err
 	}
-	err := a.Scheduler.Record(r.Context(), actor, func() ([]scheduler.Other, error) {
+	err := a.Scheduler.Record(r.Context(), p.caller.actor(), func() ([]scheduler.Other, error) {
 		if !a.Views.QueueState(p.id).Paused {
 			return nil, nil
 		}
@@ -249,6 +249,9 @@ func (a *API) queueEvent(name, kind string, data, payload []byte) ([]scheduler.O
 func (a *API) move(p *reply, r *http.Request) error {
 	id, err := idOf(p)
 	if err != nil {
+		return err
+	}
+	if err := a.sees(p, r, id); err != nil {
 		return err
 	}
 	text, done, err := a.workerBody(p, r)
@@ -280,7 +283,7 @@ func (a *API) move(p *reply, r *http.Request) error {
 	if bad != nil {
 		return invalids(bad)
 	}
-	t, err := a.Scheduler.Do(r.Context(), actor, id, c)
+	t, err := a.Scheduler.Do(r.Context(), p.caller.actor(), id, c)
 	if err != nil {
 		return err
 	}
