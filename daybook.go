@@ -71,7 +71,7 @@ type Options struct {
 	LocalOnly      bool  // while there is no token, answer only requests from this machine
 	// PublicURL is how the outside reaches this server through a proxy, such as
 	// "https://tasks.example/daybook"; Hosts are further host names that it answers to, and
-	// BasePath is the path before all of its own. CORSOrigins are the origins, such as
+	// BasePath is the path before all paths of this server. CORSOrigins are the origins, such as
 	// "https://app.example", of front ends elsewhere. Zero = this machine's own names alone.
 	PublicURL   string
 	Hosts       []string

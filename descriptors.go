@@ -25,7 +25,7 @@ func OpenFiles() int64 {
 	return int64(min(uint64(limit.Cur), math.MaxInt64))
 }
 
-// Connections is how many connections a server can keep when so many files may be open, and
+// Connections is how many connections a server can keep when at most that number of files may be open, and
 // still has files for the log, the views, uploads and the tasks that run.
 func Connections(files int64, concurrency int) int {
 	const small = 1024

@@ -78,7 +78,7 @@ type Change struct {
 // New returns the views of an empty log.
 func New() *Views { return newViews(0) }
 
-// newViews makes room for so many tasks, which may become more.
+// newViews makes room for that many tasks; they grow when there are more.
 func newViews(tasks int64) *Views {
 	return &Views{
 		table:    newTable(tasks),

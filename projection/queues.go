@@ -24,7 +24,7 @@ type queueUse struct {
 
 // queues says which queues are counted by themselves. It is a fold of the log, as all counts.
 type queues struct {
-	most    int // of shown; more when so many are not empty
+	most    int // maximum length of shown; it is longer only while more queues are not empty
 	byName  map[string]*queueUse
 	inOrder []*queueUse // of their first tasks
 	byGroup []*queueUse

@@ -61,7 +61,7 @@ type table struct {
 	lines [2]*btree.BTreeG[line] // [0] what waits, [1] what runs or has ended: found fast beside any number that waits
 }
 
-// newTable makes room for so many tasks, which may become more.
+// newTable makes room for that many tasks; it grows when there are more.
 func newTable(tasks int64) table {
 	t := table{slots: make(map[ulid.ULID]uint32, tasks)}
 	for i := range t.lines {

@@ -37,7 +37,7 @@ var (
 	// ErrStopped: the scheduler takes no more commands. Nothing happened.
 	ErrStopped = errors.New("server is stopping")
 	// ErrNotRunning: Run has not been called yet, so nothing is decided. Nothing happened.
-	ErrNotRunning = errors.New("not running: call Run, in a goroutine of its own, before anything is submitted or changed")
+	ErrNotRunning = errors.New("not running: call Run, in another goroutine, before anything is submitted or changed")
 	// ErrRanBefore: Run was called a second time.
 	ErrRanBefore = errors.New("has run already: open the queue anew to run it again")
 	// ErrReadOnly: the log was found damaged and takes nothing any more. Nothing happened.
@@ -106,7 +106,7 @@ type Loss struct {
 
 // Submitted is the answer to one submit.
 type Submitted struct {
-	Task     task.Task   // as of its own event; a replay, or one that was returned: as it is now
+	Task     task.Task   // as task.submitted left it; a replay, or one that was returned: as it is now
 	Replayed bool        // the idempotency key was used before for the same request
 	Returned bool        // another task holds the unique key, and this is it
 	Replaced []ulid.ULID // the pending tasks that it has replaced under its unique key
@@ -329,7 +329,7 @@ func (s *Scheduler) enqueue(ctx context.Context, r *request) error {
 	}
 }
 
-// wake wakes the loop while a round is being appended if so many things to decide are enough.
+// wake wakes the loop while a round is being appended, if waiting things to decide are enough for that.
 func (s *Scheduler) wake(waiting int) {
 	if waiting >= s.eager {
 		poke(s.nudge)

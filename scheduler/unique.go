@@ -10,7 +10,7 @@ import (
 )
 
 // A submit with a unique key meets the tasks that hold the key: those of the views, those that
-// rounds on their way to the disk have made, and those of its own batch. What becomes of it
+// rounds on their way to the disk have made, and those of the same batch. What becomes of it
 // is decided here, where commands are decided one after the other: so of two that come at the
 // same time the second sees the first. See docs/adr/0026.
 
@@ -150,7 +150,7 @@ func (rd *round) replace(b *batch, i int) {
 	b.answers[i].Replaced = b.news[i].cancels
 }
 
-// heldByAnother refuses to send an ended task round again when another has its unique key. A
+// heldByAnother refuses to retry an ended task when another has its unique key. A
 // retry builds on the entries that it returns.
 func (rd *round) heldByAnother(s *task.Task) (needs []int, refusal error) {
 	claim, ok := s.Claims()

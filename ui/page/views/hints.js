@@ -1,4 +1,4 @@
-// What a schema cannot say of its own fields, for the built-in types. A type that is not
+// What a schema cannot say about its fields, for the built-in types. A type that is not
 // here gets all its fields, in its own order.
 
 /** The order in which types are offered; others follow by name. */
