@@ -6,7 +6,7 @@
 import collections, http.client, json, os, random, re, secrets, signal, socket, threading, time, traceback, urllib.request
 
 URL, TOKEN = os.environ.get("DAYBOOK_URL", "http://127.0.0.1:8000").rstrip("/"), os.environ.get("DAYBOOK_TOKEN")
-SLOTS, LEASE, WAIT, GRACE = int(os.environ.get("SLOTS", "4")), 30, 30, 10  # tasks; seconds
+SLOTS, LEASE, WAIT, GRACE = int(os.environ.get("SLOTS", "4")), int(os.environ.get("LEASE", "30")), 30, 10  # tasks; seconds
 NAME, NO_ANSWER = f"{socket.gethostname()}-py-{secrets.token_hex(3)}", (OSError, http.client.HTTPException, ValueError)
 
 class Permanent(Exception): """An error that no retry can mend."""

@@ -146,6 +146,67 @@ func submitWhenKnown(t *testing.T, c *client.Client, submit client.Submit) clien
 	}
 }
 
+func TestTheTaskOfAKilledWorkerIsRunByAnother(t *testing.T) {
+	command, ok := workerCommand(t, "python3", exampleWorkers[0].command)
+	if !ok {
+		return
+	}
+	c, start := serveAndWork(t, command, "LEASE=2", "SLOTS=1")
+	first := start()
+	submit := client.Submit{TaskType: "wordcount", Parameters: map[string]any{"text": "a b c", "seconds": 6}}
+	var task client.Submitted
+	for task.ID == "" {
+		var err error
+		if task, err = c.Submit(t.Context(), submit); err != nil && client.StatusOf(err) != http.StatusBadRequest {
+			t.Fatal(err)
+		}
+	}
+	killed, last := "", ""
+	for now, err := range c.Watch(t.Context(), task.ID) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if killed == "" && now.Status == client.Running && now.Progress > 0 { // as the page shows it
+			killed = *now.Worker
+			if err := first.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			start()
+		}
+		if now.Status == client.Running {
+			last = *now.Worker
+		}
+		if now.Status.Ended() && (now.Status != client.Success || now.Attempt != 2 || last == killed) {
+			t.Errorf("%s, by %s", now.Raw, last)
+		}
+	}
+}
+
+// serveAndWork starts a server, and returns what starts workers of it, which are killed at the end of the test.
+func serveAndWork(t *testing.T, command []string, env ...string) (c *client.Client, start func() *os.Process) {
+	t.Helper()
+	server, err := startServer(t.TempDir(), os.Environ(), "--addr", "127.0.0.1:0", "--data", "data", "--quiet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.cmd.Process.Kill(); <-server.done })
+	if err := server.ready(patience); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = client.New(server.url, nil); err != nil {
+		t.Fatal(err)
+	}
+	return c, func() *os.Process {
+		worker := exec.Command(command[0], command[1:]...)
+		worker.Env = append(append(os.Environ(), "DAYBOOK_URL="+server.url), env...)
+		if err := worker.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = worker.Process.Kill(); _ = worker.Wait() })
+		return worker.Process
+	}
+}
+
 // TestTheExamplesOfTheWorkerProtocolWork pastes the first lines of docs/worker-protocol.md into a shell.
 func TestTheExamplesOfTheWorkerProtocolWork(t *testing.T) {
 	text, err := os.ReadFile("../../docs/worker-protocol.md")
