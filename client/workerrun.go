@@ -119,6 +119,7 @@ func (r *workerRun) loop(ctx context.Context) error {
 			r.endOthers()
 		case c := <-r.answered:
 			r.answer(c)
+			r.endOthers() // tasks that end at once travel with the next poll
 		case b := <-r.beaten:
 			r.hear(b)
 		case <-r.beatTimer.C:
