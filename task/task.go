@@ -75,11 +75,15 @@ type Notes struct {
 }
 
 // Subject is the line that says which task it is; "" = none.
-func (t *Task) Subject() string {
+func (t *Task) Subject() string { return t.notes().Subject }
+
+// notes returns a copy of the task's notes. Those of a task are never changed in place: copies of the task
+// share them.
+func (t *Task) notes() Notes {
 	if t.Notes == nil {
-		return ""
+		return Notes{}
 	}
-	return t.Notes.Subject
+	return *t.Notes
 }
 
 // note gives the task other notes.
@@ -221,7 +225,9 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	EventSucceeded: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.Progress, t.Code, t.ErrorSeq = 10_000, CodeNone, 0
 		if d.Outcome != "" || d.Partial {
-			t.note(Notes{Subject: t.Subject(), Outcome: d.Outcome, Partial: d.Partial})
+			n := t.notes()
+			n.Outcome, n.Partial = d.Outcome, d.Partial
+			t.note(n)
 		}
 		if e.HasPayload {
 			t.ResultSeq = e.Seq
@@ -268,9 +274,9 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	},
 	EventErased: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) {
 		t.Erased = true
-		if t.Notes != nil { // the log keeps its subject and outcome, see docs/adr/0032
-			t.note(Notes{Partial: t.Notes.Partial})
-		}
+		n := t.notes()
+		n.Subject, n.Outcome = "", "" // the log keeps them, see docs/adr/0032
+		t.note(n)
 	},
 	EventResubmitted: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.link().RetriedAs = d.RetriedAs },
 }
