@@ -11,6 +11,7 @@ import { listenToKeys } from "./keys.js";
 import { Later, loadStyle, reloadIfUpdated, wasUpdated } from "./later.js";
 import { ListLoader } from "./loader.js";
 import { Feed } from "./live.js";
+import { Places } from "./places.js";
 import { ignoreAccidentalClicks } from "./press.js";
 import { Rate } from "./rate.js";
 import { Router, formatRoute } from "./router.js";
@@ -62,6 +63,9 @@ const list = new ListView(store, {
 const loader = new ListLoader(store, list, { filters: () => router.route.filters, live: () => feed.state === "live", dirty: frame.request });
 const toolbar = new ToolbarView(store, { setFilters, reload: () => void loader.reload(), toList: () => list.focus() });
 const header = new HeaderView(feed, rate, store);
+const places = new Places({ dirty: frame.request, incomplete });
+/** The address of the list, with a task or without. @param {string | null} id */
+const href = (id) => formatRoute({ place: "", id, filters: store.filters });
 
 // Views that are loaded when they are opened.
 
@@ -101,7 +105,7 @@ const form = new Later(
     const view = new FormView({
       submitted: (task) => submitted(task.id, { focus: true }),
       queues: () => [...new Set((store.counts ?? []).map((c) => c.queue))].filter((name) => name !== ""),
-      href: (id) => formatRoute({ id, filters: store.filters }),
+      href,
     });
     view.setTypes(types);
     return view;
@@ -124,7 +128,7 @@ async function prefetch() {
     acceptDrops((files) => void openForm({ files }));
     await panel.prefetch();
     const { prefetchResults } = await import("./views/results/index.js");
-    await Promise.all([actions.prefetch(), form.prefetch(), keyHelp.prefetch(), list.prefetch(), header.prefetch(), prefetchResults()]);
+    await Promise.all([actions.prefetch(), form.prefetch(), keyHelp.prefetch(), list.prefetch(), header.prefetch(), places.prefetch(), prefetchResults()]);
   } catch {
     // Each is loaded when it is needed.
   }
@@ -137,13 +141,8 @@ function draw() {
   header.draw(real);
   toolbar.draw(title);
   drawPanel(now); // before the list, which it may cover
-  list.draw({
-    now,
-    state: store.state,
-    title,
-    href: (id) => formatRoute({ id, filters: store.filters }),
-    openId: router.route.id,
-  });
+  list.draw({ now, state: store.state, title, href, openId: router.route.id });
+  places.draw({ now, live: feed.state === "live", state: store.state, title });
   document.documentElement.dataset.seq = String(seq);
   retitle();
   if (!drawn && store.phase !== "loading") firstDrawn();
@@ -163,14 +162,15 @@ function drawPanel(now) {
   const { detail, view } = panel.view;
   if (focusPanel) view.focus();
   focusPanel = false;
-  view.draw(detail, { now, state: store.state, title, href: (id) => formatRoute({ id, filters: store.filters }), live: feed.state === "live" });
+  view.draw(detail, { now, state: store.state, title, href, live: feed.state === "live" });
 }
 
 /** Updates the tab's title. It has the number of running tasks only while that is known. */
 function retitle() {
   const row = openRow();
   const running = feed.state === "live" && !feed.paused && !row ? (store.state?.running ?? 0) : 0;
-  const words = row ? `${title(row.task_type)} · Daybook` : running > 0 ? `(${running}) Daybook` : "Daybook";
+  const where = row ? title(row.task_type) : places.title;
+  const words = where ? `${where} · Daybook` : running > 0 ? `(${running}) Daybook` : "Daybook";
   if (document.title !== words) document.title = words;
 }
 
@@ -182,6 +182,7 @@ function received(m) {
   store.apply(m, list.hold);
   panel.view?.detail.apply(m);
   actions.view?.rowsChanged(m.rows ?? []);
+  places.received(m);
   if (m.truncated) loader.refetchSoon();
   redraw();
 }
@@ -273,6 +274,7 @@ function routed() {
     toolbar.showFilters(filters);
     void loader.reload();
   }
+  void places.go(router.route, href(null));
   if (id !== null) list.setCursor(id);
   store.pinned = id;
   void showTask();
@@ -358,6 +360,7 @@ async function submitExample(type) {
 // Keys.
 
 listenToKeys({
+  list: () => places.name === "",
   move,
   movePage: (by) => goTo((how) => list.movePage(by, how)),
   moveTo: (index) => goTo((how) => list.moveTo(index, how)),
@@ -382,7 +385,7 @@ listenToKeys({
 ignoreAccidentalClicks();
 document.addEventListener("visibilitychange", redraw);
 byId("new-task").addEventListener("click", () => void openForm());
-byId("skip").addEventListener("click", () => list.focus());
+byId("skip").addEventListener("click", () => (places.name === "" ? list : places).focus());
 // Once a second: update relative times, and notice a silent connection. This fetches nothing.
 setInterval(() => {
   feed.tick();
@@ -394,3 +397,4 @@ store.pinned = router.route.id;
 if (wasUpdated()) toast("Daybook was updated, so the page was loaded again.");
 void showTask();
 void begin();
+void places.go(router.route, href(null));

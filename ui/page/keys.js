@@ -4,6 +4,7 @@ import { isField } from "./dom.js";
 
 /**
  * @typedef {{
+ *   list: () => boolean,
  *   move: (by: number) => void,
  *   movePage: (by: number) => void,
  *   moveTo: (index: number) => void,
@@ -19,6 +20,8 @@ import { isField } from "./dom.js";
  * }} KeyActions
  */
 
+/** Keys that work in every place. The others are for the list: see KeyActions.list. */
+const EVERYWHERE = new Set(["n", "?", "d"]);
 /** Keys that scroll a panel or press a button. */
 const NATIVE = new Set(["ArrowDown", "ArrowUp", "PageDown", "PageUp", "Home", "End", "Enter"]);
 
@@ -50,6 +53,7 @@ export function listenToKeys(a) {
       if (a.back()) e.preventDefault();
       return;
     }
+    if (!EVERYWHERE.has(e.key) && !a.list()) return;
     if (NATIVE.has(e.key) && hasOwnUse(e)) return;
     const key = keys[e.key];
     if (!key) return;

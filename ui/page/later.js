@@ -45,12 +45,26 @@ export class Later {
   }
 }
 
+/** The style sheets that are loaded, or being loaded. @type {Map<string, Promise<void>>} */
+const styles = new Map();
+
 /**
- * Loads one of the page's style sheets.
+ * Loads one of the page's style sheets, once.
  * @param {string} name of the file in css/, without .css
  * @returns {Promise<void>} resolved when its rules hold
  */
 export function loadStyle(name) {
+  const loading = styles.get(name) ?? addStyle(name);
+  styles.set(name, loading);
+  loading.catch(() => styles.delete(name));
+  return loading;
+}
+
+/**
+ * @param {string} name
+ * @returns {Promise<void>}
+ */
+function addStyle(name) {
   const link = document.createElement("link");
   link.rel = "stylesheet";
   link.href = new URL(`css/${name}.css`, import.meta.url).href;

@@ -1,11 +1,16 @@
 // The route is in the hash of the address, so that it can be shared: "#/?status=FAILED" is a
-// list, "#/tasks/ID?status=FAILED" the same list with a task open.
+// list, "#/tasks/ID?status=FAILED" the same list with a task open, "#/queues" another place.
 
-import { formatFilters, parseFilters } from "./filters.js";
+import { formatFilters, noFilters, parseFilters, withoutWrong } from "./filters.js";
+import { PLACES } from "./places.js";
 
 /** @import { Filters } from "./types.js" */
 
-/** @typedef {{ id: string | null, filters: Filters }} Route */
+/**
+ * Where the page is. The place is "" for the tasks. Another place keeps the filters, though its address does not have
+ * them: the way back to the tasks leads to the same list.
+ * @typedef {{ place: string, id: string | null, filters: Filters }} Route
+ */
 
 /**
  * @param {string} hash
@@ -13,10 +18,12 @@ import { formatFilters, parseFilters } from "./filters.js";
  */
 export function parseRoute(hash) {
   const [path, query = ""] = hash.replace(/^#/, "").split(/\?(.*)/s);
+  const place = path.replace(/^\/|\/$/g, "");
+  if (Object.hasOwn(PLACES, place)) return { place, id: null, filters: noFilters() };
   const m = /^\/tasks\/([^/]+)\/?$/.exec(path);
   const filters = parseFilters(query);
   if (!m && path !== "" && path !== "/") filters.wrong.unshift({ key: "#", value: path });
-  return { id: m ? decode(m[1]) : null, filters };
+  return { place: "", id: m ? decode(m[1]) : null, filters };
 }
 
 /**
@@ -32,6 +39,7 @@ function decode(part) {
 
 /** @param {Route} route */
 export function formatRoute(route) {
+  if (route.place !== "") return `#/${route.place}`;
   const query = formatFilters(route.filters);
   const nowhere = route.filters.wrong.find((w) => w.key === "#");
   const path = route.id ? `#/tasks/${encodeURIComponent(route.id)}` : `#${nowhere?.value ?? "/"}`;
@@ -54,17 +62,18 @@ export class Router {
   #update() {
     const route = parseRoute(location.hash);
     if (formatRoute(route) === formatRoute(this.route)) return;
+    if (route.place !== "") route.filters = withoutWrong(this.route.filters);
     this.route = route;
     this.#changed(route);
   }
 
   /**
-   * Changes the route. With replace, the Back button skips the present one.
+   * Changes the route. From another place it goes to the tasks. With replace, the Back button skips the present one.
    * @param {Partial<Route>} to
    * @param {{ replace?: boolean }} [how]
    */
   go(to, how = {}) {
-    const hash = formatRoute({ ...this.route, ...to });
+    const hash = formatRoute({ ...this.route, place: "", ...to });
     if (hash === formatRoute(this.route)) return;
     if (how.replace) history.replaceState(null, "", hash);
     else history.pushState(null, "", hash);

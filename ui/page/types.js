@@ -99,6 +99,40 @@
 
 /** @typedef {{ id: string, name: string, size: number, content_type: string, sha256: string }} FileInfo */
 
+/**
+ * A queue; a limit is null where there is none.
+ * @typedef {{
+ *   name: string,
+ *   paused: boolean,
+ *   paused_by: string | null,
+ *   paused_at: string | null,
+ *   reason: string | null,
+ *   concurrency: number | null,
+ *   rate_per_second: number | null,
+ *   burst: number | null,
+ *   max_depth: number | null,
+ *   pending: number,
+ *   ready: number,
+ *   running: number,
+ *   oldest_ready_seconds: number | null,
+ * }} Queue
+ */
+
+/**
+ * A worker outside of the server. No queues: it takes from all.
+ * @typedef {{
+ *   name: string,
+ *   build: string | null,
+ *   address: string | null,
+ *   since: string,
+ *   last_seen: string,
+ *   task_types: string[],
+ *   queues: string[] | null,
+ *   quiet: boolean,
+ *   holds: { task_id: string, task_type: string | null, since: string | null, until: string }[],
+ * }} Worker
+ */
+
 /** @typedef {{ pointer: string, detail: string }} FieldError */
 
 /** A part of an address that is no filter. @typedef {{ key: string, value: string }} Wrong */

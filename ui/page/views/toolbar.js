@@ -103,7 +103,7 @@ export class ToolbarView {
       ...t,
       count: told ? brief(t.n) : "",
       on: t.key === "" ? filters.status.length === 0 : filters.status.includes(t.key),
-      href: formatRoute({ id: null, filters: withStatus(filters, t.key) }),
+      href: formatRoute({ place: "", id: null, filters: withStatus(filters, t.key) }),
     }));
     keyed(this.#tabs, this.#tabViews, items, (t) => t.key, tabView);
   }

@@ -1,0 +1,100 @@
+// The places beside the tasks, and the navigation. Each place is a view that is loaded when it is opened.
+
+import { attr, byId, h, show, text } from "./dom.js";
+import { Later, loadStyle } from "./later.js";
+
+/** @import { Message, SchedulerState } from "./types.js" */
+/** @import { Route } from "./router.js" */
+
+/**
+ * A view of a place. It may fetch between open and close, while the page is visible.
+ * @typedef {{
+ *   el: HTMLElement,
+ *   open: () => void,
+ *   close: () => void,
+ *   received: (m: Message) => void,
+ *   draw: (c: PlaceContext) => void,
+ * }} Place
+ */
+
+/** @typedef {{ now: number, live: boolean, state: SchedulerState | null, title: (type: string) => string }} PlaceContext */
+
+/**
+ * The places by their names in the address, in the order of the navigation. A line here is all that a new one needs.
+ * @type {Record<string, { title: string, load: (dirty: () => void) => Promise<Place> }>}
+ */
+export const PLACES = {
+  queues: { title: "Queues", load: (dirty) => import("./views/queues.js").then((m) => new m.QueuesView(dirty)) },
+  workers: { title: "Workers", load: (dirty) => import("./views/workers.js").then((m) => new m.WorkersView(dirty)) },
+};
+
+export class Places {
+  #root = byId("place");
+  #main = byId("main");
+  #tasks = h("a", { "data-place": "" }, "Tasks");
+  #links = [this.#tasks, ...Object.entries(PLACES).map(([name, { title }]) => h("a", { href: `#/${name}`, "data-place": name }, title))];
+  /** @type {Map<string, Later<Place, Place>>} */
+  #views = new Map();
+  /** @type {Place | null} */
+  #open = null;
+  /** The place of the route; "" for the tasks. */
+  name = "";
+
+  /** @param {{ dirty: () => void, incomplete: () => void }} page */
+  constructor({ dirty, incomplete }) {
+    byId("places").append(...this.#links);
+    for (const [name, { load }] of Object.entries(PLACES)) {
+      const view = () => Promise.all([load(dirty), loadStyle("places"), loadStyle("form")]);
+      this.#views.set(name, new Later(() => view().then(([place]) => place), (place) => place, incomplete));
+    }
+  }
+
+  /** Loads all views. */
+  prefetch() {
+    return Promise.all([...this.#views.values()].map((later) => later.prefetch()));
+  }
+
+  /**
+   * Shows the place of the route.
+   * @param {Route} route
+   * @param {string} tasks the address of the list
+   */
+  async go(route, tasks) {
+    attr(this.#tasks, "href", tasks);
+    for (const link of this.#links) attr(link, "aria-current", link.dataset.place === route.place ? "page" : null);
+    if (route.place === this.name) return;
+    this.name = route.place;
+    this.#open?.close();
+    this.#open = null;
+    this.#root.replaceChildren();
+    this.#root.scrollTop = 0;
+    show(this.#root, this.name !== "");
+    attr(this.#main, "data-place", this.name || null);
+    text(byId("say"), this.title || "Tasks");
+    const place = await this.#views.get(this.name)?.get();
+    if (!place || this.name !== route.place || this.#open === place) return;
+    this.#open = place;
+    this.#root.replaceChildren(place.el);
+    place.open();
+  }
+
+  /** The name of the open place in words; "" for the tasks. */
+  get title() {
+    return PLACES[this.name]?.title ?? "";
+  }
+
+  /** @param {Message} m */
+  received(m) {
+    this.#open?.received(m);
+  }
+
+  /** Puts the focus on the heading of the open place. */
+  focus() {
+    this.#root.querySelector("h1")?.focus();
+  }
+
+  /** @param {PlaceContext} c */
+  draw(c) {
+    this.#open?.draw(c);
+  }
+}

@@ -1,0 +1,178 @@
+// The queues: what waits in each, its limits, and the pause.
+
+import { Problem, serverNow } from "../api.js";
+import { attr, h, keyed, show, text } from "../dom.js";
+import { formatFilters, noFilters } from "../filters.js";
+import { brief, integer, isolated, quoted, span } from "../format.js";
+import { changedLimits, changesQueues, limitWords, pauseWords } from "../queue.js";
+import { getQueues, pauseQueue, resumeQueue, setLimits } from "../queueapi.js";
+import { Refresh } from "../refresh.js";
+import { fillIn } from "./sheet.js";
+import { headed, placeTable, run } from "./place.js";
+
+/** @import { Message, Queue } from "../types.js" */
+/** @import { PlaceContext } from "../places.js" */
+
+const COLUMNS = ["Queue", "Pending", "Ready", "Running", "Oldest ready", "Limits", ""];
+
+export class QueuesView {
+  #table = placeTable("Queues", COLUMNS);
+  #wait = h("p", { class: "place-note" }, "Loading…");
+  #none = h("p", { class: "place-note", hidden: true }, "No queue has been used yet. A task names its queue when it is submitted; without one it goes to “default”.");
+  el = headed("Queues", "Tasks start in the order of their queue. Limits hold for all workers together. A paused queue takes tasks, but starts none.", this.#wait, this.#none, this.#table.el);
+  /** @type {Map<string, QueueRow>} */
+  #rows = new Map();
+  /** @type {Queue[] | null} */
+  #queues = null;
+  /** The server's time of the queues, in milliseconds. */
+  #at = 0;
+  #dirty;
+  #refresh = new Refresh(() => this.#fetch());
+
+  /** @param {() => void} dirty */
+  constructor(dirty) {
+    this.#dirty = dirty;
+  }
+
+  open() {
+    this.#refresh.open();
+  }
+
+  close() {
+    this.#refresh.close();
+  }
+
+  /** @param {Message} m */
+  received(m) {
+    if (changesQueues(m)) this.#refresh.soon();
+  }
+
+  async #fetch() {
+    try {
+      this.#queues = await getQueues();
+      this.#at = serverNow();
+    } catch (err) {
+      text(this.#wait, `The queues could not be loaded. ${err instanceof Problem ? err.message : ""}`);
+    }
+    this.#dirty();
+  }
+
+  /** @param {PlaceContext} c */
+  draw(c) {
+    const queues = this.#queues;
+    show(this.#wait, queues === null);
+    show(this.#none, queues?.length === 0);
+    show(this.#table.el, queues !== null && queues.length > 0);
+    if (queues === null) return;
+    const aged = Math.max(0, c.now - this.#at);
+    const again = () => this.#refresh.now();
+    keyed(this.#table.body, this.#rows, queues, (q) => q.name, () => new QueueRow(again));
+    for (const q of queues) this.#rows.get(q.name)?.age(c.now, aged);
+  }
+}
+
+class QueueRow {
+  #name = h("a", { class: "place-name" });
+  #paused = h("p", { class: "place-why", dir: "auto" });
+  #pending = cell("Pending");
+  #ready = cell("Ready");
+  #running = cell("Running");
+  #oldest = cell("Oldest ready");
+  #limits = h("span", null);
+  #edit = h("button", { type: "button", class: "button small quiet", onclick: () => void this.#editLimits() }, "Change");
+  #pause = h("button", { type: "button", class: "button small", onclick: () => void this.#pauseOrResume() });
+  el = h(
+    "tr",
+    { role: "row" },
+    h("th", { role: "rowheader", scope: "row", class: "c-name" }, this.#name, this.#paused),
+    this.#pending,
+    this.#ready,
+    this.#running,
+    this.#oldest,
+    h("td", { role: "cell", class: "c-limits", "data-label": "Limits" }, h("div", { class: "place-limits" }, this.#limits, this.#edit)),
+    h("td", { role: "cell", class: "c-act" }, this.#pause),
+  );
+  #again;
+  /** @type {Queue} */
+  #queue = /** @type {any} */ (null);
+
+  /** @param {() => void} again fetches the queues */
+  constructor(again) {
+    this.#again = again;
+  }
+
+  /** @param {Queue} q */
+  update(q) {
+    this.#queue = q;
+    attr(this.el, "data-queue", q.name);
+    attr(this.el, "data-paused", q.paused);
+    text(this.#name, q.name);
+    attr(this.#name, "href", `#/?${formatFilters({ ...noFilters(), queue: [q.name] })}`);
+    for (const [td, n] of /** @type {[HTMLElement, number][]} */ ([[this.#pending, q.pending], [this.#ready, q.ready], [this.#running, q.running]])) {
+      text(td, brief(n));
+      attr(td, "title", n >= 10_000 ? integer(n) : null);
+    }
+    text(this.#limits, limitWords(q) || "None");
+    attr(this.#limits, "class", limitWords(q) === "" ? "dim" : null);
+    attr(this.#edit, "aria-label", `Change the limits of ${q.name}`);
+    text(this.#pause, q.paused ? "Resume" : "Pause");
+    attr(this.#pause, "class", q.paused ? "button small primary" : "button small");
+    attr(this.#pause, "aria-label", `${q.paused ? "Resume" : "Pause"} ${q.name}`);
+  }
+
+  /**
+   * Updates the times.
+   * @param {number} now
+   * @param {number} aged milliseconds since the queue was fetched
+   */
+  age(now, aged) {
+    const q = this.#queue;
+    show(this.#paused, q.paused);
+    text(this.#paused, pauseWords(q, now));
+    text(this.#oldest, q.oldest_ready_seconds === null ? "–" : span(whole(q.oldest_ready_seconds * 1000 + aged)));
+  }
+
+  async #pauseOrResume() {
+    const { name, paused } = this.#queue;
+    if (paused) return run(() => resumeQueue(name), `Resumed: queue ${isolated(name)}`, this.#again);
+    await fillIn({
+      title: `Pause ${quoted(name)}`,
+      text: "What runs goes on; nothing else starts until somebody resumes the queue.",
+      fields: [{ name: "reason", label: "Reason (optional)", hint: "Everyone who looks at the queue can read it.", long: true }],
+      yes: "Pause queue",
+      send: ({ reason }) => pauseQueue(name, reason),
+    });
+    this.#again();
+  }
+
+  async #editLimits() {
+    const q = this.#queue;
+    const value = (/** @type {number | null} */ n) => (n === null ? "" : String(n));
+    await fillIn({
+      title: `Limits of ${quoted(q.name)}`,
+      text: "Leave a field empty for no limit.",
+      fields: [
+        { name: "concurrency", label: "Concurrency", hint: "Tasks of the queue that run at the same time.", value: value(q.concurrency), numeric: true },
+        { name: "rate_per_second", label: "Starts a second", hint: "0.1 is one start in ten seconds.", value: value(q.rate_per_second), numeric: true },
+        { name: "burst", label: "Burst", hint: "Starts at once after a quiet time. Needs a rate.", value: value(q.burst), numeric: true },
+        { name: "max_depth", label: "Depth", hint: "Pending tasks. More are refused when they are submitted.", value: value(q.max_depth), numeric: true },
+      ],
+      yes: "Set limits",
+      send: async (values) => {
+        const body = changedLimits(q, values);
+        if (Object.keys(body).length > 0) await setLimits(q.name, body);
+      },
+    });
+    this.#again();
+  }
+}
+
+/** Long spans count in seconds: tenths would change with each frame. @param {number} ms */
+function whole(ms) {
+  return ms < 1000 ? ms : Math.floor(ms / 1000) * 1000;
+}
+
+/** @param {string} label */
+function cell(label) {
+  return h("td", { role: "cell", class: "num", "data-label": label });
+}
