@@ -2,9 +2,12 @@
 
 import { Problem } from "./api.js";
 import { percent } from "./format.js";
+import { loadStyle } from "./later.js";
+import { numberOrText } from "./queue.js";
 import { ended, nameOf } from "./task.js";
-import { cancel, retry, submit } from "./taskapi.js";
+import { cancel, moveTask, retry, submit } from "./taskapi.js";
 import { ask } from "./views/question.js";
+import { fillIn } from "./views/sheet.js";
 import { toast } from "./views/toast.js";
 
 /** @import { Row } from "./types.js" */
@@ -22,7 +25,7 @@ export class TaskActions {
   }
 
   /**
-   * @param {string} kind "cancel" or "retry"
+   * @param {string} kind "cancel", "retry", "now" or "priority"
    * @param {Row} row as it was when the user chose
    * @param {{ ask?: boolean }} [how] with ask, the user is asked first: the click may have been meant for another task
    */
@@ -31,6 +34,8 @@ export class TaskActions {
     try {
       if (kind === "cancel") await this.#cancel(row, name, how.ask ?? false);
       if (kind === "retry") await this.#retry(row, name, how.ask ?? false);
+      if (kind === "now") await this.#runNow(row, name);
+      if (kind === "priority") await this.#priority(row, name);
     } catch (err) {
       if (!(err instanceof Problem)) throw err;
       this.#cancelling.delete(row.id);
@@ -77,6 +82,25 @@ export class TaskActions {
     if (!this.#cancelling.delete(row.id)) return;
     if (row.status !== "CANCELLED") return toast(`Ended before it could be cancelled: ${name}`);
     toast(`Cancelled: ${name}`, { action: { word: "Retry", act: () => void this.act("retry", row) } });
+  }
+
+  /** @param {Row} row @param {string} name */
+  async #runNow(row, name) {
+    await moveTask(row.id, { run_at: null });
+    toast(`Due now: ${name}`);
+  }
+
+  /** @param {Row} row @param {string} name */
+  async #priority(row, name) {
+    await Promise.all([loadStyle("form"), loadStyle("places")]);
+    const set = await fillIn({
+      title: "Change the priority",
+      text: `Of ready tasks of a queue, those with the highest priority start first. ${name} has ${row.priority}.`,
+      fields: [{ name: "priority", label: "Priority", hint: "A whole number, −100 to 100. Usual is 0.", value: String(row.priority), numeric: true }],
+      yes: "Set priority",
+      send: ({ priority }) => moveTask(row.id, { priority: numberOrText(priority) }),
+    });
+    if (set) toast(`Priority changed: ${name}`);
   }
 
   /** @param {Row} row @param {string} name @param {boolean} unsure */

@@ -57,6 +57,16 @@ export async function call(path, init) {
   return res;
 }
 
+/**
+ * Sends a JSON body.
+ * @param {string} method
+ * @param {string} path
+ * @param {string} text
+ */
+export function send(method, path, text) {
+  return call(path, { method, headers: { "Content-Type": "application/json", Accept: "application/json" }, body: text });
+}
+
 /** @param {Response} res */
 async function problemOf(res) {
   const body = await res.json().catch(() => null);

@@ -1,6 +1,6 @@
 // Calls to the server about queues and workers.
 
-import { call } from "./api.js";
+import { call, send } from "./api.js";
 
 /** @import { Queue, Worker } from "./types.js" */
 
@@ -20,7 +20,7 @@ export async function getWorkers() {
  * @param {Record<string, any>} limits
  */
 export async function setLimits(name, limits) {
-  await send("PATCH", queuePath(name), limits);
+  await send("PATCH", queuePath(name), JSON.stringify(limits));
 }
 
 /**
@@ -28,7 +28,7 @@ export async function setLimits(name, limits) {
  * @param {string} reason "" = none
  */
 export async function pauseQueue(name, reason) {
-  await send("POST", `${queuePath(name)}/pause`, reason === "" ? {} : { reason });
+  await send("POST", `${queuePath(name)}/pause`, JSON.stringify(reason === "" ? {} : { reason }));
 }
 
 /** @param {string} name */
@@ -47,13 +47,4 @@ export async function setQuiet(name, quiet) {
 /** @param {string} name */
 function queuePath(name) {
   return `api/queues/${encodeURIComponent(name)}`;
-}
-
-/**
- * @param {string} method
- * @param {string} path
- * @param {Record<string, any>} body
- */
-function send(method, path, body) {
-  return call(path, { method, headers: { "Content-Type": "application/json", Accept: "application/json" }, body: JSON.stringify(body) });
 }

@@ -33,6 +33,20 @@ export function canCancel(row) {
   return may("operator") && (row.status === "PENDING" || row.status === "RUNNING");
 }
 
+/** Whether the task may be moved in the line of its queue. @param {Row} row */
+export function canMove(row) {
+  return may("operator") && row.status === "PENDING";
+}
+
+/**
+ * Whether the task waits for a time, which may be moved to now.
+ * @param {Row} row
+ * @param {number} now
+ */
+export function canRunNow(row, now) {
+  return canMove(row) && ["run_at", "backoff"].includes(row.waiting_for?.reason ?? "") && (time(row.waiting_for?.until) ?? 0) > now;
+}
+
 /** @param {Row} row */
 export function canRetry(row) {
   return may("operator") && (row.status === "FAILED" || row.status === "CANCELLED");
@@ -65,6 +79,8 @@ export function waitingSentence(row, state, now) {
   if (state?.damaged || w?.reason === "log_damaged") return "Waiting: the log is damaged, so writes are refused";
   if (w?.reason === "previous_attempt") return "Waiting: its previous attempt was told to stop and has not stopped yet";
   if (w?.reason === "worker") return "Waiting for a worker to connect";
+  if (w?.reason === "queue_paused") return "Waiting: its queue is paused";
+  if (w?.reason === "queue_limit") return "Waiting: as many tasks of its queue run as its limit allows";
   if (w?.reason === "unique") return `Waiting: task ${w.task_id ?? ""} with the same unique key must end first`;
   if (w?.reason === "crash_check") return "Waiting: the server died while tasks ran; they are now run one at a time";
   if (state?.full || w?.reason === "log_full") return "Waiting: the disk is full; it starts when there is free space";

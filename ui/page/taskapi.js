@@ -1,6 +1,6 @@
 // Calls to the server about one task or file.
 
-import { Problem, call, nextLink, problemFrom } from "./api.js";
+import { Problem, call, nextLink, problemFrom, send } from "./api.js";
 import { parse, stringify } from "./exact.js";
 
 /** @import { FileInfo, LogEvent, Task } from "./types.js" */
@@ -51,11 +51,7 @@ export function submit(body) {
  * @returns {Promise<Task>}
  */
 async function post(path, body) {
-  const res = await call(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/json" },
-    body: stringify(body),
-  });
+  const res = await send("POST", path, stringify(body));
   return parse(await res.text());
 }
 
@@ -73,6 +69,15 @@ export async function cancel(id) {
  */
 export async function retry(id) {
   return (await call(`api/tasks/${encodeURIComponent(id)}/retry`, { method: "POST" })).json();
+}
+
+/**
+ * Moves a pending task in the line; run_at null is now.
+ * @param {string} id
+ * @param {{ priority?: any, run_at?: string | null }} to
+ */
+export async function moveTask(id, to) {
+  await send("PATCH", `api/tasks/${encodeURIComponent(id)}`, JSON.stringify(to));
 }
 
 /**

@@ -4,10 +4,11 @@ import { justAfter, nextLink, problemFrom } from "../page/api.js";
 import { eventWords, joined, reportOf, timelineOf, turns } from "../page/events.js";
 import { countMatching, facet, formatFilters, matches, parseFilters, withStatus, withoutWrong, wrongWords } from "../page/filters.js";
 import { ago, bytes, countdown, humanize, number, percent, short, shortId, span, time } from "../page/format.js";
+import { changedLimits, changesQueues, limitWords, numberOrText, pauseWords } from "../page/queue.js";
 import { Rate } from "../page/rate.js";
 import { formatRoute, parseRoute } from "../page/router.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../page/schema.js";
-import { attemptSentence, attemptWords, duration, waited, waitingSentence } from "../page/task.js";
+import { attemptSentence, attemptWords, canRunNow, duration, waited, waitingSentence } from "../page/task.js";
 import { shiftOf, windowOf } from "../page/window.js";
 
 const NOW = Date.parse("2026-01-01T12:00:00Z");
@@ -107,7 +108,7 @@ test("why a task waits is a sentence", () => {
   assert.equal(say({ reason: "backoff", until: "2026-01-01T11:59:59Z", attempt: 2 }), "Waiting for a free slot: all 8 are busy");
   assert.equal(say({ reason: "run_at", until: "2026-01-01T13:00:00Z" }), "Starts in 1 h 00 min");
   assert.equal(say({ reason: "capacity" }, { ...busy, draining: true }), "Waiting: the server is stopping and starts no tasks");
-  assert.equal(say({ reason: "queue_paused" }), "Waiting: queue paused");
+  assert.equal(say({ reason: "queue_paused" }), "Waiting: its queue is paused");
   assert.equal(say({ reason: "worker" }), "Waiting for a worker to connect");
   const idle = { running: 0, slots: 8 };
   const since = (/** @type {number} */ ms) => waitingSentence({ ...row, ready_at: new Date(NOW - ms).toISOString() }, /** @type {any} */ (idle), NOW);
@@ -297,4 +298,52 @@ test("an answer that is no problem document is still a refusal", () => {
   assert.equal(problemFrom(502, null).message, "The server answered 502");
   const p = problemFrom(400, { title: "Bad Request", detail: "No.", errors: [{ pointer: "/x", detail: "wrong" }, 7] });
   assert.deepEqual([p.message, p.errors.length], ["No.", 1]);
+});
+
+/** A queue without limits. */
+const QUEUE = { name: "mail", paused: false, paused_by: null, paused_at: null, reason: null, concurrency: null, rate_per_second: null, burst: null, max_depth: null, pending: 0, ready: 0, running: 0, oldest_ready_seconds: null };
+
+test("each place has its address, and the way back to the tasks keeps the filters", () => {
+  assert.deepEqual(parseRoute("#/queues"), { place: "queues", id: null, filters: parseFilters("") });
+  assert.equal(parseRoute("#/workers/").place, "workers");
+  assert.equal(parseRoute("#/").place, "");
+  for (const nowhere of ["#/toString", "#/queuess", "#/queues/mail"]) {
+    assert.equal(parseRoute(nowhere).place, "");
+    assert.equal(parseRoute(nowhere).filters.wrong.length, 1, nowhere);
+  }
+  const filters = parseFilters("status=FAILED");
+  assert.equal(formatRoute({ place: "workers", id: null, filters }), "#/workers");
+  assert.equal(formatRoute({ place: "", id: null, filters }), "#/?status=FAILED");
+});
+
+test("limits of a queue are read and changed", () => {
+  assert.equal(limitWords(QUEUE), "");
+  assert.equal(limitWords({ ...QUEUE, concurrency: 2, rate_per_second: 0.5, burst: 10, max_depth: 5000 }), "2 at a time · 30 a minute, bursts of 10 · 5,000 pending at most");
+  assert.equal(limitWords({ ...QUEUE, rate_per_second: 1 / 3600, burst: 1 }), "1 an hour");
+  assert.deepEqual(changedLimits({ ...QUEUE, concurrency: 2, burst: 3 }, { concurrency: "", rate_per_second: " 0.5 ", burst: "3", max_depth: "many" }), { concurrency: null, rate_per_second: 0.5, max_depth: "many" });
+  const cases = /** @type {[string, any][]} */ ([["", null], ["5,000", 5000], ["0.5", 0.5], ["-1", -1], ["1,5", "1,5"], ["x", "x"]]);
+  for (const [given, want] of cases) assert.equal(numberOrText(given), want);
+});
+
+test("a pause says since when, by whom and why", () => {
+  assert.equal(pauseWords(QUEUE, NOW), "");
+  const paused = { ...QUEUE, paused: true, paused_at: "2026-01-01T11:55:00Z" };
+  assert.equal(pauseWords(paused, NOW), "Paused 5 min ago");
+  assert.match(pauseWords({ ...paused, paused_by: "ann", reason: "down" }, NOW), /^Paused 5 min ago by .ann.: .down.$/);
+});
+
+test("progress alone does not change the queues", () => {
+  const row = /** @type {any} */ ({});
+  assert.equal(changesQueues({ seq: 9, rows: [row], counts_changed: [], truncated: false }), false);
+  assert.equal(changesQueues({ seq: 9, rows: [row], counts_changed: [{ status: "PENDING", task_type: "a", queue: "b", n: 1 }] }), true);
+  assert.equal(changesQueues({ seq: 9, rows: [row], truncated: true }), true);
+  assert.equal(changesQueues({ seq: 9, rows: [], counts_changed: [] }), true); // a pause is an event of no task
+});
+
+test("only a task that waits for a time can be run now", () => {
+  const row = /** @type {any} */ ({ status: "PENDING", waiting_for: { reason: "run_at", until: "2026-01-01T13:00:00Z" } });
+  assert.equal(canRunNow(row, NOW), true);
+  assert.equal(canRunNow(row, NOW + 3_600_000), false);
+  assert.equal(canRunNow({ ...row, waiting_for: { reason: "rate_limit", until: row.waiting_for.until } }, NOW), false);
+  assert.equal(canRunNow({ ...row, status: "RUNNING" }, NOW), false);
 });

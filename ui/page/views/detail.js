@@ -6,7 +6,7 @@ import { DAMAGED } from "../events.js";
 import { stringify } from "../exact.js";
 import { percent } from "../format.js";
 import { swap } from "../press.js";
-import { attemptsUsed, canCancel, canRetry, ended, waitingSentence } from "../task.js";
+import { attemptsUsed, canCancel, canMove, canRetry, canRunNow, ended, waitingSentence } from "../task.js";
 import { factsView } from "./facts.js";
 import { copyButton } from "./copy.js";
 import { jsonView } from "./results/json.js";
@@ -153,6 +153,8 @@ class TaskPanel {
   #id = h("code", null);
   #copy = copyButton(() => this.#id.textContent ?? "", "Copy id");
   #raw = h("a", { class: "link-out" }, "JSON", icon("out"));
+  #now = h("button", { type: "button", class: "button small" }, icon("right"), "Run now");
+  #priority = h("button", { type: "button", class: "button small" }, icon("up"), "Priority");
   #cancel = h("button", { type: "button", class: "button small danger" }, icon("stop"), "Cancel");
   #retry = h("button", { type: "button", class: "button small" }, icon("retry"), "Retry");
   #change = h("button", { type: "button", class: "button small" }, icon("retry"), "Retry with changes");
@@ -183,6 +185,8 @@ class TaskPanel {
   constructor(actions, widen) {
     this.#incomplete = actions.incomplete;
     const act = (/** @type {string} */ kind) => () => this.#row && actions.act(kind, this.#row);
+    this.#now.addEventListener("click", act("now"));
+    this.#priority.addEventListener("click", act("priority"));
     this.#cancel.addEventListener("click", act("cancel"));
     this.#retry.addEventListener("click", act("retry"));
     this.#change.addEventListener("click", () => this.#task && actions.change(this.#task));
@@ -207,7 +211,7 @@ class TaskPanel {
     const body = h(
       "div",
       { class: "detail-body" },
-      h("div", { class: "detail-head" }, h("div", { class: "detail-names" }, this.#title, this.#status.el), h("div", { class: "detail-actions" }, this.#cancel, this.#retry, this.#change, this.#again)),
+      h("div", { class: "detail-head" }, h("div", { class: "detail-names" }, this.#title, this.#status.el), h("div", { class: "detail-actions" }, this.#now, this.#priority, this.#cancel, this.#retry, this.#change, this.#again)),
       this.#stand,
       this.#wait,
       this.#error,
@@ -235,6 +239,8 @@ class TaskPanel {
     this.#drawStand(row, c);
     this.#drawError(row);
     this.#facts.update(row, c);
+    put(this.#now, canRunNow(row, c.now));
+    put(this.#priority, canMove(row));
     put(this.#cancel, canCancel(row));
     put(this.#retry, canRetry(row));
     put(this.#change, canRetry(row) && d.task !== null && !d.task.damaged?.includes("parameters"));

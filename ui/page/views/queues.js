@@ -1,5 +1,6 @@
 // The queues: what waits in each, its limits, and the pause.
 
+import { may } from "../access.js";
 import { Problem, serverNow } from "../api.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { formatFilters, noFilters } from "../filters.js";
@@ -115,6 +116,8 @@ class QueueRow {
     text(this.#limits, limitWords(q) || "None");
     attr(this.#limits, "class", limitWords(q) === "" ? "dim" : null);
     attr(this.#edit, "aria-label", `Change the limits of ${q.name}`);
+    show(this.#edit, may("operator"));
+    show(this.#pause, may("operator"));
     text(this.#pause, q.paused ? "Resume" : "Pause");
     attr(this.#pause, "class", q.paused ? "button small primary" : "button small");
     attr(this.#pause, "aria-label", `${q.paused ? "Resume" : "Pause"} ${q.name}`);

@@ -1,5 +1,6 @@
 // The workers: programs that run tasks over HTTP, what each holds, and quiet.
 
+import { may } from "../access.js";
 import { Problem } from "../api.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, ago, countdown, isolated, shortId, time } from "../format.js";
@@ -127,6 +128,7 @@ class WorkerRow {
     const more = w.holds.length - MOST_HOLDS;
     show(this.#rest, more > 0);
     text(this.#rest, `and ${more} more`);
+    show(this.#quiet, may("operator"));
     text(this.#quiet, w.quiet ? "Resume" : "Quiet");
     attr(this.#quiet, "class", w.quiet ? "button small primary" : "button small");
     attr(this.#quiet, "title", w.quiet ? "Give it tasks again" : "Give it no more tasks. It finishes what it holds");
