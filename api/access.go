@@ -320,3 +320,24 @@ func (a *API) sees(p *reply, r *http.Request, id ulid.ULID) error {
 	}
 	return nil
 }
+
+// seesStreams refuses a limited token events of anything but tasks that it is for.
+func (a *API) seesStreams(p *reply, r *http.Request, streams []string) error {
+	if !p.caller.limited() {
+		return nil
+	}
+	if len(streams) == 0 {
+		return forbidden("The token " + p.caller.token.Name + " is for some queues or task types only, and this is the log of all. " +
+			"Name the tasks with stream=task:ID, or use a token without such limits.")
+	}
+	for _, stream := range streams {
+		id, ok := task.ParseStream(stream)
+		if !ok {
+			return p.caller.outside()
+		}
+		if err := a.sees(p, r, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

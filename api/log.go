@@ -74,6 +74,9 @@ func (a *API) readLog(p *reply, r *http.Request) error {
 	if err := q.err(); err != nil {
 		return err
 	}
+	if err := a.seesStreams(p, r, want.filter.Streams); err != nil {
+		return err
+	}
 	if want.format == asJSON && want.limit == 0 {
 		want.limit = defaultLimit
 	}

@@ -64,7 +64,7 @@ func (a *API) signInPage(page []byte) methods {
 				return nil
 			}
 			wrong := a.problemOf(r, err)
-			text := `<p class="wrong" id="wrong" role="alert">` + html.EscapeString(wrong.Detail) + "</p>"
+			text := `<p class="wrong" id="wrong" role="alert">` + html.EscapeString(strings.TrimSuffix(wrong.Detail, howToSignIn)) + "</p>"
 			p.Header()["Cache-Control"] = noStore
 			if wrong.RetryAfter > 0 {
 				p.Header()["Retry-After"] = []string{strconv.Itoa(wrong.RetryAfter)}

@@ -35,6 +35,12 @@ func (a *API) logStream(p *reply, r *http.Request) error {
 		return err
 	}
 	filter := eventFilter(q)
+	if err := q.err(); err != nil {
+		return err
+	}
+	if err := a.seesStreams(p, r, filter.Streams); err != nil {
+		return err
+	}
 	open, err := a.opening(r, q, a.Log.Head().Seq)
 	if err != nil {
 		return err

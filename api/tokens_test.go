@@ -278,8 +278,16 @@ func TestALimitedTokenSeesAndChangesOnlyItsTasks(t *testing.T) {
 			t.Errorf("%s of another task: %d %s", call, a.status, a.body)
 		}
 	}
+	for path, status := range map[string]int{"?stream=task:" + id: 200, "?stream=task:" + other: 404, "?stream=task:" + id + "&stream=token:root": 403} {
+		if a := h.do("GET", "/api/log"+path, "", bearer(mine)); a.status != status {
+			t.Errorf("log%s: %d %s", path, a.status, a.body)
+		}
+		if a := h.do("HEAD", "/api/log/stream"+path, "", bearer(mine)); a.status != status {
+			t.Errorf("stream%s: %d", path, a.status)
+		}
+	}
 	h.want("DELETE", "/api/tasks/"+id, "", bearer(mine))
-	for _, path := range []string{"/api/log", "/api/stats", "/api/workers", "/metrics", "/api/stream"} {
+	for _, path := range []string{"/api/log/stream", "/api/log", "/api/stats", "/api/workers", "/metrics", "/api/stream"} {
 		if a := h.do("GET", path, "", bearer(mine)); a.status != 403 {
 			t.Errorf("%s: %d", path, a.status)
 		}

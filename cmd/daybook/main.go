@@ -288,7 +288,7 @@ func (s *stdio) misuse(err error) int {
 	s.sayError(err)
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
-		fmt.Fprintf(s.err, "Try: daybook %s --help\n", parse.Context.Selected().Name)
+		fmt.Fprintf(s.err, "Try: %s --help\n", parse.Context.Selected().FullPath())
 	}
 	return exitUsage
 }
