@@ -33,6 +33,15 @@ func (b *tab) cutsNothing(when string) {
 	if len(out) > 0 {
 		b.t.Errorf("%s, outside the window: %s", when, strings.Join(slices.Compact(out), ", "))
 	}
+	ages := eval[[]string](b, `[...document.querySelectorAll("tr.row .c-created")].flatMap((cell) => {
+		const part = cell.querySelector("time"), now = part.textContent;
+		const cut = ["59 min ago", "2026-11-29"].filter((age) => { part.textContent = age; return cell.checkVisibility() && cell.scrollWidth > cell.clientWidth; });
+		part.textContent = now;
+		return cut;
+	})`)
+	if len(ages) > 0 {
+		b.t.Errorf("%s, an older task's age is cut: %s", when, strings.Join(slices.Compact(ages), ", "))
+	}
 	nameless := eval[[]string](b, `[...document.querySelectorAll("button, a, summary")].filter((e) =>
 		e.checkVisibility() && !(e.ariaLabel || e.innerText.trim())).map((e) => e.outerHTML.slice(0, 120))`)
 	if len(nameless) > 0 {
