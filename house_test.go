@@ -114,6 +114,10 @@ var house = map[string]struct{ code, tests []string }{
 		code:  []string{"daybook/internal/jsontext", ulid},
 		tests: []string{"daybook/task", goleak, cmp, rapid},
 	},
+	"daybook/schedule": {
+		code:  []string{gocron},
+		tests: []string{"daybook/schedule", goleak, cmp},
+	},
 	"daybook/client": {
 		code:  []string{"daybook/internal/jsontext", sse},
 		tests: []string{"daybook", "daybook/client", goleak, cmp},
@@ -151,6 +155,7 @@ const (
 	chromedp    = "github.com/chromedp/chromedp"
 	cmp         = "github.com/google/go-cmp"
 	compress    = "github.com/klauspost/compress"
+	gocron      = "github.com/netresearch/go-cron"
 	goleak      = "go.uber.org/goleak"
 	hdr         = "github.com/HdrHistogram/hdrhistogram-go"
 	hyperloglog = "github.com/axiomhq/hyperloglog"
