@@ -25,6 +25,7 @@ import (
 	"daybook/intake"
 	"daybook/projection"
 	"daybook/scheduler"
+	"daybook/task"
 	"daybook/ui"
 )
 
@@ -325,13 +326,13 @@ func (d *Daybook) connect() error {
 		if d.wireErr = d.registry.Offer(d.views.TaskTypes()); d.wireErr != nil {
 			return
 		}
-		if d.wireErr = d.makeScheduler(); d.wireErr != nil {
-			return
-		}
 		d.intake, d.wireErr = intake.New(intake.Options{
 			Types: d.registry, Files: d.files, Log: d.log, Views: d.views, Payloads: d.payloads, Logger: d.o.Logger,
 		})
 		if d.wireErr != nil {
+			return
+		}
+		if d.wireErr = d.makeScheduler(); d.wireErr != nil {
 			return
 		}
 		d.api, d.wireErr = api.New(api.Options{
@@ -356,6 +357,9 @@ func (d *Daybook) makeScheduler() (err error) {
 	d.scheduler, err = scheduler.New(scheduler.Options{
 		Log: d.log, Views: d.views, Payloads: d.payloads, Runner: runner{d.registry, d.files},
 		Concurrency: d.o.Concurrency, Grace: d.o.Grace, DefaultTimeout: max(d.o.DefaultTimeout, 0), Logger: d.o.Logger,
+		ReadSubmit: func(body []byte, now task.Micros, into *task.Submit) []task.FieldError {
+			return d.intake.Read(body, "", now, into)
+		},
 		Version: Version, AcceptedLoss: loss,
 	})
 	return err

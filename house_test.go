@@ -29,7 +29,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook", goleak, cmp},
 	},
 	"daybook/api": {
-		code: []string{"daybook/api/eventstream", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/task", "daybook/files",
+		code: []string{"daybook/api/eventstream", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/schedule", "daybook/task", "daybook/files",
 			"daybook/internal/jsontext", mux, ulid, prometheus, compress, xtime},
 		tests: []string{"daybook/api", "daybook/handler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", openapi, goleak, cmp},
 	},
@@ -42,11 +42,11 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/intake", "daybook/eventlog/eventlogtest", goleak, cmp},
 	},
 	"daybook/scheduler": {
-		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/task", "daybook/internal/jsontext", ulid},
+		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/schedule", "daybook/task", "daybook/internal/jsontext", ulid},
 		tests: []string{"daybook/scheduler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
 	},
 	"daybook/projection": {
-		code:  []string{"daybook/projection/viewfile", "daybook/projection/textindex", "daybook/internal/sqlite", "daybook/eventlog", "daybook/task", ulid, btree},
+		code:  []string{"daybook/projection/viewfile", "daybook/projection/textindex", "daybook/internal/sqlite", "daybook/eventlog", "daybook/schedule", "daybook/task", ulid, btree},
 		tests: []string{"daybook/projection", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
 	},
 	"daybook/projection/viewfile": {

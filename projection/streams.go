@@ -34,6 +34,7 @@ var kinds = []kind{
 	{"server", serverEvents, func() fold { return new(servers) }},
 	{"queue", queueEvents, func() fold { return new(queueStates) }},
 	{"token", tokenEvents, func() fold { return new(tokens) }},
+	{"schedule", scheduleEvents, func() fold { return new(schedules) }},
 }
 
 // OtherEventTypes lists the types of events that are not of a task, in alphabetical order.

@@ -24,6 +24,7 @@ type Occurrence struct {
 	Nominal string
 	At      time.Time // when it is due, without jitter, in UTC
 	Due     time.Time // At plus its jitter
+	Shifted bool      // no clock in the zone shows the nominal time: At is the end of the gap
 }
 
 const nominalLayout = "2006-01-02T15:04:05"
@@ -105,7 +106,7 @@ func (c *Calendar) shifted(matches *search, s span, after time.Time) (Occurrence
 	if regular, ok := matches.from(s.first); ok && regular.Equal(s.first) {
 		return Occurrence{}, false // the end of the gap has an occurrence of its own
 	}
-	return Occurrence{Nominal: nominal.Format(nominalLayout), At: s.start.UTC()}, true
+	return Occurrence{Nominal: nominal.Format(nominalLayout), At: s.start.UTC(), Shifted: true}, true
 }
 
 // search finds nominal times: naive times, which are times on the wall that are written

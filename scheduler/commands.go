@@ -25,6 +25,10 @@ func (l *loop) command(rd *round, r *request) {
 		r.done <- answer{err: eventlog.ErrFull}
 		return
 	}
+	if r.recurs != nil {
+		l.changeSchedule(rd, r)
+		return
+	}
 	if r.submits != nil {
 		l.submit(rd, r)
 		return

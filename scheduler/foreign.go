@@ -34,8 +34,9 @@ func (l *loop) readOn() error {
 		l.head, l.lastAt = last.Seq, task.Micros(last.At)
 		for _, e := range page.Events {
 			kind, ok := task.ParseEventType(e.Type)
-			if !ok {
-				continue // it is not of a task
+			if !ok { // it is not of a task
+				l.schedules.stale = true
+				continue
 			}
 			id, _ := task.ParseStream(e.Stream)
 			touched[id] = true

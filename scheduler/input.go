@@ -13,6 +13,7 @@ type input struct {
 func (l *loop) decideInputs(rd *round, first *input) {
 	l.expireLeases(rd)
 	l.expireOrphans(rd)
+	l.fireSchedules(rd)
 	l.decideHeld(rd)
 	l.redecide(rd)
 	if first.report != nil {

@@ -40,6 +40,7 @@ type loop struct {
 	backlog     backlog         // what is decided before all else
 	gates       gates           // of queues with a pause or a limit
 	offers      offers          // of workers that wait for tasks
+	schedules   schedules       // of tasks that recur
 	wakeAt      time.Time       // when the loop is to wake up at the latest; zero = not known
 	trials      trials          // of those that may have killed an earlier process
 	refusals    refusals        // starts that the log does not take
@@ -80,6 +81,7 @@ type refusals struct {
 func (l *loop) init(s *Scheduler) {
 	l.s = s
 	l.views.views = s.o.Views
+	l.schedules.stale = true
 	l.ids = newIDSource()
 	l.seeds = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	l.slots.holders = make(map[ulid.ULID]*attempt)
@@ -209,5 +211,5 @@ func (l *loop) sleep() time.Duration {
 	if end := l.s.leases.next(); !end.IsZero() && !l.takesNoWork() {
 		sleep = min(sleep, time.Until(end))
 	}
-	return max(sleep, 0)
+	return max(min(sleep, l.scheduleSleep()), 0)
 }

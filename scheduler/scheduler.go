@@ -89,8 +89,11 @@ type Options struct {
 	// DefaultTimeout is the timeout of tasks that are submitted without one; 0 = none. It is
 	// no part of a request: the same key and request are the same whatever it is.
 	DefaultTimeout time.Duration
-	Logger         *slog.Logger // nil = slog.Default()
-	Version        string       // of the program, for server.started
+	// ReadSubmit completes the submit of a schedule's task out of its body, which it may
+	// change, and returns what is wrong. A delay counts from now. nil = no schedules.
+	ReadSubmit func(body []byte, now task.Micros, into *task.Submit) []task.FieldError
+	Logger     *slog.Logger // nil = slog.Default()
+	Version    string       // of the program, for server.started
 	// Wall is the wall clock: what is due, and the time of events. nil = the system's.
 	// Timeouts and the grace are measured on the monotonic clock instead.
 	Wall func() task.Micros
@@ -172,6 +175,11 @@ func New(o Options) (*Scheduler, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if o.ReadSubmit == nil {
+		o.ReadSubmit = func([]byte, task.Micros, *task.Submit) []task.FieldError {
+			return []task.FieldError{{Detail: "this program takes no schedules"}}
+		}
+	}
 	if o.Wall == nil {
 		o.Wall = func() task.Micros { return task.MicrosOf(time.Now()) }
 	}
@@ -243,6 +251,7 @@ type request struct {
 	lease   *lease // the worker that holds the task reports the command
 	offer   *offer
 	others  func() ([]Other, error) // events that are not of tasks, see Record
+	recurs  *ScheduleCommand
 	done    chan answer
 }
 

@@ -1,0 +1,211 @@
+package api
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"daybook/internal/jsontext"
+	"daybook/schedule"
+	"daybook/task"
+)
+
+// Limits of a schedule.
+const (
+	longestLateness = 366 * 86400 // seconds
+	usualLateness   = 3600
+	mostPreview     = 100
+	usualPreview    = 5
+	lastMoment      = 4102444800 * task.Second // 2100
+)
+
+// scheduleRequest is a schedule as a request gives it.
+type scheduleRequest struct {
+	def  schedule.Definition
+	task []byte // canonical JSON
+}
+
+// readSchedule reads a schedule. name is that of the path, "" if the body has it.
+func (a *API) readSchedule(body []byte, name string) (*scheduleRequest, error) {
+	var bad []task.FieldError
+	s := &scheduleRequest{def: schedule.Definition{Name: name, Timezone: "UTC", Gap: schedule.Gaps[0], Twice: schedule.Overlaps[0],
+		Overlap: schedule.Policies[0], CatchUp: schedule.CatchUps[0], MaxLateness: usualLateness * int64(task.Second)}}
+	o := object{"", &bad}
+	o.each(body, func(o object, key string, value []byte) bool {
+		if key == "name" {
+			if given := o.scheduleName(value); name != "" && given != name {
+				o.wrong("must be the name in the path, or be left out")
+			} else {
+				s.def.Name = given
+			}
+			return true
+		}
+		return s.field(o, key, value)
+	})
+	if bad == nil {
+		checkTimes(&s.def, &bad)
+	}
+	if s.def.Name == "" {
+		object{"/name", &bad}.wrong("is required")
+	}
+	if s.task == nil {
+		object{"/task", &bad}.wrong("is required: the body of POST /api/tasks/submit")
+	} else {
+		a.checkScheduledTask(s, &bad)
+	}
+	if bad != nil {
+		return nil, invalids(bad)
+	}
+	return s, nil
+}
+
+func (o object) scheduleName(value []byte) string {
+	name := o.text(value, 1, 64)
+	if name != "" && (!task.ValidName(name) || name == "preview" || strings.Trim(name, ".") == "") {
+		o.wrong(`must be 1 to 64 of A-Z a-z 0-9 . _ -, and not "preview"`)
+	}
+	return name
+}
+
+// field reads a field that is not the name.
+func (s *scheduleRequest) field(o object, key string, value []byte) bool {
+	if jsontext.IsNull(value) {
+		return slices.Contains(scheduleFields, key)
+	}
+	switch key {
+	case "task":
+		if !jsontext.IsObject(value) {
+			o.wrong("must be a JSON object: the body of POST /api/tasks/submit")
+		}
+		s.task = bytes.Clone(value)
+	case "overlap":
+		s.def.Overlap = o.choice(value, schedule.Policies)
+	case "catch_up":
+		s.def.CatchUp = o.choice(value, schedule.CatchUps)
+	case "max_lateness_seconds":
+		s.def.MaxLateness = int64(o.span(value, 1, longestLateness))
+	case "pause_on_failure":
+		s.def.PauseOnFailure = o.integer(value, 1, 1000)
+	default:
+		return readTimes(&s.def, o, key, value)
+	}
+	return true
+}
+
+// scheduleFields are the fields of a schedule, all but its name.
+var scheduleFields = []string{"task", "cron", "every_seconds", "timezone", "dst", "overlap", "catch_up", "max_lateness_seconds",
+	"jitter_seconds", "starts_at", "ends_at", "pause_on_failure"}
+
+// readTimes reads a field that says when a schedule is due.
+func readTimes(def *schedule.Definition, o object, key string, value []byte) bool {
+	if jsontext.IsNull(value) {
+		return slices.Contains(scheduleFields, key)
+	}
+	switch key {
+	case "cron":
+		def.Cron = o.text(value, 1, 256)
+	case "every_seconds":
+		def.Every = int64(o.span(value, 1, schedule.MaxEvery.Seconds()))
+	case "timezone":
+		def.Timezone = o.text(value, 1, 64)
+	case "jitter_seconds":
+		def.Jitter = int64(o.span(value, 0, schedule.MaxJitter.Seconds()))
+	case "starts_at":
+		def.StartsAt = o.bound(value)
+	case "ends_at":
+		def.EndsAt = o.bound(value)
+	case "dst":
+		o.each(value, func(o object, key string, value []byte) bool {
+			switch key {
+			case "gap":
+				def.Gap = o.choice(value, schedule.Gaps)
+			case "overlap":
+				def.Twice = o.choice(value, schedule.Overlaps)
+			default:
+				return false
+			}
+			return true
+		})
+	default:
+		return false
+	}
+	return true
+}
+
+// choice is one of some words.
+func (o object) choice(value []byte, of []string) string {
+	text := ""
+	if value[0] == '"' {
+		text = jsontext.Unquote(value)
+	}
+	if !slices.Contains(of, text) {
+		o.wrong("must be one of " + strings.Join(of, ", "))
+		return of[0]
+	}
+	return text
+}
+
+// bound is a moment before 2100.
+func (o object) bound(value []byte) int64 {
+	at := o.moment(value)
+	if at >= lastMoment {
+		o.wrong("must be before 2100")
+	}
+	return int64(at)
+}
+
+// checkTimes checks when the schedule is due.
+func checkTimes(def *schedule.Definition, bad *[]task.FieldError) *schedule.Calendar {
+	calendar, err := schedule.Parse(def.Spec())
+	var wrong *schedule.Error
+	if errors.As(err, &wrong) {
+		object{"/" + wrong.Field, bad}.wrong(wrong.Detail)
+		return nil
+	}
+	before := time.Time{}
+	for _, o := range upcoming(calendar, time.Now(), 10) {
+		if jitter := time.Duration(def.Jitter) * time.Microsecond; !before.IsZero() && jitter >= o.At.Sub(before) {
+			object{"/jitter_seconds", bad}.wrong("must be less than the time between two runs")
+			return nil
+		}
+		before = o.At
+	}
+	return calendar
+}
+
+// checkScheduledTask checks the task as a submit.
+func (a *API) checkScheduledTask(s *scheduleRequest, bad *[]task.FieldError) {
+	if !jsontext.IsObject(s.task) {
+		return
+	}
+	for key := range jsontext.Members(s.task) {
+		switch string(key) {
+		case "idempotency_key", "run_at":
+			object{"/task/" + string(key), bad}.wrong("must be left out: each run is a task of its own, submitted when it is due")
+		}
+	}
+	var submit task.Submit
+	wrong := a.Intake.Read(bytes.Clone(s.task), "", task.MicrosOf(time.Now()), &submit)
+	if wrong == nil {
+		wrong = submit.Validate()
+	}
+	*bad = append(*bad, under("/task", wrong)...)
+	hash := sha256.Sum256(jsontext.AppendRFC8785(nil, s.task))
+	s.def.TaskType, s.def.TaskHash = submit.Type, hex.EncodeToString(hash[:])
+}
+
+// upcoming lists the next occurrences after a moment.
+func upcoming(c *schedule.Calendar, after time.Time, n int) (list []schedule.Occurrence) {
+	for len(list) < n {
+		o, ok := c.Next(after)
+		if !ok {
+			break
+		}
+		list, after = append(list, o), o.At
+	}
+	return list
+}

@@ -1,0 +1,166 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+
+	"daybook/projection"
+	"daybook/schedule"
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Errors of what is asked of schedules. Nothing happened.
+var (
+	ErrScheduleExists   = errors.New("there is a schedule of that name")
+	ErrNoSchedule       = errors.New("there is no schedule of that name")
+	ErrScheduleChanged  = errors.New("the schedule was changed meanwhile")
+	ErrTooManySchedules = errors.New("there are 1,000 schedules")
+)
+
+// ScheduleDo is what is asked of a schedule.
+type ScheduleDo uint8
+
+// What can be asked of a schedule.
+const (
+	ScheduleCreate ScheduleDo = iota // ErrScheduleExists if there is one of that name
+	SchedulePut                      // make or replace it; the same again writes nothing
+	ScheduleDelete
+	SchedulePause
+	ScheduleResume
+	ScheduleRun // submit its task now
+)
+
+// ScheduleCommand asks something of a schedule. Its values have been checked.
+type ScheduleCommand struct {
+	Do         ScheduleDo
+	Name       string
+	Definition schedule.Definition // create, put
+	Task       []byte              // create, put: the submit of its task, canonical JSON
+	Seen       int64               // put: only if its definition is still that of this event; 0 = any
+	Reason     string              // pause; "" = none
+}
+
+// Schedule carries out a command on a schedule. The task is that of ScheduleRun. Errors: those
+// above, a *task.Refusal, and those of every command.
+func (s *Scheduler) Schedule(ctx context.Context, actor string, c ScheduleCommand) (Submitted, error) {
+	a, err := s.ask(ctx, &request{actor: actor, recurs: &c})
+	if err != nil || len(a.tasks) == 0 {
+		return Submitted{}, err
+	}
+	return a.tasks[0], nil
+}
+
+// changeSchedule decides what is asked of a schedule.
+func (l *loop) changeSchedule(rd *round, r *request) {
+	c := r.recurs
+	l.refresh(rd.wall)
+	rd.size++
+	p := l.schedules.of(c.Name)
+	defines := c.Do == ScheduleCreate || c.Do == SchedulePut
+	switch {
+	case p != nil && p.busy: // what becomes of it is known soon
+		l.backlog.again = append(l.backlog.again, input{request: r})
+	case defines && p == nil && c.Seen != 0, p != nil && c.Seen != 0 && p.DefinedSeq != c.Seen:
+		rd.reply(r, answer{err: ErrScheduleChanged})
+	case p == nil && !defines:
+		rd.reply(r, answer{err: ErrNoSchedule})
+	case p != nil && c.Do == ScheduleCreate:
+		rd.reply(r, answer{err: ErrScheduleExists})
+	case p == nil && len(l.schedules.plans) >= projection.MaxSchedules:
+		rd.reply(r, answer{err: ErrTooManySchedules})
+	case p == nil:
+		l.createSchedule(rd, r)
+	case c.Do == SchedulePut && p.Definition == c.Definition,
+		c.Do == SchedulePause && p.PausedAt != 0,
+		c.Do == ScheduleResume && p.PausedAt == 0:
+		rd.reply(r, answer{})
+	case c.Do == ScheduleRun:
+		l.runSchedule(rd, r, p)
+	default:
+		l.editSchedule(rd, r, p)
+	}
+	l.schedules.reckon()
+}
+
+// clock is the wall clock if it is behind the time of events, else 0.
+func (rd *round) clock() int64 {
+	if rd.wall < rd.now {
+		return int64(rd.wall)
+	}
+	return 0
+}
+
+func (l *loop) createSchedule(rd *round, r *request) {
+	c := r.recurs
+	p := &plan{Schedule: &projection.Schedule{Definition: c.Definition}, dead: true}
+	l.schedules.plans = append(l.schedules.plans, p) // so that no other one gets its name
+	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err, Submitted{}) })
+	entry.stream = "schedule:" + l.ids.next(rd.now).String()
+	entry.add("created", schedule.Defined{Definition: c.Definition, Clock: rd.clock()}, c.Task)
+}
+
+// editSchedule changes, deletes, pauses or resumes a schedule.
+func (l *loop) editSchedule(rd *round, r *request, p *plan) {
+	c := r.recurs
+	if c.Do == ScheduleResume {
+		l.resumeSchedule(rd, r, p)
+		return
+	}
+	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err, Submitted{}) })
+	switch c.Do {
+	case SchedulePut:
+		entry.add("changed", schedule.Defined{Definition: c.Definition, Clock: rd.clock()}, c.Task)
+	case ScheduleDelete:
+		entry.add("deleted", struct{}{}, nil)
+	default:
+		entry.add("paused", schedule.Paused{Why: "request"}, textPayload("reason", c.Reason))
+	}
+}
+
+// resumeSchedule resumes a schedule, and says what was skipped meanwhile.
+func (l *loop) resumeSchedule(rd *round, r *request, p *plan) {
+	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err, Submitted{}) })
+	if last, some := p.latest(rd.wall.Time()); some {
+		entry.skip(p.next, last, schedule.SkipPaused, nil)
+	}
+	entry.add("resumed", schedule.Resumed{Clock: rd.clock()}, nil)
+}
+
+// runSchedule submits the task of a schedule now, whatever else is due.
+func (l *loop) runSchedule(rd *round, r *request, p *plan) {
+	b, why := l.submitOf(rd, p, r.actor)
+	switch {
+	case why.err != nil:
+		rd.reply(r, answer{err: why.err})
+		return
+	case why.why == schedule.SkipUnique:
+		rd.reply(r, answer{err: &task.Refusal{Kind: task.ErrNotUnique, Detail: "wait until the key is free"}})
+		return
+	case b == nil:
+		rd.reply(r, answer{err: &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/task",
+			Detail: "cannot be submitted any more; change the schedule"}}}})
+		return
+	}
+	entry := rd.beginSchedule(p, r.actor, func(err error) {
+		if err == nil {
+			b.answers[0].Task.SubmitSeq, b.answers[0].Task.LastSeq = b.news[0].decided[0].Seq, b.news[0].decided[0].Seq
+		}
+		l.scheduleAnswered(r, err, b.answers[0])
+	})
+	entry.fire(b, schedule.Fired{Due: int64(rd.wall), Task: b.news[0].id.String(), Failures: rd.judge(p)})
+}
+
+// scheduleAnswered answers the command once its outcome is known. run is the task of ScheduleRun.
+func (l *loop) scheduleAnswered(r *request, err error, run Submitted) {
+	if err != nil {
+		l.requestDropped(r, err)
+		return
+	}
+	var tasks []Submitted
+	if run.Task.ID != (ulid.ULID{}) {
+		tasks = []Submitted{run}
+	}
+	r.done <- answer{tasks: tasks}
+}
