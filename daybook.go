@@ -25,7 +25,6 @@ import (
 	"daybook/intake"
 	"daybook/projection"
 	"daybook/scheduler"
-	"daybook/task"
 	"daybook/ui"
 )
 
@@ -357,10 +356,7 @@ func (d *Daybook) makeScheduler() (err error) {
 	d.scheduler, err = scheduler.New(scheduler.Options{
 		Log: d.log, Views: d.views, Payloads: d.payloads, Runner: runner{d.registry, d.files},
 		Concurrency: d.o.Concurrency, Grace: d.o.Grace, DefaultTimeout: max(d.o.DefaultTimeout, 0), Logger: d.o.Logger,
-		ReadSubmit: func(body []byte, now task.Micros, into *task.Submit) []task.FieldError {
-			return d.intake.Read(body, "", now, into)
-		},
-		Version: Version, AcceptedLoss: loss,
+		ReadSubmit: d.intake.ReadScheduled, Version: Version, AcceptedLoss: loss,
 	})
 	return err
 }

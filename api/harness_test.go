@@ -211,16 +211,16 @@ func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 		t.Fatal(err)
 	}
 	payloads := payloadcache.New(h.log, 1<<20)
-	s, err := scheduler.New(scheduler.Options{Log: h.log, Views: h.views, Payloads: payloads, Runner: h.kit,
-		Concurrency: 2, Grace: time.Second, Logger: logger})
-	if err != nil {
-		t.Fatal(err)
-	}
 	store, err := files.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	in, err := intake.New(intake.Options{Types: h.kit, Files: store, Log: h.log, Views: h.views, Payloads: payloads, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := scheduler.New(scheduler.Options{Log: h.log, Views: h.views, Payloads: payloads, Runner: h.kit,
+		Concurrency: 2, Grace: time.Second, ReadSubmit: in.ReadScheduled, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,6 +119,7 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	d.retryAs()
 	d.workers()
 	d.queues()
+	d.schedules()
 	d.drive(200, "GET", "/api/task-types", "")
 	file := d.drive(200, "POST", "/api/files?name=a.csv", "a,b\n", "Content-Type: text/csv").object(t)["id"].(string)
 	d.drive(200, "GET", "/api/files/"+file, "")
@@ -252,6 +253,29 @@ func (d *document) tokens() {
 	h.client.CheckRedirect = nil
 	d.drive(200, "DELETE", "/api/tokens/ci", "", bearer(root))
 	d.drive(200, "DELETE", "/api/tokens/root", "", bearer(root))
+}
+
+// schedules drives the calls of schedules.
+func (d *document) schedules() {
+	d.house.Helper()
+	const nightly = `{"cron":"30 2 * * *","timezone":"Europe/Berlin","dst":{"gap":"skip","overlap":"both"},"task":{"task_type":"ECHO","parameters":{"n":1}},
+		"overlap":"buffer_one","catch_up":"all","max_lateness_seconds":600,"jitter_seconds":60,"starts_at":"2026-01-01T00:00:00Z","ends_at":"2099-01-01T00:00:00Z","pause_on_failure":3`
+	d.drive(200, "POST", "/api/schedules", nightly+`,"name":"nightly"}`)
+	d.drive(409, "POST", "/api/schedules", nightly+`,"name":"nightly"}`)
+	d.drive(200, "PUT", "/api/schedules/nightly", nightly+`}`)
+	d.drive(200, "PATCH", "/api/schedules/nightly", `{"every_seconds":3600,"ends_at":null}`)
+	d.drive(200, "POST", "/api/schedules/nightly/run", "")
+	d.drive(200, "POST", "/api/schedules/nightly/pause", `{"reason":"holidays"}`)
+	d.drive(200, "POST", "/api/schedules/nightly/pause", "")
+	d.drive(200, "GET", "/api/schedules", "")
+	d.drive(200, "POST", "/api/schedules/nightly/resume", "")
+	d.drive(200, "GET", "/api/schedules/nightly/runs", "")
+	d.drive(200, "GET", "/api/schedules/nightly", "")
+	d.drive(200, "POST", "/api/schedules/preview", `{"cron":"@daily","count":3}`)
+	d.drive(400, "POST", "/api/schedules/preview", `{"cron":"61 * * * *"}`)
+	d.drive(200, "DELETE", "/api/schedules/nightly", "")
+	d.drive(404, "DELETE", "/api/schedules/nightly", "")
+	d.drive(404, "GET", "/api/schedules/nightly", "")
 }
 
 // complete checks that every operation was driven, and that the document has every path.

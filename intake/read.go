@@ -22,6 +22,11 @@ func (in *Intake) Read(body []byte, key string, now task.Micros, into *task.Subm
 	return r.bad
 }
 
+// ReadScheduled is Read for the task of a schedule that is due.
+func (in *Intake) ReadScheduled(body []byte, now task.Micros, into *task.Submit) []task.FieldError {
+	return in.Read(body, "", now, into)
+}
+
 // read reads and completes the submit.
 func (r *request) read(body []byte, headerKey string) {
 	if !jsontext.IsObject(body) {
