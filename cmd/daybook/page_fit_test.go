@@ -43,7 +43,7 @@ func (b *tab) cutsNothing(when string) {
 		b.t.Errorf("%s, an older task's age is cut: %s", when, strings.Join(slices.Compact(ages), ", "))
 	}
 	nameless := eval[[]string](b, `[...document.querySelectorAll("button, a, summary")].filter((e) =>
-		e.checkVisibility() && !(e.ariaLabel || e.innerText.trim())).map((e) => e.outerHTML.slice(0, 120))`)
+		e.checkVisibility({ visibilityProperty: true }) && !(e.ariaLabel || e.innerText.trim())).map((e) => e.outerHTML.slice(0, 120))`)
 	if len(nameless) > 0 {
 		b.t.Errorf("%s, without a name: %s", when, strings.Join(nameless, ", "))
 	}
