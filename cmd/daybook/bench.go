@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"time"
 
@@ -130,7 +131,7 @@ func (c *benchCmd) measure(ctx context.Context, s *stdio, params json.RawMessage
 	}
 	bar := newBar(s)
 	report, err = load.Run(ctx, load.Options{
-		URL: url, Type: c.Type, Parameters: params, Delay: c.Delay,
+		URL: url, Token: os.Getenv("DAYBOOK_TOKEN"), Type: c.Type, Parameters: params, Delay: c.Delay,
 		Rate: c.Rate, Connections: c.Connections, Batch: c.Batch,
 		Duration: c.Duration, Count: c.Count, Wait: c.Wait,
 		Progress: func(p load.Progress) { bar.Draw("bench", p.Done, benchNote(p)) },

@@ -68,6 +68,9 @@ func (f *follower) connect(ctx context.Context, web *http.Client, begun chan<- e
 	if err != nil {
 		return err
 	}
+	if f.target.token != "" {
+		req.Header.Set("Authorization", "Bearer "+f.target.token)
+	}
 	if f.last >= 0 {
 		req.Header.Set("Last-Event-ID", f.lastID)
 	}

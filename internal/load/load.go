@@ -38,6 +38,7 @@ var ErrUsage = errors.New("wrong use")
 // Options say what to send. URL, Type and one of Duration and Count must be set.
 type Options struct {
 	URL         string          // of the server, such as "http://127.0.0.1:8000"
+	Token       string          // of a server that needs one; "" = none
 	Type        string          // task type
 	Parameters  json.RawMessage // of each task; nil = {}
 	Delay       time.Duration   // each task is not to run before; 0 = at once
@@ -140,6 +141,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.token = o.Token
 	r := &run{o: o, target: t, plan: newPlan(o), tally: newTally(), begin: time.Now()}
 	r.whole = t.submit(o, o.Batch)
 	if rest := int(o.Count % int64(o.Batch)); rest > 0 {

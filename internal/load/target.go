@@ -16,10 +16,11 @@ const dialTime = 10 * time.Second
 
 // target is the server that is loaded.
 type target struct {
-	host string // for the header
-	path string // that the server is below, without a slash at its end
-	url  string // the same in one
-	dial func(ctx context.Context) (net.Conn, error)
+	token string // "" = none
+	host  string // for the header
+	path  string // that the server is below, without a slash at its end
+	url   string // the same in one
+	dial  func(ctx context.Context) (net.Conn, error)
 }
 
 // newTarget reads an address. A dial that is not nil takes the place of the network.
@@ -64,6 +65,10 @@ func (t target) submit(o Options, n int) []byte {
 		path = "/api/tasks/batch"
 		body = []byte("[" + strings.Repeat(string(body)+",", n-1) + string(body) + "]")
 	}
-	return fmt.Appendf(nil, "POST %s%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		t.path, path, t.host, len(body), body)
+	signed := ""
+	if t.token != "" {
+		signed = "Authorization: Bearer " + t.token + "\r\n"
+	}
+	return fmt.Appendf(nil, "POST %s%s HTTP/1.1\r\nHost: %s\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		t.path, path, t.host, signed, len(body), body)
 }

@@ -80,8 +80,8 @@ class QueueRow {
   #running = cell("Running");
   #oldest = cell("Oldest ready");
   #limits = h("span", null);
-  #edit = h("button", { type: "button", class: "button small quiet", onclick: () => void this.#editLimits() }, "Change");
-  #pause = h("button", { type: "button", class: "button small", onclick: () => void this.#pauseOrResume() });
+  #edit = h("button", { type: "button", class: "button small quiet operator", onclick: () => void this.#editLimits() }, "Change");
+  #pause = h("button", { type: "button", class: "button small operator", onclick: () => void this.#pauseOrResume() });
   el = h(
     "tr",
     { role: "row" },

@@ -92,7 +92,7 @@ class WorkerRow {
   #nothing = h("span", { class: "dim" }, "Nothing");
   #holds = h("ul", { class: "place-holds" });
   #rest = h("p", { class: "place-why" });
-  #quiet = h("button", { type: "button", class: "button small", onclick: () => void this.#setQuiet() });
+  #quiet = h("button", { type: "button", class: "button small operator", onclick: () => void this.#setQuiet() });
   el = h(
     "tr",
     { role: "row" },
