@@ -35,7 +35,7 @@ export function canCancel(row) {
 
 /** Whether the task may be moved in the line of its queue. @param {Row} row */
 export function canMove(row) {
-  return may("operator") && may("operator") && row.status === "PENDING";
+  return may("operator") && row.status === "PENDING";
 }
 
 /**
