@@ -136,13 +136,13 @@ func TestEveryOccurrenceOfEveryZoneFiresOnce(t *testing.T) {
 				windows = nil
 				for i, c := range changes {
 					after := 4 * time.Hour
-					if i%10 == 0 {
+					if i%18 == 0 {
 						after = 26 * time.Hour
 					}
 					windows = append(windows, [2]time.Time{c.Add(-2 * time.Hour), c.Add(after)})
 				}
 				some := begin.Add(time.Duration(random.Int64N(int64(end.Sub(begin)))).Truncate(time.Minute))
-				windows = append(windows, [2]time.Time{some, some.Add(30 * time.Hour)})
+				windows = append(windows, [2]time.Time{some, some.Add(10 * time.Hour)})
 			}
 			for i, e := range expressions { // with the four pairs of rules in turn
 				compare(t, name, zone, e, schedule.Gap((i+turn)%2), schedule.Overlap((i+turn)/2%2), windows)
