@@ -129,9 +129,9 @@ func TestALeaseThatRunsOutPutsTheTaskBackAtOnce(t *testing.T) {
 		if time.Until(beat.Until) != 30*time.Second || len(beat.Cancelled) != 0 || len(beat.Lost) != 1 {
 			t.Errorf("beat: %+v", beat)
 		}
-		time.Sleep(30*time.Second - 1)
+		time.Sleep(30*time.Second - time.Nanosecond)
 		b.want(id, task.Running)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if got := b.want(id, task.Pending); got.Attempt != 1 || got.Retrying {
 			t.Errorf("after the lease: %+v", got)
 		}
@@ -305,9 +305,9 @@ func TestTheTimeoutEndsARemoteAttempt(t *testing.T) {
 		c.Timeout, c.MaxAttempts = 10*task.Second, 1
 		id := b.submit(c).ID
 		l := b.lease("w")
-		time.Sleep(10*time.Second - 1)
+		time.Sleep(10*time.Second - time.Nanosecond)
 		b.want(id, task.Running)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if got := b.want(id, task.Failed); got.Code != task.CodeTimeout {
 			t.Errorf("code %v", got.Code)
 		}
