@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -143,11 +144,14 @@ func limitOnce(t *testing.T, random *rand.Rand) {
 
 func TestStartsComeAtTheRateOfTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var at []time.Duration
+		var mu sync.Mutex
+		var at []time.Duration // guarded by mu
 		began := time.Now()
 		log := eventlogtest.NewMemory()
 		does := map[string]func(context.Context, Attempt) (Outcome, error){
 			"T": func(context.Context, Attempt) (Outcome, error) {
+				mu.Lock()
+				defer mu.Unlock()
 				at = append(at, time.Since(began).Round(time.Millisecond))
 				return Outcome{}, nil
 			},
@@ -164,6 +168,8 @@ func TestStartsComeAtTheRateOfTheQueue(t *testing.T) {
 		b = openDoing(t, log, Options{Concurrency: 1}, does)
 		defer b.stop()
 		time.Sleep(10 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
 		if got := fmt.Sprint(at); got != "[0s 0s 0s 500ms 1s 1.5s 2s 2.5s]" {
 			t.Errorf("starts at %s", got)
 		}

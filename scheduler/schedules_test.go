@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -254,9 +255,9 @@ func TestARunThatIsAskedForAndATaskThatIsRefused(t *testing.T) {
 }
 
 // wall is a clock that can be set.
-type wall struct{ off task.Micros }
+type wall struct{ off atomic.Int64 }
 
-func (w *wall) now() task.Micros { return task.MicrosOf(time.Now()) + w.off }
+func (w *wall) now() task.Micros { return task.MicrosOf(time.Now()) + task.Micros(w.off.Load()) }
 
 func TestTheClockIsSet(t *testing.T) {
 	for _, step := range []time.Duration{time.Hour, 24 * time.Hour} {
@@ -266,10 +267,10 @@ func TestTheClockIsSet(t *testing.T) {
 			b := open(t, log, o)
 			b.define(def("ten", func(d *schedule.Definition) { d.Cron = "*/10 * * * *" }))
 			time.Sleep(15 * time.Minute)
-			clock.off = task.SpanOf(step) // forth: what is too late is skipped, the latest fires
+			clock.off.Store(int64(task.SpanOf(step))) // forth: what is too late is skipped, the latest fires
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			clock.off = 0 // and back
+			clock.off.Store(0) // and back
 			time.Sleep(step + time.Hour)
 			fired := map[string]int{}
 			for _, run := range runsOf(t, log) {

@@ -92,23 +92,24 @@ func processStdio() *stdio {
 
 // cli is the whole command line.
 type cli struct {
-	Serve  serveCmd  `cmd:"" help:"Start the server: queue, API and page."`
-	Submit submitCmd `cmd:"" help:"Submit a task."`
-	Tasks  tasksCmd  `cmd:"" help:"List tasks."`
-	Task   taskCmd   `cmd:"" help:"Show one task and its history."`
-	Watch  watchCmd  `cmd:"" help:"Show changes live."`
-	Cancel cancelCmd `cmd:"" help:"Cancel tasks."`
-	Retry  retryCmd  `cmd:"" help:"Retry failed or cancelled tasks."`
-	Move   moveCmd   `cmd:"" help:"Change the priority or the start time of pending tasks."`
-	Queue  queueCmd  `cmd:"" help:"Pause, resume and limit queues."`
-	Worker workerCmd `cmd:"" help:"List workers, and quiet them."`
-	Log    logCmd    `cmd:"" help:"Print the log, or follow it."`
-	Doctor doctorCmd `cmd:"" help:"Explain why a server does not start on a data folder, and how to repair it."`
-	SQL    sqlCmd    `cmd:"" name:"sql" help:"Query the views of a data folder with SQL."`
-	Verify verifyCmd `cmd:"" help:"Verify that the log and the files are unchanged."`
-	Bench  benchCmd  `cmd:"" help:"Measure the throughput and latency of a server."`
-	Types  typesCmd  `cmd:"" help:"List the task types that the server can run."`
-	Token  tokenCmd  `cmd:"" help:"Create, list and revoke tokens."`
+	Serve    serveCmd    `cmd:"" help:"Start the server: queue, API and page."`
+	Submit   submitCmd   `cmd:"" help:"Submit a task."`
+	Tasks    tasksCmd    `cmd:"" help:"List tasks."`
+	Task     taskCmd     `cmd:"" help:"Show one task and its history."`
+	Watch    watchCmd    `cmd:"" help:"Show changes live."`
+	Cancel   cancelCmd   `cmd:"" help:"Cancel tasks."`
+	Retry    retryCmd    `cmd:"" help:"Retry failed or cancelled tasks."`
+	Move     moveCmd     `cmd:"" help:"Change the priority or the start time of pending tasks."`
+	Queue    queueCmd    `cmd:"" help:"Pause, resume and limit queues."`
+	Worker   workerCmd   `cmd:"" help:"List workers, and quiet them."`
+	Schedule scheduleCmd `cmd:"" help:"Submit tasks by cron and interval."`
+	Log      logCmd      `cmd:"" help:"Print the log, or follow it."`
+	Doctor   doctorCmd   `cmd:"" help:"Explain why a server does not start on a data folder, and how to repair it."`
+	SQL      sqlCmd      `cmd:"" name:"sql" help:"Query the views of a data folder with SQL."`
+	Verify   verifyCmd   `cmd:"" help:"Verify that the log and the files are unchanged."`
+	Bench    benchCmd    `cmd:"" help:"Measure the throughput and latency of a server."`
+	Types    typesCmd    `cmd:"" help:"List the task types that the server can run."`
+	Token    tokenCmd    `cmd:"" help:"Create, list and revoke tokens."`
 
 	WorkerCheck workerCheckCmd `cmd:"" name:"worker-check" help:"Test a worker in any language against a real server."`
 

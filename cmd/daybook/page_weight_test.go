@@ -106,6 +106,9 @@ func TestPageIsLight(t *testing.T) {
 	}
 	b.js("window.idle()")
 	for _, one := range pageFiles(t) {
+		if one == "signin.js" {
+			continue // it is of another page
+		}
 		b.until(one+" is loaded when the browser is idle", fmt.Sprintf(`performance.getEntriesByType("resource").some((e) => e.name.endsWith(%q))`, "/"+one))
 	}
 	live()
@@ -154,14 +157,14 @@ func TestPageShowsPartialSuccessAndNamesOfFiles(t *testing.T) {
 		b.untilStatus(ids[len(ids)-1], "SUCCESS")
 	}
 	for i, name := range []string{"march.csv", "april.csv"} {
-		b.until("the row says it", fmt.Sprintf(`%s?.matches("[data-partial]") && /%s.*6 rows, 1 bad/.test(%s.querySelector(".line").textContent)`, row(ids[i]), name, row(ids[i])))
+		b.until("the row says it", fmt.Sprintf(`%s?.matches("[data-partial]") && /%s.*6 rows, .*1 bad/.test(%s.querySelector(".line").textContent)`, row(ids[i]), name, row(ids[i])))
 		b.js(fmt.Sprintf(`location.hash = "#/tasks/%s"`, ids[i]))
 		b.until("the parameters name the file", fmt.Sprintf(`document.querySelector("#detail .json-file")?.textContent === %q`, name))
 		if words := eval[string](b, `document.querySelector("#detail").innerText`); strings.Contains(words, "seed") || strings.Contains(words, "Success\n") {
 			t.Errorf("what a file makes meaningless, or plain success, is shown:\n%s", words)
 		}
 	}
-	if text := getText(t, server.url+"/api/tasks/"+ids[0]); !strings.Contains(text, `"subject":"march.csv","outcome":"6 rows, 1 bad","partial":true`) {
+	if text := getText(t, server.url+"/api/tasks/"+ids[0]); !strings.Contains(text, `"subject":"march.csv","outcome":"6 rows, 2 columns, 1 bad row","partial":true`) {
 		t.Error(text)
 	}
 }

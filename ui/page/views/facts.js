@@ -56,7 +56,7 @@ export function factsView() {
         attr(box, "data-long", words.length > 12);
         const hover = HOVER.get(name)?.(row);
         if (hover) attr(dd, "title", hover);
-        else if (words.length > 24) attr(dd, "title", words);
+        else if (words.length > 24) attr(dd, "title", name === "Tags" ? words : isolated(words));
       }
     },
   };
