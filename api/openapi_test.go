@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"daybook/internal/jsontext"
+
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
@@ -27,6 +29,9 @@ type document struct {
 
 func loadDocument(t *testing.T, h *house) *document {
 	t.Helper()
+	if _, err := jsontext.Canonical(nil, openAPI, 64); err != nil {
+		h.Errorf("openapi.json: %v", err) // a key that is there twice, which the loader takes
+	}
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(h.want("GET", "/openapi.json", "").body))
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +222,7 @@ func (d *document) workers() {
 	d.drive(400, "POST", "/api/leases/"+token+"/complete", `{"files":["none"]}`)
 	d.drive(200, "POST", "/api/leases/"+token+"/release", `{"delay_seconds":3600}`)
 	token = lease()
-	d.drive(200, "POST", "/api/leases", `{"worker":"w-1","reports":[{"token":"`+token+`","do":"complete"},{"token":"dbl_x","do":"fail"},{"token":"x","do":"dance"}]}`)
+	d.drive(200, "POST", "/api/leases", `{"worker":"w-1","reports":[{"token":"`+token+`","do":"complete"},{"token":"dbl_x","do":"fail"},{"token":"dbl_y","do":"release"}]}`)
 	d.drive(400, "POST", "/api/leases", `{"worker":"a/b","task_types":["a b"],"max":-1,"lease_seconds":0,"more":1}`)
 	d.drive(400, "POST", "/api/leases", `{}`)
 	d.drive(200, "POST", "/api/workers/w-1/quiet", "")
