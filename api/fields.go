@@ -17,7 +17,7 @@ type object struct {
 }
 
 // each calls field for the fields of a value that must be an object; false from it means that there
-// is no such field. Fields that are null count as left out.
+// is no such field.
 func (o object) each(value []byte, field func(o object, key string, value []byte) bool) {
 	if !jsontext.IsObject(value) {
 		o.wrong("must be a JSON object")

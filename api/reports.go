@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"daybook/internal/jsontext"
-	"daybook/scheduler"
 	"daybook/task"
 )
 
@@ -46,11 +45,10 @@ func readReport(value []byte) (r report) {
 
 // readCommand reads the fields that go with what a report does.
 func readCommand(o object, do string, fields map[string][]byte) (task.Command, []string) {
-	var files []string
 	read := func(field func(o object, key string, value []byte) bool) {
 		for key, value := range fields {
 			inner := object{o.at + "/" + jsontext.EscapePointer(key), o.bad}
-			if !field(inner, key, value) && !(jsontext.IsNull(value) && key == "") {
+			if !field(inner, key, value) {
 				inner.wrong("is not a field of the report " + do)
 			}
 		}
@@ -58,42 +56,11 @@ func readCommand(o object, do string, fields map[string][]byte) (task.Command, [
 	switch do {
 	case "complete":
 		var c task.Succeed
-		read(func(o object, key string, value []byte) bool {
-			switch key {
-			case "result":
-				if !jsontext.IsNull(value) {
-					c.Result = slices.Clone(value)
-				}
-			case "outcome":
-				c.Outcome = o.text(value, 0, 4*maxOutcome)
-			case "files":
-				o.items(value, task.MaxFiles, func(o object, value []byte) { files = append(files, o.text(value, 1, 64)) })
-			default:
-				return false
-			}
-			return true
-		})
-		c.Files = files
-		return c, files
+		read(func(o object, key string, value []byte) bool { return readComplete(&c, o, key, value) })
+		return c, c.Files
 	case "fail":
 		c := task.Fail{Code: task.CodeError}
-		read(func(o object, key string, value []byte) bool {
-			switch key {
-			case "error":
-				c.Error = o.text(value, 0, maxSubmit)
-			case "retryable":
-				if !o.yes(value) {
-					c.Code = task.CodePermanent
-				}
-			case "retry_after_seconds":
-				if !jsontext.IsNull(value) {
-					c.After = o.span(value, 0, task.MaxBackoffMax.Duration().Seconds())
-				}
-			default:
-				return false
-			}
-			return true
-		})
+		read(func(o object, key string, value []byte) bool { return readFail(&c, o, key, value) })
 		return c, nil
 	case "release":
 		var c task.Release
@@ -106,23 +73,59 @@ func readCommand(o object, do string, fields map[string][]byte) (task.Command, [
 		return c, nil
 	case "progress":
 		var c task.Progress
-		read(func(o object, key string, value []byte) bool {
-			switch key {
-			case "progress":
-				c.Percent = o.number(value, 0, 100)
-			case "message":
-				if !jsontext.IsNull(value) {
-					c.Message = o.text(value, 0, maxSubmit)
-				}
-			default:
-				return false
-			}
-			return true
-		})
+		read(func(o object, key string, value []byte) bool { return readProgress(&c, o, key, value) })
 		return c, nil
 	}
 	object{o.at + "/do", o.bad}.wrong("must be complete, fail, release or progress")
 	return nil, nil
+}
+
+func readComplete(c *task.Succeed, o object, key string, value []byte) bool {
+	switch key {
+	case "result":
+		if !jsontext.IsNull(value) {
+			c.Result = slices.Clone(value)
+		}
+	case "outcome":
+		c.Outcome = o.text(value, 0, 4*maxOutcome)
+	case "files":
+		o.items(value, task.MaxFiles, func(o object, value []byte) { c.Files = append(c.Files, o.text(value, 1, 64)) })
+	default:
+		return false
+	}
+	return true
+}
+
+func readFail(c *task.Fail, o object, key string, value []byte) bool {
+	switch key {
+	case "error":
+		c.Error = o.text(value, 0, maxSubmit)
+	case "retryable":
+		if !o.yes(value) {
+			c.Code = task.CodePermanent
+		}
+	case "retry_after_seconds":
+		if !jsontext.IsNull(value) {
+			c.After = o.span(value, 0, task.MaxBackoffMax.Duration().Seconds())
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+func readProgress(c *task.Progress, o object, key string, value []byte) bool {
+	switch key {
+	case "progress":
+		c.Percent = o.number(value, 0, 100)
+	case "message":
+		if !jsontext.IsNull(value) {
+			c.Message = o.text(value, 0, maxSubmit)
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 // report carries out reports, each independent of the others, in one round if they arrive together. Those of one
@@ -154,7 +157,7 @@ func (a *API) reportOne(r *http.Request, who string, one *report) (task.Task, er
 			return task.Task{}, invalid("/files/"+strconv.Itoa(i), "is not the id of a file; upload it first with POST /api/files")
 		}
 	}
-	t, err := a.Scheduler.Report(r.Context(), who, one.token, scheduler.Report{Command: one.command})
+	t, err := a.Scheduler.Report(r.Context(), who, one.token, one.command)
 	var permanent interface{ Permanent() bool }
 	if errors.As(err, &permanent) && permanent.Permanent() {
 		return t, invalid("/result", strings.TrimPrefix(err.Error(), "the result "))

@@ -112,7 +112,7 @@ func (s *Scheduler) awaitLeases(ctx context.Context, o *offer) (answer, error) {
 // GiveBack returns leases whose answer never reached the worker, at no cost. They are ready again at once.
 func (s *Scheduler) GiveBack(leases []Leased) {
 	for _, l := range leases {
-		_, _ = s.Report(context.Background(), "system:scheduler", l.Token, Report{Command: task.Release{}})
+		_, _ = s.Report(context.Background(), ActorScheduler, l.Token, task.Release{})
 	}
 }
 
@@ -125,7 +125,7 @@ func (t *leaseTable) ask(r *LeaseRequest, now time.Time) (before []Leased, quiet
 		t.forget(now)
 	}
 	w := t.worker(r.Worker, now)
-	w.Build, w.Address, w.Types, w.Queues, w.known = r.Build, r.Address, r.Types, r.Queues, true
+	w.Build, w.Address, w.Types, w.Queues = r.Build, r.Address, r.Types, r.Queues
 	if r.PollID == "" || r.PollID != w.pollID {
 		return nil, w.Quiet
 	}
@@ -152,33 +152,28 @@ func (t *leaseTable) answered(r *LeaseRequest, leases []Leased) {
 	}
 }
 
-// Report is what a worker says of a task that it holds: Succeed, Fail, Release or
-// Progress, whose Fence is not looked at.
-type Report struct {
-	Command task.Command
-}
-
-// Report carries out what a worker reports of the task that the token holds, and returns the task as it
+// Report carries out what a worker reports of the task that the token holds: Succeed, Fail, Release or
+// Progress, whose Fence is not looked at. It returns the task as it
 // then stands. Errors: ErrNoLease, ErrOtherResult, a *task.Refusal that wraps
 // task.ErrStopping when the task was cancelled (the report has ended the lease), an error with a method
 // Permanent for a result that the log does not take (the lease goes on), and those of commands.
-func (s *Scheduler) Report(ctx context.Context, actor, token string, r Report) (task.Task, error) {
-	if c, ok := r.Command.(task.Succeed); ok {
-		o, err := checked(Outcome{Result: c.Result, Files: c.Files})
+func (s *Scheduler) Report(ctx context.Context, actor, token string, c task.Command) (task.Task, error) {
+	if success, ok := c.(task.Succeed); ok {
+		o, err := checked(Outcome{Result: success.Result, Files: success.Files})
 		if err != nil {
 			return task.Task{}, err
 		}
-		c.Result, c.Files = o.Result, o.Files
-		r.Command = c
+		success.Result, success.Files = o.Result, o.Files
+		c = success
 	}
 	l := s.leases.find(token)
 	if l == nil {
-		return s.reportLate(ctx, actor, token, r)
+		return s.reportLate(ctx, actor, token, c)
 	}
-	if _, isProgress := r.Command.(task.Progress); isProgress && !s.leases.reported(l, time.Now()) {
+	if _, isProgress := c.(task.Progress); isProgress && !s.leases.reported(l, time.Now()) {
 		return s.now(ctx, l.id)
 	}
-	answer, err := s.ask(ctx, &request{actor: actor, id: l.id, command: withFence(r.Command, l.fence), lease: l})
+	answer, err := s.ask(ctx, &request{actor: actor, id: l.id, command: withFence(c, l.fence), lease: l})
 	if len(answer.tasks) == 0 {
 		return task.Task{}, err
 	}
@@ -225,7 +220,7 @@ func withFence(c task.Command, fence int64) task.Command {
 
 // reportLate answers a report whose token holds no task. A completion that was carried
 // out before is the same again; of what is else too late the first for a token is an event.
-func (s *Scheduler) reportLate(ctx context.Context, actor, token string, r Report) (task.Task, error) {
+func (s *Scheduler) reportLate(ctx context.Context, actor, token string, c task.Command) (task.Task, error) {
 	id, ok := taskOfToken(token)
 	if !ok {
 		return task.Task{}, ErrNoLease
@@ -241,19 +236,19 @@ func (s *Scheduler) reportLate(ctx context.Context, actor, token string, r Repor
 	if err != nil || fence == 0 {
 		return task.Task{}, errors.Join(ErrNoLease, err)
 	}
-	if c, isSuccess := r.Command.(task.Succeed); isSuccess && succeeded != 0 {
+	if success, isSuccess := c.(task.Succeed); isSuccess && succeeded != 0 {
 		result, err := s.o.Payloads.Get(ctx, succeeded)
-		if err == nil && slices.Equal(result, c.Result) {
+		if err == nil && slices.Equal(result, success.Result) {
 			return t, nil
 		}
 		if err == nil {
 			return t, ErrOtherResult
 		}
 	}
-	if _, isProgress := r.Command.(task.Progress); isProgress {
+	if _, isProgress := c.(task.Progress); isProgress {
 		return t, ErrNoLease
 	}
-	_, err = s.ask(ctx, &request{actor: actor, id: id, command: withFence(r.Command, fence), lease: &lease{id: id, fence: fence}})
+	_, err = s.ask(ctx, &request{actor: actor, id: id, command: withFence(c, fence), lease: &lease{id: id, fence: fence}})
 	if errors.Is(err, task.ErrStale) {
 		return t, ErrNoLease
 	}

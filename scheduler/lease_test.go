@@ -37,7 +37,7 @@ func (b *bench) lease(worker string) Leased {
 
 func (b *bench) report(token string, c task.Command) (task.Task, error) {
 	b.t.Helper()
-	return b.s.Report(b.t.Context(), "worker:w", token, Report{Command: c})
+	return b.s.Report(b.t.Context(), "worker:w", token, c)
 }
 
 func remote() task.Submit { return task.Submit{Type: "REMOTE"} }

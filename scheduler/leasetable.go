@@ -75,7 +75,6 @@ func taskOfToken(token string) (id ulid.ULID, ok bool) {
 // worker is what is known of a process that leases tasks.
 type worker struct {
 	Worker
-	known  bool // it has asked for leases since the start of the server
 	leases map[*lease]bool
 	// The latest answer to a poll with an id, for as long as its leases may be held.
 	pollID string
@@ -112,9 +111,8 @@ func (t *leaseTable) add(l *lease, now time.Time) {
 	defer t.mu.Unlock()
 	t.byHash[l.hash], t.byTask[l.id] = l, l
 	w := t.workers[l.worker]
-	if w == nil { // it is not heard of since the start of the server
-		w = &worker{Worker: Worker{Name: l.worker, Since: now, LastSeen: now}, leases: make(map[*lease]bool)}
-		t.workers[l.worker] = w
+	if w == nil { // it has not called since the start of the server
+		w = t.worker(l.worker, now)
 	}
 	w.leases[l] = true
 	heap.Push(&t.heap, l)

@@ -120,13 +120,5 @@ func (rd *round) add(n *node, id ulid.ULID, decided []task.Event) {
 
 // addServer puts an event of this server's stream into the latest entry.
 func (rd *round) addServer(name string, version int64, data []byte) {
-	e := rd.latest()
-	rd.seq++
-	record := &eventlog.Event{
-		At: int64(rd.now), Stream: "server:" + rd.l.s.boot.String(), Version: version, Type: name, V: 1,
-		Actor: e.actor, Data: data,
-	}
-	rd.records = append(rd.records, record)
-	rd.changes = append(rd.changes, projection.Change{Event: &task.Event{Seq: rd.seq, At: rd.now}, Other: record})
-	e.to = len(rd.records)
+	rd.addOther(&eventlog.Event{Stream: "server:" + rd.l.s.boot.String(), Version: version, Type: name, V: 1, Data: data})
 }
