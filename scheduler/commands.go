@@ -261,17 +261,23 @@ func (l *loop) closeSubmit(rd *round, b *batch) {
 			}
 			continue
 		}
-		rd.needs = append(rd.needs, b.news[i].needs...)
-		rd.replace(b, i)
-		n := rd.ownNew(b.news[i].id)
-		rd.add(n, b.news[i].id, b.news[i].decided)
-		rd.retryAs(b.r.submits[i].RetryOf, n.task.ID)
-		b.answers[i].Task = n.task
-		rd.noteKey(n)
+		rd.addNew(b, i)
 	}
 	rd.size += len(b.news)
-	for queue, n := range b.queued {
-		rd.count(queue, 0, n)
+}
+
+// addNew adds the new task of submit i of the batch to the latest entry.
+func (rd *round) addNew(b *batch, i int) {
+	one := &b.news[i]
+	rd.needs = append(rd.needs, one.needs...)
+	rd.replace(b, i)
+	n := rd.ownNew(one.id)
+	rd.add(n, one.id, one.decided)
+	rd.retryAs(b.r.submits[i].RetryOf, n.task.ID)
+	b.answers[i].Task = n.task
+	rd.noteKey(n)
+	if b.queued[n.task.Queue] > 0 {
+		rd.count(n.task.Queue, 0, 1)
 	}
 }
 

@@ -156,15 +156,9 @@ func (e *scheduleEntry) skip(first, last schedule.Occurrence, why string, payloa
 
 // fire adds the run and the submission of its task.
 func (e *scheduleEntry) fire(b *batch, data schedule.Fired) {
-	rd, one := e.rd, &b.news[0]
-	rd.needs = append(rd.needs, one.needs...)
 	e.add("fired", data, nil)
-	rd.replace(b, 0)
-	n := rd.ownNew(one.id)
-	rd.add(n, one.id, one.decided)
-	rd.noteKey(n)
-	b.answers[0].Task = n.task
-	rd.size++
+	e.rd.addNew(b, 0)
+	e.rd.size++
 }
 
 // cancelLast cancels the task of the run before, in the latest entry.

@@ -310,3 +310,28 @@ func TestANightThroughBothChangesOfTheClock(t *testing.T) {
 		})
 	}
 }
+
+func TestRunsThatAreDueTogetherDoNotPassTheDepthOfTheirQueue(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		o := recurring()
+		read := o.ReadSubmit
+		o.ReadSubmit = func(body []byte, now task.Micros, into *task.Submit) []task.FieldError {
+			defer func() { into.Queue = "Q" }()
+			return read(body, now, into)
+		}
+		b := open(t, log, o)
+		b.queueEvent("queue.paused", []byte("{}"))
+		b.limit(projection.QueueLimits{MaxDepth: 1})
+		for _, name := range []string{"a", "b"} {
+			b.define(def(name, func(d *schedule.Definition) { d.Cron = "* * * * *" }))
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if pending, _ := b.s.o.Views.QueueDepth("Q"); pending != 1 {
+			t.Errorf("%d tasks are pending, the limit is 1", pending)
+		}
+		if err := b.stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
