@@ -2,12 +2,32 @@ package api
 
 import (
 	"math"
+	"net/http"
 	"strconv"
 
 	"daybook/intake"
 	"daybook/internal/jsontext"
 	"daybook/task"
 )
+
+// objectBody reads the body of a call that takes an object, as canonical JSON; none is an empty object.
+func (a *API) objectBody(p *reply, r *http.Request) ([]byte, error) {
+	if err := noQuery(r); err != nil {
+		return nil, err
+	}
+	if err := wantJSON(r); err != nil {
+		return nil, err
+	}
+	raw := borrow()
+	defer giveBack(raw)
+	if err := a.readBody(p, r, raw, maxLeaseBody); err != nil {
+		return nil, err
+	}
+	if len(*raw) == 0 {
+		return []byte("{}"), nil
+	}
+	return jsontext.Canonical(nil, *raw, maxDepth+4) // a result lies in a report in a list
+}
 
 // object reads an object of a request, field by field. It collects what is wrong, with JSON
 // pointers below at.

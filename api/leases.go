@@ -29,11 +29,10 @@ const (
 func (a *API) lease(p *reply, r *http.Request) error {
 	var request scheduler.LeaseRequest
 	var reports []report
-	text, done, err := a.workerBody(p, r)
+	text, err := a.objectBody(p, r)
 	if err != nil {
 		return err
 	}
-	defer done()
 	var bad []task.FieldError
 	readLease(object{"", &bad}, text, &request, &reports)
 	if bad != nil {
@@ -64,32 +63,6 @@ func (a *API) lease(p *reply, r *http.Request) error {
 		a.Scheduler.GiveBack(leases)
 	}
 	return nil
-}
-
-// workerBody reads the body of a call of a worker; none is an empty object. Call done when
-// the text is not needed any more.
-func (a *API) workerBody(p *reply, r *http.Request) (text []byte, done func(), err error) {
-	if err := noQuery(r); err != nil {
-		return nil, nil, err
-	}
-	if err := wantJSON(r); err != nil {
-		return nil, nil, err
-	}
-	raw := borrow()
-	done = func() { giveBack(raw) }
-	if err := a.readBody(p, r, raw, maxLeaseBody); err != nil {
-		done()
-		return nil, nil, err
-	}
-	if len(*raw) == 0 {
-		return []byte("{}"), done, nil
-	}
-	text, err = jsontext.Canonical(nil, *raw, maxDepth+4) // a result lies in a report in a list
-	if err != nil {
-		done()
-		return nil, nil, err
-	}
-	return text, done, nil
 }
 
 // readLease reads the body of POST /api/leases.

@@ -248,7 +248,7 @@ type problemJSON struct {
 	Title    string      `json:"title"`
 	Status   int         `json:"status"`
 	Detail   string      `json:"detail"`
-	Instance string      `json:"instance"`
+	Instance string      `json:"instance,omitempty"`
 	TaskID   string      `json:"task_id,omitempty"`
 	Errors   []fieldJSON `json:"errors,omitempty"`
 }
@@ -261,19 +261,22 @@ type fieldJSON struct {
 // mostErrors is how many errors one problem lists.
 const mostErrors = 100
 
-func (a *API) writeProblem(p *reply, r *http.Request, what problem) {
+// encodeProblem returns the JSON of a problem, with a line feed at its end; instance "" is left out.
+func (a *API) encodeProblem(r *http.Request, what problem, instance string) *bytes.Buffer {
 	body := problemJSON{Type: a.address.before(r) + "/docs#" + what.Kind, Title: http.StatusText(what.Status), Status: what.Status,
-		Detail: what.Detail, Instance: a.address.instance(r), TaskID: what.TaskID}
-	for i, f := range what.Fields {
-		if i == mostErrors {
-			break
-		}
+		Detail: what.Detail, Instance: instance, TaskID: what.TaskID}
+	for _, f := range what.Fields[:min(len(what.Fields), mostErrors)] {
 		body.Errors = append(body.Errors, fieldJSON(f))
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(body) // strings and numbers always encode
+	return &text
+}
+
+func (a *API) writeProblem(p *reply, r *http.Request, what problem) {
+	text := a.encodeProblem(r, what, a.address.instance(r))
 	h := p.Header()
 	for _, stale := range []string{"Etag", "Link", "Location", "Idempotent-Replayed", "Idempotent-Replayed-Items",
 		"Unique-Returned", "Unique-Returned-Items", "Unique-Replaced", "X-Total-Count", "X-Total-Count-Relation", "Content-Disposition", "Accept-Ranges"} {

@@ -110,11 +110,10 @@ func (a *API) limitQueue(p *reply, r *http.Request) error {
 	if !task.ValidName(p.id) {
 		return errNoQueue
 	}
-	text, done, err := a.workerBody(p, r)
+	text, err := a.objectBody(p, r)
 	if err != nil {
 		return err
 	}
-	defer done()
 	var changes []func(*projection.QueueLimits)
 	var bad []task.FieldError
 	object{"", &bad}.each(text, func(o object, key string, value []byte) bool {
@@ -185,11 +184,10 @@ func (a *API) pauseQueue(p *reply, r *http.Request) error {
 	if !task.ValidName(p.id) {
 		return errNoQueue
 	}
-	text, done, err := a.workerBody(p, r)
+	text, err := a.objectBody(p, r)
 	if err != nil {
 		return err
 	}
-	defer done()
 	var bad []task.FieldError
 	var reason []byte
 	object{"", &bad}.each(text, func(o object, key string, value []byte) bool {
@@ -254,11 +252,10 @@ func (a *API) move(p *reply, r *http.Request) error {
 	if err := a.sees(p, r, id); err != nil {
 		return err
 	}
-	text, done, err := a.workerBody(p, r)
+	text, err := a.objectBody(p, r)
 	if err != nil {
 		return err
 	}
-	defer done()
 	var bad []task.FieldError
 	var c task.Move
 	object{"", &bad}.each(text, func(o object, key string, value []byte) bool {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"slices"
@@ -169,39 +170,23 @@ func (a *API) reportOne(r *http.Request, who string, one *report) (task.Task, er
 	return t, err
 }
 
-// writeResult writes the result of a report.
+// writeResult writes the result of a report: the status and problem that it would get alone.
 func (a *API) writeResult(w *jsontext.Writer, r *http.Request, err error) {
-	w.Object()
-	if err == nil {
-		w.Key("status").Int(http.StatusOK)
-		w.EndObject()
+	if err != nil {
+		w.Raw(bytes.TrimSpace(a.encodeProblem(r, a.problemOf(r, err), "").Bytes()))
 		return
 	}
-	found := a.problemOf(r, err)
-	w.Key("type").String(a.address.before(r) + "/docs#" + found.Kind)
-	w.Key("title").String(http.StatusText(found.Status))
-	w.Key("status").Int(int64(found.Status))
-	w.Key("detail").String(found.Detail)
-	if len(found.Fields) > 0 {
-		w.Key("errors").Array()
-		for _, f := range found.Fields[:min(len(found.Fields), mostErrors)] {
-			w.Item().Object()
-			w.Key("pointer").String(f.Pointer)
-			w.Key("detail").String(f.Detail)
-			w.EndObject()
-		}
-		w.EndArray()
-	}
+	w.Object()
+	w.Key("status").Int(http.StatusOK)
 	w.EndObject()
 }
 
 // oneReport reads the report of a call for the one token in its path.
 func (a *API) oneReport(p *reply, r *http.Request, do string) (task.Task, error) {
-	text, done, err := a.workerBody(p, r)
+	text, err := a.objectBody(p, r)
 	if err != nil {
 		return task.Task{}, err
 	}
-	defer done()
 	one := report{token: p.id}
 	o := object{"", &one.bad}
 	fields := map[string][]byte{}

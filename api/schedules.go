@@ -68,11 +68,10 @@ func (a *API) putSchedule(p *reply, r *http.Request) error {
 }
 
 func (a *API) defineSchedule(p *reply, r *http.Request, name string, do scheduler.ScheduleDo) error {
-	body, done, err := a.workerBody(p, r)
+	body, err := a.objectBody(p, r)
 	if err != nil {
 		return err
 	}
-	defer done()
 	if name != "" {
 		var bad []task.FieldError
 		if (object{"/name", &bad}).scheduleName(jsontext.AppendString(nil, name)); bad != nil {
@@ -97,11 +96,10 @@ func (a *API) changeSchedule(p *reply, r *http.Request, c scheduler.ScheduleComm
 // patchSchedule answers PATCH /api/schedules/{name}: the fields that are given replace those that
 // are there, null takes one away.
 func (a *API) patchSchedule(p *reply, r *http.Request) error {
-	body, done, err := a.workerBody(p, r)
+	body, err := a.objectBody(p, r)
 	if err != nil {
 		return err
 	}
-	defer done()
 	if !jsontext.IsObject(body) {
 		return invalid("", "must be a JSON object")
 	}
@@ -169,11 +167,10 @@ func (a *API) plainCall(p *reply, r *http.Request) error {
 
 // pauseSchedule answers POST /api/schedules/{name}/pause.
 func (a *API) pauseSchedule(p *reply, r *http.Request) error {
-	body, done, err := a.workerBody(p, r)
+	body, err := a.objectBody(p, r)
 	if err != nil {
 		return err
 	}
-	defer done()
 	var bad []task.FieldError
 	reason := ""
 	object{"", &bad}.each(body, func(o object, key string, value []byte) bool {
@@ -235,11 +232,10 @@ func (a *API) scheduleRuns(p *reply, r *http.Request) error {
 
 // previewSchedule answers POST /api/schedules/preview.
 func (a *API) previewSchedule(p *reply, r *http.Request) error {
-	body, done, err := a.workerBody(p, r)
+	body, err := a.objectBody(p, r)
 	if err != nil {
 		return err
 	}
-	defer done()
 	var bad []task.FieldError
 	def := schedule.Definition{Timezone: "UTC"}
 	count := usualPreview

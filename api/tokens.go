@@ -44,11 +44,10 @@ func wellFormedToken(text string) bool {
 
 // createToken answers POST /api/tokens. The answer alone has the token itself.
 func (a *API) createToken(p *reply, r *http.Request) error {
-	text, done, err := a.workerBody(p, r)
+	text, err := a.objectBody(p, r)
 	if err != nil {
 		return err
 	}
-	defer done()
 	t, bad := readToken(text, task.MicrosOf(time.Now()))
 	if bad != nil {
 		return invalids(bad)

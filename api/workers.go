@@ -15,11 +15,10 @@ func (a *API) workerBeat(p *reply, r *http.Request) error {
 	if !validWorker(p.id) {
 		return notFound("There is no such worker. A name is 1 to 128 of A-Z a-z 0-9 . _ - : @.")
 	}
-	text, done, err := a.workerBody(p, r)
+	text, err := a.objectBody(p, r)
 	if err != nil {
 		return err
 	}
-	defer done()
 	var bad []task.FieldError
 	var tokens []string
 	var length time.Duration
