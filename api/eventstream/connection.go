@@ -69,8 +69,8 @@ var identity = []string{"identity"}
 
 // serve lets the library serve the connection, and returns when it has ended.
 func (c *connection) serve() {
+	defer c.feed.leave(c) // last of all: Wait returns after it
 	defer c.server.open.Add(-1)
-	defer c.feed.leave(c)
 	defer c.recover()
 	library := c.server.library
 	library.CreateStream(c.id)
