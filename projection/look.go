@@ -2,6 +2,8 @@ package projection
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -9,6 +11,16 @@ import (
 	"daybook/internal/sqlite"
 	"daybook/task"
 )
+
+// noFile reports whether dir has no file of the views.
+func noFile(dir string) bool {
+	for _, name := range []string{fileName, textName} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
+}
 
 // unchecked is the event after which a log that ends at head is checked before the files in
 // dir are touched. Files that were closed in order have all events, those of a process that

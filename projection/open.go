@@ -20,8 +20,8 @@ const (
 )
 
 const (
-	// bulkEvents is from how many events on a new file is written without its indexes,
-	// which are made at the end.
+	// bulkEvents is from how many events on a new file is written without a sync until
+	// it is complete.
 	bulkEvents = 500_000
 	// replayLag is how far the file may be behind while the log is replayed: it bounds the
 	// memory that takes.
@@ -43,8 +43,9 @@ type Options struct {
 // rest is replayed; a file that cannot be used is made again from the log. Close them.
 //
 // What the file may lack of the log, and the latest events at least, is checked before
-// anything is written: a log that is damaged there leaves the files as they are. Errors:
-// those of Rebuild.
+// anything is written: a log that is damaged there leaves the files as they are. Where there
+// is no file, the log is checked while it is replayed, and the files that were made are removed
+// if it is damaged. Errors: those of Rebuild.
 func Open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
 	if o.Dir == "" {
 		return Rebuild(ctx, log, o.Progress)
@@ -55,11 +56,16 @@ func Open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
 	if err := checkFiles(o.Dir); err != nil {
 		return nil, fmt.Errorf("open the views: %w", err)
 	}
-	if err := look(ctx, log, unchecked(log.Head().Seq, o.Dir), nil); err != nil {
-		return nil, fmt.Errorf("open the views: %w", err)
+	none := noFile(o.Dir)
+	if !none {
+		if err := look(ctx, log, unchecked(log.Head().Seq, o.Dir), nil); err != nil {
+			return nil, fmt.Errorf("open the views: %w", err)
+		}
 	}
 	v, err := open(ctx, log, o)
-	if unusable(err) {
+	if err != nil && none {
+		err = errors.Join(err, removeFiles(o.Dir))
+	} else if unusable(err) {
 		if errors.Is(err, viewfile.ErrOtherFormat) {
 			o.Logger.Info("another version of Daybook made the view file: it is made again from the log")
 		} else {
