@@ -95,7 +95,7 @@ func (g *gates) takesPart(queue string) bool {
 	return at == nil || at.open
 }
 
-// started counts a start that is decided.
+// countStart counts a start that is decided.
 func (l *loop) countStart(rd *round, queue string) {
 	at := l.gates.byQueue[queue]
 	if at == nil {

@@ -254,7 +254,7 @@ func (l *loop) recoverLeases() {
 	}
 }
 
-// lapse ends the leases whose time is over.
+// expireLeases ends the leases whose time is over.
 func (l *loop) expireLeases(rd *round) {
 	if l.takesNoWork() {
 		return

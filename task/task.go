@@ -122,7 +122,7 @@ func (t *Task) Suspect() bool { return t.Suspicion > 0 || t.Deaths > 0 }
 // OnTrial reports whether it runs as a suspect that has not shown yet that it is harmless.
 func (t *Task) OnTrial() bool { return t.Status == Running && t.Suspect() && !t.Trusted }
 
-// Running as a remote attempt needs heartbeats; a local one ends with its process.
+// Remote reports whether a worker outside of the process runs the task: its attempt needs heartbeats. A local one ends with its process.
 func (t *Task) Remote() bool { return t.Status == Running && t.LeaseSeconds > 0 }
 
 const streamPrefix = "task:"
