@@ -232,5 +232,6 @@ func (v *Views) index(rec *record) {
 	if v.counts.move(rec) {
 		v.table.refacet(rec)
 	}
+	v.follow(rec)
 	v.order.put(rec)
 }

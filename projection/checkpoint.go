@@ -382,6 +382,7 @@ func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
 	v.table.add(rec)
 	v.addKey(rec)
 	v.claim(rec)
+	v.follow(rec)
 	v.order.put(rec)
 	return rec
 }

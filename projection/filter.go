@@ -12,9 +12,10 @@ import (
 
 // filter is a Query prepared for a scan.
 type filter struct {
-	facets   []bool // which ones match, by facet; nil = all
-	statuses []bool // those of the facets, by status
-	total    int64  // tasks in those facets
+	facets   []bool   // which ones match, by facet; nil = all
+	statuses []bool   // those of the facets, by status
+	total    int64    // tasks in those facets, of those that wait for what is asked
+	waiting  *waiting // nil = all
 
 	tags       []string
 	minRun     task.Micros
@@ -26,8 +27,15 @@ type filter struct {
 }
 
 // newFilter makes a filter on the groups there are. A task that is submitted later may
-// be of a new one: it lies outside the scan.
-func newFilter(q Query, c *counts) filter {
+// be of a new one: it lies outside the scan. mu is held.
+func (v *Views) newFilter(q Query) filter {
+	c := &v.counts
+	if len(q.Waiting) > 0 {
+		if !anyOf(q.Statuses, task.Pending) {
+			return filter{facets: make([]bool, len(c.n)), statuses: make([]bool, statusSpan)} // nothing
+		}
+		q.Statuses = []task.Status{task.Pending}
+	}
 	f := filter{tags: q.Tags, minRun: q.MinRun, maxRun: q.MaxRun, statuses: make([]bool, statusSpan)}
 	if len(q.Statuses)+len(q.Types)+len(q.Queues) > 0 {
 		f.facets = make([]bool, len(c.n))
@@ -41,6 +49,9 @@ func newFilter(q Query, c *counts) filter {
 				f.facets[i] = true
 			}
 		}
+	}
+	if len(q.Waiting) > 0 {
+		v.filterWaiting(&f, q)
 	}
 	if q.IDPrefix != "" {
 		var ok bool

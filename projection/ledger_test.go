@@ -138,8 +138,14 @@ func (l *ledger) append(raw *eventlog.Event) {
 // other appends an event that is not of a task.
 func (l *ledger) other(kind string, version int64, data string) {
 	l.tb.Helper()
+	l.otherOf("server:"+l.boot.String(), kind, version, data)
+}
+
+// otherOf appends an event of a stream that is not of a task.
+func (l *ledger) otherOf(stream, kind string, version int64, data string) {
+	l.tb.Helper()
 	raw := &eventlog.Event{
-		At: int64(l.now), Stream: "server:" + l.boot.String(), Version: version, Type: kind, V: 1,
+		At: int64(l.now), Stream: stream, Version: version, Type: kind, V: 1,
 		Actor: system, Data: []byte(data),
 	}
 	l.append(raw)

@@ -16,6 +16,8 @@ import (
 // Query says which tasks to list, newest first. Lists mean "any of"; empty means all.
 type Query struct {
 	Statuses      []task.Status
+	Waiting       []WaitState // only pending tasks that wait for one of these
+	Wall          task.Micros // with Waiting: the wall clock, by which the rates of queues hold tasks
 	Types         []string
 	Queues        []string
 	Tags          []string
@@ -25,6 +27,7 @@ type Query struct {
 	MinRun        task.Micros // bounds of the time from the latest start to the end, both inclusive;
 	MaxRun        task.Micros // 0 = no bound. With one set, only tasks match that have started and ended
 	Before        int64       // only tasks submitted before this seq; 0 = from the newest
+	AfterDue      Due         // with IsByDue: only tasks that are due after this one; zero = from the first
 	Limit         int         // 1 … 1000
 }
 
@@ -40,9 +43,11 @@ type Page struct {
 	// Seq is what the page shows: all that was known when the reading began. A row may
 	// be newer when the list is long and the log moves; what changed after Seq is in
 	// Changes.
-	Seq   int64
-	Next  int64 // Query.Before of the next page; 0 = this is the last one
-	Total int64 // matches in all (Before and Limit apart)
+	Seq  int64
+	Next int64 // Query.Before of the next page; 0 = this is the last one
+	// NextDue is Query.AfterDue of the next page of tasks that are listed by their time; zero = this is the last one.
+	NextDue Due
+	Total   int64 // matches in all (Before and Limit apart)
 	// Exact tells that Total is exact. It always is for any status × type × queue;
 	// for other filters the count stops at 10,000.
 	Exact bool
@@ -71,6 +76,9 @@ func (v *Views) List(ctx context.Context, q Query) (page Page, err error) {
 }
 
 func (v *Views) listNow(ctx context.Context, q Query) (page Page, err error) {
+	if q.IsByDue() {
+		return v.listByDue(ctx, q)
+	}
 	k := v.kept()
 	if k == nil {
 		l, err := v.scanAll(ctx, q, nil, false)
@@ -187,8 +195,8 @@ func (v *Views) scan(l *listing, q Query, r *viewfile.Reader, first bool, chunk 
 		}
 		looked++
 		l.next = at.seq
-		if l.filter.matchesFacet(at.facet) && l.filter.matchesRest(&v.table.at(at.slot).task) {
-			l.addMatch(&v.table.at(at.slot).task)
+		if rec := v.table.at(at.slot); l.filter.matchesFacet(at.facet) && l.filter.matchesRest(&rec.task) && l.filter.waiting.matches(rec) {
+			l.addMatch(&rec.task)
 		}
 		return true
 	})
@@ -203,7 +211,7 @@ func (v *Views) scan(l *listing, q Query, r *viewfile.Reader, first bool, chunk 
 
 // startListing looks at what can be known without a scan.
 func (v *Views) startListing(l *listing, q Query) {
-	l.filter = newFilter(q, &v.counts)
+	l.filter = v.newFilter(q)
 	l.page = Page{Seq: v.Seq(), Exact: true}
 	l.returns, l.evicted = v.returns.Load(), v.evicted
 	l.next, l.before = math.MaxInt64, math.MaxInt64

@@ -264,8 +264,7 @@ func (v *Views) replace(n *Views) {
 	v.table, v.counts, v.recent, v.windows, v.streams = n.table, n.counts, n.recent, n.windows, n.streams
 	v.keeper, v.ended, v.evicted, v.returned = n.keeper, n.ended, n.evicted, n.returned
 	v.epoch, v.dirty, v.copies, v.loaded = n.epoch, n.dirty, n.copies, n.loaded
-	v.order.ready, v.order.waiting, v.order.running = n.order.ready, n.order.waiting, n.order.running
-	v.order.publish()
+	v.order.replace(&n.order)
 	v.claims = n.claims
 	v.keys, v.decoder, v.batch, v.touched, v.back = n.keys, n.decoder, n.batch, n.touched, n.back
 	v.publishTokens()

@@ -18,10 +18,13 @@ import (
 type place uint8
 
 const (
-	nowhere   place = iota // it has ended
-	inReady                // pending, and may start
-	inWaiting              // pending, and not yet due
-	inRunning              // running
+	nowhere     place = iota // it has ended
+	inReady                  // pending, and may start
+	inHeld                   // pending and due, but behind a task that has not ended: see task.Task.Behind
+	inScheduled              // pending, and its time is to come
+	inBackoff                // pending, and the time of its retry is to come
+	inRunning                // running
+	places
 )
 
 // dueKey is a key of an index of order, with its record.
@@ -34,16 +37,30 @@ func (a dueKey) less(b dueKey) bool { return a.Less(b.ReadyKey) }
 
 // order says which tasks are ready, which are waiting for their time and which run.
 type order struct {
-	ready   readyTrees
-	waiting *btree.BTreeG[dueKey] // by due, seq: every rank is 0
-	running []*record             // in no order
+	ready     readyTrees
+	timed     [2]*btree.BTreeG[dueKey] // inScheduled and inBackoff, each by due, seq: every rank is 0
+	running   []*record                // in no order
+	in        [][places]int64          // by group: how many tasks lie where
+	followers map[ulid.ULID][]*record  // pending tasks, by the task that they are behind, whether that lives or not
 
 	readyCount atomic.Int64 // for readers
 }
 
 var noLocks = btree.Options{NoLocks: true}
 
-func newOrder() order { return order{waiting: btree.NewBTreeGOptions(dueKey.less, noLocks)} }
+func newOrder() order {
+	timed := func() *btree.BTreeG[dueKey] { return btree.NewBTreeGOptions(dueKey.less, noLocks) }
+	return order{timed: [2]*btree.BTreeG[dueKey]{timed(), timed()}, followers: make(map[ulid.ULID][]*record)}
+}
+
+// replace takes over another order.
+func (o *order) replace(n *order) {
+	o.ready, o.timed, o.running, o.in, o.followers = n.ready, n.timed, n.running, n.in, n.followers
+	o.publish()
+}
+
+// tree is where the tasks of inScheduled or inBackoff lie.
+func (o *order) tree(p place) *btree.BTreeG[dueKey] { return o.timed[p-inScheduled] }
 
 // put moves the record to where its task now belongs.
 func (o *order) put(rec *record) {
@@ -53,11 +70,17 @@ func (o *order) put(rec *record) {
 	}
 	o.remove(rec)
 	rec.place, rec.rank, rec.keyDue = to, key.Rank, key.Due
+	for int(rec.group) >= len(o.in) {
+		o.in = append(o.in, [places]int64{})
+	}
+	if to != nowhere {
+		o.in[rec.group][to]++
+	}
 	switch to {
 	case inReady:
 		o.ready.add(key)
-	case inWaiting:
-		o.waiting.Load(key)
+	case inScheduled, inBackoff:
+		o.tree(to).Load(key)
 	case inRunning:
 		rec.lane = int32(len(o.running))
 		o.running = append(o.running, rec)
@@ -72,10 +95,15 @@ func (rec *record) belongs() (place, dueKey) {
 	case task.Running:
 		return inRunning, dueKey{task.ReadyKey{Seq: t.SubmitSeq}, rec}
 	case task.Pending:
-		if rec.due {
+		switch {
+		case rec.due && rec.held:
+			return inHeld, dueKey{t.ReadyKey(), rec}
+		case rec.due:
 			return inReady, dueKey{t.ReadyKey(), rec}
+		case t.Retrying:
+			return inBackoff, dueKey{task.ReadyKey{Due: t.DueAt, Seq: t.SubmitSeq}, rec}
 		}
-		return inWaiting, dueKey{task.ReadyKey{Due: t.DueAt, Seq: t.SubmitSeq}, rec}
+		return inScheduled, dueKey{task.ReadyKey{Due: t.DueAt, Seq: t.SubmitSeq}, rec}
 	}
 	return nowhere, dueKey{task.ReadyKey{Seq: t.SubmitSeq}, rec}
 }
@@ -86,11 +114,14 @@ func (rec *record) key() dueKey {
 }
 
 func (o *order) remove(rec *record) {
+	if rec.place != nowhere {
+		o.in[rec.group][rec.place]--
+	}
 	switch rec.place {
 	case inReady:
 		o.ready.remove(rec.key())
-	case inWaiting:
-		o.waiting.Delete(rec.key())
+	case inScheduled, inBackoff:
+		o.tree(rec.place).Delete(rec.key())
 	case inRunning:
 		last := len(o.running) - 1
 		moved := o.running[last]
@@ -99,6 +130,31 @@ func (o *order) remove(rec *record) {
 		o.running = o.running[:last]
 	}
 	rec.place, rec.rank, rec.keyDue = nowhere, 0, 0
+}
+
+// follow notes whether the task is behind one that has not ended, and tells those that are behind it.
+func (v *Views) follow(rec *record) {
+	o := &v.order
+	if behind := rec.task.Behind(); behind != (ulid.ULID{}) {
+		others := without(o.followers[behind], rec)
+		before := v.table.find(behind) // what has left memory has ended
+		rec.held = rec.task.Status == task.Pending && before != nil && !before.task.Status.Ended()
+		switch {
+		case rec.task.Status == task.Pending:
+			o.followers[behind] = append(others, rec)
+		case len(others) == 0:
+			delete(o.followers, behind)
+		default:
+			o.followers[behind] = others
+		}
+	}
+	if len(o.followers) == 0 {
+		return
+	}
+	for _, follower := range o.followers[rec.task.ID] {
+		follower.held = !rec.task.Status.Ended()
+		o.put(follower)
+	}
 }
 
 // publish shows readers the number of ready tasks.
@@ -163,13 +219,15 @@ func (v *Views) Promote(now task.Micros) {
 	v.mu.Lock() // a checkpoint may be copying the tasks
 	defer v.mu.Unlock()
 	o := &v.order
-	for {
-		key, ok := o.waiting.Min()
-		if !ok || key.Due > now {
-			break
+	for _, tree := range o.timed {
+		for {
+			key, ok := tree.Min()
+			if !ok || key.Due > now {
+				break
+			}
+			key.rec.due = true
+			o.put(key.rec)
 		}
-		key.rec.due = true
-		o.put(key.rec)
 	}
 	o.publish()
 }
@@ -181,12 +239,14 @@ func (v *Views) PromoteStale(now task.Micros) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var due []*record
-	v.order.waiting.Scan(func(key dueKey) bool {
-		if key.rec.task.Due(now) {
-			due = append(due, key.rec)
-		}
-		return true
-	})
+	for _, tree := range v.order.timed {
+		tree.Scan(func(key dueKey) bool {
+			if key.rec.task.Due(now) {
+				due = append(due, key.rec)
+			}
+			return true
+		})
+	}
 	for _, rec := range due {
 		rec.due = true
 		v.order.put(rec)
@@ -195,9 +255,13 @@ func (v *Views) PromoteStale(now task.Micros) {
 }
 
 // NextDue is when the next pending task that is not ready becomes due; 0 = none.
-func (v *Views) NextDue() task.Micros {
-	key, _ := v.order.waiting.Min()
-	return key.Due
+func (v *Views) NextDue() (next task.Micros) {
+	for _, tree := range v.order.timed {
+		if key, some := tree.Min(); some && (next == 0 || key.Due < next) {
+			next = key.Due
+		}
+	}
+	return next
 }
 
 // Ready goes through the ready tasks of the types and queues that are wanted, in the order of

@@ -66,6 +66,9 @@ func submitAny(rt *rapid.T, l *ledger) {
 	if rapid.IntRange(0, 2).Draw(rt, "unique") == 0 {
 		c.Unique = &task.UniqueSubmit{Key: rapid.SampledFrom([]string{"u", "v"}).Draw(rt, "unique key"),
 			For: task.Micros(rapid.SampledFrom([]int64{0, 5, 60, 1500}).Draw(rt, "for")) * task.Second}
+		if len(l.order) > 0 && rapid.Bool().Draw(rt, "behind another") {
+			c.Unique.Behind = rapid.SampledFrom(l.order).Draw(rt, "behind")
+		}
 	}
 	l.submit(c)
 }
@@ -125,6 +128,7 @@ func TestViewsAreWhatTheTasksSay(t *testing.T) {
 		checkChanges(rt, l)
 		checkClaims(rt, l, l.views)
 		checkWindows(rt, l)
+		checkWaiting(rt, l)
 	})
 }
 
@@ -185,6 +189,7 @@ func checkOrder(t failer, l *ledger) {
 		switch r := l.tasks[id]; {
 		case r.Status == task.Running:
 			running = append(running, r.Name())
+		case r.Status == task.Pending && r.Due(l.now) && l.isHeld(r):
 		case r.Status == task.Pending && r.Due(l.now):
 			ready = append(ready, r)
 		case r.Status == task.Pending:
@@ -212,6 +217,12 @@ func checkOrder(t failer, l *ledger) {
 	if got := l.views.NextDue(); got != next {
 		t.Fatalf("next due %d, want %d", got, next)
 	}
+}
+
+// isHeld reports whether the task is behind one that has not ended.
+func (l *ledger) isHeld(r *task.Task) bool {
+	before := l.tasks[r.Behind()]
+	return before != nil && !before.Status.Ended()
 }
 
 func names(list []*task.Task) (all []string) {

@@ -25,6 +25,7 @@ type snapshot struct {
 	Histories               [][]int64
 	Counts                  []Count
 	Ready, Waiting, Running []string
+	WaitCounts              []WaitCount
 	NextDue                 task.Micros
 	ReadyCount              int
 	Keys                    []string
@@ -62,6 +63,7 @@ func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 		}
 	}
 	s.Counts, _ = v.Counts()
+	s.WaitCounts, _ = v.WaitCounts(now)
 	s.Servers = v.ServerRuns()
 	s.Ready, s.Waiting, s.Running = orderOf(v)
 	slices.Sort(s.Keys)
@@ -102,7 +104,7 @@ func orderOf(v *Views) (ready, waiting, running []string) {
 	for r := range v.Ready(anyType) {
 		ready = append(ready, r.Name())
 	}
-	v.order.waiting.Scan(func(key dueKey) bool {
+	walkDue(v.order.timed, Due{}, func(key dueKey) bool {
 		waiting = append(waiting, key.rec.task.Name())
 		return true
 	})

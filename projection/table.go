@@ -23,12 +23,13 @@ type record struct {
 
 	// due: the task is ready. It was due when the event that made it wait was
 	// written, or Promote has found it due since. Only set while it is pending.
-	due bool
+	due  bool
+	held bool // it is behind a task that has not ended: see Views.follow. Only set while it is pending
 
 	place  place          // in order
 	filed  viewfile.Place // where the file has it
 	lane   int32          // in order.running, while place is inRunning
-	rank   int32          // in order.ready or order.waiting, while place says so: see key
+	rank   int32          // there, except inRunning: see key
 	keyDue task.Micros    // there as well
 
 	batch uint64 // the latest batch that touched it

@@ -10,17 +10,9 @@ import (
 
 // dispatch gives free slots to ready tasks, in order.
 func (l *loop) dispatch(rd *round) {
+	l.promote(rd)
 	if l.s.draining.Load() || l.takesNoWork() {
 		return
-	}
-	if due := l.s.o.Views.NextDue(); due != 0 && due <= rd.wall {
-		rd.stored.close()
-		l.s.o.Views.Promote(rd.wall)
-	}
-	if l.clock.setBack {
-		rd.stored.close()
-		l.s.o.Views.PromoteStale(rd.wall)
-		l.clock.setBack = false
 	}
 	l.lookAtGates(rd)
 	for l.slots.used < l.s.o.Concurrency || l.offers.count > 0 {
@@ -29,6 +21,19 @@ func (l *loop) dispatch(rd *round) {
 			return
 		}
 		l.startTask(rd, state)
+	}
+}
+
+// promote makes ready the tasks whose time has come, also while nothing starts: lists and counts say what is due.
+func (l *loop) promote(rd *round) {
+	if due := l.s.o.Views.NextDue(); due != 0 && due <= rd.wall {
+		rd.stored.close()
+		l.s.o.Views.Promote(rd.wall)
+	}
+	if l.clock.setBack {
+		rd.stored.close()
+		l.s.o.Views.PromoteStale(rd.wall)
+		l.clock.setBack = false
 	}
 }
 

@@ -28,10 +28,7 @@ type gate struct {
 }
 
 // decide says whether the gate is open.
-func (g *gate) decide(now task.Micros) bool {
-	l := g.Limits
-	return !g.Paused && (l.Concurrency == 0 || g.running < int64(l.Concurrency)) && (l.Rate == 0 || l.StartsAt(g.Due) <= now)
-}
+func (g *gate) decide(now task.Micros) bool { return !g.Holds(g.running, now) }
 
 // tally is what a round has decided in queues that have a limit.
 type tally map[string]struct{ starts, submits int64 }

@@ -199,7 +199,7 @@ func (l *loop) pass(first *input) error {
 // sleep is how long nothing is due by itself.
 func (l *loop) sleep() time.Duration {
 	sleep := longestSleep
-	if due := l.s.o.Views.NextDue(); due != 0 && !l.s.draining.Load() && !l.takesNoWork() {
+	if due := l.s.o.Views.NextDue(); due != 0 {
 		sleep = min(sleep, (due - l.s.o.Wall()).Duration())
 	}
 	if l.s.full.Load() && l.appending == nil { // what is in flight reports whether there is room
