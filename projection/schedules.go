@@ -43,6 +43,7 @@ type Schedule struct {
 	Mark      task.Micros   `json:"mark"`
 	PausedAt  task.Micros   `json:"paused_at,omitempty"` // 0 = it is not paused
 	PausedWhy string        `json:"paused_why,omitempty"`
+	PausedBy  string        `json:"paused_by,omitempty"`  // the actor
 	PausedSeq int64         `json:"paused_seq,omitempty"` // of the event whose payload is the reason; 0 = none was given
 	LastTask  string        `json:"last_task,omitempty"`
 	Judged    bool          `json:"judged,omitempty"`   // how LastTask ended is in Failures
@@ -113,8 +114,11 @@ func (s *Schedule) next(e *eventlog.Event) (*Schedule, error) {
 	case "schedule.fired":
 		var d schedule.Fired
 		err = strictly(e, &d)
-		n.LastTask, n.Judged, n.Failures, n.Fired = d.Task, false, d.Failures, n.Fired+1
-		if d.Nominal != "" {
+		n.Fired++
+		if !d.Backfill {
+			n.LastTask, n.Judged, n.Failures = d.Task, false, d.Failures
+		}
+		if d.Nominal != "" && !d.Backfill {
 			n.Mark = task.Micros(d.Due)
 		}
 		n.note(ScheduleRun{e.Seq, d.Nominal, task.Micros(d.Due), d.Nominal != ""})
@@ -127,7 +131,7 @@ func (s *Schedule) next(e *eventlog.Event) (*Schedule, error) {
 	case "schedule.paused":
 		var d schedule.Paused
 		err = strictly(e, &d)
-		n.PausedAt, n.PausedWhy, n.PausedSeq = task.Micros(e.At), d.Why, 0
+		n.PausedAt, n.PausedWhy, n.PausedBy, n.PausedSeq = task.Micros(e.At), d.Why, strings.Clone(e.Actor), 0
 		if e.HasPayload {
 			n.PausedSeq = e.Seq
 		}
@@ -137,7 +141,7 @@ func (s *Schedule) next(e *eventlog.Event) (*Schedule, error) {
 	case "schedule.resumed":
 		var d schedule.Resumed
 		err = strictly(e, &d)
-		n.PausedAt, n.PausedWhy, n.PausedSeq, n.Failures = 0, "", 0, 0
+		n.PausedAt, n.PausedWhy, n.PausedBy, n.PausedSeq, n.Failures = 0, "", "", 0, 0
 		n.Mark = max(n.Mark, clockOf(e, d.Clock))
 	}
 	return &n, err

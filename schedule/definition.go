@@ -82,6 +82,7 @@ type (
 		Late     int64  `json:"late,omitempty"` // after due and jitter
 		Task     string `json:"task"`
 		Failures int    `json:"failures,omitempty"` // in a row, up to the task before
+		Backfill bool   `json:"backfill,omitempty"` // somebody asked for it after its time
 	}
 	// Skipped is the data of schedule.skipped: one run, or several in a row.
 	Skipped struct {

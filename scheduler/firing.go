@@ -116,7 +116,7 @@ func (l *loop) decideRun(rd *round, p *plan) {
 	if lives && def.Overlap == "cancel_other" {
 		rd.cancelLast(p)
 	}
-	entry.fire(b, schedule.Fired{
+	entry.fire(b, 0, schedule.Fired{
 		Nominal: p.next.Nominal, Due: p.next.At.UnixMicro(), Jitter: p.next.Due.Sub(p.next.At).Microseconds(),
 		Late: max(0, wall.Sub(p.next.Due).Microseconds()), Task: b.news[0].id.String(), Failures: failures,
 	})
@@ -154,10 +154,10 @@ func (e *scheduleEntry) skip(first, last schedule.Occurrence, why string, payloa
 	e.add("skipped", data, payload)
 }
 
-// fire adds the run and the submission of its task.
-func (e *scheduleEntry) fire(b *batch, data schedule.Fired) {
+// fire adds the run and the submission of its task, which is submit i of the batch.
+func (e *scheduleEntry) fire(b *batch, i int, data schedule.Fired) {
 	e.add("fired", data, nil)
-	e.rd.addNew(b, 0)
+	e.rd.addNew(b, i)
 	e.rd.size++
 }
 

@@ -6,9 +6,6 @@ import (
 
 	"daybook/projection"
 	"daybook/schedule"
-	"daybook/task"
-
-	"github.com/oklog/ulid/v2"
 )
 
 // Errors of what is asked of schedules. Nothing happened.
@@ -30,6 +27,7 @@ const (
 	SchedulePause
 	ScheduleResume
 	ScheduleRun // submit its task now
+	scheduleBackfill
 )
 
 // ScheduleCommand asks something of a schedule. Its values have been checked.
@@ -40,6 +38,8 @@ type ScheduleCommand struct {
 	Task       []byte              // create, put: the submit of its task, canonical JSON
 	Seen       int64               // put: only if its definition is still that of this event; 0 = any
 	Reason     string              // pause; "" = none
+
+	times []schedule.Occurrence // of a backfill; Seen is the schedule's latest event
 }
 
 // Schedule carries out a command on a schedule. The task is that of ScheduleRun. Errors: those
@@ -62,7 +62,7 @@ func (l *loop) changeSchedule(rd *round, r *request) {
 	switch {
 	case p != nil && p.busy: // what becomes of it is known soon
 		l.backlog.again = append(l.backlog.again, input{request: r})
-	case defines && p == nil && c.Seen != 0, p != nil && c.Seen != 0 && p.DefinedSeq != c.Seen:
+	case defines && p == nil && c.Seen != 0, p != nil && c.Seen != 0 && c.seen(p) != c.Seen:
 		rd.reply(r, answer{err: ErrScheduleChanged})
 	case p == nil && !defines:
 		rd.reply(r, answer{err: ErrNoSchedule})
@@ -78,10 +78,20 @@ func (l *loop) changeSchedule(rd *round, r *request) {
 		rd.reply(r, answer{})
 	case c.Do == ScheduleRun:
 		l.runSchedule(rd, r, p)
+	case c.Do == scheduleBackfill:
+		l.backfillSchedule(rd, r, p)
 	default:
 		l.editSchedule(rd, r, p)
 	}
 	l.schedules.reckon()
+}
+
+// seen is the event that Seen is compared with.
+func (c *ScheduleCommand) seen(p *plan) int64 {
+	if c.Do == scheduleBackfill {
+		return p.LastSeq
+	}
+	return p.DefinedSeq
 }
 
 // clock is the wall clock if it is behind the time of events, else 0.
@@ -96,7 +106,7 @@ func (l *loop) createSchedule(rd *round, r *request) {
 	c := r.recurs
 	p := &plan{Schedule: &projection.Schedule{Definition: c.Definition}, dead: true}
 	l.schedules.plans = append(l.schedules.plans, p) // so that no other one gets its name
-	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err, Submitted{}) })
+	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err, nil) })
 	entry.stream = "schedule:" + l.ids.next(rd.now).String()
 	entry.add("created", schedule.Defined{Definition: c.Definition, Clock: rd.clock()}, c.Task)
 }
@@ -108,7 +118,7 @@ func (l *loop) editSchedule(rd *round, r *request, p *plan) {
 		l.resumeSchedule(rd, r, p)
 		return
 	}
-	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err, Submitted{}) })
+	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err, nil) })
 	switch c.Do {
 	case SchedulePut:
 		entry.add("changed", schedule.Defined{Definition: c.Definition, Clock: rd.clock()}, c.Task)
@@ -121,7 +131,7 @@ func (l *loop) editSchedule(rd *round, r *request, p *plan) {
 
 // resumeSchedule resumes a schedule, and says what was skipped meanwhile.
 func (l *loop) resumeSchedule(rd *round, r *request, p *plan) {
-	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err, Submitted{}) })
+	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err, nil) })
 	if last, some := p.latest(rd.wall.Time()); some {
 		entry.skip(p.next, last, schedule.SkipPaused, nil)
 	}
@@ -131,36 +141,24 @@ func (l *loop) resumeSchedule(rd *round, r *request, p *plan) {
 // runSchedule submits the task of a schedule now, whatever else is due.
 func (l *loop) runSchedule(rd *round, r *request, p *plan) {
 	b, why := l.submitOf(rd, p, r.actor)
-	switch {
-	case why.err != nil:
-		rd.reply(r, answer{err: why.err})
-		return
-	case why.why == schedule.SkipUnique:
-		rd.reply(r, answer{err: &task.Refusal{Kind: task.ErrNotUnique, Detail: "wait until the key is free"}})
-		return
-	case b == nil:
-		rd.reply(r, answer{err: &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/task",
-			Detail: "cannot be submitted any more; change the schedule"}}}})
+	if b == nil {
+		rd.reply(r, answer{err: why.refusal()})
 		return
 	}
 	entry := rd.beginSchedule(p, r.actor, func(err error) {
 		if err == nil {
 			b.answers[0].Task.SubmitSeq, b.answers[0].Task.LastSeq = b.news[0].decided[0].Seq, b.news[0].decided[0].Seq
 		}
-		l.scheduleAnswered(r, err, b.answers[0])
+		l.scheduleAnswered(r, err, b.answers)
 	})
-	entry.fire(b, schedule.Fired{Due: int64(rd.wall), Task: b.news[0].id.String(), Failures: rd.judge(p)})
+	entry.fire(b, 0, schedule.Fired{Due: int64(rd.wall), Task: b.news[0].id.String(), Failures: rd.judge(p)})
 }
 
-// scheduleAnswered answers the command once its outcome is known. run is the task of ScheduleRun.
-func (l *loop) scheduleAnswered(r *request, err error, run Submitted) {
+// scheduleAnswered answers the command once its outcome is known. tasks are those that it has submitted.
+func (l *loop) scheduleAnswered(r *request, err error, tasks []Submitted) {
 	if err != nil {
 		l.requestDropped(r, err)
 		return
-	}
-	var tasks []Submitted
-	if run.Task.ID != (ulid.ULID{}) {
-		tasks = []Submitted{run}
 	}
 	r.done <- answer{tasks: tasks}
 }
