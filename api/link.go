@@ -11,7 +11,7 @@ const mostLink = 3 << 10
 
 // Values of the key that differs from page to page that are as long as any.
 var (
-	longestCursor = strings.Repeat("A", 38) // 8 bytes of hash and two numbers, in base64
+	longestCursor = strings.Repeat("A", 51) // 8 bytes of hash and three numbers, in base64
 	longestSeq    = strings.Repeat("9", 19)
 )
 

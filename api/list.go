@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"daybook/projection"
 	"daybook/task"
@@ -23,7 +24,7 @@ const (
 )
 
 // filterKeys are the query keys that say which tasks match; a cursor is bound to them.
-var filterKeys = []string{"status", "task_type", "queue", "tag", "q", "created_after", "created_before", "duration_min", "duration_max"}
+var filterKeys = []string{"status", "waiting", "task_type", "queue", "tag", "q", "created_after", "created_before", "duration_min", "duration_max"}
 
 // listing is one list request.
 type listing struct {
@@ -40,10 +41,16 @@ type listing struct {
 type found struct {
 	tasks     []task.Task
 	seq       int64
-	next      int64 // 0 = the last page
+	next      listPlace // zero = the last page
 	total     int64
 	exact     bool
 	truncated bool // the search stopped before the end
+}
+
+// listPlace is where a page ends: a seq of a submission and, in a list by due time, that time.
+type listPlace struct {
+	seq int64
+	due task.Micros
 }
 
 // list answers GET /api/tasks/.
@@ -69,8 +76,8 @@ func (a *API) list(p *reply, r *http.Request) error {
 	if err := w.write(r.Context(), page.tasks); err != nil {
 		return err
 	}
-	for l.all && page.next > 0 {
-		l.filter.Before, l.seen = page.next, page.total
+	for l.all && page.next != (listPlace{}) {
+		l.goOn(page.next, page.total)
 		if page, err = a.page1(r.Context(), l); err != nil {
 			return out.fail(err)
 		}
@@ -79,6 +86,16 @@ func (a *API) list(p *reply, r *http.Request) error {
 		}
 	}
 	return w.end()
+}
+
+// goOn makes the next page follow a place; seen is how many matches a text search has found before.
+func (l *listing) goOn(at listPlace, seen int64) {
+	l.seen = seen
+	if l.filter.IsByDue() && l.text == "" {
+		l.filter.AfterDue = projection.Due{At: at.due, Seq: at.seq}
+	} else {
+		l.filter.Before = at.seq
+	}
 }
 
 // page1 finds one page: by filter alone, by id, or by text.
@@ -102,7 +119,11 @@ func (a *API) plain(ctx context.Context, filter projection.Query) (found, error)
 	if err != nil {
 		return found{}, err
 	}
-	return found{tasks: page.Tasks, seq: page.Seq, next: page.Next, total: page.Total, exact: page.Exact}, nil
+	next := listPlace{seq: page.Next}
+	if filter.IsByDue() {
+		next = listPlace{page.NextDue.Seq, page.NextDue.At}
+	}
+	return found{tasks: page.Tasks, seq: page.Seq, next: next, total: page.Total, exact: page.Exact}, nil
 }
 
 // idPrefix reports whether text looks like the beginning of an id, and returns it in canonical form.
@@ -130,7 +151,7 @@ func (f *found) headers(p *reply, l *listing, q *query) {
 	if f.truncated {
 		h["X-Search-Truncated"] = []string{"true"}
 	}
-	if f.next > 0 && !l.all {
+	if f.next != (listPlace{}) && !l.all {
 		h["Link"] = []string{q.next(p, "/api/tasks/", "cursor", l.cursor(f.next, f.total))}
 	}
 	h["Vary"] = []string{"Accept"}
@@ -138,7 +159,7 @@ func (f *found) headers(p *reply, l *listing, q *query) {
 
 // listingOf reads the request.
 func listingOf(r *http.Request) (*listing, *query, error) {
-	q, err := queryOf(r, "status*", "task_type*", "queue*", "tag*", "q", "created_after", "created_before",
+	q, err := queryOf(r, "status*", "waiting*", "task_type*", "queue*", "tag*", "q", "created_after", "created_before",
 		"duration_min", "duration_max", "limit",
 		"cursor", "fields", "format")
 	if err != nil {
@@ -180,7 +201,15 @@ func filterOf(q *query) projection.Query {
 		}
 		f.Statuses = append(f.Statuses, status)
 	}
-	for _, key := range []string{"status", "task_type", "queue", "tag"} {
+	for _, name := range q.list("waiting") {
+		state, ok := projection.ParseWaitState(name)
+		if !ok {
+			q.wrong("waiting", "must be ready, scheduled, backoff or blocked")
+			break
+		}
+		f.Waiting, f.Wall = append(f.Waiting, state), task.MicrosOf(time.Now())
+	}
+	for _, key := range []string{"status", "waiting", "task_type", "queue", "tag"} {
 		if len(q.values[key]) > mostFilters {
 			q.wrong(key, "must be given at most "+itoa(mostFilters)+" times")
 		}
@@ -217,10 +246,13 @@ func markOf(q *query) (mark [8]byte) {
 }
 
 // cursor is where the next page begins, for these filters alone.
-func (l *listing) cursor(before, seen int64) string {
+func (l *listing) cursor(at listPlace, seen int64) string {
 	b := append([]byte(nil), l.mark[:]...)
-	b = binary.AppendUvarint(b, uint64(before))
+	b = binary.AppendUvarint(b, uint64(at.seq))
 	b = binary.AppendUvarint(b, uint64(seen))
+	if at.due != 0 {
+		b = binary.AppendUvarint(b, uint64(at.due))
+	}
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
@@ -238,13 +270,18 @@ func (l *listing) readCursor(q *query) {
 		q.wrong("cursor", "belongs to other filters; begin again without it")
 		return
 	}
-	before, n := binary.Uvarint(b[8:])
+	seq, n := binary.Uvarint(b[8:])
 	seen, m := binary.Uvarint(b[8+max(n, 0):])
-	if n <= 0 || m <= 0 || 8+n+m != len(b) || before == 0 || before > 1<<62 || seen > 1<<62 {
+	due, k := uint64(0), 0
+	if l.filter.IsByDue() && l.text == "" && n > 0 && m > 0 {
+		due, k = binary.Uvarint(b[8+n+m:])
+	}
+	const most = 1 << 62
+	if n <= 0 || m <= 0 || k < 0 || 8+n+m+k != len(b) || seq == 0 || seq > most || seen > most || due > most {
 		q.wrong("cursor", "is not a cursor of this server; take it from the Link header of the page before")
 		return
 	}
-	l.filter.Before, l.seen = int64(before), int64(seen)
+	l.goOn(listPlace{int64(seq), task.Micros(due)}, int64(seen))
 }
 
 // taskWriter writes tasks in the format that was asked for, a page at a time.

@@ -58,10 +58,11 @@ var permissions = map[string]map[string]permission{
 	"/api/schedules/preview":        {"POST": {projection.Viewer, false}},
 	"/api/schedules/{name}": {"GET": {projection.Viewer, false}, "PUT": {projection.Operator, false},
 		"PATCH": {projection.Operator, false}, "DELETE": {projection.Operator, false}},
-	"/api/schedules/{name}/runs":   {"GET": {projection.Viewer, false}},
-	"/api/schedules/{name}/run":    {"POST": {projection.Operator, false}},
-	"/api/schedules/{name}/pause":  {"POST": {projection.Operator, false}},
-	"/api/schedules/{name}/resume": {"POST": {projection.Operator, false}},
+	"/api/schedules/{name}/runs":     {"GET": {projection.Viewer, false}},
+	"/api/schedules/{name}/run":      {"POST": {projection.Operator, false}},
+	"/api/schedules/{name}/backfill": {"POST": {projection.Operator, false}},
+	"/api/schedules/{name}/pause":    {"POST": {projection.Operator, false}},
+	"/api/schedules/{name}/resume":   {"POST": {projection.Operator, false}},
 }
 
 var everybody = permission{"", true}

@@ -50,6 +50,7 @@ func (a *API) routes() error {
 	a.handle("/api/schedules/{name}", methods{"GET": (*API).schedule, "PUT": (*API).putSchedule, "PATCH": (*API).patchSchedule, "DELETE": (*API).deleteSchedule})
 	a.handle("/api/schedules/{name}/runs", methods{"GET": (*API).scheduleRuns})
 	a.handle("/api/schedules/{name}/run", methods{"POST": (*API).runSchedule})
+	a.handle("/api/schedules/{name}/backfill", methods{"POST": (*API).backfillSchedule})
 	a.handle("/api/schedules/{name}/pause", methods{"POST": (*API).pauseSchedule})
 	a.handle("/api/schedules/{name}/resume", methods{"POST": (*API).resumeSchedule})
 	a.handle("/api/stream", methods{"GET": (*API).screenStream})

@@ -34,8 +34,9 @@ func (a *API) runEvents(ctx context.Context, s *projection.Schedule, most int) (
 func (a *API) writeRun(ctx context.Context, w *jsontext.Writer, e *eventlog.Event) error {
 	var d struct {
 		schedule.Skipped
-		Jitter int64  `json:"jitter"`
-		Task   string `json:"task"`
+		Jitter   int64  `json:"jitter"`
+		Task     string `json:"task"`
+		Backfill bool   `json:"backfill"`
 	}
 	if err := json.Unmarshal(e.Data, &d); err != nil {
 		return fmt.Errorf("read event %d: %w", e.Seq, err)
@@ -75,6 +76,7 @@ func (a *API) writeRun(ctx context.Context, w *jsontext.Writer, e *eventlog.Even
 	w.Key("count").Int(int64(max(d.Count, 1)))
 	w.Key("more").Bool(d.More)
 	w.Key("last").OptionalString(d.Last)
+	w.Key("backfill").Bool(d.Backfill)
 	w.Key("seq").Int(e.Seq)
 	w.EndObject()
 	return nil
@@ -148,6 +150,7 @@ func (a *API) writeSchedule(ctx context.Context, w *jsontext.Writer, s *projecti
 	}
 	w.Key("paused").Bool(s.PausedAt != 0)
 	w.Key("paused_at").OptionalTime(int64(s.PausedAt))
+	w.Key("paused_by").OptionalString(s.PausedBy)
 	w.Key("paused_why").OptionalString(s.PausedWhy)
 	reason := ""
 	if s.PausedSeq != 0 {

@@ -7,6 +7,7 @@ import (
 
 	"daybook/api/eventstream"
 	"daybook/internal/jsontext"
+	"daybook/task"
 )
 
 // screens keeps the latest messages of /api/stream by the seq they begin after, so that
@@ -76,7 +77,7 @@ func (s *screens) bytes() (n int64) {
 	return n
 }
 
-// encodeScreen makes {"seq","rows","truncated","counts_changed","state"}. The rows are in summary
+// encodeScreen makes {"seq","rows","truncated","counts_changed","waiting","state"}. The rows are in summary
 // form, as they stand at seq.
 func (a *API) encodeScreen(after int64) (eventstream.Message, error) {
 	tasks, seq, truncated := a.Views.Changes(after, screenRows)
@@ -95,16 +96,23 @@ func (a *API) encodeScreen(after int64) (eventstream.Message, error) {
 	w.Key("truncated").Bool(truncated)
 	counts, _ := a.Views.CountsSince(after)
 	writeCounts(w.Key("counts_changed"), counts)
+	a.writeWaiting(&w)
 	a.writeState(w.Key("state"))
 	w.EndObject()
 	return a.streams.Message(seq, w, seq), nil
 }
 
-// writeScreenState writes the members "counts" and "state": what a screen shows beside the rows.
+// writeScreenState writes the members "counts", "waiting" and "state": what a screen shows beside the rows.
 // They come with the first message of a connection and with each keep-alive; in between, a
 // message has the counts that changed.
 func (a *API) writeScreenState(w *jsontext.Writer) {
 	counts, _ := a.Views.Counts()
 	writeCounts(w.Key("counts"), counts)
+	a.writeWaiting(w)
 	a.writeState(w.Key("state"))
+}
+
+func (a *API) writeWaiting(w *jsontext.Writer) {
+	waits, due := a.Views.WaitCounts(task.MicrosOf(time.Now()))
+	writeWaits(w.Key("waiting"), waits, due)
 }

@@ -16,6 +16,6 @@ func (a *API) search(ctx context.Context, l *listing) (found, error) {
 		return found{}, err
 	}
 	return found{
-		tasks: page.Tasks, seq: page.Seq, next: page.Next, total: l.seen + page.Total, exact: page.Exact, truncated: page.Truncated,
+		tasks: page.Tasks, seq: page.Seq, next: listPlace{seq: page.Next}, total: l.seen + page.Total, exact: page.Exact, truncated: page.Truncated,
 	}, nil
 }

@@ -22,6 +22,9 @@ func (a *API) stats(p *reply, r *http.Request) error {
 	w.Key("seq").Int(seq)
 	writeCounts(w.Key("counts"), counts)
 	writeTotals(w.Key("totals"), counts)
+	waits, due := a.Views.WaitCounts(task.MicrosOf(time.Now()))
+	writeWaits(w.Key("waiting"), waits, due)
+	writeWaitCounts(w.Key("waiting_counts"), waits)
 	w.Key("windows").Array()
 	for i := range windows {
 		writeWindow(w.Item(), &windows[i])
@@ -61,6 +64,35 @@ func writeTotals(w *jsontext.Writer, counts []projection.Count) {
 		w.Key(status.String()).Int(totals[status])
 	}
 	w.EndObject()
+}
+
+// writeWaits writes how many pending tasks wait for what: {"ready","scheduled","backoff","blocked","next_due"}.
+func writeWaits(w *jsontext.Writer, waits []projection.WaitCount, due task.Micros) {
+	totals := map[projection.WaitState]int64{}
+	for i := range waits {
+		totals[waits[i].State] += waits[i].N
+	}
+	w.Object()
+	for _, state := range projection.WaitStates() {
+		w.Key(state.String()).Int(totals[state])
+	}
+	w.Key("next_due").OptionalTime(int64(due))
+	w.EndObject()
+}
+
+// writeWaitCounts writes [{"waiting","task_type","queue","n"}], zeroes left out.
+func writeWaitCounts(w *jsontext.Writer, waits []projection.WaitCount) {
+	w.Array()
+	for i := range waits {
+		c := &waits[i]
+		w.Item().Object()
+		w.Key("waiting").String(c.State.String())
+		w.Key("task_type").String(c.Type)
+		w.Key("queue").String(c.Queue)
+		w.Key("n").Int(c.N)
+		w.EndObject()
+	}
+	w.EndArray()
 }
 
 func writeWindow(w *jsontext.Writer, from *projection.Window) {

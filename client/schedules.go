@@ -99,6 +99,29 @@ func (c *Client) RunSchedule(ctx context.Context, name string) (t Task, err erro
 	return t, err
 }
 
+// Backfill is what a backfill has submitted, or would submit.
+type Backfill struct {
+	DryRun    bool           `json:"dry_run"`
+	Submitted int64          `json:"submitted"`
+	LeftOut   int64          `json:"left_out"` // times that have fired, or that the schedule is still to decide
+	Times     []BackfillTime `json:"times"`
+}
+
+// BackfillTime is one time of a backfill.
+type BackfillTime struct {
+	Nominal string    `json:"nominal"` // on a clock in the zone
+	Due     time.Time `json:"due"`
+	TaskID  *string   `json:"task_id"` // nil in a dry run
+}
+
+// BackfillSchedule submits the task of a schedule for its times from one moment to another, without that, at most
+// 10,000, each nominal time once. In a dry run it only lists them. After an error, the same again goes on.
+func (c *Client) BackfillSchedule(ctx context.Context, name string, from, to time.Time, dryRun bool) (b Backfill, err error) {
+	body := map[string]any{"from": from.UTC(), "to": to.UTC(), "dry_run": dryRun}
+	_, err = c.do(ctx, call{method: http.MethodPost, path: schedulePath(name, "/backfill"), body: body}, &b)
+	return b, err
+}
+
 // ScheduleRuns lists what became of the latest times of a schedule.
 func (c *Client) ScheduleRuns(ctx context.Context, name string) (runs []ScheduleRun, err error) {
 	_, err = c.do(ctx, call{method: http.MethodGet, path: schedulePath(name, "/runs")}, &runs)

@@ -161,6 +161,8 @@ func (c *Client) TaskTypes(ctx context.Context) (types []TaskType, err error) {
 type Stats struct {
 	Seq    int64   `json:"seq"` // the log position that the counts show
 	Counts []Count `json:"counts"`
+	// Waiting is what the pending tasks wait for.
+	Waiting Waiting `json:"waiting"`
 	// Raw is the answer as it was received: throughput, waits and the state of the server too.
 	Raw json.RawMessage `json:"-"`
 }
@@ -171,6 +173,15 @@ type Count struct {
 	TaskType string `json:"task_type"`
 	Queue    string `json:"queue"`
 	N        int64  `json:"n"`
+}
+
+// Waiting is how many pending tasks wait for what.
+type Waiting struct {
+	Ready     int64      `json:"ready"`     // nothing but a free slot or worker
+	Scheduled int64      `json:"scheduled"` // their time
+	Backoff   int64      `json:"backoff"`   // the time of their retry
+	Blocked   int64      `json:"blocked"`   // a pause, a limit, or another task
+	NextDue   *time.Time `json:"next_due"`  // when the first of those that wait for a time is due; nil if none does
 }
 
 // Stats returns the counts of all tasks.
@@ -188,6 +199,7 @@ func taskPath(id, after string) string { return pathOf("/api/tasks/", id, after)
 // Filter says which tasks to list. Lists mean "any of"; the zero value means all.
 type Filter struct {
 	Statuses      []Status
+	Waiting       []string // only pending tasks: ready, scheduled, backoff, blocked
 	TaskTypes     []string
 	Queues        []string
 	Tags          []string
@@ -202,6 +214,9 @@ type Filter struct {
 
 func (f *Filter) query() url.Values {
 	q := url.Values{}
+	for _, w := range f.Waiting {
+		q.Add("waiting", w)
+	}
 	for _, s := range f.Statuses {
 		q.Add("status", string(s))
 	}

@@ -10,14 +10,15 @@ import (
 )
 
 type scheduleCmd struct {
-	Ls     scheduleLsCmd     `cmd:"" default:"withargs" help:"List schedules: when each is due, and what its last run did."`
-	Add    scheduleAddCmd    `cmd:"" help:"Create a schedule, or replace the one of that name."`
-	Rm     scheduleRmCmd     `cmd:"" help:"Delete schedules; their tasks stay."`
-	Pause  schedulePauseCmd  `cmd:"" help:"Pause schedules."`
-	Resume scheduleResumeCmd `cmd:"" help:"Resume schedules."`
-	Run    scheduleRunCmd    `cmd:"" help:"Submit the task of a schedule now."`
-	Runs   scheduleRunsCmd   `cmd:"" help:"Show what became of the latest times of a schedule."`
-	Next   scheduleNextCmd   `cmd:"" help:"Show when a cron expression is due, without a schedule."`
+	Ls       scheduleLsCmd       `cmd:"" default:"withargs" help:"List schedules: when each is due, and what its last run did."`
+	Add      scheduleAddCmd      `cmd:"" help:"Create a schedule, or replace the one of that name."`
+	Rm       scheduleRmCmd       `cmd:"" help:"Delete schedules; their tasks stay."`
+	Pause    schedulePauseCmd    `cmd:"" help:"Pause schedules."`
+	Resume   scheduleResumeCmd   `cmd:"" help:"Resume schedules."`
+	Run      scheduleRunCmd      `cmd:"" help:"Submit the task of a schedule now."`
+	Runs     scheduleRunsCmd     `cmd:"" help:"Show what became of the latest times of a schedule."`
+	Backfill scheduleBackfillCmd `cmd:"" help:"Submit the tasks of past times, each once."`
+	Next     scheduleNextCmd     `cmd:"" help:"Show when a cron expression is due, without a schedule."`
 }
 
 type scheduleLsCmd struct{ remote }
@@ -212,6 +213,45 @@ func (r *remote) printRun(s *stdio, run *client.ScheduleRun) error {
 	}
 	_, err := fmt.Fprintf(s.out, "%s\t%s\t%.1f s late\n", nominal, what, run.LateSeconds)
 	return err
+}
+
+type scheduleBackfillCmd struct {
+	remote
+	Name   string `arg:"" help:"The schedule."`
+	From   moment `required:"" placeholder:"TIME" help:"The first time, such as 2027-01-31T08:00:00Z."`
+	To     moment `required:"" placeholder:"TIME" help:"Only times before this one; it must not be in the future."`
+	DryRun bool   `help:"Submit nothing: list the times."`
+}
+
+func (scheduleBackfillCmd) Help() string {
+	return `Each nominal time fires once: those that have fired are left out. The same command again goes on where it stopped.
+
+Example:
+
+    daybook schedule backfill nightly --from 2027-01-01T00:00:00Z --to 2027-01-31T00:00:00Z --dry-run`
+}
+
+func (c *scheduleBackfillCmd) Run(ctx context.Context, s *stdio) error {
+	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
+		b, err := server.BackfillSchedule(ctx, c.Name, c.From.Time, c.To.Time, c.DryRun)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return json.NewEncoder(s.out).Encode(b)
+		}
+		for _, t := range b.Times {
+			id := "not submitted"
+			if t.TaskID != nil {
+				id = *t.TaskID
+			}
+			if _, err := fmt.Fprintf(s.out, "%s\t%s\n", t.Nominal, id); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(s.err, "daybook: %d submitted, %d of %d times left out\n", b.Submitted, b.LeftOut, b.LeftOut+int64(len(b.Times)))
+		return nil
+	})
 }
 
 type scheduleNextCmd struct {

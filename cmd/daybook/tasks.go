@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type tasksCmd struct {
 	remote
 	Status        []string      `placeholder:"STATUS" help:"Only tasks with this status: pending, running, success, failed, cancelled; may be repeated."`
+	Waiting       []string      `placeholder:"STATE" help:"Only pending tasks in this state: ready, scheduled, backoff, blocked; may be repeated."`
 	Type          []string      `placeholder:"TYPE" help:"Only tasks of this type; may be repeated."`
 	Queue         []string      `help:"Only tasks in this queue; may be repeated."`
 	Tag           []string      `help:"Only tasks with this tag; may be repeated."`
@@ -25,12 +27,13 @@ type tasksCmd struct {
 }
 
 func (tasksCmd) Help() string {
-	return `Lists tasks, newest first.
+	return `Lists tasks, newest first; with --waiting scheduled or backoff, the one that is due next first.
 
 Examples:
 
     daybook tasks
     daybook tasks --status failed --type DATA_PROCESSING
+    daybook tasks --waiting scheduled
     daybook tasks --search example.com --limit 0 --json`
 }
 
@@ -40,6 +43,11 @@ func (c *tasksCmd) AfterApply() error {
 	for _, name := range c.Status {
 		if !containsFold(known, name) {
 			return fmt.Errorf("--status %s: it must be one of pending, running, success, failed, cancelled", name)
+		}
+	}
+	for _, name := range c.Waiting {
+		if !slices.Contains([]string{"ready", "scheduled", "backoff", "blocked"}, name) {
+			return fmt.Errorf("--waiting %s: it must be one of ready, scheduled, backoff, blocked", name)
 		}
 	}
 	if c.Limit < 0 {
@@ -62,7 +70,7 @@ func containsFold(known []client.Status, name string) bool {
 
 func (c *tasksCmd) filter() client.Filter {
 	f := client.Filter{
-		TaskTypes: c.Type, Queues: c.Queue, Tags: c.Tag, Search: c.Search,
+		Waiting: c.Waiting, TaskTypes: c.Type, Queues: c.Queue, Tags: c.Tag, Search: c.Search,
 		CreatedAfter: c.CreatedAfter.Time, CreatedBefore: c.CreatedBefore.Time,
 		DurationMin: c.DurationMin, DurationMax: c.DurationMax,
 		Summary: !c.JSON, Limit: 1000,
