@@ -1,5 +1,8 @@
 // What the reader may do. While the server needs no token, that is everything.
 
+import { getMe } from "./api.js";
+import { byId, show, text } from "./dom.js";
+
 /** The roles, the weakest first; each may do what those before it may. */
 const ROLES = ["viewer", "submitter", "worker", "operator", "admin"];
 
@@ -16,4 +19,18 @@ export function setRole(is) {
  */
 export function may(needed) {
   return ROLES.indexOf(role) >= ROLES.indexOf(needed);
+}
+
+/** Finds out what the reader may do. Without a valid token, the browser goes to the sign-in page. */
+export async function loadAccess() {
+  try {
+    const { name, role } = await getMe();
+    setRole(role);
+    document.documentElement.dataset.role = role;
+    show(byId("new-task"), may("submitter"));
+    show(byId("account"), name !== null);
+    if (name !== null) text(byId("account-name"), name);
+  } catch {
+    // The other calls say that the server does not answer.
+  }
 }

@@ -1,10 +1,10 @@
 // Connects the parts of the page. Messages go into the store; one animation frame draws
 // what changed.
 
-import { may, setRole } from "./access.js";
+import { loadAccess, may } from "./access.js";
 import * as api from "./api.js";
-import { byId, show, text } from "./dom.js";
-import { STATUSES, noFilters, toggled, withStatus, withoutWrong } from "./filters.js";
+import { byId } from "./dom.js";
+import { STATUSES, isPending, noFilters, toggled, withStatus, withoutWrong } from "./filters.js";
 import { humanize } from "./format.js";
 import { Frame } from "./frame.js";
 import { listenToKeys } from "./keys.js";
@@ -65,7 +65,7 @@ const toolbar = new ToolbarView(store, { setFilters, reload: () => void loader.r
 const header = new HeaderView(feed, rate, store);
 const places = new Places({ dirty: frame.request, incomplete });
 /** The address of the list, with a task or without. @param {string | null} id */
-const href = (id) => formatRoute({ place: "", id, filters: store.filters });
+const href = (id) => formatRoute({ place: "", item: "", query: "", id, filters: store.filters });
 
 // Views that are loaded when they are opened.
 
@@ -179,11 +179,12 @@ function retitle() {
 /** @param {Message} m */
 function received(m) {
   rate.add(m.seq, Date.now());
+  const { waiting } = store;
   store.apply(m, list.hold);
   panel.view?.detail.apply(m);
   actions.view?.rowsChanged(m.rows ?? []);
   places.received(m);
-  if (m.truncated) loader.refetchSoon();
+  loader.received(m, waiting);
   redraw();
 }
 
@@ -227,26 +228,13 @@ async function begin() {
   feed.start(seq, logId);
 }
 
-/** Finds out what the reader may do. Without a valid token, the browser goes to the sign-in page. */
-async function loadAccess() {
-  try {
-    const { name, role } = await api.getMe();
-    setRole(role);
-    document.documentElement.dataset.role = role;
-    show(byId("new-task"), may("submitter"));
-    show(byId("account"), name !== null);
-    if (name !== null) text(byId("account-name"), name);
-  } catch {
-    // The other calls say that the server does not answer.
-  }
-}
-
 /** Fetches counts and state, until the stream sends them. Returns the id of the log. */
 async function loadStats() {
   try {
     const stats = await api.getStats();
     store.counts ??= stats.counts;
     store.state ??= stats.state;
+    store.waiting ??= stats.waiting;
     return stats.log ? `${stats.log.id}@${stats.log.epoch}` : "";
   } catch {
     return ""; // the first message of the stream has all of it
@@ -272,6 +260,7 @@ function routed() {
   const { id, filters } = router.route;
   if (JSON.stringify(filters) !== JSON.stringify(store.filters)) {
     toolbar.showFilters(filters);
+    if (isPending(filters)) loader.loadWaiting();
     void loader.reload();
   }
   void places.go(router.route, href(null));
@@ -389,6 +378,7 @@ byId("skip").addEventListener("click", () => (places.name === "" ? list : places
 // Once a second: update relative times, and notice a silent connection. This fetches nothing.
 setInterval(() => {
   feed.tick();
+  loader.tick();
   frame.request();
 }, 1000);
 

@@ -2,11 +2,14 @@
 
 import { quoted } from "./format.js";
 
-/** @import { Filters, Row, Count, Wrong } from "./types.js" */
+/** @import { Filters, Row, Count, WaitingCounts, Wrong } from "./types.js" */
 
 export const STATUSES = /** @type {const} */ (["PENDING", "RUNNING", "SUCCESS", "FAILED", "CANCELLED"]);
 
-const LISTS = /** @type {const} */ (["status", "task_type", "queue", "tag"]);
+/** What pending tasks wait for. */
+export const WAITS = /** @type {const} */ (["ready", "scheduled", "backoff", "blocked"]);
+
+const LISTS = /** @type {const} */ (["status", "waiting", "task_type", "queue", "tag"]);
 
 /** The form of the names of types and queues. */
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
@@ -15,7 +18,7 @@ export const LONGEST_SEARCH = 200;
 
 /** @returns {Filters} */
 export function noFilters() {
-  return { status: [], task_type: [], queue: [], tag: [], q: "", wrong: [] };
+  return { status: [], waiting: [], task_type: [], queue: [], tag: [], q: "", wrong: [] };
 }
 
 /**
@@ -47,6 +50,8 @@ function isFilter(key, value) {
   switch (key) {
     case "status":
       return STATUSES.includes(/** @type {any} */ (value));
+    case "waiting":
+      return WAITS.includes(/** @type {any} */ (value));
     case "task_type":
     case "queue":
       return NAME.test(value);
@@ -73,11 +78,32 @@ export function withoutWrong(f) {
  * @returns {Filters}
  */
 export function withStatus(f, status) {
-  return { ...f, status: status === "" ? [] : [status], wrong: f.wrong.filter((w) => w.key !== "status") };
+  return { ...f, status: status === "" ? [] : [status], waiting: [], wrong: f.wrong.filter((w) => w.key !== "status" && w.key !== "waiting") };
+}
+
+/** Whether the list is one of pending tasks alone. @param {Filters} f */
+export function isPending(f) {
+  return f.status.length === 1 && f.status[0] === "PENDING";
+}
+
+/**
+ * Whether the list has only tasks that wait for their time: the one that is due next comes first.
+ * @param {Filters} f
+ */
+export function isByDue(f) {
+  return f.q === "" && f.waiting.length > 0 && f.waiting.every((w) => w === "scheduled" || w === "backoff");
+}
+
+/** The reasons to wait that are not of the server as a whole, and what they mean. @type {Record<string, string>} */
+const WAIT_OF = { run_at: "scheduled", backoff: "backoff", queue_paused: "blocked", queue_limit: "blocked", rate_limit: "blocked", concurrency_key: "blocked", unique: "blocked" };
+
+/** What a pending task waits for; "" if it is not pending. @param {Row} row */
+export function waitOf(row) {
+  return row.status === "PENDING" ? (WAIT_OF[row.waiting_for?.reason ?? ""] ?? "ready") : "";
 }
 
 /** @type {Record<string, string>} */
-const KEY_WORDS = { task_type: "task type", q: "search" };
+const KEY_WORDS = { task_type: "task type", q: "search", waiting: "state of pending tasks" };
 
 /**
  * What is wrong with an address, as a sentence.
@@ -117,6 +143,7 @@ export function matches(f, row) {
   return (
     f.wrong.length === 0 &&
     anyOf(f.status, row.status) &&
+    anyOf(f.waiting, waitOf(row)) &&
     anyOf(f.task_type, row.task_type) &&
     anyOf(f.queue, row.queue) &&
     (f.tag.length === 0 || f.tag.some((t) => row.tags.includes(t)))
@@ -152,6 +179,21 @@ export function facet(counts, f, facet) {
 }
 
 /**
+ * How many pending tasks wait for what, under the other filters; null if that is not known.
+ * @param {{ filters: Filters, waiting: Record<string, any> | null, waitingCounts: WaitingCounts | null }} known
+ * @returns {Record<string, number> | null}
+ */
+export function waitSums({ filters, waiting, waitingCounts }) {
+  if (filters.q !== "" || filters.tag.length > 0) return null;
+  if (filters.task_type.length === 0 && filters.queue.length === 0) return waiting;
+  if (waitingCounts === null) return null;
+  /** @type {Record<string, number>} */
+  const sums = Object.fromEntries(WAITS.map((w) => [w, 0]));
+  for (const c of waitingCounts) if (anyOf(filters.task_type, c.task_type) && anyOf(filters.queue, c.queue)) sums[c.waiting] += c.n;
+  return sums;
+}
+
+/**
  * How many tasks match, by the counts; null if the counts are not enough.
  * @param {Count[] | null} counts
  * @param {Filters} f
@@ -159,7 +201,7 @@ export function facet(counts, f, facet) {
  */
 export function countMatching(counts, f) {
   if (f.wrong.length > 0) return 0;
-  if (counts === null || f.q !== "" || f.tag.length > 0) return null;
+  if (counts === null || f.q !== "" || f.tag.length > 0 || f.waiting.length > 0) return null;
   // The queue may be one of those that are counted together, without their names.
   if (f.queue.length > 0 && counts.some((c) => c.queue === "") && !f.queue.every((q) => counts.some((c) => c.queue === q))) return null;
   let n = 0;
@@ -185,7 +227,7 @@ export function mergeCounts(known, changed) {
 /**
  * A copy with the value added, or removed if it was there.
  * @param {Filters} f
- * @param {"status" | "task_type" | "queue" | "tag"} key
+ * @param {ListKey} key
  * @param {string} value
  * @returns {Filters}
  */

@@ -2,13 +2,14 @@
 // changed than the stream sends.
 
 import * as api from "./api.js";
-import { noFilters } from "./filters.js";
+import { isByDue, isPending, noFilters } from "./filters.js";
+import { time } from "./format.js";
 import { newestFirst } from "./order.js";
 import { ended } from "./task.js";
 import { toast } from "./views/toast.js";
 
 /** @import { Store } from "./store.js" */
-/** @import { Filters, Row } from "./types.js" */
+/** @import { Filters, Message, Row, WaitTotals } from "./types.js" */
 /** @import { ListView } from "./views/list.js" */
 
 const PAGE = 100;
@@ -28,6 +29,9 @@ export class ListLoader {
   #moreFailed = false;
   #refetchAt = 0;
   #refetchTimer = 0;
+  /** When it was last fetched what pending tasks wait for. */
+  #waitingAt = -Infinity;
+  #waitingTimer = 0;
   /** Number of the latest refetch. The results of earlier ones are dropped. */
   #refetchTurn = 0;
 
@@ -104,6 +108,7 @@ export class ListLoader {
   async more({ many }) {
     const store = this.#store;
     if (this.#loadingMore || this.#moreFailed || store.phase !== "ready" || !this.#page.live()) return;
+    if (store.next === null && isByDue(store.filters)) return void this.reload(); // the tail was dropped
     this.#loadingMore = true;
     const signal = this.#abort.signal;
     store.beginFetch();
@@ -121,6 +126,45 @@ export class ListLoader {
       this.#loadingMore = false;
       this.#page.dirty();
     }
+  }
+
+  /** A message of the stream came. @param {Message} m @param {WaitTotals | null} before what pending tasks waited for until then */
+  received(m, before) {
+    if (m.truncated) this.refetchSoon();
+    // A pause, a limit or the time moves tasks from one of these lists to another, without an event of theirs.
+    if (m.waiting && before && JSON.stringify(m.waiting) !== JSON.stringify(before)) this.#waitingMoved();
+  }
+
+  /** Called once a second. Time alone makes tasks due: no message says so. */
+  tick() {
+    const due = time(this.#store.waiting?.next_due);
+    if (due !== null && due < api.serverNow() - 100 && isPending(this.#store.filters) && this.#page.live()) this.#waitingMoved();
+  }
+
+  #waitingMoved() {
+    const { filters } = this.#store;
+    if (!isPending(filters)) return;
+    if (filters.waiting.length > 0) this.refetchSoon();
+    this.loadWaiting();
+  }
+
+  /** Fetches what pending tasks wait for, at most once a second. */
+  loadWaiting() {
+    if (this.#waitingTimer !== 0) return;
+    const wait = Math.max(0, this.#waitingAt + REFETCH - performance.now());
+    this.#waitingTimer = setTimeout(() => void this.#loadWaiting(), wait);
+  }
+
+  async #loadWaiting() {
+    this.#waitingTimer = 0;
+    this.#waitingAt = performance.now();
+    try {
+      const stats = await api.getStats();
+      Object.assign(this.#store, { waiting: stats.waiting, waitingCounts: stats.waiting_counts });
+    } catch {
+      // The next message has it.
+    }
+    this.#page.dirty();
   }
 
   /** Shows the new tasks that wait. */
@@ -151,7 +195,7 @@ export class ListLoader {
     store.beginFetch();
     try {
       let page = await api.listTasks(store.filters, Math.min(LARGEST_PAGE, needed), signal);
-      const newest = hold ? store.rows.get(store.order[0]) : undefined;
+      const newest = hold && !isByDue(store.filters) ? store.rows.get(store.order[0]) : undefined;
       const many = newest !== undefined && page.next !== null && !page.rows.some((r) => newestFirst(r, newest) >= 0);
       if (newest && many) {
         // All of the page is new: the rows in view are further down.

@@ -13,12 +13,21 @@ export function newestFirst(a, b) {
 }
 
 /**
- * @param {Row} row
- * @param {Row | undefined} other
+ * Of tasks that wait for their time, the one that is due next first.
+ * @param {Row} a
+ * @param {Row} b
  */
-export function isBefore(row, other) {
-  return other !== undefined && newestFirst(row, other) < 0;
+export function dueFirst(a, b) {
+  const [x, y] = [dueOf(a), dueOf(b)];
+  return x < y ? -1 : x > y ? 1 : -newestFirst(a, b);
 }
+
+/** @param {Row} row */
+export function dueOf(row) {
+  return row.waiting_for?.until ?? row.ready_at;
+}
+
+/** @typedef {(a: Row, b: Row) => number} Compare */
 
 /**
  * The row with the higher version.
@@ -34,18 +43,19 @@ export function newer(a, b) {
  * @param {Map<string, Row>} rows of all of them
  * @param {string[]} order
  * @param {string[]} fresh in any order; it is sorted
+ * @param {Compare} compare
  */
-export function merge(rows, order, fresh) {
+export function merge(rows, order, fresh, compare) {
   if (fresh.length === 0) return order;
   const row = (/** @type {string} */ id) => /** @type {Row} */ (rows.get(id));
-  fresh.sort((a, b) => newestFirst(row(a), row(b)));
+  fresh.sort((a, b) => compare(row(a), row(b)));
   if (order.length === 0) return fresh;
-  if (newestFirst(row(fresh[fresh.length - 1]), row(order[0])) < 0) return [...fresh, ...order];
-  if (newestFirst(row(fresh[0]), row(order[order.length - 1])) > 0) return [...order, ...fresh];
+  if (compare(row(fresh[fresh.length - 1]), row(order[0])) < 0) return [...fresh, ...order];
+  if (compare(row(fresh[0]), row(order[order.length - 1])) > 0) return [...order, ...fresh];
   const out = [];
   let i = 0;
   for (const id of fresh) {
-    while (i < order.length && newestFirst(row(order[i]), row(id)) < 0) out.push(order[i++]);
+    while (i < order.length && compare(row(order[i]), row(id)) < 0) out.push(order[i++]);
     out.push(id);
   }
   while (i < order.length) out.push(order[i++]);

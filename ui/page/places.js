@@ -7,11 +7,14 @@ import { Later, loadStyle } from "./later.js";
 /** @import { Route } from "./router.js" */
 
 /**
- * A view of a place. It may fetch between open and close, while the page is visible.
+ * A view of a place. It may fetch between open and close, while the page is visible. One with items is told which to show
+ * after open and whenever that changes; its title is then that of the item.
  * @typedef {{
  *   el: HTMLElement,
  *   open: () => void,
  *   close: () => void,
+ *   show?: (at: { item: string, query: string }) => void,
+ *   title?: string,
  *   received: (m: Message) => void,
  *   draw: (c: PlaceContext) => void,
  * }} Place
@@ -21,10 +24,11 @@ import { Later, loadStyle } from "./later.js";
 
 /**
  * The places by their names in the address, in the order of the navigation. A line here is all that a new one needs.
- * @type {Record<string, { title: string, load: (dirty: () => void) => Promise<Place> }>}
+ * @type {Record<string, { title: string, items?: boolean, load: (dirty: () => void) => Promise<Place> }>}
  */
 export const PLACES = {
   queues: { title: "Queues", load: (dirty) => import("./views/queues.js").then((m) => new m.QueuesView(dirty)) },
+  schedules: { title: "Schedules", items: true, load: (dirty) => import("./views/schedules.js").then((m) => new m.SchedulesView(dirty)) },
   workers: { title: "Workers", load: (dirty) => import("./views/workers.js").then((m) => new m.WorkersView(dirty)) },
 };
 
@@ -39,6 +43,8 @@ export class Places {
   #open = null;
   /** The place of the route; "" for the tasks. */
   name = "";
+  /** What of the place is shown. */
+  #at = { item: "", query: "" };
 
   /** @param {{ dirty: () => void, incomplete: () => void }} page */
   constructor({ dirty, incomplete }) {
@@ -62,7 +68,10 @@ export class Places {
   async go(route, tasks) {
     attr(this.#tasks, "href", tasks);
     for (const link of this.#links) attr(link, "aria-current", link.dataset.place === route.place ? "page" : null);
-    if (route.place === this.name) return;
+    const { item, query } = route;
+    const moved = item !== this.#at.item || query !== this.#at.query;
+    this.#at = { item, query };
+    if (route.place === this.name) return moved && this.#show();
     this.name = route.place;
     this.#open?.close();
     this.#open = null;
@@ -70,17 +79,25 @@ export class Places {
     this.#root.scrollTop = 0;
     show(this.#root, this.name !== "");
     attr(this.#main, "data-place", this.name || null);
-    text(byId("say"), this.title || "Tasks");
+    if (this.name === "") text(byId("say"), "Tasks");
     const place = await this.#views.get(this.name)?.get();
     if (!place || this.name !== route.place || this.#open === place) return;
     this.#open = place;
     this.#root.replaceChildren(place.el);
     place.open();
+    this.#show();
+  }
+
+  /** Shows what the route asks for. */
+  #show() {
+    this.#open?.show?.(this.#at);
+    this.#root.scrollTop = 0;
+    text(byId("say"), this.title);
   }
 
   /** The name of the open place in words; "" for the tasks. */
   get title() {
-    return PLACES[this.name]?.title ?? "";
+    return this.#open?.title ?? PLACES[this.name]?.title ?? "";
   }
 
   /** @param {Message} m */

@@ -1,5 +1,6 @@
 // The route is in the hash of the address, so that it can be shared: "#/?status=FAILED" is a
-// list, "#/tasks/ID?status=FAILED" the same list with a task open, "#/queues" another place.
+// list, "#/tasks/ID?status=FAILED" the same list with a task open, "#/queues" another place, "#/schedules/nightly"
+// one thing there.
 
 import { formatFilters, noFilters, parseFilters, withoutWrong } from "./filters.js";
 import { PLACES } from "./places.js";
@@ -7,9 +8,9 @@ import { PLACES } from "./places.js";
 /** @import { Filters } from "./types.js" */
 
 /**
- * Where the page is. The place is "" for the tasks. Another place keeps the filters, though its address does not have
- * them: the way back to the tasks leads to the same list.
- * @typedef {{ place: string, id: string | null, filters: Filters }} Route
+ * Where the page is. The place is "" for the tasks. Another place has an item, "" for all of it, and a query; it keeps the
+ * filters, though its address does not have them: the way back to the tasks leads to the same list.
+ * @typedef {{ place: string, item: string, query: string, id: string | null, filters: Filters }} Route
  */
 
 /**
@@ -18,12 +19,13 @@ import { PLACES } from "./places.js";
  */
 export function parseRoute(hash) {
   const [path, query = ""] = hash.replace(/^#/, "").split(/\?(.*)/s);
-  const place = path.replace(/^\/|\/$/g, "");
-  if (Object.hasOwn(PLACES, place)) return { place, id: null, filters: noFilters() };
+  const [place, ...rest] = path.replace(/^\/|\/$/g, "").split("/").map(decode);
+  const item = rest.join("/");
+  if (Object.hasOwn(PLACES, place) && (item === "" || PLACES[place].items)) return { place, item, query, id: null, filters: noFilters() };
   const m = /^\/tasks\/([^/]+)\/?$/.exec(path);
   const filters = parseFilters(query);
   if (!m && path !== "" && path !== "/") filters.wrong.unshift({ key: "#", value: path });
-  return { place: "", id: m ? decode(m[1]) : null, filters };
+  return { place: "", item: "", query: "", id: m ? decode(m[1]) : null, filters };
 }
 
 /**
@@ -39,7 +41,10 @@ function decode(part) {
 
 /** @param {Route} route */
 export function formatRoute(route) {
-  if (route.place !== "") return `#/${route.place}`;
+  if (route.place !== "") {
+    const path = [route.place, ...route.item.split("/")].filter(Boolean).map(encodeURIComponent).join("/");
+    return `#/${path}${route.query ? `?${route.query}` : ""}`;
+  }
   const query = formatFilters(route.filters);
   const nowhere = route.filters.wrong.find((w) => w.key === "#");
   const path = route.id ? `#/tasks/${encodeURIComponent(route.id)}` : `#${nowhere?.value ?? "/"}`;

@@ -1,12 +1,12 @@
 // The tasks that the page knows and their order. Pure: no DOM, no clock, no network. Of two
 // versions of a row the higher one wins, whether it came from a list or from the stream.
 
-import { countMatching, isFiltered, matches, mergeCounts, noFilters } from "./filters.js";
+import { countMatching, isByDue, isFiltered, matches, mergeCounts, noFilters } from "./filters.js";
 import { Held, MOST_COUNTED } from "./held.js";
-import { isBefore, merge, newer, newestFirst } from "./order.js";
+import { dueFirst, dueOf, merge, newer, newestFirst } from "./order.js";
 import { ended } from "./task.js";
 
-/** @import { Row, Count, Filters, Message, Page, SchedulerState } from "./types.js" */
+/** @import { Row, Count, Filters, Message, Page, SchedulerState, WaitTotals, WaitingCounts } from "./types.js" */
 
 /** Maximum number of rows in a list that grows at the top. Beyond it the tail is dropped, and loaded again when needed. */
 export const MAX_ROWS = 20_000;
@@ -39,6 +39,10 @@ export class Store {
   filters = noFilters();
   /** @type {Count[] | null} null until the server has sent them */
   counts = null;
+  /** What the pending tasks wait for. @type {WaitTotals | null} */
+  waiting = null;
+  /** The same by type and queue, as of the last fetch. @type {WaitingCounts | null} */
+  waitingCounts = null;
   /** @type {SchedulerState | null} */
   state = null;
   /** The seq of the log up to which the rows are current. */
@@ -62,6 +66,16 @@ export class Store {
   /** @type {Row[]} rows that were pushed during a fetch */
   #since = [];
   #fetching = 0;
+
+  /** The order of the list. */
+  get compare() {
+    return isByDue(this.filters) ? dueFirst : newestFirst;
+  }
+
+  /** @param {Row} row @param {Row | undefined} other */
+  #isBefore(row, other) {
+    return other !== undefined && this.compare(row, other) < 0;
+  }
 
   /** Marks the start of a fetch. Rows that are pushed until its end are applied on top of it. */
   beginFetch() {
@@ -114,11 +128,11 @@ export class Store {
     for (const row of page.rows) {
       this.rows.set(row.id, newer(old.get(row.id), row));
       if (how.still && staying.has(row.id)) continue;
-      if (isBefore(row, newest) || isBefore(row, last)) this.#hold(row.id);
+      if (this.#isBefore(row, newest) || this.#isBefore(row, last)) this.#hold(row.id);
       else this.order.push(row.id);
     }
     for (const id of stay) this.#stay(id, /** @type {Row} */ (old.get(id)));
-    this.order = how.still ? [...stay, ...this.order] : merge(this.rows, this.order, stay);
+    this.order = how.still ? [...stay, ...this.order] : merge(this.rows, this.order, stay, this.compare);
     this.#tail(page);
     this.trimmed = false;
     this.#unmatched.clear();
@@ -135,7 +149,7 @@ export class Store {
    */
   #stayers(page, how) {
     const end = page.next === null ? undefined : page.rows[page.rows.length - 1];
-    const reached = (/** @type {string} */ id) => !end || newestFirst(/** @type {Row} */ (this.rows.get(id)), end) <= 0;
+    const reached = (/** @type {string} */ id) => !end || this.compare(/** @type {Row} */ (this.rows.get(id)), end) <= 0;
     if (how.still) return this.order.filter(reached);
     const listed = new Set(page.rows.map((r) => r.id));
     return this.order.filter((id) => id === this.pinned && !listed.has(id) && reached(id));
@@ -160,7 +174,7 @@ export class Store {
       this.rows.set(row.id, newer(known, row));
       if (!known) fresh.push(row.id);
     }
-    this.order = merge(this.rows, this.order, fresh);
+    this.order = merge(this.rows, this.order, fresh, this.compare);
     const { fetchedTotal, totalExact } = this;
     this.#tail(page);
     this.trimmed = false;
@@ -185,6 +199,7 @@ export class Store {
   apply(m, how = {}) {
     if (m.counts) this.counts = m.counts;
     if (m.counts_changed && this.counts) this.counts = mergeCounts(this.counts, m.counts_changed);
+    if (m.waiting) this.waiting = m.waiting;
     if (m.state) this.state = m.state;
     if (m.rows && m.rows.length > 0) {
       if (this.#fetching > 0) this.#since.push(...m.rows);
@@ -209,7 +224,7 @@ export class Store {
       else if (!this.#update(row, how.still ?? false)) gone.add(row.id);
     }
     if (gone.size > 0) this.#remove(gone);
-    if (fresh.length > 0) this.order = merge(this.rows, this.order, fresh);
+    if (fresh.length > 0) this.order = merge(this.rows, this.order, fresh, this.compare);
     if (this.order.length > MAX_ROWS && !how.hold && !how.still) this.#trim();
   }
 
@@ -222,7 +237,11 @@ export class Store {
     this.#stale.delete(row.id);
     const fits = matches(this.filters, row);
     if (!fits && (this.#held.has(row.id) || !(still || row.id === this.pinned))) return false;
+    const known = /** @type {Row} */ (this.rows.get(row.id));
     this.rows.set(row.id, row);
+    if (fits && !still && !this.#held.has(row.id) && isByDue(this.filters) && dueOf(known) !== dueOf(row)) {
+      this.order = merge(this.rows, this.order.filter((id) => id !== row.id), [row.id], this.compare);
+    }
     if (fits) this.#leaving.delete(row.id);
     else this.#leaving.add(row.id);
     return true;
@@ -242,10 +261,10 @@ export class Store {
     }
     const last = this.order.length > 0 ? this.rows.get(this.order[this.order.length - 1]) : undefined;
     const more = this.next !== null || this.trimmed;
-    if (more && last && newestFirst(row, last) > 0) return; // it is on a later page
+    if (more && last && this.compare(row, last) > 0) return; // it is on a later page
     this.rows.set(row.id, row);
     const first = this.order.length > 0 ? this.rows.get(this.order[0]) : undefined;
-    const waits = how.still ? isBefore(row, last) : how.hold && isBefore(row, first);
+    const waits = how.still ? this.#isBefore(row, last) : how.hold && this.#isBefore(row, first);
     if (waits && !this.#own.has(row.id)) this.#hold(row.id);
     else fresh.push(row.id);
   }
@@ -257,7 +276,7 @@ export class Store {
   showNow(id) {
     this.#own.add(id);
     if (!this.#held.delete(id)) return;
-    this.order = merge(this.rows, this.order, [id]);
+    this.order = merge(this.rows, this.order, [id], this.compare);
   }
 
   /**
@@ -317,7 +336,7 @@ export class Store {
     const ids = this.#held.ids;
     if (ids === null) return false;
     this.#held.clear();
-    this.order = merge(this.rows, this.order, ids);
+    this.order = merge(this.rows, this.order, ids, this.compare);
     return true;
   }
 

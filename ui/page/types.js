@@ -56,6 +56,13 @@
 
 /** @typedef {{ status: Status, task_type: string, queue: string, n: number }} Count */
 
+/**
+ * How many pending tasks wait for what, and when the first of those is due that wait for their time.
+ * @typedef {{ ready: number, scheduled: number, backoff: number, blocked: number, next_due: string | null }} WaitTotals
+ */
+
+/** @typedef {{ waiting: string, task_type: string, queue: string, n: number }[]} WaitingCounts */
+
 /** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean, damaged?: boolean, damaged_payloads?: number, views?: string, clock?: { behind_log_seconds: number, last_step_seconds: number | null, last_step_at: string | null } }} SchedulerState */
 
 /**
@@ -66,6 +73,7 @@
  *   truncated?: boolean,
  *   counts?: Count[],
  *   counts_changed?: Count[],
+ *   waiting?: WaitTotals,
  *   state?: SchedulerState,
  * }} Message
  */
@@ -133,6 +141,57 @@
  * }} Worker
  */
 
+/**
+ * A schedule: either cron or every_seconds is set.
+ * @typedef {{
+ *   name: string,
+ *   cron: string | null,
+ *   every_seconds: number | null,
+ *   timezone: string,
+ *   dst: { gap: string, overlap: string },
+ *   task: any,
+ *   overlap: string,
+ *   catch_up: string,
+ *   max_lateness_seconds: number,
+ *   jitter_seconds: number | null,
+ *   starts_at: string | null,
+ *   ends_at: string | null,
+ *   pause_on_failure: number | null,
+ *   in_words: string,
+ *   next_runs: string[],
+ *   last_run: ScheduleRun | null,
+ *   paused: boolean,
+ *   paused_at: string | null,
+ *   paused_by: string | null,
+ *   paused_why: string | null,
+ *   paused_reason: string | null,
+ *   failures_in_row: number,
+ *   fired: number,
+ *   skipped: number,
+ *   changed_at: string,
+ *   declared_in?: string | null,
+ * }} Schedule
+ */
+
+/**
+ * What became of a nominal time, or of several that were skipped together. No nominal time: somebody asked for the run.
+ * @typedef {{
+ *   nominal: string | null,
+ *   due: string,
+ *   at: string,
+ *   late_seconds: number,
+ *   outcome: string,
+ *   why: string | null,
+ *   detail: string | null,
+ *   task_id: string | null,
+ *   status: Status | null,
+ *   count: number,
+ *   more: boolean,
+ *   last: string | null,
+ *   seq: number,
+ * }} ScheduleRun
+ */
+
 /** @typedef {{ pointer: string, detail: string }} FieldError */
 
 /** A part of an address that is no filter. @typedef {{ key: string, value: string }} Wrong */
@@ -141,6 +200,7 @@
  * What the list is narrowed to. Lists mean "any of"; empty means all.
  * @typedef {{
  *   status: string[],
+ *   waiting: string[],
  *   task_type: string[],
  *   queue: string[],
  *   tag: string[],

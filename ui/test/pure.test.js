@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { justAfter, nextLink, problemFrom } from "../page/api.js";
 import { eventWords, joined, reportOf, timelineOf, turns } from "../page/events.js";
-import { countMatching, facet, formatFilters, matches, parseFilters, withStatus, withoutWrong, wrongWords } from "../page/filters.js";
+import { countMatching, facet, formatFilters, isByDue, matches, parseFilters, waitOf, waitSums, withStatus, withoutWrong, wrongWords } from "../page/filters.js";
 import { ago, bytes, countdown, humanize, number, percent, short, shortId, span, time } from "../page/format.js";
 import { changedLimits, changesQueues, limitWords, numberOrText, pauseWords } from "../page/queue.js";
 import { Rate } from "../page/rate.js";
 import { formatRoute, parseRoute } from "../page/router.js";
+import { inZone, lateWords, nextWords, nominalWords, outcomeWords, pausedWords } from "../page/schedule.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../page/schema.js";
 import { attemptSentence, attemptWords, canRunNow, duration, waited, waitingSentence } from "../page/task.js";
 import { shiftOf, windowOf } from "../page/window.js";
@@ -304,7 +305,7 @@ test("an answer that is no problem document is still a refusal", () => {
 const QUEUE = { name: "mail", paused: false, paused_by: null, paused_at: null, reason: null, concurrency: null, rate_per_second: null, burst: null, max_depth: null, pending: 0, ready: 0, running: 0, oldest_ready_seconds: null };
 
 test("each place has its address, and the way back to the tasks keeps the filters", () => {
-  assert.deepEqual(parseRoute("#/queues"), { place: "queues", id: null, filters: parseFilters("") });
+  assert.deepEqual(parseRoute("#/queues"), { place: "queues", item: "", query: "", id: null, filters: parseFilters("") });
   assert.equal(parseRoute("#/workers/").place, "workers");
   assert.equal(parseRoute("#/").place, "");
   for (const nowhere of ["#/toString", "#/queuess", "#/queues/mail"]) {
@@ -312,8 +313,51 @@ test("each place has its address, and the way back to the tasks keeps the filter
     assert.equal(parseRoute(nowhere).filters.wrong.length, 1, nowhere);
   }
   const filters = parseFilters("status=FAILED");
-  assert.equal(formatRoute({ place: "workers", id: null, filters }), "#/workers");
-  assert.equal(formatRoute({ place: "", id: null, filters }), "#/?status=FAILED");
+  assert.equal(formatRoute({ place: "workers", item: "", query: "", id: null, filters }), "#/workers");
+  assert.equal(formatRoute({ place: "", item: "", query: "", id: null, filters }), "#/?status=FAILED");
+  for (const hash of ["#/schedules", "#/schedules/nightly", "#/schedules/nightly/edit", "#/schedules/~new?task=01ABC"]) {
+    assert.equal(formatRoute(parseRoute(hash)), hash);
+  }
+  assert.deepEqual([parseRoute("#/schedules/~new?task=01ABC").item, parseRoute("#/schedules/~new?task=01ABC").query], ["~new", "task=01ABC"]);
+});
+
+test("a list of pending tasks is narrowed by what they wait for", () => {
+  const f = parseFilters("status=PENDING&waiting=scheduled&waiting=now");
+  assert.deepEqual(f.waiting, ["scheduled"]);
+  assert.match(wrongWords(f.wrong[0]), /no state of pending tasks “.now.”/);
+  const row = (/** @type {string | null} */ reason, status = "PENDING") => /** @type {any} */ ({ status, tags: [], waiting_for: reason === null ? null : { reason } });
+  const reasons = /** @type {[string | null, string][]} */ ([["run_at", "scheduled"], ["backoff", "backoff"], ["queue_paused", "blocked"], ["queue_limit", "blocked"], ["rate_limit", "blocked"], ["concurrency_key", "blocked"], ["unique", "blocked"], ["worker", "ready"], ["capacity", "ready"], [null, "ready"]]);
+  for (const [reason, want] of reasons) assert.equal(waitOf(row(reason)), want);
+  assert.equal(waitOf(row(null, "RUNNING")), "");
+  const scheduled = withoutWrong(f);
+  assert.equal(matches(scheduled, row("run_at")), true);
+  assert.equal(matches(scheduled, row("backoff")), false);
+  assert.equal(formatFilters(withStatus(scheduled, "FAILED")), "status=FAILED");
+  assert.equal(isByDue(scheduled), true);
+  assert.equal(isByDue({ ...scheduled, q: "x" }), false);
+  assert.equal(isByDue({ ...scheduled, waiting: ["scheduled", "ready"] }), false);
+  const waiting = { ready: 1, scheduled: 2, backoff: 3, blocked: 4, next_due: null };
+  assert.equal(waitSums({ filters: scheduled, waiting, waitingCounts: null })?.backoff, 3);
+  const counts = [{ waiting: "ready", task_type: "A", queue: "mail", n: 5 }, { waiting: "ready", task_type: "A", queue: "other", n: 7 }];
+  assert.deepEqual(waitSums({ filters: { ...scheduled, queue: ["mail"] }, waiting, waitingCounts: counts }), { ready: 5, scheduled: 0, backoff: 0, blocked: 0 });
+  assert.equal(waitSums({ filters: { ...scheduled, tag: ["x"] }, waiting, waitingCounts: counts }), null);
+});
+
+test("what became of a schedule's times is said in words", () => {
+  const r = /** @type {any} */ ({ outcome: "skipped", why: "overlap", count: 1, more: false, late_seconds: 0.2, nominal: "2026-03-29T02:30:00" });
+  assert.equal(outcomeWords(r), "Skipped: the task of the run before had not ended");
+  assert.equal(outcomeWords({ ...r, count: 3, why: "paused" }), "Skipped 3 runs: the schedule was paused");
+  assert.equal(outcomeWords({ ...r, outcome: "fired" }), "Fired");
+  assert.equal(lateWords(r), "");
+  assert.equal(lateWords({ ...r, late_seconds: 75 }), "1 min 15 s late");
+  assert.equal(nominalWords("2026-03-29T02:30:00"), "2026-03-29 02:30");
+  assert.equal(nominalWords("2026-10-25T02:30:00+01:00"), "2026-10-25 02:30+01:00");
+  assert.equal(nominalWords("2026-03-29T02:30:15Z"), "2026-03-29 02:30:15 UTC");
+  assert.equal(inZone("2026-07-01T00:30:00Z", "Europe/Berlin"), "Wed 2026-07-01, 02:30");
+  const paused = /** @type {any} */ ({ paused: true, paused_at: "2026-01-01T11:59:30Z", paused_by: "token:ada", paused_why: "request", paused_reason: "holidays", next_runs: [] });
+  assert.match(pausedWords(paused, NOW), /^Paused 30 s ago by .token:ada.: .holidays.$/);
+  assert.match(pausedWords({ ...paused, paused_why: "failures", failures_in_row: 3 }, NOW), /3 tasks in a row have failed$/);
+  assert.equal(nextWords(paused, NOW), "Paused");
 });
 
 test("limits of a queue are read and changed", () => {

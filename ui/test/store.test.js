@@ -262,3 +262,16 @@ test("counts that changed take the place of those known, and zeros go", () => {
   s.apply({ seq: 3, counts_changed: [of("PENDING", "a", 4)] });
   assert.deepEqual(s.counts, [of("PENDING", "a", 4), of("PENDING", "b", 1)]);
 });
+
+test("tasks that wait for their time are listed by it, and move when it changes", () => {
+  const s = new Store();
+  s.setFilters(parseFilters("status=PENDING&waiting=scheduled"));
+  const at = (/** @type {number} */ n, /** @type {number} */ due, version = 1) => row(n, { version, waiting_for: { reason: "run_at", until: `2026-01-01T00:00:${String(due).padStart(2, "0")}.000000Z` } });
+  s.replace(page([at(3, 10), at(1, 20), at(2, 30)]));
+  s.apply({ seq: 101, rows: [at(4, 25)] });
+  assert.deepEqual(ids(s), [3, 1, 4, 2]);
+  s.apply({ seq: 102, rows: [at(3, 40, 2)] });
+  assert.deepEqual(ids(s), [1, 4, 2, 3]);
+  s.apply({ seq: 103, rows: [row(1, { version: 2, status: "RUNNING", waiting_for: null })] });
+  assert.deepEqual(ids(s), [4, 2, 3]);
+});

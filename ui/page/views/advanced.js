@@ -34,11 +34,13 @@ const FIELDS = [
 /**
  * @param {string[]} queues names to suggest
  * @param {() => void} changed
+ * @param {string} prefix of their pointers
+ * @param {string[]} without names of fields to leave out
  * @returns {FieldView[]}
  */
-export function advancedFields(queues, changed) {
-  return FIELDS.map((f) => {
-    const view = fieldView(f, `/${f.name}`, changed);
+export function advancedFields(queues, changed, prefix, without) {
+  return FIELDS.filter((f) => !without.includes(f.name)).map((f) => {
+    const view = fieldView(f, `${prefix}/${f.name}`, changed);
     const input = view.el.querySelector("input");
     if (f.name === "run_at" && input) {
       input.type = "datetime-local";
@@ -65,8 +67,9 @@ export function advancedOf(views) {
   const body = {};
   /** @type {FieldError[]} */
   const errors = [];
-  for (const [i, f] of FIELDS.entries()) {
-    const raw = String(views[i].get() ?? "").trim();
+  for (const f of FIELDS) {
+    const view = views.find((v) => v.pointer.endsWith(`/${f.name}`));
+    const raw = String(view?.get() ?? "").trim();
     if (raw === "") continue;
     const { value, error } = read(f, raw);
     if (error) errors.push({ pointer: `/${f.name}`, detail: error });

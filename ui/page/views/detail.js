@@ -159,6 +159,7 @@ class TaskPanel {
   #retry = h("button", { type: "button", class: "button small" }, icon("retry"), "Retry");
   #change = h("button", { type: "button", class: "button small" }, icon("retry"), "Retry with changes");
   #again = h("button", { type: "button", class: "button small" }, icon("copy"), "Submit a copy");
+  #schedule = h("a", { class: "button small operator" }, icon("t-SLEEP"), "Schedule");
   #bar = barView();
   #pct = h("strong", { class: "num" });
   #message = h("span", { class: "stand-message", dir: "auto" });
@@ -211,7 +212,7 @@ class TaskPanel {
     const body = h(
       "div",
       { class: "detail-body" },
-      h("div", { class: "detail-head" }, h("div", { class: "detail-names" }, this.#title, this.#status.el), h("div", { class: "detail-actions" }, this.#now, this.#priority, this.#cancel, this.#retry, this.#change, this.#again)),
+      h("div", { class: "detail-head" }, h("div", { class: "detail-names" }, this.#title, this.#status.el), h("div", { class: "detail-actions" }, this.#now, this.#priority, this.#cancel, this.#retry, this.#change, this.#again, this.#schedule)),
       this.#stand,
       this.#wait,
       this.#error,
@@ -245,6 +246,8 @@ class TaskPanel {
     put(this.#retry, canRetry(row));
     put(this.#change, canRetry(row) && d.task !== null && !d.task.damaged?.includes("parameters"));
     put(this.#again, may("submitter") && ended(row.status) && d.task !== null);
+    put(this.#schedule, may("operator") && d.task !== null && !d.task.damaged?.includes("parameters"));
+    attr(this.#schedule, "href", `#/schedules/~new?task=${row.id}`);
     if (d.task !== this.#drawnTask) this.#drawContent(d, c);
     this.#timeline.update(d.events, d.eventsProblem, c.now);
   }

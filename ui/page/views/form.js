@@ -4,16 +4,13 @@ import { Problem } from "../api.js";
 import { byId, h, icon, show, text } from "../dom.js";
 import { parse, stringify } from "../exact.js";
 import { isolated, shortId } from "../format.js";
-import { OTHERS, fieldOf, fieldsOf, parametersOf, pointerOf, typeForFile } from "../schema.js";
+import { typeForFile } from "../schema.js";
 import { retryAs, submit } from "../taskapi.js";
-import { advancedFields, advancedOf } from "./advanced.js";
 import { copyText } from "./copy.js";
-import { fieldView } from "./field.js";
-import { inOrder, isRelevant } from "./hints.js";
+import { inOrder } from "./hints.js";
+import { TaskFields } from "./taskfields.js";
 
 /** @import { FieldError, Task, TaskType } from "../types.js" */
-/** @import { Field, Value } from "../schema.js" */
-/** @import { FieldView } from "./field.js" */
 
 /** @typedef {{ submitted: (task: Task) => void, queues: () => string[], href: (id: string) => string }} FormActions */
 
@@ -24,17 +21,9 @@ export class FormView {
   #types = [];
   /** @type {TaskType | null} */
   #type = null;
-  /** @type {Field[]} */
-  #fields = [];
-  /** @type {FieldView[]} */
-  #views = [];
-  /** @type {FieldView[]} */
-  #advanced = [];
+  #fields;
   #choices = h("div", { class: "types", role: "radiogroup", "aria-label": "Type" });
   #about = h("p", { class: "type-about" });
-  #grid = h("div", { class: "fields" });
-  #advancedGrid = h("div", { class: "fields" });
-  #more = h("details", { class: "advanced" }, h("summary", null, icon("chevron"), "Subject, queue, time and attempts"), this.#advancedGrid);
   #problem = h("div", { class: "form-problem", role: "alert", hidden: true });
   #done = h("div", { class: "form-done", role: "status", hidden: true });
   #submit = h("button", { class: "button primary", type: "submit" });
@@ -50,6 +39,7 @@ export class FormView {
   /** @param {FormActions} actions */
   constructor(actions) {
     this.#actions = actions;
+    this.#fields = new TaskFields({ queues: actions.queues, changed: () => this.#changed() });
   }
 
   /** @param {string} json the task types, as the server gives them */
@@ -86,7 +76,7 @@ export class FormView {
     if (how.task) this.#fill(how.task);
     if (!this.isOpen) this.#dialog.showModal();
     if (files.length > 0) this.#give(files);
-    else (this.#views[0] ?? this.#advanced[0])?.focus();
+    else this.#fields.focus();
   }
 
   #build() {
@@ -103,7 +93,7 @@ export class FormView {
       "form",
       { class: "form", novalidate: true },
       h("header", { class: "form-head" }, this.#heading, close),
-      h("div", { class: "form-body" }, this.#done, this.#choices, this.#about, this.#problem, this.#grid, this.#more),
+      h("div", { class: "form-body" }, this.#done, this.#choices, this.#about, this.#problem, this.#fields.grid, this.#fields.more),
       h(
         "footer",
         { class: "form-foot" },
@@ -123,13 +113,9 @@ export class FormView {
       }
     });
     this.#dialog.addEventListener("click", (e) => {
-      if (e.target === this.#dialog && !this.#touched()) this.#dialog.close();
+      if (e.target === this.#dialog && !this.#fields.touched) this.#dialog.close();
     });
     this.#dialog.replaceChildren(form);
-  }
-
-  #touched() {
-    return this.#views.some((v) => v.busy() || (typeof v.get() === "string" ? v.get() !== "" : Array.isArray(v.get()) && /** @type {string[]} */ (v.get()).length > 0));
   }
 
   /** @param {TaskType} t */
@@ -146,30 +132,16 @@ export class FormView {
     for (const radio of this.#choices.querySelectorAll("input")) radio.checked = radio.value === type.name;
     text(this.#about, this.#retryOf ? `Creates another ${isolated(type.title || type.name)} task with these parameters. Everything else is copied from task ${shortId(this.#retryOf.id)}.` : (type.description ?? ""));
     text(this.#heading, this.#retryOf ? "Retry with changes" : "New task");
-    for (const part of [this.#choices, this.#more, this.#another]) show(part, this.#retryOf === null);
-    this.#fields = fieldsOf(type.parameters_schema, type.defaults);
-    this.#views = this.#fields.map((f) => fieldView(f, pointerOf(f), () => this.#changed()));
-    this.#grid.replaceChildren(...this.#views.map((v) => v.el));
-    this.#advanced = advancedFields(this.#actions.queues(), () => this.#changed());
-    this.#advancedGrid.replaceChildren(...this.#advanced.map((v) => v.el));
+    for (const part of [this.#choices, this.#fields.more, this.#another]) show(part, this.#retryOf === null);
+    this.#fields.choose(type);
     this.#clearErrors();
     this.#changed();
   }
 
   /** @param {Task} task */
   #fill(task) {
-    const named = new Set(this.#fields.map((f) => f.name));
-    const others = Object.entries(task.parameters ?? {}).filter(([name]) => !named.has(name));
-    for (const [i, f] of this.#fields.entries()) {
-      const value = f.name !== OTHERS ? task.parameters?.[f.name] : others.length > 0 ? Object.fromEntries(others) : undefined;
-      if (value !== undefined && stringify(value) !== stringify(f.default)) this.#views[i].set(value, task.file_names);
-    }
-    if (this.#retryOf) return this.#changed();
-    const set = (/** @type {string} */ pointer, /** @type {any} */ value) => this.#advanced.find((v) => v.pointer === pointer)?.set(value);
-    if (task.queue !== "default") set("/queue", task.queue);
-    if (task.priority !== 0) set("/priority", task.priority);
-    if (task.tags.length > 0) set("/tags", task.tags.join(", "));
-    if (task.timeout_seconds) set("/timeout_seconds", task.timeout_seconds);
+    this.#fields.fillParameters(task);
+    if (!this.#retryOf) this.#fields.fillAdvanced(task);
     this.#changed();
   }
 
@@ -177,61 +149,32 @@ export class FormView {
   #fileField(files) {
     const picture = typeForFile(this.#types, files[0])?.name;
     if (this.#type?.name !== picture) return undefined;
-    return this.#views.find((v) => v.addFiles);
+    return this.#fields.views.find((v) => v.addFiles);
   }
 
   /** @param {File[]} files */
   #give(files) {
-    const field = this.#views.find((v) => v.addFiles);
-    field?.addFiles?.(files);
-    const one = this.#fields[this.#views.indexOf(/** @type {FieldView} */ (field))]?.kind === "file";
-    if (one && files.length > 1) field?.error(`a task takes one file: ${isolated(files[0].name)} was taken, ${files.length - 1} left out`);
+    this.#fields.give(files, `a task takes one file: ${isolated(files[0].name)} was taken, ${files.length - 1} left out`);
     this.#heading.focus(); // #changed moves it to the button after the uploads
   }
 
   #changed() {
-    const form = {
-      takesFiles: this.#views.some((v) => v.addFiles),
-      hasFiles: this.#views.some((v) => v.addFiles && (v.busy() || /** @type {string[]} */ (v.get()).length > 0)),
-      operation: this.#value("operation"),
-    };
-    for (const [i, f] of this.#fields.entries()) show(this.#views[i].el, f.name === OTHERS ? this.#showsOthers(i) : isRelevant(f.name, form));
-    const busy = this.#views.some((v) => v.busy());
+    this.#fields.update();
+    const { busy } = this.#fields;
     this.#submit.disabled = busy || this.#busy;
     text(this.#submit, this.#busy ? "Submitting…" : busy ? "Uploading…" : this.#retryOf ? "Retry task" : "Submit task");
     if (!busy && document.activeElement === this.#heading) this.#submit.focus();
   }
 
-  /** Whether the field of other parameters is shown: it is the only one, has a value, or is being edited. @param {number} i */
-  #showsOthers(i) {
-    const view = this.#views[i];
-    return this.#fields.length === 1 || view.get() !== "" || view.el.contains(document.activeElement);
-  }
-
-  /** @param {string} name */
-  #value(name) {
-    const i = this.#fields.findIndex((f) => f.name === name);
-    return i < 0 ? null : String(this.#views[i].get() ?? "");
-  }
-
   #clearErrors() {
     show(this.#problem, false);
     show(this.#done, false);
-    for (const v of [...this.#views, ...this.#advanced]) v.error("");
+    this.#fields.clearErrors();
   }
 
   #collect() {
-    /** @type {Record<string, Value>} */
-    const values = {};
-    for (const [i, f] of this.#fields.entries()) {
-      const value = this.#views[i].get();
-      if (value !== undefined && !this.#views[i].el.hidden) values[f.name] = value;
-    }
-    const { parameters, errors } = parametersOf(this.#fields, values);
-    const advanced = advancedOf(this.#advanced);
-    const names = Object.assign({}, ...this.#views.filter((v) => !v.el.hidden).map((v) => v.names?.() ?? {}));
-    const named = Object.keys(names).length > 0 ? { file_names: names } : {};
-    return { body: { task_type: this.#type?.name ?? "", parameters, ...named, ...advanced.body }, errors: [...errors, ...advanced.errors] };
+    const { body, errors } = this.#fields.collect();
+    return { body: /** @type {Record<string, any>} */ ({ task_type: this.#type?.name ?? "", ...body }), errors };
   }
 
   async #send() {
@@ -258,7 +201,7 @@ export class FormView {
 
   /** Stays open for another task. It clears the idempotency key, which would return the same task. @param {Task} task */
   #anew(task) {
-    this.#advanced.find((v) => v.pointer === "/idempotency_key")?.set("");
+    this.#fields.set("idempotency_key", "");
     const link = h("a", { href: this.#actions.href(task.id), onclick: () => this.#dialog.close() }, "Open it");
     this.#done.replaceChildren(icon("SUCCESS"), h("span", null, `Submitted ${shortId(task.id)}. Edit the form to submit another.`), link);
     show(this.#done, true);
@@ -271,23 +214,8 @@ export class FormView {
    * @param {string} message
    */
   #refuse(errors, message) {
-    const all = [...this.#views, ...this.#advanced];
-    const byPointer = new Map(all.map((v) => [v.pointer, v]));
-    /** @type {FieldView | null} */
-    let first = null;
-    const rest = message === "" ? [] : [message];
-    for (const e of errors) {
-      const at = fieldOf(e.pointer, byPointer.keys());
-      const view = at === null ? undefined : byPointer.get(at);
-      if (!view) {
-        rest.push(`${e.pointer} ${e.detail}`.trim());
-        continue;
-      }
-      const inner = e.pointer.slice(view.pointer.length);
-      view.error(inner === "" ? e.detail : `${inner.replace(/^\//, "item ").replace(/\d+/, (n) => String(Number(n) + 1))}: ${e.detail}`);
-      first ??= view;
-      if (this.#advanced.includes(view)) this.#more.open = true;
-    }
+    const { first, rest } = this.#fields.refuse(errors);
+    if (message !== "") rest.unshift(message);
     show(this.#problem, rest.length > 0);
     this.#problem.replaceChildren(...(rest.length > 0 ? [icon("FAILED"), h("p", null, rest.join("\n"))] : []));
     if (first) first.focus();
