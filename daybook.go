@@ -25,6 +25,7 @@ import (
 	"daybook/intake"
 	"daybook/projection"
 	"daybook/scheduler"
+	"daybook/tasklog"
 	"daybook/ui"
 )
 
@@ -55,6 +56,10 @@ const payloadCache = 32 << 20
 // recentEvents is how many bytes of recent events are kept in memory.
 const recentEvents = 24 << 20
 
+// roomForTaskLogs is how many bytes of the disk must be free for lines of task logs: twice what is kept for
+// results.
+const roomForTaskLogs = 128 << 20
+
 // defaultTimeout is that of tasks that name none.
 const defaultTimeout = 30 * time.Minute
 
@@ -67,6 +72,7 @@ type Options struct {
 	// none. It shows in the task, and is no part of the request that an idempotency key stands for.
 	DefaultTimeout time.Duration
 	MaxFile        int64 // most bytes of an upload; 0 = 2 GiB
+	MaxTaskLogs    int64 // most bytes of the logs of all tasks together; 0 = 1 GiB, at least 64 MiB
 	AnyHost        bool  // answer to any Host header; false = loopback names only
 	LocalOnly      bool  // while there is no token, answer only requests from this machine
 	// PublicURL is how the outside reaches this server through a proxy, such as
@@ -106,6 +112,7 @@ type Daybook struct {
 	views    *projection.Views
 	payloads *payloadcache.Cache
 	files    *files.Store
+	taskLogs *tasklog.Store
 	registry *handler.Registry
 
 	wire      sync.Once // guards the four below
@@ -171,6 +178,11 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 		return nil, errors.Join(fmt.Errorf("open the files: %w", err), d.views.Close(), d.log.Close())
 	}
 	if err := d.log.StartWriting(); err != nil { // only now: what a refusal is about is evidence
+		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.log.Close())
+	}
+	d.taskLogs, err = tasklog.Open(tasklog.Options{Dir: o.Data, MaxTotal: o.MaxTaskLogs, Logger: o.Logger,
+		Room: func() bool { return sqlitelog.FreeBytes(o.Data) >= roomForTaskLogs }})
+	if err != nil {
 		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.log.Close())
 	}
 	d.payloads = payloadcache.New(d.log, payloadCache)
@@ -313,7 +325,7 @@ func (d *Daybook) Close() error {
 			<-over
 		}
 		d.StopStreams()
-		d.closeErr = errors.Join(d.views.Close(), d.files.Close(), d.log.Close())
+		d.closeErr = errors.Join(d.taskLogs.Close(), d.views.Close(), d.files.Close(), d.log.Close())
 	})
 	return d.closeErr
 }
@@ -336,7 +348,7 @@ func (d *Daybook) connect() error {
 		}
 		d.api, d.wireErr = api.New(api.Options{
 			Log: d.log, Views: d.views, Payloads: d.payloads, Scheduler: d.scheduler,
-			Intake: d.intake, Files: d.files, Page: ui.Files(),
+			Intake: d.intake, Files: d.files, TaskLogs: d.taskLogs, Page: ui.Files(),
 			MaxFile: d.o.MaxFile, MaxStreams: d.o.maxStreams(), AnyHost: d.o.AnyHost, LocalOnly: d.o.LocalOnly,
 			PublicURL: d.o.PublicURL, Hosts: d.o.Hosts, BasePath: d.o.BasePath, CORSOrigins: d.o.CORSOrigins,
 			Version: Version, Logger: d.o.Logger,
@@ -354,7 +366,7 @@ func (d *Daybook) makeScheduler() (err error) {
 		loss = &scheduler.Loss{First: l.First, Last: l.Last, Head: l.Head}
 	}
 	d.scheduler, err = scheduler.New(scheduler.Options{
-		Log: d.log, Views: d.views, Payloads: d.payloads, Runner: runner{d.registry, d.files},
+		Log: d.log, Views: d.views, Payloads: d.payloads, Runner: runner{d.registry, d.files, d.taskLogs},
 		Concurrency: d.o.Concurrency, Grace: d.o.Grace, DefaultTimeout: max(d.o.DefaultTimeout, 0), Logger: d.o.Logger,
 		ReadSubmit: d.intake.ReadScheduled, Version: Version, AcceptedLoss: loss,
 	})
@@ -365,6 +377,7 @@ func (d *Daybook) makeScheduler() (err error) {
 type runner struct {
 	registry *handler.Registry
 	files    *files.Store
+	logs     *tasklog.Store
 }
 
 func (r runner) Runs(taskType string) bool { return r.registry.Runs(taskType) }
@@ -384,6 +397,7 @@ func (r runner) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome
 		Attempt: a.Task.Attempt, MaxAttempts: a.Task.MaxAttempts, LastAttempt: a.Task.AttemptsLeft() <= 0,
 		Tags: slices.Clone(a.Task.Tags), IdempotencyKey: a.Task.IdempotencyKey,
 		Parameters: a.Parameters, Files: r.files, FileNames: names, Report: a.Report,
+		NewLog: func() slog.Handler { return r.logs.Handler(a.Task.ID, a.Task.Attempt) },
 	})
 	return scheduler.Outcome{Result: result.JSON, Files: result.Files, Outcome: result.Outcome, Partial: result.Partial}, err
 }

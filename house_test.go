@@ -25,13 +25,13 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook": {
 		code: []string{"daybook/api", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/image",
-			"daybook/handler/mail", "daybook/handler/table", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/ui", "daybook/internal/heap", ulid},
+			"daybook/handler/mail", "daybook/handler/table", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/tasklog", "daybook/ui", "daybook/internal/heap", ulid},
 		tests: []string{"daybook", goleak, cmp},
 	},
 	"daybook/api": {
-		code: []string{"daybook/api/eventstream", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/schedule", "daybook/task", "daybook/files",
-			"daybook/internal/jsontext", mux, ulid, prometheus, compress, xtime},
-		tests: []string{"daybook/api", "daybook/handler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", openapi, goleak, cmp},
+		code: []string{"daybook/api/eventstream", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/schedule", "daybook/task", "daybook/tasklog", "daybook/files",
+			"daybook/internal/jsontext", "daybook/internal/logline", mux, ulid, prometheus, compress, xtime},
+		tests: []string{"daybook/api", "daybook/handler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", openapi, prommodel, promcommon, goleak, cmp},
 	},
 	"daybook/api/eventstream": {
 		code:  []string{"daybook/internal/jsontext", sse},
@@ -114,12 +114,20 @@ var house = map[string]struct{ code, tests []string }{
 		code:  []string{"daybook/internal/jsontext", ulid},
 		tests: []string{"daybook/task", goleak, cmp, rapid},
 	},
+	"daybook/tasklog": {
+		code:  []string{"daybook/internal/logline", "daybook/internal/sqlite", sqlite, ulid},
+		tests: []string{"daybook/tasklog", goleak, cmp},
+	},
+	"daybook/internal/logline": {
+		code:  []string{"daybook/internal/jsontext"},
+		tests: []string{"daybook/internal/logline", goleak, cmp},
+	},
 	"daybook/schedule": {
 		code:  []string{gocron},
 		tests: []string{"daybook/schedule", goleak, cmp},
 	},
 	"daybook/client": {
-		code:  []string{"daybook/internal/jsontext", sse},
+		code:  []string{"daybook/internal/jsontext", "daybook/internal/logline", sse},
 		tests: []string{"daybook", "daybook/client", goleak, cmp},
 	},
 	"daybook/internal/load": {
@@ -167,6 +175,8 @@ const (
 	mux         = "github.com/gorilla/mux"
 	openapi     = "github.com/getkin/kin-openapi"
 	prometheus  = "github.com/prometheus/client_golang"
+	prommodel   = "github.com/prometheus/client_model"
+	promcommon  = "github.com/prometheus/common"
 	rapid       = "pgregory.net/rapid"
 	sasl        = "github.com/emersion/go-sasl"
 	smtp        = "github.com/emersion/go-smtp"

@@ -23,6 +23,7 @@ import (
 	"daybook/intake"
 	"daybook/projection"
 	"daybook/scheduler"
+	"daybook/tasklog"
 
 	"github.com/gorilla/mux"
 )
@@ -35,6 +36,7 @@ type Options struct {
 	Scheduler *scheduler.Scheduler
 	Intake    *intake.Intake
 	Files     *files.Store
+	TaskLogs  *tasklog.Store
 	Page      fs.FS // the dashboard's files, index.html at its root; read once, by New
 
 	MaxFile    int64 // most bytes of an upload; 0 = 2 GiB
@@ -74,6 +76,8 @@ func (o *Options) check() error {
 		return errors.New("api: no intake")
 	case o.Files == nil:
 		return errors.New("api: no file store")
+	case o.TaskLogs == nil:
+		return errors.New("api: no task logs")
 	case o.Page == nil:
 		return errors.New("api: no page")
 	}
@@ -99,8 +103,9 @@ type API struct {
 
 	searches chan struct{} // room for one each that runs
 
-	screenFeed *eventstream.Feed // of /api/stream
-	logFeed    *eventstream.Feed // of /api/log/stream
+	screenFeed  *eventstream.Feed // of /api/stream
+	logFeed     *eventstream.Feed // of /api/log/stream
+	taskLogFeed *eventstream.Feed // of /api/tasks/{id}/log
 
 	// stopping ends when StopStreams is called, and ends long answers.
 	stopping context.Context

@@ -26,6 +26,7 @@ import (
 	"daybook/projection"
 	"daybook/scheduler"
 	"daybook/task"
+	"daybook/tasklog"
 
 	"go.uber.org/goleak"
 )
@@ -224,7 +225,11 @@ func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Log: h.log, Views: h.views, Payloads: payloads, Scheduler: s, Intake: in, Files: store, Page: testPage,
+	logs, err := tasklog.Open(tasklog.Options{Dir: t.TempDir(), Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Log: h.log, Views: h.views, Payloads: payloads, Scheduler: s, Intake: in, Files: store, TaskLogs: logs, Page: testPage,
 		MaxFile: 1 << 20, Version: "test", Logger: logger}
 	for _, f := range change {
 		f(&o)
@@ -239,7 +244,7 @@ func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 	t.Cleanup(func() {
 		stop()
 		<-ran
-		if err := store.Close(); err != nil {
+		if err := errors.Join(store.Close(), logs.Close()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -15,6 +15,7 @@ import (
 	"daybook/projection"
 	"daybook/scheduler"
 	"daybook/task"
+	"daybook/tasklog"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -111,6 +112,8 @@ var answers = []struct {
 	{scheduler.ErrStopped, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Nothing was changed; try again when it is back."}},
 	{eventlog.ErrInvalid, problem{Status: 400, Kind: kindInvalid, Detail: "The request is too large for one event. Nothing was changed. Send fewer or shorter tags, names and files."}},
 	{eventlog.ErrFull, problem{Status: 503, Kind: "log-full", RetryAfter: 30, Detail: "The disk is full: less than 64 MiB are free, reserved for the results of running tasks. Nothing was changed; free some space and try again. Reads still work."}},
+	{tasklog.ErrNoRoom, problem{Status: 503, Kind: "disk-full", RetryAfter: 30, Detail: "The disk is nearly full, and what is free is kept for the event log. The lines were not kept; go on with the task, and try again when there is free space."}},
+	{tasklog.ErrClosed, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Try again when it is back."}},
 	{eventlog.ErrMoved, problem{Status: 503, Kind: "data-moved", Detail: movedDetail + " Nothing was changed."}},
 	{scheduler.ErrReadOnly, problem{Status: 503, Kind: "log-damaged", Detail: "The log is damaged, so writes are refused. Nothing was changed. Reads still work; see the server output for what was found and what to do."}},
 	{eventlog.ErrDamaged, problem{Status: 500, Kind: "log-damaged", Detail: "The requested data is damaged in the log. Other data can be read; GET /api/log/verify shows where the log is damaged. Restore the data folder from a backup."}},

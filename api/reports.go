@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"daybook/internal/jsontext"
+	"daybook/internal/logline"
 	"daybook/task"
 )
 
@@ -18,6 +19,7 @@ type report struct {
 	token   string
 	command task.Command
 	files   []string
+	log     []logline.Line // that come with it
 	bad     []task.FieldError
 }
 
@@ -32,6 +34,8 @@ func readReport(value []byte) (r report) {
 			r.token = o.text(value, 1, 100)
 		case "do":
 			do = o.text(value, 1, 20)
+		case "log":
+			r.log = o.logLines(value)
 		default:
 			fields[key] = value
 		}
@@ -158,6 +162,7 @@ func (a *API) reportOne(r *http.Request, who string, one *report) (task.Task, er
 			return task.Task{}, invalid("/files/"+strconv.Itoa(i), "is not the id of a file; upload it first with POST /api/files")
 		}
 	}
+	a.keepLinesOf(r, one)
 	t, err := a.Scheduler.Report(r.Context(), who, one.token, one.command)
 	var permanent interface{ Permanent() bool }
 	if errors.As(err, &permanent) && permanent.Permanent() {
@@ -190,8 +195,12 @@ func (a *API) oneReport(p *reply, r *http.Request, do string) (task.Task, error)
 	one := report{token: p.id}
 	o := object{"", &one.bad}
 	fields := map[string][]byte{}
-	o.each(text, func(_ object, key string, value []byte) bool {
-		fields[key] = value
+	o.each(text, func(o object, key string, value []byte) bool {
+		if key == "log" {
+			one.log = o.logLines(value)
+		} else {
+			fields[key] = value
+		}
 		return true
 	})
 	one.command, one.files = readCommand(o, do, fields)

@@ -12,8 +12,9 @@ import (
 
 // Intervals between two rounds of a feed, at least.
 const (
-	logInterval    = 5 * time.Millisecond
-	screenInterval = 25 * time.Millisecond
+	logInterval     = 5 * time.Millisecond
+	screenInterval  = 25 * time.Millisecond
+	taskLogInterval = 25 * time.Millisecond
 )
 
 // newStreams makes the event streams: what each of them sends is in screen.go and chunk.go.
@@ -26,6 +27,8 @@ func (a *API) newStreams() {
 		}})
 	a.logFeed = a.streams.NewFeed(eventstream.FeedOptions{Views: a.Views, MinInterval: logInterval, Pull: a.pullLog,
 		Common: func(after, told int64) (eventstream.Message, error) { return a.chunks.since(a, after, told) }})
+	// Each connection has the log of one task: nothing is common.
+	a.taskLogFeed = a.streams.NewFeed(eventstream.FeedOptions{Views: a.TaskLogs, MinInterval: taskLogInterval})
 }
 
 // logStream answers GET /api/log/stream: a message an event.

@@ -246,7 +246,7 @@ func batchItems(r *http.Request, raw []byte, clean *[]byte) ([][]byte, error) {
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-ndjson") {
 		parts, err = lines(raw, clean)
 	} else {
-		parts, err = arrayItems(raw, clean)
+		parts, err = arrayItems(raw, clean, "submits")
 	}
 	if err != nil {
 		return nil, err
@@ -262,19 +262,19 @@ func batchItems(r *http.Request, raw []byte, clean *[]byte) ([][]byte, error) {
 	return parts, nil
 }
 
-func arrayItems(raw []byte, clean *[]byte) ([][]byte, error) {
+func arrayItems(raw []byte, clean *[]byte, what string) ([][]byte, error) {
 	text, err := jsontext.Canonical((*clean)[:0], raw, maxDepth+2)
 	if err != nil {
 		return nil, err
 	}
 	*clean = text
 	if !jsontext.IsArray(text) {
-		return nil, invalid("", "must be an array of submits")
+		return nil, invalid("", "must be an array of "+what)
 	}
 	return slices.Collect(jsontext.Items(text)), nil
 }
 
-// lines reads one submit a line; empty lines are skipped and not counted.
+// lines reads one JSON text a line; empty lines are skipped and not counted.
 func lines(raw []byte, clean *[]byte) ([][]byte, error) {
 	b := slices.Grow((*clean)[:0], len(raw)) // canonical JSON is never longer: parts stay where they are
 	var parts [][]byte

@@ -3,13 +3,14 @@ package client
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
+
+	"daybook/internal/jsontext"
+	"daybook/internal/logline"
 )
 
 const (
@@ -17,8 +18,6 @@ const (
 	logEvery = 200 * time.Millisecond
 	// mostLogBytes is the most that waits to be sent; lines beyond it are dropped and counted.
 	mostLogBytes = 1 << 20
-	// mostLineBytes is the longest line that a server keeps.
-	mostLineBytes = 64 << 10
 	// lastLogTime is how long the end of an attempt waits for its last lines.
 	lastLogTime = 5 * time.Second
 )
@@ -41,59 +40,39 @@ func newTaskLog(r *workerRun, a *attempt) *taskLog {
 	return &taskLog{run: r, attempt: a, closing: make(chan struct{})}
 }
 
-func (l *taskLog) logger() *slog.Logger {
-	var text bytes.Buffer
-	h := &logHandler{log: l, mu: &sync.Mutex{}, text: &text}
-	h.attrs = slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutBuiltIn})
-	return slog.New(h)
-}
+func (l *taskLog) logger() *slog.Logger { return slog.New(logline.NewHandler(l.write)) }
 
 // write adds a line. It never waits for the server.
-func (l *taskLog) write(at time.Time, level slog.Level, text string) {
-	line, err := json.Marshal(struct {
-		At    string `json:"at"`
-		Level string `json:"level"`
-		Text  string `json:"text"`
-	}{at.UTC().Format("2006-01-02T15:04:05.000000Z"), levelName(level), cutLine(text)})
-	if err != nil {
-		return
-	}
+func (l *taskLog) write(line logline.Line) {
+	text := appendLogLine(nil, &line)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.closed:
 		return
-	case l.waiting.Len()+len(line) > mostLogBytes:
+	case l.waiting.Len()+len(text) > mostLogBytes:
 		l.dropped++
 		return
 	}
-	l.waiting.Write(line)
-	l.waiting.WriteByte('\n')
+	l.waiting.Write(text)
 	if !l.sending {
 		l.sending, l.sender = true, make(chan struct{})
 		go l.send(l.sender)
 	}
 }
 
-func levelName(level slog.Level) string {
-	switch {
-	case level < slog.LevelInfo:
-		return "debug"
-	case level < slog.LevelWarn:
-		return "info"
-	case level < slog.LevelError:
-		return "warn"
+// appendLogLine appends a line as NDJSON.
+func appendLogLine(dst []byte, l *logline.Line) []byte {
+	w := (*jsontext.Writer)(&dst)
+	w.Object()
+	w.Key("at").Time(l.At.UnixMicro())
+	w.Key("level").String(logline.LevelName(l.Level))
+	w.Key("text").String(l.Text)
+	if l.Attributes != nil {
+		w.Key("attributes").Raw(l.Attributes)
 	}
-	return "error"
-}
-
-// cutLine leaves room for what encoding adds.
-func cutLine(text string) string {
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	if len(text) > mostLineBytes {
-		text = strings.ToValidUTF8(text[:mostLineBytes-len("…")], "") + "…"
-	}
-	return text
+	w.EndObject()
+	return append(dst, '\n')
 }
 
 // send sends lines until there are none.
@@ -124,9 +103,8 @@ func (l *taskLog) drain() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dropped > 0 {
-		line, _ := json.Marshal(map[string]string{"at": time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"), "level": "warn",
-			"text": fmt.Sprintf("%d lines were left out: they came faster than the server takes them", l.dropped)})
-		l.waiting.Write(append(line, '\n'))
+		l.waiting.Write(appendLogLine(nil, &logline.Line{At: time.Now(), Level: slog.LevelWarn,
+			Text: fmt.Sprintf("%d lines were left out: they came faster than the server takes them", l.dropped)}))
 		l.dropped = 0
 	}
 	lines := bytes.Clone(l.waiting.Bytes())
@@ -144,10 +122,6 @@ func (l *taskLog) post(ctx context.Context, lines []byte) {
 	for pause := shortestPause; ; pause = min(2*pause, longestCallPause) {
 		k.body = bytes.NewReader(lines)
 		_, err := l.run.client.do(ctx, k, nil)
-		if StatusOf(err) == http.StatusNotFound { // a server that keeps no logs of tasks
-			l.run.logger.Info("log of a task", "task", l.attempt.task.ID, "lines", string(lines))
-			return
-		}
 		if err == nil || !transient(err) || sleep(ctx, pauseAfter(err, pause)) != nil {
 			return
 		}
@@ -164,53 +138,4 @@ func (l *taskLog) close() {
 	if sender != nil {
 		<-sender
 	}
-}
-
-// logHandler writes records into a taskLog: the message, then the attributes as slog's text
-// handler has them.
-type logHandler struct {
-	log   *taskLog
-	attrs slog.Handler // writes into text
-	mu    *sync.Mutex
-	text  *bytes.Buffer // guarded by mu
-}
-
-func (h *logHandler) Enabled(context.Context, slog.Level) bool { return true }
-
-func (h *logHandler) Handle(ctx context.Context, rec slog.Record) error {
-	at := rec.Time
-	if at.IsZero() {
-		at = time.Now()
-	}
-	only := slog.NewRecord(time.Time{}, rec.Level, "", 0)
-	rec.Attrs(func(a slog.Attr) bool { only.AddAttrs(a); return true })
-	h.mu.Lock()
-	h.text.Reset()
-	err := h.attrs.Handle(ctx, only)
-	attrs := strings.TrimSpace(h.text.String())
-	h.mu.Unlock()
-	h.log.write(at, rec.Level, strings.TrimSpace(rec.Message+" "+attrs))
-	return err
-}
-
-func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	with := *h
-	with.attrs = h.attrs.WithAttrs(attrs)
-	return &with
-}
-
-func (h *logHandler) WithGroup(name string) slog.Handler {
-	with := *h
-	with.attrs = h.attrs.WithGroup(name)
-	return &with
-}
-
-// withoutBuiltIn leaves out the level and the empty message, which the text handler always has.
-func withoutBuiltIn(groups []string, a slog.Attr) slog.Attr {
-	isLevel := a.Key == slog.LevelKey && a.Value.Kind() == slog.KindAny
-	isMessage := a.Key == slog.MessageKey && a.Value.Kind() == slog.KindString && a.Value.String() == ""
-	if len(groups) == 0 && (isLevel || isMessage) {
-		return slog.Attr{}
-	}
-	return a
 }

@@ -168,11 +168,11 @@ func TestLinesOfTheLogArriveBeforeTheEnd(t *testing.T) {
 	bubble(t, client.WorkerOptions{}, handlers, func(t *testing.T, f *fakeServer, _ func() error) {
 		task := f.submit("talk", `{}`)
 		f.await(func() bool { return len(f.logs) == 1 })
-		if !strings.Contains(f.logs[0], `"level":"info","text":"begins file=\"a b\" g.n=1"`) || task.ended != "" {
+		if !strings.Contains(f.logs[0], `"level":"info","text":"begins","attributes":{"file":"a b","g":{"n":1}}}`) || task.ended != "" {
 			t.Errorf("%s", f.logs[0])
 		}
 		f.ended(task)
-		if len(f.logs) != 2 || !strings.Contains(f.logs[1], `"level":"error","text":"ends file=\"a b\""`) {
+		if len(f.logs) != 2 || !strings.Contains(f.logs[1], `"level":"error","text":"ends","attributes":{"file":"a b"}}`) {
 			t.Errorf("%q", f.logs)
 		}
 	})

@@ -14,11 +14,12 @@ const slots = Number(process.env.SLOTS ?? 4), lease = 30, wait = 30, grace = 10;
 class Permanent extends Error {} // an error that no retry can mend
 
 /** Hashes {text}, or an uploaded {file}, by {algorithm}; takes at least {seconds}. */
-async function hash({ parameters: p, signal, progress }) {
+async function hash({ parameters: p, signal, progress, log }) {
   const algorithm = p?.algorithm ?? 'sha256';
   if (!getHashes().includes(algorithm)) throw new Permanent(`unknown algorithm ${algorithm}`);
   if (typeof (p.text ?? p.file) !== 'string') throw new Permanent('the parameters must have a "text" or a "file"');
   const data = p.file === undefined ? Buffer.from(p.text) : Buffer.from(await (await request('GET', `/api/files/${p.file}`)).arrayBuffer());
+  log('hashing', 'info', { algorithm, bytes: data.length });
   const digest = createHash(algorithm), seconds = p.seconds ?? 0, steps = 10 + Math.floor(4 * seconds);
   for (let n = 0; n < steps; n++) {
     digest.update(data.subarray(Math.floor((n * data.length) / steps), Math.floor(((n + 1) * data.length) / steps)));
@@ -28,8 +29,7 @@ async function hash({ parameters: p, signal, progress }) {
   return { algorithm, bytes: data.length, digest: digest.digest('hex') };
 }
 
-// Register your own: an async function of {task, parameters, attempt, signal, progress}. It returns what becomes JSON,
-// and stops when the signal is aborted.
+// Register your own: an async function of {task, parameters, attempt, signal, progress, log}. It stops when the signal is aborted.
 const handlers = { hash };
 
 async function request(method, path, body, timeout = 60, signal) {
@@ -37,8 +37,7 @@ async function request(method, path, body, timeout = 60, signal) {
   const headers = { 'Content-Type': 'application/json', ...head };
   const answer = await fetch(url + path, { method, body, headers, signal: signal ? AbortSignal.any([limit, signal]) : limit });
   if (answer.ok) return answer;
-  const e = new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-  throw Object.assign(e, { status: answer.status, after: Number(answer.headers.get('Retry-After') ?? 0) });
+  throw Object.assign(new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`), { status: answer.status, after: Number(answer.headers.get('Retry-After') ?? 0) });
 }
 
 /** Repeats the same call until it is answered. A refusal for good (4xx) is thrown. */
@@ -68,8 +67,9 @@ async function run({ token, task, attempt }) {
   const over = new AbortController(), mine = { over, why: '' };
   held.set(token, mine);
   const progress = (percent, message = '') => over.signal.aborted || report({ token, do: 'progress', progress: percent, message });
+  const log = (text, level = 'info', attributes = {}) => request('POST', `/api/leases/${token}/log`, JSON.stringify([{ text, level, attributes }]), 5).catch(() => {});
   try {
-    const result = await handlers[task.task_type]({ task, attempt, parameters: task.parameters, signal: over.signal, progress });
+    const result = await handlers[task.task_type]({ task, attempt, parameters: task.parameters, signal: over.signal, progress, log });
     report({ token, do: 'complete', result: result ?? null });
   } catch (e) {
     if (mine.why === '') report({ token, do: 'fail', error: String(e?.stack ?? e).slice(0, 8000), retryable: !(e instanceof Permanent) });

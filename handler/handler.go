@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 
 	"daybook/files"
 	"daybook/task"
@@ -65,6 +66,18 @@ type Call struct {
 	// Report reports the progress, 0 … 100 percent, and a short message ("" = none). It may be
 	// called at any rate: at most four reports a second become events.
 	Report func(percent float64, message string)
+	// NewLog makes the handler behind Log; nil = lines are dropped.
+	NewLog func() slog.Handler
+}
+
+// Log is a log of the task, whose lines are shown on its page while it runs. All levels are kept. It never
+// waits for the disk: lines that come faster than they can be written are left out, and a line says
+// how many.
+func (c *Call) Log() *slog.Logger {
+	if c.NewLog == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(c.NewLog())
 }
 
 // Open opens a file, under the name that it has in this task. Errors: those of files.Store.Open.

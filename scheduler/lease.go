@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"daybook/eventlog"
@@ -33,21 +32,6 @@ type Leased struct {
 	Token string
 	Until time.Time // when the lease ends without a beat
 	Task  task.Task // as it started
-}
-
-// Worker is what is known of a worker.
-type Worker struct {
-	Name, Build, Address string
-	Types, Queues        []string // Queues: nil = all
-	Since, LastSeen      time.Time
-	Quiet                bool // it gets no more work
-	Holds                []Held
-}
-
-// Held is a task that a worker holds.
-type Held struct {
-	Task  ulid.ULID
-	Until time.Time
 }
 
 // Errors of what is done with the token of a lease.
@@ -342,48 +326,4 @@ func (s *Scheduler) Heartbeat(token string) (until time.Time, cancelled, quiet b
 		return time.Time{}, false, false, ErrNoLease
 	}
 	return b.Until, len(b.Cancelled) > 0, b.Quiet, nil
-}
-
-// Workers lists the workers that are alive or were lately, by name.
-func (s *Scheduler) Workers() []Worker {
-	t := s.leases
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.forget(time.Now())
-	list := make([]Worker, 0, len(t.workers))
-	for _, w := range t.workers {
-		one := w.Worker
-		for l := range w.leases {
-			one.Holds = append(one.Holds, Held{l.id, l.deadline})
-		}
-		slices.SortFunc(one.Holds, func(a, b Held) int { return a.Task.Compare(b.Task) })
-		list = append(list, one)
-	}
-	slices.SortFunc(list, func(a, b Worker) int { return strings.Compare(a.Name, b.Name) })
-	return list
-}
-
-// SetQuiet tells a worker by its next answer that it gets no more work, or that it does again. It
-// returns false for a worker that is not known.
-func (s *Scheduler) SetQuiet(name string, quiet bool) bool {
-	t := s.leases
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	w := t.workers[name]
-	if w == nil {
-		return false
-	}
-	w.Quiet = quiet
-	return true
-}
-
-// IsQuiet reports whether a worker is to get no more work.
-func (s *Scheduler) IsQuiet(name string) bool { return s.leases.quiet(name) }
-
-// WorkerOf is the name of the worker that holds a task by the token; "unknown" if the token holds none.
-func (s *Scheduler) WorkerOf(token string) string {
-	if l := s.leases.find(token); l != nil {
-		return l.worker
-	}
-	return "unknown"
 }

@@ -104,6 +104,7 @@ type cli struct {
 	Worker   workerCmd   `cmd:"" help:"List workers, and quiet them."`
 	Schedule scheduleCmd `cmd:"" help:"Submit tasks by cron and interval."`
 	Log      logCmd      `cmd:"" help:"Print the log, or follow it."`
+	TaskLog  taskLogCmd  `cmd:"" name:"task-log" aliases:"logs" help:"Print the lines that a task has written, or follow them."`
 	Doctor   doctorCmd   `cmd:"" help:"Explain why a server does not start on a data folder, and how to repair it."`
 	SQL      sqlCmd      `cmd:"" name:"sql" help:"Query the views of a data folder with SQL."`
 	Verify   verifyCmd   `cmd:"" help:"Verify that the log and the files are unchanged."`
@@ -112,6 +113,8 @@ type cli struct {
 	Token    tokenCmd    `cmd:"" help:"Create, list and revoke tokens."`
 
 	WorkerCheck workerCheckCmd `cmd:"" name:"worker-check" help:"Test a worker in any language against a real server."`
+
+	Healthcheck healthcheckCmd `cmd:"" help:"Check that a server is healthy, for containers."`
 
 	Version versionCmd `cmd:"" help:"Print the version."`
 

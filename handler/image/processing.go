@@ -141,7 +141,7 @@ func (h *Processing) Run(ctx context.Context, call handler.Call) (any, error) {
 		return nil, handler.Permanent(err)
 	}
 	w.budget = h.budget
-	total := w.total()
+	total, log := w.total(), call.Log()
 	result := batchResult{TotalImages: total, Operation: w.params.Operation, Images: make([]pictureResult, 0, total)}
 	if w.fitting != nil {
 		result.TargetSize = new(sizeText(w.fitting.box))
@@ -153,6 +153,8 @@ func (h *Processing) Run(ctx context.Context, call handler.Call) (any, error) {
 		}
 		if entry.Error == nil {
 			result.ProcessedImages++
+		} else {
+			log.Warn("picture left out", "file", entry.Filename, "error", *entry.Error)
 		}
 		result.Images = append(result.Images, entry)
 		call.Report(100*float64(i+1)/float64(total), fmt.Sprintf("%d of %d: %s", i+1, total, entry.Filename))

@@ -146,7 +146,7 @@ func (m *mailing) recipient(i int) (recipient, error) {
 
 // run delivers all messages, with the delay between two of them.
 func (m *mailing) run(ctx context.Context, sender *sender) (mailingResult, error) {
-	total := m.total()
+	total, log := m.total(), m.call.Log()
 	result := mailingResult{TotalEmails: total, Recipients: make([]recipientResult, 0, total)}
 	delay := time.Duration(m.params.DelayPerEmail * float64(time.Second))
 	for i := range total {
@@ -166,6 +166,7 @@ func (m *mailing) run(ctx context.Context, sender *sender) (mailingResult, error
 		if err != nil {
 			one.Status, one.Error = "failed", new(failureText(err))
 			result.FailedEmails++
+			log.Warn("not sent", "email", one.Email, "error", *one.Error)
 		} else {
 			result.SentEmails++
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"daybook/files"
@@ -116,7 +117,19 @@ func (Processing) Run(ctx context.Context, call handler.Call) (any, error) {
 	if result.Seconds > 0 {
 		result.RowsPerSecond = float64(report.TotalRows) / result.Seconds
 	}
+	logReport(call.Log(), report)
 	return result, nil
+}
+
+// logReport writes what somebody should know who looks at the task: what is odd about the table.
+func logReport(log *slog.Logger, r *Report) {
+	for _, bad := range r.FirstBadRows {
+		log.Warn("bad row", "line", bad.Line, "reason", bad.Reason)
+	}
+	for _, warning := range r.Warnings {
+		log.Warn(warning)
+	}
+	log.Info("table read", "rows", r.TotalRows, "bad_rows", r.BadRows, "columns", len(r.Columns))
 }
 
 // chunks is how many reads a small file is cut into, so that its progress moves.

@@ -1,0 +1,98 @@
+package scheduler
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Worker is what is known of a worker.
+type Worker struct {
+	Name, Build, Address string
+	Types, Queues        []string // Queues: nil = all
+	Since, LastSeen      time.Time
+	Quiet                bool // it gets no more work
+	Holds                []Held
+}
+
+// Held is a task that a worker holds.
+type Held struct {
+	Task  ulid.ULID
+	Until time.Time
+}
+
+// Workers lists the workers that are alive or were lately, by name.
+func (s *Scheduler) Workers() []Worker {
+	t := s.leases
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forget(time.Now())
+	list := make([]Worker, 0, len(t.workers))
+	for _, w := range t.workers {
+		one := w.Worker
+		for l := range w.leases {
+			one.Holds = append(one.Holds, Held{l.id, l.deadline})
+		}
+		slices.SortFunc(one.Holds, func(a, b Held) int { return a.Task.Compare(b.Task) })
+		list = append(list, one)
+	}
+	slices.SortFunc(list, func(a, b Worker) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// CountWorkers counts the workers by state, busy, idle, quiet or silent, and the tasks that they hold.
+func (s *Scheduler) CountWorkers() (byState map[string]int, leases int) {
+	t := s.leases
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	byState = map[string]int{"busy": 0, "idle": 0, "quiet": 0, "silent": 0}
+	for _, w := range t.workers {
+		state := "idle"
+		switch {
+		case w.Quiet:
+			state = "quiet"
+		case len(w.leases) > 0:
+			state = "busy"
+		case now.Sub(w.LastSeen) > aliveFor:
+			state = "silent"
+		}
+		byState[state]++
+	}
+	return byState, len(t.byTask)
+}
+
+// SetQuiet tells a worker by its next answer that it gets no more work, or that it does again. It
+// returns false for a worker that is not known.
+func (s *Scheduler) SetQuiet(name string, quiet bool) bool {
+	t := s.leases
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w := t.workers[name]
+	if w == nil {
+		return false
+	}
+	w.Quiet = quiet
+	return true
+}
+
+// IsQuiet reports whether a worker is to get no more work.
+func (s *Scheduler) IsQuiet(name string) bool { return s.leases.quiet(name) }
+
+// TaskOf is the task that the token holds. Error: ErrNoLease.
+func (s *Scheduler) TaskOf(token string) (ulid.ULID, error) {
+	if l := s.leases.find(token); l != nil {
+		return l.id, nil
+	}
+	return ulid.ULID{}, ErrNoLease
+}
+
+// WorkerOf is the name of the worker that holds a task by the token; "unknown" if the token holds none.
+func (s *Scheduler) WorkerOf(token string) string {
+	if l := s.leases.find(token); l != nil {
+		return l.worker
+	}
+	return "unknown"
+}
