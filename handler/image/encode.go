@@ -2,11 +2,14 @@ package image
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"io"
+	"path"
+	"strings"
 
 	"daybook/files"
 )
@@ -80,4 +83,13 @@ func store(ctx context.Context, keep *files.Store, name, contentType string, wri
 	_ = r.CloseWithError(io.ErrClosedPipe) // ends a writer whose reader gave up
 	<-written
 	return info, err
+}
+
+// resultName names a result after its source: "harbour.png" becomes "harbour-800x600.png".
+func (w *work) resultName(source, format string, size image.Point) string {
+	mark := map[string]string{
+		"resize": "-" + sizeText(size), "thumbnail": "-thumbnail", "grayscale": "-grayscale", "blur": "-blur",
+		"rotate": fmt.Sprintf("-rotated-%d", 90*w.right),
+	}[w.params.Operation]
+	return strings.TrimSuffix(source, path.Ext(source)) + mark + extensions[format]
 }

@@ -11,8 +11,6 @@ import (
 	"image"
 	"io"
 	"math"
-	"path"
-	"strings"
 	"time"
 
 	"daybook/files"
@@ -390,13 +388,4 @@ func (w *work) keep(ctx context.Context, m *image.RGBA, sourceFormat, name strin
 	saved := 100 * (1 - float64(info.Size)/float64(max(*entry.OriginalBytes, 1)))
 	entry.SizeReductionPercent = new(math.Round(10*saved) / 10)
 	return nil
-}
-
-// resultName names a result after its source: "harbour.png" becomes "harbour-800x600.png".
-func (w *work) resultName(source, format string, size image.Point) string {
-	mark := map[string]string{
-		"resize": "-" + sizeText(size), "thumbnail": "-thumbnail", "grayscale": "-grayscale", "blur": "-blur",
-		"rotate": fmt.Sprintf("-rotated-%d", 90*w.right),
-	}[w.params.Operation]
-	return strings.TrimSuffix(source, path.Ext(source)) + mark + extensions[format]
 }
