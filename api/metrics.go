@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"time"
 
+	"daybook/scheduler"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -13,6 +15,8 @@ import (
 // metrics are the numbers of /metrics, in a separate registry.
 type metrics struct {
 	api       *API
+	meters    *meters
+	registry  *prometheus.Registry
 	durations *prometheus.HistogramVec
 	unknown   *route // for requests that match no path
 	handler   http.Handler
@@ -28,6 +32,13 @@ var (
 	viewDesc     = prometheus.NewDesc("daybook_view_seq", "Seq that the views have applied.", nil, nil)
 	cacheDesc    = prometheus.NewDesc("daybook_payload_cache_bytes", "Bytes in the cache of payloads.", nil, nil)
 	entriesDesc  = prometheus.NewDesc("daybook_payload_cache_entries", "Payloads in the cache.", nil, nil)
+	depthDesc    = prometheus.NewDesc("daybook_queue_depth", "Tasks of a queue by state: ready, delayed (not due yet) or running. The queues of which there are too many are counted together as other.", []string{"queue", "state"}, nil)
+	oldestDesc   = prometheus.NewDesc("daybook_queue_oldest_ready_seconds", "For how long the first ready task of a queue has been ready; 0 without one.", []string{"queue"}, nil)
+	pausedDesc   = prometheus.NewDesc("daybook_queue_paused", "1 for each queue that is paused.", []string{"queue"}, nil)
+	workersDesc  = prometheus.NewDesc("daybook_workers", "Workers outside of the server by state: busy (they hold tasks), idle, quiet or silent (gone, and not forgotten yet).", []string{"state"}, nil)
+	leasesDesc   = prometheus.NewDesc("daybook_leases", "Tasks that workers outside of the server hold.", nil, nil)
+	appendDesc   = prometheus.NewDesc("daybook_log_append_seconds", "Time to write a round of events to the log, with the sync.", nil, nil)
+	lagDesc      = prometheus.NewDesc("daybook_view_lag_events", "Events of the log that the views have not applied yet.", nil, nil)
 	stateDesc    = prometheus.NewDesc("daybook_scheduler_state", "1 for each state that the scheduler is in.", []string{"state"}, nil)
 )
 
@@ -37,26 +48,28 @@ var liveHeap = regexp.MustCompile(`^/gc/heap/live:bytes$`)
 
 func newMetrics(a *API) *metrics {
 	m := &metrics{
-		api: a,
+		api: a, meters: newMeters(),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "daybook_http_request_duration_seconds", Help: "Time to answer, by path and class of status.",
 			Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5, 10},
 		}, []string{"path", "code"}),
 	}
+	a.Views.Observe(m.meters)
 	m.unknown = &route{times: m.timing("other")}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.durations, m,
+	m.registry = prometheus.NewRegistry()
+	m.registry.MustRegister(m.durations, m, m.meters,
 		collectors.NewGoCollector(
 			collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: liveHeap})), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "daybook_info", Help: "1, with the version.",
 			ConstLabels: prometheus.Labels{"version": a.Version}}, func() float64 { return 1 }))
-	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 	return m
 }
 
 // Describe tells the registry what Collect gives.
 func (m *metrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{tasksDesc, attemptsDesc, slotsDesc, commandsDesc, walDesc, headDesc, viewDesc, cacheDesc, entriesDesc, stateDesc} {
+	for _, d := range []*prometheus.Desc{tasksDesc, attemptsDesc, slotsDesc, commandsDesc, walDesc, headDesc, viewDesc, cacheDesc, entriesDesc, stateDesc,
+		depthDesc, oldestDesc, pausedDesc, workersDesc, leasesDesc, appendDesc, lagDesc} {
 		out <- d
 	}
 	describeStores(out)
@@ -80,9 +93,76 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	gauge(stateDesc, flagged(state.Full), "full")
 	gauge(stateDesc, flagged(state.Failed), "failed")
 	gauge(stateDesc, flagged(state.Damaged), "damaged")
-	gauge(headDesc, float64(m.api.Log.Head().Seq))
+	m.collectQueues(gauge)
+	m.collectWorkers(gauge)
+	out <- appendMetric(m.api.Scheduler.AppendTimes())
+	head := m.api.Log.Head().Seq
+	gauge(headDesc, float64(head))
 	gauge(viewDesc, float64(seq))
+	gauge(lagDesc, float64(max(head-m.api.Views.Seq(), 0)))
+	logs := m.api.TaskLogs.Stats()
+	gauge(linesDesc, float64(logs.Bytes))
+	out <- prometheus.MustNewConstMetric(leftOutDesc, prometheus.CounterValue, float64(logs.LeftOut))
 	m.collectStores(gauge)
+}
+
+// maxMeterQueues is how many queues have numbers of their own.
+const maxMeterQueues = 1000
+
+// collectQueues reads how deep the queues are. It costs the same for each queue, however many tasks it has.
+func (m *metrics) collectQueues(gauge func(d *prometheus.Desc, n float64, labels ...string)) {
+	now := time.Now().UnixMicro()
+	var rest struct {
+		pending, ready, running int64
+		oldest                  float64
+		any                     bool
+	}
+	names := m.api.Views.CountedQueues()
+	for i, name := range names {
+		pending, running := m.api.Views.QueueDepth(name)
+		ready, since := m.api.Views.QueueReady(name)
+		oldest := 0.0
+		if since != 0 {
+			oldest = float64(max(now-int64(since), 0)) / 1e6
+		}
+		if i >= maxMeterQueues || name == otherName && len(names) > maxMeterQueues {
+			rest.pending, rest.ready, rest.running = rest.pending+pending, rest.ready+ready, rest.running+running
+			rest.oldest, rest.any = max(rest.oldest, oldest), true
+			continue
+		}
+		gaugeQueue(gauge, name, pending, ready, running, oldest)
+		if m.api.Views.QueueState(name).Paused {
+			gauge(pausedDesc, 1, name)
+		}
+	}
+	if rest.any {
+		gaugeQueue(gauge, otherName, rest.pending, rest.ready, rest.running, rest.oldest)
+	}
+}
+
+func gaugeQueue(gauge func(d *prometheus.Desc, n float64, labels ...string), name string, pending, ready, running int64, oldest float64) {
+	gauge(depthDesc, float64(ready), name, "ready")
+	gauge(depthDesc, float64(max(pending-ready, 0)), name, "delayed")
+	gauge(depthDesc, float64(running), name, "running")
+	gauge(oldestDesc, oldest, name)
+}
+
+// collectWorkers counts the workers outside of the server.
+func (m *metrics) collectWorkers(gauge func(d *prometheus.Desc, n float64, labels ...string)) {
+	count, leases := m.api.Scheduler.CountWorkers()
+	for state, n := range count {
+		gauge(workersDesc, float64(n), state)
+	}
+	gauge(leasesDesc, float64(leases))
+}
+
+// appendMetric is the histogram of appends as Prometheus has it.
+func appendMetric(t scheduler.AppendTimes) prometheus.Metric {
+	up := make(map[float64]uint64, len(t.Up))
+	for i, n := range t.Up {
+		up[scheduler.AppendBounds[i].Seconds()] = uint64(n)
+	}
+	return prometheus.MustNewConstHistogram(appendDesc, uint64(t.Count), t.Sum.Seconds(), up)
 }
 
 func flagged(on bool) float64 {

@@ -17,12 +17,14 @@ var (
 	textTasksDesc  = prometheus.NewDesc("daybook_text_tasks", "Tasks in the index of texts.", nil, nil)
 	textLagDesc    = prometheus.NewDesc("daybook_text_lag_tasks", "Tasks in the view file whose texts are not indexed yet.", nil, nil)
 	checkedDesc    = prometheus.NewDesc("daybook_log_checked_seq", "Up to where the chain of a long log has been checked since the start.", nil, nil)
+	linesDesc      = prometheus.NewDesc("daybook_task_log_bytes", "Size of the lines of all task logs.", nil, nil)
+	leftOutDesc    = prometheus.NewDesc("daybook_task_log_lines_left_out_total", "Lines of handlers that were not kept because they came too fast or the disk was full.", nil, nil)
 	textBytesDesc  = prometheus.NewDesc("daybook_text_bytes", "Size of the index of texts, with its write-ahead log.", nil, nil)
 )
 
 func describeStores(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{ringEventsDesc, ringBytesDesc, logBytesDesc, clientsDesc, waitingDesc, sharedDesc,
-		inMemoryDesc, viewLagDesc, viewBytesDesc, viewWALDesc, textTasksDesc, textLagDesc, textBytesDesc, checkedDesc} {
+		inMemoryDesc, viewLagDesc, viewBytesDesc, viewWALDesc, textTasksDesc, textLagDesc, textBytesDesc, checkedDesc, linesDesc, leftOutDesc} {
 		out <- d
 	}
 }

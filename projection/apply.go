@@ -152,6 +152,9 @@ func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 		if tokenEvents[other.Type] != 0 {
 			v.publishTokens()
 		}
+		for _, o := range v.observers {
+			o.StreamChanged(other)
+		}
 		return nil
 	}
 	if e.Type == task.EventSubmitted {
@@ -206,6 +209,9 @@ func (v *Views) addKey(rec *record) {
 // note updates the views that depend on each event.
 func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 	rec.observe(before, e)
+	for _, o := range v.observers {
+		o.TaskChanged(&rec.task, before, e)
+	}
 	v.windows.add(rec, before, e)
 	v.recent.add(e.Seq, rec)
 	if before == task.None || before.Ended() != rec.task.Status.Ended() {

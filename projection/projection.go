@@ -63,6 +63,8 @@ type Views struct {
 	touched []*record              // by that batch, each once
 	back    map[ulid.ULID]*fileRow // tasks that batch may lead back to memory
 
+	observers []Observer // set before the first event
+
 	moved eventlog.Signal
 	whole eventlog.Signal // a file of the views was made again
 }

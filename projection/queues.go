@@ -3,6 +3,7 @@ package projection
 import (
 	"encoding/binary"
 	"errors"
+	"maps"
 	"slices"
 
 	"daybook/task"
@@ -151,6 +152,20 @@ func (v *Views) LiveQueues() []string {
 		}
 	}
 	return names
+}
+
+// CountedQueues lists the queues that are counted by themselves, and those about which something was decided, in
+// alphabetical order.
+func (v *Views) CountedQueues() []string {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	var names []string
+	for _, u := range v.counts.queues.shown {
+		names = append(names, u.name)
+	}
+	names = slices.AppendSeq(names, maps.Keys(foldIn[*queueStates](v.streams).States))
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 const (

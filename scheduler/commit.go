@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"daybook/eventlog"
 	"daybook/projection"
@@ -17,9 +18,16 @@ const earlyEvents = 64
 // appendRounds appends the rounds that are handed over, one at a time.
 func (l *loop) appendRounds() {
 	for rd := range l.rounds {
-		rd.recordResults(l.s.o.Log.Append(context.Background(), rd.sealed))
+		l.append(rd)
 		l.appended <- rd
 	}
+}
+
+// append gives a round to the log, and notes how long that took.
+func (l *loop) append(rd *round) {
+	began := time.Now()
+	rd.recordResults(l.s.o.Log.Append(context.Background(), rd.sealed))
+	l.s.appends.add(time.Since(began))
 }
 
 // handOver gives the open round to the log, which is idle.
@@ -47,7 +55,7 @@ func (l *loop) appendNow(rd *round) error {
 	}
 	if len(rd.entries) > 0 {
 		rd.seal(rd.base)
-		rd.recordResults(l.s.o.Log.Append(context.Background(), rd.sealed))
+		l.append(rd)
 	}
 	return l.finish(rd)
 }

@@ -136,6 +136,7 @@ type Scheduler struct {
 	waiters   waiters
 	lingering taskSet // whose attempt has ended but has not returned
 	leases    *leaseTable
+	appends   appendTimes
 
 	trying   atomic.Bool  // suspects are tried, and others wait
 	running  atomic.Int64 // attempts that hold a slot
