@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -21,7 +22,7 @@ type gate struct {
 	open   map[net.Conn]*guest // guarded by mu
 	warned time.Time           // guarded by mu
 
-	refusal  []byte        // what a connection is told for which there is no room
+	refusal  []byte        // what a connection is told for which there is no room; nil = nothing
 	refusals chan struct{} // room for each that is being told
 }
 
@@ -106,6 +107,9 @@ func (g *gate) dropIdle(now time.Time) bool {
 
 // State is to be called by the server when the state of a connection changes.
 func (g *gate) State(conn net.Conn, state http.ConnState) {
+	if encrypted, ok := conn.(*tls.Conn); ok {
+		conn = encrypted.NetConn()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if one := g.open[conn]; one != nil {
@@ -131,6 +135,10 @@ func refusalBelow(path string) []byte {
 
 // refuse tells a connection that there is no room.
 func (g *gate) refuse(conn *net.TCPConn) {
+	if g.refusal == nil {
+		_ = conn.Close()
+		return
+	}
 	select {
 	case g.refusals <- struct{}{}:
 	default:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -17,6 +18,7 @@ import (
 // remote is what all commands share that talk to a server.
 type remote struct {
 	Server string `default:"http://127.0.0.1:8000" placeholder:"URL" help:"The server to talk to (${default})."`
+	CA     string `name:"ca" placeholder:"FILE" help:"Certificates in PEM to trust beside those of the system, for a server with https."`
 	JSON   bool   `help:"Print JSON, for scripts."`
 }
 
@@ -24,6 +26,13 @@ type remote struct {
 func (r *remote) connect(s *stdio) (*client.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
+	if r.CA != "" {
+		roots, err := rootsWith(r.CA)
+		if err != nil {
+			return nil, err
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+	}
 	r.Server = serverURL(r.Server)
 	c, err := client.New(r.Server, &http.Client{Transport: transport})
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,8 +28,11 @@ type serveCmd struct {
 	PublicURL      string        `placeholder:"URL" help:"Public URL of this server behind a proxy, such as https://tasks.example or https://tasks.example/daybook."`
 	Host           []string      `placeholder:"NAME" help:"Another host name that this server answers to; may be repeated."`
 	BasePath       string        `placeholder:"PATH" help:"Path prefix of every URL of this server, such as /daybook; by default from --public-url."`
+	TLSCert        string        `name:"tls-cert" placeholder:"FILE" help:"Certificate in PEM, with its chain: serve https. Read again when the file changes."`
+	TLSKey         string        `name:"tls-key" placeholder:"FILE" help:"Private key of --tls-cert, in PEM."`
 	CORSOrigin     []string      `name:"cors-origin" placeholder:"ORIGIN" help:"Origin of another front end that gets full access, such as https://app.example; may be repeated."`
 	MaxStreams     int           `placeholder:"N" help:"Maximum number of open event streams; by default as many as memory and open files allow, at most 10,000."`
+	MaxTaskLogs    byteSize      `default:"1GiB" help:"Maximum size of the logs of all tasks together; then those of the tasks that are silent for longest are removed (${default})."`
 	AcceptLoss     bool          `help:"Start on a log that has lost acknowledged events, and record the loss in it."`
 	Quiet          bool          `short:"q" help:"Print only warnings and errors."`
 	LogFormat      string        `enum:"text,json" default:"text" help:"Format of the server output on standard error: text or json (${default})."`
@@ -60,6 +64,10 @@ func (c *serveCmd) AfterApply() error {
 		return fmt.Errorf("--default-timeout must be at most 720h; 0s = none")
 	case c.MaxStreams < 0:
 		return fmt.Errorf("--max-streams must not be negative")
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return fmt.Errorf("--tls-cert and --tls-key go together: give both, or none")
+	case c.MaxTaskLogs < 64<<20:
+		return fmt.Errorf("--max-task-logs must be at least 64MiB")
 	case c.MaxFile < 1:
 		return fmt.Errorf("--max-file must be at least one byte")
 	}
@@ -74,17 +82,27 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 	daybook.TuneMemory()
 	logger := c.logger(s)
 	defer ignoreHangups(logger)()
+	var tlsConfig *tls.Config
+	if c.TLSCert != "" {
+		pair, err := loadCertificate(c.TLSCert, c.TLSKey, logger)
+		if err != nil {
+			return err
+		}
+		tlsConfig = pair.config()
+	}
 	bar := newRebuildBar(s)
 	server, err := openServer(ctx, serverOptions{
 		Addr:   c.Addr,
 		Open:   open,
 		Logger: logger,
+		TLS:    tlsConfig,
 		Daybook: daybook.Options{
 			Data:           c.Data,
 			Concurrency:    c.Concurrency,
 			Grace:          noneIfZero(c.Grace),
 			DefaultTimeout: noneIfZero(c.DefaultTimeout),
 			MaxFile:        int64(c.MaxFile),
+			MaxTaskLogs:    int64(c.MaxTaskLogs),
 			AnyHost:        c.Insecure,
 			LocalOnly:      !c.Insecure,
 			PublicURL:      c.PublicURL,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,6 +33,7 @@ type serverOptions struct {
 	Addr    string
 	Open    bool // other machines can reach the address: a token is needed
 	Logger  *slog.Logger
+	TLS     *tls.Config // nil = plain HTTP
 	Daybook daybook.Options
 }
 
@@ -78,6 +80,9 @@ func openServer(ctx context.Context, o serverOptions) (*server, error) {
 	}
 	files := daybook.OpenFiles()
 	gate := newGate(listener, daybook.Connections(files, o.Daybook.Concurrency), o.Daybook.Path(), o.Logger)
+	if o.TLS != nil {
+		gate.refusal = nil // a client would not understand it
+	}
 	if files < fewFiles {
 		o.Logger.Warn("few files may be open: few connections are kept; raise the limit of open files (ulimit -n)",
 			"open_files", files, "connections", gate.most)
@@ -88,6 +93,7 @@ func openServer(ctx context.Context, o serverOptions) (*server, error) {
 		listener: gate,
 		http: &http.Server{
 			Handler:           d.Handler(),
+			TLSConfig:         o.TLS,
 			ReadHeaderTimeout: readHeaderTimeout,
 			ReadTimeout:       readTimeout,
 			IdleTimeout:       idleTimeout,
@@ -121,7 +127,20 @@ func refusedStart(ctx context.Context, err error, data string) error {
 }
 
 // URL is where the server listens.
-func (m *server) URL() string { return "http://" + m.listener.Addr().String() }
+func (m *server) URL() string {
+	if m.http.TLSConfig != nil {
+		return "https://" + m.listener.Addr().String()
+	}
+	return "http://" + m.listener.Addr().String()
+}
+
+// serve answers requests until the server is shut down.
+func (m *server) serve() error {
+	if m.http.TLSConfig != nil {
+		return m.http.ServeTLS(m.listener, "", "") // the certificate is in TLSConfig
+	}
+	return m.http.Serve(m.listener)
+}
 
 // Run runs tasks and answers requests until ctx ends, then stops in order: tasks get
 // their grace while reads and streams go on, then streams end, then connections. An
@@ -132,7 +151,7 @@ func (m *server) Run(ctx context.Context) error {
 	queue := make(chan error, 1)
 	go func() { queue <- m.daybook.Run(running) }()
 	web := make(chan error, 1)
-	go func() { web <- m.http.Serve(m.listener) }()
+	go func() { web <- m.serve() }()
 
 	var queueErr, webErr error
 	select {

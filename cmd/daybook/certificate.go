@@ -1,0 +1,111 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// reloadEvery is the least time between two looks at the files of a certificate.
+const reloadEvery = time.Second
+
+// certificate is the certificate of the server, which follows its files: they are looked at when a client
+// connects. A pair that cannot be used changes nothing.
+type certificate struct {
+	certFile, keyFile string
+	logger            *slog.Logger
+	now               func() time.Time
+
+	mu      sync.Mutex
+	current *tls.Certificate // guarded by mu
+	version pairVersion      // guarded by mu; of current
+	refused pairVersion      // guarded by mu; of the latest pair that could not be used
+	looked  time.Time        // guarded by mu
+}
+
+// pairVersion tells one state of the two files from another.
+type pairVersion struct{ cert, key fileVersion }
+
+type fileVersion struct {
+	modified time.Time
+	size     int64
+}
+
+// loadCertificate reads a certificate and its key, both in PEM.
+func loadCertificate(certFile, keyFile string, logger *slog.Logger) (*certificate, error) {
+	c := &certificate{certFile: certFile, keyFile: keyFile, logger: logger, now: time.Now}
+	version, err := c.look()
+	if err == nil {
+		err = c.load(version)
+	}
+	if err != nil {
+		return nil, misuse("--tls-cert %s, --tls-key %s: %w", certFile, keyFile, err)
+	}
+	c.looked = c.now()
+	return c, nil
+}
+
+// config is the TLS configuration of the server.
+func (c *certificate) config() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
+}
+
+// get returns the certificate for a new connection.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := c.now(); now.Sub(c.looked) >= reloadEvery {
+		c.looked = now
+		c.reload()
+	}
+	return c.current, nil
+}
+
+// reload uses the files if they have changed. mu must be held.
+func (c *certificate) reload() {
+	version, err := c.look()
+	if err == nil && version == c.version {
+		return
+	}
+	if err == nil {
+		err = c.load(version)
+	}
+	switch {
+	case err == nil:
+		c.logger.Info("the certificate was replaced: new connections get the new one", "until", c.current.Leaf.NotAfter)
+	case version != c.refused || version == pairVersion{}:
+		c.refused = version
+		c.logger.Warn("the new certificate cannot be used: the one before stays", "error", err)
+	}
+}
+
+// look returns the version of the files.
+func (c *certificate) look() (v pairVersion, err error) {
+	for _, one := range []struct {
+		path string
+		into *fileVersion
+	}{{c.certFile, &v.cert}, {c.keyFile, &v.key}} {
+		info, err := os.Stat(one.path)
+		if err != nil {
+			return pairVersion{}, err
+		}
+		*one.into = fileVersion{info.ModTime(), info.Size()}
+	}
+	return v, nil
+}
+
+// load reads the files.
+func (c *certificate) load(v pairVersion) error {
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	if err != nil {
+		return err
+	}
+	if now := c.now(); now.After(pair.Leaf.NotAfter) {
+		return fmt.Errorf("the certificate has expired at %s; get a new one", pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	c.current, c.version, c.refused = &pair, v, pairVersion{}
+	return nil
+}
