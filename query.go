@@ -62,24 +62,24 @@ func Query(ctx context.Context, data, sql string, head func(seq int64, columns [
 	if !served {
 		defer func() { err = errors.Join(err, release()) }()
 	}
-	look, err := projection.OpenLook(data, served)
+	views, err := projection.OpenSnapshot(data, served)
 	if err != nil {
-		return explainLook(err, data, served)
+		return explainUnreadable(err, data, served)
 	}
-	defer func() { err = errors.Join(err, look.Close()) }()
-	err = look.Query(ctx, sql, func(columns []string) error { return head(look.Seq, columns) }, row)
-	return explainLook(err, data, served)
+	defer func() { err = errors.Join(err, views.Close()) }()
+	err = views.Query(ctx, sql, func(columns []string) error { return head(views.Seq, columns) }, row)
+	return explainUnreadable(err, data, served)
 }
 
-// explainLook says what to do about views that cannot be read.
-func explainLook(err error, data string, served bool) error {
+// explainUnreadable says what to do about views that cannot be read.
+func explainUnreadable(err error, data string, served bool) error {
 	folder := ShellQuoted(data)
 	switch {
 	case errors.Is(err, projection.ErrViewsNewer):
 		return fmt.Errorf("%w: install the version that made them, or a newer one, and ask with that", err)
-	case errors.Is(err, projection.ErrViewsRemade) && served:
+	case errors.Is(err, projection.ErrViewsIncomplete) && served:
 		return fmt.Errorf("%w: the server is making them; try again when it is ready", err)
-	case errors.Is(err, projection.ErrViewsRemade):
+	case errors.Is(err, projection.ErrViewsIncomplete):
 		return fmt.Errorf("%w: start a server, which makes them: daybook serve --data %s", err, folder)
 	case errors.Is(err, projection.ErrViewsUnusable):
 		return fmt.Errorf("%w; nothing is lost, they are made again: stop the server, then daybook doctor --data %s --fix views", err, folder)

@@ -6,17 +6,17 @@ import (
 	"daybook/projection/viewfile"
 )
 
-// OpenLook opens the view file in a data folder for a person's query; see viewfile.OpenLook.
-func OpenLook(dir string, served bool) (*viewfile.Look, error) {
-	return viewfile.OpenLook(filepath.Join(dir, fileName), served)
+// OpenSnapshot opens the view file in a data folder for the queries of a user; see viewfile.OpenSnapshot.
+func OpenSnapshot(dir string, served bool) (*viewfile.Snapshot, error) {
+	return viewfile.OpenSnapshot(filepath.Join(dir, fileName), served)
 }
 
-// Tables lists the tables and views of the view file.
+// Tables returns the tables and views of the view file.
 func Tables() []viewfile.Table { return viewfile.Tables() }
 
-// Errors of OpenLook.
+// Errors of OpenSnapshot.
 var (
-	ErrViewsRemade   = viewfile.ErrRemade
-	ErrViewsNewer    = viewfile.ErrNewer
-	ErrViewsUnusable = viewfile.ErrUnusable
+	ErrViewsIncomplete = viewfile.ErrIncomplete
+	ErrViewsNewer      = viewfile.ErrNewer
+	ErrViewsUnusable   = viewfile.ErrUnusable
 )

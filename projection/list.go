@@ -302,7 +302,7 @@ func (l *listing) addFile(ctx context.Context, q Query, r *viewfile.Reader) erro
 func (l *listing) fileQuery(ctx context.Context, q Query, r *viewfile.Reader) (*viewfile.Query, error) {
 	find := &viewfile.Query{
 		Tags: q.Tags, Before: math.MaxInt64, MinRun: q.MinRun, MaxRun: q.MaxRun,
-		LeastID: l.filter.first, MostID: l.filter.last, LastSeq: l.evicted,
+		MinID: l.filter.first, MaxID: l.filter.last, LastSeq: l.evicted,
 	}
 	if !l.mayBeInFile() {
 		return nil, nil
@@ -322,7 +322,7 @@ func (l *listing) fileQuery(ctx context.Context, q Query, r *viewfile.Reader) (*
 		}
 	}
 	if l.returned != nil || len(l.matched) > 0 {
-		find.Without = l.without
+		find.Exclude = l.without
 	}
 	return find, nil
 }

@@ -16,12 +16,12 @@ import (
 )
 
 var (
-	benchDocs = flag.Int("docs", 100_000, "documents in the index that is searched; 10000000 takes 2 GB and some minutes")
-	benchDir  = flag.String("dir", "", "folder that keeps the index for the next run")
+	benchDocs = flag.Int("docs", 100_000, "number of documents in the index that is searched; 10000000 take 2 GB and some minutes")
+	benchDir  = flag.String("dir", "", "folder in which the index is kept for the next run")
 )
 
-// maker makes documents as tasks leave them: parameters with an e-mail address, an order
-// and a hexadecimal id, and a result, or for one in twenty an error.
+// maker generates documents like those of tasks: parameters with an e-mail address, an order number and
+// a hexadecimal id, and a result, or for one in twenty an error.
 type maker struct {
 	r    *rand.Rand
 	seq  int64
@@ -40,7 +40,7 @@ func newMaker() *maker { return &maker{r: rand.New(rand.NewPCG(1, 2))} }
 
 func pick(r *rand.Rand, from []string) string { return from[r.IntN(len(from))] }
 
-// doc appends to the maker's text; it is valid until reset.
+// doc returns the next document. Its texts are slices of m.text.
 func (m *maker) doc() Doc {
 	r := m.r
 	m.seq += 3
@@ -73,7 +73,7 @@ func (m *maker) batch(n int) []Doc {
 	return docs
 }
 
-// BenchmarkAdd counts documents; two texts of about 240 bytes each.
+// BenchmarkAdd adds documents of two texts of about 240 bytes each.
 func BenchmarkAdd(b *testing.B) {
 	for _, size := range []int{1, 100, 1_000, 8_192, 65_536} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
@@ -110,7 +110,7 @@ func BenchmarkAdd(b *testing.B) {
 	}
 }
 
-// big returns an index of -docs documents, in -dir when it is given.
+// big returns an index of -docs documents, in -dir if that is set.
 func big(b *testing.B) *Index {
 	dir := *benchDir
 	if dir == "" {
@@ -141,7 +141,7 @@ func big(b *testing.B) *Index {
 	return x
 }
 
-// queries are what is searched for; a word of a query begins a word of the text.
+// queries are the kinds of queries. Each word of a query is a prefix of a word of the text.
 var queries = []struct {
 	name  string
 	query func(r *rand.Rand) string
@@ -167,7 +167,7 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
-// searchBench asks for the first page, or for a page anywhere.
+// searchBench reads the first page, or with deep a page at a random position.
 func searchBench(b *testing.B, x *Index, query func(*rand.Rand) string, deep bool) {
 	r := rand.New(rand.NewPCG(3, 4))
 	var took []time.Duration
@@ -191,8 +191,8 @@ func searchBench(b *testing.B, x *Index, query func(*rand.Rand) string, deep boo
 	b.ReportMetric(float64(hits)/float64(len(took)), "hits")
 }
 
-// spentCPU returns the processor time of this process: what others do on the machine
-// shows in it less than in the time that passes.
+// spentCPU returns the CPU time of this process. Other work on the machine affects it less than wall
+// time.
 func spentCPU() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -10,10 +10,10 @@ import (
 
 // builder collects the words of documents in memory.
 type builder struct {
-	numbers []int64 // of the documents, ascending: the place in it is the document's
-	text    []byte  // of all words
+	numbers []int64 // of the documents, ascending; the index of a number is the document's place
+	text    []byte  // the text of all words
 	words   []word
-	table   []slot // hash table of words, a power of two long, at most half full
+	table   []slot // hash table of words; its length is a power of two, at most half are used
 	pairs   []pair
 	seed    maphash.Seed
 
@@ -23,15 +23,15 @@ type builder struct {
 }
 
 type word struct {
-	at   uint32 // in text
+	at   uint32 // offset in text
 	size uint8
-	last int32 // place of the last document that has it, plus one
-	n    int32 // documents that have it
+	last int32 // place of the last document that has the word, plus one
+	n    int32 // number of documents that have the word
 }
 
 type slot struct {
 	hash uint32
-	word int32 // its index plus one, 0: free
+	word int32 // index of the word plus one; 0 = free
 }
 
 // pair says that a document has a word.
@@ -40,14 +40,14 @@ type pair struct {
 	place uint16
 }
 
-// key orders words: by their first eight bytes, then by all.
+// key sorts words: by their first eight bytes, then by all bytes.
 type key struct {
 	head uint64
 	word int32
 }
 
-// inOrder returns the indexes of the documents by their numbers. Of several with one
-// number the last counts.
+// inOrder returns the indexes of the documents, sorted by number. If several have one number, only
+// the last is used.
 func inOrder(docs []Doc) []int32 {
 	order := make([]int32, len(docs))
 	for i := range order {
@@ -59,7 +59,7 @@ func inOrder(docs []Doc) []int32 {
 	return slices.CompactFunc(order, func(a, b int32) bool { return docs[a].Number == docs[b].Number })
 }
 
-// fill takes documents until a limit is reached, at least one, and returns how many.
+// fill adds documents until a limit is reached, at least one, and returns their number.
 func (b *builder) fill(docs []Doc, order []int32, l limits) int {
 	b.numbers, b.text, b.words, b.pairs = b.numbers[:0], b.text[:0], b.words[:0], b.pairs[:0]
 	if b.table == nil {
@@ -90,7 +90,7 @@ func (b *builder) add(d Doc) {
 	b.scan.scan(nil)
 }
 
-// find returns the index of the word, which it makes when it is new.
+// find returns the index of the word, and adds the word if it is new.
 func (b *builder) find(text []byte) int32 {
 	hash := uint32(maphash.Bytes(b.seed, text))
 	mask := uint32(len(b.table) - 1)
@@ -130,12 +130,12 @@ func (b *builder) grow() {
 	}
 }
 
-// each calls fn with every word in order and the places of its documents, ascending.
+// each calls fn with every word in ascending order, and the places of its documents, ascending.
 func (b *builder) each(fn func(word []byte, places []uint16) error) error {
 	b.sort()
 	b.places = slices.Grow(b.places[:0], len(b.pairs))[:len(b.pairs)]
 	end := int32(0)
-	for i := range b.words { // last becomes where its next place goes
+	for i := range b.words { // last becomes the index of its next place
 		b.words[i].last = end
 		end += b.words[i].n
 	}
@@ -168,7 +168,7 @@ func (b *builder) sort() {
 	})
 }
 
-// shrink gives memory back that only a large Add needs.
+// shrink frees memory that only a large Add needs.
 func (b *builder) shrink() {
 	if cap(b.pairs) > 1<<16 && len(b.pairs) < 1<<13 {
 		*b = builder{}

@@ -5,26 +5,26 @@ import (
 	"hash/crc32"
 )
 
-// maxBlock is how many bytes of words lie in one row: a row fits into a page.
+// maxBlock is the maximum size of a block in bytes, so that its row fits into a page.
 const maxBlock = 4048
 
-// A block is a CRC-32C of what follows, then words in ascending order. A word is
+// A block is a CRC-32C of the rest, then words in ascending order. A word is
 //
-//	2 bytes   bytes it has in common with the word before (6 bits), bytes that follow
-//	          less one (6), whether these are hexadecimal digits in half a byte each (1),
-//	          form of the places (3)
-//	          the bytes that follow
+//	2 bytes   length of the prefix that it shares with the previous word (6 bits), number of
+//	          further characters less one (6), 1 if these are hexadecimal digits, packed in half
+//	          a byte each (1), form of the places (3)
+//	          the further characters
 //	          places: formOne 2 bytes; formDeltas a length and that many bytes; formAll
-//	          nothing; else the number of the row in which they lie, as a varint
+//	          nothing; otherwise the index of their row of places, as a varint
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// seal writes the checksum into the first four bytes.
+// seal writes the checksum of the rest into the first four bytes.
 func seal(body []byte) []byte {
 	binary.LittleEndian.PutUint32(body, crc32.Checksum(body[4:], castagnoli))
 	return body
 }
 
-// unseal checks the checksum and returns what it is of.
+// unseal checks the checksum and returns the rest.
 func unseal(body []byte) ([]byte, error) {
 	if len(body) < 4 || binary.LittleEndian.Uint32(body) != crc32.Checksum(body[4:], castagnoli) {
 		return nil, damaged("a row has a wrong checksum")
@@ -32,7 +32,7 @@ func unseal(body []byte) ([]byte, error) {
 	return body[4:], nil
 }
 
-// common returns how many bytes two words begin with alike.
+// common returns the length of the common prefix of two words.
 func common(a, b []byte) int {
 	n := min(len(a), len(b))
 	for i := range n {
@@ -43,7 +43,7 @@ func common(a, b []byte) int {
 	return n
 }
 
-// appendWord writes a word that follows last, without its places.
+// appendWord appends a word without its places. last is the previous word of the block.
 func appendWord(dst, last, word []byte, f form) []byte {
 	shared := min(common(last, word), len(word)-1)
 	rest := word[shared:]
@@ -81,23 +81,23 @@ func nibble(digit byte) byte {
 
 const digits = "0123456789abcdef"
 
-// blockReader gives the words of a block in order.
+// blockReader reads the words of a block in order.
 type blockReader struct {
 	rest []byte
 	word [maxWord]byte
-	n    int    // bytes of the word
+	n    int    // length of the word
 	form form   // of its places
-	near []byte // its places, when they lie here
-	row  uint64 // where they lie else
+	near []byte // its places, if they are in the block
+	row  uint64 // otherwise the index of their row of places
 }
 
-// open begins to read a block, its checksum checked.
+// open starts with a block whose checksum has been checked.
 func (r *blockReader) open(body []byte) { r.rest, r.n = body, 0 }
 
-// current is the word that was read last. It is valid until the next is read.
+// current returns the word that was read last. It is valid until the next call of next.
 func (r *blockReader) current() []byte { return r.word[:r.n] }
 
-// next reads the next word; false at the end of the block.
+// next reads the next word, and returns false at the end of the block.
 func (r *blockReader) next() (bool, error) {
 	if len(r.rest) == 0 {
 		return false, nil
@@ -130,7 +130,7 @@ func (r *blockReader) next() (bool, error) {
 	return true, r.places(body[bytes:])
 }
 
-// places reads where the places of the word are.
+// places reads the places of the word, or the index of their row.
 func (r *blockReader) places(body []byte) error {
 	size, skip := uint64(0), 0
 	switch {

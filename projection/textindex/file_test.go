@@ -48,7 +48,7 @@ func found(t *testing.T, x *Index, query string, before int64, limit int) []int6
 	return numbers
 }
 
-func TestAnIndexIsThereAfterItWasClosed(t *testing.T) {
+func TestAnIndexCanBeReopened(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "text.db")
 	x := opened(t, path)
 	add(t, x, docsOf(1, 3000, "hello"), 3000)
@@ -87,7 +87,7 @@ func TestADocumentAddedAgainIsFoundOnceAndByItsNewWords(t *testing.T) {
 		t.Error(diff)
 	}
 	if got := found(t, x, "mid", 0, 9); got != nil {
-		t.Errorf("found %v by a word of a document that another replaced", got)
+		t.Errorf("found %v by a word of a replaced document", got)
 	}
 }
 
@@ -137,7 +137,7 @@ func TestAFileOfAnotherOwnerOrKindIsUnusable(t *testing.T) {
 	}
 }
 
-func TestAnEmptyFileIsMade(t *testing.T) {
+func TestAnEmptyFileIsInitialised(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "text.db")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func TestAnEmptyFileIsMade(t *testing.T) {
 	opened(t, path).Close()
 }
 
-func TestDamageIsFoundOrHarmless(t *testing.T) {
+func TestDamageIsDetectedOrHarmless(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "text.db")
 	x := opened(t, path)
@@ -176,11 +176,11 @@ func TestDamageIsFoundOrHarmless(t *testing.T) {
 		}
 	}
 	if noticed < 30 {
-		t.Errorf("%d of 150 damages were noticed", noticed)
+		t.Errorf("only %d of 150 damaged files were detected", noticed)
 	}
 }
 
-// use opens an index, searches in it and adds to it until there is a merge.
+// use opens an index, searches it and adds documents until segments are merged.
 func use(path string) error {
 	x, err := Open(path, "log")
 	if err != nil {
@@ -210,7 +210,7 @@ func use(path string) error {
 	return nil
 }
 
-func TestSearchesSeeWholeAddsWhileTheyGoOn(t *testing.T) {
+func TestConcurrentSearchesSeeCompleteAdds(t *testing.T) {
 	x := opened(t, filepath.Join(t.TempDir(), "text.db"))
 	add(t, x, docsOf(1, 100, "steady"), 100)
 	done := make(chan struct{})
@@ -240,7 +240,7 @@ func TestSearchesSeeWholeAddsWhileTheyGoOn(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := x.Search(context.Background(), ParseQuery("steady"), 0, 1); err == nil {
-		t.Error("searched what is closed")
+		t.Error("a search of a closed index succeeded")
 	}
 }
 
@@ -258,14 +258,13 @@ func TestASearchEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestAKilledAddIsNotThere runs itself: the child is killed by its own hand within an
-// Add, before the commit.
-func TestAKilledAddIsNotThere(t *testing.T) {
+// The test runs itself as a child process, which kills itself during an Add, before the commit.
+func TestAnAddThatWasKilledLeavesNothing(t *testing.T) {
 	if len(os.Args) > 2 && os.Args[len(os.Args)-2] == "killed" {
 		killed(os.Args[len(os.Args)-1])
 	}
 	path := filepath.Join(t.TempDir(), "text.db")
-	child := exec.Command(os.Args[0], "-test.run", "^TestAKilledAddIsNotThere$", "killed", path)
+	child := exec.Command(os.Args[0], "-test.run", "^TestAnAddThatWasKilledLeavesNothing$", "killed", path)
 	if out, err := child.CombinedOutput(); err == nil || child.ProcessState.ExitCode() != -1 {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -275,7 +274,7 @@ func TestAKilledAddIsNotThere(t *testing.T) {
 		t.Errorf("through %d, %d documents", x.Through(), x.Docs())
 	}
 	if got := found(t, x, "killed", 0, 9); got != nil {
-		t.Errorf("found %v of an Add that never ended", got)
+		t.Errorf("found %v of an Add that was killed", got)
 	}
 	add(t, x, docsOf(101, 3000, "killed"), 3000)
 	if got := found(t, x, "killed", 0, 9000); len(got) != 2900 {
@@ -283,15 +282,15 @@ func TestAKilledAddIsNotThere(t *testing.T) {
 	}
 }
 
-// late is a context that kills the process when it is asked for the fourth time: within
-// a transaction that has written segments.
+// late is a context that kills the process at its fourth call of Err: during a transaction that has
+// written segments.
 type late struct {
 	context.Context
-	asked int
+	calls int
 }
 
 func (l *late) Err() error {
-	if l.asked++; l.asked == 4 {
+	if l.calls++; l.calls == 4 {
 		p, _ := os.FindProcess(os.Getpid())
 		p.Kill()
 		select {}
@@ -310,7 +309,7 @@ func killed(path string) {
 	fmt.Println("not killed", err)
 }
 
-func TestADocumentIsWrittenAboutOnceATier(t *testing.T) {
+func TestADocumentIsWrittenAboutOncePerTier(t *testing.T) {
 	x := opened(t, filepath.Join(t.TempDir(), "text.db"))
 	defer x.Close()
 	for n := int64(1); n <= 600; n++ { // four tiers

@@ -12,17 +12,17 @@ import (
 	"daybook/internal/sqlite"
 )
 
-// What was not chosen, so that the comparison can be repeated: go test -bench FTS -docs 1000000
+// The alternatives of docs/adr/0008, to repeat the comparison: go test -bench FTS -docs 1000000
 
-// BenchmarkFTS4 indexes and searches the same documents with the full text search of
-// SQLite, without a copy of the texts, in descending order.
+// BenchmarkFTS4 indexes and searches the same documents with SQLite's full-text search, contentless and
+// in descending order.
 func BenchmarkFTS4(b *testing.B) {
 	benchFTS(b, `fts4(body, content="", matchinfo="fts3", tokenize=unicode61, order=desc)`,
 		func(text []byte) string { return string(text) },
 		func(q string) string { return strings.Join(strings.Fields(q), "* ") + "*" })
 }
 
-// BenchmarkFTS4Trigrams gives it every three characters in a row as a word.
+// BenchmarkFTS4Trigrams indexes every three consecutive characters as a word.
 func BenchmarkFTS4Trigrams(b *testing.B) {
 	benchFTS(b, `fts4(body, content="", matchinfo="fts3", tokenize=simple, order=desc)`, trigrams,
 		func(q string) string {
@@ -93,7 +93,7 @@ func fillFTS(b *testing.B, c *sqlite.Conn, path string, text func([]byte) string
 			b.Fatal(err)
 		}
 		for i, d := range docs {
-			// It takes each number once, so this is the number of one that ended in order.
+			// FTS4 accepts each number once, so use that of a document in order.
 			insert.Args[0].Value, insert.Args[1].Value = int64(3*(done+i+1)), text(d.Texts[0])+" "+text(d.Texts[1])
 			if err := insert.Run(); err != nil {
 				b.Fatal(err)

@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// mergeDue makes one segment of many small ones, until no tier has too many. Only
-// neighbours in age are merged, so that the newer of two documents stays the newer.
+// mergeDue merges small segments until no tier has too many. Only neighbours in age are merged, so
+// that the newer version of a document stays the newer one.
 func (w *writer) mergeDue(ctx context.Context, s *state) error {
 	for {
 		from := w.due(s)
@@ -22,9 +22,9 @@ func (w *writer) mergeDue(ctx context.Context, s *state) error {
 	}
 }
 
-// due returns the first of the open segments to merge, -1 when there is nothing to do:
-// the newest ones up to a tier when there is a fan of that tier, or all when they fill a
-// segment or are many because large and small ones took turns.
+// due returns the index of the first open segment to merge, or -1 if no merge is due. It merges the
+// newest segments up to a tier that has as many as the fan, or all if they fill a segment, or if there
+// are many because large and small ones alternate.
 func (w *writer) due(s *state) int {
 	total := 0
 	for _, g := range s.open {
@@ -46,7 +46,7 @@ func (w *writer) due(s *state) int {
 	return -1
 }
 
-// mergeAll merges all open segments: the next one is sealed and ends their run.
+// mergeAll merges all open segments, because a sealed one follows them.
 func (w *writer) mergeAll(ctx context.Context, s *state) error {
 	for len(s.open) > 1 {
 		if err := w.merge(ctx, s, 0); err != nil {
@@ -56,7 +56,7 @@ func (w *writer) mergeAll(ctx context.Context, s *state) error {
 	return nil
 }
 
-// merge makes one segment of as many open ones as fit into it, from the given one on.
+// merge merges the open segments from the given one on, as many as fit into one segment.
 func (w *writer) merge(ctx context.Context, s *state, from int) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -69,7 +69,7 @@ func (w *writer) merge(ctx context.Context, s *state, from int) error {
 		}
 		docs, size, end = docs+g.docs, size+g.bytes, end+1
 	}
-	if end-from < 2 { // larger than these limits allow
+	if end-from < 2 { // together they exceed the limits
 		s.open = slices.Clone(s.open[from+1:])
 		return nil
 	}
@@ -85,7 +85,7 @@ func (w *writer) merge(ctx context.Context, s *state, from int) error {
 		s.docs -= int64(old.docs)
 	}
 	if w.limits.sealed(g) {
-		// What is older than the sealed one has no neighbour any more.
+		// Older segments have no open neighbour any more.
 		s.open = slices.Clone(s.open[end:])
 		return nil
 	}
@@ -103,13 +103,13 @@ func (w *writer) remove(g segment) error {
 	return nil
 }
 
-// source is a segment that is merged.
+// source is a segment that is being merged.
 type source struct {
 	cursor
-	to []int32 // from a place in it to one in the merged segment, -1 when a newer segment has the document
+	to []int32 // maps its places to those of the merged segment; -1 = a newer segment has the document
 }
 
-// sources is a heap by their words.
+// sources is a heap, ordered by the current word.
 type sources []*source
 
 func (s sources) Len() int           { return len(s) }
@@ -122,7 +122,7 @@ func (s *sources) Pop() any {
 	return last
 }
 
-// mergeRun writes the segment that has what all of the run have.
+// mergeRun writes the segment that replaces the run.
 func (w *writer) mergeRun(s *state, run []segment) (segment, error) {
 	all, numbers, err := w.number(run)
 	if err != nil {
@@ -176,7 +176,7 @@ func (w *writer) mergeRun(s *state, run []segment) (segment, error) {
 	return out.finish(numbers)
 }
 
-// sortPlaces sorts places that are all different.
+// sortPlaces sorts places. No place occurs twice.
 func sortPlaces(places []uint16) []uint16 {
 	if len(places) < 128 {
 		slices.Sort(places)
@@ -189,7 +189,7 @@ func sortPlaces(places []uint16) []uint16 {
 	return b.appendTo(places[:0])
 }
 
-// places reads the places of the word at which the source stands.
+// places appends the places of the current word to dst.
 func (s *source) places(r *reader, dst []uint16) ([]uint16, error) {
 	body, err := r.placesOf(&s.blockReader, s.g.id)
 	if err != nil {
@@ -198,7 +198,7 @@ func (s *source) places(r *reader, dst []uint16) ([]uint16, error) {
 	return readPlaces(dst, s.form, body, s.g.docs)
 }
 
-// number gives the documents of all segments their places in one.
+// number assigns the places of the merged segment to the documents of all sources.
 func (w *writer) number(run []segment) ([]*source, []int64, error) {
 	type doc struct {
 		number int64

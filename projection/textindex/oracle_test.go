@@ -14,10 +14,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// small makes segments, and so merges, of a few documents.
+// small limits make segments of a few documents, so that there are many merges.
 var small = limits{docs: 40, bytes: 1 << 20, pairs: 60, words: 50, text: 300, fan: 3, heavy: 4}
 
-// vocabulary is small, so that words meet, with some that are long or rare.
+// aWord draws from a small vocabulary, so that documents share words. Some words are long or rare.
 func aWord(t *rapid.T) string {
 	return rapid.OneOf(
 		rapid.SampledFrom([]string{"order", "orders", "or", "e", "mail", "émigré", "ÉMIGRÉ", "東京", "京都", "Straße", "K", "true", "null",
@@ -36,7 +36,7 @@ func aText(t *rapid.T) []byte {
 	return text
 }
 
-// model is the index as a list of what was added.
+// model has all documents that were added.
 type model struct {
 	newest map[int64][][]byte
 	ever   map[int64][][][]byte
@@ -49,7 +49,7 @@ func (m *model) add(docs []Doc) {
 	}
 }
 
-// find returns the numbers that must be found and those that may be.
+// find returns the numbers that must be found, and those that may be found.
 func (m *model) find(q Query, before int64) (must, may []int64) {
 	for n, texts := range m.newest {
 		if n >= before {
@@ -111,7 +111,7 @@ func TestAnIndexFindsWhatAScanOfAllTextsFinds(t *testing.T) {
 				ctx, cancel := context.WithCancel(context.Background())
 				cancel()
 				if err := x.Add(ctx, []Doc{{Number: 1, Texts: [][]byte{aText(t)}}}, 9999); err == nil {
-					t.Fatal("added after it was cancelled")
+					t.Fatal("Add succeeded although its context was cancelled")
 				}
 			},
 			"reopen": func(t *rapid.T) {
@@ -127,7 +127,7 @@ func TestAnIndexFindsWhatAScanOfAllTextsFinds(t *testing.T) {
 	})
 }
 
-// check searches page by page and compares with the model.
+// check compares searches, page by page, with the model.
 func check(t *rapid.T, x *Index, m model) {
 	words := rapid.SliceOfN(rapid.Custom(aWord), 1, 3).Draw(t, "query")
 	for i := range words {
@@ -155,7 +155,7 @@ func check(t *rapid.T, x *Index, m model) {
 	}
 }
 
-// whole checks that the file has the rows of its segments and no others.
+// whole checks that the file has exactly the rows of its segments.
 func whole(t *rapid.T, x *Index) {
 	for sql, want := range map[string]int64{
 		"SELECT ifnull(sum(docs), 0) FROM segments":                                                 x.Docs(),
@@ -199,7 +199,7 @@ func pages(t *rapid.T, x *Index, q Query, before int64, limit int) (all []int64)
 	}
 }
 
-func TestAQueryMatchesWhenEveryWordBeginsAWord(t *testing.T) {
+func TestAQueryMatchesIfEveryWordIsAPrefixOfAWord(t *testing.T) {
 	texts := [][]byte{[]byte(`{"to":"Anna.Berg@example.com","order":"A-1002","ok":true,"note":"Gr\u00fc\u00dfe\naus \ud83d\ude00 東京タワー","n":-12.5e3}`), []byte(`"K\u212a ΣΑΣ"`)}
 	for query, want := range map[string]bool{
 		"": false, " .,-": false, "anna": true, "ANNA berg": true, "annaberg": false, "nna": false,
@@ -212,7 +212,7 @@ func TestAQueryMatchesWhenEveryWordBeginsAWord(t *testing.T) {
 	}
 }
 
-func TestAQueryKeepsNoWordThatAnotherImplies(t *testing.T) {
+func TestAQueryDropsPrefixesOfItsOtherWords(t *testing.T) {
 	got := ParseQuery(`Or order "ORDERS", x\nb der`).words
 	if diff := cmp.Diff([]string{"orders", "der", "nb", "x"}, got); diff != "" {
 		t.Error(diff)

@@ -8,14 +8,14 @@ import (
 	"daybook/internal/sqlite"
 )
 
-// maxReaders is how many searches run at the same time; others wait.
+// maxReaders is the maximum number of concurrent searches. Others wait.
 const maxReaders = 4
 
-// pool has the connections that read. They are opened when they are needed.
+// pool has the reading connections. They are opened on demand.
 type pool struct {
-	path string
-	many int           // for its searchers
-	room chan struct{} // one for each connection that may be taken
+	path       string
+	prefixFrom int           // of its searchers
+	room       chan struct{} // one value per connection that may be acquired
 
 	mu     sync.Mutex
 	idle   []*searcher
@@ -23,14 +23,14 @@ type pool struct {
 }
 
 func newPool(path string, l limits) *pool {
-	p := &pool{path: path, many: max(1, l.heavy/4), room: make(chan struct{}, maxReaders)}
+	p := &pool{path: path, prefixFrom: max(1, l.heavy/4), room: make(chan struct{}, maxReaders)}
 	for range maxReaders {
 		p.room <- struct{}{}
 	}
 	return p
 }
 
-// errClosed says that the index was closed before the search.
+// errClosed: the index was closed before the search.
 var errClosed = errors.New("the text index is closed")
 
 func (p *pool) acquire(ctx context.Context) (*searcher, error) {
@@ -61,14 +61,14 @@ func (p *pool) connection() (*searcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &searcher{many: p.many}
+	s := &searcher{prefixFrom: p.prefixFrom}
 	if err := s.prepare(c); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return s, nil
 }
 
-// release returns a connection to the pool. If its transaction did not end, the connection is closed.
+// release returns a connection to the pool. If its transaction has not ended, it closes the connection.
 func (p *pool) release(s *searcher) error {
 	var err error
 	if s.c.AutoCommit() {
@@ -82,7 +82,7 @@ func (p *pool) release(s *searcher) error {
 	return err
 }
 
-// close waits for every connection and closes it.
+// close waits for all connections and closes them.
 func (p *pool) close() error {
 	p.mu.Lock()
 	closed := p.closed
@@ -99,7 +99,7 @@ func (p *pool) close() error {
 		errs = append(errs, s.c.Close())
 	}
 	for range maxReaders {
-		p.room <- struct{}{} // so that a late search finds that it is closed
+		p.room <- struct{}{} // so that a later search gets errClosed
 	}
 	return errors.Join(errs...)
 }

@@ -5,28 +5,28 @@ import (
 	"math/bits"
 )
 
-// maxDocs is how many documents a segment holds: a place in it fits in 16 bits.
+// maxDocs is the maximum number of documents of a segment, so that a place fits into 16 bits.
 const maxDocs = 1 << 16
 
-// form is how the places of a word's documents are written. It needs three bits.
+// form is the encoding of the places of a word's documents. It has three bits.
 type form uint8
 
 const (
 	formOne    form = iota // one place in two bytes
 	formDeltas             // differences, as varints
-	formFar                // as formDeltas, in its own row
-	formBits               // a bit a document, in its own row
-	formHoles              // the places left out, as formFar
-	formAll                // every document; nothing is written
+	formFar                // as formDeltas, in a separate row
+	formBits               // one bit per document, in a separate row
+	formHoles              // the places without the word, as formFar
+	formAll                // every document has the word; nothing is written
 )
 
-// far reports whether the places lie in their own row.
+// far reports whether the places are in a separate row.
 func (f form) far() bool { return f == formFar || f == formBits || f == formHoles }
 
-// maxNear is how many bytes of places may lie beside the word.
+// maxNear is the maximum size of places that are stored beside the word, in bytes.
 const maxNear = 192
 
-// appendPlaces writes ascending places of a segment of docs documents in the form that takes the
+// appendPlaces appends ascending places of a segment of docs documents, in the form that takes the
 // fewest bytes.
 func appendPlaces(dst []byte, places []uint16, docs int) ([]byte, form) {
 	n := len(places)
@@ -77,7 +77,7 @@ func appendBits(dst []byte, places []uint16, docs int) []byte {
 	return dst
 }
 
-// eachDelta calls fn for every place that deltas give.
+// eachDelta decodes differences and calls fn with each place.
 func eachDelta(body []byte, docs int, fn func(place int)) error {
 	next := 0
 	for len(body) > 0 {
@@ -92,7 +92,7 @@ func eachDelta(body []byte, docs int, fn func(place int)) error {
 	return nil
 }
 
-// readPlaces appends the places to dst, ascending.
+// readPlaces decodes places and appends them to dst, ascending.
 func readPlaces(dst []uint16, f form, body []byte, docs int) ([]uint16, error) {
 	switch f {
 	case formOne:
@@ -127,7 +127,7 @@ func (b *bitmap) appendTo(dst []uint16) []uint16 {
 	return dst
 }
 
-// add joins the places to the set.
+// add decodes places and adds them to the set.
 func (b *bitmap) add(f form, body []byte, docs int) error {
 	switch f {
 	case formOne:
@@ -163,7 +163,7 @@ func (b *bitmap) add(f form, body []byte, docs int) error {
 	return nil
 }
 
-// fill puts all documents of a segment into the set.
+// fill adds all places of a segment to the set.
 func (b *bitmap) fill(docs int) {
 	for i := range docs >> 6 {
 		b[i] = ^uint64(0)
@@ -193,7 +193,7 @@ func (b *bitmap) and(o *bitmap) {
 	}
 }
 
-// count returns how many places the set has.
+// count returns the number of places in the set.
 func (b *bitmap) count() (n int) {
 	for _, word := range b {
 		n += bits.OnesCount64(word)
@@ -201,7 +201,7 @@ func (b *bitmap) count() (n int) {
 	return n
 }
 
-// below returns the largest place of the set under the bound, -1 when there is none.
+// below returns the largest place of the set that is less than bound, or -1.
 func (b *bitmap) below(bound int) int {
 	if bound <= 0 {
 		return -1

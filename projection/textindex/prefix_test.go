@@ -56,7 +56,7 @@ func TestEveryPrefixOfManyWordsIsWrittenOnce(t *testing.T) {
 	})
 }
 
-func TestPlacesOfAnyDensityAreReadAsTheyWereWritten(t *testing.T) {
+func TestPlacesOfAnyDensityAreReadAsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		docs := rapid.SampledFrom([]int{1, 2, 63, 64, 65, 100, 3000, 65_535, 65_536}).Draw(t, "docs")
 		step := rapid.SampledFrom([]int{1, 2, 7, 9, 200, 4000}).Draw(t, "step")
@@ -89,7 +89,7 @@ func TestPlacesOfAnyDensityAreReadAsTheyWereWritten(t *testing.T) {
 		if b.count() != len(places) || b.below(docs) != int(places[len(places)-1]) {
 			t.Errorf("%d places, the last %d", b.count(), b.below(docs))
 		}
-		if f != formAll && f != formHoles { // a smaller segment cannot have all of these places
+		if f != formAll && f != formHoles { // a smaller segment does not have all of these places
 			if _, err := readPlaces(nil, f, body, int(places[len(places)-1])); err == nil {
 				t.Errorf("form %d: places beyond the segment were read", f)
 			}

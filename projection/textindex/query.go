@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// maxQuery is how many words of a query count.
+// maxQuery is the maximum number of words of a query. More are ignored.
 const maxQuery = 32
 
-// Query is a set of words, each of which must begin a word of a document.
+// Query is a set of words. A document matches if each of them is a prefix of one of its words.
 type Query struct {
-	words []string // folded; the longest first; none begins another
+	words []string // folded; longest first; none is a prefix of another
 }
 
-// ParseQuery reads the words of a text as a person types it: a backslash is no escape.
-// Of more than 32 words the first 32 count.
+// ParseQuery splits a text that a person typed into words. A backslash is not an escape. Only the first
+// 32 words are used.
 func ParseQuery(text string) Query {
 	s := scanner{text: []byte(text[:min(len(text), maxText)])}
 	var words []string
@@ -33,11 +33,11 @@ func ParseQuery(text string) Query {
 	return q
 }
 
-// Empty reports whether the query has no word. It then matches nothing.
+// Empty reports whether the query has no words. It then matches nothing.
 func (q Query) Empty() bool { return len(q.words) == 0 }
 
-// Matches reports whether a document with these JSON texts matches: the words of the
-// query may lie in different texts. It says what Search says of the same texts.
+// Matches reports whether a document with these JSON texts matches. The words of the query may be in
+// different texts. Search finds a document if and only if its indexed texts match.
 func (q Query) Matches(texts ...[]byte) bool {
 	var s scanner
 	s.scan(texts)

@@ -14,7 +14,7 @@ type reader struct {
 	c *sqlite.Conn
 
 	segments, firsts, numbers, seek, blocks, places, prefix *sqlite.Stmt
-	row                                                     [1]driver.Value // where a query puts its value
+	row                                                     [1]driver.Value // receives the value of a query
 }
 
 func (r *reader) prepare(c *sqlite.Conn) error {
@@ -36,7 +36,7 @@ func (r *reader) prepare(c *sqlite.Conn) error {
 	return nil
 }
 
-// body returns the one row of a query, its checksum checked.
+// body returns the blob of the only row of a query, after checking its checksum.
 func (r *reader) body(s *sqlite.Stmt, id int64) ([]byte, error) {
 	body, err := r.value(s, id)
 	if err != nil {
@@ -46,7 +46,7 @@ func (r *reader) body(s *sqlite.Stmt, id int64) ([]byte, error) {
 	return unseal(blob)
 }
 
-// value returns the first value of the one row of a query.
+// value returns the first value of the only row of a query.
 func (r *reader) value(s *sqlite.Stmt, args ...driver.Value) (driver.Value, error) {
 	rows, err := s.Query(args...)
 	if err != nil {
@@ -61,7 +61,7 @@ func (r *reader) value(s *sqlite.Stmt, args ...driver.Value) (driver.Value, erro
 	return r.row[0], err
 }
 
-// readNumbers appends the numbers of the documents in a row of numbers.
+// readNumbers appends the document numbers of a row of numbers.
 func (r *reader) readNumbers(dst []int64, segment int64, row int) ([]int64, error) {
 	body, err := r.body(r.numbers, segment<<rowBits|int64(row))
 	if err != nil {
@@ -83,7 +83,7 @@ func (r *reader) readNumbers(dst []int64, segment int64, row int) ([]int64, erro
 	return dst, nil
 }
 
-// placesOf returns the bytes of the places of the word that b stands at.
+// placesOf returns the encoded places of the current word of b.
 func (r *reader) placesOf(b *blockReader, segment int64) ([]byte, error) {
 	if !b.form.far() {
 		return b.near, nil
@@ -91,8 +91,8 @@ func (r *reader) placesOf(b *blockReader, segment int64) ([]byte, error) {
 	return r.body(r.places, segment<<rowBits|int64(b.row))
 }
 
-// ofPrefix joins the documents of all words that begin so to the set, when the segment
-// has a row of them.
+// ofPrefix adds the documents of all words with the prefix to the set, and returns true, if the segment
+// has a row for that prefix.
 func (r *reader) ofPrefix(set *bitmap, g segment, prefix []byte) (ok bool, err error) {
 	var row [3]driver.Value
 	rows, err := r.prefix.Query(g.id, prefix)
@@ -118,16 +118,16 @@ func (r *reader) ofPrefix(set *bitmap, g segment, prefix []byte) (ok bool, err e
 	return true, set.add(form(f), body, g.docs)
 }
 
-// cursor goes through the words of a segment from a given one on.
+// cursor iterates over the words of a segment.
 type cursor struct {
 	blockReader
 	r     *reader
 	g     segment
-	block int64 // the next one
+	block int64 // index of the next block
 }
 
-// from opens a cursor before the first word that does not lie before the given one;
-// words of the same block that do may come first.
+// from sets the cursor to the block with the first word that is not less than the given one. The
+// block may begin with lesser words.
 func (r *reader) from(c *cursor, g segment, word []byte) error {
 	c.r, c.g, c.rest, c.block = r, g, nil, 0
 	if g.blocks == 0 || len(word) == 0 {
@@ -138,7 +138,7 @@ func (r *reader) from(c *cursor, g segment, word []byte) error {
 	return err
 }
 
-// next goes to the next word; false after the last.
+// next reads the next word, and returns false after the last one.
 func (c *cursor) next() (bool, error) {
 	for {
 		if ok, err := c.blockReader.next(); ok || err != nil {

@@ -13,9 +13,9 @@ import (
 	"slices"
 )
 
-// Search returns the numbers below before (0: all) of documents that match, the largest
-// first, each once, at most limit. Fewer than limit are all there are. It takes some
-// 100 KiB beside them and the page cache of one connection.
+// Search returns the numbers of the documents that match, in descending order and without
+// duplicates: at most limit numbers, all less than before (0 = no bound). If it returns fewer than limit,
+// there are no more. It takes some 100 KiB, and the page cache of one connection.
 func (x *Index) Search(ctx context.Context, q Query, before int64, limit int) ([]int64, error) {
 	if q.Empty() || limit <= 0 {
 		return nil, nil
@@ -35,24 +35,24 @@ func (x *Index) Search(ctx context.Context, q Query, before int64, limit int) ([
 	return numbers, nil
 }
 
-// searcher is a connection that reads, with room for what a search holds.
+// searcher is a reading connection with the buffers of a search.
 type searcher struct {
 	reader
-	many       int // words after which it is worth to ask for a row of the prefix
+	prefixFrom int // number of words from which on it looks for a row of their prefix
 	wanted     []wanted
 	hits, next bitmap
 	cursor     cursor
-	chunk      []int64 // numbers of one row
+	chunk      []int64 // one row of numbers
 }
 
-// wanted is a word of the query and what the last segment taught of it.
+// wanted is a word of the query, and what the previous segment had of it.
 type wanted struct {
 	prefix []byte
-	docs   int  // how many had it
-	heavy  bool // there was a row for it
+	docs   int  // number of documents
+	heavy  bool // there was a row for the prefix
 }
 
-// search sees one state of the file, from the first segment to the last.
+// search reads all segments in one transaction, newest numbers first.
 func (s *searcher) search(ctx context.Context, q Query, before int64, limit int) (found []int64, err error) {
 	if err := s.c.Do("BEGIN"); err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (s *searcher) search(ctx context.Context, q Query, before int64, limit int)
 	}
 }
 
-// searchSegment joins what a segment has to what was found.
+// searchSegment adds the matches of a segment to those found so far.
 func (s *searcher) searchSegment(found []int64, g segment, before int64, limit int) ([]int64, error) {
 	if g.docs < 1 || g.docs > maxDocs {
 		return nil, damaged("a segment of %d documents", g.docs)
@@ -124,8 +124,8 @@ func (s *searcher) searchSegment(found []int64, g segment, before int64, limit i
 	return found[:min(len(found), limit)], nil
 }
 
-// match leaves in hits the places of the documents that have all words, and tells
-// whether there are any. The word that was rarest in the segment before comes first.
+// match sets hits to the places of the documents that have all words, and reports whether there are
+// any. It starts with the word that was rarest in the previous segment.
 func (s *searcher) match(g segment) (bool, error) {
 	slices.SortStableFunc(s.wanted, func(a, b wanted) int { return cmp.Compare(a.docs, b.docs) })
 	for i := range s.wanted {
@@ -149,7 +149,7 @@ func (s *searcher) match(g segment) (bool, error) {
 	return true, nil
 }
 
-// collect puts the places of all documents that have the word into the set.
+// collect adds the places of all documents that have the word to the set.
 func (s *searcher) collect(set *bitmap, g segment, w *wanted) (err error) {
 	if w.heavy {
 		if w.heavy, err = s.ofPrefix(set, g, w.prefix); w.heavy || err != nil {
@@ -171,7 +171,7 @@ func (s *searcher) collect(set *bitmap, g segment, w *wanted) (err error) {
 			}
 			continue
 		}
-		if n++; n == s.many {
+		if n++; n == s.prefixFrom {
 			if w.heavy, err = s.ofPrefix(set, g, w.prefix); w.heavy || err != nil {
 				return err
 			}
@@ -186,7 +186,7 @@ func (s *searcher) collect(set *bitmap, g segment, w *wanted) (err error) {
 	}
 }
 
-// bound returns how many documents of the segment have a number below before.
+// bound returns the number of documents of the segment whose number is less than before.
 func (s *searcher) bound(g segment, before int64) (int, error) {
 	value, err := s.value(s.firsts, g.id)
 	if err != nil {

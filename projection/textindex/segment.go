@@ -7,22 +7,22 @@ import (
 	"daybook/internal/sqlite"
 )
 
-// perRow is how many documents' numbers lie in one row of numbers.
+// perRow is the number of documents per row of numbers.
 const perRow = 1024
 
-// segmentWriter writes a segment: put for every word in order, then finish.
+// segmentWriter writes a segment: call put for every word in ascending order, then finish.
 type segmentWriter struct {
 	w     *writer
 	s     *state
 	g     segment
-	block []byte // what the next row of blocks holds; 4 bytes for the checksum first
-	last  []byte // word, at the end of the block
-	ended []byte // last word of the block before
-	fresh bool   // the block has no word
-	far   int64  // rows of places
+	block []byte // the next row of blocks; the first 4 bytes are for the checksum
+	last  []byte // last word of the block
+	ended []byte // last word of the previous block
+	fresh bool   // the block has no words
+	far   int64  // number of rows of places
 	tree  tree
 	body  []byte
-	all   []uint16 // places of a prefix
+	all   []uint16 // all places of a prefix
 }
 
 func (w *writer) begin(s *state, age int64, docs int) *segmentWriter {
@@ -74,7 +74,7 @@ func (o *segmentWriter) putFar() error {
 	return o.row(o.w.places, id, o.body)
 }
 
-// prefix writes which documents have a word that begins so.
+// prefix writes the documents that have a word with this prefix.
 func (o *segmentWriter) prefix(prefix []byte, of *bitmap) error {
 	o.all = of.appendTo(o.all[:0])
 	var f form
@@ -87,8 +87,8 @@ func (o *segmentWriter) prefix(prefix []byte, of *bitmap) error {
 	return o.putFar()
 }
 
-// index notes which block a word is in that begins one: by as few of its bytes as tell
-// it from the word before.
+// index records the first word of a block, shortened to the bytes that distinguish it from the
+// previous word.
 func (o *segmentWriter) index(word []byte) error {
 	o.fresh = false
 	first := word[:0]
@@ -114,7 +114,7 @@ func (o *segmentWriter) flush() error {
 	return err
 }
 
-// finish writes what is left and the numbers of the documents, ascending.
+// finish writes the last block and the numbers of the documents, which are ascending.
 func (o *segmentWriter) finish(numbers []int64) (segment, error) {
 	if err := errors.Join(o.flush(), o.tree.put(nil, nil)); err != nil {
 		return o.g, err

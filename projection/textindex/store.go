@@ -16,28 +16,28 @@ const (
 	pageSize      = 4096
 )
 
-// schema: the id of a row of blocks, places and numbers is its segment times 2^20 plus
-// its own number in it, from 0.
+// schema of the file. The id of a row of blocks, places and numbers is its segment times 2^20, plus its
+// index within the segment, from 0.
 const schema = `
 CREATE TABLE meta(owner TEXT NOT NULL, through INTEGER NOT NULL) STRICT;
 CREATE TABLE segments(
 	id     INTEGER PRIMARY KEY,
-	age    INTEGER NOT NULL, -- a higher one is newer
-	docs   INTEGER NOT NULL,
-	blocks INTEGER NOT NULL, -- rows of blocks
-	lowest INTEGER NOT NULL, -- number of a document
+	age    INTEGER NOT NULL, -- higher = newer
+	docs   INTEGER NOT NULL, -- number of documents
+	blocks INTEGER NOT NULL, -- number of rows of blocks
+	lowest INTEGER NOT NULL, -- lowest number of a document
 	highest INTEGER NOT NULL,
-	bytes  INTEGER NOT NULL, -- of its rows
-	firsts BLOB NOT NULL     -- the number that each row of numbers begins with
+	bytes  INTEGER NOT NULL, -- size of its rows
+	firsts BLOB NOT NULL     -- first number of each row of numbers
 ) STRICT;
 CREATE INDEX segments_highest ON segments(highest);
-CREATE TABLE words(          -- which block of a segment begins with or before a word
+CREATE TABLE words(          -- first word of each block of a segment, shortened
 	segment INTEGER NOT NULL,
 	first   BLOB NOT NULL,
 	block   INTEGER NOT NULL,
 	PRIMARY KEY(segment, first)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE prefixes(       -- which row of places has all documents of a prefix of very many words
+CREATE TABLE prefixes(       -- the row of places with all documents of a prefix of very many words
 	segment INTEGER NOT NULL,
 	prefix  BLOB NOT NULL,
 	form    INTEGER NOT NULL,
@@ -49,15 +49,15 @@ CREATE TABLE places(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE numbers(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 `
 
-const rowBits = 20 // of a segment's row numbers
+const rowBits = 20 // bits of the index of a row within its segment
 
-// state is what the writer knows of the file.
+// state is what the writer keeps in memory about the file.
 type state struct {
 	through  int64
 	docs     int64
-	next     int64     // id for the next segment
-	open     []segment // those that may still be merged, the oldest first
-	newBytes int64     // written since it was opened, for tests and benchmarks
+	next     int64     // id of the next segment
+	open     []segment // segments that may still be merged, oldest first
+	newBytes int64     // bytes written since the file was opened, for tests and benchmarks
 }
 
 // segment is a row of segments.
@@ -69,7 +69,7 @@ type segment struct {
 	bytes           int64
 }
 
-// readSegment makes a segment of a row.
+// readSegment converts a row of segments.
 func readSegment(row []driver.Value) segment {
 	var v [7]int64
 	for i := range row {
@@ -78,11 +78,11 @@ func readSegment(row []driver.Value) segment {
 	return segment{v[0], v[1], int(v[2]), v[3], v[4], v[5], v[6]}
 }
 
-// connectWriter opens or makes the file and checks whose it is.
+// connectWriter opens or creates the file and checks its owner.
 func connectWriter(path, owner string) (*sqlite.Conn, error) {
 	_, err := os.Stat(path)
-	made := errors.Is(err, os.ErrNotExist)
-	if !made {
+	missing := errors.Is(err, os.ErrNotExist)
+	if !missing {
 		if err := checkBefore(path); err != nil {
 			return nil, err
 		}
@@ -91,20 +91,20 @@ func connectWriter(path, owner string) (*sqlite.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = checkFile(c, made, owner); err != nil {
+	if err = checkFile(c, missing, owner); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
 
-// checkBefore looks at a file before SQLite does: at what it says that it is, and at the WAL
-// of a process that did not close it.
+// checkBefore checks a file before SQLite opens it: its format, and the WAL of a process that did not
+// close it.
 func checkBefore(path string) error {
 	id, version, err := sqlite.FormatOf(path)
 	if err != nil {
 		return err
 	}
-	if id != 0 { // else all of it may lie in the WAL
+	if id != 0 { // otherwise everything may be in the WAL
 		if err := isOurs(int64(id), int64(version)); err != nil {
 			return err
 		}
@@ -122,12 +122,12 @@ func isOurs(id, version int64) error {
 	return nil
 }
 
-func checkFile(c *sqlite.Conn, made bool, owner string) error {
+func checkFile(c *sqlite.Conn, missing bool, owner string) error {
 	pages, err := c.Number("PRAGMA page_count")
 	if err != nil {
 		return err
 	}
-	if pages == 0 || made {
+	if pages == 0 || missing {
 		return makeFile(c, owner)
 	}
 	id, err := c.Number("PRAGMA application_id")
@@ -151,7 +151,7 @@ func checkFile(c *sqlite.Conn, made bool, owner string) error {
 	return c.Do("PRAGMA journal_size_limit=16777216")
 }
 
-// notThere is ErrUnusable when a row or a table is missing.
+// notThere wraps an error in ErrUnusable if it says that a row or a table is missing.
 func notThere(err error) error {
 	if _, code := sqlite.Code(err); errors.Is(err, io.EOF) || code == 1 {
 		return fmt.Errorf("%w: %w", ErrUnusable, err)
@@ -159,7 +159,7 @@ func notThere(err error) error {
 	return err
 }
 
-// makeFile makes the tables. Whose file it is, is in the same transaction.
+// makeFile creates the tables and sets the owner, in one transaction.
 func makeFile(c *sqlite.Conn, owner string) error {
 	if err := c.MakeSummed(pageSize); err != nil {
 		return err
@@ -177,7 +177,7 @@ func makeFile(c *sqlite.Conn, owner string) error {
 	return c.Do("COMMIT")
 }
 
-// load reads the state of the file.
+// load reads the state from the file.
 func load(c *sqlite.Conn, l limits) (*state, error) {
 	var s state
 	var err error

@@ -1,17 +1,17 @@
-// Package textindex is an inverted index: which documents contain a word. A document is a number and some
-// JSON texts; the numbers of later documents are usually, but not always, larger.
+// Package textindex is an inverted index: it finds the documents that contain given words. A document
+// is a number and some JSON texts. The numbers of later documents are usually, but not always, larger.
 //
-// What a word is: letters, marks and digits of any script in a row, upper and lower
-// case alike, JSON escapes read as what they mean, keys of objects and literals too. A
-// Chinese, Japanese or Korean character is one word. A query matches a document
-// when each of its words begins a word of the document.
+// A word is a run of letters, marks and digits of any script, without distinction of case. JSON
+// escapes are decoded; keys of objects and literals are words too. Each Chinese, Japanese or
+// Korean character is one word. A query matches a document if each of its words is a prefix of a
+// word of the document.
 //
-// What is not read: a word beyond its first 64 bytes, a text beyond its first 64 KiB,
-// texts of a document beyond 256 KiB together. Query.Matches has the same bounds.
+// Only the first 64 bytes of a word, the first 64 KiB of a text and the first 256 KiB of a
+// document are indexed. Query.Matches has the same limits.
 //
-// The index is a view: it may be deleted at any time and is made again. It keeps no
-// texts, so the caller checks the hits against the texts with Query.Matches: a
-// document that was added again may still be found by its former words.
+// The index is a view: it may be deleted at any time and is rebuilt. It does not store the
+// texts, so a document that was added again may still be found by its former words. The caller
+// checks hits against the texts with Query.Matches.
 package textindex
 
 import (
@@ -26,11 +26,11 @@ import (
 	sqlite3 "github.com/mattn/go-sqlite3"
 )
 
-// ErrUnusable says that the file is of another owner or format, or damaged: Remove it
-// and make the index again.
+// ErrUnusable: the file is damaged, or has another owner or format. Remove it and rebuild the
+// index.
 var ErrUnusable = errors.New("the text index is unusable")
 
-// ErrOtherFormat says that another version of this program made the file. It wraps ErrUnusable.
+// ErrOtherFormat: another version of this program made the file. It wraps ErrUnusable.
 var ErrOtherFormat = fmt.Errorf("%w: it is of another version", ErrUnusable)
 
 // Doc is a document to add. Adding a number again replaces the document.
@@ -39,7 +39,7 @@ type Doc struct {
 	Texts  [][]byte // JSON values; read during Add only
 }
 
-// Index is an open index. Add and Close belong to one goroutine; the rest to any.
+// Index is an open index. One goroutine calls Add and Close; any goroutine may call the other methods.
 type Index struct {
 	path string
 	w    *writer
@@ -49,9 +49,9 @@ type Index struct {
 	docs    atomic.Int64
 }
 
-// Open opens or makes the index in the file at path. The owner is the id of the log
-// whose tasks it holds. A file that cannot be used is ErrUnusable.
-func Open(path, owner string) (*Index, error) { return open(path, owner, usual) }
+// Open opens the index in the file at path, and creates it if it does not exist. The owner is the
+// id of the log whose tasks it indexes. Errors: ErrUnusable.
+func Open(path, owner string) (*Index, error) { return open(path, owner, defaultLimits) }
 
 func open(path, owner string, l limits) (*Index, error) {
 	x := &Index{path: path, pool: newPool(path, l)}
@@ -65,8 +65,8 @@ func open(path, owner string, l limits) (*Index, error) {
 	return x, nil
 }
 
-// Remove deletes the file at path and what SQLite keeps beside it. The index must be
-// closed. That there is none is no error.
+// Remove deletes the file at path and SQLite's files beside it, if they exist. The index must be
+// closed.
 func Remove(path string) error {
 	var errs []error
 	for _, end := range [...]string{"", "-wal", "-shm", "-journal"} {
@@ -77,19 +77,19 @@ func Remove(path string) error {
 	return errors.Join(errs...)
 }
 
-// Close waits for the searches under way and closes the file.
+// Close waits for running searches and closes the file.
 func (x *Index) Close() error {
 	return errors.Join(x.pool.close(), x.w.close())
 }
 
-// Through returns what the last committed Add was given, 0 when there was none.
+// Through returns the argument of that name of the last committed Add, 0 if there was none.
 func (x *Index) Through() int64 { return x.through.Load() }
 
-// Docs returns how many documents the index holds. One that was added again counts
-// twice until its segments are merged.
+// Docs returns the number of documents in the index. A document that was added again counts twice
+// until its segments are merged.
 func (x *Index) Docs() int64 { return x.docs.Load() }
 
-// Sizes returns the bytes of the file and of its WAL.
+// Sizes returns the sizes of the file and of its WAL in bytes; 0 for a file that does not exist.
 func (x *Index) Sizes() (file, wal int64) {
 	return size(x.path), size(x.path + "-wal")
 }
@@ -102,9 +102,9 @@ func size(path string) int64 {
 	return info.Size()
 }
 
-// Add puts the documents into the index and moves Through, in one transaction: on an
-// error nothing is changed. Best are some thousands of documents at a time. It takes up to
-// 16 MiB beside them and a page cache of 8 MiB, and merges older segments when it is their turn.
+// Add adds the documents to the index and sets Through, in one transaction: after an error nothing
+// has changed. It is most efficient with some thousands of documents at a time. It takes up to
+// 16 MiB besides the documents, and a page cache of 8 MiB. It also merges older segments that are due.
 func (x *Index) Add(ctx context.Context, docs []Doc, through int64) error {
 	m, err := x.w.add(ctx, docs, through)
 	if err != nil {
@@ -115,7 +115,7 @@ func (x *Index) Add(ctx context.Context, docs []Doc, through int64) error {
 	return nil
 }
 
-// unusable marks an error that SQLite gives for a damaged or foreign file.
+// unusable wraps SQLite's errors for a damaged or foreign file in ErrUnusable.
 func unusable(err error) error {
 	switch _, code := sqlite.Code(err); {
 	case errors.Is(err, ErrUnusable):
@@ -126,7 +126,7 @@ func unusable(err error) error {
 	return err
 }
 
-// damaged is ErrUnusable with what was found.
+// damaged returns an ErrUnusable that says what was found.
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrUnusable, fmt.Sprintf(format, args...))
 }

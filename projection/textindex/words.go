@@ -6,12 +6,12 @@ import (
 )
 
 const (
-	maxWord = 64       // bytes of a word, folded
-	maxText = 64 << 10 // bytes read of a text
-	maxDoc  = 4 * maxText
+	maxWord = 64          // bytes of a word, folded
+	maxText = 64 << 10    // bytes of a text that are read
+	maxDoc  = 4 * maxText // bytes of a document that are read
 )
 
-// fold gives the letter or digit that an ASCII byte means, 0 for all else.
+// fold maps an ASCII letter to lower case, a digit to itself, and every other byte to 0.
 const fold = zeros48 + "0123456789" + "\x00\x00\x00\x00\x00\x00\x00" +
 	alphabet + "\x00\x00\x00\x00\x00\x00" + alphabet + "\x00\x00\x00\x00\x00" +
 	zeros48 + zeros48 + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
@@ -24,27 +24,27 @@ const (
 		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 )
 
-// scanner gives the words of texts one by one.
+// scanner splits texts into words.
 type scanner struct {
-	texts [][]byte // what follows
-	left  int      // bytes that may still be read of it
+	texts [][]byte // not read yet
+	left  int      // bytes of them that may still be read
 	text  []byte
 	at    int
 	json  bool // a backslash begins an escape
 	word  [maxWord]byte
 }
 
-// scan begins to read the texts of a document. It never fails: what is no JSON is read
-// as if it were.
+// scan starts with the texts of a document. It never fails: a text that is not JSON is read as if it
+// were.
 func (s *scanner) scan(texts [][]byte) {
 	s.texts, s.left, s.text, s.at, s.json = texts, maxDoc, nil, 0, true
 }
 
-// next returns the next word, folded, or nil after the last one. It is valid until the
-// next call.
+// next returns the next word, folded, or nil after the last one. The word is valid until the next
+// call.
 func (s *scanner) next() []byte {
 	for {
-		if word := s.inText(); word != nil {
+		if word := s.nextInText(); word != nil {
 			return word
 		}
 		if len(s.texts) == 0 || s.left == 0 {
@@ -57,12 +57,12 @@ func (s *scanner) next() []byte {
 	}
 }
 
-// inText returns the next word of the text, nil at its end.
-func (s *scanner) inText() []byte {
+// nextInText returns the next word of the current text, or nil at its end.
+func (s *scanner) nextInText() []byte {
 	text, i := s.text, s.at
 	n := 0         // bytes of the word
-	full := false  // the word has all the bytes it may have
-	alone := false // the word is one character
+	full := false  // the word has its maximum length
+	alone := false // the word is a single character
 scan:
 	for i < len(text) {
 		c := text[i]
@@ -86,10 +86,10 @@ scan:
 		}
 		r, kind := classify(r)
 		switch {
-		case kind == between && n == 0:
+		case kind == separator && n == 0:
 			i += size
 			continue
-		case kind == between, kind == single && n > 0, kind == letter && alone:
+		case kind == separator, kind == single && n > 0, kind == letter && alone:
 			break scan
 		}
 		i += size
@@ -105,36 +105,36 @@ scan:
 	return s.word[:n]
 }
 
-// kind is what a character does to words.
+// kind is the role of a character in words.
 type kind uint8
 
 const (
-	between kind = iota // belongs to no word
-	letter              // joins letters; a digit too
-	mark                // joins whatever is before it
-	single              // is one word
+	separator kind = iota // belongs to no word
+	letter                // continues a word of letters; digits too
+	mark                  // continues any word
+	single                // is a word by itself
 )
 
-// classify returns the character with case folded and its kind.
+// classify returns the character with its case folded, and its kind.
 func classify(r rune) (rune, kind) {
 	switch {
 	case r < utf8.RuneSelf:
 		if f := fold[r]; f != 0 {
 			return rune(f), letter
 		}
-		return r, between
+		return r, separator
 	case unicode.IsMark(r):
 		return foldRune(r), mark
 	case !unicode.IsLetter(r) && !unicode.IsDigit(r):
-		return r, between
+		return r, separator
 	case eastAsian(r):
 		return r, single
 	}
 	return foldRune(r), letter
 }
 
-// foldRune makes one of all characters that differ in case only: the lower case of the
-// first of them.
+// foldRune maps all characters that differ only in case to one: the lower case of the first of
+// them.
 func foldRune(r rune) rune {
 	first := r
 	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
@@ -143,8 +143,8 @@ func foldRune(r rune) rune {
 	return unicode.ToLower(first)
 }
 
-// eastAsian reports whether the letter is of a script written without spaces whose
-// characters are words enough: Han, Kana, Bopomofo and Hangul.
+// eastAsian reports whether each letter of this script is a word: Han, Kana, Bopomofo and Hangul are
+// written without spaces.
 func eastAsian(r rune) bool {
 	switch {
 	case r < 0x1100:
@@ -153,8 +153,8 @@ func eastAsian(r rune) bool {
 		0x2E80 <= r && r <= 0x9FFF,   // radicals, Kana, Bopomofo, Han
 		0xA960 <= r && r <= 0xA97F,   // Hangul Jamo
 		0xAC00 <= r && r <= 0xD7FF,   // Hangul
-		0xF900 <= r && r <= 0xFAFF,   // Han, compatible
-		0xFF66 <= r && r <= 0xFFDC,   // Kana and Hangul of half width
+		0xF900 <= r && r <= 0xFAFF,   // Han, compatibility
+		0xFF66 <= r && r <= 0xFFDC,   // half-width Kana and Hangul
 		0x1AFF0 <= r && r <= 0x1B16F, // Kana
 		0x20000 <= r && r <= 0x3FFFF: // Han
 		return true
@@ -162,14 +162,14 @@ func eastAsian(r rune) bool {
 	return false
 }
 
-// unescape returns the character that the escape at the start of text means, and its
-// length. An escape that means none is utf8.RuneError.
+// unescape returns the character of the escape at the start of text, and the length of the escape.
+// An invalid escape is utf8.RuneError.
 func unescape(text []byte) (rune, int) {
 	if len(text) < 2 {
 		return utf8.RuneError, len(text)
 	}
 	if text[1] != 'u' {
-		return ' ', 2 // a quote, a slash, a control character: never a letter
+		return ' ', 2 // a quote, slash or control character: never a letter
 	}
 	r, ok := hex4(text[2:])
 	if !ok {

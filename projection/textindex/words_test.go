@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// wordsOf is what the scanner finds in texts.
+// wordsOf returns the words that the scanner finds in texts.
 func wordsOf(texts ...[]byte) (all []string) {
 	var s scanner
 	s.scan(texts)
@@ -22,7 +22,7 @@ func wordsOf(texts ...[]byte) (all []string) {
 	return all
 }
 
-// reference finds the words of a text by way of encoding/json, slowly.
+// reference finds the words of a text with encoding/json.
 func reference(t *testing.T, text []byte) (all []string) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -106,7 +106,7 @@ func FuzzTheWordsOfAJSONTextAreThoseOfItsValues(f *testing.F) {
 	})
 }
 
-func TestOnlyTheBeginningOfALongTextIsRead(t *testing.T) {
+func TestOnlyTheBeginningOfALongTextIsIndexed(t *testing.T) {
 	text := []byte(`"` + strings.Repeat("a ", maxText/2) + `beyond"`)
 	for _, c := range []struct {
 		texts [][]byte
@@ -123,12 +123,12 @@ func TestOnlyTheBeginningOfALongTextIsRead(t *testing.T) {
 	}
 }
 
-func TestAWordIsCutAtACharacter(t *testing.T) {
+func TestALongWordIsCutBetweenCharacters(t *testing.T) {
 	long := strings.Repeat("a", 63)
 	if diff := cmp.Diff([]string{long, "b"}, wordsOf([]byte(long+"äxyz b"))); diff != "" {
 		t.Error(diff)
 	}
 	if !ParseQuery(long + "äx").Matches([]byte(`"` + long + `äy"`)) {
-		t.Error("two words that are cut alike do not match")
+		t.Error("two words with the same beginning do not match")
 	}
 }

@@ -7,24 +7,24 @@ import (
 	"daybook/internal/sqlite"
 )
 
-// limits bound what a segment and the memory to build it may take.
+// limits are the limits of a segment and of the memory to build it. Tests use small ones.
 type limits struct {
 	docs  int   // of a segment, at most maxDocs
 	bytes int64 // of the rows of a merged segment
-	pairs int   // words times documents held in memory
-	words int   // held in memory
-	text  int   // bytes of them
-	fan   int   // this many segments of a size become one
-	heavy int   // words from which on a prefix has its own row
+	pairs int   // of word and document, in memory
+	words int   // in memory
+	text  int   // bytes of these words
+	fan   int   // number of segments of one size that are merged into one
+	heavy int   // number of words from which on a prefix has a row
 }
 
-var usual = limits{docs: maxDocs, bytes: 32 << 20, pairs: 1 << 19, words: 1 << 17, text: 2 << 20, fan: 8, heavy: 2048}
+var defaultLimits = limits{docs: maxDocs, bytes: 32 << 20, pairs: 1 << 19, words: 1 << 17, text: 2 << 20, fan: 8, heavy: 2048}
 
-// sealed reports whether a segment is as large as it gets. Two that are not always fit
-// into one.
+// sealed reports whether a segment is too large to be merged. Two segments that are not sealed always
+// fit into one.
 func (l limits) sealed(g segment) bool { return g.docs > l.docs/2 || g.bytes > l.bytes/2 }
 
-// tier is the size of a segment as a power of the fan.
+// tier is the logarithm of the size of a segment to the base of the fan.
 func (l limits) tier(g segment) (n int) {
 	for docs := l.fan; docs <= g.docs; docs *= l.fan {
 		n++
@@ -32,11 +32,11 @@ func (l limits) tier(g segment) (n int) {
 	return n
 }
 
-// writer is the one connection that writes. It belongs to the goroutine that adds.
+// writer is the only connection that writes. Only the goroutine that calls Add uses it.
 type writer struct {
 	c      *sqlite.Conn
 	limits limits
-	state  *state // as committed
+	state  *state // of the last commit
 	b      builder
 
 	segment, numbers, block, places, word, prefix, through *sqlite.Stmt
@@ -93,7 +93,7 @@ func (w *writer) prepare() error {
 	return w.read.prepare(w.c)
 }
 
-// add is one transaction. The state changes only with its commit.
+// add runs one transaction. The state changes only if it is committed.
 func (w *writer) add(ctx context.Context, docs []Doc, through int64) (*state, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -126,8 +126,8 @@ func (w *writer) add(ctx context.Context, docs []Doc, through int64) (*state, er
 	return w.state, nil
 }
 
-// build writes the documents as segments, in the order of their numbers, and merges
-// what is due after each.
+// build writes the documents as segments, in the order of their numbers, and merges what is due after
+// each segment.
 func (w *writer) build(ctx context.Context, s *state, docs []Doc) error {
 	order := inOrder(docs)
 	for len(order) > 0 {
@@ -155,7 +155,7 @@ func (w *writer) build(ctx context.Context, s *state, docs []Doc) error {
 	return nil
 }
 
-// write writes what the builder holds as one segment.
+// write writes the content of the builder as one segment.
 func (w *writer) write(s *state, age int64) (segment, error) {
 	out := w.begin(s, age, len(w.b.numbers))
 	err := w.b.each(out.put)

@@ -8,17 +8,17 @@ import (
 	"daybook/task"
 )
 
-// ErrBusy: a batch is open, and there can be only one.
+// ErrBusy: another batch is open.
 var ErrBusy = errors.New("view file has an open batch")
 
-// Batch is one transaction. It ends with Commit or Rollback; after an error of any
-// other method only Rollback is of use.
+// Batch is one transaction. It ends with Commit or Rollback. After an error of any other method,
+// call Rollback.
 type Batch struct {
 	f *File
 	w *writer
 }
 
-// Begin starts a batch. Errors: ErrBusy.
+// Begin begins a batch. Errors: ErrBusy.
 func (f *File) Begin() (*Batch, error) {
 	if f.write.open {
 		return nil, ErrBusy
@@ -30,12 +30,12 @@ func (f *File) Begin() (*Batch, error) {
 	return &Batch{f: f, w: f.write}, nil
 }
 
-// Keep puts the task among the live ones, in place of what the file has of it. was says
-// where that is.
+// Keep writes the task to the live ones and replaces the task that the file has. was says where that
+// is.
 func (b *Batch) Keep(r *Row, was Place) error {
 	var err error
 	if was == Ended {
-		err = b.w.leave(r.Task.SubmitSeq)
+		err = b.w.removeEnded(r.Task.SubmitSeq)
 	}
 	if err == nil {
 		err = b.w.pending.keep(b.w, r)
@@ -43,8 +43,8 @@ func (b *Batch) Keep(r *Row, was Place) error {
 	return fail("keep task", err)
 }
 
-// Archive puts the task among the ended ones, in place of what the file has of it. was
-// says where that is. It has ended, and its submit seq is positive.
+// Archive writes a task that has ended to the ended ones and replaces the task that the file has. was
+// says where that is. The submit seq is positive.
 func (b *Batch) Archive(r *Row, was Place) error {
 	err := b.w.archive(r, was)
 	return fail("archive task", err)
@@ -58,7 +58,7 @@ func (w *writer) archive(r *Row, was Place) error {
 	var err error
 	switch was {
 	case Ended:
-		err = w.leave(seq)
+		err = w.removeEnded(seq)
 	case Live:
 		err = w.pending.drop(w, seq)
 	}
@@ -73,9 +73,9 @@ func (w *writer) archive(r *Row, was Place) error {
 	return w.pending.add(w, r, w.archived)
 }
 
-// leave takes the task with that submit seq out of the ended ones.
-func (w *writer) leave(seq int64) error {
-	if err := w.pending.flush(w); err != nil { // it may be there
+// removeEnded removes the task with that submit seq from the ended ones.
+func (w *writer) removeEnded(seq int64) error {
+	if err := w.pending.flush(w); err != nil { // the task may be pending
 		return err
 	}
 	found, err := w.tagsOf.row(w.dest[:3], seq)
@@ -105,10 +105,10 @@ func (w *writer) leave(seq int64) error {
 	return w.dropEnded.run(seq)
 }
 
-// mostDropped is how many claims one batch forgets: few, for others wait for it.
+// mostDropped is the maximum number of claims that one batch deletes. It is small, because others wait.
 const mostDropped = 8192
 
-// claim notes that a task which has ended holds a unique key for a time.
+// claim records that an ended task holds a unique key for a time.
 func (w *writer) claim(t *task.Task) error {
 	claim, ok := t.Claims()
 	if !ok || t.Links.Unique.For == 0 {
@@ -117,13 +117,12 @@ func (w *writer) claim(t *task.Task) error {
 	return w.putClaim.run(claim[:], t.SubmitSeq, int64(t.Links.Unique.Until()))
 }
 
-// DropClaims forgets unique keys that are free since before that moment, some of them at
-// least.
+// DropClaims deletes unique keys that expired before that moment, at most mostDropped.
 func (b *Batch) DropClaims(before task.Micros) error {
-	return fail("forget unique keys", b.w.dropClaims.run(int64(before), int64(mostDropped)))
+	return fail("delete unique keys", b.w.dropClaims.run(int64(before), int64(mostDropped)))
 }
 
-// Trim forgets the archive numbers up to that one: Archived gives them no more.
+// Trim deletes the archive numbers up to that one. Archived does not return their tasks any more.
 func (b *Batch) Trim(number int64) error {
 	err := b.w.pending.flush(b.w)
 	if err == nil {
@@ -133,8 +132,7 @@ func (b *Batch) Trim(number int64) error {
 	return fail("trim archive numbers", err)
 }
 
-// Commit writes the state and ends the batch. A batch that could not be committed is
-// rolled back.
+// Commit writes the state and ends the batch. If it fails, the batch is rolled back.
 func (b *Batch) Commit(s *State) error {
 	if err := b.commit(s); err != nil {
 		return errors.Join(fail("commit batch", err), b.Rollback())
@@ -150,20 +148,20 @@ func (b *Batch) commit(s *State) error {
 	}
 	known := len(*b.f.groups.Load())
 	if len(s.Groups) < known {
-		return fmt.Errorf("there are %d groups, %d are no longer given", known, known-len(s.Groups))
+		return fmt.Errorf("the state has %d groups, the file %d: groups are never removed", len(s.Groups), known)
 	}
 	if err := b.w.writeState(s, known); err != nil {
 		return err
 	}
-	// Before the commit, because a reader that sees its rows needs them.
+	// Before the commit, because readers that see the new rows need them.
 	groups := append([]Group(nil), s.Groups...)
 	b.f.groups.Store(&groups)
 	b.f.summarize()
 	return b.w.commit.run()
 }
 
-// Rollback ends the batch and leaves the file as it was before Begin. After the end of
-// the batch it does nothing.
+// Rollback ends the batch and leaves the file as it was before Begin. It does nothing if the batch has
+// ended.
 func (b *Batch) Rollback() error {
 	if !b.w.open {
 		return nil

@@ -10,11 +10,11 @@ import (
 	"testing"
 )
 
-// batchRows are more than are written at once.
+// batchRows is a number of rows that one flush does not hold.
 const batchRows = mostPending / 256
 
-// archiveFromLive keeps n tasks, in no order, as live ones and archives them in the
-// same batch. spread is how many tasks of the history lie between.
+// archiveFromLive writes n tasks as live ones, in random order, and archives them in the same batch. It
+// uses every spread-th task of the history.
 func archiveFromLive(t *testing.T, f *File, from, n, spread int) []Row {
 	rows := make([]Row, n)
 	for i := range rows {
@@ -35,12 +35,12 @@ func archiveFromLive(t *testing.T, f *File, from, n, spread int) []Row {
 	return rows
 }
 
-func TestALargeBatchIsWrittenInPartsAndLeavesNothingOut(t *testing.T) {
+func TestALargeBatchIsWrittenCompletely(t *testing.T) {
 	f := open(t, temp(t))
 	defer func() { ok(t, f.Close()) }()
 	const n = 3*batchRows + 7
 	rows := archiveFromLive(t, f, 0, n, 1)
-	rows = append(rows, archiveFromLive(t, f, n, batchRows+1, 100)...) // far apart: they wait for the end
+	rows = append(rows, archiveFromLive(t, f, n, batchRows+1, 100)...) // far apart, in many zones
 	ok(t, f.Live(func(r *Row) error { t.Errorf("%s is still live", r.Task.Name()); return nil }))
 	r, err := f.Acquire(t.Context())
 	ok(t, err)
@@ -63,8 +63,8 @@ func TestALargeBatchIsWrittenInPartsAndLeavesNothingOut(t *testing.T) {
 	}
 }
 
-func TestABatchMakesNoTemporaryFile(t *testing.T) {
-	before := namelessFiles(t)
+func TestABatchCreatesNoTemporaryFile(t *testing.T) {
+	before := deletedFiles(t)
 	f := open(t, temp(t))
 	defer func() { ok(t, f.Close()) }()
 	rows := make([]Row, 3*batchRows)
@@ -76,14 +76,14 @@ func TestABatchMakesNoTemporaryFile(t *testing.T) {
 		ok(t, b.Archive(&rows[i], Live))
 	}
 	ok(t, b.w.pending.flush(b.w))
-	if n := namelessFiles(t); n != before {
-		t.Errorf("%d files without a name are open, %d before the batch", n, before)
+	if n := deletedFiles(t); n != before {
+		t.Errorf("%d deleted files are open, %d before the batch", n, before)
 	}
 	ok(t, b.Rollback())
 }
 
-// namelessFiles counts the open files of this process that have been deleted.
-func namelessFiles(t *testing.T) (n int) {
+// deletedFiles counts the open files of this process that have been deleted.
+func deletedFiles(t *testing.T) (n int) {
 	t.Helper()
 	const open = "/proc/self/fd"
 	files, err := os.ReadDir(open)

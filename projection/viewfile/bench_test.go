@@ -42,9 +42,8 @@ var benchTags = func() (tags [500]string) {
 	return tags
 }()
 
-// makeRow makes the i-th task of a history in which a task has three events: of 12
-// groups, 90 % SUCCESS, 8 % FAILED, 2 % CANCELLED, with 0 to 3 of 500 tags and a run
-// time that is log-normal around 20 ms.
+// makeRow returns the i-th task of a history with three events per task: 12 groups, 90 % SUCCESS, 8 %
+// FAILED, 2 % CANCELLED, 0 to 3 of 500 tags, and log-normal run times around 20 ms.
 func makeRow(r *Row, i int) {
 	rng := rand.New(rand.NewPCG(1, uint64(i)))
 	*r = Row{Group: uint32(rng.IntN(benchTypes))}
@@ -74,7 +73,7 @@ func makeRow(r *Row, i int) {
 	t.Type, t.Queue = benchGroups[r.Group].Type, benchGroups[r.Group].Queue
 }
 
-// archiveRange archives tasks from to to−1 in one batch, in the order in which they ended.
+// archiveRange archives the rows, which are those of the history after from, in one batch.
 func archiveRange(tb testing.TB, f *File, rows []Row, from int) {
 	b, err := f.Begin()
 	if err != nil {
@@ -104,8 +103,7 @@ func makeRows(rows []Row, from int) {
 	slices.SortStableFunc(rows, func(a, b Row) int { return int(a.Task.LastSeq - b.Task.LastSeq) })
 }
 
-// processorTime is what the process has used, or the thread: on a busy machine the one
-// figure that means something.
+// processorTime returns the CPU time of the process. On a busy machine it says more than wall time.
 func processorTime() time.Duration { return usage(syscall.RUSAGE_SELF) }
 
 func threadTime() time.Duration { return usage(syscall.RUSAGE_THREAD) }
@@ -116,7 +114,7 @@ func usage(who int) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// benchmarkFile returns a file with so many tasks, from the run before if it can.
+// benchmarkFile returns a file with -tasks tasks, from an earlier run if possible.
 func benchmarkFile(tb testing.TB) (*File, int) {
 	path := *benchFile
 	if path == "" {
@@ -160,7 +158,7 @@ func benchmarkFile(tb testing.TB) (*File, int) {
 	return f, *benchTasks
 }
 
-// BenchmarkArchive adds batches of 50,000 to what is there.
+// BenchmarkArchive adds batches of 50,000 tasks to the file.
 func BenchmarkArchive(b *testing.B) {
 	f, have := benchmarkFile(b)
 	rows := make([]Row, benchBatch)
@@ -188,8 +186,8 @@ func facetsOf(groups []int, statuses ...task.Status) (facets []uint32) {
 	return facets
 }
 
-// BenchmarkRows asks for one page of 101 and a count up to 10,001, somewhere in the
-// archive, and reports percentiles.
+// BenchmarkRows reads a page of 101 rows at a random position and counts up to 10,001, and reports
+// percentiles.
 func BenchmarkRows(b *testing.B) {
 	f, have := benchmarkFile(b)
 	top := int64(3 * have)
@@ -217,13 +215,13 @@ func BenchmarkRows(b *testing.B) {
 		return func(q *Query, rng *rand.Rand) {
 			var r Row
 			makeRow(&r, rng.IntN(have))
-			q.LeastID, q.MostID = r.Task.ID, r.Task.ID
+			q.MinID, q.MaxID = r.Task.ID, r.Task.ID
 			bits := 128 - (5*digits - 2)
 			for i := range 16 {
 				low := max(0, min(8, bits-8*(15-i)))
 				mask := byte(1<<low - 1)
-				q.LeastID[i] &^= mask
-				q.MostID[i] |= mask
+				q.MinID[i] &^= mask
+				q.MaxID[i] |= mask
 			}
 		}
 	}
@@ -373,7 +371,7 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkFix takes a reader, fixes it and gives it back.
+// BenchmarkFix acquires a reader, fixes it and closes it.
 func BenchmarkFix(b *testing.B) {
 	f, _ := benchmarkFile(b)
 	for b.Loop() {
@@ -388,7 +386,7 @@ func BenchmarkFix(b *testing.B) {
 	}
 }
 
-// BenchmarkFill looks at the entries of one block.
+// BenchmarkArchiveScattered archives tasks that are spread over the whole history.
 func BenchmarkArchiveScattered(b *testing.B) {
 	f, err := Open(filepath.Join(b.TempDir(), "views.db"), "log")
 	if err != nil {

@@ -13,9 +13,8 @@ import (
 	"daybook/task"
 )
 
-// flips are places in a file, a bit each, of which a test changes one at a time: all of the
-// first bytes, where SQLite keeps what it must know, the first and last bytes of each page,
-// and some at random.
+// flips returns the bits of a file that a test changes one at a time: a bit of each of the first bytes,
+// which are SQLite's header, of the first and last bytes of each page, and of some at random.
 func flips(size int) (bits []int64) {
 	rng := rand.New(rand.NewPCG(11, 7))
 	for at := range min(size, 112) {
@@ -32,7 +31,7 @@ func flips(size int) (bits []int64) {
 	return bits
 }
 
-// answers is all that a file says, as text.
+// answers returns everything that a file answers, as text.
 func answers(path string) (string, error) {
 	f, err := Open(path, "log")
 	if err != nil {
@@ -97,7 +96,7 @@ func archiveAnswers(f *File, b *strings.Builder) error {
 	return nil
 }
 
-// Whatever bit of the file changes: it opens and answers as before, or it is unusable.
+// With any bit changed, a file answers as before or is unusable.
 func TestNoBitOfAFileChangesAnAnswer(t *testing.T) {
 	path := temp(t)
 	f := open(t, path)
@@ -160,7 +159,7 @@ func TestNoBitOfAFileChangesAnAnswer(t *testing.T) {
 			}
 			t.Logf("%d of %d flips made the file unusable", found, len(flips(len(whole))))
 			if found < len(flips(len(whole)))/2 {
-				t.Error("that is too few: the test reads too little of the file")
+				t.Error("too few: the test reads too little of the file")
 			}
 		})
 	}

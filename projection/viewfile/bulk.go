@@ -2,9 +2,9 @@ package viewfile
 
 import "errors"
 
-// StartBulk begins a rebuild of an empty file: until EndBulk nothing waits for the
-// disk, and the file is marked as not complete, so that Open refuses it if the
-// rebuild is cut short. Batches and readers work as ever.
+// StartBulk begins a rebuild of an empty file. Until EndBulk nothing is synced, and the file is
+// marked as incomplete, so that Open refuses it if the rebuild does not finish. Batches and readers
+// work as usual.
 func (f *File) StartBulk() error {
 	if f.write.open {
 		return ErrBusy
@@ -18,14 +18,14 @@ const (
 	checkpoint  = "PRAGMA wal_checkpoint(TRUNCATE)"
 )
 
-// EndBulk makes the file complete: all of it is on disk when it returns. progress, if not
-// nil, is told of steps done out of all; there is little left to do, for indexes are kept
-// all the time. No reader may be fixed: ErrReaders.
+// EndBulk syncs the file and marks it as complete. It calls progress, if that is not nil, after each
+// step. It takes little time, because the indexes are already complete. Errors: ErrReaders while a
+// reader is fixed.
 func (f *File) EndBulk(progress func(done, total int64)) error {
 	if f.write.open {
 		return ErrBusy
 	}
-	// A checkpoint without a page to copy would sync nothing: hence the first change.
+	// A WAL checkpoint without a page to copy syncs nothing; the first change makes sure there is one.
 	steps := []string{"PRAGMA synchronous = NORMAL", notComplete, checkpoint, complete, checkpoint}
 	for i, step := range steps {
 		if progress != nil {
@@ -41,10 +41,10 @@ func (f *File) EndBulk(progress func(done, total int64)) error {
 	return nil
 }
 
-// ErrReaders: a reader was fixed for too long.
+// ErrReaders: a reader still uses the WAL, so it cannot be copied.
 var ErrReaders = errors.New("a reader holds the WAL of the view file")
 
-// doAll does statements one after the other. A checkpoint copies and syncs all, or fails.
+// doAll executes statements in order. A WAL checkpoint copies and syncs everything, or fails.
 func (w *writer) doAll(statements ...string) error {
 	for _, sql := range statements {
 		if sql != checkpoint {

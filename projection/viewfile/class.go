@@ -7,14 +7,14 @@ import (
 	"daybook/task"
 )
 
-// statusOf is the status of a facet.
+// statusOf returns the status of a facet.
 func statusOf(facet uint32) task.Status { return task.Status(facet % FacetSpan) }
 
-// runClasses is how many classes of run times there are.
+// runClasses is the number of classes of run times.
 const runClasses = 4 * 62
 
-// classOf is the class of a run time: four to the octave, rising with it. Times within a class
-// are neighbours in its index, so that it grows in few places.
+// classOf returns the class of a run time. Classes are logarithmic, four per doubling. The index by class
+// grows only at the end of each class; an index by run time would grow everywhere.
 func classOf(run int64) int64 {
 	if run < 4 {
 		return max(run, 0)

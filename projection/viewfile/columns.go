@@ -10,7 +10,7 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// row is a Row on its way to or from the file: what a task has behind a pointer lies open.
+// row is a Row during encoding or decoding. It has copies of what a task has behind pointers.
 type row struct {
 	*Row
 	notes   task.Notes
@@ -18,19 +18,19 @@ type row struct {
 	backoff backoff
 }
 
-// column is a column of the tables live and ended: how it is declared, and how a row is
-// written to it and read from it.
+// column is a column of the tables live and ended: its declaration, and how its value is written and
+// read.
 type column struct {
 	name, declared string
 	kind           byte // as in sqlite.Rows
-	live           bool // the table live alone has it: it says nothing of tasks that have ended
+	live           bool // only the table live has it, because it has no meaning for ended tasks
 	about          string
 	write          func(dst []byte, r *row) []byte
 	read           func(v *sqlite.Values, r *row) bool
 }
 
-// columns are all that the file keeps of a task. A field that a task gets is one line here.
-// Moments and lengths of time are in microseconds, moments since 1970; 0 = none.
+// columns are all columns of a task. A new field of a task is one line here. Times are in
+// microseconds since 1970, durations in microseconds; 0 = none.
 var columns = []column{
 	number("submit_seq", "PRIMARY KEY", "seq of its task.submitted", func(r *row) *int64 { return &r.Task.SubmitSeq }),
 	identity("id", "NOT NULL", "ULID", func(r *row) *ulid.ULID { return &r.Task.ID }),
@@ -82,7 +82,7 @@ var columns = []column{
 		func(v *sqlite.Values, r *row) bool { r.Events = append([]byte(nil), v.Bytes()...); return true }},
 }
 
-// number is a column of a number.
+// number declares a column with an integer.
 func number[T ~int | ~int64 | ~uint8 | ~uint32](name, constraint, about string, field func(*row) *T) column {
 	return column{name, "INTEGER " + constraint, 'i', false, about,
 		func(dst []byte, r *row) []byte { return sqlite.AppendNumber(dst, int64(*field(r))) },
@@ -93,13 +93,13 @@ func number[T ~int | ~int64 | ~uint8 | ~uint32](name, constraint, about string, 
 		}}
 }
 
-// liveOnly leaves the column out of the table ended.
+// liveOnly omits a column from the table ended.
 func liveOnly(c column) column {
 	c.live = true
 	return c
 }
 
-// jsonOf is a column of JSON, which is empty for what is usual.
+// jsonOf declares a column with JSON, which is empty for the usual value.
 func jsonOf[T comparable](name, about string, usual T, field func(*row) *T) column {
 	return column{name, "TEXT NOT NULL", 't', false, about,
 		func(dst []byte, r *row) []byte {
@@ -127,7 +127,7 @@ type backoff struct {
 	WithoutJitter bool             `json:"without_jitter"`
 }
 
-// usualBackoff is part of the format: it must not follow the default of tasks.
+// usualBackoff is part of the file format. Do not change it when the default of tasks changes.
 var usualBackoff = backoff{Base: 2 * task.Second, Max: 600 * task.Second}
 
 // links are task.Links as JSON.
@@ -142,7 +142,7 @@ type links struct {
 	ReplacedBy   ulid.ULID   `json:"replaced_by,omitzero"`
 }
 
-// yesNo is a column of a yes (1) or no (0).
+// yesNo declares a column with 1 for true and 0 for false.
 func yesNo(name, about string, field func(*row) *bool) column {
 	return column{name, "INTEGER NOT NULL", 'i', false, about,
 		func(dst []byte, r *row) []byte {
@@ -159,14 +159,14 @@ func yesNo(name, about string, field func(*row) *bool) column {
 		}}
 }
 
-// text is a column of text.
+// text declares a column with text.
 func text(name, about string, field func(*row) *string) column {
 	return column{name, "TEXT NOT NULL", 't', false, about,
 		func(dst []byte, r *row) []byte { return appendText(dst, *field(r)) },
 		func(v *sqlite.Values, r *row) bool { *field(r) = string(v.Bytes()); return true }}
 }
 
-// identity is a column of a ULID; none is ”.
+// identity declares a column with a ULID; the zero ULID is stored as empty text.
 func identity(name, constraint, about string, field func(*row) *ulid.ULID) column {
 	return column{name, "TEXT " + constraint, 't', false, about,
 		func(dst []byte, r *row) []byte { return appendID(dst, field(r)) },
@@ -180,7 +180,7 @@ func appendText(dst []byte, s string) []byte {
 	return append(sqlite.AppendLength(dst, len(s)), s...)
 }
 
-// appendID appends the id as text; the zero one as no text.
+// appendID appends the id as text; the zero id as empty text.
 func appendID(dst []byte, id *ulid.ULID) []byte {
 	if *id == (ulid.ULID{}) {
 		return sqlite.AppendLength(dst, 0)
@@ -231,7 +231,7 @@ func readToken(v *sqlite.Values, r *row) bool {
 	return copy(r.Task.Token[:], b) == len(b) && len(b) == len(r.Task.Token)
 }
 
-// table is the columns of a table of tasks.
+// table has the columns of live or ended.
 type table struct {
 	columns  []column
 	names    string // for a SELECT or an INSERT
@@ -255,7 +255,7 @@ func tableOf(has func(column) bool) *table {
 	return t
 }
 
-// appendRow appends the values of all columns, as sqlite.Rows takes them.
+// appendRow appends the values of all columns in the form of sqlite.Rows.
 func (t *table) appendRow(dst []byte, from *Row) []byte {
 	r := row{Row: from}
 	k := &from.Task
@@ -273,8 +273,8 @@ func (t *table) appendRow(dst []byte, from *Row) []byte {
 	return dst
 }
 
-// readRow fills dst from the values of all columns. Type and queue come from the groups.
-// Nothing in dst points into the values afterwards.
+// readRow sets dst to the values of all columns. Type and queue are those of the group. dst does not
+// refer to the memory of the values.
 func (t *table) readRow(dst *Row, v *sqlite.Values, groups []Group) error {
 	*dst = Row{}
 	r := row{Row: dst}

@@ -13,8 +13,7 @@ import (
 
 var someGroups = []Group{{"A", "a"}, {"B", "b"}, {"C", "c"}}
 
-// drawFields fills every field there is, those of structs too, so that a field that is
-// new is in it without being named.
+// drawFields sets every field by reflection, also in nested structs, so that it includes new fields.
 func drawFields(t *rapid.T, v reflect.Value, name string) {
 	if rapid.IntRange(0, 2).Draw(t, name+" is zero") == 0 {
 		return
@@ -48,7 +47,7 @@ func drawFields(t *rapid.T, v reflect.Value, name string) {
 			drawFields(t, v.Field(i), name+"."+v.Type().Field(i).Name)
 		}
 	default:
-		t.Fatalf("%s is of a kind that is not drawn: %v", name, v.Kind())
+		t.Fatalf("%s has a kind that drawFields lacks: %v", name, v.Kind())
 	}
 }
 
@@ -75,13 +74,13 @@ func TestEveryFieldOfARowIsInAColumn(t *testing.T) {
 		for i := range b {
 			values := sqlite.ValuesOf(b[:i])
 			if err := live.readRow(&got, &values, someGroups); err == nil {
-				t.Fatalf("the first %d of %d bytes are taken for a row", i, len(b))
+				t.Fatalf("the first %d of %d bytes are read as a row", i, len(b))
 			}
 		}
 	})
 }
 
-func TestClassesRiseWithTheRunTime(t *testing.T) {
+func TestClassesIncreaseWithTheRunTime(t *testing.T) {
 	last := int64(0)
 	for run := int64(-3); run < 1<<62; run += max(run/9, 1) {
 		class := classOf(run)

@@ -35,7 +35,7 @@ func ok(t *testing.T, err error) {
 	}
 }
 
-// filled makes a file with n archived tasks and closes it.
+// filled creates a file with n ended tasks and closes it.
 func filled(t *testing.T, n int) string {
 	t.Helper()
 	path := temp(t)
@@ -79,13 +79,13 @@ func TestAFileOfANewerFormatIsRefused(t *testing.T) {
 	refused(t, path, "log")
 }
 
-func TestADatabaseThatIsNoViewFileIsRefused(t *testing.T) {
+func TestADatabaseThatIsNotAViewFileIsRefused(t *testing.T) {
 	path := temp(t)
 	change(t, path, "CREATE TABLE events (seq)")
 	refused(t, path, "log")
 }
 
-func TestABulkThatDidNotEndIsRefused(t *testing.T) {
+func TestAFileWhoseRebuildDidNotFinishIsRefused(t *testing.T) {
 	path := temp(t)
 	f := open(t, path)
 	ok(t, f.StartBulk())
@@ -96,7 +96,7 @@ func TestABulkThatDidNotEndIsRefused(t *testing.T) {
 	refused(t, path, "log")
 }
 
-func TestABulkThatEndedIsComplete(t *testing.T) {
+func TestAFileWhoseRebuildFinishedIsComplete(t *testing.T) {
 	path := temp(t)
 	f := open(t, path)
 	ok(t, f.StartBulk())
@@ -122,27 +122,27 @@ func TestABulkThatEndedIsComplete(t *testing.T) {
 	ok(t, f.Close())
 }
 
-func TestAFileThatIsNoDatabaseIsRefused(t *testing.T) {
+func TestAFileThatIsNotADatabaseIsRefused(t *testing.T) {
 	path := temp(t)
 	ok(t, os.WriteFile(path, make([]byte, 10_000), 0o600))
 	refused(t, path, "log")
 }
 
-func TestAFileThatCannotBeReachedIsAnErrorOfItsOwn(t *testing.T) {
+func TestAFileThatCannotBeOpenedIsNotUnusable(t *testing.T) {
 	_, err := Open(filepath.Join(t.TempDir(), "no", "such", "folder"), "log")
 	if err == nil || errors.Is(err, ErrUnusable) {
 		t.Fatalf("want an error that is not ErrUnusable, got %v", err)
 	}
 }
 
-func TestAnEmptyFileIsMadeAnew(t *testing.T) {
+func TestAnEmptyFileIsInitialised(t *testing.T) {
 	path := temp(t)
 	ok(t, os.WriteFile(path, nil, 0o600))
 	ok(t, open(t, path).Close())
 }
 
-// Whatever bytes are overwritten: the file opens or is refused, and every answer is
-// one, or an error that says the file is unusable. Nothing panics.
+// Bytes anywhere are overwritten: Open and every query succeed or return ErrUnusable, and nothing
+// panics.
 func TestADamagedFileIsUnusableOrAnswers(t *testing.T) {
 	path := filled(t, 3000)
 	whole, err := os.ReadFile(path)
@@ -166,11 +166,11 @@ func TestADamagedFileIsUnusableOrAnswers(t *testing.T) {
 		}
 	}
 	if unusable < 75 {
-		t.Errorf("only %d of 150 damaged files were found to be so", unusable)
+		t.Errorf("only %d of 150 damaged files were unusable", unusable)
 	}
 }
 
-// useAll reads all of a file, and moves some tasks.
+// useAll reads everything in a file, and moves some tasks from ended to live.
 func useAll(path string) error {
 	f, err := Open(path, "log")
 	if err != nil {
@@ -241,7 +241,7 @@ func moveSome(f *File) error {
 	return b.Commit(&State{Seq: 9000, Groups: benchGroups})
 }
 
-func TestRemoveTakesAllThatSQLiteKeeps(t *testing.T) {
+func TestRemoveDeletesTheFilesOfSQLiteToo(t *testing.T) {
 	path := filled(t, 10)
 	ok(t, os.WriteFile(path+"-wal", nil, 0o600))
 	ok(t, os.WriteFile(path+"-shm", nil, 0o600))
@@ -268,36 +268,36 @@ func TestOneBatchAtATime(t *testing.T) {
 	ok(t, b.Commit(&State{}))
 }
 
-func TestTakeWaitsForAReaderAndEndsWithItsContextOrTheFile(t *testing.T) {
+func TestAcquireWaitsForAReaderUntilItsContextOrTheFileEnds(t *testing.T) {
 	f := open(t, temp(t))
-	var taken []*Reader
+	var acquired []*Reader
 	for range readers {
 		r, err := f.Acquire(context.Background())
 		ok(t, err)
-		taken = append(taken, r)
+		acquired = append(acquired, r)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := f.Acquire(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("want the context's error, got %v", err)
 	}
-	waits := make(chan error)
+	waiting := make(chan error)
 	go func() {
 		_, err := f.Acquire(context.Background())
-		waits <- err
+		waiting <- err
 	}()
 	closed := make(chan error)
 	go func() { closed <- f.Close() }()
-	if err := <-waits; !errors.Is(err, ErrClosed) {
+	if err := <-waiting; !errors.Is(err, ErrClosed) {
 		t.Errorf("want ErrClosed, got %v", err)
 	}
-	for _, r := range taken {
+	for _, r := range acquired {
 		r.Close()
 	}
 	ok(t, <-closed)
 }
 
-func TestTagsOfABatchThatWasRolledBackAreForgotten(t *testing.T) {
+func TestTagsOfARolledBackBatchAreDiscarded(t *testing.T) {
 	f := open(t, temp(t))
 	defer func() { ok(t, f.Close()) }()
 	ctx := context.Background()
@@ -353,7 +353,7 @@ func TestAKeyIsFoundInAnyEpoch(t *testing.T) {
 	}
 }
 
-// Ids need not rise with submit seqs: then they are looked at one by one.
+// Ids need not increase with submit seqs. Then zones do not help, and each id is checked.
 func TestIDsInAnyOrderAreFoundByTheirBounds(t *testing.T) {
 	f := open(t, temp(t))
 	defer func() { ok(t, f.Close()) }()
@@ -376,10 +376,10 @@ func TestIDsInAnyOrderAreFoundByTheirBounds(t *testing.T) {
 	ok(t, err)
 	defer r.Close()
 	ok(t, r.Fix())
-	q := Query{LastSeq: math.MaxInt64, LeastID: ulid.ULID{0x20}, MostID: ulid.ULID{0x90}}
+	q := Query{LastSeq: math.MaxInt64, MinID: ulid.ULID{0x20}, MaxID: ulid.ULID{0x90}}
 	want := int64(0)
 	for _, id := range ids {
-		if id.Compare(q.LeastID) >= 0 && id.Compare(q.MostID) <= 0 {
+		if id.Compare(q.MinID) >= 0 && id.Compare(q.MaxID) <= 0 {
 			want++
 		}
 	}
@@ -409,7 +409,7 @@ func TestATaskWithALaterEventIsNotFound(t *testing.T) {
 	}
 }
 
-func TestABulkDoesNotEndWhileAReaderIsFixed(t *testing.T) {
+func TestARebuildDoesNotFinishWhileAReaderIsFixed(t *testing.T) {
 	f := open(t, temp(t))
 	defer func() { ok(t, f.Close()) }()
 	ok(t, f.write.conn.Do("PRAGMA busy_timeout = 1"))

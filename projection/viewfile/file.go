@@ -16,7 +16,7 @@ import (
 //go:embed schema.sql
 var schemaSQL string
 
-// schema is schemaSQL with the columns of tasks.
+// schema is schemaSQL with the columns of tasks inserted.
 var schema = strings.NewReplacer("/*live*/", live.declared, "/*ended*/", ended.declared, "/*names*/", ended.names).Replace(schemaSQL)
 
 const (
@@ -28,40 +28,39 @@ const (
 	writerCache = "PRAGMA cache_size = -16384" // KiB
 	readerCache = "PRAGMA cache_size = -4096"
 
-	// SQLite copies the pages that a statement of several rows is about to change, in case it
-	// fails half-way. The copies of one statement are few, and are forgotten with its end; in
-	// a file they were several times what goes to the WAL. The writer sorts nothing.
+	// Before SQLite changes several rows in one statement, it copies the pages, in case the statement
+	// fails half-way. In a temporary file these copies were several times the size of the WAL; in
+	// memory they are few, because they are dropped at the end of the statement.
 	writerTemp = "PRAGMA temp_store = MEMORY"
 )
 
 // ErrClosed: the file has been closed.
 var ErrClosed = errors.New("view file is closed")
 
-// File is an open view file. One goroutine writes (Begin, StartBulk, EndBulk, Live,
-// State); any number may Acquire a reader, and ask for Sizes.
+// File is an open view file. One goroutine calls Begin, StartBulk, EndBulk, Live and State; any
+// goroutine may call Acquire, Last and Sizes.
 type File struct {
 	path   string
 	write  *writer
 	idle   chan *Reader
 	closed chan struct{}
 
-	// What has been written, or is about to be: readers may find more in it than in
-	// the state they see, never less.
+	// What has been written or is about to be. It may be newer than the snapshot of a reader,
+	// never older.
 	groups  atomic.Pointer[[]Group]
 	summary atomic.Pointer[summary]
-	last    atomic.Int64 // archive number given, as of the last commit
+	last    atomic.Int64 // latest archive number, as of the last commit
 }
 
-// Open opens the view file of the log with that id, and makes it when there is none.
-// ErrUnusable: it is of another log or format, the bulk that made it did not end, or
-// it is damaged.
+// Open opens the view file of the log with that id, and creates it if it does not exist. Errors:
+// ErrUnusable, if it belongs to another log or format, is damaged, or its rebuild did not finish.
 func Open(path, logID string) (*File, error) {
 	info, err := os.Stat(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open view file: %w", err)
 	}
-	made := info == nil || info.Size() == 0
-	if !made {
+	isNew := info == nil || info.Size() == 0
+	if !isNew {
 		if err := checkBefore(path); err != nil {
 			return nil, fail("open view file", err)
 		}
@@ -70,7 +69,7 @@ func Open(path, logID string) (*File, error) {
 	if err != nil {
 		return nil, fail("open view file", err)
 	}
-	if made {
+	if isNew {
 		err = create(conn, logID)
 	} else {
 		err = check(conn, logID)
@@ -85,7 +84,7 @@ func Open(path, logID string) (*File, error) {
 	return f, nil
 }
 
-// create makes an empty file.
+// create creates the tables of a new file.
 func create(conn *sqlite.Conn, logID string) error {
 	if err := conn.MakeSummed(pageSize); err != nil {
 		return err
@@ -108,14 +107,14 @@ func create(conn *sqlite.Conn, logID string) error {
 	return conn.Do("COMMIT")
 }
 
-// checkBefore looks at a file before SQLite does: at what it says that it is, and at the WAL
-// of a process that did not close it.
+// checkBefore checks a file before SQLite opens it: its format, and the WAL of a process that did not
+// close it.
 func checkBefore(path string) error {
 	app, version, err := sqlite.FormatOf(path)
 	if err != nil {
 		return err
 	}
-	if app != 0 { // else all of it may lie in the WAL
+	if app != 0 { // otherwise everything may be in the WAL
 		if err := isOurs(int64(app), int64(version)); err != nil {
 			return err
 		}
@@ -133,7 +132,7 @@ func isOurs(app, version int64) error {
 	return nil
 }
 
-// check reports whether the file is what its path says.
+// check returns an error if the file has another format or log, or is incomplete.
 func check(conn *sqlite.Conn, logID string) error {
 	app, err := conn.Number("PRAGMA application_id")
 	if err != nil {
@@ -154,12 +153,12 @@ func check(conn *sqlite.Conn, logID string) error {
 		return damaged(fmt.Sprintf("it is of log %v, not %s", row[0], logID))
 	}
 	if row[1] != int64(1) {
-		return damaged("the bulk that made it did not end")
+		return damaged("its rebuild did not finish")
 	}
 	return nil
 }
 
-// prepare sets up the connections.
+// prepare configures the writer and opens the readers.
 func (f *File) prepare(conn *sqlite.Conn) error {
 	for _, sql := range []string{"PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", writerCache, writerTemp} {
 		if err := conn.Do(sql); err != nil {
@@ -184,8 +183,8 @@ func (f *File) prepare(conn *sqlite.Conn) error {
 	return nil
 }
 
-// Remove removes the file of that path and what SQLite keeps beside it. It is no
-// error when there is none. It must not be open.
+// Remove deletes the file at path and SQLite's files beside it, if they exist. The file must be
+// closed.
 func Remove(path string) error {
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -195,8 +194,8 @@ func Remove(path string) error {
 	return nil
 }
 
-// Close waits until every reader is given back, and closes the file. A batch that is
-// open is lost. Close is called once.
+// Close waits until every reader is closed, and closes the file. An open batch is lost. Call Close
+// once.
 func (f *File) Close() error {
 	close(f.closed)
 	var errs []error
@@ -206,7 +205,7 @@ func (f *File) Close() error {
 	return fail("close view file", errors.Join(append(errs, f.write.conn.Close())...))
 }
 
-// release closes the readers of a file that could not be opened.
+// release closes the readers after a failed Open.
 func (f *File) release() error {
 	var errs []error
 	for len(f.idle) > 0 {
@@ -215,8 +214,7 @@ func (f *File) release() error {
 	return errors.Join(errs...)
 }
 
-// Acquire returns one of 4 readers, and waits for one while all are in use. Errors: that
-// of ctx, ErrClosed.
+// Acquire returns one of 4 readers. It waits while all are in use. Errors: that of ctx, ErrClosed.
 func (f *File) Acquire(ctx context.Context) (*Reader, error) {
 	select {
 	case <-f.closed:
@@ -236,7 +234,7 @@ func (f *File) Acquire(ctx context.Context) (*Reader, error) {
 // Last returns the latest archive number.
 func (f *File) Last() int64 { return f.last.Load() }
 
-// Sizes returns the bytes of the file and of its WAL; 0 for one that is not there.
+// Sizes returns the sizes of the file and of its WAL in bytes; 0 for a file that does not exist.
 func (f *File) Sizes() (file, wal int64) { return size(f.path), size(f.path + "-wal") }
 
 func size(path string) int64 {

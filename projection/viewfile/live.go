@@ -8,12 +8,12 @@ import (
 
 var liveSQL = "SELECT " + live.names + " FROM live WHERE submit_seq > ?1 + 0 ORDER BY submit_seq LIMIT ?2 + 0"
 
-// liveChunk is how many live tasks are read in one call.
+// liveChunk is the number of live tasks that are read per call.
 const liveChunk = 1024
 
-// Live calls fn for every live task in the order of submission. The Row is used again for the
-// next one: fn must not keep it, but may keep its slices and text. It is for the goroutine that
-// writes, between batches. Another one reads ahead.
+// Live calls fn for every live task in the order of submission. The Row is reused for the next task: fn
+// must not keep it, but may keep its slices and strings. Only the goroutine that writes may call Live,
+// between batches. Another goroutine reads ahead.
 func (f *File) Live(fn func(*Row) error) error {
 	chunks, free := make(chan []byte), make(chan []byte, 2)
 	free <- nil
@@ -28,7 +28,7 @@ func (f *File) Live(fn func(*Row) error) error {
 	groups := *f.groups.Load()
 	for chunk := range chunks {
 		if err != nil {
-			continue // what was read ahead
+			continue // drain what was read ahead
 		}
 		for values := sqlite.ValuesOf(chunk); values.More() && err == nil; {
 			if err = fail("read live tasks", live.readRow(&row, &values, groups)); err == nil {
@@ -47,8 +47,8 @@ func (f *File) Live(fn func(*Row) error) error {
 	return err
 }
 
-// readLive sends the live tasks in chunks, into memory that is free, until there is no more of
-// one of them.
+// readLive sends the live tasks in chunks, which it reads into the buffers from free. It ends after the
+// last task, or when free is closed.
 func (w *writer) readLive(chunks chan<- []byte, free <-chan []byte) error {
 	last := int64(math.MinInt64)
 	for chunk := range free {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// keepLive puts n tasks among the live ones.
+// keepLive writes n live tasks.
 func keepLive(t *testing.T, f *File, n int) []Row {
 	rows := make([]Row, n)
 	b, err := f.Begin()
@@ -19,7 +19,7 @@ func keepLive(t *testing.T, f *File, n int) []Row {
 	return rows
 }
 
-func TestManyLiveTasksAreReadInChunksInOrderOrUntilAnError(t *testing.T) {
+func TestLiveTasksAreReadInOrderAndUntilAnError(t *testing.T) {
 	f := open(t, temp(t))
 	defer func() { ok(t, f.Close()) }()
 	rows := keepLive(t, f, 3*liveChunk+7)
@@ -51,7 +51,7 @@ func TestManyLiveTasksAreReadInChunksInOrderOrUntilAnError(t *testing.T) {
 	}
 }
 
-func TestADamagedRowOfALiveTaskIsToldAndNothingAfterIt(t *testing.T) {
+func TestReadingLiveTasksEndsAtADamagedRow(t *testing.T) {
 	f := open(t, temp(t))
 	defer func() { ok(t, f.Close()) }()
 	keepLive(t, f, 2*liveChunk)

@@ -74,11 +74,11 @@ func modelMatch(q *Query, r *Row) bool {
 	case q.Facets != nil && !slices.Contains(q.Facets, r.Group*FacetSpan+uint32(t.Status)):
 	case q.Tags != nil && !slices.ContainsFunc(t.Tags, func(tag string) bool { return slices.Contains(q.Tags, tag) }):
 	case t.SubmitSeq < q.From || q.Before != 0 && t.SubmitSeq >= q.Before:
-	case (q.LeastID != ulid.ULID{} || q.MostID != ulid.ULID{}) && (bytes.Compare(t.ID[:], q.LeastID[:]) < 0 || bytes.Compare(t.ID[:], q.MostID[:]) > 0):
+	case (q.MinID != ulid.ULID{} || q.MaxID != ulid.ULID{}) && (bytes.Compare(t.ID[:], q.MinID[:]) < 0 || bytes.Compare(t.ID[:], q.MaxID[:]) > 0):
 	case (q.MinRun != 0 || q.MaxRun != 0) && t.StartedAt == 0:
 	case q.MinRun != 0 && run < q.MinRun || q.MaxRun != 0 && run > q.MaxRun:
 	case t.LastSeq > q.LastSeq:
-	case q.Without != nil && q.Without(t.SubmitSeq):
+	case q.Exclude != nil && q.Exclude(t.SubmitSeq):
 	default:
 		return true
 	}
@@ -98,7 +98,7 @@ var modelGroups = func() (groups []Group) {
 	return groups
 }()
 
-// drawRow draws a task with that submit seq. Its id and creation rise with seq.
+// drawRow draws a task with that submit seq. Its id and creation time increase with seq.
 func drawRow(t *rapid.T, seq int64, ended bool) Row {
 	r := Row{Group: rapid.Uint32Range(0, modelTypes-1).Draw(t, "group")}
 	k := &r.Task
@@ -145,9 +145,9 @@ func drawQuery(t *rapid.T, top int64) Query {
 		q.Before = rapid.Int64Range(1, top+5).Draw(t, "before seq")
 	}
 	if maybe("by id") {
-		_ = q.LeastID.SetTime(uint64(rapid.Int64Range(0, top+5).Draw(t, "least id")))
-		_ = q.MostID.SetTime(uint64(rapid.Int64Range(1, top+5).Draw(t, "most id")))
-		q.MostID[15] = 0xFF
+		_ = q.MinID.SetTime(uint64(rapid.Int64Range(0, top+5).Draw(t, "least id")))
+		_ = q.MaxID.SetTime(uint64(rapid.Int64Range(1, top+5).Draw(t, "most id")))
+		q.MaxID[15] = 0xFF
 	}
 	if maybe("least run") {
 		q.MinRun = task.Micros(rapid.Int64Range(1, 5_000_000).Draw(t, "min"))
@@ -159,16 +159,16 @@ func drawQuery(t *rapid.T, top int64) Query {
 		q.LastSeq = rapid.Int64Range(0, top+1000).Draw(t, "last seq")
 	}
 	if maybe("without") {
-		q.Without = func(seq int64) bool { return seq%3 == 0 }
+		q.Exclude = func(seq int64) bool { return seq%3 == 0 }
 	}
 	return q
 }
 
-// drawBatch does one random batch on the file and on the model.
+// drawBatch applies one random batch to the file and to the model.
 func drawBatch(t *rapid.T, f *File, m *model) {
 	b, err := f.Begin()
 	must(t, err)
-	// Seqs lie on both sides of the edges of chunks.
+	// Seqs on both sides of the borders of zones.
 	seq := rapid.OneOf(rapid.Int64Range(1, 300), rapid.Int64Range(zoneSize-100, zoneSize+100), rapid.Int64Range(5*zoneSize-50, 5*zoneSize+50))
 	next := m.clone()
 	for range rapid.IntRange(0, 60).Draw(t, "rows") {
@@ -219,7 +219,7 @@ func same(t *rapid.T, what string, want, got any) {
 	}
 }
 
-// compare asks everything that the file can be asked.
+// compare compares the answers to all kinds of queries.
 func compare(t *rapid.T, r *Reader, m *model) {
 	ctx := context.Background()
 	for range 4 {
@@ -252,7 +252,7 @@ func compare(t *rapid.T, r *Reader, m *model) {
 	same(t, "first after", want, got)
 }
 
-// comparePage asks for a part of the matches and counts them all.
+// comparePage compares a page of a part of the matches, and the count of all.
 func comparePage(t *rapid.T, r *Reader, q *Query, matches []Row, limit int, most int64) {
 	seq := rapid.Int64Range(0, 5*zoneSize+50)
 	part := Part{From: seq.Draw(t, "part from"), Before: math.MaxInt64, Limit: limit}
@@ -275,7 +275,7 @@ func compareOne(t *rapid.T, want *modelRow, got *Row, err error) {
 	t.Helper()
 	if want.place != Ended {
 		if !errors.Is(err, ErrNotFound) {
-			t.Fatalf("task %d is in the live tables: want ErrNotFound, got %v", want.row.Task.SubmitSeq, err)
+			t.Fatalf("task %d is live: want ErrNotFound, got %v", want.row.Task.SubmitSeq, err)
 		}
 		return
 	}
@@ -283,7 +283,7 @@ func compareOne(t *rapid.T, want *modelRow, got *Row, err error) {
 	same(t, "one task", &want.row, got)
 }
 
-// compareOrder reads the archive in the order of archiving, in pieces.
+// compareOrder compares the ended tasks in the order of their archive numbers, read in pieces.
 func compareOrder(t *rapid.T, r *Reader, m *model, archived []*modelRow) {
 	var want, got []Row
 	byNo := slices.Clone(archived)
@@ -305,7 +305,7 @@ func compareOrder(t *rapid.T, r *Reader, m *model, archived []*modelRow) {
 	}
 	same(t, "order of archiving", want, got)
 	if after < m.no {
-		t.Fatalf("want the last number %d, got %d", m.no, after)
+		t.Fatalf("want last archive number %d, got %d", m.no, after)
 	}
 }
 
@@ -335,7 +335,7 @@ func compareLive(t *rapid.T, f *File, m *model) {
 	}
 }
 
-func TestTheFileSaysWhatAMapWouldSay(t *testing.T) {
+func TestAFileAnswersLikeAMap(t *testing.T) {
 	dir := t.TempDir()
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {

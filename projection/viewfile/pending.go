@@ -13,38 +13,40 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// pending is what a batch has yet to write. Rows wait so that they are written in the order of
-// the trees they go to: neighbours then share a page.
+// pending has the rows that a batch has not written yet. They are written in the order of the keys of
+// their tables, so that neighbours are written to one page.
 type pending struct {
-	kept, dropped []byte // of live, as sqlite.Rows takes them. A task goes from one to the other only by way of a flush
+	// kept has rows to write to live, dropped submit seqs to delete from it, in the form of sqlite.Rows. A
+	// task that was dropped is kept again only after a flush, which writes before it deletes.
+	kept, dropped []byte
 
 	ended   sorter[int64] // by submit seq
 	tags    sorter[tagged]
 	keys    sorter[keyed]
-	numbers []int64 // submit seqs in the order of their archive numbers, up to the latest
+	numbers []int64 // submit seqs in the order of their archive numbers, which end with the latest
 	zones   map[int64]*zone
 }
 
 // sorter holds rows until they are written in the order of their keys.
 type sorter[K any] struct {
 	rows    []sorted[K]
-	values  []byte // of the rows, as sqlite.Rows takes them
-	ordered []byte // room
+	values  []byte // of the rows, in the form of sqlite.Rows
+	ordered []byte // buffer
 }
 
-// sorted is a row: its key, and where its values end.
+// sorted is a row: its key, and the position of its values in sorter.values.
 type sorted[K any] struct {
 	key        K
 	start, end uint32
 }
 
-// add takes in a row whose values have been appended.
+// add adds a row whose values have been appended to s.values.
 func (s *sorter[K]) add(key K, values []byte) {
 	s.rows = append(s.rows, sorted[K]{key, uint32(len(s.values)), uint32(len(values))})
 	s.values = values
 }
 
-// flush writes the rows.
+// flush writes the rows in the order of their keys.
 func (s *sorter[K]) flush(into *sqlite.Rows, compare func(a, b K) int) error {
 	slices.SortFunc(s.rows, func(a, b sorted[K]) int { return compare(a.key, b.key) })
 	s.ordered = s.ordered[:0]
@@ -62,7 +64,7 @@ func (s *sorter[K]) flush(into *sqlite.Rows, compare func(a, b K) int) error {
 	return nil
 }
 
-// clear forgets the rows, and room that few batches need.
+// clear discards the rows, and memory that few batches need.
 func (s *sorter[K]) clear() {
 	if cap(s.values) > 2*mostPending {
 		*s = sorter[K]{}
@@ -70,10 +72,10 @@ func (s *sorter[K]) clear() {
 	s.rows, s.values = s.rows[:0], s.values[:0]
 }
 
-// zone is what some neighbouring tasks have in common, see schema.sql.
+// zone is a row of ended_zones, see schema.sql.
 type zone struct {
 	least, most ulid.ULID
-	first, last int64 // of the seqs of their last events
+	first, last int64 // minimum and maximum of the last seqs
 }
 
 type tagged struct {
@@ -88,9 +90,9 @@ type keyed struct {
 }
 
 const (
-	// mostPending is how many bytes wait at most, nearly.
+	// mostPending is the maximum size of pending rows in bytes, approximately.
 	mostPending = 8 << 20
-	// atOnce is how many bytes are handed to SQLite in one call, nearly.
+	// atOnce is the number of bytes that are passed to SQLite per call, approximately.
 	atOnce = 64 << 10
 
 	epochBits = 21
@@ -101,7 +103,7 @@ func epochOf(seq int64) int64 { return seq >> epochBits }
 
 func zoneOf(seq int64) int64 { return seq >> zoneBits }
 
-// clear forgets all of it.
+// clear discards everything.
 func (p *pending) clear() {
 	p.kept, p.dropped, p.numbers, p.zones = p.kept[:0], p.dropped[:0], p.numbers[:0], map[int64]*zone{}
 	p.ended.clear()
@@ -109,7 +111,7 @@ func (p *pending) clear() {
 	p.keys.clear()
 }
 
-// keep takes in a row of a live task.
+// keep adds a row for live.
 func (p *pending) keep(w *writer, r *Row) error {
 	p.kept = live.appendRow(p.kept, r)
 	if len(p.kept) < atOnce {
@@ -118,7 +120,7 @@ func (p *pending) keep(w *writer, r *Row) error {
 	return p.flushLive(w)
 }
 
-// drop takes out a live task.
+// drop deletes a task from live.
 func (p *pending) drop(w *writer, seq int64) error {
 	p.dropped = sqlite.AppendNumber(p.dropped, seq)
 	if len(p.dropped) < atOnce {
@@ -136,7 +138,7 @@ func (p *pending) flushLive(w *writer) error {
 	return err
 }
 
-// add takes in a row of a task that has ended.
+// add adds the rows of a task that has ended.
 func (p *pending) add(w *writer, r *Row, number int64) error {
 	t := &r.Task
 	run, class := int64(-1), int64(-1)
@@ -176,7 +178,7 @@ func (p *pending) add(w *writer, r *Row, number int64) error {
 	return p.flush(w)
 }
 
-// widen takes the task into its zone.
+// widen extends the bounds of the task's zone to the task.
 func (p *pending) widen(t *task.Task) {
 	z := p.zones[zoneOf(t.SubmitSeq)]
 	if z == nil {
@@ -192,7 +194,7 @@ func (p *pending) widen(t *task.Task) {
 	z.first, z.last = min(z.first, t.LastSeq), max(z.last, t.LastSeq)
 }
 
-// flush writes all of it.
+// flush writes everything.
 func (p *pending) flush(w *writer) error {
 	if err := p.flushLive(w); err != nil || len(p.numbers) == 0 {
 		return err
@@ -220,7 +222,7 @@ func (p *pending) flush(w *writer) error {
 
 func (p *pending) flushEnded(w *writer) error { return p.ended.flush(w.putEnded, cmp.Compare[int64]) }
 
-// flushNumbers writes which tasks got the latest archive numbers, as one row.
+// flushNumbers writes the latest archive numbers as one row of archived.
 func (p *pending) flushNumbers(w *writer) error {
 	var seqs []byte
 	before := int64(0)

@@ -12,26 +12,26 @@ import (
 )
 
 const (
-	// sampled is how far a plan counts what has no counter.
-	sampled = 50_000
-	// mostIDs is how many tasks are read by their ids and sorted.
+	// maxCount is how far a plan counts what has no counter.
+	maxCount = 50_000
+	// mostIDs is the maximum number of tasks that are read by id and sorted.
 	mostIDs = 2_000
-	// tagCost is what it costs to ask whether a task has a tag, in candidates.
+	// tagCost is the cost of checking a task for a tag; reading a candidate costs 1.
 	tagCost = 10
-	// fewStreams is how many streams are read about as fast as one.
+	// fewStreams is the number of streams that are read about as fast as one.
 	fewStreams = 16
 )
 
-// plan chooses the index with the fewest candidates. Every match is among them.
+// plan chooses the index with the lowest cost. Its candidates include every match.
 func (r *Reader) plan(m *match) (*walk, error) {
-	cost := int64(1) // of a candidate from an index that does not tell of tags
+	cost := int64(1) // of a candidate from an index without tags
 	if m.tags != nil {
 		cost = tagCost * int64(len(m.tags))
 	}
 	best := &walk{r: r, m: m, streams: []*stream{{query: r.all}}}
-	least := min(r.about.ended, m.before-m.from) * cost
+	least := min(r.summary.ended, m.before-m.from) * cost
 	if m.facets != nil {
-		if n := m.inFacets(r.about) * cost; n < least {
+		if n := m.inFacets(r.summary) * cost; n < least {
 			best, least = &walk{r: r, m: m, streams: m.facetStreams(r)}, n
 		}
 	}
@@ -69,36 +69,35 @@ func (r *Reader) plan(m *match) (*walk, error) {
 	return best, best.start()
 }
 
-// inFacets is about how many tasks have the facets of the match.
-func (m *match) inFacets(about *summary) (n int64) {
+// inFacets estimates the number of tasks with the facets of the match.
+func (m *match) inFacets(s *summary) (n int64) {
 	for _, facet := range m.listed {
-		if int(facet) < len(about.counts) {
-			n += about.counts[facet]
+		if int(facet) < len(s.counts) {
+			n += s.counts[facet]
 		}
 	}
 	if len(m.listed) <= fewStreams {
-		n = min(n, about.ended-1) // better than all of them
+		n = min(n, s.ended-1) // less than reading all tasks
 	}
 	return n
 }
 
-// count counts, but no further than enough. More than sampled counts as half of all: it is not
-// known.
+// count counts up to enough. If it reaches maxCount, the number is unknown, and it returns at least
+// half of all tasks.
 func (r *Reader) count(what *statement, enough int64, args ...driver.Value) (int64, error) {
-	limit := min(max(enough, 0), sampled)
+	limit := min(max(enough, 0), maxCount)
 	found, err := what.row(r.dest[:1], append(args, limit)...)
 	if err != nil || !found {
 		return 0, err
 	}
 	n := intOf(r.dest[0])
-	if n == sampled {
-		n = max(n, r.about.ended/2)
+	if n == maxCount {
+		n = max(n, r.summary.ended/2)
 	}
 	return n, nil
 }
 
-// byIDs reads the tasks with ids of the match, the latest first. It reads no more of them than
-// mostIDs and one.
+// byIDs reads the tasks whose ids match, the latest first: at most mostIDs and one.
 func (r *Reader) byIDs(m *match) (found []candidate, err error) {
 	r.read, err = r.ids.AppendText(r.read[:0], `["`+m.ids[0]+`","`+m.ids[1]+`"]`, m.least, m.most, mostIDs+1)
 	if err != nil {
@@ -137,16 +136,16 @@ func (m *match) tagStreams(r *Reader) (streams []*stream) {
 	return streams
 }
 
-// walk gives candidates, the latest submitted first, from streams that do so.
+// walk merges the candidates of all streams, the latest submitted first.
 type walk struct {
 	r       *Reader
 	m       *match
 	streams []*stream
 	byTags  bool // all candidates have one of the tags
-	byIDs   bool // all have an id of the match
+	byIDs   bool // the ids of all candidates match
 }
 
-// stream is the candidates of one value of an index.
+// stream has the candidates of one value of an index, the latest submitted first.
 type stream struct {
 	query      *sqlite.Query
 	byTag      bool
@@ -154,13 +153,13 @@ type stream struct {
 	parameters []int64 // of the query, between the tag and the bounds
 	buffer     []candidate
 	waiting    []candidate // the rest of buffer
-	before     int64       // those submitted before it have not been read
-	size       int64       // how many are read next
-	ended      bool        // all have been read
+	before     int64       // candidates before this submit seq have not been read
+	size       int64       // number of candidates to read next
+	ended      bool        // all candidates have been read
 }
 
 const (
-	firstRead = 256 // candidates of all streams together, about
+	firstRead = 256 // candidates of all streams together, approximately
 	mostRead  = 2048
 )
 
@@ -183,7 +182,7 @@ func (w *walk) start() error {
 	return nil
 }
 
-// next returns the next candidate; false when there is none.
+// next returns the next candidate, and false after the last one.
 func (w *walk) next(ctx context.Context) (candidate, bool, error) {
 	if len(w.streams) == 0 {
 		return candidate{}, false, nil
@@ -207,7 +206,7 @@ func (w *walk) next(ctx context.Context) (candidate, bool, error) {
 	return c, true, nil
 }
 
-// read reads on in a stream.
+// read reads the next candidates of a stream.
 func (w *walk) read(s *stream) (err error) {
 	var room [8]int64
 	numbers := append(append(room[:0], s.parameters...), w.m.from, s.before, w.m.least, w.m.most, s.size)
@@ -243,7 +242,7 @@ func readCandidates(dst []candidate, rows []byte) ([]candidate, error) {
 	return dst, nil
 }
 
-// A heap, by the latest candidate that waits.
+// A walk is a heap of streams, the one with the latest candidate on top.
 
 func (w *walk) Len() int           { return len(w.streams) }
 func (w *walk) Less(i, j int) bool { return w.streams[i].waiting[0].seq > w.streams[j].waiting[0].seq }

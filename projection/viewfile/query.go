@@ -8,15 +8,15 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// Part is which of the matches that are counted a page takes its rows from.
+// Part is a range of the matches from which a page takes its rows. Other matches are only counted.
 type Part struct {
 	From   int64 // submit seq, inclusive
 	Before int64 // submit seq, exclusive
 	Limit  int   // maximum number of rows, the latest submitted first
 }
 
-// Page returns the rows of a part and how many match in all. It stops counting at most,
-// which is not 0. Both come of one walk where they can.
+// Page returns the rows of a part, and the number of all matches up to most, which is not 0. It finds
+// both in one walk if possible.
 func (r *Reader) Page(ctx context.Context, q *Query, part Part, most int64) ([]Row, int64, error) {
 	var seqs []int64
 	n, at := int64(0), int64(math.MaxInt64)
@@ -28,7 +28,7 @@ func (r *Reader) Page(ctx context.Context, q *Query, part Part, most int64) ([]R
 		}
 		return n < most
 	})
-	if err == nil && n == most { // the part may go on below
+	if err == nil && n == most { // the part may continue where the count ended
 		rest := *q
 		rest.From, rest.Before = max(q.From, part.From), min(at, part.Before)
 		if rest.From < rest.Before {
@@ -58,7 +58,7 @@ func (r *Reader) Rows(ctx context.Context, q *Query, limit int) ([]Row, error) {
 	return rows, nil
 }
 
-// latest appends the submit seqs of matches, the latest first, until there are limit.
+// latest appends the submit seqs of matches, the latest first, up to limit.
 func (r *Reader) latest(ctx context.Context, q *Query, seqs []int64, limit int) ([]int64, error) {
 	if len(seqs) >= limit {
 		return seqs, nil
@@ -70,7 +70,7 @@ func (r *Reader) latest(ctx context.Context, q *Query, seqs []int64, limit int) 
 	return seqs, err
 }
 
-// walk calls fn with the submit seq of every match, from the latest one, until fn returns false.
+// walk calls fn with the submit seq of every match, the latest first, until fn returns false.
 func (r *Reader) walk(ctx context.Context, q *Query, fn func(seq int64) bool) error {
 	m, ok, err := r.newMatch(q)
 	if err != nil || !ok {
@@ -85,7 +85,7 @@ func (r *Reader) walk(ctx context.Context, q *Query, fn func(seq int64) bool) er
 		if err != nil || !ok {
 			return err
 		}
-		if c.seq == last { // it has several of the tags
+		if c.seq == last { // the task has several of the tags
 			continue
 		}
 		last = c.seq
@@ -97,7 +97,7 @@ func (r *Reader) walk(ctx context.Context, q *Query, fn func(seq int64) bool) er
 	}
 }
 
-// candidate is what indexes tell of an ended task.
+// candidate is what an index has of an ended task.
 type candidate struct {
 	seq   int64
 	facet uint32
@@ -108,20 +108,20 @@ const candidateKinds = "iii"
 // match is a prepared Query.
 type match struct {
 	*Query
-	facets                []bool // by facet; nil = all
-	listed                []uint32
-	least, most           int64 // run times, both inclusive; -1 is that of tasks that never started
+	facets                []bool   // by facet; nil = all
+	listed                []uint32 // the same as a list
+	least, most           int64    // run times, both inclusive; tasks that never started have -1
 	byRun                 bool
 	firstClass, lastClass int64 // of the run times
 	from, before          int64
-	ids                   [2]string      // both inclusive; "" = all
-	zones                 map[int64]seen // of those that were looked at
+	ids                   [2]string           // both inclusive; "" = all
+	zones                 map[int64]zoneMatch // cache of zoneMatches
 	tags                  []string
 }
 
-// newMatch reports whether anything can match.
+// newMatch prepares a query, and returns false if nothing can match.
 func (r *Reader) newMatch(q *Query) (*match, bool, error) {
-	m := &match{Query: q, from: max(q.From, 0), before: math.MaxInt64, least: -1, most: math.MaxInt64, zones: map[int64]seen{}}
+	m := &match{Query: q, from: max(q.From, 0), before: math.MaxInt64, least: -1, most: math.MaxInt64, zones: map[int64]zoneMatch{}}
 	if q.Before != 0 {
 		m.before = q.Before
 	}
@@ -149,7 +149,7 @@ func (r *Reader) newMatch(q *Query) (*match, bool, error) {
 			m.tags = append(m.tags, tag)
 		}
 	}
-	if q.LeastID != (ulid.ULID{}) || q.MostID != (ulid.ULID{}) {
+	if q.MinID != (ulid.ULID{}) || q.MaxID != (ulid.ULID{}) {
 		if ok, err := r.boundByID(m); err != nil || !ok {
 			return nil, false, err
 		}
@@ -157,9 +157,9 @@ func (r *Reader) newMatch(q *Query) (*match, bool, error) {
 	return m, m.from < m.before && m.least <= m.most, nil
 }
 
-// boundByID narrows the match to the zones that can have its ids.
+// boundByID narrows the match to the zones that may have matching ids.
 func (r *Reader) boundByID(m *match) (bool, error) {
-	m.ids = [2]string{m.LeastID.String(), m.MostID.String()}
+	m.ids = [2]string{m.MinID.String(), m.MaxID.String()}
 	if _, err := r.zones.row(r.dest[:2], m.ids[0], m.ids[1]); err != nil {
 		return false, err
 	}
@@ -168,12 +168,12 @@ func (r *Reader) boundByID(m *match) (bool, error) {
 	return some, nil
 }
 
-// accepts reports whether the candidate matches the conditions that the walk has not checked.
+// accepts reports whether a candidate meets the conditions that the walk has not checked.
 func (m *match) accepts(r *Reader, c *candidate, w *walk) (bool, error) {
 	if m.facets != nil && (int(c.facet) >= len(m.facets) || !m.facets[c.facet]) {
 		return false, nil
 	}
-	if m.Without != nil && m.Without(c.seq) {
+	if m.Exclude != nil && m.Exclude(c.seq) {
 		return false, nil
 	}
 	if m.tags != nil && !w.byTags {
@@ -181,7 +181,7 @@ func (m *match) accepts(r *Reader, c *candidate, w *walk) (bool, error) {
 			return false, err
 		}
 	}
-	byID, bySeq := m.ids[0] != "" && !w.byIDs, m.LastSeq < r.about.latest
+	byID, bySeq := m.ids[0] != "" && !w.byIDs, m.LastSeq < r.summary.latest
 	if !byID && !bySeq {
 		return true, nil
 	}
@@ -210,10 +210,11 @@ func (r *Reader) isTagged(c *candidate, tags []string) (bool, error) {
 	return false, nil
 }
 
-// seen is what is known of a zone: whether the ids or the seqs of all its tasks match, or none can.
-type seen struct{ ids, seqs, none bool }
+// zoneMatch says whether the ids of all tasks of a zone match, whether their last seqs do, and whether
+// no task can match.
+type zoneMatch struct{ ids, seqs, none bool }
 
-func (r *Reader) zoneMatches(m *match, zone int64) (seen, error) {
+func (r *Reader) zoneMatches(m *match, zone int64) (zoneMatch, error) {
 	s, known := m.zones[zone]
 	if known {
 		return s, nil
@@ -227,7 +228,7 @@ func (r *Reader) zoneMatches(m *match, zone int64) (seen, error) {
 	}
 	least, _ := r.dest[0].(string)
 	most, _ := r.dest[1].(string)
-	s = seen{
+	s = zoneMatch{
 		ids:  least >= m.ids[0] && most <= m.ids[1],
 		seqs: intOf(r.dest[3]) <= m.LastSeq,
 		none: intOf(r.dest[2]) > m.LastSeq,

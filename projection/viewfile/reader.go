@@ -15,8 +15,8 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// Reader is one reading connection. One goroutine at a time uses it, and gives it back
-// with Close. Its methods but Fix and Close see the ended tasks alone, as they were at Fix.
+// Reader is a reading connection. One goroutine at a time uses it and returns it with Close. All methods
+// except Fix and Close read the ended tasks only, as of Fix.
 type Reader struct {
 	f    *File
 	conn *sqlite.Conn
@@ -29,11 +29,11 @@ type Reader struct {
 	rows, numbered                  *sqlite.Query
 	all, facet, class, tag, ids     *sqlite.Query
 
-	fixed  bool
-	groups []Group
-	about  *summary
-	dest   [4]driver.Value
-	read   []byte // room
+	fixed   bool
+	groups  []Group
+	summary *summary
+	dest    [4]driver.Value
+	read    []byte // buffer
 }
 
 func newReader(f *File) (*Reader, error) {
@@ -90,16 +90,16 @@ func prefixed(prefix, names string) string {
 	return prefix + strings.ReplaceAll(names, ", ", ", "+prefix)
 }
 
-// byKey gives the tasks of a key, from the newest epoch to the oldest.
+// byKey finds the tasks of a key, from the newest epoch to the oldest.
 const byKey = `WITH RECURSIVE epochs (n) AS (
 	SELECT max(epoch) FROM ended_keys UNION ALL SELECT n - 1 FROM epochs WHERE n > 0
 ) SELECT k.submit_seq FROM epochs CROSS JOIN ended_keys AS k ON k.epoch = epochs.n AND k.key = ? LIMIT 1`
 
-// keptRoom is how much memory a reader keeps for the next call, in bytes.
+// keptRoom is the maximum size of the buffer that a reader keeps after Close, in bytes.
 const keptRoom = 512 << 10
 
-// Fix fixes what the reader sees until Close: the file as last committed. Call it right
-// after Acquire. It takes some microseconds and never waits for the writer.
+// Fix begins a snapshot of the last commit, which the reader reads until Close. Call it directly after
+// Acquire. It takes some microseconds and never waits for the writer.
 func (r *Reader) Fix() error {
 	if err := r.begin.run(); err != nil {
 		return fail("fix reader", err)
@@ -108,16 +108,16 @@ func (r *Reader) Fix() error {
 	if _, err := r.first.row(r.dest[:1]); err != nil {
 		return fail("fix reader", err)
 	}
-	r.groups, r.about = *r.f.groups.Load(), r.f.summary.Load()
+	r.groups, r.summary = *r.f.groups.Load(), r.f.summary.Load()
 	return nil
 }
 
-// Close gives the reader back.
+// Close returns the reader to the file.
 func (r *Reader) Close() {
 	if r.fixed && !r.conn.AutoCommit() {
-		_ = r.rollback.run() // nothing was written; a lasting error shows at the next Fix
+		_ = r.rollback.run() // nothing was written; a permanent error appears at the next Fix
 	}
-	r.fixed, r.groups, r.about = false, nil, nil
+	r.fixed, r.groups, r.summary = false, nil, nil
 	if cap(r.read) > keptRoom {
 		r.read = nil
 	}
@@ -130,21 +130,21 @@ func (r *Reader) ByID(_ context.Context, id ulid.ULID) (Row, error) {
 	return row, fail("find task by id", err)
 }
 
-// ByKey returns the ended task with that idempotency key, which is not empty.
-// Errors: ErrNotFound.
+// ByKey returns the ended task with that idempotency key, which must not be empty. Errors:
+// ErrNotFound.
 func (r *Reader) ByKey(_ context.Context, key string) (Row, error) {
 	row, err := r.one(&r.byKey, key)
 	return row, fail("find task by key", err)
 }
 
-// ByClaim returns the ended task that holds the claim for the longest time, which may be
-// over. One that has gone back to the live ones is not found. Errors: ErrNotFound.
+// ByClaim returns the ended task that holds the claim longest, even if that time is over. It does not find
+// a task that is live again. Errors: ErrNotFound.
 func (r *Reader) ByClaim(_ context.Context, claim task.Claim) (Row, error) {
 	row, err := r.one(&r.byClaim, claim[:])
 	return row, fail("find task by unique key", err)
 }
 
-// one returns the task whose submit seq the statement gives.
+// one returns the task whose submit seq the statement finds.
 func (r *Reader) one(find *statement, arg driver.Value) (Row, error) {
 	found, err := find.row(r.dest[:1], arg)
 	if err != nil {
@@ -184,11 +184,10 @@ func (r *Reader) rowsAt(seqs []int64) ([]Row, error) {
 	return rows, nil
 }
 
-// FirstAfter returns the submit seq of the first ended task that was created after
-// the moment, math.MaxInt64 when there is none. It rests on this: of two tasks, the
-// one submitted later was not created earlier.
+// FirstAfter returns the submit seq of the first ended task that was created after the moment, or
+// math.MaxInt64. It relies on created_at never decreasing with the submit seq.
 func (r *Reader) FirstAfter(_ context.Context, moment task.Micros) (int64, error) {
-	least, most, answer := int64(0), int64(math.MaxInt64), int64(math.MaxInt64) // the answer lies in least … most
+	least, most, answer := int64(0), int64(math.MaxInt64), int64(math.MaxInt64) // least ≤ answer ≤ most
 	top, err := r.top()
 	if err != nil {
 		return 0, fail("find task by time", err)
@@ -211,7 +210,7 @@ func (r *Reader) FirstAfter(_ context.Context, moment task.Micros) (int64, error
 	return answer, nil
 }
 
-// top is the greatest submit seq, 0 when there is none.
+// top returns the greatest submit seq, 0 if there is none.
 func (r *Reader) top() (int64, error) {
 	last, err := r.all.Append(r.read[:0], 0, math.MaxInt64, -1, math.MaxInt64, 1)
 	r.read = last
@@ -222,10 +221,10 @@ func (r *Reader) top() (int64, error) {
 	return values.Number(), nil
 }
 
-// Archived appends to rows up to limit tasks in the order in which they were archived, those with
-// archive numbers after the given one, and the last number it looked at: where to go
-// on from. A task that was archived again has its new number alone; one that went
-// back to the live ones is left out. There is no more when last is after.
+// Archived appends up to limit tasks with archive numbers after the given one to rows, in the order of
+// these numbers. It returns the last number that it read, from which the next call continues; if that is
+// after, there are no more. A task that was archived again has only its new number. Tasks that are live
+// again are omitted.
 func (r *Reader) Archived(_ context.Context, rows []Row, after int64, limit int) (_ []Row, last int64, err error) {
 	rows, last, err = r.archivedAfter(rows, after, limit)
 	if err != nil {
@@ -271,13 +270,13 @@ func (r *Reader) archivedAfter(rows []Row, after int64, limit int) (_ []Row, las
 		if err := ended.readRow(got, &values, r.groups); err != nil {
 			return nil, after, err
 		}
-		for at < len(seqs) && seqs[at] != got.Task.SubmitSeq { // of a task that is live again
+		for at < len(seqs) && seqs[at] != got.Task.SubmitSeq { // that task is live again
 			at++
 		}
 		if at == len(seqs) {
 			return nil, after, damaged("archived tasks are not those that were asked for")
 		}
-		if numbers[at] != number { // it has been archived again
+		if numbers[at] != number { // the task has been archived again
 			rows = rows[:len(rows)-1]
 		}
 		at++

@@ -13,7 +13,7 @@ CREATE TABLE state (
 	id         INTEGER PRIMARY KEY CHECK (id = 1),
 	seq        INTEGER NOT NULL, -- all tables are as of this event
 	hash       BLOB    NOT NULL, -- hash of that event
-	archived   INTEGER NOT NULL, -- last number given in the table archived, even if its row is deleted
+	archived   INTEGER NOT NULL, -- last number in the table archived, even if its row is deleted
 	trimmed    INTEGER NOT NULL, -- rows with numbers up to this one are deleted
 	latest_seq INTEGER NOT NULL, -- no ended task has a later event
 	windows    BLOB    NOT NULL  -- counts by time
@@ -73,8 +73,8 @@ CREATE TABLE ended_keys (
 	PRIMARY KEY (epoch, key, submit_seq)
 ) STRICT, WITHOUT ROWID;
 
--- A zone is a range of 4,096 submit seqs: the least and the most of the ids and the last seqs of
--- its ended tasks.
+-- A zone is a range of 4,096 submit seqs. Each row has the minimum and the maximum of the ids and of
+-- the last seqs of its ended tasks.
 CREATE TABLE ended_zones (
 	zone       INTEGER PRIMARY KEY,
 	least_id   TEXT    NOT NULL,

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// State returns what the last committed batch wrote; of a new file, the zero State.
-// It is for the goroutine that writes.
+// State returns the state of the last committed batch; for a new file, the zero State. Only the
+// goroutine that writes may call it.
 func (f *File) State() (State, error) {
 	row, err := f.write.conn.Row(3, "SELECT seq, hash, windows FROM state")
 	if err != nil {
@@ -26,7 +26,7 @@ func (f *File) State() (State, error) {
 	return s, nil
 }
 
-// load reads what the file keeps in memory: the groups, the counts and the streams.
+// load reads the groups, counts and streams into memory.
 func (f *File) load() error {
 	groups := []Group{}
 	err := f.write.each("SELECT number, type, queue FROM groups ORDER BY number", 3, func(v []driver.Value) error {
@@ -68,10 +68,10 @@ func (f *File) load() error {
 	return err
 }
 
-// summary is what readers know of the file without reading it.
+// summary is what readers know about the file without reading it.
 type summary struct {
-	counts []int64 // of tasks, by facet
-	ended  int64   // how many tasks have ended, or more
+	counts []int64 // number of tasks by facet
+	ended  int64   // upper bound of the number of ended tasks
 	latest int64   // no ended task has an event after it
 }
 
@@ -80,7 +80,7 @@ func (f *File) summarize() {
 	f.summary.Store(&summary{counts: append([]int64(nil), w.counts...), ended: w.archived, latest: w.latest})
 }
 
-// writeState writes all of the state but what the batch writes itself.
+// writeState writes the changes of the state. The file has the first groups already.
 func (w *writer) writeState(s *State, groups int) error {
 	for i := groups; i < len(s.Groups); i++ {
 		g := s.Groups[i]

@@ -11,7 +11,7 @@ type Table struct {
 // TableColumn is one column of a table. The columns of a view have no type.
 type TableColumn struct{ Name, Type, About string }
 
-// tasksColumns are those of the view tasks.
+// tasksColumns are the columns of the view tasks.
 var tasksColumns = []TableColumn{
 	{"id", "", "ULID"},
 	{"status", "", "PENDING, RUNNING, SUCCESS, FAILED or CANCELLED"},
@@ -36,7 +36,7 @@ var tasksColumns = []TableColumn{
 	{"last_seq", "", "seq of its latest event"},
 }
 
-// Tables lists the tables and views of the file, as schema.sql declares them.
+// Tables returns the tables and views of the file, with the comments of schema.sql.
 func Tables() []Table {
 	tables := []Table{{"tasks", "All tasks. Missing values are NULL.", tasksColumns}}
 	var about []string
@@ -63,7 +63,7 @@ func Tables() []Table {
 	return tables
 }
 
-// columnsOf reads a line of CREATE TABLE.
+// columnsOf returns the columns that a line of CREATE TABLE declares.
 func columnsOf(line string) []TableColumn {
 	if t := map[string]*table{"/*live*/": live, "/*ended*/": ended}[line]; t != nil {
 		all := make([]TableColumn, len(t.columns))

@@ -1,9 +1,9 @@
-// Package viewfile keeps the views on disk, in plain tables of SQLite: tasks that have ended
-// and left memory, found by id, key, status, type, queue, tag, time and run time, and the live
-// ones, so that a start need not read the log from its beginning.
+// Package viewfile keeps the views on disk, in plain SQLite tables. It has the tasks that have
+// ended and left memory, and finds them by id, key, status, type, queue, tag, time and run time. It
+// also has a copy of the live tasks, so that a start need not read the whole log.
 //
-// The file is a view: it may be deleted at any time and is made again from the log. All
-// of it is as of one seq, which is written in the same transaction.
+// The file is a view: it may be deleted at any time and is rebuilt from the log. Its whole content
+// is as of one seq, which is written in the same transaction.
 package viewfile
 
 import (
@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	// ErrUnusable: the file is not one of this log, of another format, not complete or
-	// damaged. Remove it and rebuild it.
+	// ErrUnusable: the file is damaged or incomplete, or belongs to another log or format. Remove
+	// it and rebuild it.
 	ErrUnusable = errors.New("view file cannot be used")
 	// ErrOtherFormat: another version of this program made the file. It wraps ErrUnusable.
 	ErrOtherFormat = fmt.Errorf("%w: it is of another version", ErrUnusable)
@@ -30,51 +30,51 @@ type Place uint8
 
 const (
 	Nowhere Place = iota
-	Live          // among those that memory holds too
-	Ended         // among those that have ended and may leave memory
+	Live          // in the table live; memory has it too
+	Ended         // in the table ended; it may leave memory
 )
 
 // Row is a task as the file keeps it.
 type Row struct {
 	Task  task.Task
-	Group uint32 // of its type and queue, see State
-	// Events says where the task's events lie in the log. The file does not look into it.
+	Group uint32 // number of its type and queue, see State
+	// Events has the positions of the task's events in the log. This package does not decode it.
 	Events []byte
 }
 
-// Group is what a group of tasks has in common for life.
+// Group is a task type and a queue. Both never change for a task.
 type Group struct{ Type, Queue string }
 
-// State is all of the views that is not a task.
+// State is everything in the views that is not a task.
 type State struct {
-	Seq     int64    // the last event applied; 0 = none
+	Seq     int64    // last event applied; 0 = none
 	Hash    [32]byte // of that event
-	Groups  []Group  // by number; it only grows
-	Counts  []int64  // of tasks, by facet = group × FacetSpan + status
-	Windows []byte   // the file does not look into it
-	Streams []Stream // what is not of a task
+	Groups  []Group  // by number; groups are only added
+	Counts  []int64  // number of tasks by facet, which is group × FacetSpan + status
+	Windows []byte   // counts by time; this package does not decode it
+	Streams []Stream // state of the streams that are not of tasks
 }
 
-// Stream is what the events of one kind of stream say.
+// Stream is the state that the events of one kind of stream are folded into.
 type Stream struct {
 	Kind  string // "server"
 	State string // JSON
 }
 
-// FacetSpan is how many facets a group has: one for each status, None among them.
+// FacetSpan is the number of facets of a group: one per status, including None.
 var FacetSpan = uint32(len(task.Statuses()) + 1)
 
-// Query says which archived tasks to find. All bounds are combined with "and".
+// Query selects ended tasks that meet all of its conditions.
 type Query struct {
 	Facets  []uint32    // any of; nil = all of them
 	Tags    []string    // any of; nil = all tasks
 	From    int64       // submit seq, inclusive; 0 = no bound
 	Before  int64       // submit seq, exclusive; 0 = no bound
-	LeastID ulid.ULID   // bounds of the id, both inclusive; both zero = no bound
-	MostID  ulid.ULID   //
+	MinID   ulid.ULID   // bounds of the id, both inclusive; both zero = no bound
+	MaxID   ulid.ULID   //
 	MinRun  task.Micros // bounds of CompletedAt − StartedAt, both inclusive; 0 = no bound.
-	MaxRun  task.Micros // With either set, tasks that never started do not match
-	LastSeq int64       // only tasks whose latest event is not after this one
-	// Without, if not nil, tells of a submit seq that its task is not to be found.
-	Without func(submitSeq int64) bool
+	MaxRun  task.Micros // With either, tasks that never started do not match
+	LastSeq int64       // only tasks without a later event
+	// Exclude, if not nil, returns true for submit seqs of tasks that do not match.
+	Exclude func(submitSeq int64) bool
 }

@@ -11,7 +11,7 @@ import (
 // statement is a prepared statement of one connection.
 type statement struct{ *sqlite.Stmt }
 
-// run executes it, and gives no rows.
+// run executes it and discards any rows.
 func (s statement) run(args ...driver.Value) error {
 	for i, v := range args {
 		s.Args[i].Value = v
@@ -19,7 +19,7 @@ func (s statement) run(args ...driver.Value) error {
 	return s.Run()
 }
 
-// row reads the first row into dest; false when there is none.
+// row reads the first row into dest, and returns false if there is none.
 func (s statement) row(dest []driver.Value, args ...driver.Value) (bool, error) {
 	rows, err := s.Query(args...)
 	if err != nil {
@@ -49,13 +49,13 @@ func prepareAll(conn *sqlite.Conn, table map[*statement]string) error {
 
 func values(v ...driver.Value) []driver.Value { return v }
 
-// bytesOf returns a BLOB, nil for anything else.
+// bytesOf returns a BLOB as bytes, and nil for any other value.
 func bytesOf(v driver.Value) []byte {
 	b, _ := v.([]byte)
 	return b
 }
 
-// intOf returns a number, 0 for anything else.
+// intOf returns an integer, and 0 for any other value.
 func intOf(v driver.Value) int64 {
 	n, _ := v.(int64)
 	return n
@@ -75,7 +75,7 @@ type writer struct {
 	putLive, dropLive                        *sqlite.Rows
 	putEnded, putTag, putKey, putZone        *sqlite.Rows
 
-	open     bool // a batch is
+	open     bool // a batch is open
 	archived int64
 	trimmed  int64
 	latest   int64
@@ -116,7 +116,7 @@ func newWriter(conn *sqlite.Conn) (*writer, error) {
 	return w, w.reload()
 }
 
-// prepareRows prepares the statements of which one call does many rows.
+// prepareRows prepares the statements that process many rows per call.
 func (w *writer) prepareRows() (err error) {
 	if w.live, err = w.conn.PrepareQuery(liveSQL, live.kinds); err != nil {
 		return err
@@ -139,7 +139,7 @@ func (w *writer) prepareRows() (err error) {
 	return err
 }
 
-// reload forgets what a transaction that was rolled back may have left in memory.
+// reload discards what a rolled back transaction left in memory.
 func (w *writer) reload() error {
 	row, err := w.conn.Row(3, "SELECT archived, trimmed, latest_seq FROM state")
 	if err != nil {
@@ -150,7 +150,7 @@ func (w *writer) reload() error {
 	return nil
 }
 
-// each calls fn for every row of a query; fn must not keep what it gets.
+// each calls fn for every row of a query. fn must not keep the slice.
 func (w *writer) each(sql string, columns int, fn func([]driver.Value) error) error {
 	rows, err := w.conn.Query(sql, nil)
 	if err != nil {
