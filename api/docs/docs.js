@@ -1,4 +1,4 @@
-// Draws openapi.json. Text goes in as text: nothing here is read as HTML.
+// Draws openapi.json. All of it is inserted as text, never as HTML.
 
 /**
  * @param {string} name
@@ -13,7 +13,10 @@ function el(name, attributes = {}, ...children) {
   return node;
 }
 
-/** @param {any} doc @param {any} node @returns {any} */
+/**
+ * Follows a $ref within the document.
+ * @param {any} doc @param {any} node @returns {any}
+ */
 function resolve(doc, node) {
   if (!node?.$ref) return node ?? {};
   return node.$ref.slice(2).split("/").reduce((/** @type {any} */ at, /** @type {string} */ key) => at?.[key], doc) ?? {};
@@ -23,7 +26,7 @@ function resolve(doc, node) {
 function typeOf(schema) {
   if (schema?.$ref) {
     const name = schema.$ref.split("/").pop();
-    return [el("a", { href: `#value-${name}` }, name)];
+    return [el("a", { href: `#schema-${name}` }, name)];
   }
   if (schema?.anyOf) {
     return schema.anyOf.flatMap((/** @type {any} */ one, /** @type {number} */ i) => [...(i ? [document.createTextNode(" or ")] : []), ...typeOf(one)]);
@@ -35,20 +38,20 @@ function typeOf(schema) {
 
 /** @param {any} schema */
 function bounds(schema) {
-  const said = [];
-  if (schema?.enum) said.push(schema.enum.filter((/** @type {any} */ v) => v !== null).join(", "));
-  if (schema?.minimum !== undefined && schema.maximum !== undefined) said.push(`${schema.minimum} to ${schema.maximum}`);
-  else if (schema?.minimum !== undefined) said.push(`at least ${schema.minimum}`);
-  if (schema?.maxLength !== undefined) said.push(`at most ${schema.maxLength} characters`);
-  if (schema?.maxItems !== undefined) said.push(`at most ${schema.maxItems}`);
-  if (schema?.default !== undefined) said.push(`default ${JSON.stringify(schema.default)}`);
-  return said.join("; ");
+  const all = [];
+  if (schema?.enum) all.push(schema.enum.filter((/** @type {any} */ v) => v !== null).join(", "));
+  if (schema?.minimum !== undefined && schema.maximum !== undefined) all.push(`${schema.minimum} to ${schema.maximum}`);
+  else if (schema?.minimum !== undefined) all.push(`at least ${schema.minimum}`);
+  if (schema?.maxLength !== undefined) all.push(`at most ${schema.maxLength} characters`);
+  if (schema?.maxItems !== undefined) all.push(`at most ${schema.maxItems} items`);
+  if (schema?.default !== undefined) all.push(`default ${JSON.stringify(schema.default)}`);
+  return all.join("; ");
 }
 
-/** @param {string[]} heads @param {(Node | string)[][][]} rows */
-function table(heads, rows) {
+/** @param {string[]} headings @param {(Node | string)[][][]} rows */
+function table(headings, rows) {
   return el("table", {},
-    el("thead", {}, el("tr", {}, ...heads.map((h) => el("th", { scope: "col" }, h)))),
+    el("thead", {}, el("tr", {}, ...headings.map((h) => el("th", { scope: "col" }, h)))),
     el("tbody", {}, ...rows.map((cells) => el("tr", {}, ...cells.map((c) => el("td", {}, ...c))))));
 }
 
@@ -56,25 +59,25 @@ function table(heads, rows) {
 const words = (text) => [document.createTextNode(text)];
 
 /**
- * The fields of an object; of one that is sent, with a word on which are needed.
+ * A table of the fields of an object. In an object that clients send, required fields are marked.
  * @param {any} schema
  * @param {boolean} sent
  */
 function fields(schema, sent) {
   const required = new Set(schema.required ?? []);
   return table(["Field", "Type", ""], Object.entries(schema.properties ?? {}).map(([name, one]) => [
-    [el("code", {}, name), ...(sent && required.has(name) ? [" ", el("span", { class: "needed" }, "needed")] : [])],
+    [el("code", {}, name), ...(sent && required.has(name) ? [" ", el("span", { class: "required" }, "required")] : [])],
     [el("span", { class: "type" }, ...typeOf(one))],
     words([one.description, bounds(one)].filter(Boolean).join(" ")),
   ]));
 }
 
 /**
- * The answers of an operation; those that are the same are one.
+ * The responses of an operation. Equal ones are merged: [their statuses, the response].
  * @param {any} op
  * @returns {[string[], any][]}
  */
-function answers(op) {
+function responses(op) {
   /** @type {[string[], any][]} */
   const all = [];
   for (const [status, r] of Object.entries(op.responses)) {
@@ -97,24 +100,42 @@ function operation(doc, path, method, op, shared) {
     ])));
   }
   if (op.requestBody) {
-    body.append(el("h3", {}, "Body"));
+    body.append(el("h3", {}, "Request body"));
     if (op.requestBody.description) body.append(el("p", {}, op.requestBody.description));
     for (const [kind, content] of Object.entries(op.requestBody.content)) {
       body.append(el("p", {}, el("code", {}, kind), " ", el("span", { class: "type" }, ...typeOf(content.schema))));
     }
   }
-  body.append(el("h3", {}, "Answers"), table(["Status", "Body", ""], answers(op).map(([statuses, r]) => {
-    const answer = resolve(doc, r);
-    const kinds = Object.entries(answer.content ?? {});
+  body.append(el("h3", {}, "Responses"), table(["Status", "Body", ""], responses(op).map(([statuses, r]) => {
+    const response = resolve(doc, r);
+    const kinds = Object.entries(response.content ?? {});
     return [
       words(statuses.join(", ")),
       kinds.flatMap(([kind, c], i) => [...words(i ? ", " : ""), el("code", {}, kind), ...words(" "), el("span", { class: "type" }, ...typeOf(c.schema))]),
-      words(answer.description ?? ""),
+      words(response.description ?? ""),
     ];
   })));
   return el("details", { class: "operation", id: op.operationId },
     el("summary", {}, el("span", { class: `method ${method}` }, method.toUpperCase()), el("code", {}, path), el("span", { class: "what" }, op.summary)),
     body);
+}
+
+/**
+ * The names of the schemas of request bodies.
+ * @param {any} doc
+ */
+function sentSchemas(doc) {
+  /** @type {Set<string>} */
+  const names = new Set();
+  for (const item of /** @type {any[]} */ (Object.values(doc.paths))) {
+    for (const op of /** @type {any[]} */ (Object.values(item))) {
+      for (const content of /** @type {any[]} */ (Object.values(op.requestBody?.content ?? {}))) {
+        const ref = content.schema?.$ref ?? content.schema?.items?.$ref;
+        if (ref) names.add(ref.split("/").pop());
+      }
+    }
+  }
+  return names;
 }
 
 /** @param {any} doc */
@@ -127,9 +148,8 @@ function draw(doc) {
     main.append(el("h2", { id: `tag-${tag.name}` }, tag.name));
     if (tag.description) main.append(el("p", {}, tag.description));
     for (const [path, item] of Object.entries(doc.paths)) {
-      for (const method of ["get", "post", "delete"]) {
-        const op = item[method];
-        if (!op?.tags.includes(tag.name)) continue;
+      for (const [method, op] of /** @type {[string, any][]} */ (Object.entries(item))) {
+        if (!op.tags?.includes(tag.name)) continue; // also skips the key "parameters"
         main.append(operation(doc, path, method, op, item.parameters ?? []));
         list.append(el("li", {}, el("a", { href: `#${op.operationId}` }, op.summary)));
       }
@@ -137,23 +157,24 @@ function draw(doc) {
     nav.append(el("h2", {}, tag.name), list);
   }
   nav.append(el("h2", {}, "More"), el("ul", {},
-    el("li", {}, el("a", { href: "#schemas" }, "Values")), el("li", {}, el("a", { href: "#problems" }, "Problems"))));
-  const values = /** @type {HTMLElement} */ (document.getElementById("schemas"));
+    el("li", {}, el("a", { href: "#schemas" }, "Schemas")), el("li", {}, el("a", { href: "#problems" }, "Problems"))));
+  const schemas = /** @type {HTMLElement} */ (document.getElementById("schemas"));
+  const sent = sentSchemas(doc);
   for (const [name, schema] of Object.entries(doc.components.schemas)) {
-    values.append(el("h3", { id: `value-${name}` }, name));
-    if (schema.description) values.append(el("p", {}, schema.description));
-    if (schema.properties) values.append(fields(schema, name === "Submit"));
-    else values.append(el("p", {}, ...typeOf(schema), " ", bounds(schema), schema.pattern ? ` ${schema.pattern}` : ""));
+    schemas.append(el("h3", { id: `schema-${name}` }, name));
+    if (schema.description) schemas.append(el("p", {}, schema.description));
+    if (schema.properties) schemas.append(fields(schema, sent.has(name)));
+    else schemas.append(el("p", {}, ...typeOf(schema), " ", bounds(schema), schema.pattern ? ` ${schema.pattern}` : ""));
   }
-  values.hidden = false;
+  schemas.hidden = false;
 }
 
-/** Opens what the address points at. */
+/** Opens and shows the element that the URL's fragment names. */
 function show() {
   const id = decodeURIComponent(location.hash.slice(1));
-  const at = id ? document.getElementById(id) : null;
-  if (at instanceof HTMLDetailsElement) at.open = true;
-  at?.scrollIntoView();
+  const target = id ? document.getElementById(id) : null;
+  if (target instanceof HTMLDetailsElement) target.open = true;
+  target?.scrollIntoView();
 }
 
 try {
@@ -161,7 +182,7 @@ try {
   draw(await res.json());
   show();
 } catch {
-  document.getElementById("operations")?.append(el("p", { role: "alert" }, "The description could not be loaded. Is the server running?"));
+  document.getElementById("operations")?.append(el("p", { role: "alert" }, "openapi.json could not be loaded. Start the server and reload the page."));
 }
 addEventListener("hashchange", show);
 

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -234,8 +236,27 @@ func TestPageComesBackAfterTheServerWasKilled(t *testing.T) {
 	b.until("the second attempt is shown", row(ids["waits"])+`.innerText.includes("2")`)
 }
 
-func TestPageOfTheAPI(t *testing.T) {
+func TestPageOfTheAPIListsEveryOperation(t *testing.T) {
 	b, server := openPage(t, 1280, 800)
+	res, err := http.Get(server.url + "/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var doc struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.NewDecoder(res.Body).Decode(&doc); err != nil {
+		t.Fatal(err)
+	}
+	want := 0
+	for _, item := range doc.Paths {
+		for key := range item {
+			if key != "parameters" {
+				want++
+			}
+		}
+	}
 	b.do(chromedp.Navigate(server.url + "/docs"))
-	b.until("the calls are listed", `document.body.innerText.includes("/api/tasks/submit")`)
+	b.until(fmt.Sprintf("%d operations are listed", want), fmt.Sprintf(`document.querySelectorAll("details.operation").length === %d`, want))
 }
