@@ -39,15 +39,14 @@ func Tables() []Table {
 	return all
 }
 
-// Query answers one SQL statement from the views in a data folder. A server may have the folder
-// open; its views on disk are up to 2 seconds behind it. If none has, none can start in it
-// until Query returns. Nothing in the folder is changed: a statement that does anything but
-// read is refused.
+// Query executes one SQL statement on the views in a data folder. A server may have the folder open; its
+// views on disk are up to 2 seconds old. If no server has it open, none can start until Query
+// returns. Nothing in the folder is changed: only statements that read are accepted.
 //
-// head is called once, with the seq of the event as of which the views are and the names of
-// the columns; then row for each row, with an int64, float64, string, []byte or nil for each
-// column. It must not keep the slice. Errors: those of SQLite, ctx's, of head and row, and in
-// words what is wrong with the folder.
+// head is called once, with the seq of the event that the views are as of and the names of the columns.
+// Then row is called for each row, with an int64, float64, string, []byte or nil for each column; it must
+// not keep the slice. Errors: those of SQLite, ctx, head and row, and errors that say what is wrong with the
+// folder.
 func Query(ctx context.Context, data, sql string, head func(seq int64, columns []string) error, row func([]driver.Value) error) (err error) {
 	if info, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
 		return fmt.Errorf("there is no data folder %s: name the one of the server with --data", data)
@@ -71,20 +70,20 @@ func Query(ctx context.Context, data, sql string, head func(seq int64, columns [
 	return explainUnreadable(err, data, served)
 }
 
-// explainUnreadable says what to do about views that cannot be read.
+// explainUnreadable adds what to do about views that cannot be read.
 func explainUnreadable(err error, data string, served bool) error {
 	folder := ShellQuoted(data)
 	switch {
 	case errors.Is(err, projection.ErrViewsNewer):
-		return fmt.Errorf("%w: install the version that made them, or a newer one, and ask with that", err)
+		return fmt.Errorf("%w: use the version that made them, or a newer one", err)
 	case errors.Is(err, projection.ErrViewsIncomplete) && served:
-		return fmt.Errorf("%w: the server is making them; try again when it is ready", err)
+		return fmt.Errorf("%w: the server is rebuilding them; try again when it is ready", err)
 	case errors.Is(err, projection.ErrViewsIncomplete):
-		return fmt.Errorf("%w: start a server, which makes them: daybook serve --data %s", err, folder)
+		return fmt.Errorf("%w: start a server, which rebuilds them: daybook serve --data %s", err, folder)
 	case errors.Is(err, projection.ErrViewsUnusable):
-		return fmt.Errorf("%w; nothing is lost, they are made again: stop the server, then daybook doctor --data %s --fix views", err, folder)
+		return fmt.Errorf("%w; nothing is lost, because they can be rebuilt: stop the server, then run daybook doctor --data %s --fix views", err, folder)
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there are no views in %s yet: start a server, which makes them: daybook serve --data %s", data, folder)
+		return fmt.Errorf("there are no views in %s yet: start a server, which creates them: daybook serve --data %s", data, folder)
 	}
 	return err
 }

@@ -14,12 +14,12 @@ var (
 	viewLagDesc    = prometheus.NewDesc("daybook_view_file_lag_events", "Events that the view file does not have yet.", nil, nil)
 	viewBytesDesc  = prometheus.NewDesc("daybook_view_file_bytes", "Size of the view file, with its write-ahead log.", nil, nil)
 	viewWALDesc    = prometheus.NewDesc("daybook_view_file_wal_bytes", "Size of the write-ahead log of the view file.", nil, nil)
-	textTasksDesc  = prometheus.NewDesc("daybook_text_tasks", "Tasks in the index of texts.", nil, nil)
+	textTasksDesc  = prometheus.NewDesc("daybook_text_tasks", "Tasks in the text index.", nil, nil)
 	textLagDesc    = prometheus.NewDesc("daybook_text_lag_tasks", "Tasks in the view file whose texts are not indexed yet.", nil, nil)
 	checkedDesc    = prometheus.NewDesc("daybook_log_checked_seq", "Up to where the chain of a long log has been checked since the start.", nil, nil)
 	linesDesc      = prometheus.NewDesc("daybook_task_log_bytes", "Size of the lines of all task logs.", nil, nil)
 	leftOutDesc    = prometheus.NewDesc("daybook_task_log_lines_left_out_total", "Lines of handlers that were not kept because they came too fast or the disk was full.", nil, nil)
-	textBytesDesc  = prometheus.NewDesc("daybook_text_bytes", "Size of the index of texts, with its write-ahead log.", nil, nil)
+	textBytesDesc  = prometheus.NewDesc("daybook_text_bytes", "Size of the text index, with its write-ahead log.", nil, nil)
 )
 
 func describeStores(out chan<- *prometheus.Desc) {

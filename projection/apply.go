@@ -37,7 +37,7 @@ func (v *Views) Apply(events []*eventlog.Event) error {
 // used any more.
 func (v *Views) ApplyChanges(changes []Change) error {
 	for v.mender != nil && len(changes) > 0 && changes[0].Event.Seq <= v.Seq() {
-		changes = changes[1:] // views that were made again have them already
+		changes = changes[1:] // views that were rebuilt have them already
 	}
 	for i, c := range changes {
 		if want := v.Seq() + int64(i) + 1; c.Event.Seq != want {

@@ -141,6 +141,6 @@ func TestAViewFileThatIsMadeAgainHasTheSameClaims(t *testing.T) {
 	checkpointNow(t, v)
 	closeViews(t, v)
 	if diff := diffOf(want, claimsIn(t, dir)); diff != "" {
-		t.Errorf("made again (-want +got):\n%s", diff)
+		t.Errorf("rebuilt (-want +got):\n%s", diff)
 	}
 }

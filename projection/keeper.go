@@ -99,7 +99,7 @@ func (k *keeper) fail(err error) {
 	k.failing.Do(func() {
 		k.err, k.since = err, time.Now()
 		close(k.failed)
-		k.logger.Error("the view file cannot be used any more: the views are made again from the log", "error", err)
+		k.logger.Error("the view file cannot be used any more: the views are rebuilt from the log", "error", err)
 	})
 }
 

@@ -16,65 +16,64 @@ import (
 )
 
 const (
-	// mostInMemory is up to how many events a log may have for its views to stay in memory
-	// as a whole while there can be no view file.
+	// mostInMemory is the maximum number of events of a log whose views are kept completely in
+	// memory while no view file can be created.
 	mostInMemory = 3_000_000
-	// firstTry and lastTry are how long the mender waits after one and after many tries to
-	// make a view file.
+	// firstTry and lastTry are the first and the longest pause between attempts to create a view
+	// file.
 	firstTry = time.Second
 	lastTry  = 30 * time.Second
-	// nearEvents is how far views that are made again may be behind when they are put in
-	// the place of the old ones, where the writer waits for the rest.
+	// nearEvents is how many events rebuilt views may lag when they replace the old ones. The
+	// writer folds the rest.
 	nearEvents = 2000
-	// overdue is how long a round waits for views that are made again, when memory holds
-	// too much without them.
+	// overdue is how long a round waits for rebuilt views when memory holds too much without them.
 	overdue = time.Second
-	// mostWait is how long a change of a task waits that only the views made again have.
+	// mostWait is how long a change of a task that only the rebuilt views have waits for them.
 	mostWait = time.Minute
 )
 
-// mender makes the view file of open views again when it cannot be used any more: beside
-// the old views, which go on with what they have in memory, it folds the whole log into new
-// ones. The writer then puts these in the place of the old ones, between two rounds.
+// mender rebuilds the view file when it can no longer be used. The old views continue with what
+// they have in memory while the mender folds the whole log into new ones. The writer then replaces
+// the old views between two rounds.
 type mender struct {
 	v       *Views
 	log     eventlog.Log
 	options Options
 	logger  *slog.Logger
-	// lastTry and patience are as the constants, or less in tests.
+	// lastTry and patience have the values of the constants, or less in tests.
 	lastTry, patience time.Duration
 
 	ctx     context.Context
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
-	fresh   atomic.Pointer[Views] // made again and ready
-	ready   chan struct{}         // fresh has come
-	adopted chan struct{}         // fresh has gone
-	since   atomic.Int64          // seq from which on there was no view file
-	made    progress              // of fresh
+	fresh   atomic.Pointer[Views] // rebuilt and ready
+	ready   chan struct{}         // fresh was set
+	adopted chan struct{}         // fresh was adopted
+	since   atomic.Int64          // seq since which there has been no view file
+	made    progress              // of the rebuild
 	health  atomic.Pointer[Health]
 }
 
-// Health is how the views are kept.
+// Health is the state of the view files.
 type Health struct {
-	// State is ok; rebuilding: made again from the log; memory: there can be no file;
-	// texts: only the index of texts is made again.
+	// State is "ok"; "rebuilding": the views are being rebuilt; "memory": no view file can be
+	// created; "texts": only the text index is being rebuilt.
 	State    string
-	Reason   string // why it is not ok: for the server's log
+	Reason   string // why it is not ok, for the server output
 	Progress Progress
 }
 
 func startMender(v *Views, log eventlog.Log, o Options) {
 	m := &mender{v: v, log: log, options: o, logger: o.Logger, lastTry: lastTry, patience: patience, ready: make(chan struct{}, 1), adopted: make(chan struct{}, 1)}
-	m.options.Progress, m.options.Indexing = func(done, _ int64) { m.made.done.Store(done) }, nil // not those of the start
+	m.options.Progress, m.options.Indexing = func(done, _ int64) { m.made.done.Store(done) }, nil // not the callbacks of the start
 	m.health.Store(&Health{State: "ok"})
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	v.mender = m
 	m.running.Go(m.run)
 }
 
-// Health says how the views are kept now.
+// Health returns the current state of the view files.
 func (v *Views) Health() Health {
 	if v.mender == nil {
 		return Health{State: "ok"}
@@ -91,8 +90,8 @@ func (v *Views) Health() Health {
 	return h
 }
 
-// Mended is filled when views that were made again wait to be adopted: the writer is to call
-// Adopt, as ApplyChanges does too. It is nil for views that are never made again.
+// Mended receives a value when rebuilt views wait for the writer to call Adopt. ApplyChanges
+// adopts them too. It is nil for views that are never rebuilt.
 func (v *Views) Mended() <-chan struct{} {
 	if v.mender == nil {
 		return nil
@@ -100,7 +99,7 @@ func (v *Views) Mended() <-chan struct{} {
 	return v.mender.ready
 }
 
-// run mends until stop.
+// run waits for failures of the view file and rebuilds it, until stop.
 func (m *mender) run() {
 	for m.ctx.Err() == nil {
 		k := m.v.kept()
@@ -120,14 +119,14 @@ func (m *mender) run() {
 	}
 }
 
-// mend makes new views and waits until they are adopted. Where there can be no file, the
-// whole log is folded into memory, unless that is so already.
+// mend builds new views and waits until they are adopted. If no view file can be created, it folds
+// the whole log into memory, unless the views are in memory already (inMemory).
 func (m *mender) mend(inMemory bool) {
 	began := time.Now()
 	for wait := firstTry; m.ctx.Err() == nil; wait = min(2*wait, m.lastTry) {
 		fresh, err := m.make()
 		if err != nil && !inMemory && m.log.Head().Seq <= mostInMemory && m.ctx.Err() == nil {
-			m.logger.Error("the view file cannot be made: the views stay in memory until it can", "error", err, "retry", m.lastTry)
+			m.logger.Error("the view file cannot be created: the views stay in memory until it can", "error", err, "retry", m.lastTry)
 			reason := err.Error()
 			if fresh, err = Rebuild(m.ctx, m.log, nil); err == nil {
 				m.offer(fresh, Health{State: "memory", Reason: reason})
@@ -136,21 +135,21 @@ func (m *mender) mend(inMemory bool) {
 		}
 		if err == nil {
 			if m.offer(fresh, Health{State: "ok"}) {
-				m.logger.Info("the views were made again", "events", m.v.Seq(), "took", time.Since(began).Round(time.Millisecond))
+				m.logger.Info("the views were rebuilt", "events", m.v.Seq(), "took", time.Since(began).Round(time.Millisecond))
 			}
 			return
 		}
 		if inMemory {
-			return // it was one try
+			return // run tries again
 		}
 		if m.ctx.Err() == nil {
-			m.logger.Error("the views could not be made again", "error", err, "retry", wait)
+			m.logger.Error("the views could not be rebuilt", "error", err, "retry", wait)
 		}
 		m.sleep(wait)
 	}
 }
 
-// make folds the log into new views with new files, nearly up to the head.
+// make folds the log into new views with new files, up to nearEvents before the head.
 func (m *mender) make() (*Views, error) {
 	m.made.begin(m.log.Head().Seq)
 	if err := removeFiles(m.options.Dir); err != nil {
@@ -181,12 +180,12 @@ func (m *mender) offer(fresh *Views, then Health) bool {
 	case <-m.ctx.Done():
 	}
 	if m.fresh.CompareAndSwap(fresh, nil) && fresh.keeper != nil {
-		_ = fresh.keeper.abandon() // the next start makes what is missing
+		_ = fresh.keeper.abandon() // the next start rebuilds what is missing
 	}
 	return false
 }
 
-// sleep waits, and returns false if the mender was stopped meanwhile.
+// sleep waits, and returns false if the mender is stopped meanwhile.
 func (m *mender) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -206,7 +205,7 @@ func removeFiles(dir string) error {
 	return nil
 }
 
-// catchUp folds what the log has after what the views show, up to a seq.
+// catchUp folds the events after those that the views show, up to a seq.
 func (v *Views) catchUp(ctx context.Context, log eventlog.Log, upTo int64) error {
 	if v.Seq() >= upTo {
 		return nil
@@ -226,11 +225,11 @@ func (v *Views) catchUp(ctx context.Context, log eventlog.Log, upTo int64) error
 
 var errEnough = errors.New("that is enough")
 
-// Adopt puts views that were made again in the place of these, if there are any. It is for the
-// one goroutine that writes.
+// Adopt replaces the content of the views with that of the rebuilt ones, if there are any. Only the
+// goroutine that writes may call it.
 func (v *Views) Adopt() error { return v.adopt(v.Seq()) }
 
-// adopt does so, and brings them up to a seq, which is in the log.
+// adopt does the same, after folding the rebuilt views up to a seq that is in the log.
 func (v *Views) adopt(seq int64) error {
 	m := v.mender
 	if m == nil {
@@ -244,7 +243,7 @@ func (v *Views) adopt(seq int64) error {
 		if n.keeper != nil {
 			err = errors.Join(err, n.keeper.abandon())
 		}
-		return fmt.Errorf("fold the rest into the views that were made again: %w", err)
+		return fmt.Errorf("fold the rest of the log into the rebuilt views: %w", err)
 	}
 	v.replace(n)
 	if k := v.keeper; k != nil {
@@ -257,7 +256,7 @@ func (v *Views) adopt(seq int64) error {
 	return nil
 }
 
-// replace takes over all that the other views hold.
+// replace takes over the content of the other views.
 func (v *Views) replace(n *Views) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -269,22 +268,22 @@ func (v *Views) replace(n *Views) {
 	v.keys, v.decoder, v.batch, v.touched, v.back = n.keys, n.decoder, n.batch, n.touched, n.back
 	v.publishTokens()
 	v.seq.Store(n.Seq())
-	v.returns.Add(1) // a listing under way begins again
+	v.returns.Add(1) // running listings start again
 	if v.keeper != nil {
 		v.keeper.v = v
 		v.keeper.text.whole = v.whole.Raise
 	}
 }
 
-// kept is what keeps the views in a file, nil when they are in memory as a whole.
+// kept returns the keeper of the view file, nil if the views are only in memory.
 func (v *Views) kept() *keeper {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return v.keeper
 }
 
-// endRound ends a round: it takes views that were made again, or lets the file follow. Without
-// a file a round waits when memory holds too much.
+// endRound ends a round: it adopts rebuilt views, or lets the view file catch up. Without a file a round
+// waits when memory holds too much.
 func (v *Views) endRound() error {
 	if err := v.Adopt(); err != nil {
 		return err
@@ -301,7 +300,7 @@ func (v *Views) endRound() error {
 	return nil
 }
 
-// await waits until views that were made again are ready, and reports whether they are.
+// await waits until rebuilt views are ready, and reports whether they are.
 func (v *Views) await(most time.Duration) bool {
 	if v.mender.fresh.Load() != nil {
 		return true

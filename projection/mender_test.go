@@ -159,7 +159,7 @@ func TestAFileThatIsFoundDamagedIsMadeAgainWhileTheViewsGoOn(t *testing.T) {
 			}
 		}
 		if got, _, err := v.Get(t.Context(), gone.ID); err != nil || got.SubmitSeq != gone.SubmitSeq {
-			rt.Errorf("made again: %v, %v", got, err)
+			rt.Errorf("rebuilt: %v, %v", got, err)
 		}
 		goOn(rt, l, log, v)
 		sameTasks(rt, l.views, v, l.now)

@@ -40,7 +40,7 @@ type Options struct {
 }
 
 // Open returns the views of the log. What the file has is taken from there and only the
-// rest is replayed; a file that cannot be used is made again from the log. Close them.
+// rest is replayed; a file that cannot be used is rebuilt from the log. Close them.
 //
 // What the file may lack of the log, and the latest events at least, is checked before
 // anything is written: a log that is damaged there leaves the files as they are. Where there
@@ -67,9 +67,9 @@ func Open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
 		err = errors.Join(err, removeFiles(o.Dir))
 	} else if unusable(err) {
 		if errors.Is(err, viewfile.ErrOtherFormat) {
-			o.Logger.Info("another version of Daybook made the view file: it is made again from the log")
+			o.Logger.Info("another version of Daybook made the view file: it is rebuilt from the log")
 		} else {
-			o.Logger.Warn("the view file cannot be used and is made again from the log", "reason", err)
+			o.Logger.Warn("the view file cannot be used and is rebuilt from the log", "reason", err)
 		}
 		if err := look(ctx, log, 0, nil); err != nil {
 			return nil, fmt.Errorf("open the views: %w", err)
@@ -110,7 +110,7 @@ type filesError struct{ err error }
 func (e *filesError) Error() string { return e.err.Error() }
 func (e *filesError) Unwrap() error { return e.err }
 
-// unusable reports whether a file of the views is to be made again.
+// unusable reports whether a file of the views is to be rebuilt.
 func unusable(err error) bool {
 	return errors.Is(err, viewfile.ErrUnusable) || errors.Is(err, textindex.ErrUnusable)
 }
@@ -191,7 +191,7 @@ func (k *keeper) resume() {
 // leave closes the files of a keeper that has failed, as they are.
 func (k *keeper) leave() {
 	if err := k.abandon(); err != nil {
-		k.logger.Warn("a view file that cannot be used could not be closed well", "error", err)
+		k.logger.Warn("closing a view file that cannot be used failed", "error", err)
 	}
 	k.left.Store(true)
 }
@@ -213,7 +213,7 @@ func (k *keeper) loadFile(ctx context.Context, state *viewfile.State) error {
 	v := k.v
 	if state.Seq == 0 {
 		if k.text.Through() != 0 {
-			return fmt.Errorf("%w: the index of texts is of another one", viewfile.ErrUnusable)
+			return fmt.Errorf("%w: the text index belongs to another one", viewfile.ErrUnusable)
 		}
 		return nil
 	}
@@ -304,7 +304,7 @@ type Stats struct {
 	Lag       int64 // events that the file does not have yet
 	FileBytes int64 // of the view file, with its WAL
 	WALBytes  int64 // of that its WAL
-	TextDocs  int64 // tasks in the index of texts
+	TextDocs  int64 // tasks in the text index
 	TextLag   int64 // archived tasks that are not in it yet
 	TextBytes int64 // of that index, with its WAL
 }

@@ -44,7 +44,7 @@ type Views struct {
 
 	// What follows says what memory and the view file have of the tasks; see keeper.
 	keeper   *keeper           // nil: all tasks stay in memory; the writer sets it, with mu held, and alone reads it without
-	mender   *mender           // nil: the views are never made again
+	mender   *mender           // nil: the views are never rebuilt
 	ended    queue             // guarded by mu; tasks in memory that have ended
 	evicted  int64             // guarded by mu; archived tasks with a later last event are in memory too
 	returned *btree.Set[int64] // guarded by mu; submit seqs of tasks in memory whose archived row is old
@@ -66,7 +66,7 @@ type Views struct {
 	observers []Observer // set before the first event
 
 	moved eventlog.Signal
-	whole eventlog.Signal // a file of the views was made again
+	whole eventlog.Signal // a file of the views was rebuilt
 }
 
 // Change is one event that was appended, already decoded. For events that are not

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// ErrRebuilding: a file of the views could not be used and is being rebuilt. What is in memory
-// can be read meanwhile, the rest afterwards. The error is a *Rebuilding.
-var ErrRebuilding = errors.New("the views are being made again from the log")
+// ErrRebuilding: the view file or the text index could not be used and is being rebuilt. Until then only
+// what is in memory can be read. The error is a *Rebuilding.
+var ErrRebuilding = errors.New("the views are being rebuilt from the log")
 
-// Progress is how far a rebuild is; Total is 0 until it is known.
+// Progress is the progress of a rebuild in events or documents. Total is 0 until it is known.
 type Progress struct{ Done, Total int64 }
 
-// Rebuilding is ErrRebuilding, with what is being rebuilt and how far that is.
+// Rebuilding is ErrRebuilding with what is being rebuilt, and the progress.
 type Rebuilding struct {
-	Texts bool // the index of texts: all but the search for words works. Else the view file
+	Texts bool // the text index, so only searches fail; otherwise the view file
 	Progress
 
 	since time.Time // when it was found unusable
 }
 
 func (r *Rebuilding) Error() string {
-	what := "the views are being made again from the log"
+	what := "the views are being rebuilt from the log"
 	if r.Texts {
-		what = "the index of texts is being made again"
+		what = "the text index is being rebuilt"
 	}
 	if r.Total == 0 {
 		return what
@@ -35,7 +35,7 @@ func (r *Rebuilding) Error() string {
 
 func (r *Rebuilding) Is(target error) bool { return target == ErrRebuilding }
 
-// Left is the time that remains at the speed so far; 0 = not known.
+// Left estimates the remaining time from the speed so far; 0 = not known.
 func (r *Rebuilding) Left() time.Duration {
 	if r.Done == 0 || r.Done > r.Total {
 		return 0
@@ -43,12 +43,12 @@ func (r *Rebuilding) Left() time.Duration {
 	return time.Duration(float64(time.Since(r.since)) * float64(r.Total-r.Done) / float64(r.Done))
 }
 
-// patience is how long reads wait for a file of the views after it was found unusable. A
-// small one is rebuilt by then.
+// patience is how long reads wait for a file after it was found unusable. A small file is rebuilt by
+// then.
 const patience = 2 * time.Second
 
-// patiently repeats read while it fails because of a rebuild, for patience. Errors:
-// *Rebuilding, those of read, ctx's.
+// patiently repeats read while it fails because of a rebuild, for at most patience. Errors: *Rebuilding,
+// those of read, that of ctx.
 func (v *Views) patiently(ctx context.Context, read func() error) error {
 	for {
 		whole := v.whole.Wait()

@@ -37,7 +37,7 @@ func (k *keeper) index() {
 		case k.ctx.Err() != nil:
 			return
 		case sqlite.IsFull(err):
-			k.logger.Warn("the index of texts waits for room on the disk", "error", err)
+			k.logger.Warn("the text index waits for room on the disk", "error", err)
 			k.sleep(roomProbe)
 			continue
 		case err != nil:

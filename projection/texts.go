@@ -13,32 +13,32 @@ import (
 	"daybook/projection/textindex"
 )
 
-// texts is the index of texts, which can be rebuilt while the view file is in use. One
-// goroutine adds to it and rebuilds it; any may search.
+// texts is the text index, which can be rebuilt while the view file is in use. One goroutine adds to it
+// and rebuilds it; any goroutine may search.
 type texts struct {
 	path, owner string
 	logger      *slog.Logger
 
-	using sync.RWMutex // held while index is used; to exchange it, as a whole
+	using sync.RWMutex // read-locked to use index, locked to replace it
 	index *textindex.Index
 
 	mu       sync.Mutex
 	damage   error     // why it must be rebuilt; nil = it can be used
 	since    time.Time // when damage was found
 	progress progress
-	whole    func() // is called when it was rebuilt
+	whole    func() // called after a rebuild
 }
 
-// openTexts opens the index in dir. One that cannot be used is replaced by an empty one.
+// openTexts opens the index in dir. It replaces an index that cannot be used with an empty one.
 func openTexts(dir, owner string, logger *slog.Logger) (*texts, error) {
 	x := &texts{path: filepath.Join(dir, textName), owner: owner, logger: logger, whole: func() {}}
 	var err error
 	x.index, err = textindex.Open(x.path, owner)
 	if errors.Is(err, textindex.ErrUnusable) {
 		if errors.Is(err, textindex.ErrOtherFormat) {
-			logger.Info("another version of Daybook made the index of texts: it is made again from the log")
+			logger.Info("another version of Daybook made the text index: it is rebuilt from the log")
 		} else {
-			logger.Warn("the index of texts cannot be used and is made again", "reason", err)
+			logger.Warn("the text index cannot be used and is rebuilt", "reason", err)
 		}
 		if err = textindex.Remove(x.path); err == nil {
 			x.index, err = textindex.Open(x.path, owner)
@@ -47,18 +47,18 @@ func openTexts(dir, owner string, logger *slog.Logger) (*texts, error) {
 	return x, err
 }
 
-// fail notes why the index must be rebuilt. Until then searches get the error of broken.
+// fail records why the index must be rebuilt. Until it is, searches get the error of broken.
 func (x *texts) fail(err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.damage == nil {
 		x.damage, x.since = err, time.Now()
 		x.progress.begin(0)
-		x.logger.Error("the index of texts cannot be used any more: it is made again", "error", err)
+		x.logger.Error("the text index cannot be used any more: it is rebuilt", "error", err)
 	}
 }
 
-// broken returns a *Rebuilding while the index must be rebuilt, else nil.
+// broken returns a *Rebuilding while the index must be rebuilt, otherwise nil.
 func (x *texts) broken() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -75,17 +75,17 @@ func (x *texts) reason() error {
 	return x.damage
 }
 
-// mended notes that the index can be used again.
+// mended records that the index can be used again.
 func (x *texts) mended() {
 	docs := x.Docs()
 	x.mu.Lock()
-	x.logger.Info("the index of texts was made again", "documents", docs, "took", time.Since(x.since).Round(time.Millisecond))
+	x.logger.Info("the text index was rebuilt", "documents", docs, "took", time.Since(x.since).Round(time.Millisecond))
 	x.damage = nil
 	x.mu.Unlock()
 	x.whole()
 }
 
-// search is Index.Search. Errors: a *Rebuilding while the index cannot be used, ctx's.
+// search calls Index.Search. Errors: a *Rebuilding while the index cannot be used, that of ctx.
 func (x *texts) search(ctx context.Context, q textindex.Query, before int64) ([]int64, error) {
 	x.using.RLock()
 	defer x.using.RUnlock()
@@ -105,7 +105,7 @@ func (x *texts) empty() error {
 	x.using.Lock()
 	defer x.using.Unlock()
 	if err := x.index.Close(); err != nil {
-		x.logger.Warn("an index of texts that cannot be used could not be closed well", "error", err)
+		x.logger.Warn("closing a text index that cannot be used failed", "error", err)
 	}
 	err := textindex.Remove(x.path)
 	if err == nil {
@@ -115,7 +115,7 @@ func (x *texts) empty() error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("make the index of texts again: %w", err)
+		return fmt.Errorf("rebuild the text index: %w", err)
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func (x *texts) close() error {
 	return x.index.Close()
 }
 
-// Through, Docs and Sizes are those of the index.
+// Through, Docs and Sizes return those of the index.
 func (x *texts) Through() int64 { return x.now().Through() }
 func (x *texts) Docs() int64    { return x.now().Docs() }
 func (x *texts) Sizes() (file, wal int64) {
@@ -143,7 +143,7 @@ func (x *texts) now() *textindex.Index {
 	return x.index
 }
 
-// progress is how far the rebuild is.
+// progress is the progress of a rebuild, updated concurrently.
 type progress struct{ done, total atomic.Int64 }
 
 func (p *progress) begin(total int64) { p.done.Store(0); p.total.Store(total) }

@@ -98,7 +98,7 @@ func TestAnIndexOfTextsThatWasNotFinishedIsMadeAgainByTheNextStart(t *testing.T)
 	}
 	defer closeViews(t, again)
 	if again.loaded != log.Head().Seq {
-		t.Errorf("the view file was made again too: %d of %d events were loaded", again.loaded, log.Head().Seq)
+		t.Errorf("the view file was rebuilt too: %d of %d events were loaded", again.loaded, log.Head().Seq)
 	}
 	for again.Health().State != "ok" {
 		whole := again.whole.Wait()
@@ -135,7 +135,7 @@ func TestWhatMemoryKnowsIsListedWithoutTheFile(t *testing.T) {
 	}
 }
 
-// A file that is made again at once delays those who read, and refuses nobody.
+// A file that is rebuilt at once delays those who read, and refuses nobody.
 func TestAReadWaitsForAFileThatIsMadeAgainAtOnce(t *testing.T) {
 	_, v := manyEnded(t, t.TempDir(), 3000, 100)
 	defer closeViews(t, v)

@@ -133,7 +133,7 @@ func TestReadsGoOnWhileTheFilesOfTheViewsAreDamaged(t *testing.T) {
 		}
 	}
 	for _, file := range []struct{ name, mended string }{
-		{"text.db", "the index of texts was made again"}, {"views.db", "the views were made again"},
+		{"text.db", "the text index was rebuilt"}, {"views.db", "the views were rebuilt"},
 	} {
 		a.flipAll(file.name)
 		// What is written next makes the server read the file again.

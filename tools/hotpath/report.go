@@ -21,7 +21,7 @@ type stage struct {
 }
 
 var stages = []stage{
-	{"view file and index of texts, in the background", []string{"projection.(*keeper).run", "projection.(*keeper).index"}},
+	{"view file and text index, in the background", []string{"projection.(*keeper).run", "projection.(*keeper).index"}},
 	{"run: parameters, handler, its return", []string{"scheduler.(*attempt).", "scheduler.runFetched", "scheduler.(*Scheduler).fetch"}},
 	{"append: chain of hashes, rows, WAL, sync", []string{"eventlog/sqlitelog.", "scheduler.(*loop).appendRounds"}},
 	{"apply: fold into the views", []string{"projection.(*Views).ApplyChanges"}},
