@@ -7,6 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -341,6 +345,31 @@ func TestTheReferencePageHasEveryKindOfProblem(t *testing.T) {
 		if !strings.Contains(page, `id="`+kind+`"`) {
 			t.Errorf("/docs has no #%s", kind)
 		}
+	}
+}
+
+func TestTheDocsNameOnlyKnownKindsOfProblem(t *testing.T) {
+	known := kinds()
+	named := 0
+	for _, glob := range []string{"../*.md", "../docs/*.md", "../docs/adr/*.md"} {
+		files, err := filepath.Glob(glob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, match := range regexp.MustCompile("\\b[45]\\d\\d `([a-z-]+)`").FindAllStringSubmatch(string(text), -1) {
+				if named++; !slices.Contains(known, match[1]) {
+					t.Errorf("%s names the problem %s, which does not exist", file, match[1])
+				}
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("the docs name no kind of problem: the test reads the wrong files")
 	}
 }
 
