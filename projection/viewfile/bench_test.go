@@ -230,7 +230,7 @@ func BenchmarkRows(b *testing.B) {
 		q.Before = q.From + rng.Int64N(top/20)
 	}
 	young := func(q *Query, rng *rand.Rand) { q.LastSeq = top - 30_000 - rng.Int64N(30_000) }
-	without := func(q *Query, rng *rand.Rand) { q.Without = func(seq int64) bool { return seq > top-100_000 } }
+	without := func(q *Query, rng *rand.Rand) { q.Exclude = func(seq int64) bool { return seq > top-100_000 } }
 	for _, c := range []struct {
 		name string
 		set  []func(*Query, *rand.Rand)
