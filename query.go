@@ -75,7 +75,7 @@ func explainUnreadable(err error, data string, served bool) error {
 	folder := ShellQuoted(data)
 	switch {
 	case errors.Is(err, projection.ErrViewsNewer):
-		return fmt.Errorf("%w: use the version that made them, or a newer one", err)
+		return fmt.Errorf("%w: install the version that made them, or a newer one", err)
 	case errors.Is(err, projection.ErrViewsIncomplete) && served:
 		return fmt.Errorf("%w: the server is rebuilding them; try again when it is ready", err)
 	case errors.Is(err, projection.ErrViewsIncomplete):
