@@ -85,6 +85,7 @@ type Options struct {
 	MaxStreams  int          // most open event streams; 0 = 10,000, and fewer where few files may be open
 	AcceptLoss  bool         // go on with a log that lost acknowledged events, and write that down
 	Logger      *slog.Logger // nil = slog.Default()
+	Settings    Settings     // what Configure can change while the queue runs
 	// Rebuilding is called now and then while the views are rebuilt, with the seq
 	// reached and the log's head; nil = not.
 	Rebuilding func(done, head int64)
@@ -113,6 +114,7 @@ type Daybook struct {
 	files    *files.Store
 	taskLogs *tasklog.Store
 	registry *handler.Registry
+	settings *checkedSettings // until connect
 
 	wire      sync.Once // guards the four below
 	scheduler *scheduler.Scheduler
@@ -152,11 +154,15 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	if o.DefaultTimeout == 0 {
 		o.DefaultTimeout = defaultTimeout
 	}
-	registry, err := handler.NewRegistry(builtinTypes()...)
+	settings, err := o.Settings.check()
 	if err != nil {
 		return nil, err
 	}
-	d := &Daybook{o: o, registry: registry}
+	registry, err := handler.NewRegistry(append(builtinTypes(), settings.types...)...)
+	if err != nil {
+		return nil, err
+	}
+	d := &Daybook{o: o, registry: registry, settings: settings}
 	place := filepath.Join(o.Data, "files")
 	if isNoFolder(place) {
 		return nil, fmt.Errorf("open the files: %s is no folder: move it away", place)
@@ -235,6 +241,7 @@ func (d *Daybook) Run(ctx context.Context) error {
 	defer end()
 	beside.Go(func() { d.checkLog(besides) })
 	beside.Go(func() { d.watchFiles(besides) })
+	beside.Go(func() { d.declareFirst(besides) })
 	err = d.scheduler.Run(ctx)
 	if err != nil && errors.Is(d.log.Damage(), eventlog.ErrMoved) {
 		// The end of the process would be the end of the files that it alone has.
@@ -336,12 +343,16 @@ func (d *Daybook) connect() error {
 		if d.wireErr = d.registry.Offer(d.views.TaskTypes()); d.wireErr != nil {
 			return
 		}
+		if d.wireErr = d.registry.Offer(d.settings.offered); d.wireErr != nil {
+			return
+		}
 		d.intake, d.wireErr = intake.New(intake.Options{
 			Types: d.registry, Files: d.files, Log: d.log, Views: d.views, Payloads: d.payloads, Logger: d.o.Logger,
 		})
 		if d.wireErr != nil {
 			return
 		}
+		d.intake.Configure(d.settings.defaults, d.settings.missing)
 		if d.wireErr = d.makeScheduler(); d.wireErr != nil {
 			return
 		}

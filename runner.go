@@ -2,6 +2,8 @@ package daybook
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"slices"
 
@@ -32,9 +34,23 @@ func (r runner) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome
 	}
 	result, err := r.registry.Run(ctx, a.Task.Type, handler.Call{
 		TaskID: a.Task.Name(), TaskType: a.Task.Type,
-		Attempt: a.Task.Attempt, MaxAttempts: a.Task.MaxAttempts, LastAttempt: a.Task.AttemptsLeft() <= 0,
+		Attempt: a.Task.Attempt, MaxAttempts: a.Task.MaxAttempts, LastAttempt: a.Task.AttemptsLeft() <= 0, BeforeRetry: a.Task.AttemptBase,
 		Tags: slices.Clone(a.Task.Tags), IdempotencyKey: a.Task.IdempotencyKey,
 		Parameters: a.Parameters, Files: r.files, FileNames: names, Report: a.Report,
+		Save: func(ctx context.Context, percent float64, message string, value any) error {
+			text, err := json.Marshal(value)
+			if err != nil {
+				return fmt.Errorf("save a value: %w", err)
+			}
+			return a.Save(ctx, percent, message, text)
+		},
+		Saved: func(ctx context.Context) (values []json.RawMessage, err error) {
+			saved, err := a.Saved(ctx)
+			for _, value := range saved {
+				values = append(values, value)
+			}
+			return values, err
+		},
 		NewLog: func() slog.Handler { return r.logs.Handler(a.Task.ID, a.Task.Attempt) },
 	})
 	return scheduler.Outcome{Result: result.JSON, Files: result.Files, Outcome: result.Outcome, Partial: result.Partial}, err

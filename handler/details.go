@@ -17,13 +17,50 @@ import (
 	"golang.org/x/text/message"
 )
 
-// fieldErrors returns what is wrong, in plain English, with pointers.
-func fieldErrors(err error) []task.FieldError {
+// fieldErrors returns what is wrong with a value, in plain English, with pointers.
+func fieldErrors(value any, err error) []task.FieldError {
 	var v *jsonschema.ValidationError
 	if !errors.As(err, &v) {
 		return []task.FieldError{{Pointer: "/parameters", Detail: "must fit the schema of the type"}}
 	}
+	locateNames(value, v)
 	return tidy(collectErrors(nil, v))
+}
+
+// locateNames finds the places of errors about the names of properties: the library overwrites all of
+// them but their length.
+func locateNames(value any, e *jsonschema.ValidationError) {
+	if k, ok := e.ErrorKind.(*kind.PropertyNames); ok {
+		if at, found := objectWith(value, k.Property, make([]string, 0, len(e.InstanceLocation)), len(e.InstanceLocation)); found {
+			e.InstanceLocation = at
+		}
+	}
+	for _, cause := range e.Causes {
+		locateNames(value, cause)
+	}
+}
+
+// objectWith finds an object with the property, at that depth below a value.
+func objectWith(value any, property string, at []string, depth int) ([]string, bool) {
+	switch v := value.(type) {
+	case map[string]any:
+		if depth == 0 {
+			_, ok := v[property]
+			return slices.Clone(at), ok
+		}
+		for _, name := range sortedKeys(v) {
+			if found, ok := objectWith(v[name], property, append(at, name), depth-1); ok {
+				return found, true
+			}
+		}
+	case []any:
+		for i := 0; depth > 0 && i < len(v); i++ {
+			if found, ok := objectWith(v[i], property, append(at, strconv.Itoa(i)), depth-1); ok {
+				return found, true
+			}
+		}
+	}
+	return nil, false
 }
 
 func collectErrors(list []task.FieldError, e *jsonschema.ValidationError) []task.FieldError {
@@ -43,6 +80,10 @@ func collectErrors(list []task.FieldError, e *jsonschema.ValidationError) []task
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
 			at("unknown field", name)
+		}
+	case *kind.PropertyNames:
+		for _, cause := range e.Causes {
+			at(detailOf(cause.ErrorKind), k.Property)
 		}
 	case *kind.OneOf, *kind.AnyOf:
 		if detail := alternatives(e); detail != "" {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"time"
 
 	"daybook/files"
 	"daybook/task"
@@ -29,7 +30,7 @@ type Handler interface {
 	// 32 deep. If it has a method Outcome() (text string, partial bool), that sums the task up in a
 	// few words ("3 sent, 4 failed") and says whether some of the work was not done.
 	// A result that cannot be marshalled fails the task without a retry. An error made with Permanent
-	// is not retried.
+	// is not retried, one made with RetryAfter in that time.
 	//
 	// ctx ends on cancel, timeout or stop, and context.Cause(ctx) is then ErrCancelled,
 	// ErrTimeout, ErrStopping or ErrLeaseLost; its deadline is that of the task's timeout. A
@@ -58,6 +59,7 @@ type Call struct {
 	Attempt        int             // from 1; a manual retry continues the count
 	MaxAttempts    int             // of the task; a manual retry starts the limit again
 	LastAttempt    bool            // if this one fails, so does the task
+	BeforeRetry    int             // attempts before somebody retried the task; 0 = nobody has
 	Tags           []string        // of the task
 	IdempotencyKey string          // "" = none
 	Parameters     json.RawMessage // valid by the type's schema, defaults included
@@ -66,6 +68,12 @@ type Call struct {
 	// Report reports the progress, 0 … 100 percent, and a short message ("" = none). It may be
 	// called at any rate: at most four reports a second become events.
 	Report func(percent float64, message string)
+	// Save reports like Report, with a JSON value that later attempts of the task get from Saved: what
+	// must not be done twice. It returns when the value is on disk. A value has at most 64 KiB; each
+	// call is an event, so save what is worth one.
+	Save func(ctx context.Context, percent float64, message string, value any) error
+	// Saved returns what earlier attempts have saved, in order.
+	Saved func(ctx context.Context) ([]json.RawMessage, error)
 	// NewLog makes the handler behind Log; nil = lines are dropped.
 	NewLog func() slog.Handler
 }
@@ -113,4 +121,21 @@ func Permanent(err error) error {
 func IsPermanent(err error) bool {
 	var p interface{ Permanent() bool }
 	return errors.As(err, &p) && p.Permanent()
+}
+
+type retryAfter struct {
+	error
+	after time.Duration
+}
+
+func (r retryAfter) Unwrap() error             { return r.error }
+func (r retryAfter) RetryAfter() time.Duration { return r.after }
+
+// RetryAfter marks an error after which the task is retried in that time, at most 7 days, instead of
+// by its backoff. It returns nil for nil.
+func RetryAfter(err error, after time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return retryAfter{err, after}
 }

@@ -53,7 +53,7 @@ func (t *registered) check(parameters []byte) ([]byte, []string, []task.FieldErr
 	}
 	parameters = t.withoutNulls(parameters, object)
 	if err := t.schema.Validate(value); err != nil {
-		return nil, nil, fieldErrors(err)
+		return nil, nil, fieldErrors(value, err)
 	}
 	parameters = t.wholeNumbers(parameters, object)
 	prepared := t.appendDefaults(parameters, func(i int) bool {

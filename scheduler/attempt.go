@@ -118,7 +118,8 @@ func (a *attempt) call() (outcome Outcome, err error) {
 		}
 	}
 	// The handler gets a copy: what it does to it is its own.
-	outcome, err = a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: bytes.Clone(parameters), FileNames: a.fileNames, Report: a.report})
+	outcome, err = a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: bytes.Clone(parameters), FileNames: a.fileNames,
+		Report: a.report, Save: a.save, Saved: a.saved})
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"daybook/task"
 )
@@ -86,6 +87,10 @@ func (a *attempt) explain() {
 		var permanent interface{ Permanent() bool }
 		if errors.As(e.err, &permanent) && permanent.Permanent() {
 			e.fail.Code = task.CodePermanent
+		}
+		var later interface{ RetryAfter() time.Duration }
+		if errors.As(e.err, &later) {
+			e.fail.After = task.SpanOf(min(later.RetryAfter(), task.MaxBackoffMax.Duration()))
 		}
 		if e.err == a.ctx.Err() || e.err == cause { // bare, it says nothing that the cause does not
 			e.fail.Error = ""

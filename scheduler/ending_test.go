@@ -84,6 +84,33 @@ func TestWhateverCodeOfTheHandlerDoesItsAttemptFailsAndNobodyElseNotices(t *test
 	}
 }
 
+// retryAfter is an error that says when the next attempt is to be.
+type retryAfter time.Duration
+
+func (retryAfter) Error() string               { return "later" }
+func (r retryAfter) RetryAfter() time.Duration { return time.Duration(r) }
+
+func TestAnErrorCanSayWhenItsTaskIsRetried(t *testing.T) {
+	for asked, want := range map[time.Duration]time.Duration{
+		90 * time.Second: 90 * time.Second, time.Hour: time.Hour, 0: 5 * time.Second, -time.Hour: 5 * time.Second, 1000 * time.Hour: 7 * 24 * time.Hour,
+	} {
+		bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+			b := open(t, log, Options{})
+			b.does["LATER"] = failWith(fmt.Errorf("wrapped: %w", retryAfter(asked)))
+			id := b.submit(task.Submit{Type: "LATER", Backoff: &task.Backoff{Kind: task.Constant, Base: 5 * task.Second, Max: 5 * task.Second, NoJitter: true}}).ID
+			failed := time.Now()
+			synctest.Wait()
+			state := b.want(id, task.Pending)
+			if got := state.DueAt.Time().Sub(failed); got != want {
+				t.Errorf("%v: it is due in %v, not %v", asked, got, want)
+			}
+			if err := b.stop(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 func failWith(err error) func(context.Context, Attempt) (Outcome, error) {
 	return func(context.Context, Attempt) (Outcome, error) { return Outcome{}, err }
 }

@@ -55,6 +55,11 @@ type Attempt struct {
 	// Report tells how far the attempt is: 0 … 100 and a message ("" = none). It may be
 	// called as often as one likes, by any goroutine, until Run returns.
 	Report func(percent float64, message string)
+	// Save writes a progress report with a JSON value that later attempts of the task get. It returns when
+	// they are on disk.
+	Save func(ctx context.Context, percent float64, message string, value []byte) error
+	// Saved reads what earlier attempts have saved, in order.
+	Saved func(ctx context.Context) ([][]byte, error)
 }
 
 // Outcome is what an attempt leads to.
@@ -67,7 +72,8 @@ type Outcome struct {
 }
 
 // Runner runs attempts. An error that has a method Permanent() bool which returns true
-// is not retried. A panic is a failed attempt.
+// is not retried; one with a method RetryAfter() time.Duration is retried in that time, if it is
+// more than 0. A panic is a failed attempt.
 type Runner interface {
 	// Run runs one attempt and returns when it is over. ctx ends on cancel, timeout or
 	// stop (its cause says which).

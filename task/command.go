@@ -51,6 +51,9 @@ type Progress struct {
 	Percent float64 // 0 … 100; never goes down within an attempt
 	Message string  // "" = none
 	Trusted bool    // a suspect has run alone for long enough
+	// Saved is one JSON value, canonical, for later attempts; nil = none. It is kept also of an attempt
+	// that is being cancelled.
+	Saved []byte
 }
 
 // Succeed ends the attempt with a result.

@@ -157,10 +157,14 @@ func (d *decision) progress(c Progress) error {
 	if t.Status != Running || c.Fence != t.Fence {
 		return d.refuse(ErrStale, "stop the attempt; another one holds the task or it has ended")
 	}
-	if t.CancelRequested {
+	if t.CancelRequested && c.Saved == nil {
 		return d.refuse(ErrStopping, "stop the attempt; nothing of it is kept")
 	}
-	d.add(EventProgressed, Data{Fence: c.Fence, Progress: max(t.Progress, hundredths(c.Percent)), Trusted: c.Trusted}, textPayload("message", c.Message))
+	payload := textPayload("message", c.Message)
+	if c.Saved != nil {
+		payload = withSaved(payload, c.Saved)
+	}
+	d.add(EventProgressed, Data{Fence: c.Fence, Progress: max(t.Progress, hundredths(c.Percent)), Trusted: c.Trusted}, payload)
 	return nil
 }
 
@@ -345,6 +349,17 @@ func textPayload(key, text string) []byte {
 	payload = append(payload, key...)
 	payload = append(payload, `":`...)
 	payload = append(payload, quoted...)
+	return append(payload, '}')
+}
+
+// withSaved adds the value saved to the payload of a task.progressed.
+func withSaved(payload, value []byte) []byte {
+	if payload == nil {
+		payload = []byte("{")
+	} else {
+		payload[len(payload)-1] = ','
+	}
+	payload = append(append(payload, `"saved":`...), value...)
 	return append(payload, '}')
 }
 

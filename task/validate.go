@@ -18,6 +18,7 @@ const (
 	MaxSubject        = 200 // characters
 	MaxParameters     = 256 << 10
 	MaxResult         = 16 << 20 // bytes of canonical JSON
+	MaxSaved          = 64 << 10 // bytes of canonical JSON that an attempt saves at a time
 	MaxDepth          = 32       // of parameters and results
 	MaxFiles          = 10_000   // that parameters or a result may name
 	MaxDeaths         = 3        // in a row: then a task is FAILED, whatever its MaxAttempts

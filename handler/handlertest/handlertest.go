@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,8 +113,9 @@ func CheckResult(t testing.TB, h handler.Handler, result any) {
 }
 
 // CheckDescribed fails the test if a parameter has no title, description or examples, or an example
-// is refused.
-func CheckDescribed(t testing.TB, h handler.Handler) {
+// is refused beside required, the parameters that each task of the type must have. Those of without
+// stand in place of some of them, so their examples are not tried.
+func CheckDescribed(t testing.TB, h handler.Handler, required map[string]any, without ...string) {
 	t.Helper()
 	var schema struct {
 		Properties map[string]map[string]any `json:"properties"`
@@ -127,8 +130,14 @@ func CheckDescribed(t testing.TB, h handler.Handler) {
 			}
 		}
 		examples, _ := property["examples"].([]any)
+		if slices.Contains(without, name) {
+			continue
+		}
 		for _, example := range examples {
-			Prepare(t, h, map[string]any{name: example})
+			parameters := map[string]any{}
+			maps.Copy(parameters, required)
+			parameters[name] = example
+			Prepare(t, h, parameters)
 		}
 	}
 }

@@ -163,7 +163,7 @@ func copied[M draw.Image](dst M, src image.Image) M {
 }
 
 func TestEveryParameterOfImageProcessingIsDescribed(t *testing.T) {
-	handlertest.CheckDescribed(t, New())
+	handlertest.CheckDescribed(t, New(), nil)
 }
 
 func TestEveryFormatAndColourModelIsRead(t *testing.T) {

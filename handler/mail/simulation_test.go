@@ -32,7 +32,7 @@ func simulate(t testing.TB, ctx context.Context, params map[string]any, report f
 }
 
 func TestEveryParameterOfEmailSimulationIsDescribed(t *testing.T) {
-	handlertest.CheckDescribed(t, Simulation{})
+	handlertest.CheckDescribed(t, Simulation{}, nil)
 }
 
 func TestEveryInventedRecipientGetsAMessage(t *testing.T) {

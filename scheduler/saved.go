@@ -1,0 +1,65 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"daybook/eventlog"
+	"daybook/internal/jsontext"
+	"daybook/task"
+)
+
+// save writes a report with a value for later attempts, and returns when it is on disk.
+func (a *attempt) save(ctx context.Context, percent float64, message string, value []byte) error {
+	saved, err := jsontext.Canonical(nil, value, task.MaxDepth)
+	if err != nil {
+		return fmt.Errorf("save a value: it is not valid JSON: %w", err)
+	}
+	if len(saved) > task.MaxSaved {
+		return fmt.Errorf("save a value: it has %d bytes; the most is %d", len(saved), task.MaxSaved)
+	}
+	_, err = a.s.ask(ctx, &request{actor: ActorScheduler, id: a.id,
+		command: task.Progress{Fence: a.fence, Percent: percent, Message: message, Saved: saved}})
+	if err != nil {
+		return fmt.Errorf("save a value: %w", err)
+	}
+	return nil
+}
+
+// savedPage is how many events of the task are read at a time.
+const savedPage = 256
+
+// saved reads what attempts of the task have saved, in order.
+func (a *attempt) saved(ctx context.Context) ([][]byte, error) {
+	seqs, err := a.s.o.Views.History(ctx, a.id)
+	if err != nil {
+		return nil, fmt.Errorf("read what earlier attempts have saved: %w", err)
+	}
+	var values [][]byte
+	for some := range slices.Chunk(seqs, savedPage) {
+		events, err := a.s.o.Log.Events(ctx, some)
+		if err != nil {
+			return nil, fmt.Errorf("read what earlier attempts have saved: %w", err)
+		}
+		for _, e := range events {
+			if e.Type != task.EventProgressed.String() || !e.HasPayload {
+				continue
+			}
+			body, err := a.s.o.Payloads.Get(ctx, e.Seq)
+			if errors.Is(err, eventlog.ErrErased) {
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("read what earlier attempts have saved: %w", err)
+			}
+			for key, value := range jsontext.Members(body) {
+				if string(key) == "saved" {
+					values = append(values, slices.Clone(value))
+				}
+			}
+		}
+	}
+	return values, nil
+}
