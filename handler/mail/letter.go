@@ -3,6 +3,8 @@ package mail
 import (
 	"errors"
 	"fmt"
+	htmltemplate "html/template"
+	"io"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -16,7 +18,14 @@ const maxLetter = 64 << 10
 
 // letter renders the subject and the body of each message.
 type letter struct {
-	subject, body *template.Template
+	subject, body rendering
+	html          rendering // nil = the message has none
+}
+
+// rendering is a template of text or of HTML.
+type rendering interface {
+	Name() string
+	Execute(into io.Writer, data any) error
 }
 
 // newLetter parses both templates. They may use the fields of recipient, if, with, variables and
@@ -32,6 +41,24 @@ func newLetter(subject, body string) (*letter, error) {
 		return nil, err
 	}
 	return &letter{subject: s, body: b}, nil
+}
+
+// addHTML parses a template of HTML: the same as the others, but its values are escaped.
+func (l *letter) addHTML(text string) error {
+	t, err := htmltemplate.New("html").Funcs(htmltemplate.FuncMap(letterFuncs)).Parse(text)
+	if err != nil {
+		return templateError(err)
+	}
+	if len(t.Templates()) > 1 {
+		return errors.New("html: define and block are not allowed")
+	}
+	if t.Tree != nil {
+		if err := checkNode(t.Tree.Root); err != nil {
+			return fmt.Errorf("html: %w", err)
+		}
+		l.html = t
+	}
+	return nil
 }
 
 // render returns the text for one recipient. The subject is one line: what is white space or a
@@ -160,7 +187,7 @@ func characters(text string) (all []string) {
 var errLetterTooLong = fmt.Errorf("more than %d bytes of text", maxLetter)
 
 // execute renders one template, up to maxLetter bytes.
-func execute(t *template.Template, r recipient) (string, error) {
+func execute(t rendering, r recipient) (string, error) {
 	var text boundedBuilder
 	err := t.Execute(&text, r)
 	if errors.Is(err, errLetterTooLong) {
@@ -174,7 +201,7 @@ func execute(t *template.Template, r recipient) (string, error) {
 
 // templateError says what text/template found, without its prefix.
 func templateError(err error) error {
-	return fmt.Errorf("template of the %s", strings.TrimPrefix(err.Error(), "template: "))
+	return fmt.Errorf("template of the %s", strings.TrimPrefix(strings.TrimPrefix(err.Error(), "html/"), "template: "))
 }
 
 // boundedBuilder refuses to grow over maxLetter bytes.

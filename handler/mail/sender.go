@@ -13,11 +13,11 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// patience is how long the server may take for one answer.
+// patience is how long the server inside the process may take for one message.
 const patience = 15 * time.Second
 
 // errMaybeSent: the connection broke after the whole message was handed over and before
-// the server answered. It is not sent again, for it may have arrived.
+// the server answered. It may have arrived.
 var errMaybeSent = errors.New("the connection broke before the server answered; the message may have arrived")
 
 // sender delivers messages one after the other in one SMTP conversation, and begins a new
@@ -27,6 +27,8 @@ type sender struct {
 	dial    mail.DialContextFunc
 	options []mail.Option // how to speak to the server: encryption, login
 
+	patience time.Duration // for the server, with one message
+
 	smtp    *smtp.Client // nil when there is no conversation
 	conn    net.Conn     // under smtp
 	unwatch func() bool  // stops the closing of conn at the end of a context
@@ -34,43 +36,49 @@ type sender struct {
 
 // newSender returns a sender that reaches host through dial. Nothing is dialled yet.
 func newSender(host string, dial mail.DialContextFunc, options ...mail.Option) *sender {
-	return &sender{host: host, dial: dial, options: options}
+	return &sender{host: host, dial: dial, options: options, patience: patience}
 }
 
-// send delivers one message. A *textproto.Error is the server's refusal, after which the next
-// message may be sent; errMaybeSent is an unknown outcome; any other error means that the server
-// cannot be reached, or that ctx has ended.
-func (s *sender) send(ctx context.Context, from, to netmail.Address, message *mail.Msg) error {
+// connectError: there is no conversation with the server. It is no refusal of a message.
+type connectError struct{ error }
+
+// Is finds what it wraps; As does not, so that it is never taken for the refusal of a message.
+func (e connectError) Is(target error) bool { return errors.Is(e.error, target) }
+
+// send delivers one message and returns the server's answer. A *textproto.Error is the server's
+// refusal, after which the next message may be sent; errMaybeSent is an unknown outcome; any other
+// error means that the server cannot be reached, or that ctx has ended.
+func (s *sender) send(ctx context.Context, from, to netmail.Address, message *mail.Msg) (answer string, err error) {
 	fresh := s.smtp == nil
-	err := s.try(ctx, from, to, message)
+	answer, err = s.try(ctx, from, to, message)
 	if err != nil && !fresh && s.smtp == nil && !errors.Is(err, errMaybeSent) && ctx.Err() == nil {
-		err = s.try(ctx, from, to, message) // the server had gone away since the last message
+		answer, err = s.try(ctx, from, to, message) // the server had gone away since the last message
 	}
 	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
+		return "", ctx.Err()
 	}
-	return err
+	return answer, err
 }
 
-func (s *sender) try(ctx context.Context, from, to netmail.Address, message *mail.Msg) error {
+func (s *sender) try(ctx context.Context, from, to netmail.Address, message *mail.Msg) (answer string, err error) {
 	if s.smtp == nil {
 		if err := s.connect(ctx); err != nil {
-			return fmt.Errorf("connect to the mail server: %w", err)
+			return "", connectError{fmt.Errorf("connect to the mail server: %w", err)}
 		}
 	}
-	err := s.converse(from, to, message)
+	answer, err = s.converse(from, to, message)
 	if err == nil {
-		return nil
+		return answer, nil
 	}
-	if answer, ok := errors.AsType[*textproto.Error](err); ok && answer.Code != 421 {
+	if refusal, ok := errors.AsType[*textproto.Error](err); ok && refusal.Code != 421 {
 		if s.smtp.Reset() == nil {
-			return answer
+			return "", refusal
 		}
 		s.drop() // the refusal stands; the next message finds another conversation
-		return answer
+		return "", refusal
 	}
 	s.drop()
-	return err
+	return "", err
 }
 
 // connect dials and greets. The connection is closed when ctx ends.
@@ -85,7 +93,7 @@ func (s *sender) connect(ctx context.Context) error {
 		return conn, nil
 	}
 	options := append([]mail.Option{
-		mail.WithHELO("localhost"), mail.WithTimeout(patience), mail.WithDialContextFunc(dial),
+		mail.WithHELO("localhost"), mail.WithTimeout(s.patience), mail.WithDialContextFunc(dial),
 	}, s.options...)
 	client, err := mail.NewClient(s.host, options...)
 	if err != nil {
@@ -99,30 +107,33 @@ func (s *sender) connect(ctx context.Context) error {
 }
 
 // converse goes through MAIL, RCPT and DATA.
-func (s *sender) converse(from, to netmail.Address, message *mail.Msg) error {
-	if err := s.smtp.UpdateDeadline(patience); err != nil {
-		return err
+func (s *sender) converse(from, to netmail.Address, message *mail.Msg) (answer string, err error) {
+	if err := s.smtp.UpdateDeadline(s.patience); err != nil {
+		return "", err
 	}
 	if err := s.smtp.Mail(envelopePath(from)); err != nil {
-		return err
+		return "", err
 	}
 	if err := s.smtp.Rcpt(envelopePath(to)); err != nil {
-		return err
+		return "", err
 	}
 	data, err := s.smtp.Data()
 	if err != nil {
-		return err
+		return "", err
 	}
 	if _, err := message.WriteTo(data); err != nil {
-		return err
+		return "", err
 	}
 	if err := data.Close(); err != nil {
 		if _, answered := errors.AsType[*textproto.Error](err); answered {
-			return err
+			return "", err
 		}
-		return fmt.Errorf("%w (%w)", errMaybeSent, err)
+		return "", fmt.Errorf("%w (%w)", errMaybeSent, err)
 	}
-	return nil
+	if said, ok := data.(interface{ ServerResponse() string }); ok {
+		answer = "250 " + said.ServerResponse()
+	}
+	return answer, nil
 }
 
 // envelopePath is an address as an SMTP command wants it: <ada@example.com>.
@@ -142,7 +153,7 @@ func (s *sender) drop() {
 
 // close says goodbye and closes the connection.
 func (s *sender) close() {
-	if s.smtp != nil && s.smtp.UpdateDeadline(patience) == nil {
+	if s.smtp != nil && s.smtp.UpdateDeadline(s.patience) == nil {
 		_ = s.smtp.Quit() // the messages are delivered whatever it answers
 	}
 	s.drop()

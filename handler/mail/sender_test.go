@@ -138,7 +138,7 @@ func TestALostConnectionIsRenewedForTheNextMessage(t *testing.T) {
 	var conns []net.Conn
 	s := server.sender(t, &conns)
 	for i := range 3 {
-		if err := s.send(t.Context(), testFrom, testTo, testMessage("one")); err != nil {
+		if _, err := s.send(t.Context(), testFrom, testTo, testMessage("one")); err != nil {
 			t.Fatalf("message %d: %v", i, err)
 		}
 		_ = conns[len(conns)-1].Close()
@@ -158,13 +158,13 @@ func TestAMessageWhoseAnswerIsLostIsNotSentAgain(t *testing.T) {
 		}
 		return nil
 	}
-	if err := s.send(t.Context(), testFrom, testTo, testMessage("one")); err != nil {
+	if _, err := s.send(t.Context(), testFrom, testTo, testMessage("one")); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.send(t.Context(), testFrom, testTo, testMessage("two")); !errors.Is(err, errMaybeSent) || !concernsOne(err) {
+	if _, err := s.send(t.Context(), testFrom, testTo, testMessage("two")); !errors.Is(err, errMaybeSent) || !concernsOne(err) {
 		t.Errorf("second: %v", err)
 	}
-	if err := s.send(t.Context(), testFrom, testTo, testMessage("three")); err != nil {
+	if _, err := s.send(t.Context(), testFrom, testTo, testMessage("three")); err != nil {
 		t.Fatal(err)
 	}
 	if len(server.messages) != 3 {
@@ -183,7 +183,7 @@ func TestAServerThatClosesIsCalledAgain(t *testing.T) {
 		return nil
 	}
 	for i := range 2 {
-		if err := s.send(t.Context(), testFrom, testTo, testMessage("again")); err != nil {
+		if _, err := s.send(t.Context(), testFrom, testTo, testMessage("again")); err != nil {
 			t.Errorf("message %d: %v", i, err)
 		}
 	}
@@ -202,15 +202,15 @@ func TestARefusedMessageLeavesTheConversationOpen(t *testing.T) {
 		}
 		return nil
 	}
-	err := s.send(t.Context(), testFrom, testTo, testMessage("one"))
+	_, err := s.send(t.Context(), testFrom, testTo, testMessage("one"))
 	if answer, ok := errors.AsType[*textproto.Error](err); !ok || answer.Code != 554 {
 		t.Errorf("first: %v", err)
 	}
 	bounce := netmail.Address{Address: "bounce@example.com"}
-	if err := s.send(t.Context(), testFrom, bounce, testMessage("two")); err == nil || !concernsOne(err) {
+	if _, err := s.send(t.Context(), testFrom, bounce, testMessage("two")); err == nil || !concernsOne(err) {
 		t.Errorf("second: %v", err)
 	}
-	if err := s.send(t.Context(), testFrom, testTo, testMessage("three")); err != nil {
+	if _, err := s.send(t.Context(), testFrom, testTo, testMessage("three")); err != nil {
 		t.Errorf("third: %v", err)
 	}
 	if len(conns) != 1 {
@@ -222,7 +222,7 @@ func TestAServerThatCannotBeReachedFailsTheAttempt(t *testing.T) {
 	down := errors.New("no route")
 	s := newSender("localhost", func(context.Context, string, string) (net.Conn, error) { return nil, down },
 		mail.WithTLSPolicy(mail.NoTLS))
-	err := s.send(t.Context(), testFrom, testTo, testMessage("one"))
+	_, err := s.send(t.Context(), testFrom, testTo, testMessage("one"))
 	if !errors.Is(err, down) || concernsOne(err) || handler.IsPermanent(err) {
 		t.Errorf("got %v", err)
 	}
@@ -239,7 +239,7 @@ func TestCancelEndsASilentConversation(t *testing.T) {
 			return client, nil
 		}, mail.WithTLSPolicy(mail.NoTLS))
 		start := time.Now()
-		err := s.send(ctx, testFrom, testTo, testMessage("one"))
+		_, err := s.send(ctx, testFrom, testTo, testMessage("one"))
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Second {
 			t.Errorf("got %v after %v", err, time.Since(start))
 		}

@@ -1,5 +1,5 @@
-// Package mail is the type EMAIL_SIMULATION: messages from templates, delivered by SMTP to a server
-// inside the process.
+// Package mail is the types EMAIL, which sends through an SMTP server, and EMAIL_SIMULATION, which
+// delivers messages from templates to a server inside the process.
 package mail
 
 import (
@@ -192,7 +192,8 @@ func (m *mailing) deliver(ctx context.Context, sender *sender, r recipient) erro
 	message.SetDate()
 	message.SetMessageIDWithValue(fmt.Sprintf("%s.%d@%s", m.call.TaskID, r.Index, m.from.ascii))
 	message.SetBodyString(mail.TypeTextPlain, body)
-	return sender.send(ctx, from, to, message)
+	_, err = sender.send(ctx, from, to, message)
+	return err
 }
 
 // concernsOne reports whether an error of deliver concerns one recipient only.
@@ -210,7 +211,11 @@ func failureText(err error) string {
 	if answer, ok := errors.AsType[*textproto.Error](err); ok {
 		text = fmt.Sprintf("%d %s", answer.Code, answer.Msg)
 	}
-	text = oneLine(text)
+	return shortened(oneLine(text))
+}
+
+// shortened cuts a text to maxFailureText bytes.
+func shortened(text string) string {
 	if len(text) <= maxFailureText {
 		return text
 	}
