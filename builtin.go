@@ -9,7 +9,7 @@ import (
 	"daybook/handler/table"
 )
 
-// builtinTypes are the task types that every server has.
+// builtinTypes are the task types that every server has, beside HTTP_REQUEST, which has settings.
 func builtinTypes() []handler.Handler {
 	return []handler.Handler{
 		table.Processing{},

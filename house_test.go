@@ -20,12 +20,12 @@ import (
 // library is open to all. tests is what a room's own tests may import beside that.
 var house = map[string]struct{ code, tests []string }{
 	"daybook/cmd/daybook": {
-		code:  []string{"daybook", "daybook/client", "daybook/internal/load", kong, xterm},
+		code:  []string{"daybook", "daybook/client", "daybook/config", "daybook/internal/load", kong, xterm},
 		tests: []string{"daybook/internal/powercut", "daybook/eventlog", "daybook/eventlog/sqlitelog", chromedp, cdproto, testscript, goleak, cmp},
 	},
 	"daybook": {
-		code: []string{"daybook/api", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/image",
-			"daybook/handler/mail", "daybook/handler/table", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/tasklog", "daybook/ui", "daybook/internal/heap", ulid},
+		code: []string{"daybook/api", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/command", "daybook/handler/httprequest", "daybook/handler/image",
+			"daybook/handler/mail", "daybook/handler/table", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/tasklog", "daybook/ui", "daybook/internal/heap", "daybook/internal/jsontext", ulid},
 		tests: []string{"daybook", goleak, cmp},
 	},
 	"daybook/api": {
@@ -61,8 +61,20 @@ var house = map[string]struct{ code, tests []string }{
 		code:  []string{"daybook/task", "daybook/files", "daybook/internal/jsontext", jsonschema, xtext, uniseg},
 		tests: []string{"daybook/handler", goleak, cmp, rapid},
 	},
+	"daybook/config": {
+		code:  []string{toml},
+		tests: []string{"daybook/config", goleak, cmp},
+	},
 	"daybook/handler/handlertest": {
 		code: []string{"daybook/handler", "daybook/task", "daybook/files", "daybook/internal/jsontext", jsonschema},
+	},
+	"daybook/handler/command": {
+		code:  []string{"daybook/handler", "daybook/task"},
+		tests: []string{"daybook/handler/command", "daybook/handler/handlertest", goleak, cmp},
+	},
+	"daybook/handler/httprequest": {
+		code:  []string{"daybook/handler", "daybook/task", "daybook/files", idna, httpguts},
+		tests: []string{"daybook/handler/httprequest", "daybook/handler/handlertest", goleak, cmp},
 	},
 	"daybook/handler/image": {
 		code:  []string{"daybook/handler", "daybook/handler/image/codec", "daybook/task", "daybook/files", ximage, xtext},
@@ -74,7 +86,7 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/handler/mail": {
 		code:  []string{"daybook/handler", "daybook/task", idna, uniseg, mail, smtp, sasl},
-		tests: []string{"daybook/handler/mail", "daybook/handler/handlertest", goleak, cmp},
+		tests: []string{"daybook/handler/mail", "daybook/handler/handlertest", "daybook/files", goleak, cmp},
 	},
 	"daybook/handler/table": {
 		code:  []string{"daybook/handler", "daybook/task", "daybook/files", xtext, hyperloglog},
@@ -166,6 +178,7 @@ const (
 	gocron      = "github.com/netresearch/go-cron"
 	goleak      = "go.uber.org/goleak"
 	hdr         = "github.com/HdrHistogram/hdrhistogram-go"
+	httpguts    = "golang.org/x/net/http/httpguts"
 	hyperloglog = "github.com/axiomhq/hyperloglog"
 	idna        = "golang.org/x/net/idna"
 	jsonschema  = "github.com/santhosh-tekuri/jsonschema/v6"
@@ -183,6 +196,7 @@ const (
 	sqlite      = "github.com/mattn/go-sqlite3"
 	sse         = "github.com/r3labs/sse/v2"
 	testscript  = "github.com/rogpeppe/go-internal"
+	toml        = "github.com/pelletier/go-toml/v2"
 	ulid        = "github.com/oklog/ulid/v2"
 	uniseg      = "github.com/rivo/uniseg"
 	wazero      = "github.com/tetratelabs/wazero"

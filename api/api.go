@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 
 	"daybook/api/eventstream"
 	"daybook/eventlog"
@@ -94,9 +95,10 @@ type API struct {
 	metrics  *metrics
 	streams  *eventstream.Server
 	failures failures // of sign-ins
-	screens  screens  // shared messages of /api/stream
-	chunks   chunks   // shared messages of /api/log/stream
-	proof    proof    // last answer of /api/log/verify
+	declared atomic.Pointer[Declaration]
+	screens  screens // shared messages of /api/stream
+	chunks   chunks  // shared messages of /api/log/stream
+	proof    proof   // last answer of /api/log/verify
 
 	bodies  budget // memory for bodies on their way in
 	answers budget // memory for large answers on their way out

@@ -85,6 +85,7 @@ func (a *API) writeQueue(w *jsontext.Writer, r *http.Request, name string) {
 	}
 	writeLimit(w.Key("burst"), int64(q.Limits.Burst))
 	writeLimit(w.Key("max_depth"), int64(q.Limits.MaxDepth))
+	w.Key("declared_in").OptionalString(a.queueDeclaredIn(name))
 	w.Key("pending").Int(pending)
 	w.Key("ready").Int(ready)
 	w.Key("running").Int(running)
@@ -114,17 +115,12 @@ func (a *API) limitQueue(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var changes []func(*projection.QueueLimits)
-	var bad []task.FieldError
-	object{"", &bad}.each(text, func(o object, key string, value []byte) bool {
-		change := readLimit(o, key, value)
-		if change != nil {
-			changes = append(changes, change)
-		}
-		return change != nil
-	})
+	changes, bad := readLimits(text)
 	if bad != nil {
 		return invalids(bad)
+	}
+	if err := mayChange("queue", p.id, a.queueDeclaredIn(p.id)); err != nil {
+		return err
 	}
 	err = a.Scheduler.Record(r.Context(), p.caller.actor(), func() ([]scheduler.Other, error) {
 		now := a.Views.QueueState(p.id).Limits
@@ -132,8 +128,8 @@ func (a *API) limitQueue(p *reply, r *http.Request) error {
 		for _, change := range changes {
 			change(&limits)
 		}
-		if limits.Burst > 1 && limits.Rate == 0 {
-			return nil, invalid("/burst", "needs rate_per_second")
+		if bad := checkLimits(limits); bad != nil {
+			return nil, invalids(bad)
 		}
 		if limits == now {
 			return nil, nil
@@ -144,6 +140,26 @@ func (a *API) limitQueue(p *reply, r *http.Request) error {
 		return err
 	}
 	return a.sendQueue(p, r)
+}
+
+// readLimits reads an object of limits: what each changes.
+func readLimits(text []byte) (changes []func(*projection.QueueLimits), bad []task.FieldError) {
+	object{"", &bad}.each(text, func(o object, key string, value []byte) bool {
+		change := readLimit(o, key, value)
+		if change != nil {
+			changes = append(changes, change)
+		}
+		return change != nil
+	})
+	return changes, bad
+}
+
+// checkLimits lists which limits do not go together.
+func checkLimits(l projection.QueueLimits) []task.FieldError {
+	if l.Burst > 1 && l.Rate == 0 {
+		return []task.FieldError{{Pointer: "/burst", Detail: "needs rate_per_second"}}
+	}
+	return nil
 }
 
 // readLimit reads one limit; nil for a field that is none.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"daybook/intake"
 	"daybook/internal/jsontext"
 	"daybook/schedule"
 	"daybook/task"
@@ -31,6 +32,11 @@ type scheduleRequest struct {
 
 // readSchedule reads a schedule. name is that of the path, "" if the body has it.
 func (a *API) readSchedule(body []byte, name string) (*scheduleRequest, error) {
+	return readSchedule(a.Intake, body, name)
+}
+
+// readSchedule reads a schedule, whose task in checks.
+func readSchedule(in *intake.Intake, body []byte, name string) (*scheduleRequest, error) {
 	var bad []task.FieldError
 	s := &scheduleRequest{def: schedule.Definition{Name: name, Timezone: "UTC", Gap: schedule.Gaps[0], Twice: schedule.Overlaps[0],
 		Overlap: schedule.Policies[0], CatchUp: schedule.CatchUps[0], MaxLateness: usualLateness * int64(task.Second)}}
@@ -55,7 +61,7 @@ func (a *API) readSchedule(body []byte, name string) (*scheduleRequest, error) {
 	if s.task == nil {
 		object{"/task", &bad}.wrong("is required: the body of POST /api/tasks/submit")
 	} else {
-		a.checkScheduledTask(s, &bad)
+		s.checkTask(in, &bad)
 	}
 	if bad != nil {
 		return nil, invalids(bad)
@@ -177,8 +183,8 @@ func checkTimes(def *schedule.Definition, bad *[]task.FieldError) *schedule.Cale
 	return calendar
 }
 
-// checkScheduledTask checks the task as a submit.
-func (a *API) checkScheduledTask(s *scheduleRequest, bad *[]task.FieldError) {
+// checkTask checks the task as a submit.
+func (s *scheduleRequest) checkTask(in *intake.Intake, bad *[]task.FieldError) {
 	if !jsontext.IsObject(s.task) {
 		return
 	}
@@ -189,7 +195,7 @@ func (a *API) checkScheduledTask(s *scheduleRequest, bad *[]task.FieldError) {
 		}
 	}
 	var submit task.Submit
-	wrong := a.Intake.Read(bytes.Clone(s.task), "", task.MicrosOf(time.Now()), &submit)
+	wrong := in.Read(bytes.Clone(s.task), "", task.MicrosOf(time.Now()), &submit)
 	if wrong == nil {
 		wrong = submit.Validate()
 	}

@@ -165,6 +165,7 @@ func (a *API) writeSchedule(ctx context.Context, w *jsontext.Writer, s *projecti
 	w.Key("created_at").Time(int64(s.CreatedAt))
 	w.Key("changed_at").Time(int64(s.ChangedAt))
 	w.Key("stream").String(s.Stream())
+	w.Key("declared_in").OptionalString(a.scheduleDeclaredIn(s.Name))
 	w.EndObject()
 	return nil
 }

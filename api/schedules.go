@@ -87,6 +87,11 @@ func (a *API) defineSchedule(p *reply, r *http.Request, name string, do schedule
 
 // changeSchedule carries out a command and answers with the schedule.
 func (a *API) changeSchedule(p *reply, r *http.Request, c scheduler.ScheduleCommand) error {
+	if c.Do == scheduler.SchedulePut {
+		if err := mayChange("schedule", c.Name, a.scheduleDeclaredIn(c.Name)); err != nil {
+			return err
+		}
+	}
 	if _, err := a.Scheduler.Schedule(r.Context(), p.caller.actor(), c); err != nil {
 		return err
 	}
@@ -144,6 +149,9 @@ func (a *API) patchSchedule(p *reply, r *http.Request) error {
 // deleteSchedule answers DELETE /api/schedules/{name}.
 func (a *API) deleteSchedule(p *reply, r *http.Request) error {
 	if err := a.plainCall(p, r); err != nil {
+		return err
+	}
+	if err := mayChange("schedule", p.id, a.scheduleDeclaredIn(p.id)); err != nil {
 		return err
 	}
 	if _, err := a.Scheduler.Schedule(r.Context(), p.caller.actor(), scheduler.ScheduleCommand{Do: scheduler.ScheduleDelete, Name: p.id}); err != nil {

@@ -20,6 +20,7 @@ type Queue struct {
 	Ready              int64    `json:"ready"` // of the pending ones, those that are due
 	Running            int64    `json:"running"`
 	OldestReadySeconds *float64 `json:"oldest_ready_seconds"`
+	DeclaredIn         *string  `json:"declared_in"` // the configuration file that has its limits; nil = none
 }
 
 // QueueLimits are the limits of a queue; nil = none.

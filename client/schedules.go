@@ -33,6 +33,7 @@ type ScheduleState struct {
 	Reason   *string         `json:"paused_reason"`
 	Fired    int64           `json:"fired"`
 	Skipped  int64           `json:"skipped"`
+	Declared *string         `json:"declared_in"` // the configuration file that has it; nil = none
 	Raw      json.RawMessage `json:"-"` // all of it, as the server sent it
 }
 

@@ -61,6 +61,30 @@ func (r *Registry) Add(h Handler) error {
 	return nil
 }
 
+// Replace removes the types of these names, then adds others, in the place of those that have their
+// names. Attempts that run go on as they began. Errors: those of NewRegistry; then nothing changes.
+func (r *Registry) Replace(remove []string, add ...Handler) error {
+	r.adding.Lock()
+	defer r.adding.Unlock()
+	more := maps.Clone(*r.types.Load())
+	for _, name := range remove {
+		delete(more, name)
+	}
+	for _, h := range add {
+		t, err := register(h)
+		if err != nil {
+			return err
+		}
+		t.wrap(r.around)
+		more[t.spec.Name] = t
+	}
+	if len(more) > MaxTypes {
+		return fmt.Errorf("register task types: there are %d types already", MaxTypes)
+	}
+	r.types.Store(&more)
+	return nil
+}
+
 // Use puts middleware around the handlers of all types, including those added later.
 // The first one is the outermost; a later call adds inside the ones before.
 func (r *Registry) Use(around ...Middleware) {

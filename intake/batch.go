@@ -45,6 +45,7 @@ func (in *Intake) ReadBatch(bodies [][]byte, key string, now task.Micros) ([]tas
 		case submits[i].IdempotencyKey != "":
 			submits[i].RequestHash, submits[i].OlderHashes = r.hash(), olderOfBody(body)
 		}
+		r.fill()
 	}
 	if bad != nil {
 		return nil, bad

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 
 	"daybook/eventlog"
 	"daybook/eventlog/payloadcache"
@@ -58,6 +59,8 @@ type Intake struct {
 	Options
 	names    map[string]string // of types and the usual queue, so that a submit need not copy its own
 	retrying chan struct{}     // holds one while a task is retried under a key
+
+	configured atomic.Pointer[configured] // nil = nothing
 }
 
 // New returns an intake for the types that are known now, and those that are added later.
@@ -96,7 +99,13 @@ func (in *Intake) Complete(s *task.Submit) error {
 	if !hashed && r.bad == nil {
 		s.RequestHash, s.OlderHashes = r.hash(), older
 	}
+	r.fill()
 	return r.refusal()
+}
+
+// Checking returns an intake that can do nothing but check requests: it knows no files and no tasks.
+func Checking(types Types) *Intake {
+	return &Intake{Options: Options{Types: types, Logger: slog.New(slog.DiscardHandler)}}
 }
 
 // request is one request while it is completed.
@@ -106,8 +115,10 @@ type request struct {
 	now  task.Micros // what a delay counts from
 	bad  []task.FieldError
 
-	runAt, delay task.Micros       // as asked for over HTTP; 0 = not
-	delayed      bool              // delay was given, if only as 0
+	runAt, delay task.Micros // as asked for over HTTP; 0 = not
+	delayed      bool        // delay was given, if only as 0
+	prioritised  bool        // priority was given, if only as 0
+	left         left
 	names        map[string]string // what the client calls its files, by id; "" = not said
 	inOrder      []string          // the same in the order of the files
 	earlier      map[string]string // what the task that is retried called its files
@@ -127,6 +138,7 @@ func (r *request) complete(parameters []byte) {
 	if s.Unique != nil && s.Unique.Key == "" {
 		s.Unique.Key = keyOfParameters(s.Parameters)
 	}
+	r.noteLeft()
 	s.Normalise()
 	if r.bad != nil || s.IdempotencyKey != "" { // else the decider does it
 		r.validate()
@@ -143,7 +155,7 @@ func (r *request) parameters(value []byte) {
 		}
 		return
 	case !r.in.Types.Knows(s.Type):
-		r.wrong("/task_type", "is not a type this server knows; GET /api/task-types lists them")
+		r.wrong("/task_type", r.in.unknownType(s.Type))
 		return
 	case value[0] != '{':
 		r.wrong("/parameters", "must be an object")
@@ -173,6 +185,9 @@ const nameRoom = 128 << 10
 // or else the name of the latest upload.
 func (r *request) files(parameters []byte) {
 	s := r.into
+	if r.in.Files == nil {
+		return
+	}
 	if len(r.inOrder) > 0 {
 		r.names = map[string]string{}
 		for i, name := range r.inOrder[:min(len(r.inOrder), len(s.Files))] {

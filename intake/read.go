@@ -19,6 +19,7 @@ func (in *Intake) Read(body []byte, key string, now task.Micros, into *task.Subm
 	if into.IdempotencyKey != "" && r.bad == nil {
 		into.RequestHash, into.OlderHashes = r.hash(), olderOfBody(body)
 	}
+	r.fill()
 	return r.bad
 }
 
@@ -72,6 +73,7 @@ func (r *request) field(key, value []byte, headerKey string) {
 	case "queue":
 		t.Queue = r.name("/queue", value)
 	case "priority":
+		r.prioritised = true
 		t.Priority = int(r.integer("/priority", value, -task.MaxPriority, task.MaxPriority))
 	case "run_at":
 		if r.delayed {

@@ -111,6 +111,7 @@ type cli struct {
 	Bench    benchCmd    `cmd:"" help:"Measure the throughput and latency of a server."`
 	Types    typesCmd    `cmd:"" help:"List the task types that the server can run."`
 	Token    tokenCmd    `cmd:"" help:"Create, list and revoke tokens."`
+	Config   configCmd   `cmd:"" help:"Check a configuration file."`
 
 	WorkerCheck workerCheckCmd `cmd:"" name:"worker-check" help:"Test a worker in any language against a real server."`
 

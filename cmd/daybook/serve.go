@@ -7,17 +7,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"os/signal"
 	"path/filepath"
-	"sync"
-	"syscall"
 	"time"
 
 	"daybook"
 )
 
 type serveCmd struct {
+	Config         string        `placeholder:"FILE" help:"Configuration file, see docs/configuration.md. Flags and the environment take precedence over its section [server]."`
 	Addr           string        `default:"127.0.0.1:8000" placeholder:"HOST:PORT" help:"Address to listen on (${default})."`
 	Data           string        `default:"./daybook-data" placeholder:"DIR" help:"Folder for the log and the files; created if missing (${default})."`
 	Concurrency    int           `default:"8" help:"Tasks that run at the same time, 1 to 10,000 (${default})."`
@@ -35,6 +32,7 @@ type serveCmd struct {
 	MaxTaskLogs    byteSize      `default:"1GiB" help:"Maximum size of the logs of all tasks together; then those of the tasks that are silent for longest are removed (${default})."`
 	AcceptLoss     bool          `help:"Start on a log that has lost acknowledged events, and record the loss in it."`
 	Quiet          bool          `short:"q" help:"Print only warnings and errors."`
+	loaded         *loadedConfig // the file of Config at the start; nil = none
 	LogFormat      string        `enum:"text,json" default:"text" help:"Format of the server output on standard error: text or json (${default})."`
 }
 
@@ -42,12 +40,13 @@ func (serveCmd) Help() string {
 	return `Everything is stored in one folder. The server can be killed at any time: after a restart, everything it
 acknowledged is still there. Ctrl-C or SIGTERM stops it gracefully: it starts no new task, gives running tasks the
 time of --grace to finish, then requeues them without using an attempt. A second signal ends the grace period. A
-third ends the process at once; tasks still running are then treated as after a crash. SIGHUP is ignored: there is
-no configuration to reload, and closing the terminal does not stop the server.
+third ends the process at once; tasks still running are then treated as after a crash. SIGHUP reloads the file of
+--config; closing the terminal does not stop the server.
 
 Examples:
 
     daybook serve
+    daybook serve --config /etc/daybook.toml
     daybook serve --public-url https://tasks.example/daybook
     daybook serve --addr 127.0.0.1:9000 --data /var/lib/daybook --concurrency 32
     DAYBOOK_ADDR=127.0.0.1:9000 daybook serve --quiet --log-format json`
@@ -81,7 +80,10 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 	}
 	daybook.TuneMemory()
 	logger := c.logger(s)
-	defer ignoreHangups(logger)()
+	settings, err := c.settings()
+	if err != nil {
+		return err
+	}
 	var tlsConfig *tls.Config
 	if c.TLSCert != "" {
 		pair, err := loadCertificate(c.TLSCert, c.TLSKey, logger)
@@ -112,6 +114,7 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 			MaxStreams:     c.MaxStreams,
 			AcceptLoss:     c.AcceptLoss,
 			Logger:         logger,
+			Settings:       settings,
 			Rebuilding:     bar.Set,
 			Indexing:       bar.SetIndexing,
 		},
@@ -120,6 +123,7 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 	if err != nil {
 		return err
 	}
+	defer c.onHangups(ctx, logger, server)()
 	onHurry(ctx, server.EndGrace)
 	c.greet(s, server.URL())
 	err = server.Run(ctx)
@@ -132,24 +136,6 @@ func noneIfZero(d time.Duration) time.Duration {
 		return -1
 	}
 	return d
-}
-
-// ignoreHangups goes on when the terminal ends or somebody wants settings to be read again,
-// until the function that it returns is called.
-func ignoreHangups(logger *slog.Logger) (end func()) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	var listener sync.WaitGroup
-	listener.Go(func() {
-		for range hangups {
-			logger.Info("SIGHUP is ignored: there is no configuration to reload. SIGTERM stops the server")
-		}
-	})
-	return func() {
-		signal.Stop(hangups)
-		close(hangups)
-		listener.Wait()
-	}
 }
 
 // checkAddr reports whether the address can be reached from other machines. Such a one needs a token, or

@@ -1,0 +1,103 @@
+package intake
+
+import (
+	"maps"
+
+	"daybook/internal/jsontext"
+	"daybook/task"
+)
+
+// Defaults are what tasks of a type get that are submitted without it. They are no part of a request:
+// the same key and request are the same whatever they are.
+type Defaults struct {
+	Queue       string // "" = "default"
+	Priority    int
+	MaxAttempts int           // 0 = 3
+	Timeout     task.Micros   // task.NoTimeout = none; 0 = the scheduler's default
+	Backoff     *task.Backoff // nil = task.DefaultBackoff
+}
+
+// ReadDefaults reads defaults out of a canonical JSON object with fields of a submit. It returns what
+// is wrong, with pointers from the object.
+func ReadDefaults(body []byte) (Defaults, []task.FieldError) {
+	var s task.Submit
+	r := request{in: &Intake{}, into: &s}
+	if !jsontext.IsObject(body) {
+		r.wrong("", "must be an object")
+		return Defaults{}, r.bad
+	}
+	for key, value := range jsontext.Members(body) {
+		switch string(key) {
+		case "queue", "priority", "max_attempts", "timeout_seconds", "backoff":
+			r.field(key, value, "")
+		default:
+			r.wrong("/"+jsontext.EscapePointer(string(key)), "is not known; a type has max_attempts, timeout_seconds, priority, queue and backoff")
+		}
+	}
+	d := Defaults{s.Queue, s.Priority, s.MaxAttempts, s.Timeout, s.Backoff}
+	s.Type = "any"
+	s.Normalise()
+	r.validate()
+	return d, r.bad
+}
+
+// Configure replaces what the configuration says of types: the defaults of tasks by type, and what to
+// do to get a type that the server does not have. It may be called at any time.
+func (in *Intake) Configure(defaults map[string]Defaults, missing map[string]string) {
+	in.configured.Store(&configured{maps.Clone(defaults), maps.Clone(missing)})
+}
+
+// configured is what Configure was given.
+type configured struct {
+	defaults map[string]Defaults
+	missing  map[string]string
+}
+
+// left is what a request leaves out.
+type left struct{ queue, priority, maxAttempts, timeout, backoff bool }
+
+// noteLeft notes what is left out, before it is filled in.
+func (r *request) noteLeft() {
+	s := r.into
+	r.left = left{
+		queue: s.Queue == "", priority: s.Priority == 0 && !r.prioritised, maxAttempts: s.MaxAttempts == 0,
+		timeout: s.Timeout == 0, backoff: s.Backoff == nil,
+	}
+}
+
+// fill gives the submit the defaults of its type, once its hash has been made.
+func (r *request) fill() {
+	c := r.in.configured.Load()
+	if c == nil {
+		return
+	}
+	d, ok := c.defaults[r.into.Type]
+	if !ok {
+		return
+	}
+	s := r.into
+	if r.left.queue && d.Queue != "" {
+		s.Queue = d.Queue
+	}
+	if r.left.priority {
+		s.Priority = d.Priority
+	}
+	if r.left.maxAttempts && d.MaxAttempts != 0 {
+		s.MaxAttempts = d.MaxAttempts
+	}
+	if r.left.timeout {
+		s.Timeout = d.Timeout
+	}
+	if r.left.backoff && d.Backoff != nil {
+		backoff := *d.Backoff
+		s.Backoff = &backoff
+	}
+}
+
+// unknownType says what to do about a type that the server does not know.
+func (in *Intake) unknownType(name string) string {
+	if c := in.configured.Load(); c != nil && c.missing[name] != "" {
+		return c.missing[name]
+	}
+	return "is not a type this server knows; GET /api/task-types lists them"
+}
