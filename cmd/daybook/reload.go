@@ -28,11 +28,16 @@ func (c *serveCmd) settings() (daybook.Settings, error) {
 	return loaded.settings, nil
 }
 
-// onHangups reloads the configuration at each SIGHUP, until the function that it returns is called.
-// Without a configuration the signal does nothing: the end of a terminal does not stop the server.
-func (c *serveCmd) onHangups(ctx context.Context, logger *slog.Logger, server *server) (end func()) {
+// noticeHangups notices SIGHUP, which else would end the process.
+func noticeHangups() chan os.Signal {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
+	return hangups
+}
+
+// onHangups reloads the configuration at each SIGHUP, until the function that it returns is called.
+// Without a configuration the signal does nothing: the end of a terminal does not stop the server.
+func (c *serveCmd) onHangups(ctx context.Context, hangups chan os.Signal, logger *slog.Logger, server *server) (end func()) {
 	var listener sync.WaitGroup
 	listener.Go(func() {
 		for range hangups {

@@ -80,6 +80,7 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 	}
 	daybook.TuneMemory()
 	logger := c.logger(s)
+	hangups := noticeHangups()
 	settings, err := c.settings()
 	if err != nil {
 		return err
@@ -123,7 +124,7 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 	if err != nil {
 		return err
 	}
-	defer c.onHangups(ctx, logger, server)()
+	defer c.onHangups(ctx, hangups, logger, server)()
 	onHurry(ctx, server.EndGrace)
 	c.greet(s, server.URL())
 	err = server.Run(ctx)
