@@ -34,7 +34,7 @@ type ScheduleState struct {
 	Fired    int64           `json:"fired"`
 	Skipped  int64           `json:"skipped"`
 	Declared *string         `json:"declared_in"` // the configuration file that has it; nil = none
-	Raw      json.RawMessage `json:"-"` // all of it, as the server sent it
+	Raw      json.RawMessage `json:"-"`           // all of it, as the server sent it
 }
 
 // UnmarshalJSON keeps the text too.
