@@ -22,7 +22,7 @@ var fieldPlaces = []struct{ schema, file, looks, without string }{
 	{"Submit", "intake/read.go", `"NAME",|"NAME":`, ""},
 	{"Submit", "intake/hash.go", `json:"NAME`, "delay_seconds timeout_seconds idempotency_key"}, // "delay", "timeout"; a key is not part of the request
 	{"Submit", "client/task.go", "`json:\"NAME", ""},
-	{"Submit", "ui/page/views/advanced.js", `"NAME"`, "task_type parameters backoff file_names unique"}, // the form has them, or the API alone
+	{"Submit", "ui/page/views/advanced.js", `"NAME"`, "task_type parameters backoff file_names unique on_conflict"}, // the form has them, or the API alone
 }
 
 // TestEveryFieldIsInEveryPlace fails for each place that lacks a field of a task or of a submit.

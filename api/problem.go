@@ -87,6 +87,7 @@ var answers = []struct {
 	{task.ErrKeyReused, problem{Status: 409, Kind: "key-reused", Detail: "The idempotency key was used for another request. Use a new key, or send the same request."}},
 	{task.ErrQueueFull, problem{Status: 429, Kind: "queue-full", RetryAfter: 10, Detail: "The queue has as many pending tasks as it may have. Nothing was changed; try again when some of them have started."}},
 	{task.ErrNotUnique, problem{Status: 409, Kind: "not-unique", Detail: "Another task holds the unique key. Wait until it is free, or use another key."}},
+	{task.ErrKeyBusy, problem{Status: 409, Kind: "key-busy", Detail: "Other tasks of the queue with the same concurrency key have not ended. Wait until they have, use another key, or submit with another on_conflict."}},
 	{scheduler.ErrNoLease, problem{Status: 409, Kind: "stale-lease", Detail: "The token does not hold the task: its lease ran out, or the task has ended. Stop work on it; nothing of it is kept."}},
 	{scheduler.ErrOtherResult, problem{Status: 409, Kind: "other-result", Detail: "This token has completed the task with another result, which stays. Nothing was changed."}},
 	{scheduler.ErrNoSchedule, problem{Status: 404, Kind: kindNotFound, Detail: "There is no schedule of that name. GET /api/schedules lists all schedules."}},
@@ -195,7 +196,7 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 			if refusal != nil && refusal.Kind == task.ErrQueueFull {
 				found.Detail = refusal.Detail
 			}
-			if refusal != nil && refusal.Kind == task.ErrNotUnique {
+			if refusal != nil && (refusal.Kind == task.ErrNotUnique || refusal.Kind == task.ErrKeyBusy) {
 				found.about(refusal)
 			}
 			if at != "" {
@@ -208,12 +209,16 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 	return internal(r)
 }
 
-// about says which task holds the unique key.
+// about says which task holds the unique key, or has the concurrency key.
 func (p *problem) about(refusal *task.Refusal) {
 	if refusal.Other != (ulid.ULID{}) {
 		p.TaskID = refusal.Other.String()
 	}
-	p.Detail = "Another task holds the unique key: " + refusal.Detail + "."
+	why := "Another task holds the unique key: "
+	if refusal.Kind == task.ErrKeyBusy {
+		why = "Other tasks have the concurrency key: "
+	}
+	p.Detail = why + refusal.Detail + "."
 }
 
 // internal is the problem of a request that failed with an unexpected error.

@@ -78,13 +78,10 @@ func (a *API) writeQueue(w *jsontext.Writer, r *http.Request, name string) {
 		w.Key("reason").Raw(reason)
 	}
 	writeLimit(w.Key("concurrency"), int64(q.Limits.Concurrency))
-	if q.Limits.Rate > 0 {
-		w.Key("rate_per_second").Float(q.Limits.Rate)
-	} else {
-		w.Key("rate_per_second").Null()
-	}
+	writeRate(w.Key("rate_per_second"), q.Limits.Rate)
 	writeLimit(w.Key("burst"), int64(q.Limits.Burst))
 	writeLimit(w.Key("max_depth"), int64(q.Limits.MaxDepth))
+	writeKeyLimits(w, &q.Limits)
 	w.Key("declared_in").OptionalString(a.queueDeclaredIn(name))
 	w.Key("pending").Int(pending)
 	w.Key("ready").Int(ready)
@@ -95,6 +92,23 @@ func (a *API) writeQueue(w *jsontext.Writer, r *http.Request, name string) {
 		w.Key("oldest_ready_seconds").Seconds(max(time.Now().UnixMicro()-int64(oldest), 0))
 	}
 	w.EndObject()
+}
+
+// writeKeyLimits writes the limits that apply to each concurrency key.
+func writeKeyLimits(w *jsontext.Writer, l *projection.QueueLimits) {
+	writeLimit(w.Key("key_concurrency"), int64(l.KeyConcurrency))
+	writeRate(w.Key("key_rate_per_second"), l.KeyRate)
+	writeLimit(w.Key("key_burst"), int64(l.KeyBurst))
+	w.Key("fair_keys").Bool(l.FairKeys)
+}
+
+// writeRate writes a rate, null for none.
+func writeRate(w *jsontext.Writer, rate float64) {
+	if rate == 0 {
+		w.Null()
+		return
+	}
+	w.Float(rate)
 }
 
 // writeLimit writes a limit, null for none.
@@ -159,7 +173,18 @@ func checkLimits(l projection.QueueLimits) []task.FieldError {
 	if l.Burst > 1 && l.Rate == 0 {
 		return []task.FieldError{{Pointer: "/burst", Detail: "needs rate_per_second"}}
 	}
+	if l.KeyBurst > 1 && l.KeyRate == 0 {
+		return []task.FieldError{{Pointer: "/key_burst", Detail: "needs key_rate_per_second"}}
+	}
 	return nil
+}
+
+// rate reads a rate of starts, 0 for null.
+func (o object) rate(value []byte) float64 {
+	if jsontext.IsNull(value) {
+		return 0
+	}
+	return o.number(value, leastQueueRate, maxQueueRate)
 }
 
 // readLimit reads one limit; nil for a field that is none.
@@ -176,10 +201,7 @@ func readLimit(o object, key string, value []byte) func(*projection.QueueLimits)
 		n := whole(maxQueueConcurrency)
 		return func(l *projection.QueueLimits) { l.Concurrency = n }
 	case "rate_per_second":
-		var rate float64
-		if !null {
-			rate = o.number(value, leastQueueRate, maxQueueRate)
-		}
+		rate := o.rate(value)
 		return func(l *projection.QueueLimits) {
 			if l.Rate = rate; rate == 0 {
 				l.Burst = 0
@@ -191,6 +213,22 @@ func readLimit(o object, key string, value []byte) func(*projection.QueueLimits)
 	case "max_depth":
 		n := whole(maxQueueDepth)
 		return func(l *projection.QueueLimits) { l.MaxDepth = n }
+	case "key_concurrency":
+		n := whole(maxQueueConcurrency)
+		return func(l *projection.QueueLimits) { l.KeyConcurrency = n }
+	case "key_rate_per_second":
+		rate := o.rate(value)
+		return func(l *projection.QueueLimits) {
+			if l.KeyRate = rate; rate == 0 {
+				l.KeyBurst = 0
+			}
+		}
+	case "key_burst":
+		n := whole(maxQueueConcurrency)
+		return func(l *projection.QueueLimits) { l.KeyBurst = n }
+	case "fair_keys":
+		fair := !null && o.yes(value)
+		return func(l *projection.QueueLimits) { l.FairKeys = fair }
 	}
 	return nil
 }

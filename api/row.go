@@ -230,6 +230,7 @@ func writeDispatch(w *jsontext.Writer, r *row, as shape) {
 	w.Key("timeout_seconds").OptionalSeconds(int64(t.Timeout))
 	w.Key("tags").Strings(t.Tags)
 	w.Key("idempotency_key").OptionalString(t.IdempotencyKey)
+	w.Key("concurrency_key").OptionalString(t.ConcurrencyKey)
 	writeLinks(w, t)
 	w.Key("worker").OptionalString(t.Worker)
 	w.Key("version").Int(t.Version)
@@ -272,6 +273,14 @@ func writeWaiting(w *jsontext.Writer, waiting *scheduler.Waiting) {
 	if waiting.Slots != 0 {
 		w.Key("running").Int(int64(waiting.Running))
 		w.Key("slots").Int(int64(waiting.Slots))
+	}
+	if waiting.Key != "" {
+		w.Key("key").String(waiting.Key)
+		w.Key("held_by").Array()
+		for _, id := range waiting.HeldBy {
+			writeID(w.Item(), id)
+		}
+		w.EndArray()
 	}
 	if waiting.Limit != 0 {
 		w.Key("limit").Int(int64(waiting.Limit))

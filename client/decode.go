@@ -95,7 +95,7 @@ func (t *Task) isBlank() bool {
 		t.ResultData == nil && t.ErrorMessage == nil && t.RunAt == nil && t.WaitingFor == nil &&
 		t.TimeoutSeconds == nil && t.Tags == nil && t.IdempotencyKey == nil && t.Worker == nil &&
 		t.Subject == nil && t.Outcome == nil && t.FileNames == nil && t.Damaged == nil && t.ReadyAt == nil &&
-		t.Unique == nil && t.RetryOf == nil && t.RetriedAs == nil && t.ReplacedBy == nil
+		t.ConcurrencyKey == nil && t.Unique == nil && t.RetryOf == nil && t.RetriedAs == nil && t.ReplacedBy == nil
 }
 
 // isPlainKey reports whether a key has small letters and _ only: encoding/json ignores case.
@@ -169,6 +169,8 @@ func (t *Task) set(key string, value []byte) bool {
 		return string(value) == "[]" && setEmpty(&t.Tags) || readAny(value, &t.Tags)
 	case "idempotency_key":
 		return readOptional(value, &t.IdempotencyKey, readString)
+	case "concurrency_key":
+		return readOptional(value, &t.ConcurrencyKey, readString)
 	case "unique":
 		return jsontext.IsNull(value) || readAny(value, &t.Unique)
 	case "retry_of":

@@ -29,6 +29,11 @@ type QueueLimits struct {
 	RatePerSecond *float64 `json:"rate_per_second"` // starts, in the long run
 	Burst         *int     `json:"burst"`           // starts that may come at once
 	MaxDepth      *int     `json:"max_depth"`       // pending tasks
+
+	KeyConcurrency   *int     `json:"key_concurrency"`     // attempts with one concurrency key at one time
+	KeyRatePerSecond *float64 `json:"key_rate_per_second"` // starts with one key, in the long run
+	KeyBurst         *int     `json:"key_burst"`           // starts with one key that may come at once
+	FairKeys         bool     `json:"fair_keys"`           // keys take turns by run time
 }
 
 // Queues lists the queues that have tasks which have not ended, a pause or limits, by name.
@@ -59,7 +64,7 @@ func (c *Client) ResumeQueue(ctx context.Context, name string) (q Queue, err err
 	return q, err
 }
 
-// LimitQueue changes limits of a queue, by their JSON names: concurrency, rate_per_second, burst, max_depth. A nil
+// LimitQueue changes limits of a queue, by their JSON names: see QueueLimits. A nil
 // value clears a limit; one that is not named stays.
 func (c *Client) LimitQueue(ctx context.Context, name string, limits map[string]any) (q Queue, err error) {
 	_, err = c.do(ctx, call{method: http.MethodPatch, path: queuePath(name, ""), body: limits}, &q)

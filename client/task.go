@@ -54,6 +54,7 @@ type Task struct {
 	TimeoutSeconds      *float64 `json:"timeout_seconds"`
 	Tags                []string `json:"tags"`
 	IdempotencyKey      *string  `json:"idempotency_key"`
+	ConcurrencyKey      *string  `json:"concurrency_key"`
 	// Unique is the key that the task holds among those of its type, nil for none.
 	Unique     *UniqueKey `json:"unique"`
 	RetryOf    *string    `json:"retry_of"`    // the ended task that it retries with other parameters
@@ -152,6 +153,13 @@ type Submit struct {
 	// IdempotencyKey makes the submit safe to repeat: the same key with the same
 	// body gives the first task.
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
+	// ConcurrencyKey is what the limits of the queue for each key go by: a customer, for example. At most
+	// 200 bytes; "" = no key.
+	ConcurrencyKey string `json:"concurrency_key,omitempty"`
+	// OnConflict says what happens when tasks of the queue with the same key have not ended: "wait" (or "");
+	// "replace_waiting" cancels the pending ones; "cancel_running" cancels all of them; "reject" is a *Problem
+	// with 409.
+	OnConflict string `json:"on_conflict,omitempty"`
 	// Unique asks that the task be the only one of its type with a key; nil = it need not
 	// be.
 	Unique *Unique `json:"unique,omitempty"`

@@ -24,10 +24,13 @@ func (r *request) asked() *asked {
 	s := r.into
 	a := &asked{
 		Type: s.Type, Parameters: r.withoutDefaults(), FileNames: r.givenNames(), Priority: s.Priority,
-		RunAt: r.runAt, Delay: r.delay, Timeout: s.Timeout, Tags: s.Tags, Subject: s.Subject,
+		RunAt: r.runAt, Delay: r.delay, Timeout: s.Timeout, Tags: s.Tags, Subject: s.Subject, ConcurrencyKey: s.ConcurrencyKey,
 	}
 	if s.RetryOf != (ulid.ULID{}) {
 		a.RetryOf = s.RetryOf.String()
+	}
+	if s.OnKeyConflict != task.KeyConflictWait {
+		a.OnConflict = s.OnKeyConflict.String()
 	}
 	if s.Queue != task.DefaultQueue {
 		a.Queue = s.Queue
@@ -64,6 +67,9 @@ type asked struct {
 	Unique      *askedUnique      `json:"unique,omitempty"`
 	RetryOf     string            `json:"retry_of,omitempty"`
 	Subject     string            `json:"subject,omitempty"` // as given; a line made by the type is not hashed
+
+	ConcurrencyKey string `json:"concurrency_key,omitempty"`
+	OnConflict     string `json:"on_conflict,omitempty"`
 }
 
 type askedBackoff struct {

@@ -58,7 +58,8 @@ var none = []byte("{}")
 func knownField(key []byte) bool {
 	switch string(key) {
 	case "task_type", "parameters", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "backoff",
-		"timeout_seconds", "tags", "file_names", "idempotency_key", "unique", "subject":
+		"timeout_seconds", "tags", "file_names", "idempotency_key", "unique", "subject",
+		"concurrency_key", "on_conflict":
 		return true
 	}
 	return false
@@ -104,6 +105,16 @@ func (r *request) field(key, value []byte, headerKey string) {
 		t.Subject = r.subject(value)
 	case "unique":
 		t.Unique = r.unique(value)
+	case "concurrency_key":
+		t.ConcurrencyKey = r.concurrencyKey(value)
+	case "on_conflict":
+		var known bool
+		if value[0] == '"' {
+			t.OnKeyConflict, known = task.ParseOnKeyConflict(jsontext.Unquote(value))
+		}
+		if !known {
+			r.wrong("/on_conflict", "must be "+task.KeyConflictNames)
+		}
 	default:
 		r.unknown(key)
 	}
@@ -119,6 +130,15 @@ func (r *request) key(value []byte, headerKey string) {
 	default:
 		r.into.IdempotencyKey = key
 	}
+}
+
+// concurrencyKey reads the key of the limits that the task shares with others.
+func (r *request) concurrencyKey(value []byte) string {
+	key := r.text("/concurrency_key", value)
+	if key == "" && !r.has("/concurrency_key") {
+		r.wrong("/concurrency_key", "must be 1 to 200 bytes of printable characters; leave it out for none")
+	}
+	return key
 }
 
 // subject reads the line that says which task it is.

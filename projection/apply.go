@@ -3,6 +3,7 @@ package projection
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"daybook/eventlog"
 	"daybook/task"
@@ -152,6 +153,10 @@ func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 		if tokenEvents[other.Type] != 0 {
 			v.publishTokens()
 		}
+		if queueEvents[other.Type] != 0 {
+			_, name, _ := strings.Cut(other.Stream, ":")
+			v.setKeyRules(name, foldIn[*queueStates](v.streams).States[name].Limits.KeyRules())
+		}
 		for _, o := range v.observers {
 			o.StreamChanged(other)
 		}
@@ -170,12 +175,16 @@ func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 	}
 	v.markDirty(rec)
 	before, previous := rec.task.Status, rec.task.LastSeq
+	charge, started := rec.task.Charge, rec.task.StartedAt
 	if err := task.Apply(&rec.task, id, e); err != nil {
 		return fmt.Errorf("apply event %d to %s: %w", e.Seq, task.StreamOf(id), err)
 	}
 	rec.trail.add(e.Seq - previous)
 	if e.Type == task.EventStarted {
-		foldIn[*queueStates](v.streams).started(rec.task.Queue, e.At)
+		v.charged(&rec.task, e.At)
+	}
+	if before == task.Running && rec.task.Status != task.Running {
+		v.attemptEnded(&rec.task, charge, e.At-started)
 	}
 	v.note(rec, before, e)
 	return nil
@@ -216,6 +225,7 @@ func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 	v.recent.add(e.Seq, rec)
 	if before == task.None || before.Ended() != rec.task.Status.Ended() {
 		v.claim(rec)
+		v.mate(rec)
 	}
 	if v.keeper != nil && rec.task.Status.Ended() {
 		v.ended.push(end{e.Seq, rec.slot})

@@ -42,6 +42,8 @@ type checkpoint struct {
 	ends    int         // number of entries of the queue up to the horizon
 	trim    int64       // archive numbers up to it are forgotten
 	claimed task.Micros // when the latest task with a unique key was submitted
+	keys    []viewfile.Key
+	changed []*key // of which keys are the rows
 
 	rewritten []int64 // submit seqs of tasks whose archived row is gone or new
 }
@@ -140,6 +142,8 @@ func (k *keeper) begin() *checkpoint {
 	v.copies = reuse(v.copies, mostCopies)
 	k.taken = reuse(k.taken, mostDirty)
 	seq := v.Seq()
+	v.saveVirtual()
+	c.keys, c.changed = v.order.keyed.changedKeys()
 	c.state = viewfile.State{Seq: seq, Counts: append([]int64(nil), v.counts.n...), Streams: v.streams.snapshot()}
 	for _, name := range v.counts.names {
 		c.state.Groups = append(c.state.Groups, viewfile.Group{Type: name.taskType, Queue: name.queue})
@@ -203,6 +207,9 @@ func (k *keeper) fill(c *checkpoint, batch *viewfile.Batch) error {
 		}
 	}
 	k.rows = rows
+	if err := batch.PutKeys(c.keys); err != nil {
+		return err
+	}
 	if err := batch.DropClaims(c.claimed - claimsKept); err != nil {
 		return err
 	}
@@ -295,6 +302,7 @@ func (k *keeper) undo(c *checkpoint) {
 	v := k.v
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.order.keyed.dirty = append(c.changed, v.order.keyed.dirty...)
 	for i := len(k.taken) - 1; i >= 0; i-- {
 		v.table.at(k.taken[i].slot).filed = k.taken[i].was
 	}
@@ -383,6 +391,7 @@ func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
 	v.addKey(rec)
 	v.claim(rec)
 	v.follow(rec)
+	v.mate(rec)
 	v.order.put(rec)
 	return rec
 }

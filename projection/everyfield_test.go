@@ -22,7 +22,7 @@ var everyField = story{"every_field", func(l *ledger) {
 		IdempotencyKey: "key/1 é", RequestHash: sha256.Sum256([]byte("request")),
 		Files: []string{"file-1", "file-2"}, FileNames: []string{"täble.csv", ""}, Parameters: []byte(`{"files":["file-1","file-2"]}`),
 		Unique: &task.UniqueSubmit{Key: "shop 7", For: 60 * task.Second, Since: l.now - task.Second, Behind: holder}, RetryOf: failed,
-		Subject: "Grüße: both tables",
+		Subject: "Grüße: both tables", ConcurrencyKey: "customer 7",
 	})
 	l.do(person, failed, task.Resubmit{As: a})
 	l.do(system, holder, task.Succeed{Fence: l.start(holder)})
@@ -31,7 +31,7 @@ var everyField = story{"every_field", func(l *ledger) {
 	l.do(system, a, task.Progress{Fence: fence, Percent: 12.34, Message: "one of eight", Trusted: true})
 	l.do(system, a, task.Fail{Fence: fence, Code: task.CodeError, Error: "disk on fire"})
 	l.after(3 * task.Second)
-	l.do(robot, a, task.Start{Worker: "crane-7", LeaseSeconds: 30, TokenHash: sha256.Sum256([]byte("token"))})
+	l.do(robot, a, task.Start{Worker: "crane-7", LeaseSeconds: 30, TokenHash: sha256.Sum256([]byte("token")), Charge: 100_000})
 	late := l.tasks[a].Fence
 	l.do(system, a, task.Expire{Fence: late})
 	l.refused(robot, a, task.Succeed{Fence: late}, task.ErrStale)

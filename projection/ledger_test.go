@@ -27,6 +27,8 @@ type ledger struct {
 	tasks  map[ulid.ULID]*task.Task
 	order  []ulid.ULID // of submission
 	boot   ulid.ULID
+	ruled  bool     // wander uses concurrency keys, and limits for them
+	limits int64    // events of queue:mail
 	open   bool     // a batch is being collected
 	batch  []Change // not yet applied
 }
@@ -135,7 +137,14 @@ func (l *ledger) append(raw *eventlog.Event) {
 	l.events = append(l.events, raw)
 }
 
-// other appends an event that is not of a task.
+// limit sets the limits of the queue mail.
+func (l *ledger) limit(queue string, limits QueueLimits) {
+	l.tb.Helper()
+	l.limits++
+	l.otherOf("queue:"+queue, "queue.limits_set", l.limits, string(EncodeQueueLimits(limits)))
+}
+
+// other appends an event of the server.
 func (l *ledger) other(kind string, version int64, data string) {
 	l.tb.Helper()
 	l.otherOf("server:"+l.boot.String(), kind, version, data)

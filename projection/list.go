@@ -195,7 +195,7 @@ func (v *Views) scan(l *listing, q Query, r *viewfile.Reader, first bool, chunk 
 		}
 		looked++
 		l.next = at.seq
-		if rec := v.table.at(at.slot); l.filter.matchesFacet(at.facet) && l.filter.matchesRest(&rec.task) && l.filter.waiting.matches(rec) {
+		if rec := v.table.at(at.slot); l.filter.matchesFacet(at.facet) && l.filter.matchesRest(&rec.task) && l.filter.waiting.matches(&v.order, rec) {
 			l.addMatch(&rec.task)
 		}
 		return true

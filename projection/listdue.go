@@ -81,7 +81,7 @@ func (v *Views) scanDue(l *dueListing, q Query, first bool) {
 		l.at = Due{key.Due, key.Seq}
 		t := &key.rec.task
 		inTime := t.CreatedAt > q.CreatedAfter && (q.CreatedBefore == 0 || t.CreatedAt < q.CreatedBefore)
-		if inTime && l.filter.matchesFacet(facetOf(key.rec)) && l.filter.matchesRest(t) && l.filter.waiting.matches(key.rec) {
+		if inTime && l.filter.matchesFacet(facetOf(key.rec)) && l.filter.matchesRest(t) && l.filter.waiting.matches(&v.order, key.rec) {
 			l.add(t)
 		}
 		return true

@@ -264,7 +264,7 @@ func (v *Views) replace(n *Views) {
 	v.keeper, v.ended, v.evicted, v.returned = n.keeper, n.ended, n.evicted, n.returned
 	v.epoch, v.dirty, v.copies, v.loaded = n.epoch, n.dirty, n.copies, n.loaded
 	v.order.replace(&n.order)
-	v.claims = n.claims
+	v.claims, v.mates = n.claims, n.mates
 	v.keys, v.decoder, v.batch, v.touched, v.back = n.keys, n.decoder, n.batch, n.touched, n.back
 	v.publishTokens()
 	v.seq.Store(n.Seq())

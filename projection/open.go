@@ -127,7 +127,7 @@ func open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
 	}
 	v := newViews(0)
 	k := newKeeper(v, log, file, text, o.Logger)
-	v.keeper = k
+	v.keeper, v.order.keyed.saved = k, true
 	if err := k.load(ctx, o); err != nil {
 		if k.hasFailed() {
 			err = &filesError{err}
@@ -240,6 +240,9 @@ func (k *keeper) loadFile(ctx context.Context, state *viewfile.State) error {
 		return fmt.Errorf("%w: %w", viewfile.ErrUnusable, err)
 	}
 	if err := v.streams.restore(state.Streams); err != nil {
+		return err
+	}
+	if err := v.loadKeys(k.file); err != nil {
 		return err
 	}
 	v.publishTokens()

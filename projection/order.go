@@ -38,7 +38,8 @@ func (a dueKey) less(b dueKey) bool { return a.Less(b.ReadyKey) }
 // order says which tasks are ready, which are waiting for their time and which run.
 type order struct {
 	ready     readyTrees
-	timed     [2]*btree.BTreeG[dueKey] // inScheduled and inBackoff, each by due, seq: every rank is 0
+	keyed     keyQueues
+	timed     [2]*btree.BTreeG[dueKey] // inScheduled and inBackoff, each by due, seq: priorities do not count
 	running   []*record                // in no order
 	in        [][places]int64          // by group: how many tasks lie where
 	followers map[ulid.ULID][]*record  // pending tasks, by the task that they are behind, whether that lives or not
@@ -49,13 +50,12 @@ type order struct {
 var noLocks = btree.Options{NoLocks: true}
 
 func newOrder() order {
-	timed := func() *btree.BTreeG[dueKey] { return btree.NewBTreeGOptions(dueKey.less, noLocks) }
-	return order{timed: [2]*btree.BTreeG[dueKey]{timed(), timed()}, followers: make(map[ulid.ULID][]*record)}
+	return order{keyed: newKeyQueues(), timed: [2]*btree.BTreeG[dueKey]{newDueTree(), newDueTree()}, followers: make(map[ulid.ULID][]*record)}
 }
 
 // replace takes over another order.
 func (o *order) replace(n *order) {
-	o.ready, o.timed, o.running, o.in, o.followers = n.ready, n.timed, n.running, n.in, n.followers
+	o.ready, o.keyed, o.timed, o.running, o.in, o.followers = n.ready, n.keyed, n.timed, n.running, n.in, n.followers
 	o.publish()
 }
 
@@ -69,7 +69,7 @@ func (o *order) put(rec *record) {
 		return
 	}
 	o.remove(rec)
-	rec.place, rec.rank, rec.keyDue = to, key.Rank, key.Due
+	rec.place, rec.keyDue = to, key.Due
 	for int(rec.group) >= len(o.in) {
 		o.in = append(o.in, [places]int64{})
 	}
@@ -78,12 +78,13 @@ func (o *order) put(rec *record) {
 	}
 	switch to {
 	case inReady:
-		o.ready.add(key)
+		o.addReady(key)
 	case inScheduled, inBackoff:
 		o.tree(to).Load(key)
 	case inRunning:
 		rec.lane = int32(len(o.running))
 		o.running = append(o.running, rec)
+		o.run(rec)
 	}
 }
 
@@ -110,7 +111,7 @@ func (rec *record) belongs() (place, dueKey) {
 
 // key is the key that the record has where it lies; of no use where nothing is ordered.
 func (rec *record) key() dueKey {
-	return dueKey{task.ReadyKey{Rank: rec.rank, Due: rec.keyDue, Seq: rec.task.SubmitSeq}, rec}
+	return dueKey{task.ReadyKey{Due: rec.keyDue, Seq: rec.task.SubmitSeq}, rec}
 }
 
 func (o *order) remove(rec *record) {
@@ -119,7 +120,7 @@ func (o *order) remove(rec *record) {
 	}
 	switch rec.place {
 	case inReady:
-		o.ready.remove(rec.key())
+		o.removeReady(rec.key())
 	case inScheduled, inBackoff:
 		o.tree(rec.place).Delete(rec.key())
 	case inRunning:
@@ -128,8 +129,9 @@ func (o *order) remove(rec *record) {
 		o.running[rec.lane], moved.lane = moved, rec.lane
 		o.running[last] = nil
 		o.running = o.running[:last]
+		o.stopRunning(rec)
 	}
-	rec.place, rec.rank, rec.keyDue = nowhere, 0, 0
+	rec.place, rec.keyDue = nowhere, 0
 }
 
 // follow notes whether the task is behind one that has not ended, and tells those that are behind it.
@@ -264,12 +266,14 @@ func (v *Views) NextDue() (next task.Micros) {
 	return next
 }
 
-// Ready goes through the ready tasks of the types and queues that are wanted, in the order of
-// task.ReadyKey. Other tasks cost nothing, however many there are. Nothing may be
-// applied while it runs.
+// Ready goes through the ready tasks of the types and queues that are wanted, in the order of a Line: those
+// that their keys hold are left out. Nothing may be applied while it runs.
 func (v *Views) Ready(wanted func(taskType, queue string) bool) iter.Seq[*task.Task] {
 	return func(yield func(*task.Task) bool) {
-		v.order.ready.walk(func(group uint32) bool { return wanted(v.counts.names[group].taskType, v.counts.names[group].queue) }, func(rec *record) bool { return yield(&rec.task) })
+		line := v.OpenLine(wanted)
+		for t := line.First(); t != nil && yield(t); t = line.First() {
+			line.Skip()
+		}
 	}
 }
 

@@ -37,6 +37,7 @@ type Views struct {
 	counts  counts   // guarded by mu
 	recent  recent   // guarded by mu
 	claims  claims   // guarded by mu
+	mates   keyMates // guarded by mu
 	windows *windows // guarded by mu
 	streams streams  // guarded by mu; what is not of a task
 	seq     atomic.Int64
@@ -92,6 +93,7 @@ func newViews(tasks int64) *Views {
 		order:    newOrder(),
 		keys:     make(map[string]uint32),
 		claims:   claims{held: make(map[task.Claim][]*record)},
+		mates:    make(keyMates),
 	}
 }
 

@@ -29,6 +29,9 @@ type QueueState struct {
 	// Due is when the next start would be due if starts came at the even distances of Limits.Rate: the
 	// theoretical arrival time of GCRA (ITU-T I.371). It moves with each start while there is a rate.
 	Due task.Micros `json:"due,omitzero"`
+	// Virtual is the virtual time among the keys of the queue, see ADR 37.
+	Virtual   task.Micros `json:"virtual,omitzero"`
+	VirtualAt task.Micros `json:"virtual_at,omitzero"` // up to when it has moved on by itself
 }
 
 // QueueLimits are the limits of a queue; 0 = none.
@@ -37,28 +40,23 @@ type QueueLimits struct {
 	Rate        float64 `json:"rate_per_second,omitzero"` // starts a second, in the long run
 	Burst       int     `json:"burst,omitzero"`           // starts that may come at once; 0 = 1
 	MaxDepth    int     `json:"max_depth,omitzero"`       // pending tasks; beyond it submits are refused
+
+	KeyConcurrency int     `json:"key_concurrency,omitzero"`     // attempts with one concurrency key at one time
+	KeyRate        float64 `json:"key_rate_per_second,omitzero"` // starts a second with one key, in the long run
+	KeyBurst       int     `json:"key_burst,omitzero"`           // starts with one key that may come at once; 0 = 1
+	FairKeys       bool    `json:"fair_keys,omitzero"`           // keys take turns by run time
+	Weight         int     `json:"weight,omitzero"`              // share of run time among queues; 0 = DefaultWeight
 }
 
-// Interval is the distance between two starts at the rate.
-func (l QueueLimits) Interval() task.Micros {
-	if l.Rate <= 0 {
-		return 0
-	}
-	return max(task.Micros(float64(task.Second)/l.Rate), 1)
-}
-
-// StartsAt returns when the next start is allowed, for a theoretical arrival time due: the burst
-// may come before it.
-func (l QueueLimits) StartsAt(due task.Micros) task.Micros {
-	return due - task.Micros(max(l.Burst, 1)-1)*l.Interval()
-}
-
-// Start returns the theoretical arrival time after a start at that time.
-func (l QueueLimits) Start(due, at task.Micros) task.Micros { return max(due, at) + l.Interval() }
+// Pace is how fast tasks of the queue may start.
+func (l QueueLimits) Pace() Pace { return Pace{l.Rate, l.Burst} }
 
 // queueStates is the fold of the streams of queues. Queues about which nothing was decided are not in it.
 type queueStates struct {
 	States map[string]QueueState `json:"states,omitempty"`
+	// Runs is how long an attempt of a type runs, for the types of starts that were charged: a moving
+	// average.
+	Runs map[string]task.Micros `json:"runs,omitempty"`
 
 	moves int64 // how often it changed; for who keeps what follows from it
 }
@@ -80,24 +78,60 @@ func (q *queueStates) apply(e *eventlog.Event) error {
 	case "queue.resumed":
 		s.Paused, s.PausedBy, s.PausedAt, s.Reason = false, "", 0, 0
 	case "queue.limits_set":
+		rules := s.Limits.KeyRules()
 		s.Limits = QueueLimits{}
 		if err := json.Unmarshal(e.Data, &s.Limits); err != nil {
 			return fmt.Errorf("%w: %s: %w", task.ErrData, e.Type, err)
 		}
 		s.Due = 0
+		if rules != s.Limits.KeyRules() {
+			s.Virtual, s.VirtualAt = 0, 0
+		}
 	}
 	q.States[strings.Clone(name)] = s
 	return nil
 }
 
-// started notes a start in a queue, for its rate.
-func (q *queueStates) started(name string, at task.Micros) {
-	s, ok := q.States[name]
+// started notes the start of a task, for the rate of its queue.
+func (q *queueStates) started(t *task.Task, at task.Micros) {
+	s, ok := q.States[t.Queue]
 	if !ok || s.Limits.Rate == 0 {
 		return
 	}
-	s.Due = s.Limits.Start(s.Due, at)
-	q.States[name] = s
+	s.Due = s.Limits.Pace().Start(s.Due, at)
+	q.States[t.Queue] = s
+}
+
+const (
+	// firstRun is how long an attempt is expected to run before one of its type has ended.
+	firstRun = task.Second / 10
+	// runWeight: one attempt counts for as much as this in the moving average of its type.
+	runWeight = 8
+)
+
+// ran notes how long an attempt ran that was charged.
+func (q *queueStates) ran(t *task.Task, ran task.Micros) {
+	if q.Runs == nil {
+		q.Runs = make(map[string]task.Micros)
+	}
+	before, known := q.Runs[t.Type]
+	if known {
+		ran = before + (ran-before)/runWeight
+	}
+	q.Runs[strings.Clone(t.Type)] = max(ran, 1)
+}
+
+// Charge is what a start of the task is charged with: how long an attempt of its type is expected to run.
+// 0 = nothing, for no rule counts it. It is for the goroutine that writes.
+func (v *Views) Charge(t *task.Task) task.Micros {
+	q := v.order.keyed.byName[t.Queue]
+	if q == nil || !q.rules.Fair {
+		return 0
+	}
+	if run := foldIn[*queueStates](v.streams).Runs[t.Type]; run > 0 {
+		return run
+	}
+	return firstRun
 }
 
 func (q *queueStates) version(stream string) int64 {

@@ -36,6 +36,10 @@ func step(rt *rapid.T, l *ledger) {
 		submitAny(rt, l)
 		return
 	}
+	if kind == 4 && l.ruled && rapid.Bool().Draw(rt, "limits") {
+		l.limit("mail", anyRules(rt))
+		return
+	}
 	if kind == 4 {
 		l.other("server.started", int64(len(l.events)), `{}`)
 		return
@@ -56,6 +60,9 @@ func submitAny(rt *rapid.T, l *ledger) {
 		MaxAttempts: rapid.IntRange(0, 3).Draw(rt, "max_attempts"),
 		Tags:        rapid.SampledFrom([][]string{nil, {"x"}, {"x", "y"}, {"z"}}).Draw(rt, "tags"),
 	}
+	if l.ruled {
+		c.ConcurrencyKey = rapid.SampledFrom([]string{"", "k", "m", "n"}).Draw(rt, "concurrency key")
+	}
 	if rapid.IntRange(0, 3).Draw(rt, "timed") == 0 {
 		c.RunAt = l.now + task.Micros(rapid.Int64Range(-5, 50).Draw(rt, "run_at"))*task.Second
 	}
@@ -73,10 +80,19 @@ func submitAny(rt *rapid.T, l *ledger) {
 	l.submit(c)
 }
 
+// anyRules are limits of a queue for its keys, or none.
+func anyRules(rt *rapid.T) QueueLimits {
+	limits := QueueLimits{KeyConcurrency: rapid.IntRange(0, 2).Draw(rt, "key_concurrency"), FairKeys: rapid.Bool().Draw(rt, "fair_keys")}
+	if rapid.Bool().Draw(rt, "with rate") {
+		limits.KeyRate, limits.KeyBurst = 0.1, rapid.IntRange(0, 2).Draw(rt, "burst")
+	}
+	return limits
+}
+
 func commandOf(rt *rapid.T, l *ledger, kind int, fence int64) task.Command {
 	switch kind {
 	case 5, 6, 7:
-		return task.Start{Boot: l.boot}
+		return task.Start{Boot: l.boot, Charge: task.Micros(rapid.SampledFrom([]int64{0, 1, 100_000, 5_000_000}).Draw(rt, "charge"))}
 	case 8, 9:
 		return task.Succeed{Fence: fence}
 	case 10, 11:
@@ -101,6 +117,7 @@ func commandOf(rt *rapid.T, l *ledger, kind int, fence int64) task.Command {
 func TestViewsFoldedLiveRebuiltAndReplayedAreEqual(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := newLedger(t)
+		l.ruled = rapid.Bool().Draw(rt, "ruled")
 		wander(rt, l)
 		rebuilt, err := Rebuild(t.Context(), tape{events: l.events}, nil)
 		if err != nil {
@@ -197,7 +214,8 @@ func checkOrder(t failer, l *ledger) {
 		}
 	}
 	slices.SortFunc(ready, func(a, b *task.Task) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.DueAt, b.DueAt), cmp.Compare(a.SubmitSeq, b.SubmitSeq))
+		at := func(s *task.Task) task.Micros { return s.DueAt - 300*task.Second*task.Micros(s.Priority) }
+		return cmp.Or(cmp.Compare(at(a), at(b)), cmp.Compare(a.SubmitSeq, b.SubmitSeq))
 	})
 	slices.SortFunc(waiting, func(a, b *task.Task) int {
 		return cmp.Or(cmp.Compare(a.DueAt, b.DueAt), cmp.Compare(a.SubmitSeq, b.SubmitSeq))

@@ -1,57 +1,83 @@
 package projection
 
 import (
-	"container/heap"
-
 	"daybook/task"
 
 	"github.com/tidwall/btree"
 )
 
 // readyTrees holds the ready tasks in a tree for each group, which is a task type and a queue,
-// so that all tasks of a type that nobody runs are skipped in one step.
+// so that all tasks of a type that nobody runs are skipped in one step. A group of a queue with rules for
+// keys has lanes instead of one tree.
 type readyTrees struct {
 	trees []*readyTree // by group; nil where no task was ever ready
-	busy  []*readyTree // those that are not empty, in no order
+	turns turns        // those of groups and queues from which a task may start
 	count int          // tasks in all of them
 }
 
 type readyTree struct {
-	tasks *btree.BTreeG[dueKey]
 	group uint32
-	at    int // in busy, while it is not empty
+	tasks *btree.BTreeG[dueKey] // nil while there are lanes
+	lanes *lanes                // nil unless the queue has rules for keys
+	turn  turn
 }
 
-func (r *readyTrees) add(key dueKey) {
-	group := key.rec.group
-	for int(group) >= len(r.trees) {
+// readyTree returns the tree of the record's group.
+func (o *order) readyTree(rec *record) *readyTree {
+	r := &o.ready
+	for int(rec.group) >= len(r.trees) {
 		r.trees = append(r.trees, nil)
 	}
-	tree := r.trees[group]
+	tree := r.trees[rec.group]
 	if tree == nil {
-		tree = &readyTree{tasks: btree.NewBTreeGOptions(dueKey.less, noLocks), group: group}
-		r.trees[group] = tree
+		tree = &readyTree{group: rec.group}
+		tree.turn.tree = tree
+		r.trees[rec.group] = tree
+		if q := o.keyed.byName[rec.task.Queue]; q != nil {
+			tree.makeLanes(q)
+		} else {
+			tree.tasks = newDueTree()
+		}
 	}
-	if tree.tasks.Len() == 0 {
-		tree.at = len(r.busy)
-		r.busy = append(r.busy, tree)
-	}
-	tree.tasks.Load(key) // quick when it comes last, as most do
-	r.count++
+	return tree
 }
 
-func (r *readyTrees) remove(key dueKey) {
-	tree := r.trees[key.rec.group]
-	tree.tasks.Delete(key)
-	r.count--
-	if tree.tasks.Len() > 0 {
+func newDueTree() *btree.BTreeG[dueKey] { return btree.NewBTreeGOptions(dueKey.less, noLocks) }
+
+func (tree *readyTree) makeLanes(q *keyQueue) {
+	tree.lanes = newLanes(q, tree.group)
+	q.groups = append(q.groups, tree.lanes)
+}
+
+func (o *order) addReady(key dueKey) {
+	tree := o.readyTree(key.rec)
+	o.ready.count++
+	if tree.lanes != nil {
+		o.addToLane(tree.lanes, key)
 		return
 	}
-	last := len(r.busy) - 1
-	moved := r.busy[last]
-	r.busy[tree.at], moved.at = moved, tree.at
-	r.busy[last] = nil
-	r.busy = r.busy[:last]
+	tree.tasks.Load(key) // quick when it comes last, as most do
+	if tree.turn.at == 0 || key.Less(tree.turn.first) {
+		o.ready.turns.set(&tree.turn, key.ReadyKey)
+	}
+}
+
+func (o *order) removeReady(key dueKey) {
+	tree := o.ready.trees[key.rec.group]
+	o.ready.count--
+	if tree.lanes != nil {
+		o.removeFromLane(tree.lanes, key)
+		return
+	}
+	tree.tasks.Delete(key)
+	if key.ReadyKey != tree.turn.first {
+		return
+	}
+	if first, ok := tree.tasks.Min(); ok {
+		o.ready.turns.set(&tree.turn, first.ReadyKey)
+	} else {
+		o.ready.turns.drop(&tree.turn)
+	}
 }
 
 // group is how many tasks of a group are ready, and since when the one is that comes next: of one
@@ -60,56 +86,15 @@ func (r *readyTrees) group(group uint32) (n int, since task.Micros) {
 	if int(group) >= len(r.trees) || r.trees[group] == nil {
 		return 0, 0
 	}
-	tree := r.trees[group].tasks
-	if first, ok := tree.Min(); ok {
+	tree := r.trees[group]
+	if of := tree.lanes; of != nil {
+		if head, ok := of.all.Min(); ok {
+			since = head.lane.head.rec.task.ReadyAt
+		}
+		return of.tasks.Len(), since
+	}
+	if first, ok := tree.tasks.Min(); ok {
 		since = first.rec.task.ReadyAt
 	}
-	return tree.Len(), since
-}
-
-// walk calls yield for the tasks of the groups that are wanted, in order, until it returns
-// false. Nothing may be added or removed meanwhile.
-func (r *readyTrees) walk(wanted func(group uint32) bool, yield func(*record) bool) {
-	var heads readyHeads
-	for _, tree := range r.busy {
-		if wanted(tree.group) {
-			head := readyHead{tasks: tree.tasks.Iter()}
-			head.tasks.First()
-			head.key = head.tasks.Item()
-			heads = append(heads, head)
-		}
-	}
-	heap.Init(&heads)
-	for len(heads) > 0 {
-		head := &heads[0]
-		if !yield(head.key.rec) {
-			return
-		}
-		if head.tasks.Next() {
-			head.key = head.tasks.Item()
-			heap.Fix(&heads, 0)
-		} else {
-			heap.Pop(&heads)
-		}
-	}
-}
-
-// readyHead is the position of a walk in one tree.
-type readyHead struct {
-	tasks btree.IterG[dueKey]
-	key   dueKey
-}
-
-// readyHeads is a heap of positions, with the first task of all on top.
-type readyHeads []readyHead
-
-func (h readyHeads) Len() int           { return len(h) }
-func (h readyHeads) Less(i, k int) bool { return h[i].key.less(h[k].key) }
-func (h readyHeads) Swap(i, k int)      { h[i], h[k] = h[k], h[i] }
-func (h *readyHeads) Push(x any)        { *h = append(*h, x.(readyHead)) }
-func (h *readyHeads) Pop() any {
-	last := len(*h) - 1
-	head := (*h)[last]
-	*h = (*h)[:last]
-	return head
+	return tree.tasks.Len(), since
 }

@@ -20,7 +20,7 @@ func TestAnUnknownEventRefusesTheRebuildAndSaysWhere(t *testing.T) {
 	}{
 		{"type", func(e *eventlog.Event) { e.Type = "task.teleported" }, ErrNewer, "task.teleported"},
 		{"type of another stream", func(e *eventlog.Event) { e.Type = "queue.teleported" }, ErrNewer, "queue.teleported"},
-		{"version", func(e *eventlog.Event) { e.V = 2 }, ErrNewer, "in schema version 2"},
+		{"version", func(e *eventlog.Event) { e.V = 3 }, ErrNewer, "in schema version 3"},
 		{"version of another", func(e *eventlog.Event) { e.Type, e.V = "server.started", 2 }, ErrNewer, "in schema version 2"},
 		{"data", func(e *eventlog.Event) { e.Data = []byte(`{"attempts":1}`) }, task.ErrData, "task.started"},
 		{"stream", func(e *eventlog.Event) { e.Stream = "task:nobody" }, task.ErrIllegal, `"task:nobody"`},

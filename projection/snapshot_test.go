@@ -30,6 +30,8 @@ type snapshot struct {
 	ReadyCount              int
 	Keys                    []string
 	Claims                  map[string]claimed // by type and unique key
+	KeyStates               []string
+	Held                    int64 // ready tasks of the queue mail that their keys hold
 	Windows                 [][]Window
 	Servers                 []ServerRun
 	Changed                 []string
@@ -39,6 +41,7 @@ type snapshot struct {
 func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 	t.Helper()
 	v.Promote(now)
+	v.OpenKeys(now)
 	s := snapshot{Seq: v.Seq(), NextDue: v.NextDue(), ReadyCount: v.ReadyCount(), Claims: map[string]claimed{}}
 	for q := (Query{Limit: MaxLimit}); ; {
 		page, err := v.List(context.Background(), q)
@@ -67,6 +70,7 @@ func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 	s.Servers = v.ServerRuns()
 	s.Ready, s.Waiting, s.Running = orderOf(v)
 	slices.Sort(s.Keys)
+	s.KeyStates, s.Held = keyStatesOf(v, now), heldOf(v, "mail")
 	for _, at := range []task.Micros{now, now + 59*task.Second, now + 301*task.Second, now + 3500*task.Second} {
 		windows, _ := v.Windows(at)
 		s.Windows = append(s.Windows, windows)
@@ -77,6 +81,30 @@ func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 	}
 	s.Changed = append(s.Changed, fmt.Sprint(truncated))
 	return s
+}
+
+// heldOf is how many ready tasks of the queue their keys hold.
+func heldOf(v *Views, queue string) (held int64) {
+	if q := v.order.keyed.byName[queue]; q != nil {
+		for _, of := range q.groups {
+			held += of.held
+		}
+	}
+	return held
+}
+
+// keyStatesOf is what is known of concurrency keys. A key of which nothing need be known is left out.
+func keyStatesOf(v *Views, now task.Micros) (states []string) {
+	for _, q := range v.order.keyed.byName {
+		states = append(states, fmt.Sprint(q.name, " at ", q.virtual))
+		for _, k := range q.keys {
+			if len(k.running) > 0 || len(k.lanes) > 0 || !k.blank(now) {
+				states = append(states, fmt.Sprint(q.name, " ", k.name, " runs ", len(k.running), ", due ", max(k.due, now), ", opens ", k.opens, ", finish ", max(k.finish, q.virtual)))
+			}
+		}
+	}
+	slices.Sort(states)
+	return states
 }
 
 // claimed is who holds a unique key.

@@ -18,8 +18,11 @@ type record struct {
 	group uint32 // of its type and queue, see counts
 	facet uint32 // where it is counted
 	slot  uint32 // in the table
-	lined uint8  // which of table.lines has it
-	gone  bool   // it has left memory: the slot is free
+	older uint32 // slots, plus 1, of its neighbours in keyMates; 0 = none
+	newer uint32
+	lined uint8 // which of table.lines has it
+	mated bool  // it is in keyMates
+	gone  bool  // it has left memory: the slot is free
 
 	// due: the task is ready. It was due when the event that made it wait was
 	// written, or Promote has found it due since. Only set while it is pending.
@@ -29,8 +32,7 @@ type record struct {
 	place  place          // in order
 	filed  viewfile.Place // where the file has it
 	lane   int32          // in order.running, while place is inRunning
-	rank   int32          // there, except inRunning: see key
-	keyDue task.Micros    // there as well
+	keyDue task.Micros    // in order, except inRunning: see key
 
 	batch uint64 // the latest batch that touched it
 	dirty uint64 // the checkpoint that is to write it; 0 = the file has it as it is

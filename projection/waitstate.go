@@ -35,7 +35,7 @@ func WaitStates() []WaitState { return []WaitState{WaitReady, WaitScheduled, Wai
 // Holds reports whether the pause or a limit of the queue holds all its tasks that are due, while so many run.
 func (s *QueueState) Holds(running int64, wall task.Micros) bool {
 	l := &s.Limits
-	return s.Paused || l.Concurrency > 0 && running >= int64(l.Concurrency) || l.Rate > 0 && l.StartsAt(s.Due) > wall
+	return s.Paused || l.Concurrency > 0 && running >= int64(l.Concurrency) || l.Rate > 0 && l.Pace().StartsAt(s.Due) > wall
 }
 
 // holds reports the same of a queue as it is. mu is held.
@@ -51,11 +51,11 @@ func (v *Views) holds(u *queueUse, wall task.Micros) bool {
 	return s.Holds(running, wall)
 }
 
-// waitState is what the task waits for; held says that its queue holds it. False if it is not pending.
-func (rec *record) waitState(held bool) (WaitState, bool) {
+// waitState is what the task waits for; held says that its queue holds it, as all others. False if it is not pending.
+func (o *order) waitState(rec *record, held bool) (WaitState, bool) {
 	switch rec.place {
 	case inReady:
-		if held {
+		if held || o.keyHolds(rec) {
 			return WaitBlocked, true
 		}
 		return WaitReady, true
@@ -79,7 +79,9 @@ func (o *order) waits(group uint32, held bool) (n [waitStates]int64) {
 	if held {
 		n[WaitBlocked] += in[inReady]
 	} else {
-		n[WaitReady] = in[inReady]
+		byKeys := o.ready.heldIn(group)
+		n[WaitBlocked] += byKeys
+		n[WaitReady] = in[inReady] - byKeys
 	}
 	return n
 }
@@ -148,10 +150,10 @@ func (v *Views) filterWaiting(f *filter, q Query) {
 }
 
 // matches reports whether the task waits for what is asked.
-func (w *waiting) matches(rec *record) bool {
+func (w *waiting) matches(o *order, rec *record) bool {
 	if w == nil {
 		return true
 	}
-	state, waits := rec.waitState(w.held[rec.group])
+	state, waits := o.waitState(rec, w.held[rec.group])
 	return waits && w.wanted[state]
 }

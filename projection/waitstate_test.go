@@ -27,7 +27,7 @@ func (l *ledger) waitOf(r *task.Task) WaitState {
 		return WaitScheduled
 	case q.Paused, q.Limits.Concurrency > 0 && running >= q.Limits.Concurrency, l.isHeld(r):
 		return WaitBlocked
-	case q.Limits.Rate > 0 && q.Limits.StartsAt(q.Due) > l.now:
+	case q.Limits.Rate > 0 && q.Limits.Pace().StartsAt(q.Due) > l.now:
 		return WaitBlocked
 	}
 	return WaitReady

@@ -76,9 +76,6 @@ func (l *loop) do(rd *round, r *request) {
 			return
 		}
 		state.LastSeq = last.Seq
-		if state.CancelRequested {
-			l.stopHolder(r.id)
-		}
 		r.done <- answer{tasks: []Submitted{{Task: state}}}
 	})
 	rd.needs = append(rd.needs, needs...)
@@ -123,7 +120,9 @@ type newTask struct {
 	decided []task.Event // nil for one that gives an old task
 	sameAs  *Submitted   // for one that gives the task of a submit of the same batch: its answer
 	cancels []ulid.ULID  // the pending tasks that it replaces
-	needs   []int        // the entries of the round that say who holds its unique key
+	needs   []int        // the entries of the round that say who holds its unique key, or its concurrency key
+
+	keyCancels []ulid.ULID // the tasks of its concurrency key that it does not wait for
 }
 
 // submit decides a batch of submits, all or none.
@@ -155,6 +154,11 @@ func (rd *round) decideSubmit(b *batch, i int) error {
 		own, unique := *c, *c.Unique // it may be decided again
 		c, own.Unique = &own, &unique
 		if err := rd.resolveUnique(b, i, c); err != nil || b.answers[i].old() {
+			return err
+		}
+	}
+	if c.OnKeyConflict != task.KeyConflictWait && c.ConcurrencyKey != "" {
+		if err := rd.resolveKey(b, i, c); err != nil {
 			return err
 		}
 	}
@@ -271,6 +275,7 @@ func (rd *round) addNew(b *batch, i int) {
 	one := &b.news[i]
 	rd.needs = append(rd.needs, one.needs...)
 	rd.replace(b, i)
+	rd.replaceOfKey(b, i)
 	n := rd.ownNew(one.id)
 	rd.add(n, one.id, one.decided)
 	rd.retryAs(b.r.submits[i].RetryOf, n.task.ID)

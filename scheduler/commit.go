@@ -104,6 +104,10 @@ func (l *loop) finish(rd *round) error {
 
 // answer gives each caller of the round its result.
 func (l *loop) answer(rd *round) {
+	for _, id := range rd.stops {
+		l.stopHolder(id)
+	}
+	rd.stops = emptied(rd.stops)
 	var rest error // for replies: they append nothing but depend on the entries
 	for i := range rd.entries {
 		e, err := &rd.entries[i], rd.results[i].Err
@@ -253,8 +257,11 @@ func (rd *round) noteAppended(c *projection.Change, seq int64) {
 	if c.Event.Payload != nil && c.Event.Type != task.EventSucceeded {
 		rd.l.s.o.Payloads.Put(seq, c.Event.Payload)
 	}
-	if isEnd(c.Event.Type) {
+	switch {
+	case isEnd(c.Event.Type):
 		rd.ended = append(rd.ended, c.ID)
+	case c.Event.Type == task.EventCancelRequested:
+		rd.stops = append(rd.stops, c.ID)
 	}
 }
 

@@ -30,6 +30,10 @@ func (l *loop) promote(rd *round) {
 		rd.stored.close()
 		l.s.o.Views.Promote(rd.wall)
 	}
+	if opens := l.s.o.Views.NextKeyOpens(); opens != 0 && opens <= rd.wall {
+		rd.stored.close()
+		l.s.o.Views.OpenKeys(rd.wall)
+	}
 	if l.clock.setBack {
 		rd.stored.close()
 		l.s.o.Views.PromoteStale(rd.wall)
@@ -41,9 +45,9 @@ func (l *loop) promote(rd *round) {
 // those that the round made ready, those that the round being appended did, and those of
 // the views that neither of them has touched.
 func (l *loop) nextReady(rd *round) *task.Task {
-	next := rd.ready.first(rd.mayStart)
+	next := rd.ready.first(rd.mayStartNow)
 	if below := rd.below; below != nil {
-		other := below.ready.first(func(s *task.Task) bool { return rd.tasks[s.ID] == nil && rd.mayStart(s) })
+		other := below.ready.first(func(s *task.Task) bool { return rd.tasks[s.ID] == nil && rd.mayStartNow(s) })
 		if next == nil || other != nil && other.ReadyKey().Less(next.ReadyKey()) {
 			next = other
 		}
@@ -64,12 +68,22 @@ func (rd *round) mayStart(s *task.Task) bool {
 	return taken && !l.refusals.final[s.ID] && !l.s.lingering.has(s.ID) && (s.Links == nil || !rd.isBehind(s))
 }
 
+// mayStartNow is mayStart for a task that a round made ready. In a queue with rules for keys tasks start from
+// the views alone, which order them.
+func (rd *round) mayStartNow(s *task.Task) bool {
+	return !rd.l.s.o.Views.HasKeyRules(s.Queue) && rd.mayStart(s)
+}
+
 // startTask decides that the task starts; its handler runs once that is on disk.
 func (l *loop) startTask(rd *round, state *task.Task) {
 	offer, _ := l.takerOf(state)
 	s, command := start{offer: offer}, l.start
-	if offer != nil {
-		s.lease, command = l.newLease(offer, state)
+	charge := l.s.o.Views.Charge(state)
+	switch {
+	case offer != nil:
+		s.lease, command = l.newLease(offer, state, charge)
+	case charge > 0:
+		command = task.Start{Boot: l.s.boot, Charge: charge}
 	}
 	decided, err := rd.decideOn(state, command)
 	if err != nil {
@@ -80,6 +94,7 @@ func (l *loop) startTask(rd *round, state *task.Task) {
 	rd.add(n, n.task.ID, decided)
 	s.node, s.started, s.event = n, n.task, &decided[0]
 	rd.addStart(s)
+	rd.stored.started(&n.task)
 	l.countStart(rd, state.Queue)
 	if offer == nil {
 		l.putOnTrial(state)

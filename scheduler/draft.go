@@ -17,6 +17,7 @@ type draft struct {
 	served  []*offer            // workers that get tasks which start
 	others  int                 // events that are not of tasks
 	tally   tally               // of queues with a limit
+	queues  map[string]bool     // whose pause or limits it changes
 	sealed  []eventlog.Entry    // entries as the log takes them
 }
 
@@ -118,4 +119,5 @@ func (d *draft) reset() {
 	d.starts, d.reports, d.served = emptied(d.starts), emptied(d.reports), emptied(d.served)
 	d.others = 0
 	clear(d.tally)
+	clear(d.queues)
 }

@@ -172,18 +172,8 @@ func (rd *round) cancelLast(p *plan) {
 	if refusal != nil || len(decided) == 0 {
 		return
 	}
-	n := rd.own(id, state)
-	rd.add(n, id, decided)
+	rd.add(rd.own(id, state), id, decided)
 	rd.size++
-	if n.task.CancelRequested {
-		e := rd.latest()
-		before := e.after
-		e.after = func(err error) {
-			if before(err); err == nil {
-				rd.l.stopHolder(id)
-			}
-		}
-	}
 }
 
 // refused is why there is no task for a run.
@@ -205,7 +195,7 @@ func (l *loop) submitOf(rd *round, p *plan, actor string) (*batch, refused) {
 		switch {
 		case !errors.As(err, &refusal):
 			return nil, refused{err: err}
-		case errors.Is(err, task.ErrNotUnique):
+		case errors.Is(err, task.ErrNotUnique), errors.Is(err, task.ErrKeyBusy):
 			return nil, refused{why: schedule.SkipUnique}
 		}
 		return nil, refused{why: schedule.SkipRefused, payload: errorPayload(err)}

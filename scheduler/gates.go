@@ -72,7 +72,7 @@ func (g *gate) add(t struct{ starts, submits int64 }) {
 	g.running += t.starts
 	g.pending += t.submits - t.starts
 	for range t.starts {
-		g.Due = g.Limits.Start(g.Due, 0)
+		g.Due = g.Limits.Pace().Start(g.Due, 0)
 	}
 }
 
@@ -81,15 +81,18 @@ func (g *gates) wait(at *gate) {
 	if at.Paused || at.Limits.Rate == 0 || at.open {
 		return
 	}
-	if opens := at.Limits.StartsAt(at.Due); g.next == 0 || opens < g.next {
+	if opens := at.Limits.Pace().StartsAt(at.Due); g.next == 0 || opens < g.next {
 		g.next = opens
 	}
 }
 
-// takesPart reports whether tasks of the queue may start now.
-func (g *gates) takesPart(queue string) bool {
-	at := g.byQueue[queue]
-	return at == nil || at.open
+// takesPart reports whether tasks of the queue may start now: its gate is open, and no pause or limit of it is on
+// its way to the disk.
+func (l *loop) takesPart(queue string) bool {
+	if at := l.gates.byQueue[queue]; at != nil && !at.open {
+		return false
+	}
+	return (l.opened == nil || !l.opened.queues[queue]) && (l.appending == nil || !l.appending.queues[queue])
 }
 
 // countStart counts a start that is decided.
@@ -101,7 +104,7 @@ func (l *loop) countStart(rd *round, queue string) {
 	rd.count(queue, 1, 0)
 	at.running++
 	at.pending--
-	at.Due = at.Limits.Start(at.Due, rd.wall)
+	at.Due = at.Limits.Pace().Start(at.Due, rd.wall)
 	if at.open = at.decide(rd.wall); !at.open {
 		l.gates.flips++
 		l.gates.wait(at)
@@ -143,10 +146,14 @@ func (l *loop) admitDepth(rd *round, b *batch, queue string) error {
 		queue, pending, most)}
 }
 
-// untilGate is how long until a gate opens by itself; longestSleep if none does.
+// untilGate is how long until a gate or a concurrency key opens by itself; longestSleep if none does.
 func (l *loop) untilGate() time.Duration {
-	if l.gates.next == 0 {
+	next := l.gates.next
+	if opens := l.s.o.Views.NextKeyOpens(); next == 0 || opens != 0 && opens < next {
+		next = opens
+	}
+	if next == 0 {
 		return longestSleep
 	}
-	return (l.gates.next - l.s.o.Wall()).Duration()
+	return (next - l.s.o.Wall()).Duration()
 }

@@ -1,8 +1,7 @@
 package scheduler
 
 import (
-	"iter"
-
+	"daybook/projection"
 	"daybook/task"
 )
 
@@ -71,10 +70,7 @@ func (h *line) first(may func(*task.Task) bool) *task.Task {
 // storedLine goes through the ready tasks of the views once. Nothing may be applied to
 // them before it is closed.
 type storedLine struct {
-	next func() (*task.Task, bool)
-	stop func()
-	head *task.Task // nil: not asked for yet, or no more
-	done bool
+	line *projection.Line // nil = not opened
 	takers
 }
 
@@ -89,34 +85,62 @@ type takers struct {
 
 // first returns the first task that the round has not touched and that may start, nil if there is none.
 func (s *storedLine) first(rd *round) *task.Task {
-	l := rd.l
 	for {
-		if s.next == nil {
-			s.takers = l.takers()
-			s.next, s.stop = iter.Pull(l.s.o.Views.Ready(l.anyTaker))
+		if s.line == nil {
+			s.open(rd)
 		}
-		touched := s.head != nil && rd.find(s.head.ID) != nil
-		if s.head != nil && !touched && rd.mayStart(s.head) {
-			return s.head
+		head := s.line.First()
+		touched := head != nil && rd.find(head.ID) != nil
+		if head != nil && !touched && rd.mayStart(head) {
+			return head
 		}
-		if !touched && s.takers != l.takers() { // nobody takes its group any more, or others are taken
+		if !touched && s.takers != rd.l.takers() { // nobody takes its group any more, or others are taken
 			s.close()
 			continue
 		}
-		if s.done {
+		if head == nil {
 			return nil
 		}
-		var more bool
-		if s.head, more = s.next(); !more {
-			s.head, s.done = nil, true
+		s.line.Skip()
+	}
+}
+
+// open goes to the front of the line, which is as the starts that are decided leave it.
+func (s *storedLine) open(rd *round) {
+	l := rd.l
+	s.takers = l.takers()
+	s.line = l.s.o.Views.OpenLine(l.anyTaker)
+	if !l.s.o.Views.AnyKeyRules() {
+		return
+	}
+	for _, in := range [...]*round{l.appending, rd} {
+		if in == nil {
+			continue
+		}
+		for i := range in.starts {
+			t := &in.starts[i].started
+			s.line.Started(t, t.StartedAt)
 		}
 	}
 }
 
-// close forgets the place in the line: the next first starts again.
-func (s *storedLine) close() {
-	if s.stop != nil {
-		s.stop()
+// started notes that a task starts in the round.
+func (s *storedLine) started(t *task.Task) {
+	if s.line != nil {
+		s.line.Started(t, t.StartedAt)
 	}
-	*s = storedLine{}
 }
+
+// holdsKey reports whether its concurrency key holds a task of the views.
+func (rd *round) holdsKey(t *task.Task) bool {
+	if !rd.l.s.o.Views.HasKeyRules(t.Queue) {
+		return false
+	}
+	if rd.stored.line == nil {
+		rd.stored.open(rd)
+	}
+	return rd.stored.line.Holds(t)
+}
+
+// close forgets the place in the line: the next first starts again.
+func (s *storedLine) close() { *s = storedLine{} }

@@ -164,7 +164,7 @@ func (l *loop) suits(o *offer, s *task.Task) bool {
 
 // takerOf returns the worker that is to get a task, nil for a slot of this process; false if nobody takes it now.
 func (l *loop) takerOf(s *task.Task) (*offer, bool) {
-	if !l.gates.takesPart(s.Queue) {
+	if !l.takesPart(s.Queue) {
 		return nil, false
 	}
 	if l.localSlots() && l.s.o.Runner.Runs(s.Type) {
@@ -181,7 +181,7 @@ func (l *loop) localSlots() bool {
 
 // anyTaker reports whether somebody may take a task of the type and queue.
 func (l *loop) anyTaker(taskType, queue string) bool {
-	return l.gates.takesPart(queue) && (l.localSlots() && l.s.o.Runner.Runs(taskType) ||
+	return l.takesPart(queue) && (l.localSlots() && l.s.o.Runner.Runs(taskType) ||
 		l.offers.first(taskType, queue, func(*offer) bool { return true }) != nil)
 }
 
@@ -197,10 +197,10 @@ func (w *offers) grant(o *offer, l *lease) {
 }
 
 // newLease makes the lease of a task that a worker is to get, and the command that starts it.
-func (l *loop) newLease(o *offer, s *task.Task) (*lease, task.Command) {
+func (l *loop) newLease(o *offer, s *task.Task, charge task.Micros) (*lease, task.Command) {
 	token, hash := newToken(s.ID)
 	lease := &lease{id: s.ID, worker: o.Worker, length: o.Length, hash: hash, token: token, suspect: s.Suspect(), at: -1}
-	return lease, task.Start{Worker: o.Worker, LeaseSeconds: int(o.Length / time.Second), TokenHash: hash}
+	return lease, task.Start{Worker: o.Worker, LeaseSeconds: int(o.Length / time.Second), TokenHash: hash, Charge: charge}
 }
 
 // leaseStarted puts a task that a worker gets into its hands: its start is on disk.

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"strings"
 
 	"daybook/eventlog"
 	"daybook/projection"
@@ -65,6 +66,12 @@ func (rd *round) addOther(record *eventlog.Event) {
 	e := rd.latest()
 	rd.seq++
 	rd.others++
+	if queue, ok := strings.CutPrefix(record.Stream, "queue:"); ok {
+		if rd.queues == nil {
+			rd.queues = make(map[string]bool)
+		}
+		rd.queues[queue] = true
+	}
 	record.At, record.Actor = int64(rd.now), e.actor
 	rd.records = append(rd.records, record)
 	rd.changes = append(rd.changes, projection.Change{Event: &task.Event{Seq: rd.seq, At: rd.now}, Other: record})

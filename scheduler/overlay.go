@@ -15,6 +15,7 @@ type overlay struct {
 	largest int                    // the most that tasks has held since it was made
 	keys    map[string]*node       // by idempotency key
 	claims  map[task.Claim][]*node // tasks that have come to hold a unique key
+	mates   map[mateKey][]*node    // tasks that are live anew, by concurrency key
 	ready   line                   // pending tasks, for dispatch
 	nodes   slab[node]             // memory of tasks
 }
@@ -131,6 +132,7 @@ func (o *overlay) reset() {
 	}
 	clear(o.keys)
 	clear(o.claims)
+	clear(o.mates)
 	o.ready = emptied(o.ready)
 	o.nodes.reset(keptChunks)
 }

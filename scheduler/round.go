@@ -31,6 +31,7 @@ type round struct {
 	results []eventlog.Result // of the entries, once they are appended or refused
 	exact   bool              // all entries were appended, with the seqs they were decided with
 	ended   []ulid.ULID       // tasks that have ended; known once the entries are appended
+	stops   []ulid.ULID       // running tasks that were asked to stop; known then too
 }
 
 // newRound opens a round on the one that is being appended or, when none is, on the views.
@@ -104,6 +105,7 @@ func (rd *round) add(n *node, id ulid.ULID, decided []task.Event) {
 		}
 		if d.Type == task.EventSubmitted || d.Type == task.EventRetried {
 			rd.noteClaim(n)
+			rd.noteMate(n)
 		}
 		r := rd.record(d.Payload)
 		r.At, r.Stream, r.Version, r.Type, r.V = int64(d.At), n.stream, d.Version, d.Type.String(), d.Type.SchemaVersion()
@@ -113,7 +115,7 @@ func (rd *round) add(n *node, id ulid.ULID, decided []task.Event) {
 	}
 	e.to = len(rd.records)
 	n.ordinary = n.ordinary || !e.reserve
-	if n.task.Status == task.Pending && n.task.Due(rd.wall) {
+	if n.task.Status == task.Pending && n.task.Due(rd.wall) && !rd.l.s.o.Views.HasKeyRules(n.task.Queue) {
 		rd.ready.push(n)
 	}
 }

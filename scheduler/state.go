@@ -41,16 +41,19 @@ func (s *Scheduler) Boot() ulid.ULID { return s.boot }
 // Waiting says why a pending task is not running.
 type Waiting struct {
 	// Reason is run_at, backoff, worker (nobody runs its type), capacity, draining, log_full, log_damaged, previous_attempt (its
-	// handler has not returned, though it was told to), queue_paused, queue_limit, rate_limit, unique (a task with the same unique key ran
+	// handler has not returned, though it was told to), queue_paused, queue_limit, rate_limit (of its queue or its key),
+	// concurrency_key (as many tasks of its key run as may), unique (a task with the same unique key ran
 	// when it was submitted, and ends first) or crash_check (the process died while
 	// tasks ran, which are tried one at a time now).
 	Reason  string
 	Task    ulid.ULID   // unique: the task that ends first
 	Until   task.Micros // run_at, backoff, rate_limit: when that ends; else 0
 	Attempt int         // backoff: attempts so far
-	Running int         // capacity: attempts that hold a slot; queue_limit: of the queue
+	Running int         // capacity: attempts that hold a slot; queue_limit, concurrency_key: of the queue or the key
 	Slots   int         // capacity: how many there are
-	Limit   int         // queue_limit: how many attempts of the queue may run
+	Limit   int         // queue_limit, concurrency_key: how many attempts of the queue or the key may run
+	Key     string      // concurrency_key
+	HeldBy  []ulid.ULID // concurrency_key: tasks of the key that run, at most 10
 	By      string      // queue_paused: the actor
 	Since   task.Micros // queue_paused
 }
@@ -111,8 +114,20 @@ func (s *Scheduler) heldByQueue(t *task.Task) *Waiting {
 			return &Waiting{Reason: "queue_limit", Running: int(running), Limit: limit}
 		}
 	}
-	if until := q.Limits.StartsAt(q.Due); q.Limits.Rate > 0 && until > s.o.Wall() {
+	if until := q.Limits.Pace().StartsAt(q.Due); q.Limits.Rate > 0 && until > s.o.Wall() {
 		return &Waiting{Reason: "rate_limit", Until: until}
+	}
+	return s.heldByKey(t)
+}
+
+// heldByKey returns which limit of its concurrency key holds a task that is due, nil if none does.
+func (s *Scheduler) heldByKey(t *task.Task) *Waiting {
+	h := s.o.Views.KeyHold(t)
+	switch {
+	case h.Limit > 0:
+		return &Waiting{Reason: "concurrency_key", Key: t.ConcurrencyKey, Limit: h.Limit, Running: h.Running, HeldBy: h.HeldBy}
+	case h.Until > s.o.Wall():
+		return &Waiting{Reason: "rate_limit", Until: h.Until}
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func (l *loop) next(rd *round) *task.Task {
 			r.group = r.group[1:]
 			s := rd.get(id)
 			r.starting = s != nil && s.Status == task.Pending && s.Suspect() && s.Due(rd.wall) && l.s.o.Runner.Runs(s.Type)
-			if r.starting && rd.mayStart(s) {
+			if r.starting && rd.mayStart(s) && !rd.holdsKey(s) {
 				return s
 			}
 		}

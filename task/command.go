@@ -33,6 +33,8 @@ type Submit struct {
 	Unique         *UniqueSubmit // nil = it may stand beside any other
 	RetryOf        ulid.ULID     // the ended task that it retries with other parameters
 	Subject        string        // which task it is, in one line of at most 200 characters; "" = MadeSubject
+	ConcurrencyKey string        // what it shares the key limits of its queue with; "" = nothing, at most 200 bytes
+	OnKeyConflict  OnKeyConflict // what happens if other tasks of its queue have the key
 	MadeSubject    string        // what the type makes of the parameters; "" = nothing
 }
 
@@ -43,6 +45,7 @@ type Start struct {
 	Worker       string
 	LeaseSeconds int
 	TokenHash    [32]byte
+	Charge       Micros // what its key and queue pay for it until it ends; 0 = nothing
 }
 
 // Progress is an attempt's word on how far it is.
@@ -162,8 +165,9 @@ var (
 	ErrNotStopping = errors.New("task was not asked to stop")       // stop
 	ErrStale       = errors.New("attempt no longer holds the task") // an older fence
 	ErrKeyReused   = errors.New("idempotency key was used for another request")
-	ErrQueueFull   = errors.New("queue is full")                     // submit: see Refusal.Detail
-	ErrNotUnique   = errors.New("another task holds the unique key") // see Refusal.Other
+	ErrQueueFull   = errors.New("queue is full")                        // submit: see Refusal.Detail
+	ErrNotUnique   = errors.New("another task holds the unique key")    // see Refusal.Other
+	ErrKeyBusy     = errors.New("other tasks have the concurrency key") // the same
 )
 
 // FieldError says what is wrong with one field of a command.
@@ -178,7 +182,7 @@ type Refusal struct {
 	Status Status       // of the task when it was refused
 	Detail string       // what to do about it; may be empty
 	Fields []FieldError // with ErrInvalid
-	Other  ulid.ULID    // with ErrNotUnique: the task that holds the key; zero = one of the same batch
+	Other  ulid.ULID    // with ErrNotUnique and ErrKeyBusy: the task that holds the key; zero = one of the same batch
 }
 
 func (r *Refusal) Error() string {

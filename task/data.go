@@ -25,6 +25,7 @@ type Data struct {
 	RetryOf        ulid.ULID // the ended task that it retries with other parameters
 	Subject        string    // which one it is, in one line; "" = none
 	SubjectGiven   bool      // the request said so; else the type made it
+	ConcurrencyKey string    // "" = none
 
 	// task.started
 	Attempt      int       // attempts that cost something, this one included, from 1
@@ -32,6 +33,7 @@ type Data struct {
 	Worker       string    // remote: who holds it
 	LeaseSeconds int       // remote: how long without a heartbeat
 	TokenHash    [32]byte  // remote: SHA-256 of the lease token
+	Charge       Micros    // the run time that its key and queue were charged with; the end corrects it. 0 = none
 
 	// Every write of an attempt: the version of its task.started.
 	Fence int64

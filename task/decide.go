@@ -114,7 +114,7 @@ func (d *decision) submit(c Submit) error {
 		TaskType: c.Type, Queue: c.Queue, Priority: c.Priority, RunAt: c.RunAt,
 		MaxAttempts: c.MaxAttempts, Backoff: *c.Backoff, Timeout: max(c.Timeout, 0), Tags: c.Tags,
 		IdempotencyKey: c.IdempotencyKey, RequestHash: c.RequestHash, Files: c.Files, FileNames: c.FileNames,
-		Clock: d.clock(), RetryOf: c.RetryOf,
+		Clock: d.clock(), RetryOf: c.RetryOf, ConcurrencyKey: c.ConcurrencyKey,
 		Subject: cmp.Or(c.Subject, c.MadeSubject), SubjectGiven: c.Subject != "",
 	}
 	if u := c.Unique; u != nil {
@@ -131,7 +131,7 @@ func (d *decision) start(c Start) error {
 		return d.refuse(ErrNotPending, "")
 	}
 	d.add(EventStarted, Data{
-		Attempt: t.Attempt + 1, Boot: c.Boot, Worker: c.Worker, LeaseSeconds: c.LeaseSeconds, TokenHash: c.TokenHash,
+		Attempt: t.Attempt + 1, Boot: c.Boot, Worker: c.Worker, LeaseSeconds: c.LeaseSeconds, TokenHash: c.TokenHash, Charge: c.Charge,
 	}, nil)
 	return nil
 }

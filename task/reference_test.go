@@ -39,6 +39,7 @@ type (
 		RetryOf        refULID  `json:"retry_of,omitzero"`
 		Subject        string   `json:"subject,omitzero"`
 		SubjectGiven   bool     `json:"subject_given,omitzero"`
+		ConcurrencyKey string   `json:"concurrency_key,omitzero"`
 	}
 	refStarted struct {
 		Attempt      int     `json:"attempt,omitzero"`
@@ -46,6 +47,7 @@ type (
 		Worker       string  `json:"worker,omitzero"`
 		LeaseSeconds int     `json:"lease_seconds,omitzero"`
 		TokenHash    refHash `json:"token_hash,omitzero"`
+		Charge       Micros  `json:"charge,omitzero"`
 	}
 	refProgressed struct {
 		Fence    int64 `json:"fence,omitzero"`
@@ -100,11 +102,11 @@ func (r *refSubmitted) data() Data {
 		Backoff: Backoff{Kind: BackoffKind(r.Kind), Base: r.Base, Max: r.Max, NoJitter: r.NoJitter}, Timeout: r.Timeout,
 		Tags: r.Tags, IdempotencyKey: r.IdempotencyKey, RequestHash: r.RequestHash, Files: r.Files, FileNames: r.FileNames, Clock: r.Clock,
 		UniqueKey: r.UniqueKey, UniqueFor: r.UniqueFor, UniqueSince: r.UniqueSince, UniqueBehind: ulid.ULID(r.UniqueBehind), RetryOf: ulid.ULID(r.RetryOf),
-		Subject: r.Subject, SubjectGiven: r.SubjectGiven}
+		Subject: r.Subject, SubjectGiven: r.SubjectGiven, ConcurrencyKey: r.ConcurrencyKey}
 }
 
 func (r *refStarted) data() Data {
-	return Data{Attempt: r.Attempt, Boot: ulid.ULID(r.Boot), Worker: r.Worker, LeaseSeconds: r.LeaseSeconds, TokenHash: r.TokenHash}
+	return Data{Attempt: r.Attempt, Boot: ulid.ULID(r.Boot), Worker: r.Worker, LeaseSeconds: r.LeaseSeconds, TokenHash: r.TokenHash, Charge: r.Charge}
 }
 
 func (r *refAttemptFailed) data() Data {

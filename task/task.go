@@ -53,6 +53,9 @@ type Task struct {
 	Progress int   // hundredths of a percent
 	Reports  int64 // how many of its events are task.progressed
 
+	ConcurrencyKey string // "" = none
+	Charge         Micros // running: what its key and queue were charged with at its start
+
 	IdempotencyKey string
 	RequestHash    [32]byte
 	Notes          *Notes // nil = none; shared between copies, never changed in place
@@ -162,6 +165,7 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 	}
 	if t.Status == Running && to != Running {
 		t.Fence, t.CancelRequested, t.Boot, t.Worker, t.LeaseSeconds, t.Token = 0, false, ulid.ULID{}, "", 0, nil
+		t.Charge = 0
 		if e.Type == EventReleased && t.Trusted {
 			t.Suspicion = 0
 		}
@@ -200,7 +204,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		t.CreatedAt = e.At
 		t.wait(e)
 		t.MaxAttempts, t.Backoff, t.Timeout = d.MaxAttempts, d.Backoff, d.Timeout
-		t.IdempotencyKey, t.RequestHash = d.IdempotencyKey, d.RequestHash
+		t.IdempotencyKey, t.RequestHash, t.ConcurrencyKey = d.IdempotencyKey, d.RequestHash, d.ConcurrencyKey
 		t.SubmitSeq = e.Seq
 		t.note(Notes{Subject: d.Subject})
 		t.linkSubmitted(e)
@@ -208,7 +212,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	EventStarted: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.StartedAt, t.Timed, t.Retrying = e.At, false, false
 		t.Attempt, t.Fence, t.LastFence = d.Attempt, e.Version, e.Version
-		t.Boot, t.Worker, t.LeaseSeconds = d.Boot, d.Worker, d.LeaseSeconds
+		t.Boot, t.Worker, t.LeaseSeconds, t.Charge = d.Boot, d.Worker, d.LeaseSeconds, d.Charge
 		if d.LeaseSeconds > 0 {
 			token := d.TokenHash
 			t.Token = &token

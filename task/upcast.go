@@ -16,7 +16,9 @@ var versions = [typeCount][]version{
 		{1, addition},       // v 3: file_names
 		{5, addition},       // v 4: unique_key to retry_of
 		{2, subjectOfFiles}, // v 5: subject, subject_given
+		{1, addition},       // v 6: concurrency_key
 	},
+	EventStarted:      {{1, addition}}, // v 2: charge
 	EventCancelled:    {{1, addition}}, // v 2: replaced_by
 	EventSucceeded:    {{2, addition}}, // v 2: outcome, partial
 	EventRetried:      {{2, addition}}, // v 2: run_at, clock

@@ -16,6 +16,7 @@ const (
 	MaxTagLength      = 64
 	MaxKeyLength      = 255
 	MaxSubject        = 200 // characters
+	MaxConcurrencyKey = 200 // bytes
 	MaxParameters     = 256 << 10
 	MaxResult         = 16 << 20 // bytes of canonical JSON
 	MaxSaved          = 64 << 10 // bytes of canonical JSON that an attempt saves at a time
@@ -86,6 +87,10 @@ func (s *Submit) Validate() []FieldError {
 		"/idempotency_key", "must be 1 to 255 bytes of printable characters")
 	check(s.Subject == "" || validLine(s.Subject, MaxSubject), "/subject", "must be one line of 1 to 200 characters, not blank and without control characters")
 	check(len(s.Parameters) <= MaxParameters, "/parameters", "must be at most 262144 bytes")
+	check(s.ConcurrencyKey == "" || validText(s.ConcurrencyKey, MaxConcurrencyKey) && len(s.ConcurrencyKey) <= MaxConcurrencyKey,
+		"/concurrency_key", "must be 1 to 200 bytes of printable characters")
+	check(s.OnKeyConflict < keyConflictCount, "/on_conflict", "must be "+KeyConflictNames)
+	check(s.OnKeyConflict == KeyConflictWait || s.ConcurrencyKey != "", "/on_conflict", "needs concurrency_key")
 	s.Unique.validate(check)
 	check(len(s.Files) <= MaxFiles, "/parameters", "must name at most 10000 files")
 	return bad

@@ -107,6 +107,8 @@ func waits(w *client.WaitingFor) string {
 		Attempt        int
 		Running, Slots int
 		TaskID         string `json:"task_id"`
+		Limit          int
+		Key            string
 	}
 	_ = json.Unmarshal(w.Raw, &detail) // what is not there stays zero
 	switch {
@@ -119,6 +121,12 @@ func waits(w *client.WaitingFor) string {
 	}
 	if w.Reason == "unique" {
 		return "a task with the same unique key runs: " + detail.TaskID
+	}
+	if w.Reason == "concurrency_key" {
+		return fmt.Sprintf("%d of %d tasks with the key %s run", detail.Running, detail.Limit, oneLine(detail.Key))
+	}
+	if w.Reason == "rate_limit" && detail.Until != nil {
+		return "rate limit, until " + clock(*detail.Until)
 	}
 	if w.Reason == "worker" {
 		return "no worker runs tasks of this type"

@@ -63,6 +63,7 @@ func limitsOf(q *client.Queue) string {
 	if q.MaxDepth != nil {
 		parts = append(parts, fmt.Sprintf("depth %d", *q.MaxDepth))
 	}
+	parts = append(parts, keyLimitsOf(q)...)
 	if q.Reason != nil {
 		parts = append(parts, "paused: "+oneLine(*q.Reason))
 	}
@@ -70,6 +71,23 @@ func limitsOf(q *client.Queue) string {
 		return "no limits"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// keyLimitsOf describes the limits of a queue for each concurrency key.
+func keyLimitsOf(q *client.Queue) (parts []string) {
+	if q.KeyConcurrency != nil {
+		parts = append(parts, fmt.Sprintf("concurrency %d a key", *q.KeyConcurrency))
+	}
+	if q.KeyRatePerSecond != nil {
+		parts = append(parts, "rate "+strconv.FormatFloat(*q.KeyRatePerSecond, 'f', -1, 64)+"/s a key")
+	}
+	if q.KeyBurst != nil {
+		parts = append(parts, fmt.Sprintf("burst %d a key", *q.KeyBurst))
+	}
+	if q.FairKeys {
+		parts = append(parts, "keys take turns")
+	}
+	return parts
 }
 
 type queuePauseCmd struct {
@@ -117,11 +135,15 @@ func (c *queueResumeCmd) Run(ctx context.Context, s *stdio) error {
 
 type queueLimitCmd struct {
 	remote
-	Name        string `arg:"" help:"The queue."`
-	Concurrency string `placeholder:"N" help:"Maximum number of attempts at one time; none clears the limit."`
-	Rate        string `placeholder:"N" help:"Starts a second in the long run; none clears the limit."`
-	Burst       string `placeholder:"N" help:"Starts that may come at once; none clears the limit."`
-	Depth       string `placeholder:"N" help:"Maximum number of pending tasks; none clears the limit."`
+	Name           string `arg:"" help:"The queue."`
+	Concurrency    string `placeholder:"N" help:"Maximum number of attempts at one time; none clears the limit."`
+	Rate           string `placeholder:"N" help:"Starts a second in the long run; none clears the limit."`
+	Burst          string `placeholder:"N" help:"Starts that may come at once; none clears the limit."`
+	Depth          string `placeholder:"N" help:"Maximum number of pending tasks; none clears the limit."`
+	KeyConcurrency string `placeholder:"N" help:"Maximum number of attempts with one concurrency key at one time; none clears the limit."`
+	KeyRate        string `placeholder:"N" help:"Starts a second with one concurrency key in the long run; none clears the limit."`
+	KeyBurst       string `placeholder:"N" help:"Starts with one concurrency key that may come at once; none clears the limit."`
+	FairKeys       string `placeholder:"yes|no" enum:"yes,no," default:"" help:"Whether keys take turns, by the time that their tasks run."`
 }
 
 func (queueLimitCmd) Help() string {
@@ -130,12 +152,14 @@ func (queueLimitCmd) Help() string {
 Examples:
 
     daybook queue limit mail --concurrency 2 --rate 0.5
-    daybook queue limit mail --rate none`
+    daybook queue limit mail --rate none
+    daybook queue limit reports --key-concurrency 1 --fair-keys yes`
 }
 
 func (c *queueLimitCmd) Run(ctx context.Context, s *stdio) error {
 	limits := map[string]any{}
-	for key, text := range map[string]string{"concurrency": c.Concurrency, "rate_per_second": c.Rate, "burst": c.Burst, "max_depth": c.Depth} {
+	for key, text := range map[string]string{"concurrency": c.Concurrency, "rate_per_second": c.Rate, "burst": c.Burst, "max_depth": c.Depth,
+		"key_concurrency": c.KeyConcurrency, "key_rate_per_second": c.KeyRate, "key_burst": c.KeyBurst} {
 		switch n, err := strconv.ParseFloat(text, 64); {
 		case text == "":
 		case text == "none":
@@ -146,8 +170,11 @@ func (c *queueLimitCmd) Run(ctx context.Context, s *stdio) error {
 			limits[key] = n
 		}
 	}
+	if c.FairKeys != "" {
+		limits["fair_keys"] = c.FairKeys == "yes"
+	}
 	if len(limits) == 0 {
-		return misuse("name a limit: --concurrency, --rate, --burst or --depth")
+		return misuse("name a limit: --concurrency, --rate, --burst, --depth, --key-concurrency, --key-rate, --key-burst or --fair-keys")
 	}
 	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
 		q, err := server.LimitQueue(ctx, c.Name, limits)

@@ -12,19 +12,21 @@ import (
 
 type submitCmd struct {
 	remote
-	Type        string         `arg:"" help:"Task type, such as SLEEP or DATA_PROCESSING."`
-	Param       []string       `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter; may be repeated. A value that is valid JSON is sent as JSON, any other value as text; @PATH reads the value from a file."`
-	Parameters  string         `placeholder:"JSON" help:"All parameters as one JSON object."`
-	File        []string       `short:"f" sep:"none" placeholder:"PATH" help:"Upload a file for the task; may be repeated if the type takes several files."`
-	Wait        bool           `short:"w" help:"Wait until the task has ended and show its progress. Exit code 1 unless it succeeded; Ctrl-C stops the waiting, not the task."`
-	Queue       string         `help:"Queue to submit to."`
-	Priority    int            `help:"-100 to 100; higher runs first."`
-	Delay       time.Duration  `help:"Do not start before this delay has passed, such as 90s or 2h."`
-	RunAt       moment         `placeholder:"TIME" help:"Do not start before this time, such as 2027-01-31T08:00:00Z."`
-	MaxAttempts *int           `placeholder:"N" help:"Maximum number of attempts."`
-	Timeout     *time.Duration `placeholder:"TIME" help:"Stop an attempt that runs longer than this, at most 720h; 0s = no limit. By default, the server's --default-timeout."`
-	Subject     string         `placeholder:"TEXT" help:"One line that says which task it is, at most 200 characters. By default, made from the parameters."`
-	Tag         []string       `help:"A tag to find the task by; may be repeated."`
+	Type           string         `arg:"" help:"Task type, such as SLEEP or DATA_PROCESSING."`
+	Param          []string       `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter; may be repeated. A value that is valid JSON is sent as JSON, any other value as text; @PATH reads the value from a file."`
+	Parameters     string         `placeholder:"JSON" help:"All parameters as one JSON object."`
+	File           []string       `short:"f" sep:"none" placeholder:"PATH" help:"Upload a file for the task; may be repeated if the type takes several files."`
+	Wait           bool           `short:"w" help:"Wait until the task has ended and show its progress. Exit code 1 unless it succeeded; Ctrl-C stops the waiting, not the task."`
+	Queue          string         `help:"Queue to submit to."`
+	Priority       int            `help:"-100 to 100; each point counts like having waited 5 minutes longer."`
+	Delay          time.Duration  `help:"Do not start before this delay has passed, such as 90s or 2h."`
+	RunAt          moment         `placeholder:"TIME" help:"Do not start before this time, such as 2027-01-31T08:00:00Z."`
+	MaxAttempts    *int           `placeholder:"N" help:"Maximum number of attempts."`
+	Timeout        *time.Duration `placeholder:"TIME" help:"Stop an attempt that runs longer than this, at most 720h; 0s = no limit. By default, the server's --default-timeout."`
+	Subject        string         `placeholder:"TEXT" help:"One line that says which task it is, at most 200 characters. By default, made from the parameters."`
+	Tag            []string       `help:"A tag to find the task by; may be repeated."`
+	ConcurrencyKey string         `placeholder:"KEY" help:"What the limits of the queue for each key go by: a customer, for example."`
+	OnKeyConflict  string         `placeholder:"ACTION" help:"What to do with tasks of the queue that have the same concurrency key: wait for them (the default), replace_waiting, cancel_running or reject."`
 	uniqueness
 	Key string `help:"Idempotency key: submitting the same request again with the same key returns the first task."`
 }
@@ -53,7 +55,8 @@ Examples:
     daybook submit IMAGE_PROCESSING -f a.jpg -f b.png -p operation=thumbnail
     daybook submit EMAIL_SIMULATION -p 'recipients=["ann@example.com"]' -p subject=Hello
     ID=$(daybook submit SLEEP --delay 10m --key nightly-2027-01-31)
-    daybook submit SLEEP --unique=reindex --on-conflict replace --delay 10s --max-delay 1m`
+    daybook submit SLEEP --unique=reindex --on-conflict replace --delay 10s --max-delay 1m
+    daybook submit SLEEP --queue reports --concurrency-key customer-17`
 }
 
 // AfterApply checks what the flags' types do not.
@@ -133,6 +136,8 @@ func (c *submitCmd) submit(params map[string]json.RawMessage) client.Submit {
 		Tags:           c.Tag,
 		Subject:        c.Subject,
 		IdempotencyKey: c.Key,
+		ConcurrencyKey: c.ConcurrencyKey,
+		OnConflict:     c.OnKeyConflict,
 		Unique:         c.uniqueness.unique(),
 	}
 	if len(params) > 0 { // under one key, none is the same request as curl's without parameters

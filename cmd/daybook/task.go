@@ -67,6 +67,9 @@ func printTask(s *stdio, t *client.Task) {
 	}
 	line("", note(t))
 	line("queue", fmt.Sprintf("%s, priority %d", t.Queue, t.Priority))
+	if t.ConcurrencyKey != nil {
+		line("concurrency key", s.safe(*t.ConcurrencyKey))
+	}
 	line("attempt", attempts(t))
 	line("tags", s.safe(strings.Join(t.Tags, ", ")))
 	printLinks(line, s, t)

@@ -38,6 +38,15 @@ CREATE TABLE streams (
 	state TEXT NOT NULL     -- JSON
 ) STRICT, WITHOUT ROWID;
 
+-- What starts have charged the concurrency keys of queues with.
+CREATE TABLE queue_keys (
+	queue  TEXT    NOT NULL,
+	key    TEXT    NOT NULL, -- '' = tasks without a key
+	due    INTEGER NOT NULL, -- when the next start would be due at the even distances of key_rate_per_second
+	finish INTEGER NOT NULL, -- virtual time up to which the key has had its share, in microseconds
+	PRIMARY KEY (queue, key)
+) STRICT, WITHOUT ROWID;
+
 -- Tasks that are also in memory.
 CREATE TABLE live (
 	/*live*/
@@ -111,6 +120,6 @@ CREATE VIEW tasks AS
 		strftime('%Y-%m-%dT%H:%M:%fZ', nullif(completed_at, 0) / 1e6, 'unixepoch') AS completed_at,
 		strftime('%Y-%m-%dT%H:%M:%fZ', nullif(run_at, 0) / 1e6, 'unixepoch') AS run_at,
 		CASE WHEN started_at > 0 AND completed_at > 0 THEN (completed_at - started_at) / 1e6 END AS run_seconds,
-		nullif(worker, '') AS worker, nullif(idempotency_key, '') AS idempotency_key, iif(links = '', NULL, links ->> '$.retry_of') AS retry_of,
+		nullif(worker, '') AS worker, nullif(idempotency_key, '') AS idempotency_key, nullif(concurrency_key, '') AS concurrency_key, iif(links = '', NULL, links ->> '$.retry_of') AS retry_of,
 		submit_seq, last_seq
 	FROM (SELECT /*names*/, worker FROM live UNION ALL SELECT /*names*/, '' FROM ended) LEFT JOIN groups ON number = group_no;

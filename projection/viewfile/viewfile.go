@@ -55,6 +55,13 @@ type State struct {
 	Streams []Stream // state of the streams that are not of tasks
 }
 
+// Key is what starts have charged a concurrency key of a queue with. This package does not interpret it.
+type Key struct {
+	Queue, Key  string
+	Due, Finish task.Micros
+	Gone        bool // the row is deleted
+}
+
 // Stream is the state that the events of one kind of stream are folded into.
 type Stream struct {
 	Kind  string // "server"

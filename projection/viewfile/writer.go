@@ -69,6 +69,7 @@ type writer struct {
 	putGroup, putCount, dropCounts, putState statement
 	putStream                                statement
 	putClaim, dropClaims                     statement
+	putKeyState, dropKeyState                statement
 	putArchived, trimArchived                statement
 	tagsOf, dropTag, dropKey, dropEnded      statement
 	live                                     *sqlite.Query
@@ -101,6 +102,8 @@ func newWriter(conn *sqlite.Conn) (*writer, error) {
 		&w.tagsOf:       "SELECT tags, status, idempotency_key FROM ended WHERE submit_seq = ? + 0",
 		&w.dropTag:      "DELETE FROM ended_tags WHERE tag = ? AND status = ? AND submit_seq = ?",
 		&w.dropKey:      "DELETE FROM ended_keys WHERE epoch = ? AND key = ? AND submit_seq = ?",
+		&w.putKeyState:  "INSERT OR REPLACE INTO queue_keys (queue, key, due, finish) VALUES (?, ?, ?, ?)",
+		&w.dropKeyState: "DELETE FROM queue_keys WHERE queue = ? AND key = ?",
 		&w.putArchived:  "INSERT INTO archived (first, last, seqs) VALUES (?, ?, ?)",
 		&w.trimArchived: "DELETE FROM archived WHERE last <= ? + 0",
 		&w.putClaim: "INSERT INTO claims (claim, submit_seq, until) VALUES (?, ?, ?) " +

@@ -95,7 +95,7 @@ export class TaskActions {
     await Promise.all([loadStyle("form"), loadStyle("places")]);
     const set = await fillIn({
       title: "Change the priority",
-      text: `Of ready tasks of a queue, those with the highest priority start first. ${name} has ${row.priority}.`,
+      text: `Each point counts like having waited 5 minutes longer. ${name} has ${row.priority}.`,
       fields: [{ name: "priority", label: "Priority", hint: "A whole number, −100 to 100. Usual is 0.", value: String(row.priority), numeric: true }],
       yes: "Set priority",
       send: ({ priority }) => moveTask(row.id, { priority: numberOrText(priority) }),

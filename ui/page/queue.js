@@ -18,6 +18,9 @@ export function limitWords(q) {
   const words = [];
   if (q.concurrency !== null) words.push(`${integer(q.concurrency)} at a time`);
   if (q.rate_per_second !== null) words.push(rateWords(q.rate_per_second) + (q.burst !== null && q.burst > 1 ? `, bursts of ${integer(q.burst)}` : ""));
+  if (q.key_concurrency !== null) words.push(`${integer(q.key_concurrency)} of a key at a time`);
+  if (q.key_rate_per_second !== null) words.push(`${rateWords(q.key_rate_per_second)} of a key`);
+  if (q.fair_keys) words.push("keys take turns");
   if (q.max_depth !== null) words.push(`${integer(q.max_depth)} pending at most`);
   return words.join(" · ");
 }
@@ -49,7 +52,7 @@ export function pauseWords(q, now) {
   return `Paused${when}${who}${q.reason ? `: ${isolated(q.reason)}` : ""}`;
 }
 
-/** @typedef {"concurrency" | "rate_per_second" | "burst" | "max_depth"} Limit */
+/** @typedef {"concurrency" | "rate_per_second" | "burst" | "max_depth" | "key_concurrency"} Limit */
 
 /**
  * The limits of a form that differ from those of the queue, as the body of a PATCH; an empty field means none.
@@ -60,7 +63,7 @@ export function pauseWords(q, now) {
 export function changedLimits(q, values) {
   /** @type {Record<string, any>} */
   const body = {};
-  for (const name of /** @type {Limit[]} */ (["concurrency", "rate_per_second", "burst", "max_depth"])) {
+  for (const name of /** @type {Limit[]} */ (["concurrency", "rate_per_second", "burst", "max_depth", "key_concurrency"])) {
     const value = numberOrText(values[name] ?? "");
     if (value !== q[name]) body[name] = value;
   }

@@ -81,6 +81,7 @@ export function waitingSentence(row, state, now) {
   if (w?.reason === "worker") return "Waiting for a worker to connect";
   if (w?.reason === "queue_paused") return "Waiting: its queue is paused";
   if (w?.reason === "queue_limit") return "Waiting: as many tasks of its queue run as its limit allows";
+  if (w?.reason === "concurrency_key") return "Waiting: as many tasks with its concurrency key run as its queue allows";
   if (w?.reason === "unique") return `Waiting: task ${w.task_id ?? ""} with the same unique key must end first`;
   if (w?.reason === "crash_check") return "Waiting: the server died while tasks ran; they are now run one at a time";
   if (state?.full || w?.reason === "log_full") return "Waiting: the disk is full; it starts when there is free space";

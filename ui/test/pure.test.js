@@ -302,7 +302,7 @@ test("an answer that is no problem document is still a refusal", () => {
 });
 
 /** A queue without limits. */
-const QUEUE = { name: "mail", paused: false, paused_by: null, paused_at: null, reason: null, concurrency: null, rate_per_second: null, burst: null, max_depth: null, pending: 0, ready: 0, running: 0, oldest_ready_seconds: null };
+const QUEUE = { name: "mail", paused: false, paused_by: null, paused_at: null, reason: null, concurrency: null, rate_per_second: null, burst: null, max_depth: null, key_concurrency: null, key_rate_per_second: null, key_burst: null, fair_keys: false, pending: 0, ready: 0, running: 0, oldest_ready_seconds: null };
 
 test("each place has its address, and the way back to the tasks keeps the filters", () => {
   assert.deepEqual(parseRoute("#/queues"), { place: "queues", item: "", query: "", id: null, filters: parseFilters("") });

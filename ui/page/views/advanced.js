@@ -22,12 +22,13 @@ function field(name, kind, label, more = {}) {
 const FIELDS = [
   field("subject", "string", "Subject", { hint: "One line that says which task it is. By default, made from the parameters." }),
   field("queue", "string", "Queue", { placeholder: "default" }),
-  field("priority", "integer", "Priority", { placeholder: "0", min: -100, max: 100, hint: "Higher runs first." }),
+  field("priority", "integer", "Priority", { placeholder: "0", min: -100, max: 100, hint: "A point counts like having waited 5 minutes longer." }),
   field("delay_seconds", "number", "Delay in seconds", { placeholder: "0", min: 0 }),
   field("run_at", "string", "Or not before", { hint: "Your local time." }),
   field("max_attempts", "integer", "Maximum attempts", { placeholder: "3", min: 1 }),
   field("timeout_seconds", "number", "Time limit in seconds", { placeholder: "the server's", min: 0, hint: "For each attempt; 0 = no limit." }),
   field("tags", "string", "Tags", { placeholder: "nightly, import", hint: "Separate tags with commas." }),
+  field("concurrency_key", "string", "Concurrency key", { hint: "What the limits of the queue for each key go by, such as a customer." }),
   field("idempotency_key", "string", "Idempotency key", { hint: "Submitting again with the same key returns the same task." }),
 ];
 

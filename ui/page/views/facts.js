@@ -20,6 +20,7 @@ const FACTS = [
   ["Time limit", (r) => (r.timeout_seconds ? span(r.timeout_seconds * 1000) : "")],
   ["Worker", (r) => r.worker ?? ""],
   ["Key", (r) => r.idempotency_key ?? ""],
+  ["Concurrency key", (r) => r.concurrency_key ?? ""],
   ["Unique key", (r) => r.unique?.key ?? ""],
   ["Retry of", (r) => r.retry_of ?? ""],
   ["Retried as", (r) => r.retried_as ?? ""],

@@ -158,6 +158,7 @@ class QueueRow {
         { name: "concurrency", label: "Concurrency", hint: "Tasks of the queue that run at the same time.", value: value(q.concurrency), numeric: true },
         { name: "rate_per_second", label: "Starts a second", hint: "0.1 is one start in ten seconds.", value: value(q.rate_per_second), numeric: true },
         { name: "burst", label: "Burst", hint: "Starts at once after a quiet time. Needs a rate.", value: value(q.burst), numeric: true },
+        { name: "key_concurrency", label: "Concurrency of a key", hint: "Tasks with one concurrency key that run at the same time.", value: value(q.key_concurrency), numeric: true },
         { name: "max_depth", label: "Depth", hint: "Pending tasks. More are refused when they are submitted.", value: value(q.max_depth), numeric: true },
       ],
       yes: "Set limits",
