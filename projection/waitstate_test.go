@@ -30,6 +30,9 @@ func (l *ledger) waitOf(r *task.Task) WaitState {
 	case q.Limits.Rate > 0 && q.Limits.Pace().StartsAt(q.Due) > l.now:
 		return WaitBlocked
 	}
+	if h := l.views.KeyHold(r); h.Limit > 0 || h.Until > l.now {
+		return WaitBlocked
+	}
 	return WaitReady
 }
 
@@ -47,8 +50,10 @@ func checkWaiting(t *rapid.T, l *ledger) {
 			l.otherOf("queue:"+queue, kind, version[queue], data)
 		}
 	}
+	l.ruled = rapid.Bool().Draw(t, "ruled")
 	wander(t, l) // so that starts are charged to the rates
 	l.views.Promote(l.now)
+	l.views.OpenKeys(l.now)
 	want := map[WaitCount]int64{}
 	byState := map[WaitState][]*task.Task{}
 	for _, id := range l.order {
