@@ -74,6 +74,9 @@ func TestPageCreatesAScheduleFromATaskAndShowsWhatBecameOfItsTimes(t *testing.T)
 	b.js(`location.hash = "#/schedules"`)
 	item := `document.querySelector('#place tr[data-schedule="nightly"]')`
 	b.until("the list has it", item+`?.matches("[data-paused]") && `+item+`.innerText.includes("holidays")`)
+	if text := getText(t, server.url+"/api/schedules/nightly"); !strings.Contains(text, `"task_type":"SLEEP"`) || !strings.Contains(text, `"queue":"night"`) || !strings.Contains(text, `"seconds":0.25`) {
+		t.Error("its task is another one now:", text)
+	}
 	sendJSON(t, "POST", server.url+"/api/schedules/nightly/resume", "")
 	b.until("a change by others is pushed", `!`+item+`.matches("[data-paused]") && /^in /.test(`+item+`.querySelector('td[data-label="Next run"]').textContent)`)
 	for _, width := range []int64{400, 1280} {

@@ -61,7 +61,7 @@ const list = new ListView(store, {
   incomplete,
 });
 const loader = new ListLoader(store, list, { filters: () => router.route.filters, live: () => feed.state === "live", dirty: frame.request });
-const toolbar = new ToolbarView(store, { setFilters, reload: () => void loader.reload(), toList: () => list.focus() });
+const toolbar = new ToolbarView(store, { setFilters, reload: () => void loader.reload(), toList: () => list.focus(), dirty: frame.request, incomplete });
 const header = new HeaderView(feed, rate, store);
 const places = new Places({ dirty: frame.request, incomplete });
 /** The address of the list, with a task or without. @param {string | null} id */
@@ -128,7 +128,7 @@ async function prefetch() {
     acceptDrops((files) => void openForm({ files }));
     await panel.prefetch();
     const { prefetchResults } = await import("./views/results/index.js");
-    await Promise.all([actions.prefetch(), form.prefetch(), keyHelp.prefetch(), list.prefetch(), header.prefetch(), places.prefetch(), prefetchResults()]);
+    await Promise.all([actions.prefetch(), form.prefetch(), keyHelp.prefetch(), list.prefetch(), header.prefetch(), toolbar.prefetch(), places.prefetch(), prefetchResults()]);
   } catch {
     // Each is loaded when it is needed.
   }

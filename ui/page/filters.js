@@ -2,7 +2,7 @@
 
 import { quoted } from "./format.js";
 
-/** @import { Filters, Row, Count, WaitingCounts, Wrong } from "./types.js" */
+/** @import { Filters, Row, Count, Wrong } from "./types.js" */
 
 export const STATUSES = /** @type {const} */ (["PENDING", "RUNNING", "SUCCESS", "FAILED", "CANCELLED"]);
 
@@ -175,21 +175,6 @@ export function facet(counts, f, facet) {
     if (facet !== "queue" && !anyOf(f.queue, c.queue)) continue;
     sums.set(c[facet], (sums.get(c[facet]) ?? 0) + c.n);
   }
-  return sums;
-}
-
-/**
- * How many pending tasks wait for what, under the other filters; null if that is not known.
- * @param {{ filters: Filters, waiting: Record<string, any> | null, waitingCounts: WaitingCounts | null }} known
- * @returns {Record<string, number> | null}
- */
-export function waitSums({ filters, waiting, waitingCounts }) {
-  if (filters.q !== "" || filters.tag.length > 0) return null;
-  if (filters.task_type.length === 0 && filters.queue.length === 0) return waiting;
-  if (waitingCounts === null) return null;
-  /** @type {Record<string, number>} */
-  const sums = Object.fromEntries(WAITS.map((w) => [w, 0]));
-  for (const c of waitingCounts) if (anyOf(filters.task_type, c.task_type) && anyOf(filters.queue, c.queue)) sums[c.waiting] += c.n;
   return sums;
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { justAfter, nextLink, problemFrom } from "../page/api.js";
 import { eventWords, joined, reportOf, timelineOf, turns } from "../page/events.js";
-import { countMatching, facet, formatFilters, isByDue, matches, parseFilters, waitOf, waitSums, withStatus, withoutWrong, wrongWords } from "../page/filters.js";
+import { countMatching, facet, formatFilters, isByDue, matches, parseFilters, waitOf, withStatus, withoutWrong, wrongWords } from "../page/filters.js";
 import { ago, bytes, countdown, humanize, number, percent, short, shortId, span, time } from "../page/format.js";
 import { changedLimits, changesQueues, limitWords, numberOrText, pauseWords } from "../page/queue.js";
 import { Rate } from "../page/rate.js";
@@ -10,6 +10,7 @@ import { formatRoute, parseRoute } from "../page/router.js";
 import { inZone, lateWords, nextWords, nominalWords, outcomeWords, pausedWords } from "../page/schedule.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../page/schema.js";
 import { attemptSentence, attemptWords, canRunNow, duration, waited, waitingSentence } from "../page/task.js";
+import { waitSums } from "../page/views/waits.js";
 import { shiftOf, windowOf } from "../page/window.js";
 
 const NOW = Date.parse("2026-01-01T12:00:00Z");

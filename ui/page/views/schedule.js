@@ -51,6 +51,8 @@ export class ScheduleView {
   /** @type {ScheduleRun[] | null} */
   #runs = null;
   #drawn = "";
+  /** Its history is fetched: there is such a schedule. */
+  #follows = false;
   #dirty;
   #again;
   #refresh = new Refresh(() => this.#fetch());
@@ -66,12 +68,15 @@ export class ScheduleView {
     this.title = name;
     this.#schedule = this.#runs = null;
     this.#drawn = "";
-    this.#refresh.open();
+    this.#follows = false;
+  }
+
+  close() {
+    this.#refresh.close();
   }
 
   received() {
-    if (this.el.isConnected) this.#refresh.soon();
-    else this.#refresh.close();
+    this.#refresh.soon();
   }
 
   #changed() {
@@ -85,7 +90,7 @@ export class ScheduleView {
       const runs = await getRuns(name);
       if (name === this.title) this.#runs = runs;
     } catch (err) {
-      if (!(err instanceof Problem)) throw err; // what is missing is said by the list
+      if (!(err instanceof Problem)) throw err; // the list says what is wrong
     }
     this.#dirty();
   }
@@ -101,7 +106,9 @@ export class ScheduleView {
     text(this.#missing, schedules === null ? "Loading…" : `There is no schedule ${quoted(this.title)}. It may have been deleted; its tasks stay.`);
     for (const part of [this.#words, this.#whole]) show(part, s !== null);
     show(this.#paused, s !== null && s.paused);
-    if (s === null) return;
+    if (s === null) return this.#refresh.close();
+    if (!this.#follows) this.#refresh.open();
+    this.#follows = true;
     this.#schedule = s;
     text(this.#words, s.in_words);
     text(this.#paused, pausedWords(s, c.now));
@@ -185,6 +192,7 @@ export class ScheduleView {
     if (!(await ask({ title: `Delete ${quoted(name)}?`, text: "It submits nothing any more. Tasks that it has submitted stay, and go on.", yes: "Delete schedule", no: "Keep it", bad: true }))) return;
     await run(
       async () => {
+        this.#refresh.close();
         await deleteSchedule(name);
         location.hash = "#/schedules";
       },

@@ -90,6 +90,8 @@ export class ScheduleForm {
   /** The name of the schedule to change that is not known yet. */
   #wanted = "";
   #timer = 0;
+  /** How often the form was opened. */
+  #turn = 0;
   #asked = new AbortController();
   #again;
 
@@ -112,6 +114,8 @@ export class ScheduleForm {
     this.title = name;
     this.#wanted = name;
     this.#old = null;
+    this.#rest = {};
+    this.#types = []; // they are fetched again: a worker may have offered one since
     this.#build();
     text(this.#heading, name === "" ? "New schedule" : `Change ${quoted(name)}`);
     text(this.#save, name === "" ? "Create schedule" : "Save changes");
@@ -119,7 +123,12 @@ export class ScheduleForm {
     show(this.#form, name === "");
     show(this.#wait, name !== "");
     text(this.#wait, "Loading…");
-    void this.#start(new URLSearchParams(query).get("task"), known);
+    void this.#start(name, new URLSearchParams(query).get("task"), known);
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#asked.abort();
   }
 
   received() {}
@@ -151,18 +160,19 @@ export class ScheduleForm {
     this.#refuse([], "");
   }
 
-  /** @param {string | null} id @param {Schedule[] | null} known */
-  async #start(id, known) {
-    const heading = this.#heading;
-    heading.focus();
+  /** @param {string} name @param {string | null} id @param {Schedule[] | null} known */
+  async #start(name, id, known) {
+    const turn = ++this.#turn;
     try {
       const [types, task] = await Promise.all([getTaskTypes(), id === null ? null : getTask(id)]);
+      if (turn !== this.#turn) return; // the form was opened again meanwhile
       this.#types = /** @type {TaskType[]} */ (parse(types)).sort(inOrder);
       this.#type.replaceChildren(...this.#types.map((t) => new Option(t.title || t.name, t.name)));
+      if (name !== "") return this.draw(known);
       this.#choose(task?.task_type ?? this.#types[0]?.name ?? "");
-      if (this.#wanted === "" && task === null) this.#views.get("timezone")?.set(Intl.DateTimeFormat().resolvedOptions().timeZone);
+      this.#views.get("timezone")?.set(Intl.DateTimeFormat().resolvedOptions().timeZone);
       if (task) this.#fillTask(task);
-      this.draw(known);
+      this.#views.get("name")?.focus();
     } catch (err) {
       if (!(err instanceof Problem)) throw err;
       this.#refuse([], err.message);

@@ -29,6 +29,7 @@ const COLUMNS = ["Schedule", "Next run", "Last run", ""];
  *   el: HTMLElement,
  *   title: string,
  *   open: (name: string, query: string, known: Schedule[] | null) => void,
+ *   close: () => void,
  *   received: () => void,
  *   draw: (schedules: Schedule[] | null, c: PlaceContext) => void,
  * }} Part
@@ -72,11 +73,13 @@ export class SchedulesView {
 
   close() {
     this.#refresh.close();
+    this.#part?.close();
   }
 
   /** @param {{ item: string, query: string }} at */
   show({ item, query }) {
     const [name, what = ""] = item.split("/");
+    this.#part?.close();
     this.#part = null;
     this.title = item === "" ? undefined : name === NEW ? "New schedule" : name;
     this.el.replaceChildren(this.#list);

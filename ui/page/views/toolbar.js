@@ -1,8 +1,9 @@
 // Filters, with what choosing each would show.
 
 import { attr, byId, h, icon, keyed, show, text } from "../dom.js";
-import { LONGEST_SEARCH, STATUSES, WAITS, facet, isFiltered, isPending, noFilters, toggled, waitSums, withStatus } from "../filters.js";
+import { LONGEST_SEARCH, STATUSES, facet, isFiltered, isPending, noFilters, toggled, withStatus } from "../filters.js";
 import { brief, humanize, integer, isolated, plural, short } from "../format.js";
+import { Later } from "../later.js";
 import { formatRoute } from "../router.js";
 import { STATUS_WORDS } from "../task.js";
 
@@ -10,18 +11,8 @@ import { STATUS_WORDS } from "../task.js";
 /** @import { Filters } from "../types.js" */
 
 const DEBOUNCE = 220;
-/** The route of the list, without its filters. */
-const LIST = { place: "", item: "", query: "", id: null };
 
-/** What pending tasks wait for, in a word and in a sentence. @type {Record<string, [string, string]>} */
-const WAIT_WORDS = {
-  ready: ["Ready", "Due, and waiting only for a free slot or a worker"],
-  scheduled: ["Scheduled", "Waiting for their time; the next one comes first"],
-  backoff: ["Backoff", "An attempt failed; waiting for the time of the retry; the next one comes first"],
-  blocked: ["Blocked", "Due, but held by a paused queue, a limit, or another task that must end first"],
-};
-
-/** @typedef {{ setFilters: (f: Filters, how?: { replace?: boolean }) => void, reload: () => void, toList: () => void }} ToolbarActions */
+/** @typedef {{ setFilters: (f: Filters, how?: { replace?: boolean }) => void, reload: () => void, toList: () => void, dirty: () => void, incomplete: () => void }} ToolbarActions */
 
 export class ToolbarView {
   #store;
@@ -29,9 +20,7 @@ export class ToolbarView {
   #tabs = byId("tabs");
   /** @type {Map<string, ReturnType<typeof tabView>>} */
   #tabViews = new Map();
-  #waits = byId("waits");
-  /** @type {Map<string, ReturnType<typeof tabView>>} */
-  #waitViews = new Map();
+  #waits;
   #search = /** @type {HTMLInputElement} */ (byId("search"));
   #chosen = byId("chosen");
   #chosenText = h("span", { class: "chosen-text" });
@@ -48,6 +37,11 @@ export class ToolbarView {
   constructor(store, actions) {
     this.#store = store;
     this.#actions = actions;
+    this.#waits = new Later(
+      () => import("./waits.js"),
+      ({ WaitsView }) => new WaitsView(store),
+      actions.incomplete,
+    );
     const pick = (/** @type {"task_type" | "queue"} */ key) => (/** @type {string} */ value) =>
       actions.setFilters(toggled(store.filters, key, value));
     this.#menus = { task_type: menuView("Type", pick("task_type")), queue: menuView("Queue", pick("queue")) };
@@ -62,6 +56,11 @@ export class ToolbarView {
       if (e.key === "Escape") this.#escaped(e);
       if (e.key === "ArrowDown") this.#toList(e);
     });
+  }
+
+  /** Loads what only a list of pending tasks shows. */
+  prefetch() {
+    return this.#waits.prefetch();
   }
 
   focusSearch() {
@@ -99,7 +98,8 @@ export class ToolbarView {
   draw(title) {
     this.#title = title;
     this.#drawTabs();
-    this.#drawWaits();
+    if (this.#waits.view) this.#waits.view.draw();
+    else if (isPending(this.#store.filters)) void this.#waits.get().then(() => this.#actions.dirty());
     this.#drawMenu("task_type", (v) => title(v));
     this.#drawMenu("queue", (v) => v);
     this.#drawChosen();
@@ -117,24 +117,9 @@ export class ToolbarView {
       ...t,
       count: told ? brief(t.n) : "",
       on: t.key === "" ? filters.status.length === 0 : filters.status.includes(t.key),
-      href: formatRoute({ ...LIST, filters: withStatus(filters, t.key) }),
+      href: formatRoute({ place: "", item: "", query: "", id: null, filters: withStatus(filters, t.key) }),
     }));
     keyed(this.#tabs, this.#tabViews, items, (t) => t.key, tabView);
-  }
-
-  /** Draws what pending tasks wait for, below their tab. */
-  #drawWaits() {
-    const { filters } = this.#store;
-    const visible = isPending(filters);
-    show(this.#waits, visible);
-    if (!visible) return;
-    const sums = waitSums(this.#store);
-    const items = WAITS.map((w) => {
-      const on = filters.waiting.includes(w);
-      const href = formatRoute({ ...LIST, filters: { ...filters, waiting: on ? [] : [w] } });
-      return { key: /** @type {string} */ (w), word: WAIT_WORDS[w][0], about: WAIT_WORDS[w][1], n: sums?.[w] ?? 0, count: sums ? brief(sums[w]) : "", on, href };
-    });
-    keyed(this.#waits, this.#waitViews, items, (t) => t.key, tabView);
   }
 
   /**
@@ -153,7 +138,7 @@ export class ToolbarView {
 
   #drawChosen() {
     const f = this.#store.filters;
-    const visible = f.wrong.length === 0 && (f.q !== "" || f.tag.length > 0 || f.task_type.length > 0 || f.queue.length > 0 || f.status.length > 1 || f.waiting.length > 0);
+    const visible = f.wrong.length === 0 && (f.q !== "" || f.tag.length > 0 || f.task_type.length > 0 || f.queue.length > 0 || f.status.length > 1 || f.waiting.length > 1);
     show(this.#chosen, visible && isFiltered(f));
     if (!visible) return;
     text(this.#chosenText, this.#resultWords());
@@ -162,7 +147,7 @@ export class ToolbarView {
     this.#chosenKey = key;
     const chips = [
       ...f.status.filter(() => f.status.length > 1).map((v) => this.#chip("status", v, STATUS_WORDS[v] ?? v)),
-      ...f.waiting.map((v) => this.#chip("waiting", v, WAIT_WORDS[v]?.[0] ?? v)),
+      ...f.waiting.filter(() => f.waiting.length > 1).map((v) => this.#chip("waiting", v, humanize(v))),
       ...f.task_type.map((v) => this.#chip("task_type", v, this.#title(v))),
       ...f.queue.map((v) => this.#chip("queue", v, `Queue ${isolated(v)}`)),
       ...f.tag.map((v) => this.#chip("tag", v, `Tag ${isolated(v)}`)),
@@ -192,7 +177,7 @@ export class ToolbarView {
 }
 
 /** @param {{ key: string, word: string, about?: string, count: string, on: boolean, href: string, n: number }} first */
-function tabView(first) {
+export function tabView(first) {
   const n = h("span", { class: "n" });
   const el = h("a", { class: "tab", "data-status": first.key || null, title: first.about ?? null }, first.word, n);
   return {
