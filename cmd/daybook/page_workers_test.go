@@ -53,6 +53,26 @@ func TestPageSubmitsATaskOfAWorkersTypeAndShowsItsWorker(t *testing.T) {
 	b.untilStatus(id, "RUNNING")
 	b.until("the panel names the worker", `document.querySelector("#detail .facts").innerText.includes("w-1")`)
 	b.until("the history names the worker", `document.querySelector("#detail .timeline").innerText.includes("w-1")`)
+	b.until("it has written no lines", `document.querySelector("#detail .log-box").hidden && document.querySelector("#detail").innerText.includes("run.Log()")`)
+	writes := func(lines string) {
+		t.Helper()
+		sendJSON(t, "POST", server+"/api/leases/"+token+"/log", "["+lines+"]")
+	}
+	list := `[...document.querySelectorAll("#detail .log-box li")]`
+	writes(`{"text":"greeting\n  \u001b[1mAda","attributes":{"n":9007199254740993}}`)
+	b.until("a line is pushed, with the digits of its numbers", list+`.length === 1 && `+list+`[0].textContent.includes("n=9007199254740993")`)
+	writes(strings.Repeat(`{"text":"step"},`, 500) + `{"level":"error","text":"nobody answers"}`)
+	b.until("all are pushed, and the box follows them", list+`.length === 502 && (() => { const box = document.querySelector("#detail .log-box"); return box.scrollTop + box.clientHeight > box.scrollHeight - 30 })()`)
+	b.shootAs("log")
+	b.js(`const level = document.querySelector('#detail .log-filter'); level.value = "warn"; level.dispatchEvent(new Event("change"))`)
+	b.until("only errors are shown", list+`.length === 1 && `+list+`[0].dataset.level === "error"`)
+	b.js(`location.hash = "#/"`)
+	b.until("the task is closed", `document.querySelector("#detail").hidden`)
+	b.js(`location.hash = "#/tasks/` + id + `"`)
+	b.until("the latest lines are loaded", list+`.length === 200 && document.querySelector("#detail").innerText.includes("latest 200 lines")`)
+	b.js(`document.querySelector("#detail .log-box").scrollTop = 0`)
+	b.until("earlier ones are loaded on scroll", list+`.length > 200`)
+	b.cutsNothing("the lines of a task")
 	b.shoot()
 	answer, err := http.Post(server+"/api/leases/"+token+"/complete", "application/json", strings.NewReader(`{"result":{"ok":true},"outcome":"1 greeting"}`))
 	if err != nil {

@@ -3,7 +3,7 @@
 import { Problem, call, nextLink, problemFrom, send } from "./api.js";
 import { parse, stringify } from "./exact.js";
 
-/** @import { FileInfo, LogEvent, Task } from "./types.js" */
+/** @import { FileInfo, LogEvent, LogLine, Task } from "./types.js" */
 
 /**
  * @param {string} id
@@ -35,6 +35,23 @@ export async function getEvents(id, after, signal) {
     if (next === null) return all;
     query = next;
   }
+}
+
+/**
+ * Lines of a task's log, oldest first, and whether there are more beyond them.
+ * @param {string} id
+ * @param {Record<string, string>} query
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ lines: LogLine[], more: boolean }>}
+ */
+export async function getLog(id, query, signal) {
+  const res = await call(logUrl(id, query), { signal, headers: { Accept: "application/json" } });
+  return { lines: parse(await res.text()), more: nextLink(res.headers.get("Link")) !== null };
+}
+
+/** @param {string} id @param {Record<string, string>} query */
+export function logUrl(id, query) {
+  return `api/tasks/${encodeURIComponent(id)}/log?${new URLSearchParams(query)}`;
 }
 
 /**

@@ -197,6 +197,11 @@
  * }} ScheduleRun
  */
 
+/**
+ * A line that a task wrote while it ran. No attempt: the server says it.
+ * @typedef {{ line: number, at: string, attempt: number | null, level: string, text: string, attributes: Record<string, any> | null }} LogLine
+ */
+
 /** @typedef {{ pointer: string, detail: string }} FieldError */
 
 /** A part of an address that is no filter. @typedef {{ key: string, value: string }} Wrong */

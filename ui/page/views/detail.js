@@ -9,6 +9,7 @@ import { swap } from "../press.js";
 import { attemptsUsed, canCancel, canMove, canRetry, canRunNow, ended, waitingSentence } from "../task.js";
 import { factsView } from "./facts.js";
 import { copyButton } from "./copy.js";
+import { LogView } from "./log.js";
 import { jsonView } from "./results/json.js";
 import { resultView } from "./results/index.js";
 import { barView, statusView } from "./status.js";
@@ -91,6 +92,7 @@ export class DetailView {
     if (id === "") {
       this.#shownId = "";
       this.#focusAsked = false;
+      this.#panel?.close();
       this.#panel = null;
       if (this.#root.childElementCount > 0) this.#root.replaceChildren();
       return;
@@ -110,6 +112,7 @@ export class DetailView {
   #open(id) {
     this.#shownId = id;
     this.#said = "";
+    this.#panel?.close();
     this.#panel = null;
     this.#root.replaceChildren(h("div", { class: "detail-wait" }, h("span", { class: "ghost-bar" }), h("span", { class: "ghost-bar" }), h("span", { class: "ghost-bar" })));
     this.#root.scrollTop = 0;
@@ -121,6 +124,7 @@ export class DetailView {
     const key = `refused ${d.problem?.message}`;
     if (this.#said === key) return;
     this.#said = key;
+    this.#panel?.close();
     this.#panel = null;
     this.#root.replaceChildren(
       h(
@@ -169,6 +173,7 @@ class TaskPanel {
   #facts = factsView();
   #result = section("Result");
   #parameters = section("Parameters");
+  #log = new LogView();
   #timeline = new TimelineView();
   #incomplete;
   #errorKey = "";
@@ -219,6 +224,7 @@ class TaskPanel {
       this.#facts.el,
       this.#result.el,
       this.#parameters.el,
+      this.#log.el,
       this.#timeline.el,
     );
     this.parts = [bar, body];
@@ -249,7 +255,13 @@ class TaskPanel {
     put(this.#schedule, may("operator") && d.task !== null && !d.task.damaged?.includes("parameters"));
     attr(this.#schedule, "href", `#/schedules/~new?task=${row.id}`);
     if (d.task !== this.#drawnTask) this.#drawContent(d, c);
+    this.#log.update(row);
     this.#timeline.update(d.events, d.eventsProblem, c.now);
+  }
+
+  /** Ends what goes on for the task. */
+  close() {
+    this.#log.close();
   }
 
   /** @param {Row} row @param {DetailContext} c */
