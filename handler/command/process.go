@@ -1,9 +1,11 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os/exec"
 	"slices"
@@ -46,7 +48,7 @@ func lastLine(text string) string {
 // run runs the program in a process group, which gets SIGTERM when ctx ends, and SIGKILL after the
 // grace.
 func (p *program) run(ctx context.Context, call handler.Call, args []string) (any, error) {
-	out := &tail{}
+	out := &tail{lines: lines{log: call.Log()}}
 	cmd := exec.Command(p.Argv[0], append(slices.Clone(p.Argv[1:]), args...)...)
 	cmd.Dir, cmd.Env = p.Dir, p.environment(call)
 	cmd.Stdout, cmd.Stderr = out, out
@@ -62,6 +64,7 @@ func (p *program) run(ctx context.Context, call handler.Call, args []string) (an
 	err := cmd.Wait()
 	close(over)
 	guard.Wait()
+	out.end()
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what the program left behind
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -133,16 +136,18 @@ func (p *program) failure(cmd *exec.Cmd, r result, err error) error {
 // maxErrorOutput is how many bytes of the output an error has.
 const maxErrorOutput = 8 << 10
 
-// tail keeps the end of what is written to it.
+// tail keeps the end of what is written to it, and writes each line to the task's log.
 type tail struct {
-	mu   sync.Mutex
-	kept []byte // guarded by mu
-	cut  bool   // guarded by mu
+	mu    sync.Mutex
+	kept  []byte // guarded by mu
+	cut   bool   // guarded by mu
+	lines lines  // guarded by mu
 }
 
 func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.lines.write(b)
 	t.kept = append(t.kept, b...)
 	if over := len(t.kept) - keptOutput; over > 0 {
 		t.kept, t.cut = append(t.kept[:0], t.kept[over:]...), true
@@ -155,4 +160,40 @@ func (t *tail) text() (text string, cut bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return strings.ToValidUTF8(strings.ReplaceAll(string(t.kept), "\x00", "\uFFFD"), "\uFFFD"), t.cut
+}
+
+// end writes the last line, if it has no end.
+func (t *tail) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lines.flush()
+}
+
+// maxLine is the longest line of a log, in bytes; a longer one is written as several.
+const maxLine = 16 << 10
+
+// lines writes the lines of an output to a log.
+type lines struct {
+	log  *slog.Logger
+	part []byte // of a line that has no end yet
+}
+
+func (l *lines) write(b []byte) {
+	for len(b) > 0 {
+		line, rest, ended := bytes.Cut(b, []byte("\n"))
+		if room := maxLine - len(l.part); len(line) > room {
+			line, rest, ended = b[:room], b[room:], true
+		}
+		l.part, b = append(l.part, line...), rest
+		if ended {
+			l.flush()
+		}
+	}
+}
+
+func (l *lines) flush() {
+	if text := strings.TrimRight(strings.ToValidUTF8(string(l.part), "\uFFFD"), "\r"); text != "" {
+		l.log.Info(text)
+	}
+	l.part = l.part[:0]
 }
