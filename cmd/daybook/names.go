@@ -97,7 +97,9 @@ func typeNames(ctx context.Context, server *client.Client) ([]string, error) {
 // that was given; "" if the refusal has another reason. The error suggests a name.
 func meantType(ctx context.Context, server *client.Client, name string, refusal error) (string, error) {
 	var p *client.Problem
-	if !errors.As(refusal, &p) || !slices.ContainsFunc(p.Errors, func(e client.FieldError) bool { return e.Pointer == "/task_type" }) {
+	if !errors.As(refusal, &p) || !slices.ContainsFunc(p.Errors, func(e client.FieldError) bool {
+		return e.Pointer == "/task_type" && !strings.Contains(e.Detail, "configuration") // which would say what to do
+	}) {
 		return "", refusal
 	}
 	types, err := server.TaskTypes(ctx)

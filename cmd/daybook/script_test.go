@@ -30,6 +30,7 @@ const patience = 5 * time.Minute
 //	serve [FLAG…]          starts a server on ./data, sets DAYBOOK_SERVER and ADDR
 //	signal TERM|INT|KILL [N] sends it to the server; with N, the exit code must be N
 //	stderr-of-serve TEXT   what the latest server said must have the text in it
+//	reload TEXT            sends SIGHUP to the server and waits until it has said the text
 //	exits N COMMAND…       runs a command that must end with exit code N
 //	capture NAME           sets NAME to the last command's standard output
 //	flip FILE TEXT         changes one bit of the first TEXT in a file
@@ -59,6 +60,7 @@ func TestScripts(t *testing.T) {
 			"future":          scriptFuture,
 			"format":          scriptFormat,
 			"stderr-of-serve": scriptServeStderr,
+			"reload":          scriptReload,
 			"watch-until":     scriptWatchUntil,
 		},
 	})
@@ -112,6 +114,16 @@ func scriptServeStderr(ts *testscript.TestScript, neg bool, args []string) {
 	text := serversOf(ts).latest.stderr.String()
 	if strings.Contains(text, args[0]) == neg {
 		ts.Fatalf("%q in what the server said is %v:\n%s", args[0], !neg, text)
+	}
+}
+
+func scriptReload(ts *testscript.TestScript, _ bool, args []string) {
+	p := serversOf(ts).latest
+	ts.Check(p.cmd.Process.Signal(syscall.SIGHUP))
+	for deadline := time.Now().Add(patience); !strings.Contains(p.stderr.String(), args[0]); {
+		if err := ts.Exec("daybook", "queue"); err != nil || time.Now().After(deadline) {
+			ts.Fatalf("%v; the server said %s", err, p.stderr.String())
+		}
 	}
 }
 
