@@ -79,7 +79,7 @@ func TestPageShowsQueuesAndTheirLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b.until("two are ready, and wait", mail+`.querySelector('td[data-label="Ready"]').textContent === "2" && `+mail+`.querySelector('td[data-label="Oldest ready"]').textContent !== "–"`)
+	b.until("two are due, and wait", mail+`.querySelector('td[data-label="Due"]').textContent === "2" && `+mail+`.querySelector('td[data-label="Oldest due"]').textContent !== "–"`)
 	b.js(mail + `.querySelector(".c-limits button").click()`)
 	b.sheet(map[string]string{"concurrency": "0", "burst": "5"})
 	b.until("the server's error is at its field", `document.querySelector('.sheet-form [data-pointer="/concurrency"] .field-error:not([hidden])')?.textContent`)

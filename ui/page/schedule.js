@@ -38,12 +38,21 @@ export function outcomeWords(run) {
   return `${times}: ${whyWords(run.why)}`;
 }
 
+/** Seconds that need not be shown, at the end of a nominal time or before its offset. */
+const NO_SECONDS = /:00(?=(?:Z|[+-]\d\d:\d\d)?$)/;
+
+/** Whether some of the times have seconds, so that all are shown with them. @param {(string | null)[]} times */
+export function haveSeconds(times) {
+  return times.some((at) => at !== null && !NO_SECONDS.test(at.replace(".000000", "")));
+}
+
 /**
  * The nominal time as a person reads it, in the zone of the schedule; "" for a run that somebody asked for.
  * @param {string | null} nominal
+ * @param {boolean} seconds whether they are shown
  */
-export function nominalWords(nominal) {
-  return nominal === null ? "" : nominal.replace("T", " ").replace(/:00(?=(?:Z|[+-]\d\d:\d\d)?$)/, "").replace("Z", " UTC");
+export function nominalWords(nominal, seconds) {
+  return nominal === null ? "" : nominal.replace("T", " ").replace(seconds ? "" : NO_SECONDS, "").replace("Z", " UTC");
 }
 
 /**
@@ -82,13 +91,14 @@ export const CATCH_UP = {
  * A time in a zone, "Mon 2026-11-30, 02:30".
  * @param {string} at RFC 3339
  * @param {string} zone an IANA name
+ * @param {boolean} seconds whether they are shown
  */
-export function inZone(at, zone) {
+export function inZone(at, zone, seconds) {
   const t = new Date(at);
   try {
     const parts = new Intl.DateTimeFormat("en-CA", { timeZone: zone, weekday: "short", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
     const of = Object.fromEntries(parts.formatToParts(t).map((p) => [p.type, p.value]));
-    return `${of.weekday.replace(".", "")} ${of.year}-${of.month}-${of.day}, ${of.hour}:${of.minute}${of.second === "00" ? "" : `:${of.second}`}`;
+    return `${of.weekday.replace(".", "")} ${of.year}-${of.month}-${of.day}, ${of.hour}:${of.minute}${seconds ? `:${of.second}` : ""}`;
   } catch {
     return t.toISOString(); // the browser does not know the zone
   }

@@ -7,7 +7,7 @@ import { ago, bytes, countdown, humanize, number, percent, short, shortId, span,
 import { changedLimits, changesQueues, limitWords, numberOrText, pauseWords } from "../page/queue.js";
 import { Rate } from "../page/rate.js";
 import { formatRoute, parseRoute } from "../page/router.js";
-import { inZone, lateWords, nextWords, nominalWords, outcomeWords, pausedWords } from "../page/schedule.js";
+import { haveSeconds, inZone, lateWords, nextWords, nominalWords, outcomeWords, pausedWords } from "../page/schedule.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../page/schema.js";
 import { attemptSentence, attemptWords, canRunNow, duration, waited, waitingSentence } from "../page/task.js";
 import { waitSums } from "../page/views/waits.js";
@@ -351,10 +351,13 @@ test("what became of a schedule's times is said in words", () => {
   assert.equal(outcomeWords({ ...r, outcome: "fired" }), "Fired");
   assert.equal(lateWords(r), "");
   assert.equal(lateWords({ ...r, late_seconds: 75 }), "1 min 15 s late");
-  assert.equal(nominalWords("2026-03-29T02:30:00"), "2026-03-29 02:30");
-  assert.equal(nominalWords("2026-10-25T02:30:00+01:00"), "2026-10-25 02:30+01:00");
-  assert.equal(nominalWords("2026-03-29T02:30:15Z"), "2026-03-29 02:30:15 UTC");
-  assert.equal(inZone("2026-07-01T00:30:00Z", "Europe/Berlin"), "Wed 2026-07-01, 02:30");
+  assert.equal(nominalWords("2026-03-29T02:30:00", false), "2026-03-29 02:30");
+  assert.equal(nominalWords("2026-10-25T02:30:00+01:00", false), "2026-10-25 02:30+01:00");
+  assert.equal(nominalWords("2026-03-29T02:30:00Z", true), "2026-03-29 02:30:00 UTC");
+  assert.equal(haveSeconds(["2026-03-29T02:30:00", null, "2026-03-29T02:30:00+01:00", "2026-03-29T02:30:00.000000Z"]), false);
+  assert.equal(haveSeconds(["2026-03-29T02:30:00Z", "2026-03-29T02:30:10Z"]), true);
+  assert.equal(inZone("2026-07-01T00:30:00Z", "Europe/Berlin", false), "Wed 2026-07-01, 02:30");
+  assert.equal(inZone("2026-07-01T00:30:00Z", "Europe/Berlin", true), "Wed 2026-07-01, 02:30:00");
   const paused = /** @type {any} */ ({ paused: true, paused_at: "2026-01-01T11:59:30Z", paused_by: "token:ada", paused_why: "request", paused_reason: "holidays", next_runs: [] });
   assert.match(pausedWords(paused, NOW), /^Paused 30 s ago by .token:ada.: .holidays.$/);
   assert.match(pausedWords({ ...paused, paused_why: "failures", failures_in_row: 3 }, NOW), /3 tasks in a row have failed$/);

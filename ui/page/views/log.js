@@ -189,7 +189,7 @@ export class LogView {
 /** @param {LogLine} l */
 function lineView(l) {
   const at = h("time", { class: "num", datetime: l.at, title: `${absolute(l.at)}${l.attempt === null ? "" : `, attempt ${l.attempt}`}` }, clock(time(l.at) ?? 0));
-  const attributes = Object.entries(l.attributes ?? {}).map(([name, value]) => h("span", { class: "log-attribute" }, h("i", null, `${name}=`), typeof value === "string" ? value : stringify(value)));
+  const attributes = Object.entries(l.attributes ?? {}).map(([name, value]) => h("span", { class: "log-attribute" }, h("i", null, h("bdi", null, name), "="), h("bdi", null, typeof value === "string" ? value : stringify(value))));
   const el = h("li", null, at, " ", h("span", { class: "log-level" }, l.level), " ", h("span", { class: "log-text", dir: "auto" }, l.text, ...attributes.flatMap((a) => [" ", a])));
   attr(el, "data-level", l.level);
   return el;

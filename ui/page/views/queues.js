@@ -14,7 +14,7 @@ import { headed, placeTable, run } from "./place.js";
 /** @import { Message, Queue } from "../types.js" */
 /** @import { PlaceContext } from "../places.js" */
 
-const COLUMNS = ["Queue", "Pending", "Ready", "Running", "Oldest ready", "Limits", ""];
+const COLUMNS = ["Queue", "Pending", "Due", "Running", "Oldest due", "Limits", ""];
 
 export class QueuesView {
   #table = placeTable("Queues", COLUMNS);
@@ -76,9 +76,9 @@ class QueueRow {
   #name = h("a", { class: "place-name" });
   #paused = h("p", { class: "place-why", dir: "auto" });
   #pending = cell("Pending");
-  #ready = cell("Ready");
+  #ready = cell("Due");
   #running = cell("Running");
-  #oldest = cell("Oldest ready");
+  #oldest = cell("Oldest due");
   #limits = h("span", null);
   #edit = h("button", { type: "button", class: "button small quiet operator", onclick: () => void this.#editLimits() }, "Change");
   #pause = h("button", { type: "button", class: "button small operator", onclick: () => void this.#pauseOrResume() });

@@ -5,7 +5,7 @@ import { Problem } from "../api.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, ago, integer, isolated, plural, quoted, shortId, span } from "../format.js";
 import { Refresh } from "../refresh.js";
-import { CATCH_UP, OVERLAP, inZone, lateWords, nominalWords, outcomeWords, pausedWords } from "../schedule.js";
+import { CATCH_UP, OVERLAP, haveSeconds, inZone, lateWords, nominalWords, outcomeWords, pausedWords } from "../schedule.js";
 import { backfill, deleteSchedule, getRuns } from "../scheduleapi.js";
 import { STATUS_WORDS } from "../task.js";
 import { placeTable, run } from "./place.js";
@@ -114,7 +114,8 @@ export class ScheduleView {
     text(this.#paused, pausedWords(s, c.now));
     this.#buttons.update(s);
     attr(this.#edit, "href", `#/schedules/${encodeURIComponent(s.name)}/edit`);
-    for (const el of [this.#edit, this.#fill, this.#delete]) show(el, may("operator"));
+    show(this.#fill, may("operator"));
+    for (const el of [this.#edit, this.#delete]) show(el, may("operator") && !s.declared_in); // the server refuses it: the file is to be changed
     this.#drawDefinition(s);
     this.#drawTimes(s, c);
     this.#drawHistory(c);
@@ -146,7 +147,8 @@ export class ScheduleView {
   #drawTimes(s, c) {
     show(this.#noNext, s.next_runs.length === 0);
     text(this.#noNext, s.paused ? "None while it is paused." : "It is not due any more.");
-    const words = s.next_runs.map((at) => [inZone(at, s.timezone), ago(at, c.now), absolute(at)]);
+    const seconds = haveSeconds(s.next_runs);
+    const words = s.next_runs.map((at) => [inZone(at, s.timezone, seconds), ago(at, c.now), absolute(at)]);
     while (this.#next.childElementCount > words.length) this.#next.lastElementChild?.remove();
     while (this.#next.childElementCount < words.length) this.#next.append(h("li", null, h("span", { class: "num" }), " ", h("span", { class: "dim num" })));
     for (const [i, [at, soon, local]] of words.entries()) {
@@ -163,7 +165,8 @@ export class ScheduleView {
     show(this.#noRuns, this.#runs !== null && runs.length === 0);
     show(this.#history.el, runs.length > 0);
     keyed(this.#history.body, this.#rows, runs, (r) => String(r.seq), () => new RunRow());
-    for (const r of runs) this.#rows.get(String(r.seq))?.age(c);
+    const seconds = haveSeconds(runs.flatMap((r) => [r.nominal, r.last]));
+    for (const r of runs) this.#rows.get(String(r.seq))?.age(c, seconds);
   }
 
   async #backfill() {
@@ -223,7 +226,6 @@ class RunRow {
   update(r) {
     this.#run = r;
     attr(this.el, "data-outcome", r.outcome);
-    text(this.#time, r.nominal === null ? "Run on request" : nominalWords(r.nominal) + (r.last === null ? "" : ` to ${nominalWords(r.last)}`));
     text(this.#what, r.outcome === "fired" && r.status !== null ? STATUS_WORDS[r.status] : outcomeWords(r));
     show(this.#task, r.task_id !== null);
     if (r.task_id !== null) {
@@ -235,8 +237,10 @@ class RunRow {
     text(this.#late, lateWords(r) || "–");
   }
 
-  /** @param {PlaceContext} c */
-  age(c) {
+  /** @param {PlaceContext} c @param {boolean} seconds whether nominal times are shown with them */
+  age(c, seconds) {
+    const { nominal, last } = this.#run;
+    text(this.#time, nominal === null ? "Run on request" : nominalWords(nominal, seconds) + (last === null ? "" : ` to ${nominalWords(last, seconds)}`));
     text(this.#when, ago(this.#run.at, c.now));
     attr(this.#when, "title", absolute(this.#run.at));
   }

@@ -5,7 +5,7 @@ import { Problem, getTaskTypes } from "../api.js";
 import { h, icon, show, text } from "../dom.js";
 import { isolated, quoted } from "../format.js";
 import { parse } from "../exact.js";
-import { inZone } from "../schedule.js";
+import { haveSeconds, inZone } from "../schedule.js";
 import { preview, saveSchedule } from "../scheduleapi.js";
 import { readNumber } from "../schema.js";
 import { getTask } from "../taskapi.js";
@@ -240,7 +240,7 @@ export class ScheduleForm {
     try {
       const { in_words, next_runs } = await preview(Object.fromEntries(Object.entries(body).filter(([key]) => TIMES.includes(key))), signal);
       const zone = body.timezone ?? "UTC";
-      const list = next_runs.length === 0 ? h("p", null, "It is never due.") : h("ol", { class: "place-times" }, ...next_runs.map((at) => h("li", { class: "num" }, inZone(at, zone))));
+      const list = next_runs.length === 0 ? h("p", null, "It is never due.") : h("ol", { class: "place-times" }, ...next_runs.map((at) => h("li", { class: "num" }, inZone(at, zone, haveSeconds(next_runs)))));
       this.#preview.replaceChildren(h("p", null, h("strong", null, in_words)), list);
       for (const key of TIMES) this.#views.get(key)?.error("");
     } catch (err) {
