@@ -19,7 +19,7 @@ const END = 24;
 const REST = 1500;
 
 export class LogView {
-  #count = h("span", { class: "dim num log-count" });
+  #count = h("span", { class: "log-count" });
   #level = h("select", { class: "input log-filter", "aria-label": "Level" }, new Option("All levels", ""), new Option("Info and above", "info"), new Option("Warnings and errors", "warn"), new Option("Errors", "error"));
   #attempt = h("select", { class: "input log-filter", "aria-label": "Attempt" });
   #older = h("button", { type: "button", class: "link" }, "Earlier lines");
