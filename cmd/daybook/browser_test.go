@@ -230,12 +230,24 @@ func (b *tab) js(statements string) {
 	eval[bool](b, "(() => {"+statements+"; return true })()")
 }
 
+// holds reports whether an expression is true on the page now. It is not while the page is being left for another.
+func (b *tab) holds(expression string) bool {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, pagePatience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("(() => { try { return Boolean("+expression+") } catch { return false } })()"))
+	if err != nil && !strings.Contains(err.Error(), "navigated or closed") && !strings.Contains(err.Error(), "context was destroyed") {
+		b.t.Fatalf("%s: %v\n%s", expression, err, b.state())
+	}
+	return err == nil && value
+}
+
 // until waits until an expression is true on the page.
 func (b *tab) until(what, expression string) {
 	b.t.Helper()
 	deadline := time.Now().Add(pagePatience)
 	for {
-		if eval[bool](b, "(() => { try { return Boolean("+expression+") } catch { return false } })()") {
+		if b.holds(expression) {
 			return
 		}
 		if time.Now().After(deadline) {
