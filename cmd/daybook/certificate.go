@@ -22,7 +22,7 @@ type certificate struct {
 	mu      sync.Mutex
 	current *tls.Certificate // guarded by mu
 	version pairVersion      // guarded by mu; of current
-	refused pairVersion      // guarded by mu; of the latest pair that could not be used
+	warned  string           // guarded by mu; of the latest pair, if it cannot be used: the error that was logged
 	looked  time.Time        // guarded by mu
 }
 
@@ -76,8 +76,8 @@ func (c *certificate) reload() {
 	switch {
 	case err == nil:
 		c.logger.Info("the certificate was replaced: new connections get the new one", "until", c.current.Leaf.NotAfter)
-	case version != c.refused || version == pairVersion{}:
-		c.refused = version
+	case err.Error() != c.warned:
+		c.warned = err.Error()
 		c.logger.Warn("the new certificate cannot be used: the one before stays", "error", err)
 	}
 }
@@ -106,6 +106,6 @@ func (c *certificate) load(v pairVersion) error {
 	if now := c.now(); now.After(pair.Leaf.NotAfter) {
 		return fmt.Errorf("the certificate has expired at %s; get a new one", pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
-	c.current, c.version, c.refused = &pair, v, pairVersion{}
+	c.current, c.version, c.warned = &pair, v, ""
 	return nil
 }
