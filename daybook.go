@@ -25,6 +25,7 @@ import (
 	"daybook/projection"
 	"daybook/scheduler"
 	"daybook/tasklog"
+	"daybook/trace"
 	"daybook/ui"
 )
 
@@ -82,10 +83,14 @@ type Options struct {
 	Hosts       []string
 	BasePath    string
 	CORSOrigins []string
-	MaxStreams  int          // most open event streams; 0 = 10,000, and fewer where few files may be open
-	AcceptLoss  bool         // go on with a log that lost acknowledged events, and write that down
-	Logger      *slog.Logger // nil = slog.Default()
-	Settings    Settings     // what Configure can change while the queue runs
+	// OTLPEndpoint is an OpenTelemetry collector that gets the spans of tasks, such as "http://127.0.0.1:4318";
+	// OTLPHeaders are sent with each call. "" = no spans are exported.
+	OTLPEndpoint string
+	OTLPHeaders  map[string]string
+	MaxStreams   int          // most open event streams; 0 = 10,000, and fewer where few files may be open
+	AcceptLoss   bool         // go on with a log that lost acknowledged events, and write that down
+	Logger       *slog.Logger // nil = slog.Default()
+	Settings     Settings     // what Configure can change while the queue runs
 	// Rebuilding is called now and then while the views are rebuilt, with the seq
 	// reached and the log's head; nil = not.
 	Rebuilding func(done, head int64)
@@ -115,6 +120,7 @@ type Daybook struct {
 	taskLogs *tasklog.Store
 	registry *handler.Registry
 	settings *checkedSettings // until connect
+	exporter *trace.Exporter  // nil = no spans are exported
 
 	wire      sync.Once // guards the four below
 	scheduler *scheduler.Scheduler
@@ -163,6 +169,11 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 		return nil, err
 	}
 	d := &Daybook{o: o, registry: registry, settings: settings}
+	if o.OTLPEndpoint != "" {
+		if d.exporter, err = trace.NewExporter(o.OTLPEndpoint, o.OTLPHeaders, Version, o.Logger); err != nil {
+			return nil, err
+		}
+	}
 	place := filepath.Join(o.Data, "files")
 	if isNoFolder(place) {
 		return nil, fmt.Errorf("open the files: %s is no folder: move it away", place)
@@ -242,6 +253,10 @@ func (d *Daybook) Run(ctx context.Context) error {
 	beside.Go(func() { d.checkLog(besides) })
 	beside.Go(func() { d.watchFiles(besides) })
 	beside.Go(func() { d.declareFirst(besides) })
+	if d.exporter != nil {
+		d.views.Observe(&tracer{d.exporter})
+		beside.Go(func() { d.exporter.Run(besides) })
+	}
 	err = d.scheduler.Run(ctx)
 	if err != nil && errors.Is(d.log.Damage(), eventlog.ErrMoved) {
 		// The end of the process would be the end of the files that it alone has.

@@ -51,7 +51,8 @@ func (r runner) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome
 			}
 			return values, err
 		},
-		NewLog: func() slog.Handler { return r.logs.Handler(a.Task.ID, a.Task.Attempt) },
+		TraceParent: traceWithin(&a.Task),
+		NewLog:      func() slog.Handler { return r.logs.Handler(a.Task.ID, a.Task.Attempt) },
 	})
 	return scheduler.Outcome{Result: result.JSON, Files: result.Files, Outcome: result.Outcome, Partial: result.Partial}, err
 }

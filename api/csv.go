@@ -13,7 +13,7 @@ import (
 var csvColumns = []string{"id", "task_type", "status", "created_at", "started_at", "completed_at", "progress",
 	"progress_message", "parameters", "result_data", "error_message", "queue", "priority", "run_at", "attempt",
 	"max_attempts", "timeout_seconds", "tags", "idempotency_key", "worker", "version", "last_seq", "ready_at", "attempts_before_retry",
-	"progress_reports", "subject", "outcome", "partial", "damaged", "unique_key", "retry_of", "retried_as", "replaced_by", "concurrency_key"}
+	"progress_reports", "subject", "outcome", "partial", "damaged", "unique_key", "retry_of", "retried_as", "replaced_by", "traceparent", "concurrency_key"}
 
 // appendCSV appends a record as RFC 4180. Summaries lack two columns. Every cell with a
 // character that separates cells in some country's spreadsheet is quoted, so that none of

@@ -8,6 +8,7 @@ import (
 	"daybook/internal/jsontext"
 	"daybook/scheduler"
 	"daybook/task"
+	"daybook/trace"
 )
 
 // Limits of what workers send.
@@ -172,6 +173,7 @@ func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequ
 		w.Key("token").String(leases[i].Token)
 		w.Key("until").Time(leases[i].Until.UnixMicro())
 		w.Key("attempt").Int(int64(tasks[i].Attempt))
+		w.Key("traceparent").OptionalString(within(&tasks[i]))
 		w.Key("task")
 		*w = appendRow(*w, &rows[i], whole)
 		w.EndObject()
@@ -186,6 +188,15 @@ func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequ
 	w.Key("beat_seconds").Int(beatEvery(request.Length))
 	w.EndObject()
 	return p.send(typeJSON, *w)
+}
+
+// within is the traceparent for what an attempt calls; "" if the submit had none.
+func within(t *task.Task) string {
+	parent, ok := trace.ParseParent(t.TraceParent())
+	if !ok {
+		return ""
+	}
+	return (&trace.Task{ID: t.ID, Parent: parent}).Within(t.Fence).String()
 }
 
 // beatEvery is how many seconds a worker waits between two beats: a third of its lease.

@@ -190,7 +190,7 @@ func (s *scheduleRequest) checkTask(in *intake.Intake, bad *[]task.FieldError) {
 	}
 	for key := range jsontext.Members(s.task) {
 		switch string(key) {
-		case "idempotency_key", "run_at":
+		case "idempotency_key", "run_at", "traceparent":
 			object{"/task/" + string(key), bad}.wrong("must be left out: each run is a task of its own, submitted when it is due")
 		}
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"daybook/internal/jsontext"
 	"daybook/scheduler"
 	"daybook/task"
+	"daybook/trace"
 )
 
 // submit answers POST /api/tasks/submit.
@@ -32,6 +34,7 @@ func (a *API) submit(p *reply, r *http.Request) error {
 	if err := a.readSubmit(p, r, key, &one[0]); err != nil {
 		return err
 	}
+	traced(r, one)
 	if err := p.caller.maySubmit(one); err != nil {
 		return err
 	}
@@ -49,6 +52,19 @@ func (a *API) submit(p *reply, r *http.Request) error {
 		p.Header().Set("Preference-Applied", "wait="+strconv.Itoa(wait))
 	}
 	return a.sendSubmitted(p, r, &one[0], &done[0], wait > 0)
+}
+
+// traced gives submits without a traceparent that of the request's header, if it has one that is valid: others
+// are to be ignored (W3C Trace Context).
+func traced(r *http.Request, submits []task.Submit) {
+	header := r.Header["Traceparent"]
+	if len(header) != 1 {
+		return
+	}
+	parent, _ := trace.ParseParent(header[0])
+	for i := range submits {
+		submits[i].TraceParent = cmp.Or(submits[i].TraceParent, parent.String())
+	}
 }
 
 // readSubmit reads one submit from the body of r. What is kept of it does not lie in a
@@ -217,6 +233,7 @@ func (a *API) submitBatch(p *reply, r *http.Request) error {
 	if bad != nil {
 		return invalids(bad)
 	}
+	traced(r, submits)
 	if err := p.caller.maySubmit(submits); err != nil {
 		return err
 	}

@@ -37,15 +37,16 @@ func writeLinks(w *jsontext.Writer, t *task.Task) {
 	writeID(w.Key("retry_of"), l.RetryOf)
 	writeID(w.Key("retried_as"), l.RetriedAs)
 	writeID(w.Key("replaced_by"), l.ReplacedBy)
+	w.Key("traceparent").OptionalString(l.TraceParent)
 }
 
 // csvLinks are the columns of writeLinks.
 func csvLinks(t *task.Task) []string {
 	if t.Links == nil {
-		return []string{"", "", "", ""}
+		return []string{"", "", "", "", ""}
 	}
 	l := t.Links
-	return []string{harmless(l.Unique.Key), csvID(l.RetryOf), csvID(l.RetriedAs), csvID(l.ReplacedBy)}
+	return []string{harmless(l.Unique.Key), csvID(l.RetryOf), csvID(l.RetriedAs), csvID(l.ReplacedBy), l.TraceParent}
 }
 
 func csvID(id ulid.ULID) string {

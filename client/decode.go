@@ -95,7 +95,7 @@ func (t *Task) isBlank() bool {
 		t.ResultData == nil && t.ErrorMessage == nil && t.RunAt == nil && t.WaitingFor == nil &&
 		t.TimeoutSeconds == nil && t.Tags == nil && t.IdempotencyKey == nil && t.Worker == nil &&
 		t.Subject == nil && t.Outcome == nil && t.FileNames == nil && t.Damaged == nil && t.ReadyAt == nil &&
-		t.ConcurrencyKey == nil && t.Unique == nil && t.RetryOf == nil && t.RetriedAs == nil && t.ReplacedBy == nil
+		t.ConcurrencyKey == nil && t.Unique == nil && t.RetryOf == nil && t.RetriedAs == nil && t.ReplacedBy == nil && t.TraceParent == nil
 }
 
 // isPlainKey reports whether a key has small letters and _ only: encoding/json ignores case.
@@ -173,6 +173,8 @@ func (t *Task) set(key string, value []byte) bool {
 		return readOptional(value, &t.ConcurrencyKey, readString)
 	case "unique":
 		return jsontext.IsNull(value) || readAny(value, &t.Unique)
+	case "traceparent":
+		return readOptional(value, &t.TraceParent, readString)
 	case "retry_of":
 		return readOptional(value, &t.RetryOf, readString)
 	case "retried_as":

@@ -56,12 +56,14 @@ type Task struct {
 	IdempotencyKey      *string  `json:"idempotency_key"`
 	ConcurrencyKey      *string  `json:"concurrency_key"`
 	// Unique is the key that the task holds among those of its type, nil for none.
-	Unique     *UniqueKey `json:"unique"`
-	RetryOf    *string    `json:"retry_of"`    // the ended task that it retries with other parameters
-	RetriedAs  *string    `json:"retried_as"`  // the latest task that retries it with other parameters
-	ReplacedBy *string    `json:"replaced_by"` // the task that took its place under its unique key
-	Worker     *string    `json:"worker"`
-	Version    int64      `json:"version"` // number of the task's own events
+	Unique *UniqueKey `json:"unique"`
+	// TraceParent is the W3C traceparent of what submitted it.
+	TraceParent *string `json:"traceparent"`
+	RetryOf     *string `json:"retry_of"`    // the ended task that it retries with other parameters
+	RetriedAs   *string `json:"retried_as"`  // the latest task that retries it with other parameters
+	ReplacedBy  *string `json:"replaced_by"` // the task that took its place under its unique key
+	Worker      *string `json:"worker"`
+	Version     int64   `json:"version"` // number of the task's own events
 	// ProgressReports is how many of these are reports of progress.
 	ProgressReports int64 `json:"progress_reports"`
 	LastSeq         int64 `json:"last_seq"` // log position of the latest of them
@@ -147,6 +149,8 @@ type Submit struct {
 	// Subject says which task it is, in one line of at most 200 characters, for lists and searches.
 	// It cannot be erased from the log. "" = the type makes it from the parameters.
 	Subject string `json:"subject,omitempty"`
+	// TraceParent is the W3C traceparent of what submits it, for traces. "" = none.
+	TraceParent string `json:"traceparent,omitempty"`
 	// FileNames is what the files that the parameters name are called, by id; without it the names
 	// of the latest uploads count.
 	FileNames map[string]string `json:"file_names,omitempty"`

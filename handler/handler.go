@@ -65,6 +65,9 @@ type Call struct {
 	Parameters     json.RawMessage // valid by the type's schema, defaults included
 	Files          *files.Store
 	FileNames      map[string]string // names of the task's files by id; unknown ones are left out
+	// TraceParent is the W3C traceparent for what the attempt calls; "" if the submit had none. Middleware can
+	// put it into the context.
+	TraceParent string
 	// Report reports the progress, 0 … 100 percent, and a short message ("" = none). It may be
 	// called at any rate: at most four reports a second become events.
 	Report func(percent float64, message string)

@@ -5,6 +5,7 @@ import (
 
 	"daybook/internal/jsontext"
 	"daybook/task"
+	"daybook/trace"
 )
 
 // maxDelay bounds delay_seconds: a hundred years.
@@ -58,7 +59,7 @@ var none = []byte("{}")
 func knownField(key []byte) bool {
 	switch string(key) {
 	case "task_type", "parameters", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "backoff",
-		"timeout_seconds", "tags", "file_names", "idempotency_key", "unique", "subject",
+		"timeout_seconds", "tags", "file_names", "idempotency_key", "unique", "subject", "traceparent",
 		"concurrency_key", "on_conflict":
 		return true
 	}
@@ -103,6 +104,8 @@ func (r *request) field(key, value []byte, headerKey string) {
 		r.key(value, headerKey)
 	case "subject":
 		t.Subject = r.subject(value)
+	case "traceparent":
+		t.TraceParent = r.traceParent(value)
 	case "unique":
 		t.Unique = r.unique(value)
 	case "concurrency_key":
@@ -148,6 +151,15 @@ func (r *request) subject(value []byte) string {
 		r.wrong("/subject", "must be one line of 1 to 200 characters; leave it out to have it made from the parameters")
 	}
 	return text
+}
+
+// traceParent reads the span that the submit happens in.
+func (r *request) traceParent(value []byte) string {
+	parent, ok := trace.ParseParent(r.text("/traceparent", value))
+	if !ok {
+		r.wrong("/traceparent", "must be a W3C traceparent, such as 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	}
+	return parent.String()
 }
 
 // fileNames reads an object of strings.

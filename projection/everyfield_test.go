@@ -21,7 +21,7 @@ var everyField = story{"every_field", func(l *ledger) {
 		Timeout: 90 * task.Second, Tags: []string{"plain", `quoted "<&>"`, "Grüße 🎈"},
 		IdempotencyKey: "key/1 é", RequestHash: sha256.Sum256([]byte("request")),
 		Files: []string{"file-1", "file-2"}, FileNames: []string{"täble.csv", ""}, Parameters: []byte(`{"files":["file-1","file-2"]}`),
-		Unique: &task.UniqueSubmit{Key: "shop 7", For: 60 * task.Second, Since: l.now - task.Second, Behind: holder}, RetryOf: failed,
+		Unique: &task.UniqueSubmit{Key: "shop 7", For: 60 * task.Second, Since: l.now - task.Second, Behind: holder}, RetryOf: failed, TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 		Subject: "Grüße: both tables", ConcurrencyKey: "customer 7",
 	})
 	l.do(person, failed, task.Resubmit{As: a})

@@ -64,6 +64,7 @@ var allFields = []field{
 	{name: "replaced_by", at: func(d *Data) any { return &d.ReplacedBy }},
 	{name: "retried_as", at: func(d *Data) any { return &d.RetriedAs }},
 	{name: "subject", at: func(d *Data) any { return &d.Subject }, distinct: true},
+	{name: "traceparent", at: func(d *Data) any { return &d.TraceParent }, distinct: true},
 	{name: "subject_given", at: func(d *Data) any { return &d.SubjectGiven }},
 	{name: "concurrency_key", at: func(d *Data) any { return &d.ConcurrencyKey }},
 	{name: "charge", at: func(d *Data) any { return &d.Charge }},
@@ -73,7 +74,7 @@ var allFields = []field{
 var fieldsOf = [typeCount][]*field{
 	EventSubmitted: named("task_type queue priority run_at max_attempts backoff_kind backoff_base backoff_max" +
 		" backoff_no_jitter timeout tags idempotency_key request_hash files clock file_names" +
-		" unique_key unique_for unique_since unique_behind retry_of subject subject_given concurrency_key"),
+		" unique_key unique_for unique_since unique_behind retry_of subject subject_given concurrency_key traceparent"),
 	EventStarted:           named("attempt boot worker lease_seconds token_hash charge"),
 	EventProgressed:        named("fence progress trusted"),
 	EventSucceeded:         named("fence files outcome partial"),

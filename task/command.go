@@ -35,6 +35,7 @@ type Submit struct {
 	Subject        string        // which task it is, in one line of at most 200 characters; "" = MadeSubject
 	ConcurrencyKey string        // what it shares the key limits of its queue with; "" = nothing, at most 200 bytes
 	OnKeyConflict  OnKeyConflict // what happens if other tasks of its queue have the key
+	TraceParent    string        // W3C traceparent of what submits it, of version 00; "" = none
 	MadeSubject    string        // what the type makes of the parameters; "" = nothing
 }
 

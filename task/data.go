@@ -24,6 +24,7 @@ type Data struct {
 	UniqueBehind   ulid.ULID // what ran under the key, and must end first
 	RetryOf        ulid.ULID // the ended task that it retries with other parameters
 	Subject        string    // which one it is, in one line; "" = none
+	TraceParent    string    // W3C traceparent of what submitted it; "" = none
 	SubjectGiven   bool      // the request said so; else the type made it
 	ConcurrencyKey string    // "" = none
 

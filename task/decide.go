@@ -114,7 +114,7 @@ func (d *decision) submit(c Submit) error {
 		TaskType: c.Type, Queue: c.Queue, Priority: c.Priority, RunAt: c.RunAt,
 		MaxAttempts: c.MaxAttempts, Backoff: *c.Backoff, Timeout: max(c.Timeout, 0), Tags: c.Tags,
 		IdempotencyKey: c.IdempotencyKey, RequestHash: c.RequestHash, Files: c.Files, FileNames: c.FileNames,
-		Clock: d.clock(), RetryOf: c.RetryOf, ConcurrencyKey: c.ConcurrencyKey,
+		Clock: d.clock(), RetryOf: c.RetryOf, TraceParent: c.TraceParent, ConcurrencyKey: c.ConcurrencyKey,
 		Subject: cmp.Or(c.Subject, c.MadeSubject), SubjectGiven: c.Subject != "",
 	}
 	if u := c.Unique; u != nil {

@@ -40,6 +40,7 @@ type (
 		Subject        string   `json:"subject,omitzero"`
 		SubjectGiven   bool     `json:"subject_given,omitzero"`
 		ConcurrencyKey string   `json:"concurrency_key,omitzero"`
+		TraceParent    string   `json:"traceparent,omitzero"`
 	}
 	refStarted struct {
 		Attempt      int     `json:"attempt,omitzero"`
@@ -101,7 +102,7 @@ func (r *refSubmitted) data() Data {
 	return Data{TaskType: r.TaskType, Queue: r.Queue, Priority: r.Priority, RunAt: r.RunAt, MaxAttempts: r.MaxAttempts,
 		Backoff: Backoff{Kind: BackoffKind(r.Kind), Base: r.Base, Max: r.Max, NoJitter: r.NoJitter}, Timeout: r.Timeout,
 		Tags: r.Tags, IdempotencyKey: r.IdempotencyKey, RequestHash: r.RequestHash, Files: r.Files, FileNames: r.FileNames, Clock: r.Clock,
-		UniqueKey: r.UniqueKey, UniqueFor: r.UniqueFor, UniqueSince: r.UniqueSince, UniqueBehind: ulid.ULID(r.UniqueBehind), RetryOf: ulid.ULID(r.RetryOf),
+		UniqueKey: r.UniqueKey, UniqueFor: r.UniqueFor, UniqueSince: r.UniqueSince, UniqueBehind: ulid.ULID(r.UniqueBehind), RetryOf: ulid.ULID(r.RetryOf), TraceParent: r.TraceParent,
 		Subject: r.Subject, SubjectGiven: r.SubjectGiven, ConcurrencyKey: r.ConcurrencyKey}
 }
 

@@ -8,10 +8,12 @@ import (
 
 // Links are what ties a task to others. Most tasks have none.
 type Links struct {
-	Unique     Unique
-	RetryOf    ulid.ULID // the ended task that it was submitted to retry, with other parameters
-	RetriedAs  ulid.ULID // the latest task that was submitted to retry it, with other parameters
-	ReplacedBy ulid.ULID // what replaced it while it was pending, under its unique key
+	Unique    Unique
+	RetryOf   ulid.ULID // the ended task that it was submitted to retry, with other parameters
+	RetriedAs ulid.ULID // the latest task that was submitted to retry it, with other parameters
+	// TraceParent is the W3C traceparent of what submitted it; "" = none.
+	TraceParent string
+	ReplacedBy  ulid.ULID // what replaced it while it was pending, under its unique key
 }
 
 // Unique is the key that a task holds among those of its type: while it is live, or for a
@@ -82,12 +84,12 @@ func (t *Task) link() *Links {
 // linkSubmitted takes in what a task.submitted says of links.
 func (t *Task) linkSubmitted(e *Event) {
 	d := &e.Data
-	if d.UniqueKey == "" && d.RetryOf == (ulid.ULID{}) {
+	if d.UniqueKey == "" && d.RetryOf == (ulid.ULID{}) && d.TraceParent == "" {
 		t.Links = nil
 		return
 	}
 	l := t.link()
-	l.RetryOf = d.RetryOf
+	l.RetryOf, l.TraceParent = d.RetryOf, d.TraceParent
 	if d.UniqueKey == "" {
 		return
 	}
@@ -96,6 +98,14 @@ func (t *Task) linkSubmitted(e *Event) {
 	if l.Unique.Since == 0 {
 		l.Unique.Since = from
 	}
+}
+
+// TraceParent is the W3C traceparent of what submitted the task; "" = none.
+func (t *Task) TraceParent() string {
+	if t.Links == nil {
+		return ""
+	}
+	return t.Links.TraceParent
 }
 
 // Behind is the task that must end before this one may start, zero for none.

@@ -17,6 +17,7 @@ var versions = [typeCount][]version{
 		{5, addition},       // v 4: unique_key to retry_of
 		{2, subjectOfFiles}, // v 5: subject, subject_given
 		{1, addition},       // v 6: concurrency_key
+		{1, addition},       // v 7: traceparent
 	},
 	EventStarted:      {{1, addition}}, // v 2: charge
 	EventCancelled:    {{1, addition}}, // v 2: replaced_by

@@ -17,6 +17,7 @@ const (
 	MaxKeyLength      = 255
 	MaxSubject        = 200 // characters
 	MaxConcurrencyKey = 200 // bytes
+	TraceParentLength = 55  // bytes
 	MaxParameters     = 256 << 10
 	MaxResult         = 16 << 20 // bytes of canonical JSON
 	MaxSaved          = 64 << 10 // bytes of canonical JSON that an attempt saves at a time
@@ -86,6 +87,7 @@ func (s *Submit) Validate() []FieldError {
 	check(s.IdempotencyKey == "" || validText(s.IdempotencyKey, MaxKeyLength) && len(s.IdempotencyKey) <= MaxKeyLength,
 		"/idempotency_key", "must be 1 to 255 bytes of printable characters")
 	check(s.Subject == "" || validLine(s.Subject, MaxSubject), "/subject", "must be one line of 1 to 200 characters, not blank and without control characters")
+	check(s.TraceParent == "" || len(s.TraceParent) == TraceParentLength && validText(s.TraceParent, TraceParentLength), "/traceparent", "must be a W3C traceparent of version 00")
 	check(len(s.Parameters) <= MaxParameters, "/parameters", "must be at most 262144 bytes")
 	check(s.ConcurrencyKey == "" || validText(s.ConcurrencyKey, MaxConcurrencyKey) && len(s.ConcurrencyKey) <= MaxConcurrencyKey,
 		"/concurrency_key", "must be 1 to 200 bytes of printable characters")

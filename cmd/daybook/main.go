@@ -105,6 +105,7 @@ type cli struct {
 	Schedule scheduleCmd `cmd:"" help:"Submit tasks by cron and interval."`
 	Log      logCmd      `cmd:"" help:"Print the log, or follow it."`
 	TaskLog  taskLogCmd  `cmd:"" name:"task-log" aliases:"logs" help:"Print the lines that a task has written, or follow them."`
+	Trace    traceCmd    `cmd:"" help:"Print the trace of a task as OpenTelemetry spans."`
 	Doctor   doctorCmd   `cmd:"" help:"Explain why a server does not start on a data folder, and how to repair it."`
 	SQL      sqlCmd      `cmd:"" name:"sql" help:"Query the views of a data folder with SQL."`
 	Verify   verifyCmd   `cmd:"" help:"Verify that the log and the files are unchanged."`

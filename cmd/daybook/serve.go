@@ -14,26 +14,28 @@ import (
 )
 
 type serveCmd struct {
-	Config         string        `placeholder:"FILE" help:"Configuration file, see docs/configuration.md. Flags and the environment take precedence over its section [server]."`
-	Addr           string        `default:"127.0.0.1:8000" placeholder:"HOST:PORT" help:"Address to listen on (${default})."`
-	Data           string        `default:"./daybook-data" placeholder:"DIR" help:"Folder for the log and the files; created if missing (${default})."`
-	Concurrency    int           `default:"8" help:"Tasks that run at the same time, 1 to 10,000 (${default})."`
-	Grace          time.Duration `default:"20s" help:"Time for running tasks to finish when the server is stopped; 0s = none (${default})."`
-	DefaultTimeout time.Duration `default:"30m" placeholder:"TIME" help:"Time limit of an attempt of a task without a timeout; 0s = no limit (${default})."`
-	MaxFile        byteSize      `default:"2GiB" help:"Largest file that can be uploaded (${default})."`
-	Insecure       bool          `help:"Allow an address that other machines can reach without a token. Anyone who can reach it can read everything and submit tasks."`
-	PublicURL      string        `placeholder:"URL" help:"Public URL of this server behind a proxy, such as https://tasks.example or https://tasks.example/daybook."`
-	Host           []string      `placeholder:"NAME" help:"Another host name that this server answers to; may be repeated."`
-	BasePath       string        `placeholder:"PATH" help:"Path prefix of every URL of this server, such as /daybook; by default from --public-url."`
-	TLSCert        string        `name:"tls-cert" placeholder:"FILE" help:"Certificate in PEM, with its chain: serve https. Read again when the file changes."`
-	TLSKey         string        `name:"tls-key" placeholder:"FILE" help:"Private key of --tls-cert, in PEM."`
-	CORSOrigin     []string      `name:"cors-origin" placeholder:"ORIGIN" help:"Origin of another front end that gets full access, such as https://app.example; may be repeated."`
-	MaxStreams     int           `placeholder:"N" help:"Maximum number of open event streams; by default as many as memory and open files allow, at most 10,000."`
-	MaxTaskLogs    byteSize      `default:"1GiB" help:"Maximum size of the logs of all tasks together; then those of the tasks that are silent for longest are removed (${default})."`
-	AcceptLoss     bool          `help:"Start on a log that has lost acknowledged events, and record the loss in it."`
-	Quiet          bool          `short:"q" help:"Print only warnings and errors."`
-	loaded         *loadedConfig // the file of Config at the start; nil = none
-	LogFormat      string        `enum:"text,json" default:"text" help:"Format of the server output on standard error: text or json (${default})."`
+	Config         string            `placeholder:"FILE" help:"Configuration file, see docs/configuration.md. Flags and the environment take precedence over its section [server]."`
+	Addr           string            `default:"127.0.0.1:8000" placeholder:"HOST:PORT" help:"Address to listen on (${default})."`
+	Data           string            `default:"./daybook-data" placeholder:"DIR" help:"Folder for the log and the files; created if missing (${default})."`
+	Concurrency    int               `default:"8" help:"Tasks that run at the same time, 1 to 10,000 (${default})."`
+	Grace          time.Duration     `default:"20s" help:"Time for running tasks to finish when the server is stopped; 0s = none (${default})."`
+	DefaultTimeout time.Duration     `default:"30m" placeholder:"TIME" help:"Time limit of an attempt of a task without a timeout; 0s = no limit (${default})."`
+	MaxFile        byteSize          `default:"2GiB" help:"Largest file that can be uploaded (${default})."`
+	Insecure       bool              `help:"Allow an address that other machines can reach without a token. Anyone who can reach it can read everything and submit tasks."`
+	PublicURL      string            `placeholder:"URL" help:"Public URL of this server behind a proxy, such as https://tasks.example or https://tasks.example/daybook."`
+	Host           []string          `placeholder:"NAME" help:"Another host name that this server answers to; may be repeated."`
+	BasePath       string            `placeholder:"PATH" help:"Path prefix of every URL of this server, such as /daybook; by default from --public-url."`
+	TLSCert        string            `name:"tls-cert" placeholder:"FILE" help:"Certificate in PEM, with its chain: serve https. Read again when the file changes."`
+	TLSKey         string            `name:"tls-key" placeholder:"FILE" help:"Private key of --tls-cert, in PEM."`
+	CORSOrigin     []string          `name:"cors-origin" placeholder:"ORIGIN" help:"Origin of another front end that gets full access, such as https://app.example; may be repeated."`
+	MaxStreams     int               `placeholder:"N" help:"Maximum number of open event streams; by default as many as memory and open files allow, at most 10,000."`
+	MaxTaskLogs    byteSize          `default:"1GiB" help:"Maximum size of the logs of all tasks together; then those of the tasks that are silent for longest are removed (${default})."`
+	OTLPEndpoint   string            `name:"otlp-endpoint" placeholder:"URL" help:"OpenTelemetry collector that gets the spans of tasks, such as http://127.0.0.1:4318."`
+	OTLPHeader     map[string]string `name:"otlp-header" placeholder:"NAME=VALUE" help:"Header of every call to --otlp-endpoint; may be repeated. Secrets are better in DAYBOOK_OTLP_HEADER."`
+	AcceptLoss     bool              `help:"Start on a log that has lost acknowledged events, and record the loss in it."`
+	Quiet          bool              `short:"q" help:"Print only warnings and errors."`
+	loaded         *loadedConfig     // the file of Config at the start; nil = none
+	LogFormat      string            `enum:"text,json" default:"text" help:"Format of the server output on standard error: text or json (${default})."`
 }
 
 func (serveCmd) Help() string {
@@ -114,6 +116,8 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 			CORSOrigins:    c.CORSOrigin,
 			MaxStreams:     c.MaxStreams,
 			AcceptLoss:     c.AcceptLoss,
+			OTLPEndpoint:   c.OTLPEndpoint,
+			OTLPHeaders:    c.OTLPHeader,
 			Logger:         logger,
 			Settings:       settings,
 			Rebuilding:     bar.Set,

@@ -73,7 +73,7 @@ var columns = []column{
 	text("idempotency_key", "'' = none", func(r *row) *string { return &r.Task.IdempotencyKey }),
 	{"request_hash", "BLOB", 'b', false, "SHA-256 of the request with its idempotency key", writeHash, readHash},
 	jsonOf("backoff", "JSON; '' = exponential, 2 s to 600 s, with jitter", usualBackoff, func(r *row) *backoff { return &r.backoff }),
-	jsonOf("links", "JSON: unique key, retried and retrying task; '' = none", links{}, func(r *row) *links { return &r.links }),
+	jsonOf("links", "JSON: unique key, retried and retrying task, traceparent; '' = none", links{}, func(r *row) *links { return &r.links }),
 	number("version", "NOT NULL", "number of its events", func(r *row) *int64 { return &r.Task.Version }),
 	number("last_seq", "NOT NULL", "seq of its latest event", func(r *row) *int64 { return &r.Task.LastSeq }),
 	number("message_seq", "NOT NULL", "seq of the event with its message", func(r *row) *int64 { return &r.Task.MessageSeq }),
@@ -142,6 +142,7 @@ type links struct {
 	RetryOf      ulid.ULID   `json:"retry_of,omitzero"`
 	RetriedAs    ulid.ULID   `json:"retried_as,omitzero"`
 	ReplacedBy   ulid.ULID   `json:"replaced_by,omitzero"`
+	TraceParent  string      `json:"traceparent,omitempty"`
 }
 
 // yesNo declares a column with 1 for true and 0 for false.
@@ -266,7 +267,7 @@ func (t *table) appendRow(dst []byte, from *Row) []byte {
 	}
 	if l := k.Links; l != nil {
 		u := &l.Unique
-		r.links = links{u.Key, u.For, u.From, u.Since, u.Behind, l.RetryOf, l.RetriedAs, l.ReplacedBy}
+		r.links = links{u.Key, u.For, u.From, u.Since, u.Behind, l.RetryOf, l.RetriedAs, l.ReplacedBy, l.TraceParent}
 	}
 	r.backoff = backoff{k.Backoff.Kind, k.Backoff.Base, k.Backoff.Max, k.Backoff.NoJitter}
 	for i := range t.columns {
@@ -298,7 +299,7 @@ func (t *table) readRow(dst *Row, v *sqlite.Values, groups []Group) error {
 	}
 	if l := &r.links; *l != (links{}) {
 		unique := task.Unique{Key: l.UniqueKey, For: l.UniqueFor, From: l.UniqueFrom, Since: l.UniqueSince, Behind: l.UniqueBehind}
-		k.Links = &task.Links{Unique: unique, RetryOf: l.RetryOf, RetriedAs: l.RetriedAs, ReplacedBy: l.ReplacedBy}
+		k.Links = &task.Links{Unique: unique, RetryOf: l.RetryOf, RetriedAs: l.RetriedAs, ReplacedBy: l.ReplacedBy, TraceParent: l.TraceParent}
 	}
 	b := &r.backoff
 	k.Backoff = task.Backoff{Kind: b.Kind, Base: b.Base, Max: b.Max, NoJitter: b.WithoutJitter}

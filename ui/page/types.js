@@ -42,6 +42,7 @@
  *   idempotency_key: string | null,
  *   concurrency_key: string | null,
  *   unique: {key: string} | null,
+ *   traceparent: string | null,
  *   retry_of: string | null,
  *   retried_as: string | null,
  *   replaced_by: string | null,
