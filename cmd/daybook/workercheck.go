@@ -97,6 +97,9 @@ func (c *workerCheckCmd) Run(ctx context.Context, s *stdio) (err error) {
 		if err := c.print(s, check, fault); err != nil {
 			return err
 		}
+		if errors.Is(fault, errNeverAsks) {
+			break
+		}
 	}
 	if failed > 0 {
 		if said := k.said.String(); said != "" {
@@ -105,7 +108,7 @@ func (c *workerCheckCmd) Run(ctx context.Context, s *stdio) (err error) {
 				fmt.Fprintln(s.err, "  "+s.safe(strings.TrimRight(line, "\r\n")))
 			}
 		}
-		return fmt.Errorf("%d checks failed; docs/worker-protocol.md says what a worker must do", failed)
+		return fmt.Errorf("%s failed; docs/worker-protocol.md says what a worker must do", counted(failed, "check"))
 	}
 	return nil
 }

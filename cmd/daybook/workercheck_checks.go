@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -165,7 +166,7 @@ func (k *workerCheck) finish(ctx context.Context, id string) {
 
 func (k *workerCheck) polls(ctx context.Context) error {
 	asks := func(c *seenCall) bool {
-		return isPoll(c) && strings.Contains(strings.Join(c.Types, "\n")+"\n", k.cmd.Type+"\n")
+		return isPoll(c) && slices.Contains(c.Types, k.cmd.Type)
 	}
 	patience := 30 * time.Second
 	if len(k.cmd.Command) == 0 {
@@ -176,9 +177,9 @@ func (k *workerCheck) polls(ctx context.Context) error {
 		if len(k.front.since(begin, asks)) > 0 {
 			return ""
 		}
-		return "no POST /api/leases with max > 0 and task_types with " + k.cmd.Type
+		return "no POST /api/leases with max > 0 and task_types with " + k.cmd.Type + k.otherTypes()
 	}); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNeverAsks, err)
 	}
 	c := k.front.since(begin, asks)[0]
 	switch {
@@ -195,6 +196,22 @@ func (k *workerCheck) polls(ctx context.Context) error {
 		return fmt.Errorf("%d calls in 3 s without a task", n)
 	}
 	return nil
+}
+
+// errNeverAsks: the worker has not asked for tasks of the type, so no other check can say anything.
+var errNeverAsks = errors.New("the worker does not ask for tasks of the type")
+
+// otherTypes says for which types the worker asked instead.
+func (k *workerCheck) otherTypes() string {
+	var types []string
+	for _, c := range k.front.since(time.Time{}, isPoll) {
+		types = append(types, c.Types...)
+	}
+	slices.Sort(types)
+	if types = slices.Compact(types); len(types) == 0 {
+		return ""
+	}
+	return "; it asked for " + strings.Join(types, ", ") + ": give one of them as --type"
 }
 
 func (k *workerCheck) submits(ctx context.Context) error {

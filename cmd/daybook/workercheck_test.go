@@ -31,6 +31,12 @@ func TestWorkerCheckFindsTheMistakesOfWorkers(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	defer all.Wait()
+	all.Go(func() {
+		out, err := exec.Command("daybook", "worker-check", "--type", "count", "--", "python3", "../../examples/worker.py").CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "it asked for wordcount") || !strings.Contains(string(out), "1 check failed") {
+			t.Errorf("another type: %v:\n%s", err, out)
+		}
+	})
 	for _, f := range faulty {
 		path := spoil(t, "../../examples/worker.py", f.old, f.with)
 		all.Go(func() {
