@@ -52,7 +52,9 @@ func (p *program) run(ctx context.Context, call handler.Call, args []string) (an
 	cmd := exec.Command(p.Argv[0], append(slices.Clone(p.Argv[1:]), args...)...)
 	cmd.Dir, cmd.Env = p.Dir, p.environment(call)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var done func()
+	cmd.SysProcAttr, done = ownGroup()
+	defer done()
 	cmd.WaitDelay = pipeWait
 	began := time.Now()
 	if err := cmd.Start(); err != nil {

@@ -154,6 +154,7 @@ function placeholderOf(fallback, p) {
   if (fallback !== undefined && fallback !== null && typeof fallback !== "object" && fallback !== "") return String(fallback);
   const example = Array.isArray(p.examples) ? p.examples[0] : undefined;
   if (example === undefined) return "";
+  if (Array.isArray(example) && example.every((item) => typeof item === "string")) return example.join("\n"); // as it is typed
   return typeof example === "string" ? example : stringify(example);
 }
 

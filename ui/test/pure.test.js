@@ -238,6 +238,8 @@ test("a form's fields are those of the schema", () => {
   );
   assert.equal(fields[0].required, true);
   assert.deepEqual([fields[1].min, fields[1].max, fields[1].placeholder], [1, 10, "5"]);
+  const lines = { properties: { to: { type: "array", items: { type: "string" }, examples: [["a@example.com", "b@example.com"]] } } };
+  assert.equal(fieldsOf(lines)[0].placeholder, "a@example.com\nb@example.com", "an example is shown as it is typed");
 });
 
 test("what was typed becomes parameters, and what is empty is left out", () => {
