@@ -169,6 +169,15 @@ func (a *API) waitingFor(t *task.Task) *scheduler.Waiting {
 	return w
 }
 
+// waitingOfNew is waitingFor of a task as it was submitted: it may have started since.
+func (a *API) waitingOfNew(t *task.Task) *scheduler.Waiting {
+	w := a.waitingFor(t)
+	if w != nil && w.Reason == "capacity" && !a.Views.IsPending(t.ID) {
+		return nil
+	}
+	return w
+}
+
 // textIn returns the JSON string that is the first member of a payload, nil when it is not so.
 func textIn(payload []byte, prefix string) []byte {
 	inner, ok := bytes.CutPrefix(payload, []byte(prefix))
@@ -269,6 +278,9 @@ func writeWaiting(w *jsontext.Writer, waiting *scheduler.Waiting) {
 	}
 	if waiting.Attempt != 0 {
 		w.Key("attempt").Int(int64(waiting.Attempt))
+	}
+	if waiting.Reason == "capacity" && waiting.Slots == 0 {
+		w.Key("running").Int(int64(waiting.Running))
 	}
 	if waiting.Slots != 0 {
 		w.Key("running").Int(int64(waiting.Running))

@@ -109,7 +109,7 @@ func (a *API) sendSubmitted(p *reply, r *http.Request, asked *task.Submit, done 
 			return err
 		}
 	} else {
-		one.waiting = a.waitingFor(&done.Task)
+		one.waiting = a.waitingOfNew(&done.Task)
 	}
 	h := p.Header()
 	if done.Replayed {
@@ -333,7 +333,7 @@ func (a *API) sendBatch(p *reply, r *http.Request, submits []task.Submit, done [
 				returned = append(returned, i)
 			}
 		} else {
-			one.waiting = a.waitingFor(&done[i].Task)
+			one.waiting = a.waitingOfNew(&done[i].Task)
 		}
 		if i > 0 {
 			b = append(b, ',')

@@ -132,6 +132,14 @@ func (v *Views) peekEndedClaim(claim task.Claim, wall task.Micros) *task.Task {
 	return nil
 }
 
+// IsPending reports whether the task is pending. Any goroutine may ask.
+func (v *Views) IsPending(id [16]byte) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	rec := v.table.find(id)
+	return rec != nil && rec.task.Status == task.Pending
+}
+
 // Live reports whether the task has not ended. Any goroutine may ask.
 func (v *Views) Live(id [16]byte) bool {
 	v.mu.RLock()

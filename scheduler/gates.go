@@ -63,7 +63,7 @@ func (l *loop) lookAtGates(rd *round) {
 		if at.open != was {
 			g.flips++
 		}
-		g.wait(at)
+		g.wait(at, rd.wall)
 	}
 }
 
@@ -76,12 +76,12 @@ func (g *gate) add(t struct{ starts, submits int64 }) {
 	}
 }
 
-// wait notes when a gate that its rate holds opens.
-func (g *gates) wait(at *gate) {
+// wait notes when a gate that its rate holds opens. One that is held by its limit of attempts does not open by itself.
+func (g *gates) wait(at *gate, now task.Micros) {
 	if at.Paused || at.Limits.Rate == 0 || at.open {
 		return
 	}
-	if opens := at.Limits.Pace().StartsAt(at.Due); g.next == 0 || opens < g.next {
+	if opens := at.Limits.Pace().StartsAt(at.Due); opens > now && (g.next == 0 || opens < g.next) {
 		g.next = opens
 	}
 }
@@ -107,7 +107,7 @@ func (l *loop) countStart(rd *round, queue string) {
 	at.Due = at.Limits.Pace().Start(at.Due, rd.wall)
 	if at.open = at.decide(rd.wall); !at.open {
 		l.gates.flips++
-		l.gates.wait(at)
+		l.gates.wait(at, rd.wall)
 	}
 }
 

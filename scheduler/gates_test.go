@@ -254,3 +254,21 @@ func TestMoveChangesThePlaceOfAPendingTask(t *testing.T) {
 		}
 	})
 }
+
+// A gate that the limit of attempts holds has nothing to wake up for, though its rate is free: the loop would spin.
+func TestAQueueThatIsFullIsNotLookedAtAgainAndAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := openDoing(t, eventlogtest.NewMemory(), Options{Concurrency: 4}, map[string]func(context.Context, Attempt) (Outcome, error){"T": until})
+		b.limit(projection.QueueLimits{Concurrency: 1, Rate: 10})
+		for range 2 {
+			b.submit(task.Submit{Type: "T", Queue: "Q"})
+		}
+		time.Sleep(time.Hour) // does not end while the loop spins
+		if n := b.s.State().Running; n != 1 {
+			t.Errorf("%d run", n)
+		}
+		if err := b.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -304,17 +304,21 @@ func (t *leaseTable) forget(now time.Time) {
 	}
 }
 
-// offers reports whether a worker that is alive runs tasks of that type and queue.
-func (t *leaseTable) offers(taskType, queue string, now time.Time) bool {
+// offers reports whether a worker that is alive runs tasks of that type and queue. held is how many tasks these workers hold, 0 if one of them holds none: it has room.
+func (t *leaseTable) offers(taskType, queue string, now time.Time) (held int, some bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	idle := false
 	for _, w := range t.workers {
 		if now.Sub(w.LastSeen) <= aliveFor && !w.Quiet && slices.Contains(w.Types, taskType) &&
 			(w.Queues == nil || slices.Contains(w.Queues, queue)) {
-			return true
+			held, some, idle = held+len(w.leases), true, idle || len(w.leases) == 0
 		}
 	}
-	return false
+	if idle {
+		held = 0
+	}
+	return held, some
 }
 
 // leaseHeap orders leases by their end.

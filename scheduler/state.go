@@ -49,8 +49,8 @@ type Waiting struct {
 	Task    ulid.ULID   // unique: the task that ends first
 	Until   task.Micros // run_at, backoff, rate_limit: when that ends; else 0
 	Attempt int         // backoff: attempts so far
-	Running int         // capacity: attempts that hold a slot; queue_limit, concurrency_key: of the queue or the key
-	Slots   int         // capacity: how many there are
+	Running int         // capacity: attempts that hold a slot, or are held by the workers of the type; queue_limit, concurrency_key: of the queue or the key
+	Slots   int         // capacity: how many there are; 0 = of workers, which is not known
 	Limit   int         // queue_limit, concurrency_key: how many attempts of the queue or the key may run
 	Key     string      // concurrency_key
 	HeldBy  []ulid.ULID // concurrency_key: tasks of the key that run, at most 10
@@ -92,8 +92,12 @@ func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 		return &Waiting{Reason: "crash_check"}
 	}
 	if !s.o.Runner.Runs(t.Type) {
-		if !s.leases.offers(t.Type, t.Queue, time.Now()) {
+		held, some := s.leases.offers(t.Type, t.Queue, time.Now())
+		switch {
+		case !some:
 			return &Waiting{Reason: "worker"}
+		case held > 0:
+			return &Waiting{Reason: "capacity", Running: held}
 		}
 		return nil // the next worker that has room for it gets it
 	}

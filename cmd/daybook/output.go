@@ -118,6 +118,8 @@ func waits(w *client.WaitingFor) string {
 		return fmt.Sprintf("attempt %d failed, next at %s", detail.Attempt, clock(*detail.Until))
 	case w.Reason == "capacity" && detail.Slots > 0:
 		return fmt.Sprintf("all %d slots are busy", detail.Slots)
+	case w.Reason == "capacity":
+		return "the workers that run its type are busy"
 	}
 	if w.Reason == "unique" {
 		return "a task with the same unique key runs: " + detail.TaskID
