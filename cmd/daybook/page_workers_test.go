@@ -53,7 +53,7 @@ func TestPageSubmitsATaskOfAWorkersTypeAndShowsItsWorker(t *testing.T) {
 	b.untilStatus(id, "RUNNING")
 	b.until("the panel names the worker", `document.querySelector("#detail .facts").innerText.includes("w-1")`)
 	b.until("the history names the worker", `document.querySelector("#detail .timeline").innerText.includes("w-1")`)
-	b.until("it has written no lines", `document.querySelector("#detail .log-box").hidden && document.querySelector("#detail").innerText.includes("run.Log()")`)
+	b.until("it has written no lines", `document.querySelector("#detail .log-box").hidden && document.querySelector("#detail").innerText.includes("call.Log()")`)
 	writes := func(lines string) {
 		t.Helper()
 		sendJSON(t, "POST", server+"/api/leases/"+token+"/log", "["+lines+"]")

@@ -132,19 +132,20 @@ export class ListLoader {
   received(m, before) {
     if (m.truncated) this.refetchSoon();
     // A pause, a limit or the time moves tasks from one of these lists to another, without an event of theirs.
-    if (m.waiting && before && JSON.stringify(m.waiting) !== JSON.stringify(before)) this.#waitingMoved();
+    if (m.waiting && before && JSON.stringify(m.waiting) !== JSON.stringify(before)) this.#waitingMoved(m.waiting.blocked !== before.blocked);
   }
 
   /** Called once a second. Time alone makes tasks due: no message says so. */
   tick() {
     const due = time(this.#store.waiting?.next_due);
-    if (due !== null && due < api.serverNow() - 100 && isPending(this.#store.filters) && this.#page.live()) this.#waitingMoved();
+    if (due !== null && due < api.serverNow() - 100 && isPending(this.#store.filters) && this.#page.live()) this.#waitingMoved(false);
   }
 
-  #waitingMoved() {
+  /** @param {boolean} blocked whether others are blocked now: what rows say of their waiting has changed */
+  #waitingMoved(blocked) {
     const { filters } = this.#store;
     if (!isPending(filters)) return;
-    if (filters.waiting.length > 0) this.refetchSoon();
+    if (blocked || filters.waiting.length > 0) this.refetchSoon();
     this.loadWaiting();
   }
 

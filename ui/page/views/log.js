@@ -26,7 +26,7 @@ export class LogView {
   #list = h("ol", null);
   #box = h("div", { class: "log-box", role: "log", tabindex: 0, "aria-label": "Lines of the task", "aria-live": "off" }, this.#older, this.#list);
   #none = h("p", { class: "dim" });
-  #how = h("p", { class: "fine" }, "A handler writes lines with ", h("code", null, "run.Log()"), ", a worker sends them with its reports: see ", h("code", null, "docs/worker-protocol.md"), ".");
+  #how = h("p", { class: "fine" }, "A handler writes lines with ", h("code", null, "call.Log()"), ", a worker sends them with its reports: see ", h("code", null, "docs/worker-protocol.md"), ".");
   el = h(
     "section",
     { class: "section" },
