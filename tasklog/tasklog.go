@@ -76,6 +76,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	queue   []job         // guarded by mu
+	writing bool          // guarded by mu; run writes what was in the queue
 	due     *time.Timer   // guarded by mu; wakes run for the lines of handlers; nil = not set
 	changed chan struct{} // guarded by mu; closed when head moves
 	closed  bool          // guarded by mu
@@ -178,7 +179,7 @@ func (s *Store) Append(ctx context.Context, id ulid.ULID, attempt int, lines []l
 // Flush returns when the lines of handlers that were logged before are written.
 func (s *Store) Flush(ctx context.Context) error {
 	s.mu.Lock()
-	waits := len(s.queue) > 0
+	waits := len(s.queue) > 0 || s.writing
 	s.mu.Unlock()
 	if !waits {
 		return nil
@@ -238,6 +239,7 @@ func (s *Store) run() {
 		}
 		if jobs := s.next(); len(jobs) > 0 {
 			s.write(jobs)
+			s.written()
 		} else if closing {
 			return
 		}
@@ -248,7 +250,7 @@ func (s *Store) run() {
 func (s *Store) next() []job {
 	s.mu.Lock()
 	jobs := s.queue
-	s.queue = nil
+	s.queue, s.writing = nil, len(jobs) > 0
 	if s.due != nil {
 		s.due.Stop()
 		s.due = nil
@@ -276,6 +278,9 @@ func (s *Store) write(jobs []job) {
 			s.Logger.Info("the logs of tasks are written again")
 		}
 	}
+	if err == nil {
+		s.publish() // before the answers: who has one finds the lines
+	}
 	for i := range jobs {
 		j := &jobs[i]
 		switch {
@@ -287,9 +292,13 @@ func (s *Store) write(jobs []job) {
 			j.from.restore(j)
 		}
 	}
-	if err == nil {
-		s.publish()
-	}
+}
+
+// written ends a write.
+func (s *Store) written() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing = false
 }
 
 // publish makes known what was written.

@@ -212,18 +212,21 @@ func TestTheSilentTasksGoFirstWhenAllLogsAreTooLarge(t *testing.T) {
 }
 
 func TestHandlersNeverWaitAndWhatIsLeftOutIsSaid(t *testing.T) {
-	release := make(chan struct{})
-	s := open(t, Options{Room: func() bool { <-release; return true }})
+	entered, release := make(chan struct{}, 100), make(chan struct{})
+	s := open(t, Options{Room: func() bool { entered <- struct{}{}; <-release; return true }})
+	appended := make(chan error, 1)
+	go func() { appended <- s.Append(context.Background(), id(3), 1, lines("x", 1)) }()
+	<-entered // the writer stands still
 	logger := slog.New(s.Handler(id(1), 3))
 	big := strings.Repeat("x", logline.MaxBytes)
 	logger.Info("first")
-	for range 100 { // more than fits, while the writer stands still
+	for range 100 { // more than fits
 		logger.Warn(big)
 	}
 	other := slog.New(s.Handler(id(2), 1))
 	other.Info("not to blame")
 	close(release)
-	if err := s.Flush(t.Context()); err != nil {
+	if err := errors.Join(<-appended, s.Flush(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	got, _ := read(t, s, id(1), Query{})
