@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,10 +69,11 @@ func TestWhatHappensToTasksIsCountedByType(t *testing.T) {
 		{"daybook_tasks_total", 0, []string{"type=ECHO", "status=FAILED"}},
 		{"daybook_tasks_total", 1, []string{"type=FAIL", "status=FAILED"}},
 		{"daybook_tasks_total", 1, []string{"type=HOLD", "status=RUNNING"}},
-		{"daybook_queue_depth", 1, []string{"queue=later", "state=delayed"}},
+		{"daybook_queue_depth", 1, []string{"queue=later", "state=scheduled"}},
 		{"daybook_queue_depth", 0, []string{"queue=empty", "state=ready"}},
 		{"daybook_queue_depth", 1, []string{"queue=q", "state=running"}},
-		{"daybook_queue_depth", 1, []string{"queue=q", "state=ready"}},
+		{"daybook_queue_depth", 1, []string{"queue=q", "state=blocked"}},
+		{"daybook_queue_depth", 0, []string{"queue=q", "state=ready"}},
 		{"daybook_queue_paused", 1, []string{"queue=q"}},
 		{"daybook_workers", 1, []string{"state=busy"}},
 		{"daybook_leases", 1, nil},
@@ -142,6 +144,27 @@ func TestTheLatenessOfSchedulesIsMeasuredFromTheEvent(t *testing.T) {
 	var got dto.Metric
 	if err := m.lateness.Write(&got); err != nil || got.GetHistogram().GetSampleCount() != 1 || got.GetHistogram().GetSampleSum() != 2 {
 		t.Error(&got, err)
+	}
+}
+
+func TestQueuesBeyondTheLimitAreCountedTogether(t *testing.T) {
+	h := open(t, nil)
+	var batch []string
+	for i := range 20 { // they have no tasks, but something was decided about them
+		h.want("POST", fmt.Sprintf("/api/queues/a%02d/pause", i), "")
+	}
+	for i := range maxMeterQueues {
+		batch = append(batch, fmt.Sprintf(`{"task_type":"ECHO","delay_seconds":3600,"queue":"q%04d"}`, i))
+	}
+	for some := range slices.Chunk(batch, 500) {
+		h.want("POST", "/api/tasks/batch", "["+strings.Join(some, ",")+"]")
+	}
+	families := h.scraped()
+	if got := sample(t, families, "daybook_queue_depth", "queue=other", "state=scheduled").GetGauge().GetValue(); got != 20 {
+		t.Error(got, "tasks of the others")
+	}
+	if n := len(families["daybook_queue_oldest_ready_seconds"].GetMetric()); n != maxMeterQueues+1 {
+		t.Error(n, "queues")
 	}
 }
 

@@ -1,11 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"regexp"
 	"time"
 
+	"daybook/projection"
 	"daybook/scheduler"
+	"daybook/task"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -32,7 +35,7 @@ var (
 	viewDesc     = prometheus.NewDesc("daybook_view_seq", "Seq that the views have applied.", nil, nil)
 	cacheDesc    = prometheus.NewDesc("daybook_payload_cache_bytes", "Bytes in the cache of payloads.", nil, nil)
 	entriesDesc  = prometheus.NewDesc("daybook_payload_cache_entries", "Payloads in the cache.", nil, nil)
-	depthDesc    = prometheus.NewDesc("daybook_queue_depth", "Tasks of a queue by state: ready, delayed (not due yet) or running. The queues of which there are too many are counted together as other.", []string{"queue", "state"}, nil)
+	depthDesc    = prometheus.NewDesc("daybook_queue_depth", "Tasks of a queue by state: running, or what they wait for: ready, scheduled, backoff or blocked. The queues of which there are too many are counted together as other.", []string{"queue", "state"}, nil)
 	oldestDesc   = prometheus.NewDesc("daybook_queue_oldest_ready_seconds", "For how long the first ready task of a queue has been ready; 0 without one.", []string{"queue"}, nil)
 	pausedDesc   = prometheus.NewDesc("daybook_queue_paused", "1 for each queue that is paused.", []string{"queue"}, nil)
 	workersDesc  = prometheus.NewDesc("daybook_workers", "Workers outside of the server by state: busy (they hold tasks), idle, quiet or silent (gone, and not forgotten yet).", []string{"state"}, nil)
@@ -109,42 +112,50 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 // maxMeterQueues is how many queues have numbers of their own.
 const maxMeterQueues = 1000
 
+// queueNumbers are what is measured of one queue, or of several together.
+type queueNumbers struct {
+	waiting map[projection.WaitState]int64
+	running int64
+	oldest  float64 // seconds
+}
+
 // collectQueues reads how deep the queues are. It costs the same for each queue, however many tasks it has.
 func (m *metrics) collectQueues(gauge func(d *prometheus.Desc, n float64, labels ...string)) {
-	now := time.Now().UnixMicro()
-	var rest struct {
-		pending, ready, running int64
-		oldest                  float64
-		any                     bool
+	views, now := m.api.Views, task.MicrosOf(time.Now())
+	waits, _ := views.WaitCounts(now)
+	names := views.CountedQueues()
+	byName := make(map[string]*queueNumbers, len(names))
+	for _, name := range names[:min(len(names), maxMeterQueues)] {
+		byName[name] = &queueNumbers{waiting: make(map[projection.WaitState]int64)}
 	}
-	names := m.api.Views.CountedQueues()
-	for i, name := range names {
-		pending, running := m.api.Views.QueueDepth(name)
-		ready, since := m.api.Views.QueueReady(name)
-		oldest := 0.0
-		if since != 0 {
-			oldest = float64(max(now-int64(since), 0)) / 1e6
+	rest := byName[otherName]
+	if rest == nil && len(names) > maxMeterQueues {
+		rest = &queueNumbers{waiting: make(map[projection.WaitState]int64)}
+		byName[otherName] = rest
+	}
+	for _, w := range waits {
+		if of := cmp.Or(byName[w.Queue], rest); of != nil {
+			of.waiting[w.State] += w.N
 		}
-		if i >= maxMeterQueues || name == otherName && len(names) > maxMeterQueues {
-			rest.pending, rest.ready, rest.running = rest.pending+pending, rest.ready+ready, rest.running+running
-			rest.oldest, rest.any = max(rest.oldest, oldest), true
-			continue
+	}
+	for _, name := range names {
+		of := cmp.Or(byName[name], rest)
+		_, running := views.QueueDepth(name)
+		of.running += running
+		if _, since := views.QueueReady(name); since != 0 {
+			of.oldest = max(of.oldest, (now - since).Duration().Seconds())
 		}
-		gaugeQueue(gauge, name, pending, ready, running, oldest)
-		if m.api.Views.QueueState(name).Paused {
+		if views.QueueState(name).Paused && byName[name] == of {
 			gauge(pausedDesc, 1, name)
 		}
 	}
-	if rest.any {
-		gaugeQueue(gauge, otherName, rest.pending, rest.ready, rest.running, rest.oldest)
+	for name, of := range byName {
+		for _, state := range projection.WaitStates() {
+			gauge(depthDesc, float64(of.waiting[state]), name, state.String())
+		}
+		gauge(depthDesc, float64(of.running), name, "running")
+		gauge(oldestDesc, of.oldest, name)
 	}
-}
-
-func gaugeQueue(gauge func(d *prometheus.Desc, n float64, labels ...string), name string, pending, ready, running int64, oldest float64) {
-	gauge(depthDesc, float64(ready), name, "ready")
-	gauge(depthDesc, float64(max(pending-ready, 0)), name, "delayed")
-	gauge(depthDesc, float64(running), name, "running")
-	gauge(oldestDesc, oldest, name)
 }
 
 // collectWorkers counts the workers outside of the server.
