@@ -119,8 +119,10 @@ type Daybook struct {
 	files    *files.Store
 	taskLogs *tasklog.Store
 	registry *handler.Registry
-	settings *checkedSettings // until connect
-	exporter *trace.Exporter  // nil = no spans are exported
+
+	configuring sync.Mutex
+	settings    *checkedSettings // guarded by configuring, once connected
+	exporter    *trace.Exporter  // nil = no spans are exported
 
 	wire      sync.Once // guards the four below
 	scheduler *scheduler.Scheduler

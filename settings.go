@@ -63,7 +63,6 @@ func (s Settings) Check() error {
 // checkedSettings are settings that have been read.
 type checkedSettings struct {
 	types    []handler.Handler
-	absent   []string          // types that could be there and are not
 	missing  map[string]string // by such a type: what to do to get it
 	defaults map[string]intake.Defaults
 	offered  []string // types that are known although nobody may run them
@@ -84,7 +83,7 @@ func (s Settings) check() (*checkedSettings, error) {
 		bad = append(bad, task.FieldError{Pointer: pointer, Detail: err.Error()})
 	}
 	if s.Email == nil {
-		c.absent, c.missing["EMAIL"] = append(c.absent, "EMAIL"), needsEmail
+		c.missing["EMAIL"] = needsEmail
 	} else if h, err := mail.NewEmail(*s.Email); err != nil {
 		bad = append(bad, mailErrors(err)...)
 	} else {
@@ -99,7 +98,7 @@ func (s Settings) check() (*checkedSettings, error) {
 		c.types = append(c.types, h)
 	}
 	if len(s.Commands) == 0 {
-		c.absent, c.missing["COMMAND"] = append(c.absent, "COMMAND"), needsCommand
+		c.missing["COMMAND"] = needsCommand
 	} else if h, fields := command.New(s.Commands); fields != nil {
 		bad = append(bad, below("/command", fields)...)
 	} else {
@@ -187,6 +186,17 @@ func (c *checkedSettings) checkDeclared() []task.FieldError {
 	return bad
 }
 
+// typesNotIn are the names of types that these settings made and others do not.
+func (c *checkedSettings) typesNotIn(others *checkedSettings) (names []string) {
+	for _, h := range c.types {
+		name := h.Spec().Name
+		if !slices.ContainsFunc(others.types, func(o handler.Handler) bool { return o.Spec().Name == name }) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Configure changes the settings of a queue that runs. Tasks that are pending or run keep what they have.
 // Errors: a *SettingsError, then nothing has changed; those of the commands that make
 // queues and schedules as they are declared, then the rest has changed.
@@ -198,9 +208,12 @@ func (d *Daybook) Configure(ctx context.Context, s Settings) error {
 	if err := d.ready(); err != nil {
 		return err
 	}
-	if err := d.registry.Replace(c.absent, c.types...); err != nil {
+	d.configuring.Lock()
+	defer d.configuring.Unlock()
+	if err := d.registry.Replace(d.settings.typesNotIn(c), c.types...); err != nil {
 		return err
 	}
+	d.settings = c
 	if err := d.registry.Offer(c.offered); err != nil {
 		return err
 	}
@@ -210,6 +223,8 @@ func (d *Daybook) Configure(ctx context.Context, s Settings) error {
 
 // declareFirst makes queues and schedules as the settings of Open declare them.
 func (d *Daybook) declareFirst(ctx context.Context) {
+	d.configuring.Lock()
+	defer d.configuring.Unlock()
 	if err := d.api.Declare(ctx, d.settings.read); err != nil && ctx.Err() == nil {
 		d.o.Logger.Error("not all that the configuration declares could be applied; correct it and send SIGHUP", "error", err)
 	}

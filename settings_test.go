@@ -1,6 +1,7 @@
 package daybook_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"daybook"
+	"daybook/handler"
 	"daybook/task"
 )
 
@@ -74,6 +76,20 @@ func TestSettingsChangeWhileTheQueueRuns(t *testing.T) {
 	}
 	if _, err := submit(echo); err != nil {
 		t.Error("wrong settings have changed something:", err)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestATypeOfTheProgramStaysWhateverTheSettingsAre(t *testing.T) {
+	own := handle{"EMAIL", func(context.Context, handler.Call) (any, error) { return nil, nil }}
+	d, stop := running(t, daybook.Options{}, own)
+	if err := d.Configure(t.Context(), daybook.Settings{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Submit(t.Context(), task.Submit{Type: "EMAIL"}); err != nil {
+		t.Error(err)
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
