@@ -259,6 +259,10 @@ func TestABodyThatIsLongOrNoTextIsAFile(t *testing.T) {
 	if text, partial := r.Outcome(); err != nil || r.BodyBytes != 65537 || !r.Truncated || text != "200 OK, 65.5 kB, cut off" || !partial {
 		t.Error(r.BodyBytes, text, err)
 	}
+	r, _, err = run(t, typeFor(t, address), map[string]any{"url": "http://" + address + "/long.txt", "max_response_bytes": 5})
+	if err != nil || r.File != nil || r.Body == nil || *r.Body != "éé" || !r.Truncated {
+		t.Errorf("cut within a character: %+v, %v", r, err)
+	}
 	r, _, err = run(t, typeFor(t, address), map[string]any{"url": "http://" + address + "/long.txt", "max_response_bytes": 200_000})
 	if err != nil || r.Truncated || r.BodyBytes != 200_000 {
 		t.Error(r.BodyBytes, r.Truncated, err)

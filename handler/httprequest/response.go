@@ -70,7 +70,7 @@ func (p *parameters) read(ctx context.Context, call handler.Call, response *http
 	if err != nil {
 		return result{}, err
 	}
-	text := textOf(start[:min(len(start), maxText)], len(start) > maxText)
+	text := textOf(start[:min(len(start), maxText)], len(start) > maxText || body.more)
 	if text == nil || len(start) > maxText {
 		info, err := call.Files.Put(ctx, nameOf(response), response.Header.Get("Content-Type"),
 			io.MultiReader(bytes.NewReader(start), body), maxBody)
