@@ -45,8 +45,18 @@ export class LogView {
   #abort = new AbortController();
   #timer = 0;
   #loading = false;
+  /** Lines may have come while the page was hidden. */
+  #behind = false;
+  /** A hidden page has no stream of its own: many tabs would use up the connections of the browser. */
+  #hidden = () => {
+    if (!document.hidden || this.#events === null) return;
+    this.#events.close();
+    this.#events = null;
+    this.#behind = true;
+  };
 
   constructor() {
+    document.addEventListener("visibilitychange", this.#hidden);
     this.#older.addEventListener("click", () => void this.#loadOlder());
     this.#box.addEventListener("scroll", () => this.#box.scrollTop < END && this.#more && void this.#loadOlder(), { passive: true });
     for (const select of [this.#level, this.#attempt]) select.addEventListener("change", () => (this.#key = ""));
@@ -54,6 +64,7 @@ export class LogView {
 
   /** Ends the stream. */
   close() {
+    document.removeEventListener("visibilitychange", this.#hidden);
     this.#key = "";
     this.#stop();
   }
@@ -78,8 +89,8 @@ export class LogView {
       void this.#start(row.id, !ended(row.status));
     } else if (ended(row.status) && this.#events !== null && this.#timer === 0) {
       this.#timer = setTimeout(() => this.#stop(), REST);
-    } else if (!ended(row.status) && this.#events === null && this.#loaded) {
-      this.#follow(); // it was retried
+    } else if (this.#events === null && this.#loaded && (this.#behind || !ended(row.status))) {
+      this.#follow(); // it was hidden, or the task was retried
     }
   }
 
@@ -107,7 +118,7 @@ export class LogView {
     const { signal } = this.#abort;
     this.#id = id;
     this.#lines = [];
-    this.#more = this.#loaded = false;
+    this.#more = this.#loaded = this.#behind = false;
     this.#list.replaceChildren();
     text(this.#none, "Loading…");
     this.#draw();
@@ -125,6 +136,7 @@ export class LogView {
   }
 
   #follow() {
+    this.#behind = false;
     clearTimeout(this.#timer);
     this.#timer = 0;
     const after = this.#lines[this.#lines.length - 1]?.line ?? 0;
