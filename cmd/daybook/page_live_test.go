@@ -150,6 +150,13 @@ func TestPageHasNoConnectionWhileNoTabIsVisible(t *testing.T) {
 		b.untilStatus(ids["a"], "SUCCESS")
 	}
 	untilStreams(t, server.url, 1)
+	running := submitSome(t, &remote{Server: server.url}, map[string]string{"b": `{"seconds":3600}`})["b"]
+	tabs[0].js(fmt.Sprintf(`location.hash = "#/tasks/%s"`, running))
+	untilStreams(t, server.url, 2) // the lines of the task have one
+	tabs[0].js(`hide(true)`)
+	untilStreams(t, server.url, 0)
+	tabs[0].js(`hide(false)`)
+	untilStreams(t, server.url, 2)
 }
 
 func TestPageWithAnOpenTaskAsksForNothingWhileItReports(t *testing.T) {

@@ -89,7 +89,7 @@ export class LogView {
       void this.#start(row.id, !ended(row.status));
     } else if (ended(row.status) && this.#events !== null && this.#timer === 0) {
       this.#timer = setTimeout(() => this.#stop(), REST);
-    } else if (this.#events === null && this.#loaded && (this.#behind || !ended(row.status))) {
+    } else if (this.#events === null && this.#loaded && !document.hidden && (this.#behind || !ended(row.status))) {
       this.#follow(); // it was hidden, or the task was retried
     }
   }
