@@ -56,10 +56,6 @@ const payloadCache = 32 << 20
 // recentEvents is how many bytes of recent events are kept in memory.
 const recentEvents = 24 << 20
 
-// roomForTaskLogs is how many bytes of the disk must be free for lines of task logs: twice what is kept for
-// results.
-const roomForTaskLogs = 128 << 20
-
 // defaultTimeout is that of tasks that name none.
 const defaultTimeout = 30 * time.Minute
 
@@ -198,9 +194,7 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	if err := d.log.StartWriting(); err != nil { // only now: what a refusal is about is evidence
 		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.log.Close())
 	}
-	d.taskLogs, err = tasklog.Open(tasklog.Options{Dir: o.Data, MaxTotal: o.MaxTaskLogs, Logger: o.Logger,
-		Room: func() bool { return sqlitelog.FreeBytes(o.Data) >= roomForTaskLogs }})
-	if err != nil {
+	if d.taskLogs, err = openTaskLogs(&o); err != nil {
 		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.log.Close())
 	}
 	d.payloads = payloadcache.New(d.log, payloadCache)

@@ -192,8 +192,10 @@ func (a *API) taskLog(p *reply, r *http.Request) error {
 		if err != nil {
 			return out.fail(err)
 		}
-		if n == 0 && len(page) == 0 {
-			page = a.evictedNotice(ctx, id)
+		if n == 0 && len(page) == 0 && want.After == 0 {
+			if page, err = a.evictedNotice(ctx, id); err != nil {
+				return out.fail(err)
+			}
 		}
 		if more && !all {
 			key, value := "after", page[len(page)-1].Number
@@ -254,15 +256,19 @@ func (a *API) logOf(p *reply, r *http.Request) (ulid.ULID, error) {
 	return id, err
 }
 
-// evictedNotice says in place of the log of an old task that it may have been removed.
-func (a *API) evictedNotice(ctx context.Context, id ulid.ULID) []tasklog.Line {
+// evictedNotice says in place of the log of an old task that it may have been removed. None if the task has lines.
+func (a *API) evictedNotice(ctx context.Context, id ulid.ULID) ([]tasklog.Line, error) {
 	until := a.TaskLogs.EvictedUntil()
 	t, _, err := a.Views.Get(ctx, id)
-	if err != nil || t.StartedAt == 0 || t.CompletedAt == 0 || t.CompletedAt.Time().After(until) {
-		return nil
+	if err != nil || until.IsZero() || t.StartedAt == 0 || t.StartedAt.Time().After(until) {
+		return nil, err
+	}
+	some, _, err := a.TaskLogs.Read(ctx, id, tasklog.Query{Limit: 1, Level: logline.Levels[0]})
+	if err != nil || len(some) > 0 {
+		return nil, err
 	}
 	return []tasklog.Line{{Line: logline.Line{At: until, Level: slog.LevelWarn,
-		Text: "the log of this task may have been removed: the logs of the tasks that are silent for longest go first when all together are too large"}}}
+		Text: "the log of this task may have been removed: the logs of the tasks that are silent for longest go first when all together are too large"}}}, nil
 }
 
 // isEventStream reports whether the client wants a stream of events.

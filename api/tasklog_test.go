@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"daybook/internal/logline"
+	"daybook/tasklog"
 )
 
 // leased submits a task of a type that a worker runs, and leases it.
@@ -189,5 +190,44 @@ func TestATaskLogIsFollowedFromAnyLine(t *testing.T) {
 	expect(later, "c")
 	if a := h.do("GET", path+"?limit=1", "", "Accept: text/event-stream"); a.status != http.StatusBadRequest {
 		t.Error(a)
+	}
+}
+
+func TestALogThatWasRemovedIsSaidToBe(t *testing.T) {
+	small, err := tasklog.Open(tasklog.Options{Dir: t.TempDir(), MaxTask: 1000, MaxTotal: 2000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := open(t, nil, func(o *Options) {
+		if err := o.TaskLogs.Close(); err != nil {
+			t.Error(err)
+		}
+		o.TaskLogs = small
+	})
+	t.Cleanup(func() {
+		if err := small.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var ids []string
+	for range 3 {
+		id, token := h.leased("w")
+		ids = append(ids, id)
+		for range 20 {
+			h.want("POST", "/api/leases/"+token+"/log", `{"text":"`+strings.Repeat("x", 36)+`"}`, asLines) // 100 bytes
+		}
+		h.want("POST", "/api/leases/"+token+"/complete", `{}`)
+	}
+	if got := texts(t, h.want("GET", "/api/tasks/"+ids[0]+"/log", "")); len(got) != 1 || !strings.Contains(got[0], "may have been removed") {
+		t.Error(got)
+	}
+	for _, query := range []string{"?after=1", "?attempt=7"} { // of these nothing was asked that may have been there
+		if got := texts(t, h.want("GET", "/api/tasks/"+ids[2]+"/log"+query, "")); len(got) > 11 || len(got) > 0 && strings.Contains(got[0], "may have been") {
+			t.Error(query, got)
+		}
+	}
+	last := texts(t, h.want("GET", "/api/tasks/"+ids[2]+"/log", ""))
+	if len(last) != 11 || !strings.HasPrefix(last[0], "10 older lines were removed") {
+		t.Error(last)
 	}
 }

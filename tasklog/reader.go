@@ -36,17 +36,18 @@ type Query struct {
 // reader is one connection that reads.
 type reader struct {
 	c                *sqlite.Conn
+	maxTask          int64
 	up, down, status *sqlite.Stmt
 }
 
-func openReader(path string) (*reader, error) {
+func openReader(path string, maxTask int64) (*reader, error) {
 	c, err := sqlite.Connect(path, "mode=ro&_query_only=1")
 	if err != nil {
 		return nil, err
 	}
 	const lines = `SELECT number, attempt, at, level, text, attributes, size FROM lines
 		WHERE task = ? AND number > ? AND number < ? AND attempt BETWEEN ? AND ? AND level >= ? ORDER BY number `
-	r := &reader{c: c}
+	r := &reader{c: c, maxTask: maxTask}
 	for _, one := range []struct {
 		at  **sqlite.Stmt
 		sql string
@@ -134,8 +135,16 @@ func (r *reader) removed(id ulid.ULID) (notice *Line, err error) {
 			return nil
 		}
 		notice = &Line{Number: number(dest[1]), Line: logline.Line{At: time.UnixMicro(number(dest[2])), Level: slog.LevelWarn,
-			Text: fmt.Sprintf("%d older lines were removed: the log of a task keeps its newest %d MiB", n, maxTask>>20)}}
+			Text: fmt.Sprintf("%d older lines were removed: the log of a task keeps its newest %s", n, sizeText(r.maxTask))}}
 		return nil
 	}, id[:])
 	return notice, err
+}
+
+// sizeText is a size for people.
+func sizeText(bytes int64) string {
+	if bytes%(1<<20) == 0 {
+		return fmt.Sprintf("%d MiB", bytes>>20)
+	}
+	return fmt.Sprintf("%d bytes", bytes)
 }

@@ -34,7 +34,7 @@ var (
 )
 
 const (
-	maxTask  = 16 << 20 // bytes of a task's log
+	maxTask  = 16 << 20 // bytes of a task's log, by default
 	maxTotal = 1 << 30  // bytes of all, by default
 	// lineCost is what a line counts for beside its text and attributes.
 	lineCost = 64
@@ -45,11 +45,10 @@ const (
 // Options configure a Store.
 type Options struct {
 	Dir      string       // folder of the database, which must exist
-	MaxTotal int64        // bytes of all logs; 0 = 1 GiB, at least 64 MiB
+	MaxTask  int64        // bytes of the log of one task; 0 = 16 MiB
+	MaxTotal int64        // bytes of all logs; 0 = 1 GiB. Some times MaxTask
 	Room     func() bool  // whether the disk has room for lines; nil = always
 	Logger   *slog.Logger // nil = slog.Default()
-
-	maxTask int64 // for tests
 }
 
 // Line is one line as it is kept.
@@ -98,9 +97,8 @@ func Open(o Options) (*Store, error) {
 	if o.MaxTotal == 0 {
 		o.MaxTotal = maxTotal
 	}
-	if o.maxTask == 0 {
-		o.maxTask = maxTask
-		o.MaxTotal = max(o.MaxTotal, 4*maxTask)
+	if o.MaxTask == 0 {
+		o.MaxTask = maxTask
 	}
 	if o.Room == nil {
 		o.Room = func() bool { return true }
@@ -132,7 +130,7 @@ func (s *Store) connect(path string) (err error) {
 	}
 	for i := range readers {
 		var r *reader
-		if r, err = openReader(path); err != nil {
+		if r, err = openReader(path, s.MaxTask); err != nil {
 			return errors.Join(err, s.closeReaders(i), s.w.c.Close())
 		}
 		s.readers <- r

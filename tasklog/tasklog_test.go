@@ -160,12 +160,12 @@ func TestPagesForwardAndBackwardHaveEachLineOnce(t *testing.T) {
 }
 
 func TestATaskKeepsItsNewestLinesAndSaysHowManyAreGone(t *testing.T) {
-	s := open(t, Options{maxTask: 10 * (lineCost + 2), MaxTotal: 1 << 30})
+	s := open(t, Options{MaxTask: 10 * (lineCost + 2), MaxTotal: 1 << 30})
 	add(t, s, id(2), 1, line("o0"))
 	add(t, s, id(1), 1, lines("a", 9)...)
 	equal(t, first(read(t, s, id(1), Query{})), "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8")
 	add(t, s, id(1), 1, lines("b", 5)...)
-	notice := "4 older lines were removed: the log of a task keeps its newest 16 MiB"
+	notice := "4 older lines were removed: the log of a task keeps its newest 660 bytes"
 	want := []string{notice, "a4", "a5", "a6", "a7", "a8", "b0", "b1", "b2", "b3", "b4"}
 	equal(t, first(read(t, s, id(1), Query{})), want...)
 	equal(t, first(read(t, s, id(1), Query{Attempt: 7})), notice)
@@ -183,7 +183,7 @@ func first(texts []string, _ bool) []string { return texts }
 
 func TestTheSilentTasksGoFirstWhenAllLogsAreTooLarge(t *testing.T) {
 	dir := t.TempDir()
-	o := Options{Dir: dir, maxTask: 1 << 20, MaxTotal: 3 * 10 * (lineCost + 2)}
+	o := Options{Dir: dir, MaxTask: 1 << 20, MaxTotal: 3 * 10 * (lineCost + 2)}
 	s := open(t, o)
 	for _, n := range []byte{1, 2, 3} {
 		add(t, s, id(n), 1, lines("x", 10)...)
@@ -327,7 +327,7 @@ func TestADamagedDatabaseIsMovedAsideAndAForeignOneRefused(t *testing.T) {
 }
 
 func TestManyWritersAndReadersAtOnce(t *testing.T) {
-	s := open(t, Options{maxTask: 200 * (lineCost + 4), MaxTotal: 1 << 30})
+	s := open(t, Options{MaxTask: 200 * (lineCost + 4), MaxTotal: 1 << 30})
 	var all sync.WaitGroup
 	for n := range byte(4) {
 		all.Go(func() {

@@ -197,7 +197,7 @@ func (w *writer) add(j *job) error {
 		t.size += size
 		w.total += size
 	}
-	if t.size > w.store.maxTask {
+	if t.size > w.store.MaxTask {
 		if err := w.trim(j.task, &t); err != nil {
 			return err
 		}
@@ -218,7 +218,7 @@ func (w *writer) row(id ulid.ULID) (t taskRow, err error) {
 func (w *writer) trim(id ulid.ULID, t *taskRow) error {
 	dest := make([]driver.Value, 3)
 	err := w.oldest.Each(dest, func() error {
-		if t.size <= w.store.maxTask {
+		if t.size <= w.store.MaxTask {
 			return io.EOF
 		}
 		t.removedTo, t.removedAt = number(dest[0]), number(dest[1])
