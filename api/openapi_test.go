@@ -198,11 +198,12 @@ func (d *document) queues() {
 	d.drive(200, "PATCH", "/api/queues/slow", `{"concurrency":2,"rate_per_second":0.5,"burst":3,"max_depth":1}`)
 	d.drive(200, "GET", "/api/queues/slow", "")
 	d.drive(429, "POST", "/api/tasks/submit", `{"task_type":"ECHO","queue":"slow"}`)
-	d.drive(200, "PATCH", "/api/queues/slow", `{"key_concurrency":1,"key_rate_per_second":2,"key_burst":3,"fair_keys":true}`)
-	d.drive(200, "PATCH", "/api/queues/slow", `{"key_concurrency":null,"key_rate_per_second":null,"fair_keys":null}`)
+	d.drive(200, "PATCH", "/api/queues/slow", `{"key_concurrency":1,"key_rate_per_second":2,"key_burst":3,"fair_keys":true,"weight":300}`)
+	d.drive(200, "PATCH", "/api/queues/slow", `{"key_concurrency":null,"key_rate_per_second":null,"fair_keys":null,"weight":null}`)
 	d.drive(200, "PATCH", "/api/queues/slow", `{"concurrency":null,"rate_per_second":null,"max_depth":null}`)
 	for _, body := range []string{`{"concurrency":0}`, `{"concurrency":-1}`, `{"max_depth":1e18}`, `{"rate_per_second":0}`, `{"burst":5}`, `{"speed":1}`,
-		`{"key_concurrency":0}`, `{"key_concurrency":-1}`, `{"key_rate_per_second":1e18}`, `{"key_burst":5}`, `{"fair_keys":1}`} {
+		`{"key_concurrency":0}`, `{"key_concurrency":-1}`, `{"key_rate_per_second":1e18}`, `{"key_burst":5}`, `{"fair_keys":1}`,
+		`{"weight":0}`, `{"weight":1001}`} {
 		d.drive(400, "PATCH", "/api/queues/slow", body)
 	}
 	d.drive(200, "POST", "/api/queues/slow/resume", "")

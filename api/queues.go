@@ -16,6 +16,7 @@ const (
 	maxQueueConcurrency = 10_000
 	maxQueueRate        = 1e6
 	maxQueueDepth       = 1e9
+	maxWeight           = 1000
 	leastQueueRate      = 1.0 / 86400 // one start a day
 	maxReason           = 1000        // bytes of a reason
 )
@@ -100,6 +101,7 @@ func writeKeyLimits(w *jsontext.Writer, l *projection.QueueLimits) {
 	writeRate(w.Key("key_rate_per_second"), l.KeyRate)
 	writeLimit(w.Key("key_burst"), int64(l.KeyBurst))
 	w.Key("fair_keys").Bool(l.FairKeys)
+	writeLimit(w.Key("weight"), int64(l.Weight))
 }
 
 // writeRate writes a rate, null for none.
@@ -226,6 +228,9 @@ func readLimit(o object, key string, value []byte) func(*projection.QueueLimits)
 	case "key_burst":
 		n := whole(maxQueueConcurrency)
 		return func(l *projection.QueueLimits) { l.KeyBurst = n }
+	case "weight":
+		n := whole(maxWeight)
+		return func(l *projection.QueueLimits) { l.Weight = n }
 	case "fair_keys":
 		fair := !null && o.yes(value)
 		return func(l *projection.QueueLimits) { l.FairKeys = fair }

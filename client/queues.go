@@ -34,6 +34,7 @@ type QueueLimits struct {
 	KeyRatePerSecond *float64 `json:"key_rate_per_second"` // starts with one key, in the long run
 	KeyBurst         *int     `json:"key_burst"`           // starts with one key that may come at once
 	FairKeys         bool     `json:"fair_keys"`           // keys take turns by run time
+	Weight           *int     `json:"weight"`              // share of run time among queues
 }
 
 // Queues lists the queues that have tasks which have not ended, a pause or limits, by name.

@@ -120,3 +120,43 @@ func TestIdleKeysAreForgotten(t *testing.T) {
 		t.Errorf("%d keys are known", n)
 	}
 }
+
+func TestQueuesTakeTurnsByWeight(t *testing.T) {
+	l := newLedger(t)
+	l.limit("mail", QueueLimits{Weight: 300})
+	for range 200 {
+		l.submit(task.Submit{Queue: "yard"})
+		l.submit(task.Submit{Queue: "mail"})
+	}
+	ran := map[string]int{}
+	for range 100 {
+		line := l.views.OpenLine(anyType)
+		next := *line.First()
+		l.do("system:scheduler", next.ID, task.Start{Boot: l.boot, Charge: l.views.Charge(&next)})
+		l.after(task.Second)
+		ran[next.Queue]++
+		l.do("system:scheduler", next.ID, task.Succeed{Fence: l.tasks[next.ID].Fence})
+	}
+	if n := ran["mail"]; n < 73 || 77 < n {
+		t.Errorf("they ran %v times, with weights 300 and 100", ran)
+	}
+	line := l.views.OpenLine(anyType)
+	decided, started := map[string]int{}, map[ulid.ULID]bool{}
+	for range 40 { // starts that are not in the views yet
+		for started[line.First().ID] {
+			line.Skip()
+		}
+		next := *line.First()
+		next.Charge = task.Second
+		line.Started(&next, l.now)
+		started[next.ID] = true
+		decided[next.Queue]++
+	}
+	if n := decided["mail"]; n < 28 || 32 < n {
+		t.Errorf("of one round start %v", decided)
+	}
+	l.limit("mail", QueueLimits{})
+	if l.views.ByWeight() || l.views.Charge(&task.Task{Queue: "mail", Type: "SLEEP"}) != 0 {
+		t.Error("without a weight queues still take turns")
+	}
+}

@@ -33,6 +33,7 @@ func (v *Views) saveVirtual() {
 
 // loadKeys takes in the rules for keys that the queues have, and what the file says of keys. No task is loaded yet.
 func (v *Views) loadKeys(file *viewfile.File) error {
+	foldIn[*queueStates](v.streams).countWeights()
 	for name, s := range foldIn[*queueStates](v.streams).States {
 		if rules := s.Limits.KeyRules(); rules != (KeyRules{}) {
 			q := v.order.keyed.add(name, rules)
@@ -54,7 +55,9 @@ func (v *Views) loadKeys(file *viewfile.File) error {
 
 // charged folds what the start of a task costs its key.
 func (v *Views) charged(t *task.Task, at task.Micros) {
-	foldIn[*queueStates](v.streams).started(t, at)
+	queues := foldIn[*queueStates](v.streams)
+	queues.started(t, at)
+	queues.charge(t)
 	v.order.started(t, at)
 }
 
@@ -63,6 +66,8 @@ func (v *Views) attemptEnded(t *task.Task, charge, ran task.Micros) {
 	if charge == 0 {
 		return
 	}
-	foldIn[*queueStates](v.streams).ran(t, ran)
+	queues := foldIn[*queueStates](v.streams)
+	queues.ran(t, ran)
+	queues.correct(t, ran-charge)
 	v.order.stopped(t, ran-charge)
 }

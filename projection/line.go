@@ -17,12 +17,15 @@ type Line struct {
 	heads  lineHeads
 	near   []int // places in turns from which on nothing was looked at: a heap by their first tasks
 	queues map[*keyQueue]*lineHead
+	turns  *queueTurns // nil unless queues take turns by weight
 }
 
 // lineHead is the position in a group, or in a queue with rules for keys.
 type lineHead struct {
 	key   dueKey // the task that is next
-	at    int    // in Line.heads; -1 = not there
+	queue string
+	ahead task.Micros // of the queue, while queues take turns
+	at    int         // in Line.heads; -1 = not there
 	tasks btree.IterG[dueKey]
 	keys  *keyLine // nil for a group
 }
@@ -33,6 +36,12 @@ func (v *Views) OpenLine(wanted func(taskType, queue string) bool) *Line {
 	l := &Line{v: v, wanted: wanted}
 	if len(v.order.ready.turns) > 0 {
 		l.near = append(l.near, 0)
+	}
+	if v.ByWeight() {
+		l.turns = &queueTurns{states: foldIn[*queueStates](v.streams)}
+		for len(l.near) > 0 { // the turn of a queue is not that of its first task
+			l.lookOn()
+		}
 	}
 	return l
 }
@@ -70,13 +79,20 @@ func (l *Line) Skip() {
 // Started notes that a task starts at that moment: it was decided, and is not in the views. It may be one that
 // First returned, or another one. What the limits of its key then hold leaves the line.
 func (l *Line) Started(t *task.Task, at task.Micros) {
-	q := l.v.order.keyed.byName[t.Queue]
-	if q == nil {
-		return
+	if q := l.v.order.keyed.byName[t.Queue]; q != nil {
+		head := l.open(q)
+		head.keys.start(t, at)
+		l.moved(head)
 	}
-	head := l.open(q)
-	head.keys.start(t, at)
-	l.moved(head)
+	if l.turns != nil {
+		l.turns.start(t)
+		for _, head := range l.heads {
+			if head.queue == t.Queue {
+				head.ahead = l.turns.ahead(t.Queue)
+			}
+		}
+		heap.Init(&l.heads)
+	}
 }
 
 // Holds reports whether its key holds a ready task, with the starts that are decided.
@@ -104,10 +120,10 @@ func (l *Line) lookOn() {
 	if !l.wants(tree.group) {
 		return
 	}
-	head := &lineHead{tasks: tree.tasks.Iter()}
+	head := &lineHead{tasks: tree.tasks.Iter(), queue: l.v.counts.names[tree.group].queue}
 	head.tasks.First()
 	head.key = head.tasks.Item()
-	heap.Push(&l.heads, head)
+	l.push(head)
 }
 
 func (l *Line) wants(group uint32) bool {
@@ -120,7 +136,7 @@ func (l *Line) open(q *keyQueue) *lineHead {
 	if head := l.queues[q]; head != nil {
 		return head
 	}
-	head := &lineHead{at: -1, keys: newKeyLine(q, l.wants)}
+	head := &lineHead{at: -1, queue: q.name, keys: newKeyLine(q, l.wants)}
 	if l.queues == nil {
 		l.queues = make(map[*keyQueue]*lineHead)
 	}
@@ -129,13 +145,21 @@ func (l *Line) open(q *keyQueue) *lineHead {
 	return head
 }
 
+// push adds a position.
+func (l *Line) push(head *lineHead) {
+	if l.turns != nil {
+		head.ahead = l.turns.ahead(head.queue)
+	}
+	heap.Push(&l.heads, head)
+}
+
 // moved puts the position in a queue with rules for keys where it belongs now.
 func (l *Line) moved(head *lineHead) {
 	key, ok := head.keys.next()
 	head.key = key
 	switch {
 	case ok && head.at < 0:
-		heap.Push(&l.heads, head)
+		l.push(head)
 	case ok:
 		heap.Fix(&l.heads, head.at)
 	case head.at >= 0:
@@ -178,8 +202,14 @@ func (l *Line) popNear() {
 // lineHeads is a heap of positions, with the one whose task is next on top.
 type lineHeads []*lineHead
 
-func (h lineHeads) Len() int           { return len(h) }
-func (h lineHeads) Less(i, k int) bool { return h[i].key.less(h[k].key) }
+func (h lineHeads) Len() int { return len(h) }
+func (h lineHeads) Less(i, k int) bool {
+	if h[i].ahead != h[k].ahead {
+		return h[i].ahead < h[k].ahead
+	}
+	return h[i].key.less(h[k].key)
+}
+
 func (h lineHeads) Swap(i, k int) {
 	h[i], h[k] = h[k], h[i]
 	h[i].at, h[k].at = i, k

@@ -56,9 +56,11 @@ type queueStates struct {
 	States map[string]QueueState `json:"states,omitempty"`
 	// Runs is how long an attempt of a type runs, for the types of starts that were charged: a moving
 	// average.
-	Runs map[string]task.Micros `json:"runs,omitempty"`
+	Runs    map[string]task.Micros `json:"runs,omitempty"`
+	Weights weights                `json:"weights,omitzero"`
 
-	moves int64 // how often it changed; for who keeps what follows from it
+	moves          int64 // how often it changed; for who keeps what follows from it
+	weightedQueues int   // queues with a weight
 }
 
 func (q *queueStates) apply(e *eventlog.Event) error {
@@ -89,6 +91,7 @@ func (q *queueStates) apply(e *eventlog.Event) error {
 		}
 	}
 	q.States[strings.Clone(name)] = s
+	q.countWeights()
 	return nil
 }
 
@@ -121,11 +124,18 @@ func (q *queueStates) ran(t *task.Task, ran task.Micros) {
 	q.Runs[strings.Clone(t.Type)] = max(ran, 1)
 }
 
+// ByWeight reports whether queues take turns by weight. It is for the goroutine that writes.
+func (v *Views) ByWeight() bool { return foldIn[*queueStates](v.streams).weighted() }
+
+// StartsFromViews reports whether tasks of the queue start from the views alone, not in the round that makes
+// them ready. It is for the goroutine that writes.
+func (v *Views) StartsFromViews(queue string) bool { return v.HasKeyRules(queue) || v.ByWeight() }
+
 // Charge is what a start of the task is charged with: how long an attempt of its type is expected to run.
 // 0 = nothing, for no rule counts it. It is for the goroutine that writes.
 func (v *Views) Charge(t *task.Task) task.Micros {
 	q := v.order.keyed.byName[t.Queue]
-	if q == nil || !q.rules.Fair {
+	if (q == nil || !q.rules.Fair) && !v.ByWeight() {
 		return 0
 	}
 	if run := foldIn[*queueStates](v.streams).Runs[t.Type]; run > 0 {

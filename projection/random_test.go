@@ -83,6 +83,9 @@ func submitAny(rt *rapid.T, l *ledger) {
 // anyRules are limits of a queue for its keys, or none.
 func anyRules(rt *rapid.T) QueueLimits {
 	limits := QueueLimits{KeyConcurrency: rapid.IntRange(0, 2).Draw(rt, "key_concurrency"), FairKeys: rapid.Bool().Draw(rt, "fair_keys")}
+	if rapid.Bool().Draw(rt, "with weight") {
+		limits.Weight = rapid.IntRange(1, 1000).Draw(rt, "weight")
+	}
 	if rapid.Bool().Draw(rt, "with rate") {
 		limits.KeyRate, limits.KeyBurst = 0.1, rapid.IntRange(0, 2).Draw(rt, "burst")
 	}

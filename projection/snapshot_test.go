@@ -103,6 +103,8 @@ func keyStatesOf(v *Views, now task.Micros) (states []string) {
 			}
 		}
 	}
+	queues := foldIn[*queueStates](v.streams)
+	states = append(states, fmt.Sprint("queues at ", queues.Weights.Virtual, ", ahead ", queues.Weights.Finishes, ", runs ", queues.Runs))
 	slices.Sort(states)
 	return states
 }

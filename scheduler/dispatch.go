@@ -68,10 +68,10 @@ func (rd *round) mayStart(s *task.Task) bool {
 	return taken && !l.refusals.final[s.ID] && !l.s.lingering.has(s.ID) && (s.Links == nil || !rd.isBehind(s))
 }
 
-// mayStartNow is mayStart for a task that a round made ready. In a queue with rules for keys tasks start from
-// the views alone, which order them.
+// mayStartNow is mayStart for a task that a round made ready. In a queue with rules for keys, or while queues take
+// turns by weight, tasks start from the views alone, which order them.
 func (rd *round) mayStartNow(s *task.Task) bool {
-	return !rd.l.s.o.Views.HasKeyRules(s.Queue) && rd.mayStart(s)
+	return !rd.l.s.o.Views.StartsFromViews(s.Queue) && rd.mayStart(s)
 }
 
 // startTask decides that the task starts; its handler runs once that is on disk.

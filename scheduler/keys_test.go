@@ -100,6 +100,9 @@ func keysOnce(t *testing.T, r *rand.Rand) {
 		if r.IntN(3) == 0 {
 			l.KeyRate, l.KeyBurst = 50, 2
 		}
+		if r.IntN(3) == 0 {
+			l.Weight = 1 + r.IntN(1000)
+		}
 		return l
 	}
 	b.limit(projection.QueueLimits{KeyConcurrency: 1})
@@ -377,6 +380,39 @@ func TestATaskOfLowPriorityIsOvertakenForABoundedTime(t *testing.T) {
 		synctest.Wait()
 		if got := b.ran(); got != "HIGH#1 EARLY#1 LOW#1 LATE#1" {
 			t.Error(got)
+		}
+	})
+}
+
+func TestQueuesShareTheSlotsByWeight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		ran := map[string]int{} // guarded by mu
+		b := openDoing(t, eventlogtest.NewMemory(), Options{Concurrency: 2}, map[string]func(context.Context, Attempt) (Outcome, error){
+			"T": func(_ context.Context, a Attempt) (Outcome, error) {
+				mu.Lock()
+				ran[a.Task.Queue]++
+				mu.Unlock()
+				time.Sleep(100 * time.Millisecond)
+				return Outcome{}, nil
+			},
+		})
+		defer b.stop()
+		b.limit(projection.QueueLimits{Weight: 300})
+		for _, queue := range []string{"R", "Q"} { // of R all come first
+			flood := make([]task.Submit, 500)
+			for i := range flood {
+				flood[i] = task.Submit{Type: "T", Queue: queue}
+			}
+			if _, err := b.s.Submit(t.Context(), "anonymous", flood); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(10 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		if ran["Q"] < 145 || 155 < ran["Q"] || ran["Q"]+ran["R"] < 198 {
+			t.Errorf("they ran %v times, with weights 300 and 100", ran)
 		}
 	})
 }

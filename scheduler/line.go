@@ -110,7 +110,7 @@ func (s *storedLine) open(rd *round) {
 	l := rd.l
 	s.takers = l.takers()
 	s.line = l.s.o.Views.OpenLine(l.anyTaker)
-	if !l.s.o.Views.AnyKeyRules() {
+	if !l.s.o.Views.AnyKeyRules() && !l.s.o.Views.ByWeight() {
 		return
 	}
 	for _, in := range [...]*round{l.appending, rd} {

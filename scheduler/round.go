@@ -115,7 +115,7 @@ func (rd *round) add(n *node, id ulid.ULID, decided []task.Event) {
 	}
 	e.to = len(rd.records)
 	n.ordinary = n.ordinary || !e.reserve
-	if n.task.Status == task.Pending && n.task.Due(rd.wall) && !rd.l.s.o.Views.HasKeyRules(n.task.Queue) {
+	if n.task.Status == task.Pending && n.task.Due(rd.wall) && !rd.l.s.o.Views.StartsFromViews(n.task.Queue) {
 		rd.ready.push(n)
 	}
 }

@@ -191,6 +191,9 @@ func waitingOnce(t *testing.T, r *rand.Rand, seed uint64, seen map[string]int) {
 			if r.IntN(3) == 0 {
 				l.Rate = 1
 			}
+			if r.IntN(3) == 0 {
+				l.Weight = 1 + r.IntN(1000)
+			}
 			b.limit(l)
 		case 5:
 			b.queueEvent([]string{"queue.paused", "queue.resumed", "queue.resumed"}[r.IntN(3)], []byte("{}"))

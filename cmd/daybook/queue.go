@@ -87,6 +87,9 @@ func keyLimitsOf(q *client.Queue) (parts []string) {
 	if q.FairKeys {
 		parts = append(parts, "keys take turns")
 	}
+	if q.Weight != nil {
+		parts = append(parts, fmt.Sprintf("weight %d", *q.Weight))
+	}
 	return parts
 }
 
@@ -144,6 +147,7 @@ type queueLimitCmd struct {
 	KeyRate        string `placeholder:"N" help:"Starts a second with one concurrency key in the long run; none clears the limit."`
 	KeyBurst       string `placeholder:"N" help:"Starts with one concurrency key that may come at once; none clears the limit."`
 	FairKeys       string `placeholder:"yes|no" enum:"yes,no," default:"" help:"Whether keys take turns, by the time that their tasks run."`
+	Weight         string `placeholder:"N" help:"Share of run time among queues, 1 to 1000; 100 is usual. Once a queue has one, queues take turns; none clears it."`
 }
 
 func (queueLimitCmd) Help() string {
@@ -159,7 +163,7 @@ Examples:
 func (c *queueLimitCmd) Run(ctx context.Context, s *stdio) error {
 	limits := map[string]any{}
 	for key, text := range map[string]string{"concurrency": c.Concurrency, "rate_per_second": c.Rate, "burst": c.Burst, "max_depth": c.Depth,
-		"key_concurrency": c.KeyConcurrency, "key_rate_per_second": c.KeyRate, "key_burst": c.KeyBurst} {
+		"key_concurrency": c.KeyConcurrency, "key_rate_per_second": c.KeyRate, "key_burst": c.KeyBurst, "weight": c.Weight} {
 		switch n, err := strconv.ParseFloat(text, 64); {
 		case text == "":
 		case text == "none":
@@ -174,7 +178,7 @@ func (c *queueLimitCmd) Run(ctx context.Context, s *stdio) error {
 		limits["fair_keys"] = c.FairKeys == "yes"
 	}
 	if len(limits) == 0 {
-		return misuse("name a limit: --concurrency, --rate, --burst, --depth, --key-concurrency, --key-rate, --key-burst or --fair-keys")
+		return misuse("name a limit: --concurrency, --rate, --burst, --depth, --key-concurrency, --key-rate, --key-burst, --fair-keys or --weight")
 	}
 	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
 		q, err := server.LimitQueue(ctx, c.Name, limits)

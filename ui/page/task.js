@@ -79,7 +79,7 @@ export function waitingSentence(row, state, now) {
   if (state?.damaged || w?.reason === "log_damaged") return "Waiting: the log is damaged, so writes are refused";
   if (w?.reason === "previous_attempt") return "Waiting: its previous attempt was told to stop and has not stopped yet";
   if (w?.reason === "worker") return "Waiting for a worker to connect";
-  if (w?.reason === "capacity" && w.slots === undefined) return "Waiting: the workers that run its type are busy";
+  if (w?.reason === "capacity" && w.running !== undefined && w.slots === undefined) return "Waiting: the workers that run its type are busy";
   if (w?.reason === "queue_paused") return "Waiting: its queue is paused";
   if (w?.reason === "queue_limit") return "Waiting: as many tasks of its queue run as its limit allows";
   if (w?.reason === "concurrency_key") return "Waiting: as many tasks with its concurrency key run as its queue allows";
