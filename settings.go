@@ -16,6 +16,7 @@ import (
 	"daybook/handler/mail"
 	"daybook/intake"
 	"daybook/internal/jsontext"
+	"daybook/scheduler"
 	"daybook/task"
 )
 
@@ -218,7 +219,12 @@ func (d *Daybook) Configure(ctx context.Context, s Settings) error {
 		return err
 	}
 	d.intake.Configure(c.defaults, c.missing)
-	return d.api.Declare(ctx, c.read)
+	return errors.Join(d.lookAgain(ctx), d.api.Declare(ctx, c.read))
+}
+
+// lookAgain has the scheduler look for tasks that can start: those of a type that was not there before.
+func (d *Daybook) lookAgain(ctx context.Context) error {
+	return d.scheduler.Record(ctx, "config", func() ([]scheduler.Other, error) { return nil, nil })
 }
 
 // declareFirst makes queues and schedules as the settings of Open declare them.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"daybook"
 	"daybook/handler"
@@ -76,6 +77,32 @@ func TestSettingsChangeWhileTheQueueRuns(t *testing.T) {
 	}
 	if _, err := submit(echo); err != nil {
 		t.Error("wrong settings have changed something:", err)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A task that waits for a type starts when the settings give it.
+func TestATaskOfATypeThatComesBackStarts(t *testing.T) {
+	echo := daybook.Settings{Commands: map[string]daybook.Command{"echo": {Argv: []string{"/bin/echo"}}}}
+	d, stop := running(t, daybook.Options{Settings: echo})
+	got, err := d.Submit(t.Context(), task.Submit{Type: "COMMAND", Parameters: []byte(`{"command":"echo"}`), RunAt: task.MicrosOf(time.Now().Add(time.Hour))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := got[0].Task.ID
+	if err := d.Configure(t.Context(), daybook.Settings{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Reschedule(t.Context(), id, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Configure(t.Context(), echo); err != nil {
+		t.Fatal(err)
+	}
+	if ended, _, err := d.Wait(t.Context(), id); err != nil || ended.Status != task.Success {
+		t.Error(ended.Status, err)
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
