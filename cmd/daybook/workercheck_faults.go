@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 
@@ -173,4 +174,49 @@ func (k *workerCheck) stops(ctx context.Context) error {
 		return nil
 	}
 	return fmt.Errorf("%s; it is neither finished nor released", told(&now))
+}
+
+func (k *workerCheck) losesLease(ctx context.Context) error {
+	t, err := k.begin(ctx)
+	if err != nil {
+		return err
+	}
+	k.front.disturb(func(*seenCall) fault { return busy })
+	var other seenAnswer
+	body := fmt.Sprintf(`{"worker":"worker-check","task_types":[%q],"max":1,"wait_seconds":30,"lease_seconds":60}`, k.cmd.Type)
+	if err := k.post(ctx, "/api/leases", body, &other); err != nil {
+		return err
+	}
+	if len(other.Leases) != 1 || other.Leases[0].Task.ID != t.ID {
+		return errors.New("another worker did not get the task when its lease had run out")
+	}
+	back := time.Now()
+	k.front.disturb(nil)
+	// The worker hears of it by its next beat or report. Then it must be silent about the task.
+	wait(ctx, 4*time.Second)
+	told, late := time.Now(), 0
+	tokens := k.front.tokens(t.ID)
+	for _, c := range k.front.since(back, isAny) {
+		for _, token := range c.ends() {
+			if tokens[token] {
+				late++
+			}
+		}
+	}
+	if late > 1 {
+		return fmt.Errorf("%d late reports", late)
+	}
+	wait(ctx, 3*time.Second)
+	for _, c := range k.front.since(told, isAny) {
+		for _, token := range append(c.ends(), c.Tokens...) {
+			if tokens[token] {
+				return fmt.Errorf("the token is still sent 4 s later (%s)", strings.ReplaceAll(c.path, token, "TOKEN"))
+			}
+		}
+	}
+	var done client.Task
+	if err := k.post(ctx, "/api/leases/"+other.Leases[0].Token+"/complete", `{"result":"worker-check"}`, &done); err != nil {
+		return err
+	}
+	return k.goesOn(ctx)
 }
