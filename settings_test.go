@@ -98,6 +98,15 @@ func TestATaskOfATypeThatComesBackStarts(t *testing.T) {
 	if _, err := d.Reschedule(t.Context(), id, time.Now()); err != nil {
 		t.Fatal(err)
 	}
+	for range 2 { // until the scheduler has seen that it cannot start
+		other, err := d.Submit(t.Context(), task.Submit{Type: "SLEEP"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := d.Wait(t.Context(), other[0].Task.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := d.Configure(t.Context(), echo); err != nil {
 		t.Fatal(err)
 	}
