@@ -7,7 +7,7 @@ import (
 )
 
 // everyField has each type of event in its present version, and each field of it, at least once,
-// under a clock that was set back. It is how compat/v2 and compat/v3 came to be.
+// under a clock that was set back. It is how compat/v2, v3 and v4 came to be.
 var everyField = story{"every_field", func(l *ledger) {
 	l.other("server.loss_accepted", 1, `{"first":1,"last":2,"head":0}`)
 	l.other("server.started", 2, `{"version":"0.1.0"}`)
@@ -53,4 +53,35 @@ var everyField = story{"every_field", func(l *ledger) {
 	l.do(person, a, task.Erase{})
 	l.submit(task.Submit{})
 	l.other("server.stopped", 3, `{}`)
+}}
+
+// otherStreams has each type of event of the streams that are not of tasks, as a server writes them. It is
+// how compat/v4_streams came to be.
+var otherStreams = story{"other_streams", func(l *ledger) {
+	l.other("server.started", 1, `{"version":"0.1.0"}`)
+	const hash = "1ec482797e73af35fce00e591c62f84cccff1c9c8ab52d4b4a95da7c5b01db21"
+	l.otherOf("token:root", TokenCreated, 1, `{"role":"admin","hash":"`+hash+`"}`)
+	l.otherOf("token:press", TokenCreated, 1, `{"role":"worker","queues":["mail"],"task_types":["resize"],"expires_at":1900000000000000,"hash":"`+hash[:63]+`2"}`)
+	l.otherOf("token:press", TokenRevoked, 2, `{}`)
+	l.otherOf("queue:mail", "queue.limits_set", 1, `{"concurrency":2,"rate_per_second":0.5,"burst":3,"max_depth":1000,"key_concurrency":1,"key_rate_per_second":2,"key_burst":4,"fair_keys":true,"weight":200}`)
+	l.otherOf("queue:mail", "queue.paused", 2, `{}`)
+	l.otherOf("queue:mail", "queue.resumed", 3, `{}`)
+	l.otherOf("queue:pictures", "queue.paused", 1, `{}`)
+	const nightly = "schedule:01J00000000000000000000001"
+	l.otherOf(nightly, "schedule.created", 1, `{"name":"nightly","cron":"30 2 * * *","timezone":"Europe/Berlin","dst_gap":"shift","dst_overlap":"first","overlap":"skip","catch_up":"one","max_lateness":3600000000,"task_type":"SLEEP","task_hash":"`+hash+`"}`)
+	l.otherOf(nightly, "schedule.fired", 2, `{"nominal":"2027-01-15T02:30:00","due":1799976600000000,"task":"01J00000000000000000000002"}`)
+	l.otherOf(nightly, "schedule.skipped", 3, `{"nominal":"2027-01-16T02:30:00","due":1800063000000000,"why":"overlap"}`)
+	l.otherOf(nightly, "schedule.paused", 4, `{"why":"request"}`)
+	l.otherOf(nightly, "schedule.resumed", 5, `{}`)
+	l.otherOf(nightly, "schedule.changed", 6, `{"name":"nightly","cron":"30 3 * * *","timezone":"Europe/Berlin","dst_gap":"shift","dst_overlap":"first","overlap":"skip","catch_up":"one","max_lateness":3600000000,"task_type":"SLEEP","task_hash":"`+hash+`"}`)
+	const gone = "schedule:01J00000000000000000000003"
+	l.otherOf(gone, "schedule.created", 1, `{"name":"gone","every":1000000,"timezone":"UTC","dst_gap":"shift","dst_overlap":"first","overlap":"allow","catch_up":"none","max_lateness":3600000000,"task_type":"SLEEP","task_hash":"`+hash+`"}`)
+	l.otherOf(gone, "schedule.deleted", 2, `{}`)
+	first := l.submit(task.Submit{Queue: "mail", ConcurrencyKey: "customer 7"})
+	l.submit(task.Submit{Queue: "mail", ConcurrencyKey: "customer 7"})
+	l.after(task.Second)
+	l.do(system, first, task.Start{Charge: 100_000})
+	l.after(task.Second)
+	l.do(system, first, task.Succeed{Fence: l.tasks[first].Fence})
+	l.other("server.stopped", 2, `{}`)
 }}

@@ -103,6 +103,9 @@ func TestAFixtureGivesItsGoldenViews(t *testing.T) {
 		v.Promote(now)
 		golden(t, filepath.Join("testdata", name, "tasks.golden.json"), tasksGolden(t, v))
 		golden(t, filepath.Join("testdata", name, "stats.golden.json"), statsGolden(t, v, now))
+		if strings.HasSuffix(name, "streams") {
+			golden(t, filepath.Join("testdata", name, "streams.golden.json"), marshal(t, v.streams))
+		}
 	})
 }
 
@@ -188,6 +191,8 @@ var compat = map[string]string{
 	"compat/v2":            "bee3a42dc55f2d10d903c75f6f2f051e5c5d8d00b57b001acf7ed9741be89e16",
 	"compat/v2_file_names": "33647fa2d67819103ece9d475879621198d43fc2e49ded8dc0a140da8b4d1ab5", // before there was a subject
 	"compat/v3":            "979d2e075e3fbc88f7a81fc4c54d6e922309256930d37a226b356e9a0dedd5cc",
+	"compat/v4":            "226a40f3315ce72c1752e4beeb7dd78b09e0c171113f5516b8a6778a33a56ddf",
+	"compat/v4_streams":    "58f6ae66a50284d3c0cfee14354f9eec40b2d51299924770820568a948773246", // of the streams that are not of tasks
 }
 
 func TestTheEventsOfOldLogsAreNeverEdited(t *testing.T) {
@@ -210,6 +215,7 @@ func TestACompatibilityFixtureHasEveryTypeAndField(t *testing.T) {
 		"compat/v1": {task.EventResubmitted: true},
 		"compat/v2": {},
 		"compat/v3": {},
+		"compat/v4": {},
 	} {
 		seen, newest := make(map[string]bool), make(map[string]int)
 		for _, e := range readEvents(t, name) {

@@ -233,6 +233,7 @@ var stories = []story{
 
 	everyType,
 	everyField,
+	otherStreams,
 }
 
 // everyType has each type of event, and each field of data, at least once.
