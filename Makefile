@@ -37,11 +37,14 @@ test-go:
 	$(GO) test -C tools -timeout 20m ./...
 
 # PLAIN are rooms that start no goroutine, or one that only reads ahead or waits: the race detector has
-# nothing to find there, and makes their arithmetic ten times slower.
+# nothing to find there, and makes their arithmetic ten times slower. HEAVY are rooms whose random tests
+# run whole without the detector, and in part with it. ONE are tests of a single goroutine.
 PLAIN = task|schedule|intake|internal/(jsontext|load/curve)|handler/(image|image/codec|mail|table)
+HEAVY = projection|projection/viewfile
+ONE   = TestALargeBatchIsWrittenCompletely|TestNoBitOfAFileChangesAnAnswer|TestADamagedFileIsUnusableOrAnswers
 test-rooms:
-	$(GO) test -shuffle=on -timeout 30m $$($(GO) list ./... | grep -E '/($(PLAIN))$$')
-	$(GO) test -race -shuffle=on -timeout 30m $$($(GO) list ./... | grep -vE '/cmd/|/($(PLAIN))$$')
+	$(GO) test -shuffle=on -timeout 30m $$($(GO) list ./... | grep -E '/($(PLAIN)|$(HEAVY))$$')
+	$(GO) test -race -shuffle=on -timeout 30m -skip '^($(ONE))$$' $$($(GO) list ./... | grep -vE '/cmd/|/($(PLAIN))$$')
 
 .PHONY: test-race
 test-race: ## Run the tests of all rooms under the race detector (many minutes)

@@ -91,7 +91,9 @@ func (v *Views) FindLiveClaims(claim task.Claim, wall task.Micros, fn func(*task
 }
 
 // FindEndedClaim returns the task that has ended and holds the claim at that moment, nil if
-// there is none: of several the one that holds it longest. Errors: those of the view file.
+// there is none: of several the one that holds it longest. It is for claims that no live task holds: when one
+// that had ended is live again, those that held the claim for a shorter time may not be found. Errors: those of
+// the view file.
 func (v *Views) FindEndedClaim(claim task.Claim, wall task.Micros) (*task.Task, error) {
 	held := v.peekEndedClaim(claim, wall)
 	if v.keeper == nil {

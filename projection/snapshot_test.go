@@ -112,14 +112,16 @@ func keyStatesOf(v *Views, now task.Micros) (states []string) {
 // claimed is who holds a unique key.
 type claimed struct {
 	Live  []string    // sorted
-	Until task.Micros // how long those that have ended hold it; 0 = none does
+	Until task.Micros // if none is live: how long those that have ended hold it; 0 = none does
 }
 
 func claimedOf(t failer, v *Views, r *task.Task, now task.Micros) (c claimed) {
 	t.Helper()
 	claim, _ := r.Claims()
 	v.FindLiveClaims(claim, now, func(live *task.Task) { c.Live = append(c.Live, live.Name()) })
-	slices.Sort(c.Live)
+	if slices.Sort(c.Live); len(c.Live) > 0 {
+		return c
+	}
 	ended, err := v.FindEndedClaim(claim, now)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,12 @@
+//go:build race
+
+package projection
+
+import "flag"
+
+// Under the race detector a check takes ten times as long: make test runs all of them without it too.
+func init() {
+	if err := flag.Set("rapid.checks", "20"); err != nil {
+		panic(err)
+	}
+}
