@@ -101,7 +101,7 @@ func (s *Scheduler) GiveBack(leases []Leased) {
 }
 
 // ask notes that a worker has asked for work. It returns the answer to an earlier poll of the same
-// id, while the worker may hold what that gave it.
+// id, while the worker may hold what that gave it and its caller may have it.
 func (t *leaseTable) ask(r *LeaseRequest, now time.Time) (before []Leased, quiet bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -114,11 +114,17 @@ func (t *leaseTable) ask(r *LeaseRequest, now time.Time) (before []Leased, quiet
 		return nil, w.Quiet
 	}
 	for _, l := range w.poll {
-		if held := t.byTask[l.Task.ID]; held == nil || held.token != l.Token {
+		held := t.byTask[l.Task.ID]
+		if held == nil || held.token != l.Token || !r.takes(&l.Task) {
 			return nil, w.Quiet
 		}
 	}
 	return w.poll, w.Quiet
+}
+
+// takes reports whether the request is for tasks like this one. The queues are those that its caller may use.
+func (r *LeaseRequest) takes(s *task.Task) bool {
+	return slices.Contains(r.Types, s.Type) && (r.Queues == nil || slices.Contains(r.Queues, s.Queue))
 }
 
 // forgetAbove is the number of workers above which those that are gone are looked for.

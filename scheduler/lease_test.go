@@ -358,6 +358,21 @@ func TestTheSamePollAgainGetsTheSameLeases(t *testing.T) {
 	})
 }
 
+// A caller with a token for one queue asks under the name and the poll of another worker.
+func TestTheSamePollOfACallerWithOtherQueuesGetsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		b.submit(remote())
+		r := LeaseRequest{Worker: "w", Types: []string{"REMOTE"}, Max: 1, Length: 30 * time.Second, PollID: "1"}
+		first, _ := b.s.Lease(t.Context(), r)
+		r.Queues = []string{"another"}
+		if again, err := b.s.Lease(t.Context(), r); len(first) != 1 || len(again) != 0 || err != nil {
+			t.Errorf("first %v, again %v, %v", first, again, err)
+		}
+	})
+}
+
 func TestAWorkerThatGoesAwayWhileItWaitsCostsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, eventlogtest.NewMemory(), Options{})
