@@ -28,12 +28,12 @@ build: ## Build bin/daybook
 .PHONY: test
 test: test-go test-page ## Run all quick tests
 
-# The tests of the rooms need the processor, those of the binary and of the page in a browser wait most of
-# the time: they run side by side.
-.PHONY: test-go test-rooms test-binary test-browser
+# The tests of the rooms need the processor, those of the binary wait most of the time: they run
+# side by side.
+.PHONY: test-go test-rooms test-cmd
 test-go:
 	$(GO) vet ./...
-	$(MAKE) -j3 test-rooms test-binary test-browser
+	$(MAKE) -j2 test-rooms test-cmd
 	$(GO) test -C tools -timeout 20m ./...
 
 # PLAIN are rooms that start no goroutine, or one that only reads ahead or waits: the race detector has
@@ -52,11 +52,8 @@ test-race: ## Run the tests of all rooms under the race detector (many minutes)
 
 # cmd/daybook has the tests of the binary and of the page in a browser. They run it as it is
 # shipped: the race detector makes it several times slower and larger.
-test-binary:
-	$(GO) test -shuffle=on -timeout 30m -skip '^TestPage' ./cmd/...
-
-test-browser:
-	$(GO) test -shuffle=on -timeout 30m -run '^TestPage' ./cmd/daybook
+test-cmd:
+	$(GO) test -shuffle=on -timeout 30m ./cmd/...
 
 .PHONY: test-page
 test-page:
