@@ -152,10 +152,14 @@ func TestTokensAreShownOnceAndTheirHoldersAreTheActors(t *testing.T) {
 func TestWrongTokensAreTold(t *testing.T) {
 	h := open(t, nil)
 	root := h.token("", `{"name":"root","role":"admin"}`)
+	other := "7"
+	if root[10:11] == other {
+		other = "a"
+	}
 	for name, c := range map[string]struct{ header, says string }{
 		"another":   {bearer(newToken()), "revoked"},
 		"cut":       {bearer(root[:len(root)-1]), "typing error"},
-		"changed":   {bearer(root[:10] + "7" + root[11:] + ""), "typing error"},
+		"changed":   {bearer(root[:10] + other + root[11:]), "typing error"},
 		"basic":     {"Authorization: Basic cm9vdDpyb290", "not a whole token"},
 		"upper":     {bearer(strings.ToUpper(root)), "typing error"},
 		"in a list": {"Authorization: Bearer " + root + ", Bearer x", "typing error"},
