@@ -30,14 +30,19 @@ type Event struct {
 	Raw json.RawMessage `json:"-"`
 }
 
+// unmarshal decodes a text into a value without methods, and keeps it in raw.
+func unmarshal(data []byte, into any, raw *json.RawMessage) error {
+	if err := json.Unmarshal(data, into); err != nil {
+		return err
+	}
+	*raw = append(json.RawMessage(nil), data...)
+	return nil
+}
+
 // UnmarshalJSON decodes the event and keeps the text.
 func (e *Event) UnmarshalJSON(data []byte) error {
 	type plain Event
-	if err := json.Unmarshal(data, (*plain)(e)); err != nil {
-		return err
-	}
-	e.Raw = append(json.RawMessage(nil), data...)
-	return nil
+	return unmarshal(data, (*plain)(e), &e.Raw)
 }
 
 // LogQuery says which events of the log to read. Lists mean "any of".
@@ -144,11 +149,7 @@ type DamagedFile struct {
 // UnmarshalJSON decodes the verification and keeps the text.
 func (v *Verification) UnmarshalJSON(data []byte) error {
 	type plain Verification
-	if err := json.Unmarshal(data, (*plain)(v)); err != nil {
-		return err
-	}
-	v.Raw = append(json.RawMessage(nil), data...)
-	return nil
+	return unmarshal(data, (*plain)(v), &v.Raw)
 }
 
 // Verify has the server read its whole log and recompute the chain, which may take a

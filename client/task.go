@@ -101,21 +101,13 @@ func (t *Task) UnmarshalJSON(data []byte) error {
 // fromAny decodes a task that is written in any way.
 func (t *Task) fromAny(data []byte) error {
 	type plain Task
-	if err := json.Unmarshal(data, (*plain)(t)); err != nil {
-		return err
-	}
-	t.Raw = append(json.RawMessage(nil), data...)
-	return nil
+	return unmarshal(data, (*plain)(t), &t.Raw)
 }
 
 // UnmarshalJSON decodes the reason and keeps the text.
 func (w *WaitingFor) UnmarshalJSON(data []byte) error {
 	type plain WaitingFor
-	if err := json.Unmarshal(data, (*plain)(w)); err != nil {
-		return err
-	}
-	w.Raw = append(json.RawMessage(nil), data...)
-	return nil
+	return unmarshal(data, (*plain)(w), &w.Raw)
 }
 
 // Timeout is how long an attempt may run, in seconds, at most 30 days. 0 leaves it to the

@@ -28,11 +28,7 @@ type TaskLogLine struct {
 // UnmarshalJSON decodes the line and keeps the text.
 func (l *TaskLogLine) UnmarshalJSON(data []byte) error {
 	type plain TaskLogLine
-	if err := json.Unmarshal(data, (*plain)(l)); err != nil {
-		return err
-	}
-	l.Raw = append(json.RawMessage(nil), data...)
-	return nil
+	return unmarshal(data, (*plain)(l), &l.Raw)
 }
 
 // TaskLogQuery says which lines of a task to read. The zero value means all.
