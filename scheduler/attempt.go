@@ -210,6 +210,21 @@ func (a *attempt) report(percent float64, message string) {
 	a.s.send(report{kind: progressed, attempt: a})
 }
 
+// keep has the loop come again for a report that found no room in the log, unless there is a newer one.
+func (a *attempt) keep(p task.Progress) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.message == "" {
+		a.message = p.Message
+	}
+	a.news = true // the end of the attempt has it
+	if a.finished || a.queued || a.s.damage() != nil {
+		return
+	}
+	a.queued = true
+	a.timer = time.AfterFunc(fullProbe, func() { a.s.send(report{kind: progressed, attempt: a}) })
+}
+
 // latestProgress returns the latest report as a command; false when there is none.
 func (a *attempt) latestProgress() (task.Progress, bool) {
 	a.mu.Lock()

@@ -16,6 +16,7 @@ func (l *loop) decideInputs(rd *round, first *input) {
 	l.fireSchedules(rd)
 	l.decideHeld(rd)
 	l.redecide(rd)
+	l.decideProgress(rd)
 	if first.report != nil {
 		l.receive(rd, first.report)
 	}

@@ -160,8 +160,11 @@ func (s *Scheduler) Report(ctx context.Context, actor, token string, c task.Comm
 	if l == nil {
 		return s.reportLate(ctx, actor, token, c)
 	}
-	if _, isProgress := c.(task.Progress); isProgress && !s.leases.reported(l, time.Now()) {
-		return s.now(ctx, l.id)
+	if progress, ok := c.(task.Progress); ok {
+		if !s.reported(l, actor, &progress, time.Now()) {
+			return s.now(ctx, l.id)
+		}
+		c = progress
 	}
 	answer, err := s.ask(ctx, &request{actor: actor, id: l.id, command: withFence(c, l.fence), lease: l})
 	if len(answer.tasks) == 0 {
@@ -174,19 +177,6 @@ func (s *Scheduler) Report(ctx context.Context, actor, token string, c task.Comm
 func (s *Scheduler) now(ctx context.Context, id ulid.ULID) (task.Task, error) {
 	t, _, err := s.o.Views.Get(ctx, id)
 	return t, err
-}
-
-// reported notes that a worker has said how far it is. It returns false for a word that comes too
-// soon after the one before to be worth an event.
-func (t *leaseTable) reported(l *lease, now time.Time) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	l.active = true
-	if !l.reported.IsZero() && now.Sub(l.reported) < progressEvery {
-		return false
-	}
-	l.reported = now
-	return true
 }
 
 // withFence is the command with the fence of an attempt.

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"container/heap"
+	"container/list"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -27,13 +28,14 @@ type lease struct {
 	token  string // "" after a restart of the server
 
 	// Guarded by leaseTable.mu.
-	deadline  time.Time // on the monotonic clock
-	timeout   time.Time // when the timeout of the attempt ends it; zero = never
-	cancelled bool      // its task is to stop
-	active    bool      // the worker has reported progress of it: it has started
-	suspect   bool      // its task may have killed a worker before
-	reported  time.Time // when its latest progress became an event
-	at        int       // in the heap; −1 = not in it
+	deadline  time.Time     // on the monotonic clock
+	timeout   time.Time     // when the timeout of the attempt ends it; zero = never
+	cancelled bool          // its task is to stop
+	active    bool          // the worker has reported progress of it: it has started
+	suspect   bool          // its task may have killed a worker before
+	reported  time.Time     // when its latest progress became an event
+	waiting   *list.Element // its progress that waits to be written; nil = none
+	at        int           // in the heap; −1 = not in it
 }
 
 // ends is when the lease ends unless somebody does something.
@@ -88,6 +90,8 @@ type leaseTable struct {
 	byTask  map[ulid.ULID]*lease
 	workers map[string]*worker
 	heap    leaseHeap
+
+	progress waitingReports
 }
 
 func newLeaseTable() *leaseTable {
@@ -130,6 +134,7 @@ func (t *leaseTable) drop(l *lease) {
 		return
 	}
 	delete(t.byHash, l.hash)
+	t.progress.remove(l)
 	if t.byTask[l.id] == l {
 		delete(t.byTask, l.id)
 	}

@@ -208,8 +208,10 @@ func (l *loop) sleep() time.Duration {
 	if !l.s.draining.Load() && !l.takesNoWork() {
 		sleep = min(sleep, l.untilGate())
 	}
-	if end := l.s.leases.next(); !end.IsZero() && !l.takesNoWork() {
-		sleep = min(sleep, time.Until(end))
+	for _, due := range []time.Time{l.s.leases.next(), l.s.leases.nextProgress()} {
+		if !due.IsZero() && !l.takesNoWork() {
+			sleep = min(sleep, time.Until(due))
+		}
 	}
 	return max(min(sleep, l.scheduleSleep()), 0)
 }

@@ -345,10 +345,17 @@ func (l *loop) report(rd *round, r *request) {
 		return
 	}
 	n := rd.own(r.id, before)
-	last := &decided[len(decided)-1]
+	var waiting *waitingProgress
+	if !isProgress && !l.s.full.Load() {
+		waiting = l.s.leases.lastProgress(r.lease)
+	}
+	var last *task.Event
 	var state task.Task
-	rd.begin(r.actor, !isProgress && !n.ordinary, func(err error) {
+	rd.begin(r.actor, !isProgress && !n.ordinary && waiting == nil, func(err error) {
 		if err != nil {
+			if waiting != nil {
+				l.s.leases.keepProgress(waiting)
+			}
 			l.requestDropped(r, err)
 			return
 		}
@@ -358,6 +365,10 @@ func (l *loop) report(rd *round, r *request) {
 		state.LastSeq = last.Seq
 		r.done <- answer{err: refusal, tasks: []Submitted{{Task: state}}}
 	})
+	if waiting != nil {
+		decided = rd.addProgress(n, r, waiting, decided)
+	}
+	last = &decided[len(decided)-1]
 	rd.add(n, r.id, decided)
 	state = n.task
 }

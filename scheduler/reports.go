@@ -20,10 +20,13 @@ func (l *loop) decideReport(rd *round, r report) {
 	}
 }
 
-// progress decides what the attempt says of how far it is. What finds no room is
-// dropped: the next report or the end says more.
+// progress decides what the attempt says of how far it is.
 func (l *loop) progress(rd *round, r report) {
-	if !r.news || l.takesNoWork() {
+	if !r.news {
+		return
+	}
+	if l.takesNoWork() {
+		r.attempt.keep(r.progress)
 		return
 	}
 	state := rd.get(r.attempt.id)
@@ -98,7 +101,9 @@ func (l *loop) reportDecided(r report, err error) {
 		}
 		again := r // or each report would be allocated
 		l.backlog.again = append(l.backlog.again, input{report: &again})
-	case !end: // lost progress is in the next report or in the end
+	case !end && noRoom(err):
+		r.attempt.keep(r.progress)
+	case !end: // it was refused as invalid: a later report may be better
 	case errors.Is(err, eventlog.ErrInvalid):
 		l.endRefused(r)
 	case noRoom(err):
