@@ -28,8 +28,10 @@ func Serve(ctx context.Context, j measure.Job, in io.Reader, out io.Writer) erro
 	if j.Row == measure.Start {
 		gate.open()
 	}
-	if err := d.Register(noop{gate, stamp(out, j.Row == measure.PickUp)}); err != nil {
-		return errors.Join(err, d.Close())
+	if !hasWorkers(j) {
+		if err := d.Register(noop{gate, stamp(out, j.Row == measure.PickUp)}); err != nil {
+			return errors.Join(err, d.Close())
+		}
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

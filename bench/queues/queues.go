@@ -55,10 +55,13 @@ func (s Spec) Has(row measure.Row) bool {
 func Specs() []Spec {
 	submits := []measure.Row{measure.SubmitOne, measure.SubmitMany}
 	bulks := []measure.Row{measure.SubmitOne, measure.Bulk100, measure.Bulk1000}
+	runs := []measure.Row{measure.RunOne, measure.RunBulk, measure.Drain, measure.PickUp, measure.Memory}
 	return []Spec{
 		{Name: "daybook", Title: "**Daybook**, in process", Synced: true, Bulk: true, Open: openDaybook},
 		{Name: "daybook-http", Title: "**Daybook**, over HTTP", Synced: true, Bulk: true, Open: openDaybookHTTP},
 		{Name: "daybook-client", Title: "**Daybook**, over HTTP by its Go client", Synced: true, Bulk: true, Open: openDaybookClient},
+		{Name: oneTaskACall, Title: "**Daybook**, 64 workers over HTTP, one task a call", Synced: true, Bulk: true, Rows: runs, Open: openDaybookWorkers},
+		{Name: batchedCalls, Title: "**Daybook**, workers over HTTP, many tasks a call", Synced: true, Bulk: true, Rows: runs, Open: openDaybookWorkers},
 		{Name: "asynq-always", Title: "asynq on Redis", Server: RedisAlways, Synced: true, Open: openAsynq},
 		{Name: "bullmq-always", Title: "BullMQ on Redis", Server: RedisAlways, Synced: true, Bulk: true},
 		{Name: "river-postgres", Title: "River on PostgreSQL", Server: PostgresServer, Synced: true, Bulk: true, Open: openRiverPostgres},
