@@ -46,7 +46,8 @@ func (a *API) lease(p *reply, r *http.Request) error {
 	if err := a.Intake.Types.Offer(request.Types); err != nil {
 		return err
 	}
-	results := a.report(r, p.caller.worker(request.Worker), reports)
+	// The reports and the leases are decided together and share a commit. What is reported is not held up by the wait for work.
+	results := a.startReports(r, p.caller.worker(request.Worker), reports)
 	ctx, end := p.caller.during(r.Context())
 	defer end()
 	leases, err := a.Scheduler.Lease(ctx, request)
@@ -56,7 +57,7 @@ func (a *API) lease(p *reply, r *http.Request) error {
 		}
 		return err
 	}
-	if err := a.sendLeases(p, r, &request, leases, results); err != nil {
+	if err := a.sendLeases(p, r, &request, leases, results()); err != nil {
 		a.Scheduler.GiveBack(leases)
 		return err
 	}

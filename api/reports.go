@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"daybook/internal/jsontext"
 	"daybook/internal/logline"
@@ -133,46 +132,66 @@ func readProgress(c *task.Progress, o object, key string, value []byte) bool {
 	return true
 }
 
-// report carries out reports, each independent of the others, in one round if they arrive together. Those of one
-// token are carried out in order.
-func (a *API) report(r *http.Request, who string, reports []report) []error {
+// startReports starts to carry out reports, each independent of the others, so that they share a commit with what is
+// asked for next. The function that it returns waits for their results. Those of one token are carried out in order.
+func (a *API) startReports(r *http.Request, who string, reports []report) (wait func() []error) {
 	results := make([]error, len(reports))
-	byToken := make(map[string][]int)
+	waits := make([]func() (task.Task, error), len(reports))
+	latest := make(map[string]int, len(reports)) // the latest report of each token
 	for i := range reports {
-		byToken[reports[i].token] = append(byToken[reports[i].token], i)
+		if before, again := latest[reports[i].token]; again && waits[before] != nil {
+			_, results[before] = waits[before]()
+			waits[before] = nil
+		}
+		latest[reports[i].token] = i
+		waits[i] = a.startReport(r, who, &reports[i])
 	}
-	var all sync.WaitGroup
-	for _, places := range byToken {
-		all.Go(func() {
-			for _, i := range places {
-				_, results[i] = a.reportOne(r, who, &reports[i])
+	return func() []error {
+		for i, wait := range waits {
+			if wait != nil {
+				_, results[i] = wait()
 			}
-		})
+		}
+		return results
 	}
-	all.Wait()
-	return results
 }
 
 func (a *API) reportOne(r *http.Request, who string, one *report) (task.Task, error) {
+	return a.startReport(r, who, one)()
+}
+
+// startReport starts to carry out a report. The function that it returns waits for the task as the report has left it.
+func (a *API) startReport(r *http.Request, who string, one *report) (wait func() (task.Task, error)) {
+	if err := a.checkReport(one); err != nil {
+		return func() (task.Task, error) { return task.Task{}, err }
+	}
+	a.keepLinesOf(r, one)
+	answered := a.Scheduler.StartReport(r.Context(), who, one.token, one.command)
+	return func() (task.Task, error) {
+		t, err := answered()
+		var permanent interface{ Permanent() bool }
+		if errors.As(err, &permanent) && permanent.Permanent() {
+			return t, invalid("/result", strings.TrimPrefix(err.Error(), "the result "))
+		}
+		if errors.Is(err, task.ErrStopping) {
+			return t, &problem{Status: http.StatusConflict, Kind: "cancelled",
+				Detail: "The task was cancelled. Stop work on it; nothing of it is kept."}
+		}
+		return t, err
+	}
+}
+
+// checkReport refuses a report that cannot be carried out, whatever its token holds.
+func (a *API) checkReport(one *report) error {
 	if one.bad != nil {
-		return task.Task{}, invalids(one.bad)
+		return invalids(one.bad)
 	}
 	for i, id := range one.files {
 		if _, err := a.Files.Stat(id); err != nil {
-			return task.Task{}, invalid("/files/"+strconv.Itoa(i), "is not the id of a file; upload it first with POST /api/files")
+			return invalid("/files/"+strconv.Itoa(i), "is not the id of a file; upload it first with POST /api/files")
 		}
 	}
-	a.keepLinesOf(r, one)
-	t, err := a.Scheduler.Report(r.Context(), who, one.token, one.command)
-	var permanent interface{ Permanent() bool }
-	if errors.As(err, &permanent) && permanent.Permanent() {
-		return t, invalid("/result", strings.TrimPrefix(err.Error(), "the result "))
-	}
-	if errors.Is(err, task.ErrStopping) {
-		return t, &problem{Status: http.StatusConflict, Kind: "cancelled",
-			Detail: "The task was cancelled. Stop work on it; nothing of it is kept."}
-	}
-	return t, err
+	return nil
 }
 
 // writeResult writes the result of a report: the status and problem that it would get alone.

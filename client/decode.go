@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -25,6 +26,10 @@ func decode(data []byte, out any) error {
 	case *[]Task:
 		if tasks, ok := tasksFromCanonical(canonical(trim(data))); ok {
 			*to = tasks
+			return nil
+		}
+	case *leasesAnswer:
+		if to.fromCanonical(canonical(trim(data))) {
 			return nil
 		}
 	}
@@ -86,6 +91,76 @@ func (t *Task) fromCanonical(text []byte) bool {
 		}
 	}
 	t.Raw = text[:len(text):len(text)]
+	return true
+}
+
+// fromCanonical decodes the answer to a lease call. It returns false, and leaves the answer as it was, if
+// encoding/json must decode it.
+func (a *leasesAnswer) fromCanonical(text []byte) bool {
+	if !jsontext.IsObject(text) {
+		return false
+	}
+	var read leasesAnswer
+	for key, value := range jsontext.Members(text) {
+		if !isPlainKey(key) || !read.set(string(key), value) {
+			return false
+		}
+	}
+	*a = read
+	return true
+}
+
+func (a *leasesAnswer) set(key string, value []byte) bool {
+	switch key {
+	case "leases":
+		if !jsontext.IsArray(value) {
+			return false
+		}
+		for item := range jsontext.Items(value) {
+			var l leased
+			if !l.fromCanonical(item) {
+				return false
+			}
+			a.Leases = append(a.Leases, l)
+		}
+	case "results":
+		if !jsontext.IsArray(value) {
+			return false
+		}
+		for item := range jsontext.Items(value) {
+			a.Results = append(a.Results, Problem{})
+			if to := &a.Results[len(a.Results)-1]; string(item) == `{"status":200}` {
+				to.Status = http.StatusOK
+			} else if !readAny(item, to) {
+				return false
+			}
+		}
+	case "quiet":
+		return readBool(value, &a.Quiet)
+	case "beat_seconds":
+		return readFloat(value, &a.BeatSeconds)
+	}
+	return true
+}
+
+func (l *leased) fromCanonical(text []byte) bool {
+	if !jsontext.IsObject(text) {
+		return false
+	}
+	for key, value := range jsontext.Members(text) {
+		ok := true
+		switch string(key) {
+		case "token":
+			ok = readString(value, &l.Token)
+		case "attempt":
+			ok = readInt(value, &l.Attempt)
+		case "task":
+			ok = l.Task.fromCanonical(value)
+		}
+		if !ok || !isPlainKey(key) {
+			return false
+		}
+	}
 	return true
 }
 

@@ -78,7 +78,8 @@ func (r *workerRun) newCall(most int, wait time.Duration, pollID string, reports
 		c.ctx, c.cancel = context.WithCancel(r.calls)
 	}
 	c.method = http.MethodPost
-	c.header = http.Header{"Content-Type": {"application/json"}}
+	// No compression: a worker is near its server, and to unpack a small answer costs more than to read it.
+	c.header = http.Header{"Content-Type": {"application/json"}, "Accept-Encoding": {"identity"}}
 	if len(reports) == 1 && reports[0].alone {
 		c.most = 0
 		c.aloneBody(reports[0])

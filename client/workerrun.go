@@ -36,6 +36,7 @@ type workerRun struct {
 	abandon context.CancelFunc // ends calls
 
 	ended    chan *attempt   // with room for every slot
+	calling  chan *leaseCall // to the goroutines that send calls; with room for both
 	answered chan *leaseCall // with room for both calls
 	beaten   chan *beatCall  // with room for one
 	progress chan struct{}   // with room for one: somebody is in fresh
@@ -76,6 +77,7 @@ func newWorkerRun(ctx context.Context, w *Worker) *workerRun {
 		logger:    w.options.Logger.With("worker", w.options.Name),
 		base:      context.WithoutCancel(ctx),
 		ended:     make(chan *attempt, w.options.Slots),
+		calling:   make(chan *leaseCall, 2),
 		answered:  make(chan *leaseCall, 2),
 		beaten:    make(chan *beatCall, 1),
 		progress:  make(chan struct{}, 1),
@@ -98,7 +100,16 @@ func stoppedTimer() *time.Timer {
 
 // loop runs until ctx has ended and everything is delivered.
 func (r *workerRun) loop(ctx context.Context) error {
+	for range cap(r.calling) {
+		go func() {
+			for c := range r.calling {
+				c.send(r)
+				r.answered <- c
+			}
+		}()
+	}
 	defer func() {
+		close(r.calling)
 		r.abandon()
 		for _, t := range []*time.Timer{r.beatTimer, r.resume, r.soon, r.deadline} {
 			t.Stop()
@@ -244,10 +255,7 @@ func (r *workerRun) free() int {
 func (r *workerRun) startCall(most int, wait time.Duration, pollID string) *leaseCall {
 	c := r.newCall(most, wait, pollID, r.nextReports())
 	r.asked += c.most
-	go func() {
-		c.send(r)
-		r.answered <- c
-	}()
+	r.calling <- c
 	return c
 }
 

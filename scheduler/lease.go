@@ -148,29 +148,41 @@ func (t *leaseTable) answered(r *LeaseRequest, leases []Leased) {
 // task.ErrStopping when the task was cancelled (the report has ended the lease), an error with a method
 // Permanent for a result that the log does not take (the lease goes on), and those of commands.
 func (s *Scheduler) Report(ctx context.Context, actor, token string, c task.Command) (task.Task, error) {
+	return s.StartReport(ctx, actor, token, c)()
+}
+
+// StartReport is Report in two parts: the report is on its way when it returns, and the function that it returns
+// waits for the answer. Several reports, and a request for the next tasks, so go into one commit.
+func (s *Scheduler) StartReport(ctx context.Context, actor, token string, c task.Command) (wait func() (task.Task, error)) {
+	at := func(t task.Task, err error) func() (task.Task, error) {
+		return func() (task.Task, error) { return t, err }
+	}
 	if success, ok := c.(task.Succeed); ok {
 		o, err := checked(Outcome{Result: success.Result, Files: success.Files})
 		if err != nil {
-			return task.Task{}, err
+			return at(task.Task{}, err)
 		}
 		success.Result, success.Files = o.Result, o.Files
 		c = success
 	}
 	l := s.leases.find(token)
 	if l == nil {
-		return s.reportLate(ctx, actor, token, c)
+		return at(s.reportLate(ctx, actor, token, c))
 	}
 	if progress, ok := c.(task.Progress); ok {
 		if !s.reported(l, actor, &progress, time.Now()) {
-			return s.now(ctx, l.id)
+			return at(s.now(ctx, l.id))
 		}
 		c = progress
 	}
-	answer, err := s.ask(ctx, &request{actor: actor, id: l.id, command: withFence(c, l.fence), lease: l})
-	if len(answer.tasks) == 0 {
-		return task.Task{}, err
+	answered := s.begin(ctx, &request{actor: actor, id: l.id, command: withFence(c, l.fence), lease: l})
+	return func() (task.Task, error) {
+		answer, err := answered()
+		if len(answer.tasks) == 0 {
+			return task.Task{}, err
+		}
+		return answer.tasks[0].Task, err
 	}
-	return answer.tasks[0].Task, err
 }
 
 // now is the task as it stands.

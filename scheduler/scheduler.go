@@ -297,24 +297,34 @@ func (s *Scheduler) awaitBegin(ctx context.Context) error {
 }
 
 func (s *Scheduler) ask(ctx context.Context, r *request) (answer, error) {
+	return s.begin(ctx, r)()
+}
+
+// begin sends the request to the loop. The function that it returns waits for the answer.
+func (s *Scheduler) begin(ctx context.Context, r *request) (wait func() (answer, error)) {
+	failed := func(err error) func() (answer, error) {
+		return func() (answer, error) { return answer{}, err }
+	}
 	if err := s.awaitBegin(ctx); err != nil {
-		return answer{}, err
+		return failed(err)
 	}
 	r.done = make(chan answer, 1)
 	if err := s.enqueue(ctx, r); err != nil {
-		return answer{}, err
+		return failed(err)
 	}
-	select {
-	case a := <-r.done:
-		return a, readOnly(a.err)
-	case <-ctx.Done():
-		return answer{}, ctx.Err()
-	case <-s.stopped:
+	return func() (answer, error) {
 		select {
 		case a := <-r.done:
 			return a, readOnly(a.err)
-		default:
-			return answer{}, s.stopError()
+		case <-ctx.Done():
+			return answer{}, ctx.Err()
+		case <-s.stopped:
+			select {
+			case a := <-r.done:
+				return a, readOnly(a.err)
+			default:
+				return answer{}, s.stopError()
+			}
 		}
 	}
 }

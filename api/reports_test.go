@@ -1,0 +1,35 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestReportsOfOneCallAreCarriedOutInOrderWhileItWaitsForWork(t *testing.T) {
+	h := open(t, nil)
+	first, one := h.leased("w")
+	second, two := h.leased("w")
+	reports := fmt.Sprintf(`[{"token":%q,"do":"progress","progress":40},{"token":%[1]q,"do":"complete","result":{"n":1}},`+
+		`{"token":%[1]q,"do":"complete","result":{"n":1}},{"token":%[1]q,"do":"complete","result":{"n":2}},`+
+		`{"token":%q,"do":"complete","result":{"n":3},"files":["0000"]},{"token":%[2]q,"do":"fail","error":"broken","retryable":false}]`, one, two)
+	waiting := make(chan answer, 1)
+	go func() {
+		waiting <- h.do("POST", "/api/leases", `{"worker":"w","task_types":["REMOTE"],"max":5,"wait_seconds":60,"reports":`+reports+`}`)
+	}()
+	h.until(first, "SUCCESS") // while the call waits
+	h.until(second, "FAILED")
+	next := h.submit(`{"task_type":"REMOTE"}`)
+	a := <-waiting
+	leases := a.object(h)["leases"].([]any)
+	if len(leases) != 1 || leases[0].(map[string]any)["task"].(map[string]any)["id"] != next {
+		t.Errorf("leases: %s", a.body)
+	}
+	var statuses []string
+	for _, r := range a.object(h)["results"].([]any) {
+		statuses = append(statuses, fmt.Sprint(r.(map[string]any)["status"]))
+	}
+	if got := strings.Join(statuses, " "); got != "200 200 200 409 400 200" {
+		t.Errorf("results: %s", a.body)
+	}
+}
