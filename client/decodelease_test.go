@@ -10,7 +10,7 @@ func TestLeasesAreDecodedAsByEncodingJSON(t *testing.T) {
 	leases := func(of string) string { return `{"leases":` + of + `,"results":[],"quiet":false,"beat_seconds":10}` }
 	lease := `{"token":"dbl_x","until":"2026-11-27T16:33:06.123456Z","attempt":2,"traceparent":null,"task":` + serverTask + `}`
 	texts := []string{
-		leases(`[]`), leases(`[` + lease + `]`), leases(`[` + lease + `,` + lease + `]`), " " + leases(`[ ` + lease + ` ]`),
+		leases(`[]`), leases(`[` + lease + `]`), leases(`[` + lease + `,` + lease + `]`), " " + leases(`[ `+lease+` ]`),
 		leases(`null`), leases(`{}`), leases(`[null]`), leases(`[1]`), leases(`[{"token":1}]`), leases(`[{"Token":"x","attempt":null}]`),
 		leases(`[{"task":null,"attempt":1.5}]`), leases(`[{"task":{"id":1}}]`), leases(`[` + lease),
 		`{"leases":[],"results":[{"status":200},{"status":409,"type":"https://x/stale-lease","title":"t","detail":"d"},{"status":200}]}`,
