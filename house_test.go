@@ -73,8 +73,11 @@ var house = map[string]struct{ code, tests []string }{
 		code: []string{"daybook/handler", "daybook/task", "daybook/files", "daybook/internal/jsontext", jsonschema},
 	},
 	"daybook/handler/command": {
-		code:  []string{"daybook/handler", "daybook/task"},
+		code:  []string{"daybook/handler", "daybook/handler/command/supervisor", "daybook/task"},
 		tests: []string{"daybook/handler/command", "daybook/handler/handlertest", goleak, cmp},
+	},
+	"daybook/handler/command/supervisor": {
+		tests: []string{"daybook/handler/command/supervisor", goleak, cmp},
 	},
 	"daybook/handler/httprequest": {
 		code:  []string{"daybook/handler", "daybook/task", "daybook/files", idna, httpguts},
@@ -307,7 +310,8 @@ func TestOnlyTheCommandEndsTheProcessOrReadsTheEnvironment(t *testing.T) {
 		"log.Fatal": true, "log.Fatalf": true, "log.Fatalln": true,
 	}
 	for _, r := range rooms(t) {
-		if r.ImportPath == "daybook/cmd/daybook" || strings.HasPrefix(r.ImportPath, "daybook/examples/") { // programs
+		if r.ImportPath == "daybook/cmd/daybook" || strings.HasPrefix(r.ImportPath, "daybook/examples/") || // programs
+			r.ImportPath == "daybook/handler/command/supervisor" { // a process of its own
 			continue
 		}
 		for _, name := range slices.Concat(r.GoFiles, r.CgoFiles, r.IgnoredGoFiles) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,13 +15,11 @@ import (
 	"time"
 
 	"daybook/handler"
+	"daybook/handler/command/supervisor"
 )
 
 // keptOutput is how many bytes of the end of the output are kept.
 const keptOutput = 64 << 10
-
-// pipeWait is how long the output is waited for that processes hold which the program left behind.
-const pipeWait = time.Second
 
 type result struct {
 	ExitCode   int     `json:"exit_code"`
@@ -45,55 +42,27 @@ func lastLine(text string) string {
 	return strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])
 }
 
-// run runs the program in a process group, which gets SIGTERM when ctx ends, and SIGKILL after the
-// grace.
+// run runs the program under a supervisor, which ends it and all that it has started when ctx ends, and when the
+// server is dead.
 func (p *program) run(ctx context.Context, call handler.Call, args []string) (any, error) {
 	out := &tail{lines: lines{log: call.Log()}}
-	cmd := exec.Command(p.Argv[0], append(slices.Clone(p.Argv[1:]), args...)...)
-	cmd.Dir, cmd.Env = p.Dir, p.environment(call)
-	cmd.Stdout, cmd.Stderr = out, out
-	var done func()
-	cmd.SysProcAttr, done = ownGroup()
-	defer done()
-	cmd.WaitDelay = pipeWait
 	began := time.Now()
-	if err := cmd.Start(); err != nil {
-		return nil, startError(err)
-	}
-	over := make(chan struct{})
-	var guard sync.WaitGroup
-	guard.Go(func() { p.end(ctx, cmd.Process.Pid, over) })
-	err := cmd.Wait()
-	close(over)
-	guard.Wait()
+	status, err := supervisor.Run(ctx, call.TaskID, supervisor.Program{
+		Argv: append(slices.Clone(p.Argv), args...), Env: p.environment(call), Dir: p.Dir, Grace: p.Grace,
+	}, out)
 	out.end()
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what the program left behind
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	r := result{ExitCode: cmd.ProcessState.ExitCode(), DurationMS: float64(time.Since(began).Microseconds()) / 1000}
+	if err != nil {
+		return nil, startError(err)
+	}
+	r := result{ExitCode: status.ExitStatus(), DurationMS: float64(time.Since(began).Microseconds()) / 1000}
 	r.Output, r.Truncated = out.text()
-	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+	if r.ExitCode == 0 {
 		return r, nil
 	}
-	return nil, p.failure(cmd, r, err)
-}
-
-// end stops the process group when ctx ends before it has.
-func (p *program) end(ctx context.Context, group int, over <-chan struct{}) {
-	select {
-	case <-over:
-		return
-	case <-ctx.Done():
-	}
-	_ = syscall.Kill(-group, syscall.SIGTERM)
-	timer := time.NewTimer(p.Grace)
-	defer timer.Stop()
-	select {
-	case <-over:
-	case <-timer.C:
-		_ = syscall.Kill(-group, syscall.SIGKILL)
-	}
+	return nil, p.failure(status, r)
 }
 
 // environment is all that the program gets.
@@ -108,22 +77,25 @@ func (p *program) environment(call handler.Call) []string {
 	return list
 }
 
-// startError says why the program does not start, without its path.
+// startError says why the program did not run, without its path.
 func startError(err error) error {
-	var number syscall.Errno
-	if errors.As(err, &number) {
-		return fmt.Errorf("the program of the command cannot be started: %w; check argv and dir in the server's configuration", number)
+	if refused, ok := errors.AsType[*supervisor.StartError](err); ok {
+		return fmt.Errorf("the program of the command cannot be started: %w; check argv and dir in the server's configuration", refused.Errno)
 	}
-	return errors.New("the program of the command cannot be started; check argv and dir in the server's configuration")
+	if errors.Is(err, supervisor.ErrKilled) {
+		return errors.New("the supervisor of the command was killed, and the program with it; check whether the server has too little memory")
+	}
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return fmt.Errorf("the supervisor of the command cannot be started: %w; check the limits of processes and open files of the server", number)
+	}
+	return errors.New("the supervisor of the command cannot be started; check that the file of the server's program is still there, and restart the server")
 }
 
 // failure is the error of a program that has failed, with the end of its output.
-func (p *program) failure(cmd *exec.Cmd, r result, err error) error {
+func (p *program) failure(status syscall.WaitStatus, r result) error {
 	text := "exit code " + strconv.Itoa(r.ExitCode)
-	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+	if status.Signaled() {
 		text = "ended by the signal " + status.Signal().String()
-	} else if r.ExitCode < 0 {
-		text = "the output could not be read"
 	}
 	if out := strings.TrimSpace(r.Output); out != "" {
 		text += ":\n" + out[max(0, len(out)-maxErrorOutput):]
