@@ -162,7 +162,7 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	if err != nil {
 		return nil, err
 	}
-	registry, err := handler.NewRegistry(append(builtinTypes(), settings.types...)...)
+	registry, err := newRegistry(settings.types)
 	if err != nil {
 		return nil, err
 	}

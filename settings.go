@@ -173,7 +173,7 @@ func (c *checkedSettings) checkDeclared() []task.FieldError {
 			c.offer(s.Task.Type)
 		}
 	}
-	registry, err := handler.NewRegistry(append(builtinTypes(), c.types...)...)
+	registry, err := newRegistry(c.types)
 	if err == nil {
 		err = registry.Offer(c.offered)
 	}

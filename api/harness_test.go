@@ -63,6 +63,9 @@ func (k *kit) Offer(names []string) error {
 	return nil
 }
 
+// Reserved keeps one name for the server.
+func (k *kit) Reserved(name string) bool { return name == "BUILT_IN" }
+
 func (k *kit) Knows(name string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()

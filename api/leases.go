@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,15 @@ func (a *API) lease(p *reply, r *http.Request) error {
 	}
 	var bad []task.FieldError
 	readLease(object{"", &bad}, text, &request, &reports)
+	if bad != nil {
+		return invalids(bad)
+	}
+	for i, name := range request.Types {
+		if a.Intake.Types.Reserved(name) {
+			bad = append(bad, task.FieldError{Pointer: "/task_types/" + strconv.Itoa(i), Detail: "must not be a built-in type: only the server runs " +
+				name + "; give your type another name"})
+		}
+	}
 	if bad != nil {
 		return invalids(bad)
 	}

@@ -22,9 +22,10 @@ const MaxTypes = 1000
 
 // Registry is the set of known types. Safe for concurrent use.
 type Registry struct {
-	adding sync.Mutex
-	around []Middleware                           // guarded by adding; the outermost first
-	types  atomic.Pointer[map[string]*registered] // the map itself is never changed
+	reserved []string // never changed once the registry is used
+	adding   sync.Mutex
+	around   []Middleware                           // guarded by adding; the outermost first
+	types    atomic.Pointer[map[string]*registered] // the map itself is never changed
 }
 
 // NewRegistry returns a registry with these handlers. Errors: a name that is invalid or used
@@ -39,6 +40,13 @@ func NewRegistry(handlers ...Handler) (*Registry, error) {
 	}
 	return r, nil
 }
+
+// Reserve keeps these names for handlers of this process, whether there is one now or not: no worker can
+// offer them. To be called before the registry is used.
+func (r *Registry) Reserve(names ...string) { r.reserved = append(r.reserved, names...) }
+
+// Reserved reports whether the name is kept for handlers of this process.
+func (r *Registry) Reserved(name string) bool { return slices.Contains(r.reserved, name) }
 
 // Add adds a type. Errors: those of NewRegistry.
 func (r *Registry) Add(h Handler) error {
@@ -120,17 +128,17 @@ func (r *Registry) Specs() []task.TypeSpec {
 }
 
 // Offer makes types known that workers outside of the process run, and that nobody has described:
-// their parameters are any object. Those that are known stay as they are. Errors: a name that is not
+// their parameters are any object. Those that are known or reserved stay as they are. Errors: a name that is not
 // valid, task.ErrTooManyTypes; then none is added.
 func (r *Registry) Offer(names []string) error {
-	if !slices.ContainsFunc(names, func(name string) bool { return !r.Knows(name) }) {
+	if !slices.ContainsFunc(names, func(name string) bool { return !r.Knows(name) && !r.Reserved(name) }) {
 		return nil
 	}
 	r.adding.Lock()
 	defer r.adding.Unlock()
 	more := maps.Clone(*r.types.Load())
 	for _, name := range names {
-		if more[name] != nil {
+		if more[name] != nil || r.Reserved(name) {
 			continue
 		}
 		t, err := register(outside{task.TypeSpec{Name: name, Title: name,

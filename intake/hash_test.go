@@ -50,3 +50,4 @@ func TestTheTextOfARequestNeverChanges(t *testing.T) {
 
 // Offer adds nothing.
 func (types) Offer([]string) error { return nil }
+func (types) Reserved(string) bool { return false }

@@ -31,8 +31,10 @@ type Types interface {
 	// Prepare checks canonical parameters, adds the type's defaults and lists the files
 	// that they name. fields is what is wrong, with pointers below /parameters.
 	Prepare(name string, parameters []byte) (prepared []byte, fileIDs []string, fields []task.FieldError, err error)
-	// Offer adds types that workers outside of the process run.
+	// Offer adds types that workers outside of the process run. Reserved ones are left out.
 	Offer(names []string) error
+	// Reserved reports whether only this process may run tasks of the type.
+	Reserved(name string) bool
 	// Defaults are the parameters that Prepare adds where they are left out, as a canonical
 	// object; nil = none.
 	Defaults(name string) []byte
