@@ -12,6 +12,15 @@ import (
 
 // objectBody reads the body of a call that takes an object, as canonical JSON; none is an empty object.
 func (a *API) objectBody(p *reply, r *http.Request) ([]byte, error) {
+	text, err := a.optionalBody(p, r)
+	if err == nil && text == nil {
+		text = []byte("{}")
+	}
+	return text, err
+}
+
+// optionalBody reads the body of a call as canonical JSON; nil if there is none.
+func (a *API) optionalBody(p *reply, r *http.Request) ([]byte, error) {
 	if err := noQuery(r); err != nil {
 		return nil, err
 	}
@@ -24,7 +33,7 @@ func (a *API) objectBody(p *reply, r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	if len(*raw) == 0 {
-		return []byte("{}"), nil
+		return nil, nil
 	}
 	return jsontext.Canonical(nil, *raw, maxDepth+4) // a result lies in a report in a list
 }

@@ -207,9 +207,14 @@ func (a *API) writeResult(w *jsontext.Writer, r *http.Request, err error) {
 
 // oneReport reads the report of a call for the one token in its path.
 func (a *API) oneReport(p *reply, r *http.Request, do string) (task.Task, error) {
-	text, err := a.objectBody(p, r)
-	if err != nil {
+	text, err := a.optionalBody(p, r)
+	switch {
+	case err != nil:
 		return task.Task{}, err
+	case text == nil && do == "complete":
+		return task.Task{}, invalid("", `must not be empty: send {"result":…}, or {} if the task has no result`)
+	case text == nil:
+		text = []byte("{}")
 	}
 	one := report{token: p.id}
 	o := object{"", &one.bad}

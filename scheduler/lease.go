@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"daybook/eventlog"
+	"daybook/internal/jsontext"
 	"daybook/projection"
 	"daybook/task"
 
@@ -228,14 +230,8 @@ func (s *Scheduler) reportLate(ctx context.Context, actor, token string, c task.
 	if err != nil || fence == 0 {
 		return task.Task{}, errors.Join(ErrNoLease, err)
 	}
-	if success, isSuccess := c.(task.Succeed); isSuccess && succeeded != 0 {
-		result, err := s.o.Payloads.Get(ctx, succeeded)
-		if err == nil && slices.Equal(result, success.Result) {
-			return t, nil
-		}
-		if err == nil {
-			return t, ErrOtherResult
-		}
+	if success, isSuccess := c.(task.Succeed); isSuccess && succeeded != nil {
+		return t, s.compareResult(ctx, succeeded, success.Result)
 	}
 	if _, isProgress := c.(task.Progress); isProgress {
 		return t, ErrNoLease
@@ -247,9 +243,28 @@ func (s *Scheduler) reportLate(ctx context.Context, actor, token string, c task.
 	return t, err
 }
 
+// compareResult compares the result of an event with another spelling of it, as RFC 8785 does. Errors:
+// ErrOtherResult, those of reading.
+func (s *Scheduler) compareResult(ctx context.Context, succeeded *eventlog.Event, other []byte) error {
+	var result []byte
+	if succeeded.HasPayload {
+		var err error
+		if result, err = s.o.Payloads.Get(ctx, succeeded.Seq); err != nil {
+			return fmt.Errorf("read the result: %w", err)
+		}
+	}
+	switch {
+	case bytes.Equal(result, other):
+	case result == nil || other == nil,
+		!bytes.Equal(jsontext.AppendRFC8785(nil, result), jsontext.AppendRFC8785(nil, other)):
+		return ErrOtherResult
+	}
+	return nil
+}
+
 // attemptOf looks in the history of a task for the attempt that a token was made for: its fence,
-// 0 if there is none, and the seq of its success, 0 if it has not succeeded.
-func (s *Scheduler) attemptOf(ctx context.Context, id ulid.ULID, token string) (fence, succeeded int64, err error) {
+// 0 if there is none, and the event of its success, nil if it has not succeeded.
+func (s *Scheduler) attemptOf(ctx context.Context, id ulid.ULID, token string) (fence int64, succeeded *eventlog.Event, err error) {
 	hash := hashOf(token)
 	seqs, err := s.o.Views.History(ctx, id)
 	for some := range slices.Chunk(seqs, 1000) {
@@ -264,18 +279,18 @@ func (s *Scheduler) attemptOf(ctx context.Context, id ulid.ULID, token string) (
 			}
 			var d task.Data
 			if err = new(task.Decoder).Decode(&d, kind, e.V, e.Data); err != nil {
-				return 0, 0, fmt.Errorf("look for the attempt of a token: %w", err)
+				return 0, nil, fmt.Errorf("look for the attempt of a token: %w", err)
 			}
 			switch {
 			case kind == task.EventStarted && d.TokenHash == hash:
 				fence = e.Version
 			case kind == task.EventSucceeded && fence != 0 && d.Fence == fence:
-				succeeded = e.Seq
+				succeeded = e
 			}
 		}
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("look for the attempt of a token: %w", err)
+		return 0, nil, fmt.Errorf("look for the attempt of a token: %w", err)
 	}
 	return fence, succeeded, nil
 }

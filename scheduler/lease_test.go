@@ -65,6 +65,12 @@ func TestAWorkerLeasesRunsAndCompletesATask(t *testing.T) {
 		if again, err := b.report(l.Token, task.Succeed{Result: []byte(`{"n":1}`)}); err != nil || again.Status != task.Success {
 			t.Errorf("the same completion again: %v, %v", again.Status, err)
 		}
+		if again, err := b.report(l.Token, task.Succeed{Result: []byte(`{"n":1.0}`)}); err != nil || again.Status != task.Success {
+			t.Errorf("the same number in other characters: %v, %v", again.Status, err)
+		}
+		if _, err := b.report(l.Token, task.Succeed{}); !errors.Is(err, ErrOtherResult) {
+			t.Errorf("no result: %v", err)
+		}
 		if _, err := b.report(l.Token, task.Succeed{Result: []byte(`{"n":2}`)}); !errors.Is(err, ErrOtherResult) {
 			t.Errorf("another result: %v", err)
 		}
@@ -73,6 +79,41 @@ func TestAWorkerLeasesRunsAndCompletesATask(t *testing.T) {
 		}
 		if h := b.history(id); h != "submitted started progressed succeeded" {
 			t.Error(h)
+		}
+	})
+}
+
+func TestACompletionIsRepeatedInAnotherSpelling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		for _, test := range []struct {
+			first, again string // "" = no result
+			same         bool
+		}{
+			{"", "", true},
+			{"", `0`, false},
+			{`{"a":1,"b":[1.50,"é"]}`, "{ \"b\": [15e-1, \"\\u00e9\"], \"a\": 1.0 }", true},
+			{`[1,2]`, `[2,1]`, false},
+			{`9007199254740993`, `9007199254740992`, false},
+			{`"1"`, `1`, false},
+		} {
+			b.submit(remote())
+			l := b.lease("w")
+			complete := func(text string) error {
+				var c task.Succeed
+				if text != "" {
+					c.Result = []byte(text)
+				}
+				_, err := b.report(l.Token, c)
+				return err
+			}
+			if err := complete(test.first); err != nil {
+				t.Fatal(err)
+			}
+			if err := complete(test.again); test.same && err != nil || !test.same && !errors.Is(err, ErrOtherResult) {
+				t.Errorf("%s and then %s: %v", test.first, test.again, err)
+			}
 		}
 	})
 }
