@@ -73,7 +73,7 @@ var house = map[string]struct{ code, tests []string }{
 		code: []string{"daybook/handler", "daybook/task", "daybook/files", "daybook/internal/jsontext", jsonschema},
 	},
 	"daybook/handler/command": {
-		code:  []string{"daybook/handler", "daybook/handler/command/supervisor", "daybook/task"},
+		code:  []string{"daybook/handler", "daybook/handler/command/supervisor", "daybook/internal/jsontext", "daybook/task"},
 		tests: []string{"daybook/handler/command", "daybook/handler/handlertest", goleak, cmp},
 	},
 	"daybook/handler/command/supervisor": {

@@ -61,6 +61,22 @@ func (s Settings) Check() error {
 	return err
 }
 
+// Missing lists what this machine lacks for the settings: programs and folders of commands. Tasks that
+// need them fail until they are there.
+func (s Settings) Missing() []task.FieldError { return below("/command", command.Missing(s.Commands)) }
+
+// TypeNames lists the task types that a queue with the settings has before a program or a worker adds
+// one.
+func (s Settings) TypeNames() []string {
+	names := slices.Collect(maps.Keys(s.Types))
+	for _, h := range builtinTypes() {
+		names = append(names, h.Spec().Name)
+	}
+	names = append(names, "HTTP_REQUEST", "EMAIL", "COMMAND") // the last two may be off, which a submit says
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // checkedSettings are settings that have been read.
 type checkedSettings struct {
 	types    []handler.Handler

@@ -66,10 +66,7 @@ func declaredQueue(name string, text []byte) (limits projection.QueueLimits, bad
 	for _, change := range changes {
 		change(&limits)
 	}
-	if bad == nil {
-		bad = checkLimits(limits)
-	}
-	return limits, bad
+	return limits, append(bad, checkLimits(limits)...)
 }
 
 func declaredSchedule(in *intake.Intake, name string, text []byte) (*scheduleRequest, []task.FieldError) {

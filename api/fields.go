@@ -3,6 +3,7 @@ package api
 import (
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"daybook/intake"
@@ -62,6 +63,11 @@ func (o object) each(value []byte, field func(o object, key string, value []byte
 
 func (o object) wrong(detail string) {
 	*o.bad = append(*o.bad, task.FieldError{Pointer: o.at, Detail: detail})
+}
+
+// has reports whether something is wrong at the pointer.
+func (o object) has(pointer string) bool {
+	return slices.ContainsFunc(*o.bad, func(f task.FieldError) bool { return f.Pointer == pointer })
 }
 
 // text is a string of least to most bytes.

@@ -171,14 +171,14 @@ func readLimits(text []byte) (changes []func(*projection.QueueLimits), bad []tas
 }
 
 // checkLimits lists which limits do not go together.
-func checkLimits(l projection.QueueLimits) []task.FieldError {
+func checkLimits(l projection.QueueLimits) (bad []task.FieldError) {
 	if l.Burst > 1 && l.Rate == 0 {
-		return []task.FieldError{{Pointer: "/burst", Detail: "needs rate_per_second"}}
+		bad = append(bad, task.FieldError{Pointer: "/burst", Detail: "needs rate_per_second"})
 	}
 	if l.KeyBurst > 1 && l.KeyRate == 0 {
-		return []task.FieldError{{Pointer: "/key_burst", Detail: "needs key_rate_per_second"}}
+		bad = append(bad, task.FieldError{Pointer: "/key_burst", Detail: "needs key_rate_per_second"})
 	}
-	return nil
+	return bad
 }
 
 // rate reads a rate of starts, 0 for null.

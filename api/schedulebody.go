@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -52,10 +51,8 @@ func readSchedule(in *intake.Intake, body []byte, name string) (*scheduleRequest
 		}
 		return s.field(o, key, value)
 	})
-	if bad == nil {
-		checkTimes(&s.def, &bad)
-	}
-	if s.def.Name == "" {
+	checkTimes(&s.def, &bad)
+	if s.def.Name == "" && !o.has("/name") {
 		object{"/name", &bad}.wrong("is required")
 	}
 	if s.task == nil {
@@ -164,12 +161,22 @@ func (o object) bound(value []byte) int64 {
 	return int64(at)
 }
 
-// checkTimes checks when the schedule is due.
+// checkTimes checks when the schedule is due. What is wrong with a field that could not be read has been
+// noted already; nil if something is wrong.
 func checkTimes(def *schedule.Definition, bad *[]task.FieldError) *schedule.Calendar {
+	o := object{"", bad}
+	for _, wrong := range schedule.Check(def.Spec()) {
+		unread := wrong.Field == "cron" && def.Cron == "" && o.has("/every_seconds")
+		if field := "/" + wrong.Field; !o.has(field) && !unread {
+			object{field, bad}.wrong(wrong.Detail)
+		}
+	}
+	if len(*bad) > 0 {
+		return nil
+	}
 	calendar, err := schedule.Parse(def.Spec())
-	var wrong *schedule.Error
-	if errors.As(err, &wrong) {
-		object{"/" + wrong.Field, bad}.wrong(wrong.Detail)
+	if err != nil {
+		o.wrong("cannot be understood: " + err.Error()) // Check has refused all that Parse does
 		return nil
 	}
 	before := time.Time{}

@@ -259,10 +259,7 @@ func (a *API) previewSchedule(p *reply, r *http.Request) error {
 		}
 		return readTimes(&def, o, key, value)
 	})
-	var calendar *schedule.Calendar
-	if bad == nil {
-		calendar = checkTimes(&def, &bad)
-	}
+	calendar := checkTimes(&def, &bad)
 	if bad != nil {
 		return invalids(bad)
 	}

@@ -4,6 +4,7 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -51,6 +53,10 @@ func (e Errors) Error() string {
 // Parse reads the text of a file. name is shown in errors. A text that is not TOML is Errors.
 func Parse(name string, text []byte) (*Document, error) {
 	d := &Document{name: name}
+	if wrong := checkEncoding(text); wrong != nil {
+		wrong.File = name
+		return nil, Errors{*wrong}
+	}
 	if err := toml.Unmarshal(text, &d.root); err != nil {
 		var at *toml.DecodeError
 		if !errors.As(err, &at) {
@@ -62,6 +68,25 @@ func Parse(name string, text []byte) (*Document, error) {
 	d.places = placesOf(text)
 	d.root = d.plain("", d.root).(map[string]any)
 	return d, nil
+}
+
+// checkEncoding refuses a text that is not UTF-8, at its first wrong byte.
+func checkEncoding(text []byte) *Error {
+	if bytes.HasPrefix(text, []byte{0xff, 0xfe}) || bytes.HasPrefix(text, []byte{0xfe, 0xff}) {
+		return &Error{Line: 1, Column: 1, Detail: "the file is UTF-16; save it as UTF-8"}
+	}
+	line, start := 1, 0
+	for at := 0; at < len(text); {
+		r, size := utf8.DecodeRune(text[at:])
+		if r == utf8.RuneError && size <= 1 {
+			return &Error{Line: line, Column: at - start + 1,
+				Detail: fmt.Sprintf("the byte 0x%02x is not UTF-8; save the file as UTF-8, or remove the byte", text[at])}
+		}
+		if at += size; r == '\n' {
+			line, start = line+1, at
+		}
+	}
+	return nil
 }
 
 // plain makes values of JSON: times become strings. What JSON has not is an error.

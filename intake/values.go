@@ -78,7 +78,13 @@ func (r *request) timeout(pointer string, value []byte) task.Micros {
 	if f, err := strconv.ParseFloat(string(value), 64); err == nil && f == 0 {
 		return task.NoTimeout
 	}
-	return r.seconds(pointer, value, 0.001, task.MaxTimeout.Duration().Seconds())
+	least, most := 0.001, task.MaxTimeout.Duration().Seconds()
+	before := len(r.bad)
+	span := r.seconds(pointer, value, least, most)
+	if len(r.bad) > before {
+		r.bad[before].Detail = "must be a number of seconds between " + number(least) + " and " + number(most) + ", or 0 for no limit"
+	}
+	return span
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"crypto/tls"
-	"fmt"
+	"crypto/x509"
+	"encoding/pem"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -37,12 +39,9 @@ type fileVersion struct {
 // loadCertificate reads a certificate and its key, both in PEM.
 func loadCertificate(certFile, keyFile string, logger *slog.Logger) (*certificate, error) {
 	c := &certificate{certFile: certFile, keyFile: keyFile, logger: logger, now: time.Now}
-	version, err := c.look()
-	if err == nil {
-		err = c.load(version)
-	}
-	if err != nil {
-		return nil, misuse("--tls-cert %s, --tls-key %s: %w", certFile, keyFile, err)
+	version, _ := c.look() // load says what is wrong
+	if err := c.load(version); err != nil {
+		return nil, err
 	}
 	c.looked = c.now()
 	return c, nil
@@ -99,13 +98,51 @@ func (c *certificate) look() (v pairVersion, err error) {
 
 // load reads the files.
 func (c *certificate) load(v pairVersion) error {
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
-	if err != nil {
-		return err
+	pair, faults := readPair(c.certFile, c.keyFile, c.now())
+	if faults != nil {
+		return asUsage(faults)
 	}
-	if now := c.now(); now.After(pair.Leaf.NotAfter) {
-		return fmt.Errorf("the certificate has expired at %s; get a new one", pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
-	}
-	c.current, c.version, c.warned = &pair, v, ""
+	c.current, c.version, c.warned = pair, v, ""
 	return nil
+}
+
+// readPair reads a certificate and its key. It returns what is wrong with the flags that name them.
+func readPair(certFile, keyFile string, now time.Time) (*tls.Certificate, []flagFault) {
+	cert, certErr := os.ReadFile(certFile)
+	key, keyErr := os.ReadFile(keyFile)
+	var all []flagFault
+	if certErr != nil {
+		all = append(all, faultOf("tls-cert", "%s cannot be read: %s", certFile, reason(certErr)))
+	} else if wrong := checkCertificate(cert, now); wrong != "" {
+		all = append(all, faultOf("tls-cert", "%s %s", certFile, wrong))
+	}
+	if keyErr != nil {
+		all = append(all, faultOf("tls-key", "%s cannot be read: %s", keyFile, reason(keyErr)))
+	}
+	if all != nil {
+		return nil, all
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, []flagFault{faultOf("tls-key", "%s must be the private key of --tls-cert, in PEM: %s", keyFile, strings.TrimPrefix(err.Error(), "tls: "))}
+	}
+	return &pair, nil
+}
+
+// checkCertificate says what is wrong with a certificate in PEM, "" if nothing is.
+func checkCertificate(text []byte, now time.Time) string {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		leaf, err := x509.ParseCertificate(block.Bytes)
+		switch {
+		case err != nil:
+			return "must be a certificate in PEM: " + strings.TrimPrefix(err.Error(), "x509: ")
+		case now.After(leaf.NotAfter):
+			return "has expired at " + leaf.NotAfter.UTC().Format(time.RFC3339) + "; get a new one"
+		}
+		return ""
+	}
+	return "must be a certificate in PEM, which begins with -----BEGIN CERTIFICATE-----"
 }

@@ -1,15 +1,14 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,8 +29,9 @@ type configCheckCmd struct {
 }
 
 func (configCheckCmd) Help() string {
-	return `Reads the file as "daybook serve --config" does, and starts nothing. Each error has its line and column. The exit
-code is 0 if the file can be used, else 2.
+	return `Reads the file as "daybook serve --config" does, and looks for what a start on this machine would meet: certificates,
+the data folder, the programs of [command]. It starts nothing, listens nowhere and writes nothing. All errors are
+printed, each with its line and column. The exit code is 0 if the file can be used, else 2.
 
 Examples:
 
@@ -39,8 +39,12 @@ Examples:
     daybook config check /etc/daybook.toml && systemctl reload daybook`
 }
 
-func (c *configCheckCmd) Run(s *stdio) error {
-	loaded, err := loadConfig(c.File)
+func (c *configCheckCmd) Run(ctx context.Context, s *stdio) error {
+	loaded, doc, err := readConfig(c.File)
+	if err == nil {
+		loaded.checkStart(ctx, doc)
+		err = doc.Err()
+	}
 	if err != nil {
 		fmt.Fprintln(s.err, s.safe(err.Error()))
 		return usageError{fmt.Errorf("%s cannot be used", filepath.Base(c.File))}
@@ -92,6 +96,7 @@ func configPath(parsed *kong.Context) string {
 // loadedConfig is a configuration file that can be used.
 type loadedConfig struct {
 	server   map[string]any // by the name of the flag
+	faulty   []string       // flags of those that cannot be used
 	settings daybook.Settings
 	contents string // what it has, in a few words
 }
@@ -99,19 +104,32 @@ type loadedConfig struct {
 // loadConfig reads a configuration file and the files of secrets that it names. Its error lists
 // everything that is wrong.
 func loadConfig(path string) (*loadedConfig, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: there is no such file", path)
+	loaded, doc, err := readConfig(path)
+	if err == nil {
+		err = doc.Err()
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
-	}
-	doc, err := config.Parse(filepath.Base(path), text)
 	if err != nil {
 		return nil, err
 	}
+	return loaded, nil
+}
+
+// readConfig is loadConfig that leaves what is wrong in the document, but for a file that cannot be read at all.
+func readConfig(path string) (*loadedConfig, *config.Document, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("%s: there is no such file", path)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	doc, err := config.Parse(filepath.Base(path), text)
+	if err != nil {
+		return nil, nil, err
+	}
 	root := doc.Root()
-	loaded := &loadedConfig{server: serverSettings(root.Table("server"))}
+	loaded := &loadedConfig{}
+	loaded.server, loaded.faulty = serverSettings(doc, root.Table("server"))
 	loaded.settings = daybook.Settings{
 		Types:     jsonTables(root.Table("types")),
 		Email:     mailServer(root, filepath.Dir(path)),
@@ -121,17 +139,57 @@ func loadConfig(path string) (*loadedConfig, error) {
 	declared := &loaded.settings.Declared
 	declared.File, declared.Queues, declared.Schedules = filepath.Base(path), jsonTables(root.Table("queues")), jsonTables(root.Table("schedules"))
 	root.Close()
+	loaded.checkTypes(doc)
 	var wrong *daybook.SettingsError
 	if err := loaded.settings.Check(); errors.As(err, &wrong) {
 		for _, f := range wrong.Fields {
 			doc.Wrong(f.Pointer, f.Detail)
 		}
 	}
-	if err := doc.Err(); err != nil {
-		return nil, err
-	}
 	loaded.contents = loaded.summary()
-	return loaded, nil
+	return loaded, doc, nil
+}
+
+// checkTypes checks that the types of scheduled tasks are known: a wrong one would wait for a worker for ever.
+func (l *loadedConfig) checkTypes(doc *config.Document) {
+	known := l.settings.TypeNames()
+	for name, text := range l.settings.Declared.Schedules {
+		var s struct {
+			Task struct {
+				Type string `json:"task_type"`
+			} `json:"task"`
+		}
+		if json.Unmarshal(text, &s) != nil || s.Task.Type == "" || slices.Contains(known, s.Task.Type) {
+			continue
+		}
+		advice := ""
+		if near := nearest(s.Task.Type, known); near != "" {
+			advice = "; did you mean " + near + "?"
+		}
+		doc.Wrong("/schedules/"+config.Escape(name)+"/task/task_type", fmt.Sprintf("must be a type of the server, or of workers: give it a section [types.%s] if workers run it%s", s.Task.Type, advice))
+	}
+}
+
+// checkStart notes what a start on this machine would meet. The environment stands for settings that
+// the file does not have.
+func (l *loadedConfig) checkStart(ctx context.Context, doc *config.Document) {
+	command, err := serveWith(l.server, kong.DefaultEnvars("DAYBOOK"))
+	if err != nil {
+		doc.Wrong("/server", "together with the environment cannot be used: "+err.Error())
+		return
+	}
+	for _, f := range append(command.faults(), command.startFaults(ctx)...) {
+		if slices.Contains(l.faulty, f.flag) {
+			continue // noted by readConfig
+		}
+		if _, inFile := l.server[f.flag]; !inFile {
+			f.detail += " (of the environment, or the default)"
+		}
+		wrongSetting(doc, f)
+	}
+	for _, f := range l.settings.Missing() {
+		doc.Wrong(f.Pointer, f.Detail)
+	}
 }
 
 // summary counts what the file has.
@@ -206,9 +264,8 @@ func secondFile(t *config.Table, key, dir string) []byte {
 		path = filepath.Join(dir, path)
 	}
 	text, err := os.ReadFile(path)
-	var cause *fs.PathError
-	if errors.As(err, &cause) {
-		t.Wrong(key, "cannot be read: "+cause.Err.Error())
+	if err != nil {
+		t.Wrong(key, "cannot be read: "+reason(err))
 	}
 	return text
 }
@@ -234,103 +291,4 @@ func commands(all *config.Table) map[string]daybook.Command {
 		programs[name] = p
 	}
 	return programs
-}
-
-// notInFile are flags of serve that make no sense in a file.
-var notInFile = []string{"help", "config", "accept-loss"}
-
-// serveFlags are the flags of serve, by name.
-func serveFlags() map[string]*kong.Flag {
-	flags := map[string]*kong.Flag{}
-	parser, err := kong.New(&struct {
-		Serve serveCmd `cmd:""`
-	}{}, kong.Name("daybook"), kong.Exit(func(int) {}), kong.DefaultEnvars("DAYBOOK"))
-	if err != nil {
-		panic(err) // it is built of the same struct as the program
-	}
-	for _, command := range parser.Model.Children {
-		for _, flag := range command.Flags {
-			if !slices.Contains(notInFile, flag.Name) {
-				flags[flag.Name] = flag
-			}
-		}
-	}
-	return flags
-}
-
-// serverSettings reads [server]: the flags of serve with _ in place of -.
-func serverSettings(t *config.Table) map[string]any {
-	flags := serveFlags()
-	values := map[string]any{}
-	for _, key := range t.Keys() {
-		flag := flags[strings.ReplaceAll(key, "_", "-")]
-		if flag == nil || strings.Contains(key, "-") {
-			continue
-		}
-		values[flag.Name] = t.Value(key)
-	}
-	for name := range values {
-		if err := checkServerSetting(flags, values, name); err != nil {
-			t.Wrong(strings.ReplaceAll(name, "-", "_"), "cannot be used: "+err.Error())
-		}
-	}
-	for name := range maps.Keys(flags) {
-		t.Has(strings.ReplaceAll(name, "-", "_"))
-	}
-	t.Close()
-	return values
-}
-
-// checkServerSetting checks a value as the value of its flag, together with those whose names begin
-// with the same word: a certificate needs its key.
-func checkServerSetting(flags map[string]*kong.Flag, values map[string]any, name string) error {
-	flag, value := flags[name], values[name]
-	switch kind := flag.Target.Kind(); {
-	case kind == reflect.Bool:
-		if _, ok := value.(bool); !ok {
-			return errors.New("it must be true or false")
-		}
-	case kind == reflect.String:
-		if _, ok := value.(string); !ok {
-			return errors.New(`it must be a string, like "text"`)
-		}
-	case kind == reflect.Slice:
-		if _, ok := value.([]any); !ok {
-			return errors.New(`it must be a list of strings, like ["a", "b"]`)
-		}
-	}
-	command := &serveCmd{}
-	parser, err := kong.New(&struct {
-		Serve *serveCmd `cmd:""`
-	}{command}, kong.Name("daybook"), kong.Exit(func(int) {}))
-	if err != nil {
-		return err
-	}
-	args := append([]string{"serve"}, asArguments(flag, value)...)
-	word, _, _ := strings.Cut(name, "-")
-	for other, value := range values {
-		if first, _, _ := strings.Cut(other, "-"); first == word && other != name {
-			args = append(args, asArguments(flags[other], value)...)
-		}
-	}
-	_, err = parser.Parse(args)
-	return err
-}
-
-// asArguments writes a value as somebody would on the command line.
-func asArguments(flag *kong.Flag, value any) []string {
-	switch v := value.(type) {
-	case []any:
-		var all []string
-		for _, item := range v {
-			all = append(all, fmt.Sprintf("--%s=%v", flag.Name, item))
-		}
-		return all
-	case bool:
-		if !v {
-			return nil
-		}
-		return []string{"--" + flag.Name}
-	}
-	return []string{fmt.Sprintf("--%s=%v", flag.Name, value)}
 }

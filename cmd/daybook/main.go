@@ -243,6 +243,8 @@ func newParser(ctx context.Context, s *stdio) (*kong.Kong, error) {
 // usageError is a wrong use that only the command itself can see.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 func misuse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // errSilent fails without a word: what is wrong has been told already.

@@ -28,6 +28,13 @@ func (c *serveCmd) settings() (daybook.Settings, error) {
 	return loaded.settings, nil
 }
 
+// warnOfMissing says which programs and folders of the settings this machine lacks.
+func warnOfMissing(logger *slog.Logger, settings *daybook.Settings) {
+	for _, f := range settings.Missing() {
+		logger.Warn("a command of the configuration cannot run yet", "setting", f.Pointer, "problem", f.Detail)
+	}
+}
+
 // noticeHangups notices SIGHUP, which else would end the process.
 func noticeHangups() chan os.Signal {
 	hangups := make(chan os.Signal, 1)
@@ -69,6 +76,7 @@ func (c *serveCmd) reload(ctx context.Context, logger *slog.Logger, server *serv
 	if changed := changedSettings(c.loaded.server, loaded.server); len(changed) > 0 {
 		logger.Warn("settings of [server] have changed; restart the server to apply them", "settings", changed)
 	}
+	warnOfMissing(logger, &loaded.settings)
 	logger.Info("configuration reloaded", "file", filepath.Base(c.Config), "contents", loaded.contents)
 }
 

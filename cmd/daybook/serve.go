@@ -55,25 +55,7 @@ Examples:
 }
 
 // AfterApply checks what the flags' types do not.
-func (c *serveCmd) AfterApply() error {
-	switch {
-	case c.Concurrency < 1 || c.Concurrency > 10_000:
-		return fmt.Errorf("--concurrency must be 1 to 10,000, not %d", c.Concurrency)
-	case c.Grace < 0:
-		return fmt.Errorf("--grace must not be negative: 0s gives none")
-	case c.DefaultTimeout < 0 || c.DefaultTimeout > 30*24*time.Hour:
-		return fmt.Errorf("--default-timeout must be at most 720h; 0s = none")
-	case c.MaxStreams < 0:
-		return fmt.Errorf("--max-streams must not be negative")
-	case (c.TLSCert == "") != (c.TLSKey == ""):
-		return fmt.Errorf("--tls-cert and --tls-key go together: give both, or none")
-	case c.MaxTaskLogs < 64<<20:
-		return fmt.Errorf("--max-task-logs must be at least 64MiB")
-	case c.MaxFile < 1:
-		return fmt.Errorf("--max-file must be at least one byte")
-	}
-	return nil
-}
+func (c *serveCmd) AfterApply() error { return asUsage(c.faults()) }
 
 func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 	open, err := c.checkAddr(ctx)
@@ -87,6 +69,7 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 	if err != nil {
 		return err
 	}
+	warnOfMissing(logger, &settings)
 	var tlsConfig *tls.Config
 	if c.TLSCert != "" {
 		pair, err := loadCertificate(c.TLSCert, c.TLSKey, logger)
@@ -148,20 +131,20 @@ func noneIfZero(d time.Duration) time.Duration {
 func (c *serveCmd) checkAddr(ctx context.Context) (open bool, err error) {
 	host, _, err := net.SplitHostPort(c.Addr)
 	if err != nil {
-		return false, misuse("--addr %s: it must be HOST:PORT, such as 127.0.0.1:8000", c.Addr)
+		return false, err // faults has refused it
 	}
 	if c.Insecure || isLoopback(ctx, host) {
 		return false, nil
 	}
 	if isNew(c.Data) {
-		return false, errOpenToAll(c.Addr)
+		return false, usageError{errOpenToAll(c.Addr)}
 	}
 	return true, nil
 }
 
 // errOpenToAll refuses an address that other machines can reach while there is no token.
 func errOpenToAll(addr string) error {
-	return misuse("--addr %s can be reached from other machines, and anyone who reaches it can read everything and submit tasks;\n"+
+	return faultOf("addr", "%s can be reached from other machines, and anyone who reaches it can read everything and submit tasks;\n"+
 		"use a loopback address such as 127.0.0.1:8000, or start there and create a token first (daybook token create NAME --role admin),\n"+
 		"or add --insecure if only trusted users can reach the network", addr)
 }

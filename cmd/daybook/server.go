@@ -71,7 +71,7 @@ func openServer(ctx context.Context, o serverOptions) (*server, error) {
 		if listener != nil {
 			_ = listener.Close()
 		}
-		return nil, errors.Join(errOpenToAll(o.Addr), d.Close())
+		return nil, errors.Join(usageError{errOpenToAll(o.Addr)}, d.Close())
 	}
 	if listener == nil {
 		if listener, err = listen(ctx, o.Addr); err != nil {

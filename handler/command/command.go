@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"daybook/handler"
+	"daybook/internal/jsontext"
 	"daybook/task"
 )
 
@@ -63,9 +64,10 @@ func New(programs map[string]Program) (*Type, []task.FieldError) {
 	names := slices.Sorted(maps.Keys(programs))
 	for _, name := range names {
 		p := &program{Program: programs[name]}
-		bad = append(bad, p.check("/"+name)...)
+		pointer := "/" + jsontext.EscapePointer(name)
+		bad = append(bad, p.check(pointer)...)
 		if !task.ValidName(name) {
-			bad = append(bad, task.FieldError{Pointer: "/" + name, Detail: "must have a name of 1 to 64 of A-Z a-z 0-9 . _ -"})
+			bad = append(bad, task.FieldError{Pointer: pointer, Detail: "must have a name of 1 to 64 of A-Z a-z 0-9 . _ -"})
 		}
 		t.programs[name] = p
 	}

@@ -1,0 +1,65 @@
+package schedule_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"daybook/schedule"
+)
+
+func TestCheckRefusesWhatIsLikelyAMistake(t *testing.T) {
+	for _, c := range []struct{ cron, zone, field, text string }{
+		{"1,,2 * * * *", "", "cron", `empty item in the list "1,,2"`},
+		{", * * * *", "", "cron", "empty item"},
+		{"0 0 1, * *", "", "cron", "empty item"},
+		{"5-1 * * * *", "", "cron", `"5-1", which ends before it begins`},
+		{"0 22-2 * * *", "", "cron", "from 22 to the last value and from the first value to 2"},
+		{"0 22-2/2 * * *", "", "cron", "ends before"},
+		{"0 0 * NOV-FEB *", "", "cron", "ends before"},
+		{"0 0 * * FRI-MON", "", "cron", "ends before"},
+		{"0 0 * * 5-0", "", "cron", "ends before"},
+		{"* * * * *", "posixrules", "timezone", "IANA"},
+		{"* * * * *", "Factory", "timezone", "IANA"},
+		{"* * * * *", "localtime", "timezone", "IANA"},
+		{"* * * * *", "right/Europe/Berlin", "timezone", "IANA"},
+		{"* * * * *", "posix/UTC", "timezone", "IANA"},
+		{"* * * * *", "local", "timezone", "IANA"},
+	} {
+		all := schedule.Check(schedule.Spec{Cron: c.cron, Zone: c.zone})
+		if len(all) != 1 || all[0].Field != c.field || !strings.Contains(all[0].Detail, c.text) {
+			t.Errorf("%q %q: %v", c.cron, c.zone, all)
+		}
+	}
+	for _, cron := range []string{"* * * * *", "1,2 * * * *", "0 0 * * FRI-SUN", "0 0 * * 5-7", "0 0 L-3 * *", "0 0 * NOV-DEC *", "@daily", "@every 90s", "0 0 * * MON#2,FRI#L", "*/5 8-18 * * mon-fri"} {
+		if all := schedule.Check(schedule.Spec{Cron: cron, Zone: "Europe/Berlin", StartsAt: time.Unix(0, 0)}); all != nil {
+			t.Errorf("%q: %v", cron, all)
+		}
+	}
+}
+
+func TestCheckNamesEveryFault(t *testing.T) {
+	start := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	all := schedule.Check(schedule.Spec{Cron: "61 * * * *", Zone: "Mars", Every: time.Minute, Jitter: -1, StartsAt: start, EndsAt: start})
+	fields := map[string]int{}
+	for _, wrong := range all {
+		fields[wrong.Field]++
+	}
+	for _, field := range []string{"cron", "timezone", "every_seconds", "jitter_seconds", "ends_at"} {
+		if fields[field] != 1 {
+			t.Errorf("%s is named %d times in %v", field, fields[field], all)
+		}
+	}
+}
+
+// A log may hold schedules of earlier versions: they go on.
+func TestParseReadsWhatEarlierVersionsAccepted(t *testing.T) {
+	for _, cron := range []string{"1,,2 * * * *", "0 22-2 * * *"} {
+		if _, err := schedule.Parse(schedule.Spec{Cron: cron}); err != nil {
+			t.Errorf("%q: %v", cron, err)
+		}
+	}
+	if _, err := schedule.Parse(schedule.Spec{Cron: "* * * * *", Zone: "Factory"}); err != nil {
+		t.Error(err)
+	}
+}
