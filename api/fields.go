@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"daybook/intake"
 	"daybook/internal/jsontext"
@@ -146,7 +147,18 @@ func (o object) span(value []byte, least, most float64) task.Micros {
 	return task.Micros(math.Round(o.number(value, least, most) * float64(task.Second)))
 }
 
-// moment is an RFC 3339 time.
+// instant is an RFC 3339 time from 1970 on: that of a clock that was never set too.
+func (o object) instant(value []byte) time.Time {
+	if value[0] == '"' {
+		if at, ok := intake.ParseInstant(jsontext.Unquote(value)); ok {
+			return at
+		}
+	}
+	o.wrong("must be a time with its zone, like 2026-11-24T12:00:00Z, between 1970 and 9999")
+	return time.Time{}
+}
+
+// moment is an RFC 3339 time after the begin of 1970.
 func (o object) moment(value []byte) task.Micros {
 	if value[0] == '"' {
 		if at, ok := intake.ParseTime(jsontext.Unquote(value)); ok {

@@ -44,7 +44,7 @@ func (o object) logLine(value []byte) logline.Line {
 		switch key {
 		case "at":
 			if !null {
-				l.At = o.moment(value).Time()
+				l.At = o.instant(value)
 			}
 		case "level":
 			if !null {

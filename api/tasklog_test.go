@@ -70,6 +70,21 @@ func TestAWorkerWritesIntoTheLogOfItsTask(t *testing.T) {
 	}
 }
 
+// The clock of a small machine may not have been set.
+func TestALineMayBeFromTheBeginOf1970(t *testing.T) {
+	h := open(t, nil)
+	id, token := h.leased("w")
+	h.want("POST", "/api/leases/"+token+"/log", `{"at":"1970-01-01T00:00:00Z","text":"a"}`+"\n"+`{"at":"1970-01-01T01:00:00+01:00","text":"b"}`, asLines)
+	for _, line := range h.want("GET", "/api/tasks/"+id+"/log", "").list(t) {
+		if line["at"] != "1970-01-01T00:00:00.000000Z" {
+			t.Error(line)
+		}
+	}
+	if a := h.do("POST", "/api/leases/"+token+"/log", `{"at":"1969-12-31T23:59:59Z","text":"a"}`, asLines); a.status != 400 || !strings.Contains(a.body, "/0/at") {
+		t.Error(a)
+	}
+}
+
 func TestALineThatIsWrongIsNamedAndTheLeaseGoesOn(t *testing.T) {
 	h := open(t, nil)
 	id, token := h.leased("w")

@@ -100,13 +100,22 @@ func (r *request) moment(pointer string, value []byte) task.Micros {
 	return 0
 }
 
-// ParseTime reads an RFC 3339 time from 1970 to 9999.
+// ParseTime reads an RFC 3339 time after the begin of 1970 (0 stands for no time) and before 10000.
 func ParseTime(text string) (task.Micros, bool) {
-	at, err := time.Parse(time.RFC3339Nano, strings.ToUpper(text)) // RFC 3339 allows t and z
-	if err != nil || at.Year() > 9999 || at.UnixMicro() <= 0 {
+	at, ok := ParseInstant(text)
+	if !ok || at.UnixMicro() == 0 {
 		return 0, false
 	}
 	return task.MicrosOf(at), true
+}
+
+// ParseInstant reads an RFC 3339 time from 1970 to 9999.
+func ParseInstant(text string) (time.Time, bool) {
+	at, err := time.Parse(time.RFC3339Nano, strings.ToUpper(text)) // RFC 3339 allows t and z
+	if err != nil || at.Year() > 9999 || at.UnixMicro() < 0 {
+		return time.Time{}, false
+	}
+	return at, true
 }
 
 // texts reads a list of strings.
