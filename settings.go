@@ -157,8 +157,8 @@ func below(prefix string, fields []task.FieldError) (all []task.FieldError) {
 // readDefaults reads the defaults of a type, and makes it known.
 func (c *checkedSettings) readDefaults(name string, text []byte) []task.FieldError {
 	pointer := "/types/" + jsontext.EscapePointer(name)
-	if !task.ValidName(name) {
-		return []task.FieldError{{Pointer: pointer, Detail: "must have a name of 1 to 64 of A-Z a-z 0-9 . _ -"}}
+	if !task.NewName(name) {
+		return []task.FieldError{{Pointer: pointer, Detail: "has a name that " + task.NameRule}}
 	}
 	body, err := jsontext.Canonical(nil, text, task.MaxDepth)
 	if err != nil {
@@ -171,7 +171,7 @@ func (c *checkedSettings) readDefaults(name string, text []byte) []task.FieldErr
 }
 
 func (c *checkedSettings) offer(name string) {
-	if task.ValidName(name) && c.missing[name] == "" && !slices.Contains(c.offered, name) {
+	if task.NewName(name) && c.missing[name] == "" && !slices.Contains(c.offered, name) {
 		c.offered = append(c.offered, name)
 	}
 }

@@ -17,13 +17,13 @@ import (
 
 func TestWrongSettingsAreAllNamed(t *testing.T) {
 	s := daybook.Settings{
-		Types:     map[string]json.RawMessage{"a b": []byte("{}"), "T": []byte(`{"priority":1000}`)},
+		Types:     map[string]json.RawMessage{"a b": []byte("{}"), "..": []byte("{}"), "T": []byte(`{"priority":1000}`)},
 		Email:     &daybook.MailServer{Host: "", Port: -1},
 		HTTPAllow: []string{"db.example", "http://db.example"},
 		Commands:  map[string]daybook.Command{"ls": {Argv: []string{"ls"}}},
 	}
-	s.Declared.Queues = map[string]json.RawMessage{"q": []byte(`{"concurrency":0}`), "r": []byte(`{"burst":2}`), "s": []byte(`3`)}
-	s.Declared.Schedules = map[string]json.RawMessage{"n": []byte(`{"cron":"x","task":{"task_type":"SLEEP"}}`), "preview": []byte("{}")}
+	s.Declared.Queues = map[string]json.RawMessage{"q": []byte(`{"concurrency":0}`), "r": []byte(`{"burst":2}`), "s": []byte(`3`), ".": []byte("{}")}
+	s.Declared.Schedules = map[string]json.RawMessage{"n": []byte(`{"cron":"x","timezone":"Mars","jitter_seconds":-1,"task":{"task_type":"SLEEP"}}`), "preview": []byte("{}")}
 	var wrong *daybook.SettingsError
 	if !errors.As(s.Check(), &wrong) {
 		t.Fatal(s.Check())
@@ -32,8 +32,8 @@ func TestWrongSettingsAreAllNamed(t *testing.T) {
 	for _, f := range wrong.Fields {
 		got = append(got, f.Pointer)
 	}
-	want := []string{"/email/host", "/email/port", "/http_request/allow/1", "/command/ls/argv", "/types/T/priority", "/types/a b",
-		"/queues/q/concurrency", "/queues/r/burst", "/queues/s", "/schedules/n/cron", "/schedules/preview"}
+	want := []string{"/email/host", "/email/port", "/http_request/allow/1", "/command/ls/argv", "/types/..", "/types/T/priority", "/types/a b",
+		"/queues/.", "/queues/q/concurrency", "/queues/r/burst", "/queues/s", "/schedules/n/jitter_seconds", "/schedules/n/timezone", "/schedules/n/cron", "/schedules/preview"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, not %q", got, want)
 	}

@@ -55,8 +55,8 @@ func ReadDeclared(in *intake.Intake, d Declared) (*Declaration, []task.FieldErro
 }
 
 func declaredQueue(name string, text []byte) (limits projection.QueueLimits, bad []task.FieldError) {
-	if !task.ValidName(name) {
-		return limits, []task.FieldError{{Pointer: "", Detail: "must have a name of 1 to 64 of A-Z a-z 0-9 . _ -"}}
+	if !task.NewName(name) {
+		return limits, []task.FieldError{{Pointer: "", Detail: "has a name that " + task.NameRule}}
 	}
 	body, bad := declaredObject(text)
 	if bad != nil {

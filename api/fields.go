@@ -89,8 +89,8 @@ func (o object) text(value []byte, least, most int) string {
 func (o object) names(value []byte, most int) []string {
 	list := []string{}
 	o.items(value, most, func(o object, value []byte) {
-		if name := o.text(value, 1, 64); name != "" && !task.ValidName(name) {
-			o.wrong("must be 1 to 64 of A-Z a-z 0-9 . _ -")
+		if name := o.text(value, 1, 64); name != "" && !task.NewName(name) {
+			o.wrong(task.NameRule)
 		} else {
 			list = append(list, name)
 		}

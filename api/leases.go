@@ -139,7 +139,7 @@ func readLease(o object, body []byte, into *scheduler.LeaseRequest, reports *[]r
 func (o object) worker(value []byte) string {
 	name := o.text(value, 1, maxWorker)
 	if name != "" && !validWorker(name) {
-		o.wrong("must be 1 to 128 of A-Z a-z 0-9 . _ - : @")
+		o.wrong("must be 1 to 128 of A-Z a-z 0-9 . _ - : @, and not only dots")
 		return ""
 	}
 	return name
@@ -158,7 +158,7 @@ func validWorker(name string) bool {
 		}
 		plain = plain[64:]
 	}
-	return len(name) <= maxWorker && task.ValidName(plain)
+	return len(name) <= maxWorker && task.ValidName(plain) && strings.Trim(name, ".") != ""
 }
 
 // sendLeases answers POST /api/leases.

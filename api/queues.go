@@ -48,7 +48,7 @@ func (a *API) queue(p *reply, r *http.Request) error {
 	return a.sendQueue(p, r)
 }
 
-var errNoQueue = notFound("There is no such queue. A name is 1 to 64 of A-Z a-z 0-9 . _ -; GET /api/queues lists the queues.")
+var errNoQueue = notFound("There is no such queue. A name " + task.NameRule + "; GET /api/queues lists the queues.")
 
 func (a *API) sendQueue(p *reply, r *http.Request) error {
 	seq := a.Views.Seq()
@@ -124,7 +124,7 @@ func writeLimit(w *jsontext.Writer, n int64) {
 
 // limitQueue answers PATCH /api/queues/{name}: it sets the limits that are given, and clears those that are null.
 func (a *API) limitQueue(p *reply, r *http.Request) error {
-	if !task.ValidName(p.id) {
+	if !task.NewName(p.id) {
 		return errNoQueue
 	}
 	text, err := a.objectBody(p, r)
@@ -240,7 +240,7 @@ func readLimit(o object, key string, value []byte) func(*projection.QueueLimits)
 
 // pauseQueue answers POST /api/queues/{name}/pause.
 func (a *API) pauseQueue(p *reply, r *http.Request) error {
-	if !task.ValidName(p.id) {
+	if !task.NewName(p.id) {
 		return errNoQueue
 	}
 	text, err := a.objectBody(p, r)

@@ -68,8 +68,8 @@ func readSchedule(in *intake.Intake, body []byte, name string) (*scheduleRequest
 
 func (o object) scheduleName(value []byte) string {
 	name := o.text(value, 1, 64)
-	if name != "" && (!task.ValidName(name) || name == "preview" || strings.Trim(name, ".") == "") {
-		o.wrong(`must be 1 to 64 of A-Z a-z 0-9 . _ -, and not "preview"`)
+	if name != "" && (!task.NewName(name) || name == "preview") {
+		o.wrong(task.NameRule + `, and not "preview"`)
 	}
 	return name
 }

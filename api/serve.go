@@ -1,10 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -68,14 +70,37 @@ func (a *API) find(r *http.Request, p *reply) *route {
 		clean.URL = &u
 		r = &clean
 	}
-	var match mux.RouteMatch
-	if a.router.Match(r, &match) && match.MatchErr == nil {
-		for _, value := range match.Vars { // no path has more than one
-			p.id = value
-		}
-		return match.Handler.(*route)
+	if raw := r.URL.RawPath; raw != "" && strings.Contains(strings.ToUpper(raw), "%2F") {
+		return cmp.Or(a.matchWithSlash(r, p), a.metrics.unknown)
 	}
-	return a.metrics.unknown
+	return cmp.Or(a.match(r, p), a.metrics.unknown)
+}
+
+// match returns the route of a path, nil if there is none.
+func (a *API) match(r *http.Request, p *reply) *route {
+	var match mux.RouteMatch
+	if !a.router.Match(r, &match) || match.MatchErr != nil {
+		return nil
+	}
+	for _, value := range match.Vars { // no path has more than one
+		p.id = value
+	}
+	return match.Handler.(*route)
+}
+
+// matchWithSlash is match for a path with a name that has a slash in it, written as %2F. There is no
+// such thing as it names, and its route says what a name must be.
+func (a *API) matchWithSlash(r *http.Request, p *reply) *route {
+	inner, u := *r, *r.URL
+	path, err := url.PathUnescape(strings.NewReplacer("%2F", "%00", "%2f", "%00").Replace(strings.TrimSuffix(u.RawPath, "/")))
+	if err != nil || strings.Contains(u.Path, "\x00") {
+		return nil
+	}
+	u.Path, u.RawPath = path, ""
+	inner.URL = &u
+	found := a.match(&inner, p)
+	p.id = strings.ReplaceAll(p.id, "\x00", "/")
+	return found
 }
 
 // recover ends a request: what it held is free again, and a panic is turned into a

@@ -80,8 +80,8 @@ func readToken(body []byte, now task.Micros) (t projection.Token, bad []task.Fie
 		null := jsontext.IsNull(value)
 		switch key {
 		case "name":
-			if t.Name = o.text(value, 1, 64); t.Name != "" && !task.ValidName(t.Name) {
-				o.wrong("must be 1 to 64 of A-Z a-z 0-9 . _ -")
+			if t.Name = o.text(value, 1, 64); t.Name != "" && !task.NewName(t.Name) {
+				o.wrong(task.NameRule)
 			}
 		case "role":
 			if t.Role = projection.Role(o.text(value, 1, 20)); t.Role != "" && !slices.Contains(projection.Roles(), t.Role) {

@@ -73,13 +73,13 @@ type call struct {
 	body   any // nil, io.Reader, or what is marshalled to JSON
 }
 
-// ErrNoID: a method was called with an empty id, or with something that is no id, such as "..". Nothing
-// was sent, because the request would have the path of another call.
-var ErrNoID = errors.New("the id is empty or no id")
+// ErrNoID: a method was called with an empty id or name, or with "." or "..". Nothing was sent, because
+// the request would have the path of another call.
+var ErrNoID = errors.New("the id or name is empty, or only dots; give that of something that is there")
 
-// pathOf is a path with an id in it, "" where the id is none.
+// pathOf is a path with an id or a name in it, "" where it is none.
 func pathOf(before, id, after string) string {
-	if id == "" || id == "." || id == ".." {
+	if strings.Trim(id, ".") == "" {
 		return ""
 	}
 	return before + url.PathEscape(id) + after

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -72,7 +71,7 @@ func (c *Client) LimitQueue(ctx context.Context, name string, limits map[string]
 	return q, err
 }
 
-func queuePath(name, call string) string { return "/api/queues/" + url.PathEscape(name) + call }
+func queuePath(name, call string) string { return pathOf("/api/queues/", name, call) }
 
 // Move is where a pending task goes in the line. Nil fields stay as they are.
 type Move struct {
@@ -96,7 +95,7 @@ func (m Move) MarshalJSON() ([]byte, error) {
 
 // Move changes the priority or the due time of a pending task.
 func (c *Client) Move(ctx context.Context, id string, m Move) (t Task, err error) {
-	_, err = c.do(ctx, call{method: http.MethodPatch, path: "/api/tasks/" + url.PathEscape(id), body: m}, &t)
+	_, err = c.do(ctx, call{method: http.MethodPatch, path: taskPath(id, ""), body: m}, &t)
 	return t, err
 }
 
@@ -129,12 +128,12 @@ func (c *Client) Workers(ctx context.Context) (workers []WorkerState, err error)
 
 // QuietWorker gives a worker no more work; ResumeWorker gives it work again.
 func (c *Client) QuietWorker(ctx context.Context, name string) error {
-	_, err := c.do(ctx, call{method: http.MethodPost, path: "/api/workers/" + url.PathEscape(name) + "/quiet"}, nil)
+	_, err := c.do(ctx, call{method: http.MethodPost, path: pathOf("/api/workers/", name, "/quiet")}, nil)
 	return err
 }
 
 // ResumeWorker gives a quiet worker work again.
 func (c *Client) ResumeWorker(ctx context.Context, name string) error {
-	_, err := c.do(ctx, call{method: http.MethodPost, path: "/api/workers/" + url.PathEscape(name) + "/resume"}, nil)
+	_, err := c.do(ctx, call{method: http.MethodPost, path: pathOf("/api/workers/", name, "/resume")}, nil)
 	return err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -143,4 +142,4 @@ func (c *Client) PreviewSchedule(ctx context.Context, cron, timezone string, cou
 	return answer.InWords, answer.NextRuns, err
 }
 
-func schedulePath(name, call string) string { return "/api/schedules/" + url.PathEscape(name) + call }
+func schedulePath(name, call string) string { return pathOf("/api/schedules/", name, call) }

@@ -226,6 +226,10 @@ func TestAnEmptyIDIsRefusedBeforeAnythingIsSent(t *testing.T) {
 			"History":   func() error { _, err := c.History(ctx, id, client.HistoryQuery{}); return err },
 			"Wait":      func() error { _, err := c.Wait(ctx, id); return err },
 			"Download":  func() error { _, err := c.Download(ctx, id); return err },
+			"Queue":     func() error { _, err := c.Queue(ctx, id); return err },
+			"Move":      func() error { _, err := c.Move(ctx, id, client.Move{}); return err },
+			"Quiet":     func() error { return c.QuietWorker(ctx, id) },
+			"Unplan":    func() error { return c.DeleteSchedule(ctx, id) },
 		} {
 			if err := call(); !errors.Is(err, client.ErrNoID) {
 				t.Errorf("%s(%q): %v", name, id, err)

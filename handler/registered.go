@@ -43,8 +43,8 @@ func register(h Handler) (*registered, error) {
 	for _, text := range []*json.RawMessage{&t.spec.ParametersSchema, &t.spec.ResultSchema, &t.spec.Defaults} {
 		*text = compacted(*text)
 	}
-	if !task.ValidName(t.spec.Name) {
-		return nil, fmt.Errorf("register task type %q: a name is 1 to 64 of A-Z a-z 0-9 . _ -", t.spec.Name)
+	if !task.NewName(t.spec.Name) {
+		return nil, fmt.Errorf("register task type %q: its name %s", t.spec.Name, task.NameRule)
 	}
 	if err := t.compile(); err != nil {
 		return nil, fmt.Errorf("register task type %s: %w", t.spec.Name, err)

@@ -153,7 +153,7 @@ func TestTypesThatCannotBeRegisteredAreRefused(t *testing.T) {
 		return fixed{spec: task.TypeSpec{Name: name, ParametersSchema: json.RawMessage(schema), Defaults: json.RawMessage(defaults)}}
 	}
 	tests := map[string][]Handler{
-		"a name is 1 to 64":       {spec("no spaces", `{}`, ``)},
+		"its name must be 1 to 64":       {spec("no spaces", `{}`, ``)},
 		"already":                 {spec("A", `{}`, ``), spec("A", `{}`, ``)},
 		"compile the schema":      {spec("A", `{"type":"nothing"}`, ``)},
 		"read the schema":         {spec("A", `{`, ``)},

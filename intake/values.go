@@ -30,8 +30,8 @@ func (r *request) name(pointer string, value []byte) string {
 		}
 	}
 	text := r.text(pointer, value)
-	if value[0] == '"' && !task.ValidName(text) {
-		r.wrong(pointer, "must be 1 to 64 of A-Z a-z 0-9 . _ -")
+	if value[0] == '"' && !task.NewName(text) {
+		r.wrong(pointer, task.NameRule)
 		return ""
 	}
 	return text

@@ -252,7 +252,7 @@ func TestARefusalSaysWhatAndWhatToDo(t *testing.T) {
 		t.Errorf("got %q, want %q", err, want)
 	}
 	err = newMachine(t).do(Submit{Type: "no spaces", Priority: 200})
-	if want := "command is not valid; /task_type must be 1 to 64 of A-Z a-z 0-9 . _ -; /priority must be between -100 and 100"; err == nil || err.Error() != want {
+	if want := "command is not valid; /task_type must be 1 to 64 of A-Z a-z 0-9 . _ -, and not only dots; /priority must be between -100 and 100"; err == nil || err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
 	}
 }

@@ -34,7 +34,14 @@ const (
 	maxOutcome        = 200 // bytes
 )
 
-// ValidName reports whether s can name a type or a queue: 1 to 64 of A-Z a-z 0-9 . _ -
+// NameRule says what a new name must be.
+const NameRule = "must be 1 to 64 of A-Z a-z 0-9 . _ -, and not only dots"
+
+// NewName reports whether s can name something new. A name of dots cannot stand in a path: clients and
+// proxies take . and .. for folders.
+func NewName(s string) bool { return ValidName(s) && strings.Trim(s, ".") != "" }
+
+// ValidName reports whether a log may have s as the name of a type or a queue: 1 to 64 of A-Z a-z 0-9 . _ -
 func ValidName(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -68,8 +75,8 @@ func (s *Submit) Validate() []FieldError {
 			bad = append(bad, FieldError{pointer, detail})
 		}
 	}
-	check(ValidName(s.Type), "/task_type", "must be 1 to 64 of A-Z a-z 0-9 . _ -")
-	check(ValidName(s.Queue), "/queue", "must be 1 to 64 of A-Z a-z 0-9 . _ -")
+	check(NewName(s.Type), "/task_type", NameRule)
+	check(NewName(s.Queue), "/queue", NameRule)
 	check(-MaxPriority <= s.Priority && s.Priority <= MaxPriority, "/priority", "must be between -100 and 100")
 	check(0 <= s.RunAt && s.RunAt <= maxMoment, "/run_at", "must be between 1970 and 9999")
 	check(1 <= s.MaxAttempts && s.MaxAttempts <= MaxMaxAttempts, "/max_attempts", "must be between 1 and 1000")

@@ -67,7 +67,7 @@ func New(programs map[string]Program) (*Type, []task.FieldError) {
 		pointer := "/" + jsontext.EscapePointer(name)
 		bad = append(bad, p.check(pointer)...)
 		if !task.ValidName(name) {
-			bad = append(bad, task.FieldError{Pointer: pointer, Detail: "must have a name of 1 to 64 of A-Z a-z 0-9 . _ -"})
+			bad = append(bad, task.FieldError{Pointer: pointer, Detail: "has a name that must be 1 to 64 of A-Z a-z 0-9 . _ -"})
 		}
 		t.programs[name] = p
 	}
