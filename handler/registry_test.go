@@ -153,15 +153,15 @@ func TestTypesThatCannotBeRegisteredAreRefused(t *testing.T) {
 		return fixed{spec: task.TypeSpec{Name: name, ParametersSchema: json.RawMessage(schema), Defaults: json.RawMessage(defaults)}}
 	}
 	tests := map[string][]Handler{
-		"its name must be 1 to 64":       {spec("no spaces", `{}`, ``)},
-		"already":                 {spec("A", `{}`, ``), spec("A", `{}`, ``)},
-		"compile the schema":      {spec("A", `{"type":"nothing"}`, ``)},
-		"read the schema":         {spec("A", `{`, ``)},
-		"not an object":           {spec("A", `[]`, ``)},
-		"default of \"n\"":        {spec("A", `{"properties":{"n":{"type":"integer","default":"x"}}}`, ``)},
-		"is not in the schema":    {spec("A", `{"properties":{}}`, `{"n":1}`)},
-		"they are not an object":  {spec("A", `{"properties":{}}`, `[1]`)},
-		"compile the schema of i": {spec("A", `{"$ref":"file:///etc/passwd"}`, ``)},
+		"its name must be 1 to 64": {spec("no spaces", `{}`, ``)},
+		"already":                  {spec("A", `{}`, ``), spec("A", `{}`, ``)},
+		"compile the schema":       {spec("A", `{"type":"nothing"}`, ``)},
+		"read the schema":          {spec("A", `{`, ``)},
+		"not an object":            {spec("A", `[]`, ``)},
+		"default of \"n\"":         {spec("A", `{"properties":{"n":{"type":"integer","default":"x"}}}`, ``)},
+		"is not in the schema":     {spec("A", `{"properties":{}}`, `{"n":1}`)},
+		"they are not an object":   {spec("A", `{"properties":{}}`, `[1]`)},
+		"compile the schema of i":  {spec("A", `{"$ref":"file:///etc/passwd"}`, ``)},
 	}
 	for want, handlers := range tests {
 		if _, err := NewRegistry(handlers...); err == nil || !strings.Contains(err.Error(), want) {
