@@ -196,6 +196,13 @@ var stories = []story{
 		l.refused(person, running, task.Snooze{Until: l.now + task.Second}, task.ErrNotPending)
 	}},
 
+	{"waits_that_attempts_ask_for", func(l *ledger) {
+		failed, released := l.submit(task.Submit{}), l.submit(task.Submit{})
+		l.do(system, failed, task.Fail{Fence: l.start(failed), Error: "busy until tomorrow", After: 24 * 3600 * task.Second})
+		l.do(system, released, task.Release{Fence: l.start(released), After: 3600 * task.Second})
+		l.after(60 * task.Second)
+	}},
+
 	{"erase", func(l *ledger) {
 		id := l.submit(task.Submit{Parameters: []byte(`{"recipients":["ada@example.com"]}`), Subject: "Invoice of Ada Lovelace"})
 		l.refused(person, id, task.Erase{}, task.ErrNotEnded)

@@ -214,3 +214,26 @@ func TestAnAttemptOfADeadProcessEndsWhereverTheClockStands(t *testing.T) {
 		})
 	}
 }
+
+// A backoff that was asked for is no span: a clock that is set back does not end it.
+func TestAWaitThatAnAttemptAskedForKeepsItsMoment(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		r := newClockRig(t, log, 0)
+		r.does["LATER"] = func(_ context.Context, a Attempt) (Outcome, error) {
+			if a.Task.Attempt == 1 {
+				return Outcome{}, retryAfter(2 * hour)
+			}
+			r.note("LATER")
+			return Outcome{}, nil
+		}
+		id := r.submit(task.Submit{Type: "LATER", Backoff: constantBackoff}).ID
+		r.step(-hour)
+		r.pass(seen)
+		r.wantBackoff(id)
+		r.pass(3*hour - seen)
+		r.wantStarted("LATER", 3*hour, 3*hour)
+		if err := r.stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

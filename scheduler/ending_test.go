@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,7 +13,10 @@ import (
 
 	"daybook/eventlog"
 	"daybook/eventlog/eventlogtest"
+	"daybook/projection"
 	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // nilError is an error whose method wants more than a nil pointer.
@@ -104,10 +108,31 @@ func TestAnErrorCanSayWhenItsTaskIsRetried(t *testing.T) {
 			if got := state.DueAt.Time().Sub(failed); got != want {
 				t.Errorf("%v: it is due in %v, not %v", asked, got, want)
 			}
+			b.wantBackoff(id)
 			if err := b.stop(); err != nil {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// wantBackoff fails the test unless the task is pending in backoff and counted there.
+func (b *bench) wantBackoff(id ulid.ULID) {
+	b.t.Helper()
+	got := b.want(id, task.Pending)
+	if w := b.s.WaitingFor(&got); w == nil || w.Reason != "backoff" || w.Until != got.DueAt {
+		b.t.Errorf("it waits for %+v", w)
+	}
+	for _, state := range projection.WaitStates() {
+		page, err := b.s.o.Views.List(b.t.Context(), projection.Query{Waiting: []projection.WaitState{state}, Wall: b.s.o.Wall(), Limit: 10})
+		listed := slices.ContainsFunc(page.Tasks, func(t task.Task) bool { return t.ID == id })
+		if err != nil || listed != (state == projection.WaitBackoff) {
+			b.t.Errorf("listed as %v: %v, %v", state, listed, err)
+		}
+	}
+	counts, next := b.s.o.Views.WaitCounts(b.s.o.Wall())
+	if next != got.DueAt || len(counts) != 1 || counts[0].State != projection.WaitBackoff || counts[0].N != 1 {
+		b.t.Errorf("counted: %v, next %v", counts, next)
 	}
 }
 

@@ -317,6 +317,7 @@ func TestFailAndReleaseOfAWorker(t *testing.T) {
 		if got, err := b.report(l.Token, task.Release{After: 5 * task.Second}); err != nil || got.Status != task.Pending || got.Attempt != 0 {
 			t.Errorf("release: %+v, %v", got, err)
 		}
+		b.wantBackoff(id)
 		if got := b.poll("w", 1); len(got) != 0 {
 			t.Errorf("leased at once after a release with a delay")
 		}
@@ -325,6 +326,7 @@ func TestFailAndReleaseOfAWorker(t *testing.T) {
 		if got, err := b.report(l.Token, task.Fail{Error: "no", After: 3600 * task.Second}); err != nil || got.Status != task.Pending {
 			t.Errorf("fail: %+v, %v", got, err)
 		}
+		b.wantBackoff(id)
 		time.Sleep(3599 * time.Second)
 		if got := b.poll("w", 1); len(got) != 0 {
 			t.Error("leased before the time that the worker asked for")

@@ -68,6 +68,7 @@ var allFields = []field{
 	{name: "subject_given", at: func(d *Data) any { return &d.SubjectGiven }},
 	{name: "concurrency_key", at: func(d *Data) any { return &d.ConcurrencyKey }},
 	{name: "charge", at: func(d *Data) any { return &d.Charge }},
+	{name: "backoff", at: func(d *Data) any { return &d.InBackoff }},
 }
 
 // fieldsOf is the shape of each type's data, in the order of writing.
@@ -85,7 +86,7 @@ var fieldsOf = [typeCount][]*field{
 	EventLeaseExpired:      named("fence attempt suspicion deaths"),
 	EventReleased:          named("fence"),
 	EventRetried:           named("run_at clock"),
-	EventSnoozed:           named("run_at clock"),
+	EventSnoozed:           named("run_at clock backoff"),
 	EventReprioritised:     named("priority"),
 	EventLateResultRefused: named("fence"),
 	EventErased:            named(""),

@@ -24,7 +24,7 @@ func fullData() Data {
 		TokenHash: [32]byte{31: 9}, Fence: math.MaxInt64, Progress: 10_000, RetryAt: math.MinInt64, Code: CodeWorkerDied,
 		Clock: 1_795_521_600_000_001, Suspicion: 7, Deaths: 2, Trusted: true,
 		UniqueKey: "reindex/é", UniqueFor: 60 * Second, UniqueSince: 1_795_521_600_000_002, UniqueBehind: ulid.ULID{3}, RetryOf: ulid.ULID{4}, TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ReplacedBy: ulid.ULID{5}, RetriedAs: ulid.ULID{6},
-		Subject: "Grüße <b>", SubjectGiven: true, ConcurrencyKey: "customer/é", Charge: 1_234,
+		Subject: "Grüße <b>", SubjectGiven: true, ConcurrencyKey: "customer/é", Charge: 1_234, InBackoff: true,
 	}
 }
 
@@ -132,7 +132,7 @@ func anyData(rt *rapid.T) Data {
 		UniqueKey: text.Draw(rt, "unique key"), UniqueFor: micros("unique for"), UniqueSince: micros("unique since"), UniqueBehind: id.Draw(rt, "behind"),
 		RetryOf: id.Draw(rt, "retry of"), ReplacedBy: id.Draw(rt, "replaced by"), RetriedAs: id.Draw(rt, "retried as"),
 		Subject: text.Draw(rt, "subject"), TraceParent: text.Draw(rt, "traceparent"), SubjectGiven: rapid.Bool().Draw(rt, "given"),
-		ConcurrencyKey: text.Draw(rt, "concurrency key"), Charge: micros("charge"),
+		ConcurrencyKey: text.Draw(rt, "concurrency key"), Charge: micros("charge"), InBackoff: rapid.Bool().Draw(rt, "in backoff"),
 	}
 }
 

@@ -42,6 +42,7 @@ type Data struct {
 	Progress   int       // task.progressed: hundredths of a percent, 0 … 10,000
 	Trusted    bool      // task.progressed: a suspect has run alone for long enough
 	RetryAt    Micros    // task.attempt_failed
+	InBackoff  bool      // task.snoozed: an attempt asked for the wait, not a person
 	Code       Code      // task.attempt_failed, task.failed
 	ReplacedBy ulid.ULID // task.cancelled: the task that took its place
 	RetriedAs  ulid.ULID // task.resubmitted: the new task

@@ -207,9 +207,14 @@ func (d *decision) fail(c Fail) error {
 	data.RetryAt = d.now.Wall + min(wait, t.Backoff.Max)
 	d.add(EventAttemptFailed, data, payload)
 	if wait > t.Backoff.Max { // longer than any backoff: a time that was asked for, see Task.Due
-		d.add(EventSnoozed, Data{RunAt: d.now.Wall + wait, Clock: d.clock()}, nil)
+		d.putOff(wait)
 	}
 	return nil
+}
+
+// putOff makes the next attempt wait for as long as the last one has asked for.
+func (d *decision) putOff(wait Micros) {
+	d.add(EventSnoozed, Data{RunAt: d.now.Wall + wait, Clock: d.clock(), InBackoff: true}, nil)
 }
 
 func (d *decision) cancel(c Cancel) error {
@@ -274,7 +279,7 @@ func (d *decision) release(c Release) error {
 	}
 	d.add(EventReleased, Data{Fence: c.Fence}, nil)
 	if wait := min(c.After, MaxBackoffMax); wait > 0 {
-		d.add(EventSnoozed, Data{RunAt: d.now.Wall + wait, Clock: d.clock()}, nil)
+		d.putOff(wait)
 	}
 	return nil
 }

@@ -92,6 +92,11 @@ type (
 		RunAt Micros `json:"run_at,omitzero"`
 		Clock Micros `json:"clock,omitzero"`
 	}
+	refSnoozed struct {
+		RunAt   Micros `json:"run_at,omitzero"`
+		Clock   Micros `json:"clock,omitzero"`
+		Backoff bool   `json:"backoff,omitzero"`
+	}
 	refPriority struct {
 		Priority int `json:"priority,omitzero"`
 	}
@@ -130,8 +135,11 @@ func (r *refCancelled) data() Data {
 func (r *refResubmitted) data() Data { return Data{RetriedAs: ulid.ULID(r.RetriedAs)} }
 func (r *refFence) data() Data       { return Data{Fence: r.Fence} }
 func (r *refRunAt) data() Data       { return Data{RunAt: r.RunAt, Clock: r.Clock} }
-func (r *refPriority) data() Data    { return Data{Priority: r.Priority} }
-func (r *refNothing) data() Data     { return Data{} }
+func (r *refSnoozed) data() Data {
+	return Data{RunAt: r.RunAt, Clock: r.Clock, InBackoff: r.Backoff}
+}
+func (r *refPriority) data() Data { return Data{Priority: r.Priority} }
+func (r *refNothing) data() Data  { return Data{} }
 
 // referenceFor returns the empty shape of a type.
 func referenceFor(t EventType) reference {
@@ -156,7 +164,9 @@ func referenceFor(t EventType) reference {
 		return new(refResubmitted)
 	case EventReleased, EventLateResultRefused:
 		return new(refFence)
-	case EventSnoozed, EventRetried:
+	case EventSnoozed:
+		return new(refSnoozed)
+	case EventRetried:
 		return new(refRunAt)
 	case EventReprioritised:
 		return new(refPriority)

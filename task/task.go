@@ -107,9 +107,9 @@ func (t *Task) AttemptsLeft() int { return t.MaxAttempts - (t.Attempt - t.Attemp
 
 // Due reports whether a pending task may start at that moment of the wall clock. A backoff
 // that seems to end later than its longest wait from now was planned by a clock that has
-// been set back since: it is over.
+// been set back since: it is over. A time that was asked for, which is RunAt then, is never over early.
 func (t *Task) Due(wall Micros) bool {
-	return !t.Timed || t.DueAt <= wall || t.Retrying && t.DueAt-wall > t.Backoff.Max
+	return !t.Timed || t.DueAt <= wall || t.Retrying && t.DueAt != t.RunAt && t.DueAt-wall > t.Backoff.Max
 }
 
 // wait makes the task wait for the event's run_at, if the wall clock was not there yet.
@@ -271,7 +271,10 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 			t.link().ReplacedBy = ulid.ULID{}
 		}
 	},
-	EventSnoozed:       func(t *Task, _ ulid.ULID, e *Event, d *Data) { t.wait(e) },
+	EventSnoozed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
+		t.wait(e)
+		t.Retrying = t.Timed && d.InBackoff
+	},
 	EventReprioritised: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.Priority = d.Priority },
 	EventLateResultRefused: func(t *Task, _ ulid.ULID, _ *Event, d *Data) {
 		t.RefusedFence = max(t.RefusedFence, d.Fence)

@@ -19,11 +19,14 @@ var versions = [typeCount][]version{
 		{1, addition},       // v 6: concurrency_key
 		{1, addition},       // v 7: traceparent
 	},
-	EventStarted:      {{1, addition}}, // v 2: charge
-	EventCancelled:    {{1, addition}}, // v 2: replaced_by
-	EventSucceeded:    {{2, addition}}, // v 2: outcome, partial
-	EventRetried:      {{2, addition}}, // v 2: run_at, clock
-	EventSnoozed:      {{1, addition}}, // v 2: clock
+	EventStarted:   {{1, addition}}, // v 2: charge
+	EventCancelled: {{1, addition}}, // v 2: replaced_by
+	EventSucceeded: {{2, addition}}, // v 2: outcome, partial
+	EventRetried:   {{2, addition}}, // v 2: run_at, clock
+	EventSnoozed: {
+		{1, addition}, // v 2: clock
+		{1, addition}, // v 3: backoff
+	},
 	EventProgressed:   {{1, addition}}, // v 2: trusted
 	EventLeaseExpired: {{2, addition}}, // v 2: suspicion, deaths
 }

@@ -42,12 +42,18 @@ const WORDS = {
   "task.lease_expired": (e, worker) => words(`Attempt ${e.data.attempt ?? ""} was lost`.replace("  ", " "), lostText(e.data, worker), "warn"),
   "task.released": (e, worker) => words("Requeued", `${releasedText(e.actor, worker)} This did not use an attempt.`, "quiet"),
   "task.retried": (e) => words("Retried", reasonOf(e), "active"),
-  "task.snoozed": (e) => words(e.data.run_at ? "Due time set" : "Made due now", e.data.run_at ? `Not before ${absolute(e.data.run_at)}` : "", "quiet"),
+  "task.snoozed": (e) => words(snoozedTitle(e.data), e.data.run_at ? `Not before ${absolute(e.data.run_at)}` : "", "quiet"),
   "task.reprioritised": (e) => words(`Priority set to ${e.data.priority ?? 0}`, "", "quiet"),
   "task.late_result_refused": () => words("Late result refused", "The attempt no longer held the task.", "warn"),
   "task.resubmitted": () => words("Retried as another task", "The new task has other parameters; this one is unchanged.", "quiet"),
   "task.erased": () => words("Content erased", "Parameters, result and texts were deleted; the events remain.", "quiet"),
 };
+
+/** Who moved the due time: the attempt that ended, or a person. @param {Record<string, any>} data */
+function snoozedTitle(data) {
+  if (data.backoff) return "Next attempt put off";
+  return data.run_at ? "Due time set" : "Made due now";
+}
 
 /** @param {any} data @param {string} worker */
 function lostText(data, worker) {

@@ -88,7 +88,7 @@ export function waitingSentence(row, state, now) {
   if (state?.full || w?.reason === "log_full") return "Waiting: the disk is full; it starts when there is free space";
   const until = time(w?.until);
   if (w && until !== null && until > now) {
-    if (w.reason === "backoff") {
+    if (w.reason === "backoff" && attemptsUsed(row) > 0) {
       return `Retries in ${countdown(until - now)} (attempt ${attemptSentence(row)} failed)`;
     }
     return `Starts in ${countdown(until - now)}`;
