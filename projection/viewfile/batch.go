@@ -139,6 +139,7 @@ func (b *Batch) Commit(s *State) error {
 	}
 	b.w.open = false
 	b.f.last.Store(b.w.archived)
+	b.f.copier.committed(b.w)
 	return nil
 }
 

@@ -44,6 +44,7 @@ type File struct {
 	write  *writer
 	idle   chan *Reader
 	closed chan struct{}
+	copier *copier // during a rebuild
 
 	// What has been written or is about to be. It may be newer than the snapshot of a reader,
 	// never older.
@@ -198,7 +199,7 @@ func Remove(path string) error {
 // once.
 func (f *File) Close() error {
 	close(f.closed)
-	var errs []error
+	errs := []error{f.endCopier()}
 	for range readers {
 		errs = append(errs, (<-f.idle).conn.Close())
 	}
