@@ -119,12 +119,15 @@ func readPair(certFile, keyFile string, now time.Time) (*tls.Certificate, []flag
 	if keyErr != nil {
 		all = append(all, faultOf("tls-key", "%s cannot be read: %s", keyFile, reason(keyErr)))
 	}
-	if all != nil {
+	if certErr != nil || keyErr != nil {
 		return nil, all
 	}
 	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, []flagFault{faultOf("tls-key", "%s must be the private key of --tls-cert, in PEM: %s", keyFile, strings.TrimPrefix(err.Error(), "tls: "))}
+	if err != nil && (len(all) == 0 || strings.Contains(err.Error(), "match")) {
+		all = append(all, faultOf("tls-key", "%s must be the private key of --tls-cert, in PEM: %s", keyFile, strings.TrimPrefix(err.Error(), "tls: ")))
+	}
+	if all != nil {
+		return nil, all
 	}
 	return &pair, nil
 }
