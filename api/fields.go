@@ -85,6 +85,15 @@ func (o object) text(value []byte, least, most int) string {
 	return text
 }
 
+// plainText is text for people, which reads as it is written: without bidirectional controls.
+func (o object) plainText(value []byte, least, most int) string {
+	text := o.text(value, least, most)
+	if jsontext.HasBidi(text) {
+		o.wrong("must not have bidirectional control characters, such as U+202E: they reorder the text beside them")
+	}
+	return text
+}
+
 // names is a list of at most the given number of names of types or queues; never nil.
 func (o object) names(value []byte, most int) []string {
 	list := []string{}

@@ -88,7 +88,7 @@ func readLease(o object, body []byte, into *scheduler.LeaseRequest, reports *[]r
 			into.Worker = o.worker(value)
 		case "build":
 			if !null {
-				into.Build = o.text(value, 0, 200)
+				into.Build = jsontext.WithoutBidi(o.text(value, 0, 200))
 			}
 		case "task_types":
 			typesSaid = true

@@ -34,6 +34,31 @@ func TestNamesOfDotsAreRefused(t *testing.T) {
 	}
 }
 
+// What people give as a reason reads as it is written; what comes with a task's work is kept without what
+// reorders it, for the work is not to be lost.
+func TestTextsThatReadOtherwiseAreRefusedOrMadeHarmless(t *testing.T) {
+	h := open(t, nil)
+	h.want("POST", "/api/schedules", `{"name":"s","cron":"@daily","task":{"task_type":"ECHO"}}`)
+	for _, path := range []string{"/api/queues/a/pause", "/api/schedules/s/pause"} {
+		if a := h.do("POST", path, `{"reason":"a\u202eb"}`); a.status != 400 || !strings.Contains(a.body, `"pointer":"/reason"`) {
+			t.Errorf("%s: %s", path, a.body)
+		}
+		h.want("POST", path, `{"reason":"שלום"}`)
+	}
+	id, token := h.leased("w")
+	h.want("POST", "/api/leases/"+token+"/heartbeat", `{"progress":10,"message":"a\u202eb","log":[{"text":"a\u2066b"}]}`)
+	if a := h.want("GET", "/api/tasks/"+id+"/log", ""); !strings.Contains(a.body, `"text":"ab"`) {
+		t.Error(a.body)
+	}
+	if row := h.want("GET", "/api/tasks/"+id, "").object(t); row["progress_message"] != "ab" {
+		t.Error(row["progress_message"])
+	}
+	h.want("POST", "/api/leases/"+token+"/complete", `{"result":1,"outcome":"a\u200fb"}`)
+	if row := h.want("GET", "/api/tasks/"+id, "").object(t); row["status"] != "SUCCESS" || row["outcome"] != "ab" {
+		t.Error(row)
+	}
+}
+
 // The route of a name says what a name must be, also of one that would be two segments of the path.
 func TestANameWithASlashIsRefusedByItsRoute(t *testing.T) {
 	h := open(t, nil)

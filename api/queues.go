@@ -250,7 +250,7 @@ func (a *API) pauseQueue(p *reply, r *http.Request) error {
 	var bad []task.FieldError
 	var reason []byte
 	object{"", &bad}.each(text, func(o object, key string, value []byte) bool {
-		if key == "reason" && !jsontext.IsNull(value) && o.text(value, 0, maxReason) != "" {
+		if key == "reason" && !jsontext.IsNull(value) && o.plainText(value, 0, maxReason) != "" {
 			reason = slices.Concat([]byte(`{"reason":`), value, []byte("}"))
 		}
 		return key == "reason"

@@ -183,7 +183,7 @@ func (a *API) pauseSchedule(p *reply, r *http.Request) error {
 	reason := ""
 	object{"", &bad}.each(body, func(o object, key string, value []byte) bool {
 		if key == "reason" && !jsontext.IsNull(value) {
-			reason = o.text(value, 1, 1000)
+			reason = o.plainText(value, 1, 1000)
 		}
 		return key == "reason"
 	})

@@ -42,7 +42,7 @@ func TestASubjectIsAsGivenOrElseAsTheTypeMakesIt(t *testing.T) {
 		h.everywhere(batch[0]["id"].(string), "subject", test.want)
 	}
 	h.everywhere(h.submit(`{"task_type":"ECHO","delay_seconds":3600}`), "subject", nil)
-	for _, bad := range []string{`""`, `" "`, `"a\nb"`, `"\u001b[31m"`, `"` + strings.Repeat("x", 201) + `"`, `7`, `[]`} {
+	for _, bad := range []string{`""`, `" "`, `"a\nb"`, `"\u001b[31m"`, `"pay\u202efdp.exe"`, `"` + strings.Repeat("x", 201) + `"`, `7`, `[]`} {
 		submit := `{"task_type":"ECHO","parameters":{"n":7},"subject":` + bad + `}`
 		if a := h.do("POST", "/api/tasks/submit", submit); a.status != 400 || !strings.Contains(a.body, `"pointer":"/subject"`) {
 			t.Errorf("%s: %d %s", bad, a.status, a.body)

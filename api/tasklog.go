@@ -52,7 +52,7 @@ func (o object) logLine(value []byte) logline.Line {
 			}
 		case "text":
 			said = true
-			l.Text = o.text(value, 0, logline.MaxBytes)
+			l.Text = jsontext.WithoutBidi(o.text(value, 0, logline.MaxBytes))
 		case "attributes":
 			switch {
 			case null:

@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"daybook/internal/jsontext"
 	"daybook/task"
 
 	"github.com/rivo/uniseg"
@@ -70,7 +71,7 @@ func (r *Registry) NamesFiles(name string) bool {
 // lineOf makes one line of a text, and cuts it to task.MaxSubject characters where a letter and its
 // accents end.
 func lineOf(text string) string {
-	text = strings.ToValidUTF8(text, "\uFFFD")
+	text = jsontext.WithoutBidi(strings.ToValidUTF8(text, "\uFFFD"))
 	text = strings.Join(strings.FieldsFunc(text, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }), " ")
 	if utf8.RuneCountInString(text) <= task.MaxSubject {
 		return text

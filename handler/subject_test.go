@@ -45,6 +45,7 @@ func TestAMadeSubjectIsOneLineOfAtMost200Characters(t *testing.T) {
 		want  string
 	}{
 		{func() string { return "a\r\n\tb\x1b[31m\u2028c\u009b \xff " }, "a b [31m c \uFFFD"},
+		{func() string { return "pay\u202efdp.exe\u200f" }, "payfdp.exe"},
 		{func() string { return strings.Repeat("x", 200) }, strings.Repeat("x", 200)},
 		{func() string { return strings.Repeat("x", 201) }, strings.Repeat("x", 199) + "…"},
 		{func() string { return strings.Repeat("x", 195) + family + family }, strings.Repeat("x", 195) + "…"},

@@ -26,7 +26,9 @@ func (in *Intake) Read(body []byte, key string, now task.Micros, into *task.Subm
 
 // ReadScheduled is Read for the task of a schedule that is due.
 func (in *Intake) ReadScheduled(body []byte, now task.Micros, into *task.Submit) []task.FieldError {
-	return in.Read(body, "", now, into)
+	bad := in.Read(body, "", now, into)
+	into.Subject = jsontext.WithoutBidi(into.Subject) // of an earlier version, which took them
+	return bad
 }
 
 // read reads and completes the submit.

@@ -42,7 +42,7 @@ func (in *Intake) Retry(ctx context.Context, id ulid.ULID, c Changes, now task.M
 		return task.Submit{}, err
 	}
 	if s.Subject = c.Subject; s.Subject == "" && first.SubjectGiven && !old.Erased {
-		s.Subject = first.Subject
+		s.Subject = jsontext.WithoutBidi(first.Subject) // earlier versions took them
 	}
 	r := request{in: in, into: &s, names: c.FileNames, earlier: first.NamesOfFiles()}
 	r.complete(parameters)

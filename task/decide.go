@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"unicode/utf8"
+
+	"daybook/internal/jsontext"
 )
 
 const (
@@ -368,12 +370,12 @@ func withSaved(payload, value []byte) []byte {
 	return append(payload, '}')
 }
 
-// CutText makes text valid UTF-8 and cuts it to most bytes.
+// CutText makes text valid UTF-8 without bidirectional controls, and cuts it to most bytes.
 func CutText(text string, most int) string {
 	if len(text) > 4*most { // what is cut off anyway need not be looked at
 		text = text[:4*most]
 	}
-	text = strings.ToValidUTF8(text, "\uFFFD")
+	text = jsontext.WithoutBidi(strings.ToValidUTF8(text, "\uFFFD"))
 	if len(text) <= most {
 		return text
 	}
@@ -383,9 +385,9 @@ func CutText(text string, most int) string {
 	return text[:most] + "…"
 }
 
-// cut makes text valid UTF-8 and cuts it to at most that many bytes.
+// cut makes text valid UTF-8 without bidirectional controls, and cuts it to at most that many bytes.
 func cut(text string, most int) string {
-	text = strings.ToValidUTF8(text, "\uFFFD")
+	text = jsontext.WithoutBidi(strings.ToValidUTF8(text, "\uFFFD"))
 	if len(text) <= most {
 		return text
 	}

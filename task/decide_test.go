@@ -240,6 +240,19 @@ func TestFreeTextBecomesOneJSONValueOfBoundedSize(t *testing.T) {
 			t.Errorf("%.20q: more than one line", text)
 		}
 	}
+	for _, c := range []Command{
+		Fail{Fence: 2, Code: CodeError, Error: "a\u202eb", Stack: "a\u2066b"}, Progress{Fence: 2, Percent: 1, Message: "a\u200fb"},
+		Succeed{Fence: 2, Result: []byte("1"), Outcome: "a\u061cb"}, Cancel{Reason: "a\u202eb"},
+	} {
+		m := at(t, Running)
+		if err := m.do(c); err != nil {
+			t.Fatal(err)
+		}
+		e := &m.events[2]
+		if text := string(e.Payload) + e.Data.Outcome; !strings.Contains(text, "ab") || strings.ContainsAny(text, "\u061c\u200f\u202e\u2066") {
+			t.Errorf("%T: %q", c, text)
+		}
+	}
 	m := at(t, Running)
 	if err := m.do(Fail{Fence: 2, Code: CodeError}); err != nil || !strings.Contains(string(m.events[2].Payload), "no reason") {
 		t.Errorf("%v: %s", err, m.events[2].Payload)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"daybook/internal/jsontext"
 )
 
 // Limits of a submit. MaxParameters is in bytes of canonical JSON.
@@ -93,7 +95,7 @@ func (s *Submit) Validate() []FieldError {
 	}
 	check(s.IdempotencyKey == "" || validText(s.IdempotencyKey, MaxKeyLength) && len(s.IdempotencyKey) <= MaxKeyLength,
 		"/idempotency_key", "must be 1 to 255 bytes of printable characters")
-	check(s.Subject == "" || validLine(s.Subject, MaxSubject), "/subject", "must be one line of 1 to 200 characters, not blank and without control characters")
+	check(s.Subject == "" || validLine(s.Subject, MaxSubject), "/subject", "must be one line of 1 to 200 characters, not blank and without control characters, bidirectional ones among them")
 	check(s.TraceParent == "" || len(s.TraceParent) == TraceParentLength && validText(s.TraceParent, TraceParentLength), "/traceparent", "must be a W3C traceparent of version 00")
 	check(len(s.Parameters) <= MaxParameters, "/parameters", "must be at most 262144 bytes")
 	check(s.ConcurrencyKey == "" || validText(s.ConcurrencyKey, MaxConcurrencyKey) && len(s.ConcurrencyKey) <= MaxConcurrencyKey,
@@ -110,7 +112,7 @@ func validLine(s string, most int) bool {
 	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > most || strings.TrimSpace(s) == "" {
 		return false
 	}
-	return !strings.ContainsFunc(s, func(c rune) bool { return unicode.IsControl(c) || c == '\u2028' || c == '\u2029' })
+	return !jsontext.HasBidi(s) && !strings.ContainsFunc(s, func(c rune) bool { return unicode.IsControl(c) || c == '\u2028' || c == '\u2029' })
 }
 
 // validText reports whether s is 1 … most printable characters, spaces among them.

@@ -129,11 +129,11 @@ func withoutBuiltIn(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// New makes a line that fits: text that is not UTF-8 is repaired, and what is too long is cut.
+// New makes a line that fits: text that is not UTF-8 is repaired, bidirectional controls are left out, and what is too long is cut.
 // attributes are a JSON object, in which a name may be repeated: the last one counts.
 func New(at time.Time, level slog.Level, text string, attributes []byte) Line {
 	l := Line{At: at, Level: level, Attributes: canonical(attributes)}
-	l.Text = strings.ToValidUTF8(text, "\uFFFD")
+	l.Text = jsontext.WithoutBidi(strings.ToValidUTF8(text, "\uFFFD"))
 	if room := MaxBytes - len(l.Attributes); len(l.Text) > room {
 		l.Text = strings.ToValidUTF8(l.Text[:room-len("…")], "") + "…"
 	}

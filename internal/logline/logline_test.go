@@ -54,7 +54,7 @@ func TestEveryLineFits(t *testing.T) {
 		l.Info(long, "n", 1)
 		l.Info("x", "long", long)
 		l.Info("x", "deep", json.RawMessage(deep))
-		l.Info("bad \xff utf-8", "k", "\xff")
+		l.Info("bad \xff utf-8\u202e", "k", "\xff")
 	})
 	for i, g := range got {
 		if g.Size() > MaxBytes || !json.Valid([]byte(`"`+g.Text+`"`)) || g.Attributes != nil && !json.Valid(g.Attributes) {
