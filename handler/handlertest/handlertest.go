@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -41,6 +43,37 @@ func Upload(t testing.TB, store *files.Store, name, text string) files.Info {
 		t.Fatal(err)
 	}
 	return info
+}
+
+// Log returns what makes the log of a call, and what was written to it: a line each, without the time.
+func Log() (newLog func() slog.Handler, written func() []string) {
+	b := &lockedBuffer{}
+	return func() slog.Handler {
+			return slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTimes})
+		}, func() []string {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return strings.Split(strings.TrimSuffix(b.text.String(), "\n"), "\n")
+		}
+}
+
+// withoutTimes leaves out what differs from run to run.
+func withoutTimes(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey || a.Key == "duration_ms" {
+		return slog.Attr{}
+	}
+	return a
+}
+
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
 }
 
 // Prepare returns parameters of the type as an attempt gets them: checked, with the defaults.

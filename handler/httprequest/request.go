@@ -126,6 +126,19 @@ func (*Type) Subject(text json.RawMessage, _ map[string]string) string {
 
 // Run sends the request.
 func (t *Type) Run(ctx context.Context, call handler.Call) (any, error) {
+	r, err := t.run(ctx, call)
+	switch {
+	case err == nil:
+		return r, nil
+	case ctx.Err() != nil:
+		call.Log().Warn("stopped before the response was read", "reason", context.Cause(ctx).Error())
+		return nil, ctx.Err()
+	}
+	call.LogFailure(err)
+	return nil, err
+}
+
+func (t *Type) run(ctx context.Context, call handler.Call) (any, error) {
 	var p parameters
 	if err := json.Unmarshal(call.Parameters, &p); err != nil {
 		return nil, handler.Permanent(fmt.Errorf("read the parameters: %w", err))
@@ -137,22 +150,28 @@ func (t *Type) Run(ctx context.Context, call handler.Call) (any, error) {
 	if err != nil {
 		return nil, handler.Permanent(errors.New("the URL cannot be used: " + redacted(causeOf(err).Error(), p.secrets())))
 	}
-	host := request.URL.Host
-	began := time.Now()
-	client := http.Client{Transport: t.transport, CheckRedirect: p.checkRedirect}
+	log := exchange{call.Log(), time.Now()}
+	log.sends(request, call.Attempt)
+	client := http.Client{Transport: t.transport, CheckRedirect: func(next *http.Request, before []*http.Request) error {
+		err := p.checkRedirect(next, before)
+		if err == nil {
+			log.follows(next)
+		}
+		return err
+	}}
 	response, err := client.Do(request)
 	if err == nil {
 		defer response.Body.Close()
+		log.answered(response, p.expects(response.StatusCode))
 		var r result
 		if r, err = p.read(limited, call, response); err == nil {
-			r.DurationMS = float64(time.Since(began).Microseconds()) / 1000
+			r.DurationMS = log.milliseconds()
+			log.read(&r)
 			return r, nil
 		}
 	}
-	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case limited.Err() != nil:
+	host := request.URL.Host
+	if limited.Err() != nil {
 		return nil, fmt.Errorf("%s did not answer within %v", host, limit)
 	}
 	return nil, p.explain(host, err)

@@ -62,9 +62,7 @@ func (p *parameters) read(ctx context.Context, call handler.Call, response *http
 	if !p.expects(response.StatusCode) {
 		return result{}, p.unexpected(response)
 	}
-	answered := *response.Request.URL
-	answered.User, answered.RawQuery, answered.ForceQuery, answered.Fragment, answered.RawFragment = nil, "", false, "", ""
-	r := result{Status: response.StatusCode, URL: answered.String(), Headers: headersOf(response.Header)}
+	r := result{Status: response.StatusCode, URL: shown(response.Request.URL), Headers: headersOf(response.Header)}
 	body := &capped{from: response.Body, left: int64(p.MaxResponse)}
 	start, err := io.ReadAll(io.LimitReader(body, maxText+1))
 	if err != nil {

@@ -109,7 +109,20 @@ func (e *Email) Subject(text json.RawMessage, _ map[string]string) string {
 // Run sends the messages that no earlier attempt has sent. Refusals for good (5xx) and malformed
 // addresses are failed recipients; the task is retried for those whose messages were put off.
 func (e *Email) Run(ctx context.Context, call handler.Call) (any, error) {
-	m := &messages{call: call}
+	result, err := e.run(ctx, call)
+	switch {
+	case err == nil:
+		return result, nil
+	case ctx.Err() != nil && !handler.IsPermanent(err):
+		call.Log().Warn("stopped before all messages were sent", "reason", context.Cause(ctx).Error())
+		return nil, ctx.Err()
+	}
+	call.LogFailure(err)
+	return nil, err
+}
+
+func (e *Email) run(ctx context.Context, call handler.Call) (any, error) {
+	m := &messages{call: call, server: &e.server}
 	if err := json.Unmarshal(call.Parameters, &m.params); err != nil {
 		return nil, handler.Permanent(fmt.Errorf("read the parameters: %w", err))
 	}
@@ -120,11 +133,9 @@ func (e *Email) Run(ctx context.Context, call handler.Call) (any, error) {
 		return nil, err
 	}
 	sender := e.server.sender()
+	sender.log = call.Log().With("port", e.server.Port, "encryption", e.server.Encryption)
 	defer sender.close()
 	if err := m.sendAll(ctx, sender); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
 		return nil, e.server.hidden(err)
 	}
 	return m.result()
@@ -133,6 +144,7 @@ func (e *Email) Run(ctx context.Context, call handler.Call) (any, error) {
 // messages are those of one attempt.
 type messages struct {
 	call    handler.Call
+	server  *Server
 	params  emailParameters
 	letter  *letter // nil: all get the same message
 	from    address
@@ -148,17 +160,6 @@ type messages struct {
 type attachment struct {
 	name, contentType string
 	content           []byte
-}
-
-// outcome is what became of the message to one recipient. It is saved.
-type outcome struct {
-	Recipient int    `json:"recipient"` // from 1
-	Attempt   int    `json:"attempt"`
-	At        string `json:"at"`
-	Answer    string `json:"answer,omitempty"` // of the server that accepted it
-	Error     string `json:"error,omitempty"`  // why it was refused
-
-	putOff bool // the server may accept it later; not saved
 }
 
 // prepare reads the addresses and renders each message once, so that nothing is sent if a template
@@ -261,25 +262,6 @@ func (m *messages) readAttachments() error {
 	return nil
 }
 
-// restore reads what became of messages in earlier attempts. A refusal holds until somebody retries
-// the task.
-func (m *messages) restore(ctx context.Context) error {
-	saved, err := m.call.Saved(ctx)
-	if err != nil {
-		return err
-	}
-	for _, text := range saved {
-		var o outcome
-		if json.Unmarshal(text, &o) != nil || o.Recipient < 1 || o.Recipient > len(m.outcomes) {
-			continue // of another version
-		}
-		if o.Error == "" || o.Attempt > m.call.BeforeRetry {
-			m.outcomes[o.Recipient-1] = &o
-		}
-	}
-	return nil
-}
-
 // sendAll sends the messages whose outcome is not known.
 func (m *messages) sendAll(ctx context.Context, sender *sender) error {
 	delay, began := time.Duration(m.params.DelayPerEmail*float64(time.Second)), false
@@ -302,9 +284,9 @@ func (m *messages) sendAll(ctx context.Context, sender *sender) error {
 			}
 		}
 		if err != nil {
-			o.Error, o.putOff = failureText(err), mayPass(err)
+			o.Error, o.putOff = m.server.concealed(failureText(err)), mayPass(err)
 		}
-		o.Answer = shortened(oneLine(o.Answer))
+		o.Answer = shortened(m.server.concealed(oneLine(o.Answer)))
 		o.At = rfc3339(time.Now())
 		m.outcomes[i] = o
 		if err := m.note(ctx, o, r); err != nil {
@@ -312,31 +294,6 @@ func (m *messages) sendAll(ctx context.Context, sender *sender) error {
 		}
 	}
 	return nil
-}
-
-// note reports the outcome, and saves it unless it may change. What was accepted is saved even if
-// the attempt is to end.
-func (m *messages) note(ctx context.Context, o *outcome, r recipient) error {
-	percent := 100 * float64(o.Recipient) / float64(len(m.recipients))
-	word := "sent"
-	switch {
-	case o.putOff:
-		word = "put off"
-	case o.Error != "":
-		word = "failed"
-	}
-	message := fmt.Sprintf("%d of %d: %s %s", o.Recipient, len(m.recipients), word, r.Email)
-	if o.putOff {
-		m.call.Report(percent, message)
-		return nil
-	}
-	return m.call.Save(context.WithoutCancel(ctx), percent, message, o)
-}
-
-// mayPass reports whether the server may accept the message later: it said so (4xx), or nothing.
-func mayPass(err error) bool {
-	answer, refused := errors.AsType[*textproto.Error](err)
-	return refused && answer.Code < 500 || errors.Is(err, errMaybeSent)
 }
 
 // send writes the message to one recipient and sends it. The Message-ID is the same in each attempt,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	netmail "net/mail"
 	"net/textproto"
@@ -28,6 +29,7 @@ type sender struct {
 	options []mail.Option // how to speak to the server: encryption, login
 
 	patience time.Duration // for the server, with one message
+	log      *slog.Logger  // of the task
 
 	smtp    *smtp.Client // nil when there is no conversation
 	conn    net.Conn     // under smtp
@@ -36,7 +38,7 @@ type sender struct {
 
 // newSender returns a sender that reaches host through dial. Nothing is dialled yet.
 func newSender(host string, dial mail.DialContextFunc, options ...mail.Option) *sender {
-	return &sender{host: host, dial: dial, options: options, patience: patience}
+	return &sender{host: host, dial: dial, options: options, patience: patience, log: slog.New(slog.DiscardHandler)}
 }
 
 // connectError: there is no conversation with the server. It is no refusal of a message.
@@ -52,6 +54,7 @@ func (s *sender) send(ctx context.Context, from, to netmail.Address, message *ma
 	fresh := s.smtp == nil
 	answer, err = s.try(ctx, from, to, message)
 	if err != nil && !fresh && s.smtp == nil && !errors.Is(err, errMaybeSent) && ctx.Err() == nil {
+		s.log.Info("the mail server ended the connection; connecting again")
 		answer, err = s.try(ctx, from, to, message) // the server had gone away since the last message
 	}
 	if err != nil && ctx.Err() != nil {
@@ -99,11 +102,14 @@ func (s *sender) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	s.smtp, err = client.DialToSMTPClientWithContext(ctx)
 	if err != nil {
 		s.drop()
+		return err
 	}
-	return err
+	s.log.Info("connected to the mail server", "host", s.host, "duration_ms", float64(time.Since(began).Microseconds())/1000)
+	return nil
 }
 
 // converse goes through MAIL, RCPT and DATA.

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"strings"
 	"time"
@@ -97,8 +96,16 @@ func (s *Server) sender() *sender {
 
 // hidden is an error without the password.
 func (s *Server) hidden(err error) error {
-	if s.Password == "" || !strings.Contains(err.Error(), s.Password) {
-		return err
+	if text := err.Error(); s.concealed(text) != text {
+		return errors.New(s.concealed(text))
 	}
-	return fmt.Errorf("%s", strings.ReplaceAll(err.Error(), s.Password, "[…]"))
+	return err
+}
+
+// concealed is a text without the password.
+func (s *Server) concealed(text string) string {
+	if s.Password == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, s.Password, "[…]")
 }
