@@ -48,6 +48,7 @@ func (c *counts) enter(rec *record) uint32 {
 	c.wentLive(rec.group, rec.task.LastSeq)
 	c.n[f]++
 	c.moved[f] = rec.task.LastSeq
+	c.queues.changed(rec.group)
 	return f
 }
 
@@ -64,6 +65,7 @@ func (c *counts) move(rec *record) bool {
 	c.n[rec.facet]--
 	c.n[f]++
 	c.moved[rec.facet], c.moved[f] = rec.task.LastSeq, rec.task.LastSeq
+	c.queues.changed(rec.group)
 	rec.facet = f
 	if was && !is {
 		c.hasEnded(rec.group, rec.task.LastSeq)

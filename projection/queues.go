@@ -21,6 +21,7 @@ type queueUse struct {
 	live   int64 // tasks that have not ended
 	used   int64 // seq of the event that last made one live
 	shown  bool  // it is counted by itself
+	unread bool  // it is in queues.unread
 }
 
 // queues says which queues are counted by themselves. It is a fold of the log, as all counts.
@@ -30,6 +31,7 @@ type queues struct {
 	inOrder []*queueUse // of their first tasks
 	byGroup []*queueUse
 	shown   []*queueUse
+	unread  []*queueUse     // whose counts have changed since MovedQueues was last called
 	rest    map[Count]int64 // counts of those that are not, together; by Count without N
 	turned  int64           // seq of the event that last changed rest; 0 for one before the start
 }
@@ -48,6 +50,32 @@ func (q *queues) add(name string, group uint32) {
 	}
 	u.groups = append(u.groups, group)
 	q.byGroup = append(q.byGroup, u)
+}
+
+// changed takes in that a count of the group has changed.
+func (q *queues) changed(group uint32) {
+	if u := q.byGroup[group]; !u.unread {
+		u.unread = true
+		q.unread = append(q.unread, u)
+	}
+}
+
+// allChanged takes in that any count may have changed.
+func (q *queues) allChanged() {
+	for g := range q.byGroup {
+		q.changed(uint32(g))
+	}
+}
+
+// MovedQueues calls fn for each queue whose counts have changed since it was last called, or since the views
+// were opened. It is for the goroutine that writes.
+func (v *Views) MovedQueues(fn func(name string)) {
+	q := &v.counts.queues
+	for _, u := range q.unread {
+		u.unread = false
+		fn(u.name)
+	}
+	q.unread = q.unread[:0]
 }
 
 // wentLive takes in that a task of the group is submitted, or goes on after its end; it is not

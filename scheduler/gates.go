@@ -1,7 +1,10 @@
 package scheduler
 
 import (
+	"container/heap"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"daybook/projection"
@@ -10,21 +13,29 @@ import (
 
 // gates say which queues take part now: those that are paused or whose limit is reached do not. They
 // are worked out from the views and from what the rounds on their way start, so that a limit is never
-// passed. Ends count once they are on disk. The loop owns it.
+// passed. Ends count once they are on disk. A round looks only at the gates that may have changed. The loop owns it.
 type gates struct {
 	byQueue map[string]*gate // queues with a pause or a limit
 	moves   int64            // of the views, when byQueue was made
 	flips   int              // how often a gate has opened or closed
-	round   *round           // for which they were looked at,
-	seq     int64            // and of the views then
-	next    task.Micros      // when the first gate opens by itself; 0 = none does
+	looked  looked           // when they were looked at
+	tallied []string         // queues in which rounds on their way have decided something, up to now
+	waiting gateHeap         // gates that open by themselves
+}
+
+// looked is what the gates follow from: nothing has changed while it is the same.
+type looked struct {
+	round, appending int64 // numbers of the rounds on their way; 0 = none
+	seq              int64 // of the views
 }
 
 type gate struct {
+	name string
 	projection.QueueState
 	running int64 // with the starts that are decided
-	pending int64 // with the submits that are decided
 	open    bool
+	opens   task.Micros // when its rate opens it
+	at      int         // in gates.waiting; -1 = not in it
 }
 
 // decide says whether the gate is open.
@@ -33,44 +44,93 @@ func (g *gate) decide(now task.Micros) bool { return !g.Holds(g.running, now) }
 // tally is what a round has decided in queues that have a limit.
 type tally map[string]struct{ starts, submits int64 }
 
+// next is when the first gate opens by itself; 0 = none does.
+func (g *gates) next() task.Micros {
+	if len(g.waiting) == 0 {
+		return 0
+	}
+	return g.waiting[0].opens
+}
+
 // lookAtGates brings the gates up to date for a round.
 func (l *loop) lookAtGates(rd *round) {
 	g := &l.gates
-	seq := l.s.o.Views.Seq()
-	if g.round == rd && g.seq == seq && (g.next == 0 || g.next > rd.wall) {
+	now := looked{round: rd.number, seq: l.s.o.Views.Seq()}
+	if l.appending != nil {
+		now.appending = l.appending.number
+	}
+	if g.looked == now && (len(g.waiting) == 0 || g.next() > rd.wall) {
 		return // what has changed since is counted start by start
 	}
-	g.round, g.seq, g.next = rd, seq, 0
+	g.looked = now
 	if moves := l.s.o.Views.QueueMoves(); moves != g.moves || g.byQueue == nil {
-		g.moves, g.byQueue = moves, make(map[string]*gate)
-		g.flips++
-		states, _ := l.s.o.Views.QueueStates()
-		for name, state := range states {
-			if state.Paused || state.Limits != (projection.QueueLimits{}) {
-				g.byQueue[name] = &gate{}
-			}
+		l.makeGates(rd)
+		return
+	}
+	for len(g.waiting) > 0 && g.next() <= rd.wall {
+		l.lookAt(rd, heap.Pop(&g.waiting).(*gate))
+	}
+	look := func(name string) {
+		if at := g.byQueue[name]; at != nil {
+			l.lookAt(rd, at)
 		}
 	}
-	for name, at := range g.byQueue {
-		was := at.open
-		at.QueueState = l.s.o.Views.QueueState(name)
-		at.pending, at.running = l.s.o.Views.QueueDepth(name)
-		at.add(rd.tally[name])
-		if l.appending != nil {
-			at.add(l.appending.tally[name])
-		}
-		at.open = at.decide(rd.wall)
-		if at.open != was {
-			g.flips++
-		}
-		g.wait(at, rd.wall)
+	l.s.o.Views.MovedQueues(look)
+	for _, name := range g.tallied { // the round may have failed
+		look(name)
 	}
+	l.noteTallies(rd)
+	for _, name := range g.tallied {
+		look(name)
+	}
+}
+
+// makeGates makes the gates anew, after a pause or a limit has changed.
+func (l *loop) makeGates(rd *round) {
+	g := &l.gates
+	g.byQueue, g.waiting = make(map[string]*gate), nil
+	g.flips++
+	states, moves := l.s.o.Views.QueueStates()
+	g.moves = moves
+	for name, state := range states {
+		if state.Paused || state.Limits != (projection.QueueLimits{}) {
+			g.byQueue[name] = &gate{name: name, at: -1}
+		}
+	}
+	l.s.o.Views.MovedQueues(func(string) {})
+	l.noteTallies(rd)
+	for _, at := range g.byQueue {
+		l.lookAt(rd, at)
+	}
+}
+
+// noteTallies notes the queues in which the rounds on their way have decided something.
+func (l *loop) noteTallies(rd *round) {
+	l.gates.tallied = slices.AppendSeq(l.gates.tallied[:0], maps.Keys(rd.tally))
+	if l.appending != nil {
+		l.gates.tallied = slices.AppendSeq(l.gates.tallied, maps.Keys(l.appending.tally))
+	}
+}
+
+// lookAt brings one gate up to date.
+func (l *loop) lookAt(rd *round, at *gate) {
+	was := at.open
+	at.QueueState = l.s.o.Views.QueueState(at.name)
+	_, at.running = l.s.o.Views.QueueDepth(at.name)
+	at.add(rd.tally[at.name])
+	if l.appending != nil {
+		at.add(l.appending.tally[at.name])
+	}
+	at.open = at.decide(rd.wall)
+	if at.open != was {
+		l.gates.flips++
+	}
+	l.gates.wait(at, rd.wall)
 }
 
 // add counts what a round has decided.
 func (g *gate) add(t struct{ starts, submits int64 }) {
 	g.running += t.starts
-	g.pending += t.submits - t.starts
 	for range t.starts {
 		g.Due = g.Limits.Pace().Start(g.Due, 0)
 	}
@@ -78,12 +138,41 @@ func (g *gate) add(t struct{ starts, submits int64 }) {
 
 // wait notes when a gate that its rate holds opens. One that is held by its limit of attempts does not open by itself.
 func (g *gates) wait(at *gate, now task.Micros) {
-	if at.Paused || at.Limits.Rate == 0 || at.open {
-		return
+	at.opens = 0
+	if !at.Paused && at.Limits.Rate != 0 && !at.open {
+		at.opens = at.Limits.Pace().StartsAt(at.Due)
 	}
-	if opens := at.Limits.Pace().StartsAt(at.Due); opens > now && (g.next == 0 || opens < g.next) {
-		g.next = opens
+	switch waits := at.opens > now; {
+	case waits && at.at < 0:
+		heap.Push(&g.waiting, at)
+	case waits:
+		heap.Fix(&g.waiting, at.at)
+	case at.at >= 0:
+		heap.Remove(&g.waiting, at.at)
 	}
+}
+
+// gateHeap orders gates by when they open.
+type gateHeap []*gate
+
+func (h gateHeap) Len() int           { return len(h) }
+func (h gateHeap) Less(i, k int) bool { return h[i].opens < h[k].opens }
+func (h gateHeap) Swap(i, k int) {
+	h[i], h[k] = h[k], h[i]
+	h[i].at, h[k].at = i, k
+}
+func (h *gateHeap) Push(x any) {
+	at := x.(*gate)
+	at.at = len(*h)
+	*h = append(*h, at)
+}
+func (h *gateHeap) Pop() any {
+	last := len(*h) - 1
+	at := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	at.at = -1
+	return at
 }
 
 // takesPart reports whether tasks of the queue may start now: its gate is open, and no pause or limit of it is on
@@ -103,7 +192,7 @@ func (l *loop) countStart(rd *round, queue string) {
 	}
 	rd.count(queue, 1, 0)
 	at.running++
-	at.pending--
+	l.gates.tallied = append(l.gates.tallied, queue)
 	at.Due = at.Limits.Pace().Start(at.Due, rd.wall)
 	if at.open = at.decide(rd.wall); !at.open {
 		l.gates.flips++
@@ -148,7 +237,7 @@ func (l *loop) admitDepth(rd *round, b *batch, queue string) error {
 
 // untilGate is how long until a gate or a concurrency key opens by itself; longestSleep if none does.
 func (l *loop) untilGate() time.Duration {
-	next := l.gates.next
+	next := l.gates.next()
 	if opens := l.s.o.Views.NextKeyOpens(); next == 0 || opens != 0 && opens < next {
 		next = opens
 	}

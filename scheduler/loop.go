@@ -53,6 +53,7 @@ type loop struct {
 type pipeline struct {
 	appending *round      // nil when none is
 	opened    *round      // that is being decided, nil when none is
+	opens     int64       // number of the latest round that was opened
 	spare     []*round    // memory for the next ones
 	rounds    chan *round // to the goroutine that appends
 	appended  chan *round // from it: a round is on disk, or failed

@@ -14,12 +14,13 @@ import (
 // is being appended, and on the views, so that a later command sees what an earlier one led to.
 // Nothing of it is real until the log has it.
 type round struct {
-	l    *loop
-	wall task.Micros // the wall clock
-	now  task.Micros // the same, never below the time of the latest event
-	base int64       // the seq before its first event: right once the round below is appended
-	seq  int64       // of its latest event: right if every entry is appended
-	size int         // events that commands added
+	l      *loop
+	number int64       // rounds are counted from 1
+	wall   task.Micros // the wall clock
+	now    task.Micros // the same, never below the time of the latest event
+	base   int64       // the seq before its first event: right once the round below is appended
+	seq    int64       // of its latest event: right if every entry is appended
+	size   int         // events that commands added
 
 	overlay               // tasks as decided so far
 	draft                 // entries to append
@@ -42,6 +43,8 @@ func (l *loop) newRound() *round {
 	} else {
 		rd = &round{l: l, overlay: overlay{views: &l.views, tasks: make(map[ulid.ULID]*node)}}
 	}
+	l.opens++
+	rd.number = l.opens
 	rd.base, rd.now = l.head, l.lastAt
 	if l.appending != nil {
 		rd.below = &l.appending.overlay
