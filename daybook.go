@@ -329,6 +329,11 @@ func (d *Daybook) connect() error {
 			return
 		}
 		d.intake.Configure(d.settings.defaults, d.settings.missing)
+		declared, _ := d.views.DeclaredTypes()
+		for _, t := range declared {
+			d.declareType(t)
+		}
+		d.views.Observe(declarations{d})
 		if d.wireErr = d.makeScheduler(); d.wireErr != nil {
 			return
 		}
@@ -341,7 +346,9 @@ func (d *Daybook) connect() error {
 		})
 		if d.wireErr != nil {
 			d.o.Logger.Error("wire the API", "error", d.wireErr)
+			return
 		}
+		d.api.Protect(d.settings.read)
 	})
 	return d.wireErr
 }
@@ -352,7 +359,7 @@ func (d *Daybook) makeScheduler() (err error) {
 		loss = &scheduler.Loss{First: l.First, Last: l.Last, Head: l.Head}
 	}
 	d.scheduler, err = scheduler.New(scheduler.Options{
-		Log: d.log, Views: d.views, Payloads: d.payloads, Runner: runner{d.registry, d.files, d.taskLogs},
+		Log: d.log, Views: d.views, Payloads: d.payloads, Runner: runner{d.registry, d.files, d.taskLogs, d.intake},
 		Concurrency: d.o.Concurrency, Grace: d.o.Grace, DefaultTimeout: max(d.o.DefaultTimeout, 0), Logger: d.o.Logger,
 		ReadSubmit: d.intake.ReadScheduled, Version: Version, AcceptedLoss: loss,
 	})

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"daybook/files"
 	"daybook/handler"
+	"daybook/intake"
 	"daybook/scheduler"
+	"daybook/task"
 	"daybook/tasklog"
 )
 
@@ -18,11 +21,26 @@ type runner struct {
 	registry *handler.Registry
 	files    *files.Store
 	logs     *tasklog.Store
+	intake   *intake.Intake
 }
 
 func (r runner) Runs(taskType string) bool { return r.registry.Runs(taskType) }
 
 func (r runner) Knows(taskType string) bool { return r.registry.Knows(taskType) }
+
+func (r runner) CheckResult(taskType string, result []byte) []task.FieldError {
+	return r.registry.CheckResult(taskType, result)
+}
+
+// usualLease is the length of leases if nobody says it.
+const usualLease = 30 * time.Second
+
+func (r runner) LeaseLength(taskType string) time.Duration {
+	if d, ok := r.intake.DefaultsOf(taskType); ok && d.Lease != 0 {
+		return d.Lease
+	}
+	return usualLease
+}
 
 func (r runner) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome, error) {
 	var names map[string]string

@@ -2,6 +2,7 @@ package daybook_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -83,5 +84,142 @@ func TestAWorkerMayOfferTheTypeOfAHandler(t *testing.T) {
 	}
 	if code, body := call(d, "POST", "/api/leases", `{"worker":"w","task_types":["BOTH"],"max":1,"wait_seconds":30}`); code != 200 || !strings.Contains(body, `"worker":"w"`) {
 		t.Errorf("%d %s", code, body)
+	}
+}
+
+const resize = `{"title":"Resize","description":"Makes pictures smaller.",
+	"parameters_schema":{"type":"object","required":["width"],"additionalProperties":false,
+		"properties":{"width":{"type":"integer","minimum":1},"fit":{"enum":["contain","cover"],"default":"contain"}}},
+	"result_schema":{"type":"object","required":["bytes"],"properties":{"bytes":{"type":"integer"}}},
+	"defaults":{"queue":"pictures","priority":-5,"max_attempts":7,"timeout_seconds":60,"backoff":{"kind":"constant","base_seconds":5},"lease_seconds":120}}`
+
+// wantDeclared checks that the type is what resize says, whoever submits a task of it.
+func wantDeclared(t *testing.T, d *daybook.Daybook, worker string) {
+	t.Helper()
+	code, body := call(d, "POST", "/api/tasks/submit", `{"task_type":"resize","parameters":{"width":0,"colour":1}}`)
+	if code != 400 || !strings.Contains(body, `"/parameters/width"`) || !strings.Contains(body, `"/parameters/colour"`) {
+		t.Errorf("wrong parameters: %d %s", code, body)
+	}
+	if _, err := d.Submit(t.Context(), task.Submit{Type: "resize"}); err == nil {
+		t.Error("a program submits what the schema refuses")
+	}
+	code, body = call(d, "POST", "/api/tasks/submit", `{"task_type":"resize","parameters":{"width":800}}`)
+	if code != 200 {
+		t.Fatal(code, body)
+	}
+	for _, want := range []string{`"fit":"contain"`, `"queue":"pictures"`, `"priority":-5`, `"max_attempts":7`, `"timeout_seconds":60`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the task has no %s: %s", want, body)
+		}
+	}
+	made, err := d.Submit(t.Context(), task.Submit{Type: "resize", Parameters: []byte(`{"width":1}`), Queue: "other", Priority: 3})
+	if err != nil || made[0].Task.Queue != "other" || made[0].Task.Priority != 3 || made[0].Task.MaxAttempts != 7 {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	code, body = call(d, "POST", "/api/leases", `{"worker":"`+worker+`","task_types":["resize"],"max":1,"wait_seconds":30}`)
+	token := between(body, `"token":"`, `"`)
+	if code != 200 || token == "" || !strings.Contains(body, `"beat_seconds":10`) {
+		t.Fatal(code, body)
+	}
+	got, _, err := d.Views().Get(t.Context(), made[0].Task.ID)
+	if err != nil || got.LeaseSeconds != 120 {
+		t.Errorf("the lease lasts %d s, %v", got.LeaseSeconds, err)
+	}
+	code, body = call(d, "POST", "/api/leases/"+token+"/complete", `{"result":{"bytes":"many"}}`)
+	if code != 400 || !strings.Contains(body, `"/result/bytes"`) || !strings.Contains(body, "must be an integer") {
+		t.Errorf("a result that the schema refuses: %d %s", code, body)
+	}
+	code, body = call(d, "POST", "/api/leases", `{"worker":"`+worker+`","max":0,"reports":[{"token":"`+token+`","do":"complete","result":[]},{"token":"`+token+`","do":"complete","result":{"bytes":7}}]}`)
+	if code != 200 || !strings.Contains(body, `"/result"`) || !strings.Contains(body, `{"status":200}`) {
+		t.Errorf("reports together: %d %s", code, body)
+	}
+}
+
+func between(text, from, to string) string {
+	_, text, _ = strings.Cut(text, from)
+	text, _, _ = strings.Cut(text, to)
+	return text
+}
+
+func TestADeclaredTypeIsEnforcedForEverybodyAndAfterARestart(t *testing.T) {
+	data := t.TempDir()
+	d, stop := running(t, daybook.Options{Data: data})
+	if code, body := call(d, "PUT", "/api/task-types/resize", `{"title":"Old"}`); code != 201 || !strings.Contains(body, `"title":"Old"`) {
+		t.Fatal(code, body)
+	}
+	code, body := call(d, "PUT", "/api/task-types/resize", resize)
+	if code != 200 || !strings.Contains(body, `"title":"Resize"`) || !strings.Contains(body, `"task_defaults":{"queue":"pictures"`) || !strings.Contains(body, `"declared_by":"anonymous"`) {
+		t.Fatal(code, body)
+	}
+	seq := d.Views().Seq()
+	if code, again := call(d, "PUT", "/api/task-types/resize", resize); code != 200 || again != body || d.Views().Seq() != seq {
+		t.Errorf("the same again: %d %s, seq %d after %d", code, again, d.Views().Seq(), seq)
+	}
+	wantDeclared(t, d, "w1")
+	_, before := call(d, "GET", "/api/task-types", "")
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	d, _ = running(t, daybook.Options{Data: data})
+	if _, after := call(d, "GET", "/api/task-types", ""); after != before {
+		t.Errorf("after a restart:\n%s\nbefore:\n%s", after, before)
+	}
+	wantDeclared(t, d, "w2")
+}
+
+func TestADeclarationThatCannotBeIsRefused(t *testing.T) {
+	s := daybook.Settings{Types: map[string]json.RawMessage{"filed": []byte(`{"max_attempts":9}`)}}
+	s.Declared.File = "daybook.toml"
+	d, _ := running(t, daybook.Options{Settings: s}, handle{"MINE", func(context.Context, handler.Call) (any, error) { return 1, nil }})
+	seq := d.Views().Seq()
+	for _, test := range []struct {
+		name, body string
+		code       int
+		want       string
+	}{
+		{"SLEEP", `{}`, 409, "built-in-type"},
+		{"EMAIL", `{}`, 409, "built-in-type"},
+		{"MINE", `{}`, 409, "built-in-type"},
+		{"filed", `{}`, 409, "daybook.toml"},
+		{"a", `{"parameters_schema":{"properties":{"n":{"type":"whole"}}}}`, 400, `"/parameters_schema/properties/n/type"`},
+		{"a", `{"result_schema":{"minimum":"1"}}`, 400, `"/result_schema/minimum"`},
+		{"a", `{"parameters_schema":[]}`, 400, `"/parameters_schema"`},
+		{"a", `{"parameters_schema":{"properties":{"n":{"type":"integer","default":"x"}}}}`, 400, `"/parameters_schema/properties/n/default"`},
+		{"a", `{"defaults":{"priority":1000}}`, 400, `"/defaults/priority"`},
+		{"a", `{"defaults":{"lease_seconds":3601}}`, 400, `"/defaults/lease_seconds"`},
+		{"a", `{"defaults":{"tags":["x"]}}`, 400, `"/defaults/tags"`},
+		{"a", `{"schema":{}}`, 400, `"/schema"`},
+		{"a", `{"title":7}`, 400, `"/title"`},
+		{"a%20b", `{}`, 400, "1 to 64"},
+		{"a", `{"description":"` + strings.Repeat("x", 300<<10) + `"}`, 400, "262144"},
+	} {
+		if code, body := call(d, "PUT", "/api/task-types/"+test.name, test.body); code != test.code || !strings.Contains(body, test.want) {
+			t.Errorf("%s %.100s: %d %s, want %d with %s", test.name, test.body, code, body, test.code, test.want)
+		}
+	}
+	if now := d.Views().Seq(); now != seq {
+		t.Errorf("refusals have written %d events", now-seq)
+	}
+}
+
+func TestAScheduleTakesTheDefaultsOfADeclaredType(t *testing.T) {
+	d, _ := running(t, daybook.Options{})
+	if code, body := call(d, "PUT", "/api/task-types/resize", resize); code != 201 {
+		t.Fatal(code, body)
+	}
+	schedule := func(width string) (int, string) {
+		return call(d, "PUT", "/api/schedules/nightly", `{"cron":"0 3 * * *","task":{"task_type":"resize","parameters":{"width":`+width+`}}}`)
+	}
+	if code, body := schedule("0"); code != 400 || !strings.Contains(body, "/task/parameters/width") {
+		t.Errorf("wrong parameters: %d %s", code, body)
+	}
+	if code, body := schedule("5"); code != 200 {
+		t.Fatal(code, body)
+	}
+	if code, body := call(d, "POST", "/api/schedules/nightly/run", ""); code != 200 {
+		t.Fatal(code, body)
+	}
+	if _, body := call(d, "GET", "/api/tasks", ""); !strings.Contains(body, `"queue":"pictures"`) || !strings.Contains(body, `"max_attempts":7`) {
+		t.Error(body)
 	}
 }

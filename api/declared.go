@@ -94,12 +94,15 @@ func declaredObject(text []byte) ([]byte, []task.FieldError) {
 	return body, nil
 }
 
+// Protect refuses requests that change what is declared, from now on. Declare does it too.
+func (a *API) Protect(d *Declaration) { a.declared.Store(d) }
+
 // Declare makes the queues and schedules as they are declared, by the commands that requests use:
 // what is so already writes nothing. From then on requests cannot change them. What was declared
 // before, and is not any more, stays as it is. It waits until the scheduler runs. Errors: those of
 // commands; it goes on with the rest.
 func (a *API) Declare(ctx context.Context, d *Declaration) error {
-	a.declared.Store(d)
+	a.Protect(d)
 	var all []error
 	for _, name := range slices.Sorted(maps.Keys(d.queues)) {
 		limits := d.queues[name]

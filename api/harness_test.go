@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +41,20 @@ type kit struct {
 	mu   sync.Mutex
 	held map[string]chan struct{} // by id; guarded by mu
 	more map[string]bool          // types that workers offer; guarded by mu
+	said []task.TypeSpec          // types that were declared; guarded by mu
+}
+
+// TaskChanged does nothing.
+func (k *kit) TaskChanged(*task.Task, task.Status, *task.Event) {}
+
+// StreamChanged makes a declared type known.
+func (k *kit) StreamChanged(e *eventlog.Event) {
+	if name, ok := strings.CutPrefix(e.Stream, "type:"); ok {
+		_ = k.Offer([]string{name})
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.said = append(k.said, task.TypeSpec{Name: name, Title: name})
+	}
 }
 
 var kitSpecs = []task.TypeSpec{
@@ -48,7 +63,11 @@ var kitSpecs = []task.TypeSpec{
 	{Name: "HOLD", Title: "Hold", Description: "Waits."},
 }
 
-func (k *kit) Specs() []task.TypeSpec { return kitSpecs }
+func (k *kit) Specs() []task.TypeSpec {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return append(slices.Clone(kitSpecs), k.said...)
+}
 
 // Offer takes types of workers.
 func (k *kit) Offer(names []string) error {
@@ -62,6 +81,20 @@ func (k *kit) Offer(names []string) error {
 	}
 	return nil
 }
+
+// CheckDeclared refuses a schema of no known type.
+func (k *kit) CheckDeclared(spec task.TypeSpec) []task.FieldError {
+	if bytes.Contains(spec.ParametersSchema, []byte("objekt")) {
+		return []task.FieldError{{Pointer: "/parameters_schema/type", Detail: "must be a type"}}
+	}
+	return nil
+}
+
+// CheckResult takes every result.
+func (k *kit) CheckResult(string, []byte) []task.FieldError { return nil }
+
+// LeaseLength is that of workers that do not say.
+func (k *kit) LeaseLength(string) time.Duration { return 30 * time.Second }
 
 // Reserved keeps one name for the server.
 func (k *kit) Reserved(name string) bool { return name == "BUILT_IN" }
@@ -214,6 +247,7 @@ func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 	if h.views, err = projection.Rebuild(t.Context(), h.log, nil); err != nil {
 		t.Fatal(err)
 	}
+	h.views.Observe(h.kit)
 	payloads := payloadcache.New(h.log, 1<<20)
 	store, err := files.Open(t.TempDir())
 	if err != nil {

@@ -79,7 +79,7 @@ func (a *API) lease(p *reply, r *http.Request) error {
 
 // readLease reads the body of POST /api/leases.
 func readLease(o object, body []byte, into *scheduler.LeaseRequest, reports *[]report) {
-	into.Length, into.Max = usualLease*time.Second, 1
+	into.Max = 1
 	typesSaid := false
 	o.each(body, func(o object, key string, value []byte) bool {
 		null := jsontext.IsNull(value)
@@ -196,9 +196,23 @@ func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequ
 	}
 	w.EndArray()
 	w.Key("quiet").Bool(a.Scheduler.IsQuiet(request.Worker))
-	w.Key("beat_seconds").Int(beatEvery(request.Length))
+	w.Key("beat_seconds").Int(beatEvery(shortest(request, leases)))
 	w.EndObject()
 	return p.send(typeJSON, *w)
+}
+
+// shortest is the length of the shortest of the leases; without any, what the worker has asked for.
+func shortest(request *scheduler.LeaseRequest, leases []scheduler.Leased) time.Duration {
+	length := request.Length
+	for _, l := range leases {
+		if length == 0 || l.Length < length {
+			length = l.Length
+		}
+	}
+	if length == 0 {
+		length = usualLease * time.Second
+	}
+	return length
 }
 
 // within is the traceparent for what an attempt calls; "" if the submit had none.

@@ -132,6 +132,11 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	d.workers()
 	d.queues()
 	d.schedules()
+	const declared = `{"title":"Declared","parameters_schema":{"type":"object"},"result_schema":null,"defaults":{"queue":"q","priority":-1,"backoff":{"kind":"linear"},"lease_seconds":60}}`
+	d.drive(201, "PUT", "/api/task-types/DECLARED", declared)
+	d.drive(200, "PUT", "/api/task-types/DECLARED", declared)
+	d.drive(409, "PUT", "/api/task-types/ECHO", `{}`)
+	d.drive(400, "PUT", "/api/task-types/DECLARED", `{"parameters_schema":{"type":"objekt"},"defaults":{"lease_seconds":0},"more":1}`)
 	d.drive(200, "GET", "/api/task-types", "")
 	file := d.drive(200, "POST", "/api/files?name=a.csv", "a,b\n", "Content-Type: text/csv").object(t)["id"].(string)
 	d.drive(200, "GET", "/api/files/"+file, "")

@@ -38,6 +38,7 @@ var permissions = map[string]map[string]permission{
 	"/api/stats":                    {"GET": {projection.Viewer, false}},
 	"/api/health":                   {"GET": everybody},
 	"/api/task-types":               {"GET": {projection.Viewer, true}},
+	"/api/task-types/{name}":        {"PUT": {projection.Worker, true}},
 	"/api/files":                    {"POST": {projection.Submitter, true}},
 	"/api/files/{id}":               {"GET": {projection.Viewer, true}},
 	"/api/log":                      {"GET": {projection.Viewer, true}},

@@ -59,6 +59,7 @@ func (a *API) routes() error {
 	a.handle("/api/stats", methods{"GET": (*API).stats})
 	a.handle("/api/health", methods{"GET": (*API).health})
 	a.handle("/api/task-types", methods{"GET": (*API).taskTypes})
+	a.handle("/api/task-types/{name}", methods{"PUT": (*API).declareType})
 	a.handle("/api/files", methods{"POST": (*API).upload})
 	a.handle("/api/files/{id}", methods{"GET": (*API).download})
 	a.handle("/api/log", methods{"GET": (*API).readLog})

@@ -187,6 +187,16 @@ func (p *reply) send(contentType []string, body []byte) error {
 	return nil
 }
 
+// sendAs is send with another status of success.
+func (p *reply) sendAs(status int, contentType []string, body []byte) error {
+	h := p.Header()
+	h["Content-Type"] = contentType
+	h["Content-Length"] = []string{itoa(int64(len(body)))}
+	p.WriteHeader(status)
+	_, _ = p.Write(body) // a client that is gone needs no answer
+	return nil
+}
+
 // largeAnswer is what a socket may not take at once, in bytes.
 const largeAnswer = 64 << 10
 

@@ -1,9 +1,9 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 
+	"daybook/internal/jsontext"
 	"daybook/task"
 )
 
@@ -13,23 +13,45 @@ func (a *API) taskTypes(p *reply, r *http.Request) error {
 		return err
 	}
 	p.shows(a.Views.Seq())
-	return p.send(typeJSON, encodeSpecs(a.Intake.Types.Specs()))
+	var w jsontext.Writer
+	w.Array()
+	for _, spec := range a.Intake.Types.Specs() {
+		a.writeType(w.Item(), &spec)
+	}
+	w.EndArray()
+	return p.send(typeJSON, w)
 }
 
-// encodeSpecs writes the list of types.
-func encodeSpecs(specs []task.TypeSpec) []byte {
-	list := make([]task.TypeSpec, len(specs))
-	for i, s := range specs {
-		for _, field := range []*json.RawMessage{&s.ParametersSchema, &s.ResultSchema, &s.Defaults} {
-			if len(*field) == 0 {
-				*field = json.RawMessage("{}")
-			}
-		}
-		list[i] = s
+// writeType writes one type. Its defaults are those of parameters, as for built-in types; those of tasks are
+// task_defaults.
+func (a *API) writeType(w *jsontext.Writer, spec *task.TypeSpec) {
+	w.Object()
+	w.Key("name").String(spec.Name)
+	w.Key("title").String(spec.Title)
+	w.Key("description").String(spec.Description)
+	for _, one := range []struct {
+		key  string
+		text []byte
+	}{{"parameters_schema", spec.ParametersSchema}, {"result_schema", spec.ResultSchema}, {"defaults", spec.Defaults}} {
+		writeObject(w.Key(one.key), one.text)
 	}
-	body, err := json.Marshal(list)
-	if err != nil {
-		return []byte("[]") // a schema that is not JSON was refused at registration
+	defaults, _ := a.Intake.DefaultsOf(spec.Name)
+	writeObject(w.Key("task_defaults"), defaults.Text)
+	if declared := a.Views.DeclaredType(spec.Name); declared != nil {
+		w.Key("declared_by").String(declared.DeclaredBy)
+		w.Key("declared_at").Time(int64(declared.DeclaredAt))
+	} else {
+		w.Key("declared_by").Null()
+		w.Key("declared_at").Null()
 	}
-	return body
+	w.Key("declared_in").OptionalString(a.typeDeclaredIn(spec.Name))
+	w.EndObject()
+}
+
+// writeObject writes the text of an object, or an empty one.
+func writeObject(w *jsontext.Writer, text []byte) {
+	if len(text) == 0 {
+		text = []byte("{}")
+	}
+	w.Raw(text)
 }

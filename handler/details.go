@@ -184,11 +184,15 @@ func formatDetail(k *kind.Format) string {
 		return "must be an e-mail address"
 	case "uri":
 		return "must be a URL"
+	case "regex":
+		return regexDetail
 	case "date-time":
 		return "must be a time like 2026-11-24T12:00:00Z"
 	}
 	return "must be a valid " + k.Want
 }
+
+const regexDetail = "must be a regular expression in the syntax of RE2, which has no look-ahead and no back-references"
 
 func typeNames(types []string) string {
 	names := map[string]string{

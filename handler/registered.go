@@ -158,11 +158,24 @@ func (t *registered) readDefaults(document map[string]any) error {
 			err = property.Validate(value)
 		}
 		if err != nil {
-			return fmt.Errorf("check the default of %q: %w", d.name, err)
+			return &defaultError{d.name, value, err}
 		}
 	}
 	return nil
 }
+
+// defaultError is a default that does not fit its parameter.
+type defaultError struct {
+	name  string
+	value any
+	err   error
+}
+
+func (e *defaultError) Error() string {
+	return fmt.Sprintf("check the default of %q: %v", e.name, e.err)
+}
+
+func (e *defaultError) Unwrap() error { return e.err }
 
 // unlessKeyword of a property names another one: if that is given, the default of the first would
 // mean nothing and is not added.

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"maps"
+	"time"
 
 	"daybook/internal/jsontext"
 	"daybook/task"
@@ -15,6 +16,9 @@ type Defaults struct {
 	MaxAttempts int           // 0 = 3
 	Timeout     task.Micros   // task.NoTimeout = none; 0 = the scheduler's default
 	Backoff     *task.Backoff // nil = task.DefaultBackoff
+	Lease       time.Duration // of a worker that does not say how long; 0 = the server's
+
+	Text []byte // the object that they were read from; nil = none
 }
 
 // ReadDefaults reads defaults out of a canonical JSON object with fields of a submit. It returns what
@@ -26,19 +30,67 @@ func ReadDefaults(body []byte) (Defaults, []task.FieldError) {
 		r.wrong("", "must be an object")
 		return Defaults{}, r.bad
 	}
+	var lease time.Duration
 	for key, value := range jsontext.Members(body) {
+		null := jsontext.IsNull(value)
 		switch string(key) {
 		case "queue", "priority", "max_attempts", "timeout_seconds", "backoff":
-			r.field(key, value, "")
+			if !null {
+				r.field(key, value, "")
+			}
+		case "lease_seconds":
+			if !null {
+				lease = time.Duration(r.integer("/lease_seconds", value, 1, longestLease)) * time.Second
+			}
 		default:
-			r.wrong("/"+jsontext.EscapePointer(string(key)), "is not known; a type has max_attempts, timeout_seconds, priority, queue and backoff")
+			r.wrong("/"+jsontext.EscapePointer(string(key)), "is not known; a type has max_attempts, timeout_seconds, priority, queue, backoff and lease_seconds")
 		}
 	}
-	d := Defaults{s.Queue, s.Priority, s.MaxAttempts, s.Timeout, s.Backoff}
+	d := Defaults{s.Queue, s.Priority, s.MaxAttempts, s.Timeout, s.Backoff, lease, body}
 	s.Type = "any"
 	s.Normalise()
 	r.validate()
 	return d, r.bad
+}
+
+// longestLease is the most seconds of a lease.
+const longestLease = 3600
+
+// Declare sets the defaults of a type that was declared over the API. Those of the configuration come first. One
+// goroutine at a time may call it, beside all else.
+func (in *Intake) Declare(taskType string, d Defaults) {
+	more := map[string]Defaults{taskType: d}
+	if before := in.declared.Load(); before != nil {
+		for name, d := range *before {
+			if name != taskType {
+				more[name] = d
+			}
+		}
+	}
+	in.declared.Store(&more)
+}
+
+// DefaultsOf are the defaults of tasks of a type.
+func (in *Intake) DefaultsOf(taskType string) (d Defaults, ok bool) {
+	if c := in.configured.Load(); c != nil {
+		if d, ok = c.defaults[taskType]; ok {
+			return d, true
+		}
+	}
+	if declared := in.declared.Load(); declared != nil {
+		d, ok = (*declared)[taskType]
+	}
+	return d, ok
+}
+
+// Configured reports whether the configuration has defaults of the type.
+func (in *Intake) Configured(taskType string) bool {
+	c := in.configured.Load()
+	if c == nil {
+		return false
+	}
+	_, ok := c.defaults[taskType]
+	return ok
 }
 
 // Configure replaces what the configuration says of types: the defaults of tasks by type, and what to
@@ -67,11 +119,7 @@ func (r *request) noteLeft() {
 
 // fill gives the submit the defaults of its type, once its hash has been made.
 func (r *request) fill() {
-	c := r.in.configured.Load()
-	if c == nil {
-		return
-	}
-	d, ok := c.defaults[r.into.Type]
+	d, ok := r.in.DefaultsOf(r.into.Type)
 	if !ok {
 		return
 	}

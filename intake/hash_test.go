@@ -49,5 +49,7 @@ func TestTheTextOfARequestNeverChanges(t *testing.T) {
 }
 
 // Offer adds nothing.
-func (types) Offer([]string) error { return nil }
-func (types) Reserved(string) bool { return false }
+func (types) Offer([]string) error                          { return nil }
+func (types) Runs(string) bool                              { return false }
+func (types) CheckDeclared(task.TypeSpec) []task.FieldError { return nil }
+func (types) Reserved(string) bool                          { return false }

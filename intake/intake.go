@@ -35,6 +35,10 @@ type Types interface {
 	Offer(names []string) error
 	// Reserved reports whether only this process may run tasks of the type.
 	Reserved(name string) bool
+	// Runs reports whether this process has a handler for the type.
+	Runs(name string) bool
+	// CheckDeclared lists what is wrong with the schemas of a type that workers run.
+	CheckDeclared(spec task.TypeSpec) []task.FieldError
 	// Defaults are the parameters that Prepare adds where they are left out, as a canonical
 	// object; nil = none.
 	Defaults(name string) []byte
@@ -62,7 +66,8 @@ type Intake struct {
 	names    map[string]string // of types and the usual queue, so that a submit need not copy its own
 	retrying chan struct{}     // holds one while a task is retried under a key
 
-	configured atomic.Pointer[configured] // nil = nothing
+	configured atomic.Pointer[configured]          // nil = nothing
+	declared   atomic.Pointer[map[string]Defaults] // by task type; nil = none
 }
 
 // New returns an intake for the types that are known now, and those that are added later.

@@ -153,6 +153,9 @@ func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 		if tokenEvents[other.Type] != 0 {
 			v.publishTokens()
 		}
+		if workerEvents[other.Type] != 0 {
+			v.publishQuiet()
+		}
 		if queueEvents[other.Type] != 0 {
 			_, name, _ := strings.Cut(other.Stream, ":")
 			v.setKeyRules(name, foldIn[*queueStates](v.streams).States[name].Limits.KeyRules())

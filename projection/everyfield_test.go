@@ -56,7 +56,7 @@ var everyField = story{"every_field", func(l *ledger) {
 }}
 
 // otherStreams has each type of event of the streams that are not of tasks, as a server writes them. It is
-// how compat/v4_streams came to be.
+// how compat/v5_streams came to be.
 var otherStreams = story{"other_streams", func(l *ledger) {
 	l.other("server.started", 1, `{"version":"0.1.0"}`)
 	const hash = "1ec482797e73af35fce00e591c62f84cccff1c9c8ab52d4b4a95da7c5b01db21"
@@ -77,6 +77,12 @@ var otherStreams = story{"other_streams", func(l *ledger) {
 	const gone = "schedule:01J00000000000000000000003"
 	l.otherOf(gone, "schedule.created", 1, `{"name":"gone","every":1000000,"timezone":"UTC","dst_gap":"shift","dst_overlap":"first","overlap":"allow","catch_up":"none","max_lateness":3600000000,"task_type":"SLEEP","task_hash":"`+hash+`"}`)
 	l.otherOf(gone, "schedule.deleted", 2, `{}`)
+	l.otherOf("type:resize", TypeDeclared, 1, `{"title":"Resize"}`)
+	l.otherOf("type:resize", TypeDeclared, 2, `{"title":"Resize","description":"Makes pictures < 4 MB.","parameters_schema":{"type":"object","required":["width"],"properties":{"width":{"type":"integer","minimum":1}}},"result_schema":{"type":"object"},"defaults":{"queue":"pictures","priority":-5,"max_attempts":7,"timeout_seconds":60,"backoff":{"kind":"constant","base_seconds":5},"lease_seconds":120}}`)
+	l.otherOf("type:hash", TypeDeclared, 1, `{}`)
+	l.otherOf("worker:press-1:a@host", WorkerQuieted, 1, `{}`)
+	l.otherOf("worker:press-2", WorkerQuieted, 1, `{}`)
+	l.otherOf("worker:press-2", WorkerResumed, 2, `{}`)
 	first := l.submit(task.Submit{Queue: "mail", ConcurrencyKey: "customer 7"})
 	l.submit(task.Submit{Queue: "mail", ConcurrencyKey: "customer 7"})
 	l.after(task.Second)

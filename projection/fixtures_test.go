@@ -104,9 +104,19 @@ func TestAFixtureGivesItsGoldenViews(t *testing.T) {
 		golden(t, filepath.Join("testdata", name, "tasks.golden.json"), tasksGolden(t, v))
 		golden(t, filepath.Join("testdata", name, "stats.golden.json"), statsGolden(t, v, now))
 		if strings.HasSuffix(name, "streams") {
-			golden(t, filepath.Join("testdata", name, "streams.golden.json"), marshal(t, v.streams))
+			golden(t, filepath.Join("testdata", name, "streams.golden.json"), marshal(t, v.streams.used()))
 		}
 	})
+}
+
+// used are the folds that have something: a kind that came later leaves older goldens as they are.
+func (s streams) used() (some streams) {
+	for i, f := range s {
+		if state := s.snapshot()[i].State; state != "{}" {
+			some = append(some, f)
+		}
+	}
+	return some
 }
 
 func TestALineReadAndWrittenIsTheSame(t *testing.T) {
@@ -193,6 +203,7 @@ var compat = map[string]string{
 	"compat/v3":            "979d2e075e3fbc88f7a81fc4c54d6e922309256930d37a226b356e9a0dedd5cc",
 	"compat/v4":            "226a40f3315ce72c1752e4beeb7dd78b09e0c171113f5516b8a6778a33a56ddf",
 	"compat/v4_streams":    "58f6ae66a50284d3c0cfee14354f9eec40b2d51299924770820568a948773246", // of the streams that are not of tasks
+	"compat/v5_streams":    "93a1216b7533ff1ad0bd5d6bee941c25701a7c18e4af4bbda4e0e9667bd368c1", // with types and workers
 }
 
 func TestTheEventsOfOldLogsAreNeverEdited(t *testing.T) {

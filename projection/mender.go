@@ -268,6 +268,7 @@ func (v *Views) replace(n *Views) {
 	v.claims, v.mates = n.claims, n.mates
 	v.keys, v.decoder, v.batch, v.touched, v.back = n.keys, n.decoder, n.batch, n.touched, n.back
 	v.publishTokens()
+	v.publishQuiet()
 	v.seq.Store(n.Seq())
 	v.returns.Add(1) // running listings start again
 	if v.keeper != nil {

@@ -246,6 +246,7 @@ func (k *keeper) loadFile(ctx context.Context, state *viewfile.State) error {
 		return err
 	}
 	v.publishTokens()
+	v.publishQuiet()
 	v.table = newTable(min(v.counts.live(), mostRoom))
 	v.windows, v.evicted, k.trimmed = windows, marks.horizon, marks.trimmed
 	k.indexed.Store(max(k.text.Through(), k.trimmed))

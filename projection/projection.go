@@ -41,7 +41,8 @@ type Views struct {
 	windows *windows // guarded by mu
 	streams streams  // guarded by mu; what is not of a task
 	seq     atomic.Int64
-	tokens  atomic.Pointer[Tokens] // of the fold in streams; set with mu held
+	tokens  atomic.Pointer[Tokens]          // of the fold in streams; set with mu held
+	quiet   atomic.Pointer[map[string]bool] // the same
 
 	// What follows says what memory and the view file have of the tasks; see keeper.
 	keeper   *keeper           // nil: all tasks stay in memory; the writer sets it, with mu held, and alone reads it without

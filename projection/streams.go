@@ -35,6 +35,8 @@ var kinds = []kind{
 	{"queue", queueEvents, func() fold { return new(queueStates) }},
 	{"token", tokenEvents, func() fold { return new(tokens) }},
 	{"schedule", scheduleEvents, func() fold { return new(schedules) }},
+	{"type", typeEvents, func() fold { return new(declaredTypes) }},
+	{"worker", workerEvents, func() fold { return new(quietWorkers) }},
 }
 
 // OtherEventTypes lists the types of events that are not of a task, in alphabetical order.

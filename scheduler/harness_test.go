@@ -82,6 +82,17 @@ func (b *bench) Knows(name string) bool {
 // Runs refuses the types that start with REMOTE: these are for workers.
 func (b *bench) Runs(name string) bool { return b.Knows(name) && !strings.HasPrefix(name, "REMOTE") }
 
+// CheckResult refuses one text.
+func (b *bench) CheckResult(_ string, result []byte) []task.FieldError {
+	if string(result) == `"not allowed"` {
+		return []task.FieldError{{Pointer: "/result", Detail: "must be allowed"}}
+	}
+	return nil
+}
+
+// LeaseLength is that of workers that do not say.
+func (b *bench) LeaseLength(string) time.Duration { return 50 * time.Second }
+
 // Run does what the test has set for the type: see does; else it succeeds at once.
 func (b *bench) Run(ctx context.Context, a Attempt) (Outcome, error) {
 	b.mu.Lock()

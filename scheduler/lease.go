@@ -24,16 +24,17 @@ type LeaseRequest struct {
 	Types   []string      // task types that it runs
 	Queues  []string      // that it takes tasks of; nil = all
 	Max     int           // tasks, 0 … 1000
-	Length  time.Duration // of each lease, 1 s … 1 h
+	Length  time.Duration // of each lease, 1 s … 1 h; 0 = as the type of the task says
 	Wait    time.Duration // until there is a task
 	PollID  string        // the same one gets the same answer again; "" = none
 }
 
 // Leased is a task in the hands of a worker.
 type Leased struct {
-	Token string
-	Until time.Time // when the lease ends without a beat
-	Task  task.Task // as it started
+	Token  string
+	Until  time.Time     // when the lease ends without a beat
+	Length time.Duration // that a beat extends it by
+	Task   task.Task     // as it started
 }
 
 // Errors of what is done with the token of a lease.
@@ -148,7 +149,8 @@ func (t *leaseTable) answered(r *LeaseRequest, leases []Leased) {
 // Progress, whose Fence is not looked at. It returns the task as it
 // then stands. Errors: ErrNoLease, ErrOtherResult, a *task.Refusal that wraps
 // task.ErrStopping when the task was cancelled (the report has ended the lease), an error with a method
-// Permanent for a result that the log does not take (the lease goes on), and those of commands.
+// Permanent for a result that the log does not take, a *task.Refusal with task.ErrInvalid for one that
+// its type does not allow (the lease goes on), and those of commands.
 func (s *Scheduler) Report(ctx context.Context, actor, token string, c task.Command) (task.Task, error) {
 	return s.StartReport(ctx, actor, token, c)()
 }
@@ -170,6 +172,11 @@ func (s *Scheduler) StartReport(ctx context.Context, actor, token string, c task
 	l := s.leases.find(token)
 	if l == nil {
 		return at(s.reportLate(ctx, actor, token, c))
+	}
+	if success, ok := c.(task.Succeed); ok {
+		if bad := s.o.Runner.CheckResult(l.taskType, success.Result); bad != nil {
+			return at(task.Task{}, &task.Refusal{Kind: task.ErrInvalid, Fields: bad})
+		}
 	}
 	if progress, ok := c.(task.Progress); ok {
 		if !s.reported(l, actor, &progress, time.Now()) {

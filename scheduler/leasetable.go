@@ -19,13 +19,14 @@ import (
 // lease is a task in the hands of a worker: a remote attempt. Its token is known to the
 // worker alone; the log and the table have the SHA-256 of it.
 type lease struct {
-	id     ulid.ULID
-	fence  int64
-	stream string // of the task
-	worker string
-	length time.Duration // that a beat extends it by, unless the beat says other
-	hash   [32]byte
-	token  string // "" after a restart of the server
+	id       ulid.ULID
+	fence    int64
+	stream   string // of the task
+	taskType string
+	worker   string
+	length   time.Duration // that a beat extends it by, unless the beat says other
+	hash     [32]byte
+	token    string // "" after a restart of the server
 
 	// Guarded by leaseTable.mu.
 	deadline  time.Time     // on the monotonic clock

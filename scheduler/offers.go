@@ -199,8 +199,12 @@ func (w *offers) grant(o *offer, l *lease) {
 // newLease makes the lease of a task that a worker is to get, and the command that starts it.
 func (l *loop) newLease(o *offer, s *task.Task, charge task.Micros) (*lease, task.Command) {
 	token, hash := newToken(s.ID)
-	lease := &lease{id: s.ID, worker: o.Worker, length: o.Length, hash: hash, token: token, suspect: s.Suspect(), at: -1}
-	return lease, task.Start{Worker: o.Worker, LeaseSeconds: int(o.Length / time.Second), TokenHash: hash, Charge: charge}
+	length := o.Length
+	if length == 0 {
+		length = l.s.o.Runner.LeaseLength(s.Type)
+	}
+	lease := &lease{id: s.ID, taskType: s.Type, worker: o.Worker, length: length, hash: hash, token: token, suspect: s.Suspect(), at: -1}
+	return lease, task.Start{Worker: o.Worker, LeaseSeconds: int(length / time.Second), TokenHash: hash, Charge: charge}
 }
 
 // leaseStarted puts a task that a worker gets into its hands: its start is on disk.
@@ -213,7 +217,7 @@ func (l *loop) leaseStarted(s *start) {
 		lease.timeout = now.Add(t)
 	}
 	l.s.leases.add(lease, now)
-	s.offer.leases = append(s.offer.leases, Leased{Token: lease.token, Until: lease.deadline, Task: s.started})
+	s.offer.leases = append(s.offer.leases, Leased{Token: lease.token, Until: lease.deadline, Length: lease.length, Task: s.started})
 }
 
 // answerOffers answers the workers that got tasks in a round which is on disk. Those whose tasks the
@@ -242,7 +246,7 @@ func (l *loop) recoverLeases() {
 		}
 		n++
 		length := time.Duration(s.LeaseSeconds) * time.Second
-		one := &lease{id: s.ID, fence: s.Fence, worker: s.Worker, length: length, hash: *s.Token,
+		one := &lease{id: s.ID, taskType: s.Type, fence: s.Fence, worker: s.Worker, length: length, hash: *s.Token,
 			deadline: now.Add(length), cancelled: s.CancelRequested, suspect: s.Suspect(), stream: s.Stream(), at: -1}
 		if t := s.Timeout.Duration(); t > 0 {
 			one.timeout = now.Add(max(t-(l.s.o.Wall()-s.StartedAt).Duration(), length))

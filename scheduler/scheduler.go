@@ -82,6 +82,10 @@ type Runner interface {
 	Runs(taskType string) bool
 	// Knows reports whether the type is known: a task of it may be submitted, whoever runs it.
 	Knows(taskType string) bool
+	// CheckResult lists what is wrong with the result of a worker by what its type promises; nil = no result.
+	CheckResult(taskType string, result []byte) []task.FieldError
+	// LeaseLength is how long a worker leases a task of the type that does not say: 1 s … 1 h.
+	LeaseLength(taskType string) time.Duration
 }
 
 // Options configure a scheduler. Log, Views, Payloads and Runner must be set.
