@@ -149,6 +149,6 @@ func mayChange(what, name, file string) error {
 	if file == "" {
 		return nil
 	}
-	return &problem{Status: http.StatusConflict, Kind: "declared",
+	return &problem{Status: http.StatusConflict, Kind: kindDeclared,
 		Detail: fmt.Sprintf("The %s %s is declared in %s. Nothing was changed; change it there and send SIGHUP to the server.", what, name, file)}
 }

@@ -75,7 +75,7 @@ func (a *API) declareType(p *reply, r *http.Request) error {
 // mayDeclare refuses a type that is not the caller's to declare.
 func (a *API) mayDeclare(p *reply, queue string) error {
 	if types := a.Intake.Types; types.Reserved(p.id) || types.Runs(p.id) {
-		return &problem{Status: http.StatusConflict, Kind: "built-in-type",
+		return &problem{Status: http.StatusConflict, Kind: kindBuiltIn,
 			Detail: fmt.Sprintf("The server itself runs the task type %s and says what it takes. Nothing was changed; use another name.", p.id)}
 	}
 	if t := p.caller.token; p.caller.limited() && (!slices.Contains(t.TaskTypes, p.id) || queue != "" && !t.Allows(p.id, queue)) {

@@ -41,6 +41,8 @@ const (
 	kindNotFound = "not-found"
 	kindInternal = "internal"
 
+	kindBuiltIn     = "built-in-type"
+	kindDeclared    = "declared"
 	kindEmptyFile   = "empty-file"
 	kindNoStreaming = "streaming-unsupported"
 )
@@ -155,7 +157,7 @@ func percentOf(p projection.Progress) string {
 // kinds lists every kind of problem, for the reference and its test.
 func kinds() []string {
 	all := []string{kindInvalid, "method-not-allowed", "too-large", "body-too-slow", "no-such-range", "precondition-failed", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal, kindEmptyFile, kindNoStreaming, "cancelled",
-		kindUnauthorized, kindForbidden, kindSignIns}
+		kindUnauthorized, kindForbidden, kindSignIns, kindBuiltIn, kindDeclared}
 	for i := range answers {
 		all = append(all, answers[i].problem.Kind)
 	}
