@@ -185,7 +185,7 @@ export function plural(n, one, many) {
  * @param {string} value
  */
 export function isolated(value) {
-  return `\u2068${value}\u2069`;
+  return `\u2068${value.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069`;
 }
 
 /** @param {string} value */
