@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -21,8 +22,12 @@ import (
 
 // caller is who sent a request. While there is no token, it is anonymous and may do everything.
 type caller struct {
-	token *projection.LiveToken // nil: anonymous
+	token  *projection.LiveToken // nil: anonymous
+	person bool                  // signed in with the token in a browser
 }
+
+// admin reports whether the caller may do everything.
+func (c caller) admin() bool { return c.token == nil || c.token.Role == projection.Admin }
 
 // anonymous is the actor of a caller without a token.
 const anonymous = "anonymous"
@@ -41,6 +46,19 @@ func (c caller) worker(name string) string {
 		return "worker:" + name
 	}
 	return c.actor()
+}
+
+// visit returns the request with what is written down of a person's writes: see scheduler.Visit.
+func (c caller) visit(r *http.Request) *http.Request {
+	if !c.person || r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return r
+	}
+	address := r.RemoteAddr
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		address = host
+	}
+	return r.WithContext(scheduler.WithVisit(r.Context(), scheduler.Visit{Token: c.token.Name, Address: address,
+		Forwarded: strings.Join(r.Header["X-Forwarded-For"], ", "), UserAgent: r.UserAgent()}))
 }
 
 // limited reports whether the caller may see and change only some of the tasks.
@@ -84,7 +102,7 @@ func (a *API) admit(p *reply, r *http.Request, at *route) error {
 	if err != nil {
 		return err
 	}
-	p.caller.token = token
+	p.caller = caller{token: token, person: r.Header["Authorization"] == nil} // the token was in the cookie
 	if !token.Role.Includes(need.role) {
 		return forbidden("This needs the role " + string(need.role) + ", and the token " + token.Name + " has the role " + string(token.Role) +
 			". Use a token that has it, or ask an admin for one.")

@@ -23,6 +23,7 @@ type reading struct {
 	limit   int // 0 = all there are
 	filter  eventlog.Filter
 	payload payloads
+	people  bool // payloads about people too
 	format  format
 }
 
@@ -46,9 +47,12 @@ func (q *query) payloads() payloads {
 	return noPayloads
 }
 
-// of reports whether the payload of e is wanted.
-func (want payloads) of(e *eventlog.Event) bool {
-	switch want {
+// of reports whether the payload of e is wanted. Those of tokens are about people: admins alone get them.
+func (want *reading) of(e *eventlog.Event) bool {
+	if strings.HasPrefix(e.Stream, "token:") && !want.people {
+		return false
+	}
+	switch want.payload {
 	case allPayloads:
 		return e.HasPayload
 	case shortPayloads:
@@ -68,6 +72,7 @@ func (a *API) readLog(p *reply, r *http.Request) error {
 		limit:   int(q.integer("limit", 0, 1, mostEvents)),
 		filter:  eventFilter(q),
 		payload: q.payloads(),
+		people:  p.caller.admin(),
 		format:  formatOf(r, q, asJSON, asNDJSON),
 	}
 	want.filter.Actors = q.list("actor")
@@ -280,7 +285,7 @@ func (w *eventWriter) bodies(ctx context.Context, events []*eventlog.Event) ([]p
 	var seqs []int64
 	var of []int // events, by the index in seqs
 	for i, e := range events {
-		if w.want.payload.of(e) {
+		if w.want.of(e) {
 			seqs, of = append(seqs, e.Seq), append(of, i)
 		}
 	}

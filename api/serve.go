@@ -45,7 +45,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = decode(&p, r)
 	}
 	if err == nil {
-		err = at.answer(a, &p, r)
+		err = at.answer(a, &p, p.caller.visit(r))
 	}
 	if err != nil {
 		a.refuse(&p, r, err)

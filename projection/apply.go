@@ -150,7 +150,10 @@ func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 		if err := v.streams.apply(other); err != nil {
 			return err
 		}
-		if tokenEvents[other.Type] != 0 {
+		switch {
+		case other.Type == TokenUsed:
+			v.noteUse(other)
+		case tokenEvents[other.Type] != 0:
 			v.publishTokens()
 		}
 		if workerEvents[other.Type] != 0 {

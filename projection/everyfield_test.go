@@ -55,6 +55,21 @@ var everyField = story{"every_field", func(l *ledger) {
 	l.other("server.stopped", 3, `{}`)
 }}
 
+// tokenUses has what people do with a token in a browser. It is how compat/v4_token_uses came to be.
+var tokenUses = story{"token_uses", func(l *ledger) {
+	l.other("server.started", 1, `{"version":"0.1.0"}`)
+	const hash = "1ec482797e73af35fce00e591c62f84cccff1c9c8ab52d4b4a95da7c5b01db21"
+	l.otherOf("token:root", TokenCreated, 1, `{"role":"admin","hash":"`+hash+`"}`)
+	l.otherOf("token:press", TokenCreated, 1, `{"role":"admin","hash":"`+hash[:63]+`2"}`)
+	l.after(task.Second)
+	l.submit(task.Submit{})
+	l.otherOf("token:root", TokenUsed, 2, `{}`)
+	l.after(task.Second)
+	l.otherOf("token:press", TokenRevoked, 2, `{}`)
+	l.otherOf("token:press", TokenUsed, 3, `{}`) // the use that has revoked it
+	l.other("server.stopped", 2, `{}`)
+}}
+
 // otherStreams has each type of event of the streams that are not of tasks, as a server writes them. It is
 // how compat/v5_streams came to be.
 var otherStreams = story{"other_streams", func(l *ledger) {

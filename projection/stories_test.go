@@ -241,6 +241,7 @@ var stories = []story{
 	everyType,
 	everyField,
 	otherStreams,
+	tokenUses,
 }
 
 // everyType has each type of event, and each field of data, at least once.

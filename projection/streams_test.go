@@ -156,3 +156,23 @@ func TestAFileThatLacksAKindOfStreamIsNotUsed(t *testing.T) {
 		}
 	}
 }
+
+// When a person last wrote with a token is known after a restart too. A use that has revoked the token
+// brings nothing back.
+func TestTheLastUseOfATokenByAPersonIsKept(t *testing.T) {
+	l := newLedger(t)
+	tokenUses.tell(l)
+	v := foldedAnyWay(t, l)
+	all := v.Tokens().All()
+	if len(all) != 1 || all[0].Name != "root" {
+		t.Fatal(all)
+	}
+	rebuilt, err := Rebuild(t.Context(), tape{events: l.events}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := foldIn[*tokens](v.streams).Names["root"].Used
+	if used == 0 || rebuilt.Tokens().All()[0].LastUsed() != task.Micros(used) {
+		t.Errorf("used at %d, and shown as %d", used, rebuilt.Tokens().All()[0].LastUsed())
+	}
+}

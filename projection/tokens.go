@@ -18,12 +18,14 @@ import (
 var tokenEvents = map[string]int{
 	TokenCreated: 1,
 	TokenRevoked: 1,
+	TokenUsed:    1,
 }
 
 // Types of the events of tokens.
 const (
 	TokenCreated = "token.created"
 	TokenRevoked = "token.revoked"
+	TokenUsed    = "token.used" // by a person in a browser, for the write before it
 )
 
 // Role is what a token may do. Each role may do what those before it may.
@@ -88,6 +90,7 @@ type keptToken struct {
 	Version int64  `json:"version"`         // of the latest event of its stream
 	Token   *Token `json:"token,omitempty"` // nil: revoked
 	Hash    string `json:"hash,omitempty"`  // of the token, in hex
+	Used    int64  `json:"used,omitempty"`  // when the latest token.used was written
 }
 
 // tokens is the fold of token streams.
@@ -123,6 +126,11 @@ func (s *tokens) apply(e *eventlog.Event) error {
 		if !live {
 			return fmt.Errorf("%w: the token does not exist", task.ErrIllegal)
 		}
+	case TokenUsed: // it may have been the use that has revoked it
+		if old == nil {
+			return fmt.Errorf("%w: the token does not exist", task.ErrIllegal)
+		}
+		kept.Token, kept.Hash, kept.Used = old.Token, old.Hash, e.At
 	}
 	if s.Names == nil {
 		s.Names = make(map[string]*keptToken)
@@ -145,13 +153,14 @@ type LiveToken struct {
 	Token
 	revoked context.Context
 	revoke  context.CancelFunc
-	used    atomic.Int64 // when it was last used; 0 = not since the start
+	used    atomic.Int64 // when it was last used; 0 = not yet
 }
 
 // Revoked returns a context that ends when the token is revoked.
 func (t *LiveToken) Revoked() context.Context { return t.revoked }
 
-// LastUsed returns when the token was last used since the start of the server; 0 = not yet.
+// LastUsed returns when the token was last used since the start of the server, or else when a person has
+// last written with it in a browser; 0 = not yet.
 func (t *LiveToken) LastUsed() task.Micros { return task.Micros(t.used.Load()) }
 
 // Use records a use of the token.
@@ -190,6 +199,15 @@ func (t *Tokens) Find(hash [32]byte) *LiveToken {
 // Tokens returns the tokens that have not been revoked. It takes no lock.
 func (v *Views) Tokens() *Tokens { return v.tokens.Load() }
 
+// noteUse notes when a person has used a token.
+func (v *Views) noteUse(e *eventlog.Event) {
+	for _, t := range v.Tokens().All() {
+		if "token:"+t.Name == e.Stream {
+			t.Use(max(t.LastUsed(), task.Micros(e.At)))
+		}
+	}
+}
+
 // publishTokens makes the tokens of the fold those that Tokens returns. What readers hold of a token
 // that is still there stays; the context of one that is gone ends. The caller holds mu.
 func (v *Views) publishTokens() {
@@ -205,6 +223,7 @@ func (v *Views) publishTokens() {
 		if live == nil {
 			live = &LiveToken{Token: *kept.Token}
 			live.Hash = hash
+			live.used.Store(kept.Used)
 			live.revoked, live.revoke = context.WithCancel(context.Background())
 		}
 		now.byHash[hash] = live

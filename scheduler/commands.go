@@ -25,6 +25,15 @@ func (l *loop) command(rd *round, r *request) {
 		r.done <- answer{err: eventlog.ErrFull}
 		return
 	}
+	if r.visit != nil && r.lease == nil {
+		l.visited(rd, r)
+		return
+	}
+	l.decide(rd, r)
+}
+
+// decide decides what the request asks for.
+func (l *loop) decide(rd *round, r *request) {
 	if r.recurs != nil {
 		l.changeSchedule(rd, r)
 		return

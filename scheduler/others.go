@@ -32,7 +32,7 @@ func (s *Scheduler) Record(ctx context.Context, actor string, decide func() ([]O
 // record decides a request for events of other streams. While such events are on their way to the log,
 // the views do not show them: it waits.
 func (l *loop) record(rd *round, r *request) {
-	if rd.others > 0 || l.appending != nil && l.appending.others > 0 {
+	if l.othersUnderWay(rd) {
 		l.backlog.again = append(l.backlog.again, input{request: r})
 		return
 	}
@@ -59,6 +59,11 @@ func (l *loop) record(rd *round, r *request) {
 		rd.addOther(&eventlog.Event{Stream: e.Stream, Version: versions[e.Stream], Type: e.Type, V: e.V,
 			Data: e.Data, Payload: e.Payload, HasPayload: e.Payload != nil})
 	}
+}
+
+// othersUnderWay reports whether events of other streams are decided that the views do not show yet.
+func (l *loop) othersUnderWay(rd *round) bool {
+	return rd.others > 0 || l.appending != nil && l.appending.others > 0
 }
 
 // addOther puts an event that is not of a task into the latest entry.

@@ -263,6 +263,7 @@ type request struct {
 	offer   *offer
 	others  func() ([]Other, error) // events that are not of tasks, see Record
 	recurs  *ScheduleCommand
+	visit   *Visit // of the person who asks; nil = a program
 	done    chan answer
 }
 
@@ -312,7 +313,7 @@ func (s *Scheduler) begin(ctx context.Context, r *request) (wait func() (answer,
 	if err := s.awaitBegin(ctx); err != nil {
 		return failed(err)
 	}
-	r.done = make(chan answer, 1)
+	r.done, r.visit = make(chan answer, 1), visitOf(ctx)
 	if err := s.enqueue(ctx, r); err != nil {
 		return failed(err)
 	}
