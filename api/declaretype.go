@@ -26,8 +26,8 @@ func (a *API) declareType(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !task.ValidName(p.id) {
-		return invalid("", "must have a name of 1 to 64 of A-Z a-z 0-9 . _ -")
+	if !task.NewName(p.id) {
+		return invalid("", "has a name that "+task.NameRule)
 	}
 	declared, defaults, bad := readDeclaration(text)
 	if bad == nil {
@@ -104,9 +104,9 @@ func readDeclaration(body []byte) (d projection.Declaration, defaults intake.Def
 		null := jsontext.IsNull(value)
 		switch {
 		case key == "title" && !null:
-			d.Title = o.text(value, 0, maxTypeTitle)
+			d.Title = o.plainText(value, 0, maxTypeTitle)
 		case key == "description" && !null:
-			d.Description = o.text(value, 0, maxTypeText)
+			d.Description = o.plainText(value, 0, maxTypeText)
 		case key == "parameters_schema" && !null:
 			d.ParametersSchema = o.schema(value)
 		case key == "result_schema" && !null:

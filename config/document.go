@@ -26,6 +26,7 @@ type Document struct {
 	root   map[string]any
 	places map[string]place // by JSON pointer
 	errors []Error
+	doubts []Error
 }
 
 // Error is something wrong in a file.
@@ -119,17 +120,26 @@ func Escape(key string) string { return strings.NewReplacer("~", "~0", "/", "~1"
 
 // Wrong notes an error at a JSON pointer, or at the nearest place above it that the file has. The
 // detail goes on after the name of the key: "must be a string".
-func (d *Document) Wrong(pointer, detail string) {
-	at := pointer
-	place, ok := d.places[at]
-	for !ok && at != "" {
-		at = at[:strings.LastIndexByte(at, '/')]
-		place, ok = d.places[at]
+func (d *Document) Wrong(pointer, detail string) { d.errors = append(d.errors, d.at(pointer, detail)) }
+
+// Warn notes something at a JSON pointer, as Wrong does, that may be meant so.
+func (d *Document) Warn(pointer, detail string) { d.doubts = append(d.doubts, d.at(pointer, detail)) }
+
+// Warnings are what Warn has noted, in the order of the file.
+func (d *Document) Warnings() Errors { return sorted(d.doubts) }
+
+// at is an error at a JSON pointer.
+func (d *Document) at(pointer, detail string) Error {
+	near := pointer
+	place, ok := d.places[near]
+	for !ok && near != "" {
+		near = near[:strings.LastIndexByte(near, '/')]
+		place, ok = d.places[near]
 	}
 	if !ok {
 		place.line, place.column = 1, 1
 	}
-	d.errors = append(d.errors, Error{d.name, place.line, place.column, strings.TrimSpace(keyOf(pointer) + " " + detail)})
+	return Error{d.name, place.line, place.column, strings.TrimSpace(keyOf(pointer) + " " + detail)}
 }
 
 // keyOf writes a pointer as TOML does: queues.mail.concurrency.
@@ -154,11 +164,16 @@ func (d *Document) Err() error {
 	if len(d.errors) == 0 {
 		return nil
 	}
-	sorted := slices.Clone(d.errors)
-	slices.SortStableFunc(sorted, func(a, b Error) int {
+	return sorted(d.errors)
+}
+
+// sorted has each error once, in the order of the file.
+func sorted(errors []Error) Errors {
+	all := slices.Clone(errors)
+	slices.SortStableFunc(all, func(a, b Error) int {
 		return cmp.Or(a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Detail, b.Detail))
 	})
-	return Errors(slices.Compact(sorted))
+	return slices.Compact(all)
 }
 
 // Table is a table of a file. Its methods read one key each; what is wrong is noted in the document

@@ -49,6 +49,9 @@ func (c *configCheckCmd) Run(ctx context.Context, s *stdio) error {
 		fmt.Fprintln(s.err, s.safe(err.Error()))
 		return usageError{fmt.Errorf("%s cannot be used", filepath.Base(c.File))}
 	}
+	for _, one := range doc.Warnings() {
+		fmt.Fprintf(s.err, "%s\n", s.safe("warning: "+one.Error()))
+	}
 	fmt.Fprintf(s.out, "%s can be used: %s\n", filepath.Base(c.File), s.safe(loaded.contents))
 	return nil
 }
@@ -99,6 +102,7 @@ type loadedConfig struct {
 	faulty   []string       // flags of those that cannot be used
 	settings daybook.Settings
 	contents string // what it has, in a few words
+	warnings config.Errors
 }
 
 // loadConfig reads a configuration file and the files of secrets that it names. Its error lists
@@ -146,11 +150,12 @@ func readConfig(path string) (*loadedConfig, *config.Document, error) {
 			doc.Wrong(f.Pointer, f.Detail)
 		}
 	}
-	loaded.contents = loaded.summary()
+	loaded.contents, loaded.warnings = loaded.summary(), doc.Warnings()
 	return loaded, doc, nil
 }
 
-// checkTypes checks that the types of scheduled tasks are known: a wrong one would wait for a worker for ever.
+// checkTypes looks at the types of scheduled tasks. One that is not known may be one that a worker declares
+// later; one that differs from a known one by a letter is a typing error.
 func (l *loadedConfig) checkTypes(doc *config.Document) {
 	known := l.settings.TypeNames()
 	for name, text := range l.settings.Declared.Schedules {
@@ -162,11 +167,12 @@ func (l *loadedConfig) checkTypes(doc *config.Document) {
 		if json.Unmarshal(text, &s) != nil || s.Task.Type == "" || slices.Contains(known, s.Task.Type) {
 			continue
 		}
-		advice := ""
+		pointer := "/schedules/" + config.Escape(name) + "/task/task_type"
 		if near := nearest(s.Task.Type, known); near != "" {
-			advice = "; did you mean " + near + "?"
+			doc.Wrong(pointer, fmt.Sprintf("is not a known type; did you mean %s? If not, give it a section [types.%s]", near, s.Task.Type))
+			continue
 		}
-		doc.Wrong("/schedules/"+config.Escape(name)+"/task/task_type", fmt.Sprintf("must be a type of the server, or of workers: give it a section [types.%s] if workers run it%s", s.Task.Type, advice))
+		doc.Warn(pointer, fmt.Sprintf("is neither a type of the server nor one with a section [types.%s]: its tasks wait until a worker runs it", s.Task.Type))
 	}
 }
 

@@ -28,9 +28,16 @@ func (c *serveCmd) settings() (daybook.Settings, error) {
 	return loaded.settings, nil
 }
 
-// warnOfMissing says which programs and folders of the settings this machine lacks.
-func warnOfMissing(logger *slog.Logger, settings *daybook.Settings) {
-	for _, f := range settings.Missing() {
+// warn says what a configuration that can be used has that may be wrong, and which programs and folders
+// this machine lacks for it.
+func (l *loadedConfig) warn(logger *slog.Logger) {
+	if l == nil {
+		return
+	}
+	for _, one := range l.warnings {
+		logger.Warn("the configuration may be wrong", "problem", one.Error())
+	}
+	for _, f := range l.settings.Missing() {
 		logger.Warn("a command of the configuration cannot run yet", "setting", f.Pointer, "problem", f.Detail)
 	}
 }
@@ -76,7 +83,7 @@ func (c *serveCmd) reload(ctx context.Context, logger *slog.Logger, server *serv
 	if changed := changedSettings(c.loaded.server, loaded.server); len(changed) > 0 {
 		logger.Warn("settings of [server] have changed; restart the server to apply them", "settings", changed)
 	}
-	warnOfMissing(logger, &loaded.settings)
+	loaded.warn(logger)
 	logger.Info("configuration reloaded", "file", filepath.Base(c.Config), "contents", loaded.contents)
 }
 

@@ -69,7 +69,7 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 	if err != nil {
 		return err
 	}
-	warnOfMissing(logger, &settings)
+	c.loaded.warn(logger)
 	var tlsConfig *tls.Config
 	if c.TLSCert != "" {
 		pair, err := loadCertificate(c.TLSCert, c.TLSKey, logger)
