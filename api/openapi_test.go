@@ -266,7 +266,7 @@ func (d *document) tokens() {
 	root := d.drive(200, "POST", "/api/tokens", `{"name":"root","role":"admin"}`).object(h)["token"].(string)
 	d.drive(401, "GET", "/api/me", "")
 	d.drive(401, "GET", "/api/stats", "")
-	d.drive(401, "POST", "/api/tasks/submit", `{"task_type":"ECHO"}`, bearer(newToken()))
+	d.drive(401, "POST", "/api/tasks/submit", `{"task_type":"ECHO"}`, bearer(NewToken()))
 	d.drive(200, "GET", "/api/me", "", bearer(root))
 	ci := d.drive(200, "POST", "/api/tokens", `{"name":"ci","role":"submitter","queues":["q"],"task_types":["ECHO"],"expires_at":"2099-01-01T00:00:00Z"}`,
 		bearer(root)).object(h)["token"].(string)

@@ -26,8 +26,8 @@ const (
 
 var tokenText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// newToken makes a token.
-func newToken() string {
+// NewToken makes a token.
+func NewToken() string {
 	secret := make([]byte, tokenBytes, tokenBytes+crc32.Size)
 	_, _ = rand.Read(secret) // it never fails
 	secret = binary.BigEndian.AppendUint32(secret, crc32.ChecksumIEEE(secret))
@@ -52,7 +52,7 @@ func (a *API) createToken(p *reply, r *http.Request) error {
 	if bad != nil {
 		return invalids(bad)
 	}
-	secret := newToken()
+	secret := NewToken()
 	t.Hash = sha256.Sum256([]byte(secret))
 	if err := a.Scheduler.CreateToken(r.Context(), p.caller.actor(), t); err != nil {
 		return err

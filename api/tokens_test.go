@@ -157,7 +157,7 @@ func TestWrongTokensAreTold(t *testing.T) {
 		other = "a"
 	}
 	for name, c := range map[string]struct{ header, says string }{
-		"another":   {bearer(newToken()), "revoked"},
+		"another":   {bearer(NewToken()), "revoked"},
 		"cut":       {bearer(root[:len(root)-1]), "typing error"},
 		"changed":   {bearer(root[:10] + other + root[11:]), "typing error"},
 		"basic":     {"Authorization: Basic cm9vdDpyb290", "not a whole token"},
@@ -312,7 +312,7 @@ func TestALimitedTokenSeesAndChangesOnlyItsTasks(t *testing.T) {
 func TestFailedSignInsAreLimitedByAddress(t *testing.T) {
 	bubble(t, func(h *house, _ func() net.Conn) {
 		root := h.token("", `{"name":"root","role":"admin"}`)
-		wrong := bearer(newToken())
+		wrong := bearer(NewToken())
 		for range signInBurst {
 			if a := h.do("GET", "/api/me", "", wrong); a.status != 401 {
 				h.Fatalf("%d", a.status)
@@ -322,7 +322,7 @@ func TestFailedSignInsAreLimitedByAddress(t *testing.T) {
 		if a.status != 429 || a.header.Get("Retry-After") != "6" {
 			h.Errorf("%d %v", a.status, a.header)
 		}
-		if a := h.do("POST", "/sign-in", "token="+newToken(), "Content-Type: application/x-www-form-urlencoded"); a.status != 429 {
+		if a := h.do("POST", "/sign-in", "token="+NewToken(), "Content-Type: application/x-www-form-urlencoded"); a.status != 429 {
 			h.Errorf("the page: %d", a.status)
 		}
 		h.want("GET", "/api/me", "", bearer(root)) // whoever has the right one is not kept out

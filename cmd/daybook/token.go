@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"daybook"
 	"daybook/client"
 )
 
@@ -34,6 +36,7 @@ type tokenCreateCmd struct {
 	Queue   []string      `help:"Only for tasks in this queue; may be repeated."`
 	Type    []string      `placeholder:"TYPE" help:"Only for tasks of this type; may be repeated."`
 	Expires time.Duration `placeholder:"TIME" help:"Time until the token expires, such as 720h; by default it does not."`
+	Data    string        `env:"-" placeholder:"DIR" help:"Write an admin token into this data folder, which no server may have open: for when the last admin token is lost."`
 }
 
 func (tokenCreateCmd) Help() string {
@@ -43,7 +46,11 @@ Examples:
 
     daybook token create admin --role admin
     daybook token create resizer --role worker --type resize
-    daybook token create ci --role submitter --queue builds --expires 720h`
+    daybook token create ci --role submitter --queue builds --expires 720h
+
+If the last admin token is lost, stop the server, and create another one in its data folder:
+
+    daybook token create rescue --role admin --data ./daybook-data`
 }
 
 // AfterApply checks what the flags' types do not.
@@ -51,10 +58,20 @@ func (c *tokenCreateCmd) AfterApply() error {
 	if c.Expires < 0 {
 		return fmt.Errorf("--expires must not be negative")
 	}
+	if c.Data != "" && (c.Role != "admin" || c.Expires > 0 || len(c.Queue) > 0 || len(c.Type) > 0) {
+		return fmt.Errorf("--data makes an admin token without limits: give --role admin and neither --queue, --type nor --expires. Start the server then, and create other tokens with it")
+	}
 	return nil
 }
 
 func (c *tokenCreateCmd) Run(ctx context.Context, s *stdio) error {
+	if c.Data != "" {
+		secret, err := daybook.CreateAdminToken(ctx, c.Data, c.Name, slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn})))
+		if err != nil {
+			return err
+		}
+		return c.print(s, &client.Token{Name: c.Name, Role: c.Role, CreatedBy: "offline", Secret: secret})
+	}
 	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
 		want := client.Token{Name: c.Name, Role: c.Role, Queues: c.Queue, TaskTypes: c.Type}
 		if c.Expires > 0 {
@@ -65,17 +82,22 @@ func (c *tokenCreateCmd) Run(ctx context.Context, s *stdio) error {
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return json.NewEncoder(s.out).Encode(made)
-		}
-		if _, err := fmt.Fprintln(s.out, made.Secret); err != nil {
-			return err
-		}
-		if s.outTerminal {
-			fmt.Fprintf(s.err, "%s\n", s.dim("This is shown only once. Commands take it from DAYBOOK_TOKEN; in a browser, sign in with it at "+c.Server+"/sign-in"))
-		}
-		return nil
+		return c.print(s, &made)
 	})
+}
+
+// print shows a new token.
+func (c *tokenCreateCmd) print(s *stdio, made *client.Token) error {
+	if c.JSON {
+		return json.NewEncoder(s.out).Encode(made)
+	}
+	if _, err := fmt.Fprintln(s.out, made.Secret); err != nil {
+		return err
+	}
+	if s.outTerminal {
+		fmt.Fprintf(s.err, "%s\n", s.dim("This is shown only once. Commands take it from DAYBOOK_TOKEN; in a browser, sign in with it at "+c.Server+"/sign-in"))
+	}
+	return nil
 }
 
 type tokenLsCmd struct{ remote }
