@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -110,8 +111,12 @@ func (a *API) setQuiet(p *reply, r *http.Request, quiet bool) error {
 	if err := a.noBody(p, r); err != nil {
 		return err
 	}
-	if !a.Scheduler.SetQuiet(p.id, quiet) {
+	err := a.Scheduler.SetQuiet(r.Context(), p.caller.actor(), p.id, quiet)
+	if errors.Is(err, scheduler.ErrNoWorker) {
 		return notFound(fmt.Sprintf("There is no worker %.128q. GET /api/workers lists those that are alive.", p.id))
+	}
+	if err != nil {
+		return err
 	}
 	var w jsontext.Writer
 	w.Object()

@@ -114,15 +114,15 @@ func (t *leaseTable) ask(r *LeaseRequest, now time.Time) (before []Leased, quiet
 	w := t.worker(r.Worker, now)
 	w.Build, w.Address, w.Types, w.Queues = r.Build, r.Address, r.Types, r.Queues
 	if r.PollID == "" || r.PollID != w.pollID {
-		return nil, w.Quiet
+		return nil, t.quiet(r.Worker)
 	}
 	for _, l := range w.poll {
 		held := t.byTask[l.Task.ID]
 		if held == nil || held.token != l.Token || !r.takes(&l.Task) {
-			return nil, w.Quiet
+			return nil, t.quiet(r.Worker)
 		}
 	}
-	return w.poll, w.Quiet
+	return w.poll, t.quiet(r.Worker)
 }
 
 // takes reports whether the request is for tasks like this one. The queues are those that its caller may use.
@@ -322,8 +322,8 @@ func (s *Scheduler) Beat(name string, tokens []string, length time.Duration) (b 
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	w := t.worker(name, now)
-	b.Until, b.Quiet = now, w.Quiet
+	t.worker(name, now)
+	b.Until, b.Quiet = now, t.quiet(name)
 	for i, token := range tokens {
 		l := t.byHash[hashes[i]]
 		if l == nil || l.worker != name {

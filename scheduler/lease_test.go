@@ -450,8 +450,9 @@ func TestAQuietWorkerGetsNoMoreWork(t *testing.T) {
 		b.submit(remote())
 		b.submit(remote())
 		l := b.lease("w")
-		if !b.s.SetQuiet("w", true) || b.s.SetQuiet("unknown", true) {
-			t.Error("SetQuiet")
+		b.setQuiet("w", true)
+		if err := b.s.SetQuiet(t.Context(), person, "unknown", true); !errors.Is(err, ErrNoWorker) {
+			t.Error(err)
 		}
 		if got := b.poll("w", 1); len(got) != 0 {
 			t.Error("a quiet worker got a task")
@@ -459,8 +460,73 @@ func TestAQuietWorkerGetsNoMoreWork(t *testing.T) {
 		if beat := b.s.Beat("w", []string{l.Token}, 0); !beat.Quiet {
 			t.Error("it is not told")
 		}
-		b.s.SetQuiet("w", false)
+		b.setQuiet("w", false)
 		b.lease("w")
+	})
+}
+
+const person = "token:ada"
+
+func (b *bench) setQuiet(worker string, quiet bool) {
+	b.t.Helper()
+	if err := b.s.SetQuiet(b.t.Context(), person, worker, quiet); err != nil {
+		b.t.Error(err)
+	}
+}
+
+func TestAQuietWorkerStaysQuietWhenTheServerIsRestarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		b.submit(remote())
+		b.submit(remote())
+		l := b.lease("w")
+		b.poll("other", 0)
+		b.setQuiet("w", true)
+		head := b.log.Head().Seq
+		b.setQuiet("w", true)
+		if b.log.Head().Seq != head {
+			t.Error("the same again is written")
+		}
+		b = open(t, b.crash(), Options{})
+		if got := b.poll("w", 1); len(got) != 0 {
+			t.Error("a quiet worker got a task after the restart")
+		}
+		if beat := b.s.Beat("w", []string{l.Token}, 0); !beat.Quiet || len(beat.Lost) != 0 {
+			t.Errorf("its beat: %+v", beat)
+		}
+		if list := b.s.Workers(); len(list) != 1 || !list[0].Quiet {
+			t.Errorf("%+v", list)
+		}
+		if states, _ := b.s.CountWorkers(); states["quiet"] != 1 {
+			t.Errorf("%v", states)
+		}
+		b.setQuiet("w", false)
+		b.lease("w")
+		again := open(t, b.crash(), Options{})
+		defer again.stop()
+		if again.s.IsQuiet("w") {
+			t.Error("a resumed worker is quiet after a restart")
+		}
+	})
+}
+
+func TestAWorkerThatIsResumedWhileItWaitsGetsWhatIsReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		got := make(chan int, 1)
+		go func() {
+			leases, _ := b.s.Lease(t.Context(), LeaseRequest{Worker: "w", Types: []string{"REMOTE"}, Max: 1, Length: time.Minute, Wait: 20 * time.Second})
+			got <- len(leases)
+		}()
+		synctest.Wait()
+		b.setQuiet("w", true)
+		b.submit(remote())
+		began := time.Now()
+		b.setQuiet("w", false)
+		if n := <-got; n != 1 || time.Since(began) > time.Second {
+			t.Errorf("%d tasks after %s", n, time.Since(began))
+		}
 	})
 }
 

@@ -93,10 +93,12 @@ type leaseTable struct {
 	heap    leaseHeap
 
 	progress waitingReports
+	quiet    func(worker string) bool // it is to get no more work; set before the table is used
 }
 
-func newLeaseTable() *leaseTable {
-	return &leaseTable{byHash: make(map[[32]byte]*lease), byTask: make(map[ulid.ULID]*lease), workers: make(map[string]*worker)}
+func newLeaseTable(quiet func(worker string) bool) *leaseTable {
+	return &leaseTable{byHash: make(map[[32]byte]*lease), byTask: make(map[ulid.ULID]*lease), workers: make(map[string]*worker),
+		quiet: quiet}
 }
 
 // worker returns the entry of a worker, which is made if there is none. mu must be held.
@@ -270,14 +272,6 @@ func blame(leases []*lease) (list []lapsed) {
 	return list
 }
 
-// quiet reports whether the worker is to get no more work.
-func (t *leaseTable) quiet(name string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	w := t.workers[name]
-	return w != nil && w.Quiet
-}
-
 // load is how many tasks a worker holds, and how many of them are suspects.
 func (t *leaseTable) load(name string) (held, suspects int) {
 	t.mu.Lock()
@@ -316,7 +310,7 @@ func (t *leaseTable) offers(taskType, queue string, now time.Time) (held int, so
 	defer t.mu.Unlock()
 	idle := false
 	for _, w := range t.workers {
-		if now.Sub(w.LastSeen) <= aliveFor && !w.Quiet && slices.Contains(w.Types, taskType) &&
+		if now.Sub(w.LastSeen) <= aliveFor && !t.quiet(w.Name) && slices.Contains(w.Types, taskType) &&
 			(w.Queues == nil || slices.Contains(w.Queues, queue)) {
 			held, some, idle = held+len(w.leases), true, idle || len(w.leases) == 0
 		}

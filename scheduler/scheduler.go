@@ -204,7 +204,7 @@ func New(o Options) (*Scheduler, error) {
 		began:    make(chan struct{}),
 		hurry:    make(chan struct{}),
 		stopped:  make(chan struct{}),
-		leases:   newLeaseTable(),
+		leases:   newLeaseTable(func(worker string) bool { return o.Views.QuietWorkers()[worker] }),
 	}
 	s.loop.init(s)
 	return s, nil

@@ -1,9 +1,13 @@
 package scheduler
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
+
+	"daybook/projection"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -32,6 +36,7 @@ func (s *Scheduler) Workers() []Worker {
 	list := make([]Worker, 0, len(t.workers))
 	for _, w := range t.workers {
 		one := w.Worker
+		one.Quiet = t.quiet(w.Name)
 		for l := range w.leases {
 			one.Holds = append(one.Holds, Held{l.id, l.deadline})
 		}
@@ -52,7 +57,7 @@ func (s *Scheduler) CountWorkers() (byState map[string]int, leases int) {
 	for _, w := range t.workers {
 		state := "idle"
 		switch {
-		case w.Quiet:
+		case t.quiet(w.Name):
 			state = "quiet"
 		case len(w.leases) > 0:
 			state = "busy"
@@ -64,22 +69,36 @@ func (s *Scheduler) CountWorkers() (byState map[string]int, leases int) {
 	return byState, len(t.byTask)
 }
 
-// SetQuiet tells a worker by its next answer that it gets no more work, or that it does again. It
-// returns false for a worker that is not known.
-func (s *Scheduler) SetQuiet(name string, quiet bool) bool {
-	t := s.leases
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	w := t.workers[name]
-	if w == nil {
-		return false
-	}
-	w.Quiet = quiet
-	return true
+// ErrNoWorker: no worker of the name has called lately, and none is quiet.
+var ErrNoWorker = errors.New("there is no worker of this name")
+
+// SetQuiet appends that a worker gets no more work, or that it does again; it is told by its next answer. What is so
+// already writes nothing. Errors: ErrNoWorker, and those of commands.
+func (s *Scheduler) SetQuiet(ctx context.Context, actor, name string, quiet bool) error {
+	return s.Record(ctx, actor, func() ([]Other, error) {
+		is := s.IsQuiet(name)
+		event := Other{Stream: "worker:" + name, Type: projection.WorkerResumed, V: 1, Data: []byte("{}")}
+		switch {
+		case !is && !s.leases.knows(name):
+			return nil, ErrNoWorker
+		case is == quiet:
+			return nil, nil
+		case quiet:
+			event.Type = projection.WorkerQuieted
+		}
+		return []Other{event}, nil
+	})
 }
 
 // IsQuiet reports whether a worker is to get no more work.
 func (s *Scheduler) IsQuiet(name string) bool { return s.leases.quiet(name) }
+
+// knows reports whether the worker is listed.
+func (t *leaseTable) knows(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.workers[name] != nil
+}
 
 // TaskOf is the task that the token holds. Error: ErrNoLease.
 func (s *Scheduler) TaskOf(token string) (ulid.ULID, error) {
