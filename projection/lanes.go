@@ -221,7 +221,7 @@ func (q *keyQueue) advance(to task.Micros) {
 
 // setTurn notes which task of the queue comes first at the earliest.
 func (o *order) setTurn(q *keyQueue) {
-	if q.open == 0 {
+	if q.open == 0 || o.ready.isParked(q.name) {
 		o.ready.turns.drop(&q.turn)
 		return
 	}

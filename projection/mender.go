@@ -265,6 +265,9 @@ func (v *Views) replace(n *Views) {
 	v.keeper, v.ended, v.evicted, v.returned = n.keeper, n.ended, n.evicted, n.returned
 	v.epoch, v.dirty, v.copies, v.loaded = n.epoch, n.dirty, n.copies, n.loaded
 	v.order.replace(&n.order)
+	for queue := range v.order.ready.parked {
+		v.setTurns(queue)
+	}
 	v.claims, v.mates = n.claims, n.mates
 	v.keys, v.decoder, v.batch, v.touched, v.back = n.keys, n.decoder, n.batch, n.touched, n.back
 	v.publishTokens()

@@ -55,6 +55,7 @@ func newOrder() order {
 
 // replace takes over another order.
 func (o *order) replace(n *order) {
+	n.ready.parked = o.ready.parked
 	o.ready, o.keyed, o.timed, o.running, o.in, o.followers = n.ready, n.keyed, n.timed, n.running, n.in, n.followers
 	o.publish()
 }

@@ -13,6 +13,8 @@ type readyTrees struct {
 	trees []*readyTree // by group; nil where no task was ever ready
 	turns turns        // those of groups and queues from which a task may start
 	count int          // tasks in all of them
+
+	parked map[string]bool // queues that are in no turn: see Views.Park
 }
 
 type readyTree struct {
@@ -57,7 +59,7 @@ func (o *order) addReady(key dueKey) {
 		return
 	}
 	tree.tasks.Load(key) // quick when it comes last, as most do
-	if tree.turn.at == 0 || key.Less(tree.turn.first) {
+	if (tree.turn.at == 0 || key.Less(tree.turn.first)) && !o.ready.isParked(key.rec.task.Queue) {
 		o.ready.turns.set(&tree.turn, key.ReadyKey)
 	}
 }
@@ -70,13 +72,57 @@ func (o *order) removeReady(key dueKey) {
 		return
 	}
 	tree.tasks.Delete(key)
-	if key.ReadyKey != tree.turn.first {
+	if tree.turn.at == 0 || key.ReadyKey != tree.turn.first {
 		return
 	}
 	if first, ok := tree.tasks.Min(); ok {
 		o.ready.turns.set(&tree.turn, first.ReadyKey)
 	} else {
 		o.ready.turns.drop(&tree.turn)
+	}
+}
+
+func (r *readyTrees) isParked(queue string) bool { return len(r.parked) > 0 && r.parked[queue] }
+
+// Park takes the ready tasks of a queue out of every Line that is opened, or back into it, so that a queue that
+// has reached a limit costs nothing. It says nothing of the queue: it is for the goroutine that writes, which
+// knows the limits. No Line may be in use.
+func (v *Views) Park(queue string, parked bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	r := &v.order.ready
+	switch {
+	case !parked:
+		delete(r.parked, queue)
+	case r.parked == nil:
+		r.parked = map[string]bool{queue: true}
+	default:
+		r.parked[queue] = true
+	}
+	v.setTurns(queue)
+}
+
+// setTurns gives the groups of a queue their turns, or takes them away.
+func (v *Views) setTurns(queue string) {
+	r := &v.order.ready
+	if q := v.order.keyed.byName[queue]; q != nil {
+		v.order.setTurn(q)
+		return
+	}
+	use := v.counts.queues.byName[queue]
+	if use == nil {
+		return
+	}
+	for _, g := range use.groups {
+		if int(g) >= len(r.trees) || r.trees[g] == nil {
+			continue
+		}
+		tree := r.trees[g]
+		if first, ok := tree.tasks.Min(); ok && !r.isParked(queue) {
+			r.turns.set(&tree.turn, first.ReadyKey)
+		} else {
+			r.turns.drop(&tree.turn)
+		}
 	}
 }
 

@@ -32,8 +32,8 @@ type looked struct {
 type gate struct {
 	name string
 	projection.QueueState
-	running int64 // with the starts that are decided
-	open    bool
+	running int64       // with the starts that are decided
+	open    bool        // else its queue is parked
 	opens   task.Micros // when its rate opens it
 	at      int         // in gates.waiting; -1 = not in it
 }
@@ -88,13 +88,19 @@ func (l *loop) lookAtGates(rd *round) {
 // makeGates makes the gates anew, after a pause or a limit has changed.
 func (l *loop) makeGates(rd *round) {
 	g := &l.gates
+	for _, at := range g.byQueue {
+		if !at.open {
+			at.open = true
+			l.flipped(rd, at)
+		}
+	}
 	g.byQueue, g.waiting = make(map[string]*gate), nil
 	g.flips++
 	states, moves := l.s.o.Views.QueueStates()
 	g.moves = moves
 	for name, state := range states {
 		if state.Paused || state.Limits != (projection.QueueLimits{}) {
-			g.byQueue[name] = &gate{name: name, at: -1}
+			g.byQueue[name] = &gate{name: name, open: true, at: -1}
 		}
 	}
 	l.s.o.Views.MovedQueues(func(string) {})
@@ -121,11 +127,17 @@ func (l *loop) lookAt(rd *round, at *gate) {
 	if l.appending != nil {
 		at.add(l.appending.tally[at.name])
 	}
-	at.open = at.decide(rd.wall)
-	if at.open != was {
-		l.gates.flips++
+	if at.open = at.decide(rd.wall); at.open != was {
+		l.flipped(rd, at)
 	}
 	l.gates.wait(at, rd.wall)
+}
+
+// flipped takes in that a gate has opened or closed. The tasks behind a closed one are not looked at.
+func (l *loop) flipped(rd *round, at *gate) {
+	l.gates.flips++
+	rd.stored.close()
+	l.s.o.Views.Park(at.name, !at.open)
 }
 
 // add counts what a round has decided.
@@ -195,7 +207,7 @@ func (l *loop) countStart(rd *round, queue string) {
 	l.gates.tallied = append(l.gates.tallied, queue)
 	at.Due = at.Limits.Pace().Start(at.Due, rd.wall)
 	if at.open = at.decide(rd.wall); !at.open {
-		l.gates.flips++
+		l.flipped(rd, at)
 		l.gates.wait(at, rd.wall)
 	}
 }
