@@ -82,3 +82,35 @@ func TestPageSubmitsATaskOfAWorkersTypeAndShowsItsWorker(t *testing.T) {
 	b.untilStatus(id, "SUCCESS")
 	b.until("the list shows the outcome", `document.querySelector('[data-id="`+id+`"]')?.innerText.includes("1 greeting")`)
 }
+
+func TestPageDrawsItsFormFromADeclaredType(t *testing.T) {
+	b, process := openPage(t, 1280, 800)
+	declare := func(schema string) {
+		t.Helper()
+		sendJSON(t, "PUT", process.url+"/api/task-types/poster", `{"title":"Poster","description":"Prints a poster.","parameters_schema":`+schema+
+			`,"defaults":{"queue":"printers","max_attempts":2}}`)
+	}
+	field := func(pointer string) string { return `document.querySelector('#form [data-pointer="/parameters/` + pointer + `"]')` }
+	declare(`{"type":"object","required":["width"],"properties":{"width":{"type":"integer","minimum":10,"title":"Width in mm"}}}`)
+	b.js(`document.querySelector("#new-task").click()`)
+	b.until("the type is offered by its title", `document.querySelector('#form input[value="poster"]')?.parentElement.innerText.includes("Poster")`)
+	b.js(`document.querySelector('#form input[value="poster"]').click()`)
+	b.until("its fields are drawn", field("width")+`?.innerText.includes("Width in mm") && document.querySelector("#form").innerText.includes("Prints a poster.")`)
+	declare(`{"type":"object","required":["width"],"properties":{"width":{"type":"integer","minimum":10,"title":"Width in mm"},"paper":{"enum":["matt","gloss"],"default":"gloss"}}}`)
+	b.js(`document.querySelector("#form button[aria-label=Close]").click()`)
+	b.js(`document.querySelector("#new-task").click()`)
+	b.until("the fields of the new declaration are drawn", field("paper"))
+	b.fill("/parameters/width", "5")
+	b.js(`document.querySelector("#form button[type=submit]").click()`)
+	b.until("the schema refuses a small poster", field("width")+`.querySelector(".field-error:not([hidden])")?.textContent.includes("10")`)
+	b.js(`(() => { const input = `+field("width")+`.querySelector("input"); input.value = "500"; input.dispatchEvent(new Event("input", { bubbles: true })); })()`)
+	b.js(`document.querySelector("#form button[type=submit]").click()`)
+	b.until("the task is open", `location.hash.startsWith("#/tasks/")`)
+	id := eval[string](b, `location.hash.slice(8, 34)`)
+	got := getText(t, process.url+"/api/tasks/"+id)
+	for _, want := range []string{`"width":500`, `"paper":"gloss"`, `"queue":"printers"`, `"max_attempts":2`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the task has no %s: %s", want, got)
+		}
+	}
+}

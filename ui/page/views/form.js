@@ -47,8 +47,13 @@ export class FormView {
     if (json === this.#json) return;
     this.#json = json;
     const chosen = this.#type;
-    this.#types = /** @type {TaskType[]} */ (parse(json)).sort(inOrder).map((t) => (chosen !== null && t.name === chosen.name ? chosen : t));
+    this.#types = /** @type {TaskType[]} */ (parse(json)).sort(inOrder);
+    const at = this.#types.findIndex((t) => t.name === chosen?.name);
+    // A type that was declared anew gets new fields, unless somebody is filling in the old ones.
+    const anew = chosen !== null && at >= 0 && JSON.stringify(chosen) !== JSON.stringify(this.#types[at]) && !this.#fields.touched;
+    if (chosen !== null && at >= 0 && !anew) this.#types[at] = chosen;
     this.#choices.replaceChildren(...this.#types.map((t) => this.#choice(t)));
+    if (anew) this.#choose(this.#types[at]);
   }
 
   get isOpen() {
