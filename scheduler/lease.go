@@ -103,8 +103,8 @@ func (s *Scheduler) GiveBack(leases []Leased) {
 	}
 }
 
-// ask notes that a worker has asked for work. It returns the answer to an earlier poll of the same
-// id, while the worker may hold what that gave it and its caller may have it.
+// ask notes that a worker has asked for work. It returns what the worker still holds of the answer to an earlier poll
+// of the same id, and its caller may have.
 func (t *leaseTable) ask(r *LeaseRequest, now time.Time) (before []Leased, quiet bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -113,16 +113,19 @@ func (t *leaseTable) ask(r *LeaseRequest, now time.Time) (before []Leased, quiet
 	}
 	w := t.worker(r.Worker, now)
 	w.Build, w.Address, w.Types, w.Queues = r.Build, r.Address, r.Types, r.Queues
-	if r.PollID == "" || r.PollID != w.pollID {
-		return nil, t.quiet(r.Worker)
-	}
-	for _, l := range w.poll {
-		held := t.byTask[l.Task.ID]
-		if held == nil || held.token != l.Token || !r.takes(&l.Task) {
-			return nil, t.quiet(r.Worker)
+	w.called = true
+	for _, l := range w.polls.of(r.PollID) {
+		if t.holds(&l) && r.takes(&l.Task) {
+			before = append(before, l)
 		}
 	}
-	return w.poll, t.quiet(r.Worker)
+	return before, t.quiet(r.Worker)
+}
+
+// holds reports whether the lease is still held. mu must be held.
+func (t *leaseTable) holds(l *Leased) bool {
+	held := t.byTask[l.Task.ID]
+	return held != nil && held.token == l.Token
 }
 
 // takes reports whether the request is for tasks like this one. The queues are those that its caller may use.
@@ -141,7 +144,7 @@ func (t *leaseTable) answered(r *LeaseRequest, leases []Leased) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if w := t.workers[r.Worker]; w != nil {
-		w.pollID, w.poll = r.PollID, leases
+		w.polls.add(r.PollID, leases, len(w.leases), t.holds)
 	}
 }
 
@@ -322,7 +325,7 @@ func (s *Scheduler) Beat(name string, tokens []string, length time.Duration) (b 
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.worker(name, now)
+	t.worker(name, now).called = true
 	b.Until, b.Quiet = now, t.quiet(name)
 	for i, token := range tokens {
 		l := t.byHash[hashes[i]]

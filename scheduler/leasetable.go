@@ -34,6 +34,7 @@ type lease struct {
 	cancelled bool          // its task is to stop
 	active    bool          // the worker has reported progress of it: it has started
 	suspect   bool          // its task may have killed a worker before
+	unheard   bool          // it is from before the start of the server, and no beat has named it since
 	reported  time.Time     // when its latest progress became an event
 	waiting   *list.Element // its progress that waits to be written; nil = none
 	at        int           // in the heap; −1 = not in it
@@ -79,9 +80,8 @@ func taskOfToken(token string) (id ulid.ULID, ok bool) {
 type worker struct {
 	Worker
 	leases map[*lease]bool
-	// The latest answer to a poll with an id, for as long as its leases may be held.
-	pollID string
-	poll   []Leased
+	called bool // since the start of the server
+	polls  polls
 }
 
 // leaseTable is who holds what. Any goroutine may use it.
@@ -175,7 +175,7 @@ func (t *leaseTable) cancel(id ulid.ULID) {
 
 // extend moves the end of a lease. mu must be held.
 func (t *leaseTable) extend(l *lease, until time.Time) {
-	l.deadline = until
+	l.deadline, l.unheard = until, false
 	if l.at >= 0 {
 		heap.Fix(&t.heap, l.at)
 	}
@@ -230,12 +230,17 @@ func (t *leaseTable) lapse(now time.Time) (list []lapsed) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	silent := make(map[string][]*lease)
+	called := func(l *lease) bool { w := t.workers[l.worker]; return w != nil && w.called }
 	for len(t.heap) > 0 && !t.heap[0].ends().After(now) {
 		l := t.heap[0]
 		timeout := l.deadline.After(now)
 		t.drop(l)
 		if timeout {
 			list = append(list, lapsed{lease: l, timeout: true})
+			continue
+		}
+		if l.unheard && called(l) { // its worker lives and does not have it: the answer with it was lost
+			list = append(list, lapsed{lease: l, idle: true})
 			continue
 		}
 		silent[l.worker] = append(silent[l.worker], l)

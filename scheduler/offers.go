@@ -247,7 +247,7 @@ func (l *loop) recoverLeases() {
 		n++
 		length := time.Duration(s.LeaseSeconds) * time.Second
 		one := &lease{id: s.ID, taskType: s.Type, fence: s.Fence, worker: s.Worker, length: length, hash: *s.Token,
-			deadline: now.Add(length), cancelled: s.CancelRequested, suspect: s.Suspect(), stream: s.Stream(), at: -1}
+			deadline: now.Add(length), cancelled: s.CancelRequested, suspect: s.Suspect(), unheard: true, stream: s.Stream(), at: -1}
 		if t := s.Timeout.Duration(); t > 0 {
 			one.timeout = now.Add(max(t-(l.s.o.Wall()-s.StartedAt).Duration(), length))
 		}

@@ -22,13 +22,16 @@ type waitingProgress struct {
 // table's mu guards it.
 type waitingReports struct{ list list.List }
 
-// reported records that a worker has reported progress. It returns true if the report may be written
+// reported records that a worker has reported progress, which extends the lease. It returns true if the report may be written
 // now, together with what waited before it; else it keeps the report until then.
 func (s *Scheduler) reported(l *lease, actor string, p *task.Progress, now time.Time) bool {
 	t := s.leases
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l.active = true
+	if t.byHash[l.hash] == l {
+		t.extend(l, now.Add(l.length))
+	}
 	if l.waiting != nil {
 		before := l.waiting.Value.(*waitingProgress)
 		p.Percent = max(p.Percent, before.progress.Percent)
