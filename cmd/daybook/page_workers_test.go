@@ -90,7 +90,9 @@ func TestPageDrawsItsFormFromADeclaredType(t *testing.T) {
 		sendJSON(t, "PUT", process.url+"/api/task-types/poster", `{"title":"Poster","description":"Prints a poster.","parameters_schema":`+schema+
 			`,"defaults":{"queue":"printers","max_attempts":2}}`)
 	}
-	field := func(pointer string) string { return `document.querySelector('#form [data-pointer="/parameters/` + pointer + `"]')` }
+	field := func(pointer string) string {
+		return `document.querySelector('#form [data-pointer="/parameters/` + pointer + `"]')`
+	}
 	declare(`{"type":"object","required":["width"],"properties":{"width":{"type":"integer","minimum":10,"title":"Width in mm"}}}`)
 	b.js(`document.querySelector("#new-task").click()`)
 	b.until("the type is offered by its title", `document.querySelector('#form input[value="poster"]')?.parentElement.innerText.includes("Poster")`)
@@ -103,7 +105,7 @@ func TestPageDrawsItsFormFromADeclaredType(t *testing.T) {
 	b.fill("/parameters/width", "5")
 	b.js(`document.querySelector("#form button[type=submit]").click()`)
 	b.until("the schema refuses a small poster", field("width")+`.querySelector(".field-error:not([hidden])")?.textContent.includes("10")`)
-	b.js(`(() => { const input = `+field("width")+`.querySelector("input"); input.value = "500"; input.dispatchEvent(new Event("input", { bubbles: true })); })()`)
+	b.js(`(() => { const input = ` + field("width") + `.querySelector("input"); input.value = "500"; input.dispatchEvent(new Event("input", { bubbles: true })); })()`)
 	b.js(`document.querySelector("#form button[type=submit]").click()`)
 	b.until("the task is open", `location.hash.startsWith("#/tasks/")`)
 	id := eval[string](b, `location.hash.slice(8, 34)`)
