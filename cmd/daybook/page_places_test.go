@@ -87,6 +87,15 @@ func TestPageShowsQueuesAndTheirLimits(t *testing.T) {
 	b.cutsNothing("an error of a limit")
 	b.sheet(map[string]string{"concurrency": "2", "rate_per_second": "100"})
 	b.until("the limits are shown", mail+`.querySelector(".c-limits").textContent.includes("2 at a time · 100 a second, bursts of 5")`)
+	b.js(mail + `.querySelector(".c-limits button").click()`)
+	for _, width := range []int64{390, 1280} {
+		b.do(chromedp.EmulateViewport(width, 844))
+		b.cutsNothing(fmt.Sprintf("the form of limits at %d", width))
+		b.shootAs(fmt.Sprintf("limits-%d", width))
+	}
+	b.js(`document.querySelector(".sheet-form [name=fair_keys]").click()`)
+	b.sheet(map[string]string{"key_rate_per_second": "2", "key_burst": "4", "weight": "200"})
+	b.until("the limits of a key are shown", mail+`.querySelector(".c-limits").textContent.includes("2 a second of a key, bursts of 4 · keys take turns · weight 200")`)
 	for _, width := range []int64{400, 1280} {
 		b.do(chromedp.EmulateViewport(width, 800))
 		b.cutsNothing(fmt.Sprintf("the queues at %d", width))

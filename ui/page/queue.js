@@ -17,12 +17,18 @@ export function changesQueues(m) {
 export function limitWords(q) {
   const words = [];
   if (q.concurrency !== null) words.push(`${integer(q.concurrency)} at a time`);
-  if (q.rate_per_second !== null) words.push(rateWords(q.rate_per_second) + (q.burst !== null && q.burst > 1 ? `, bursts of ${integer(q.burst)}` : ""));
+  if (q.rate_per_second !== null) words.push(rateWords(q.rate_per_second) + burstWords(q.burst));
   if (q.key_concurrency !== null) words.push(`${integer(q.key_concurrency)} of a key at a time`);
-  if (q.key_rate_per_second !== null) words.push(`${rateWords(q.key_rate_per_second)} of a key`);
+  if (q.key_rate_per_second !== null) words.push(`${rateWords(q.key_rate_per_second)} of a key${burstWords(q.key_burst)}`);
   if (q.fair_keys) words.push("keys take turns");
+  if (q.weight !== null) words.push(`weight ${integer(q.weight)}`);
   if (q.max_depth !== null) words.push(`${integer(q.max_depth)} pending at most`);
   return words.join(" · ");
+}
+
+/** @param {number | null} burst */
+function burstWords(burst) {
+  return burst !== null && burst > 1 ? `, bursts of ${integer(burst)}` : "";
 }
 
 /**
@@ -52,7 +58,7 @@ export function pauseWords(q, now) {
   return `Paused${when}${who}${q.reason ? `: ${isolated(q.reason)}` : ""}`;
 }
 
-/** @typedef {"concurrency" | "rate_per_second" | "burst" | "max_depth" | "key_concurrency"} Limit */
+const LIMITS = /** @type {const} */ (["concurrency", "rate_per_second", "burst", "max_depth", "key_concurrency", "key_rate_per_second", "key_burst", "weight"]);
 
 /**
  * The limits of a form that differ from those of the queue, as the body of a PATCH; an empty field means none.
@@ -63,10 +69,12 @@ export function pauseWords(q, now) {
 export function changedLimits(q, values) {
   /** @type {Record<string, any>} */
   const body = {};
-  for (const name of /** @type {Limit[]} */ (["concurrency", "rate_per_second", "burst", "max_depth", "key_concurrency"])) {
+  for (const name of LIMITS) {
     const value = numberOrText(values[name] ?? "");
     if (value !== q[name]) body[name] = value;
   }
+  const fair = values.fair_keys === "true";
+  if (values.fair_keys !== undefined && fair !== q.fair_keys) body.fair_keys = fair;
   return body;
 }
 

@@ -125,7 +125,7 @@
  *   key_rate_per_second: number | null,
  *   key_burst: number | null,
  *   fair_keys: boolean,
- *   weight?: number | null,
+ *   weight: number | null,
  *   pending: number,
  *   ready: number,
  *   running: number,

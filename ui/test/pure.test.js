@@ -305,7 +305,7 @@ test("an answer that is no problem document is still a refusal", () => {
 });
 
 /** A queue without limits. */
-const QUEUE = { name: "mail", paused: false, paused_by: null, paused_at: null, reason: null, concurrency: null, rate_per_second: null, burst: null, max_depth: null, key_concurrency: null, key_rate_per_second: null, key_burst: null, fair_keys: false, pending: 0, ready: 0, running: 0, oldest_ready_seconds: null };
+const QUEUE = { name: "mail", paused: false, paused_by: null, paused_at: null, reason: null, concurrency: null, rate_per_second: null, burst: null, max_depth: null, key_concurrency: null, key_rate_per_second: null, key_burst: null, fair_keys: false, weight: null, pending: 0, ready: 0, running: 0, oldest_ready_seconds: null };
 
 test("each place has its address, and the way back to the tasks keeps the filters", () => {
   assert.deepEqual(parseRoute("#/queues"), { place: "queues", item: "", query: "", id: null, filters: parseFilters("") });
@@ -370,6 +370,9 @@ test("limits of a queue are read and changed", () => {
   assert.equal(limitWords(QUEUE), "");
   assert.equal(limitWords({ ...QUEUE, concurrency: 2, rate_per_second: 0.5, burst: 10, max_depth: 5000 }), "2 at a time · 30 a minute, bursts of 10 · 5,000 pending at most");
   assert.equal(limitWords({ ...QUEUE, rate_per_second: 1 / 3600, burst: 1 }), "1 an hour");
+  assert.equal(limitWords({ ...QUEUE, key_concurrency: 1, key_rate_per_second: 2, key_burst: 4, fair_keys: true, weight: 200 }), "1 of a key at a time · 2 a second of a key, bursts of 4 · keys take turns · weight 200");
+  assert.deepEqual(changedLimits({ ...QUEUE, key_burst: 4, weight: 50 }, { key_rate_per_second: "2", key_burst: "4", weight: "", fair_keys: "true" }), { key_rate_per_second: 2, weight: null, fair_keys: true });
+  assert.deepEqual(changedLimits({ ...QUEUE, fair_keys: true }, { fair_keys: "true" }), {});
   assert.deepEqual(changedLimits({ ...QUEUE, concurrency: 2, burst: 3 }, { concurrency: "", rate_per_second: " 0.5 ", burst: "3", max_depth: "many" }), { concurrency: null, rate_per_second: 0.5, max_depth: "many" });
   const cases = /** @type {[string, any][]} */ ([["", null], ["5,000", 5000], ["0.5", 0.5], ["-1", -1], ["1,5", "1,5"], ["x", "x"]]);
   for (const [given, want] of cases) assert.equal(numberOrText(given), want);

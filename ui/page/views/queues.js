@@ -153,13 +153,18 @@ class QueueRow {
     const value = (/** @type {number | null} */ n) => (n === null ? "" : String(n));
     await fillIn({
       title: `Limits of ${quoted(q.name)}`,
-      text: "Leave a field empty for no limit.",
+      text: "Leave a field empty for no limit. A key is the concurrency key that a task is submitted with, such as a customer.",
+      wide: true,
       fields: [
         { name: "concurrency", label: "Concurrency", hint: "Tasks of the queue that run at the same time.", value: value(q.concurrency), numeric: true },
         { name: "rate_per_second", label: "Starts a second", hint: "0.1 is one start in ten seconds.", value: value(q.rate_per_second), numeric: true },
         { name: "burst", label: "Burst", hint: "Starts at once after a quiet time. Needs a rate.", value: value(q.burst), numeric: true },
-        { name: "key_concurrency", label: "Concurrency of a key", hint: "Tasks with one concurrency key that run at the same time.", value: value(q.key_concurrency), numeric: true },
         { name: "max_depth", label: "Depth", hint: "Pending tasks. More are refused when they are submitted.", value: value(q.max_depth), numeric: true },
+        { name: "key_concurrency", label: "Concurrency of a key", hint: "Tasks with one key that run at the same time.", value: value(q.key_concurrency), numeric: true },
+        { name: "key_rate_per_second", label: "Starts a second of a key", hint: "0.1 is one start in ten seconds.", value: value(q.key_rate_per_second), numeric: true },
+        { name: "key_burst", label: "Burst of a key", hint: "Starts at once after a quiet time. Needs a rate of a key.", value: value(q.key_burst), numeric: true },
+        { name: "weight", label: "Weight", hint: "Share of run time among queues, 1 to 1000; 100 is usual.", value: value(q.weight), numeric: true },
+        { name: "fair_keys", label: "Keys take turns", hint: "By the time that their tasks run.", value: q.fair_keys ? "true" : "", tick: true },
       ],
       yes: "Set limits",
       send: async (values) => {

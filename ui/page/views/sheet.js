@@ -5,22 +5,23 @@ import { h, show, text } from "../dom.js";
 import { changed } from "../press.js";
 
 /**
- * @typedef {{ name: string, label: string, hint?: string, value?: string, numeric?: boolean, long?: boolean }} SheetField
+ * @typedef {{ name: string, label: string, hint?: string, value?: string, numeric?: boolean, long?: boolean, tick?: boolean }} SheetField
  */
 
 /**
- * Opens the form.
+ * Opens the form. The value of a tick is "true" or "". A wide form has two fields beside each other where there is room.
  * @param {{
  *   title: string,
  *   text?: string,
  *   fields: SheetField[],
  *   yes: string,
+ *   wide?: boolean,
  *   send: (values: Record<string, string>) => Promise<void>,
  * }} how
  * @returns {Promise<boolean>} whether it was sent; false if the user closed it
  */
 export function fillIn(how) {
-  const fields = how.fields.map(fieldView);
+  const fields = how.fields.map((f) => (f.tick ? tickView(f) : fieldView(f)));
   const problem = h("p", { class: "field-error", role: "alert", hidden: true });
   const submit = h("button", { class: "button primary", type: "submit" }, how.yes);
   const form = h(
@@ -32,7 +33,7 @@ export function fillIn(how) {
     problem,
     h("div", { class: "dialog-actions" }, h("button", { class: "button", type: "button", onclick: () => dialog.close() }, "Cancel"), submit),
   );
-  const dialog = h("dialog", { class: "small-dialog sheet-form", "aria-labelledby": "sheet-title" }, form);
+  const dialog = h("dialog", { class: `small-dialog sheet-form${how.wide ? " wide" : ""}`, "aria-labelledby": "sheet-title" }, form);
   let sent = false;
   form.addEventListener("submit", async (e) => {
     e.preventDefault();
@@ -81,14 +82,44 @@ function fieldView(f) {
   const props = { id, name: f.name, class: "input", dir: "auto", autocomplete: "off", "aria-describedby": `${id}-hint ${id}-error` };
   const control = f.long ? h("textarea", { ...props, rows: 2 }) : h("input", { ...props, type: "text", inputmode: f.numeric ? "decimal" : null });
   control.value = f.value ?? "";
-  const error = h("p", { class: "field-error", id: `${id}-error`, hidden: true });
-  const hint = f.hint ? h("p", { class: "hint", id: `${id}-hint` }, f.hint) : null;
+  const { hint, error, refuse } = notes(f, id, control);
   return {
     name: f.name,
     el: h("div", { class: "field", "data-pointer": `/${f.name}` }, h("label", { for: id }, f.label), control, hint, error),
     get value() {
       return control.value.trim();
     },
+    refuse,
+  };
+}
+
+/** @param {SheetField} f */
+function tickView(f) {
+  const id = `sheet-${f.name}`;
+  const box = h("input", { id, name: f.name, type: "checkbox", "aria-describedby": `${id}-hint ${id}-error` });
+  box.checked = f.value === "true";
+  const { hint, error, refuse } = notes(f, id, box);
+  return {
+    name: f.name,
+    el: h("div", { class: "field tick", "data-pointer": `/${f.name}` }, h("label", null, box, h("span", null, f.label)), hint, error),
+    get value() {
+      return box.checked ? "true" : "";
+    },
+    refuse,
+  };
+}
+
+/**
+ * What stands below a control, and what shows that the server refuses its value.
+ * @param {SheetField} f
+ * @param {string} id
+ * @param {HTMLElement} control
+ */
+function notes(f, id, control) {
+  const error = h("p", { class: "field-error", id: `${id}-error`, hidden: true });
+  return {
+    error,
+    hint: f.hint ? h("p", { class: "hint", id: `${id}-hint` }, f.hint) : null,
     /** @param {string} message "" = nothing is wrong */
     refuse(message) {
       text(error, message === "" ? "" : `${message.charAt(0).toUpperCase()}${message.slice(1)}`);
