@@ -35,6 +35,8 @@ func (benchCmd) Help() string {
 	return `Sends tasks to a server and prints its throughput and latency. With --rate, latency is measured from the moment a
 request was due, so a stall counts for every request that waited.
 
+A server that has tokens needs one in DAYBOOK_TOKEN: of a submitter, for all queues and types if --wait is given.
+
 On a server in use, this adds real tasks to its log. They stay there.
 
 Ctrl-C ends the run and prints the results so far. Exit code 1 if requests failed.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -53,6 +54,8 @@ func serveIn(ctx context.Context, dir string, slots int) (*ownServer, error) {
 	o.cmd = &exec.Cmd{
 		Path: program,
 		Args: []string{"daybook", "serve", "--addr", "127.0.0.1:0", "--data", dir, "--concurrency", strconv.Itoa(slots), "--grace", "1ms", "--quiet"},
+		// The flags of another server are not for this one.
+		Env: slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "DAYBOOK_") }),
 		// Ctrl-C is for the generator, which stops the server when it has done.
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 		Stderr:      o.said,

@@ -3,9 +3,11 @@ package load
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -80,7 +82,9 @@ func (f *follower) connect(ctx context.Context, web *http.Client, begun chan<- e
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("open the event stream: status %d", resp.StatusCode)
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what is missing is not said
+		why := cmp.Or(detail(answer{body: body}), "check the address of the server")
+		return fmt.Errorf("open the event stream: status %d: %s", resp.StatusCode, why)
 	}
 	lines := bufio.NewReaderSize(resp.Body, 64<<10)
 	for {
