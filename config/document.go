@@ -27,6 +27,7 @@ type Document struct {
 	places map[string]place // by JSON pointer
 	errors []Error
 	doubts []Error
+	wrong  []string // the pointers of errors
 }
 
 // Error is something wrong in a file.
@@ -54,6 +55,7 @@ func (e Errors) Error() string {
 // Parse reads the text of a file. name is shown in errors. A text that is not TOML is Errors.
 func Parse(name string, text []byte) (*Document, error) {
 	d := &Document{name: name}
+	text = bytes.TrimPrefix(text, []byte("\uFEFF")) // some editors begin a file of UTF-8 with it
 	if wrong := checkEncoding(text); wrong != nil {
 		wrong.File = name
 		return nil, Errors{*wrong}
@@ -120,7 +122,14 @@ func Escape(key string) string { return strings.NewReplacer("~", "~0", "/", "~1"
 
 // Wrong notes an error at a JSON pointer, or at the nearest place above it that the file has. The
 // detail goes on after the name of the key: "must be a string".
-func (d *Document) Wrong(pointer, detail string) { d.errors = append(d.errors, d.at(pointer, detail)) }
+func (d *Document) Wrong(pointer, detail string) {
+	d.errors, d.wrong = append(d.errors, d.at(pointer, detail)), append(d.wrong, pointer)
+}
+
+// IsWrong reports whether an error was noted at the pointer or above it.
+func (d *Document) IsWrong(pointer string) bool {
+	return slices.ContainsFunc(d.wrong, func(at string) bool { return pointer == at || strings.HasPrefix(pointer, at+"/") })
+}
 
 // Warn notes something at a JSON pointer, as Wrong does, that may be meant so.
 func (d *Document) Warn(pointer, detail string) { d.doubts = append(d.doubts, d.at(pointer, detail)) }

@@ -59,6 +59,7 @@ func TestATextThatIsNotTOMLSaysWhere(t *testing.T) {
 		"a = \"x\ny\"":             "daybook.toml:1:",
 		"a = 99999999999999999999": "daybook.toml:1:",
 		"[a":                       "daybook.toml:1:",
+		"\ufeff[a]\nb":             "daybook.toml:2:",
 		"a = 1\nb = \"\xff\"":      "daybook.toml:2:6: the byte 0xff is not UTF-8; save",
 		"# \xe9t\xe9\na = 1":       "daybook.toml:1:3: the byte 0xe9 is not UTF-8",
 		"a = \"\xef\xbf\xbd\"\nb":  "daybook.toml:2:",

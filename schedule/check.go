@@ -3,6 +3,8 @@ package schedule
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -65,25 +67,61 @@ func checkZone(zone string) *Error {
 	return nil
 }
 
-// checkFields refuses what the parser reads in an expression although it is likely a mistake: items
-// of a list that are empty, and ranges that end before they begin.
+// checkFields refuses what the parser does not read or reads although it is likely a mistake, and says
+// what to write: items of a list that are empty or no values, and ranges that end before they begin.
 func checkFields(expression string) *Error {
-	if strings.HasPrefix(expression, "@") || len(expression) > maxExpression {
+	switch {
+	case expression == "", strings.Contains(expression, "TZ="), len(expression) > maxExpression, strings.HasPrefix(expression, "@every "):
 		return nil // Parse checks them
+	case expression[0] == '@':
+		if !slices.Contains(descriptors, expression) {
+			return &Error{"cron", fmt.Sprintf("must be one of %s and @every 90s, or have fields; %q is none", strings.Join(descriptors, ", "), expression)}
+		}
+		return nil
 	}
-	for _, field := range strings.Fields(expression) {
+	fields := strings.Fields(expression)
+	if len(fields) < 5 || len(fields) > 6 {
+		return &Error{"cron", fmt.Sprintf("must have 5 fields (minute, hour, day of month, month, day of week), or 6 with seconds first, not %d; or be @hourly, @daily, @weekly, @monthly, @yearly or @every", len(fields))}
+	}
+	for i, field := range fields {
+		kind := i + 6 - len(fields) // seconds are 0
 		for item := range strings.SplitSeq(field, ",") {
 			if item == "" {
 				return &Error{"cron", fmt.Sprintf("has an empty item in the list %q; write it without the extra comma", field)}
 			}
-			first, last, ok := backwards(item)
-			if !ok {
-				continue
+			if !itemOf(kind).MatchString(item) {
+				return &Error{"cron", fmt.Sprintf("has %q for the %s; write a number, a range such as 1-5, a step such as */15%s, or *", item, fieldNames[kind], fieldForms[kind])}
 			}
-			return &Error{"cron", fmt.Sprintf("has the range %q, which ends before it begins; write two ranges, from %s to the last value and from the first value to %s", item, first, last)}
+			if first, last, ok := backwards(item); ok {
+				return &Error{"cron", fmt.Sprintf("has the range %q, which ends before it begins; write two ranges, from %s to the last value and from the first value to %s", item, first, last)}
+			}
 		}
 	}
 	return nil
+}
+
+var descriptors = []string{"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}
+
+// Fields of an expression, the seconds first, and what some have beside numbers.
+var (
+	fieldNames = []string{"seconds", "minutes", "hours", "day of month", "month", "day of week"}
+	fieldForms = []string{"", "", "", ", L for the last day, 15W for the weekday nearest to the 15th", ", a name such as JAN", ", a name such as MON, MON#2 for the second Monday of a month, FRI#L for the last Friday"}
+)
+
+const (
+	months   = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC"
+	weekdays = "SUN|MON|TUE|WED|THU|FRI|SAT"
+)
+
+// itemOf matches an item of the list of a field, whatever its numbers are.
+func itemOf(kind int) *regexp.Regexp { return items[max(kind-2, 0)] }
+
+// items are those of times, of days of a month, of months and of weekdays.
+var items = []*regexp.Regexp{item("", ""), item("", `|L(-\d{1,9})?|LW|\d{1,9}W`), item("|"+months, ""), item("|"+weekdays, `|(\d{1,9}|`+weekdays+`)#(\d{1,9}|L)`)}
+
+func item(names, more string) *regexp.Regexp {
+	value := `(\d{1,9}` + names + `)`
+	return regexp.MustCompile(`(?i)^(([*?]|` + value + `(-` + value + `)?)(/\d{1,9})?` + more + `)$`)
 }
 
 // backwards reports whether the item is a range that ends before it begins. SUN is also the end of a week.
@@ -100,9 +138,9 @@ func backwards(item string) (first, last string, yes bool) {
 
 // number is the value of a number or of the name of a month or weekday.
 func number(text string) (n int, known bool) {
-	for _, names := range []string{"JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC", "SUNMONTUEWEDTHUFRISAT"} {
-		if i := strings.Index(names, strings.ToUpper(text)); len(text) == 3 && i >= 0 && i%3 == 0 {
-			return i / 3, true
+	for _, names := range []string{months, weekdays} {
+		if i := slices.Index(strings.Split(names, "|"), strings.ToUpper(text)); i >= 0 {
+			return i, true
 		}
 	}
 	if len(text) == 0 || len(text) > 9 {

@@ -19,6 +19,18 @@ func TestCheckRefusesWhatIsLikelyAMistake(t *testing.T) {
 		{"0 0 * NOV-FEB *", "", "cron", "ends before"},
 		{"0 0 * * FRI-MON", "", "cron", "ends before"},
 		{"0 0 * * 5-0", "", "cron", "ends before"},
+		{"+5 * * * *", "", "cron", `"+5" for the minutes; write a number`},
+		{"*-5 * * * *", "", "cron", `"*-5" for the minutes`},
+		{"1- * * * *", "", "cron", `"1-" for the minutes`},
+		{"H * * * *", "", "cron", `"H" for the minutes`},
+		{"* * * MON *", "", "cron", `"MON" for the month; write a number, a range such as 1-5, a step such as */15, a name such as JAN`},
+		{"* * * * JAN", "", "cron", `"JAN" for the day of week`},
+		{"* * W * *", "", "cron", `"W" for the day of month`},
+		{"0 * * * * MON#", "", "cron", `"MON#" for the day of week`},
+		{"* * * *", "", "cron", "must have 5 fields (minute, hour, day of month, month, day of week), or 6 with seconds first, not 4"},
+		{"@reboot", "", "cron", "must be one of @hourly, @daily"},
+		{"@daily ", "", "cron", "must be one of @hourly, @daily"},
+		{"60 * * * *", "", "cron", "above maximum (59)"},
 		{"* * * * *", "posixrules", "timezone", "IANA"},
 		{"* * * * *", "Factory", "timezone", "IANA"},
 		{"* * * * *", "localtime", "timezone", "IANA"},
@@ -31,7 +43,7 @@ func TestCheckRefusesWhatIsLikelyAMistake(t *testing.T) {
 			t.Errorf("%q %q: %v", c.cron, c.zone, all)
 		}
 	}
-	for _, cron := range []string{"* * * * *", "1,2 * * * *", "0 0 * * FRI-SUN", "0 0 * * 5-7", "0 0 L-3 * *", "0 0 * NOV-DEC *", "@daily", "@every 90s", "0 0 * * MON#2,FRI#L", "*/5 8-18 * * mon-fri"} {
+	for _, cron := range []string{"* * * * *", "1,2 * * * *", "0 0 * * FRI-SUN", "0 0 * * 5-7", "0 0 L-3 * *", "0 0 * NOV-DEC *", "@daily", "@every 90s", "0 0 * * MON#2,FRI#L", "*/5 8-18 * * mon-fri", "0 */15 8-18/2 1W,15w,lw,L * *", "5/10 * ? jan-mar,12 1#1,FRI#L"} {
 		if all := schedule.Check(schedule.Spec{Cron: cron, Zone: "Europe/Berlin", StartsAt: time.Unix(0, 0)}); all != nil {
 			t.Errorf("%q: %v", cron, all)
 		}

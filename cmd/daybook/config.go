@@ -125,7 +125,7 @@ func readConfig(path string) (*loadedConfig, *config.Document, error) {
 		return nil, nil, fmt.Errorf("%s: there is no such file", path)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, nil, fmt.Errorf("%s cannot be read: %s; name a file that the server may read", path, reason(err))
 	}
 	doc, err := config.Parse(filepath.Base(path), text)
 	if err != nil {
@@ -147,7 +147,9 @@ func readConfig(path string) (*loadedConfig, *config.Document, error) {
 	var wrong *daybook.SettingsError
 	if err := loaded.settings.Check(); errors.As(err, &wrong) {
 		for _, f := range wrong.Fields {
-			doc.Wrong(f.Pointer, f.Detail)
+			if !doc.IsWrong(f.Pointer) { // it was read as zero
+				doc.Wrong(f.Pointer, f.Detail)
+			}
 		}
 	}
 	loaded.contents, loaded.warnings = loaded.summary(), doc.Warnings()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"daybook/config"
 
@@ -95,10 +96,18 @@ func checkKind(flag *kong.Flag, value any) error {
 			return errors.New(`must be a list of strings, like ["a", "b"]`)
 		}
 	}
-	if _, err := serveWith(map[string]any{flag.Name: value}); err != nil {
-		return fmt.Errorf("cannot be used: %w", err)
+	_, err := serveWith(map[string]any{flag.Name: value})
+	switch {
+	case err == nil:
+		return nil
+	case flag.Target.Type() == reflect.TypeFor[time.Duration]():
+		return fmt.Errorf(`must be a time with its unit, such as "20s" or "30m", not %v`, value)
+	case flag.Target.Kind() == reflect.Map:
+		return errors.New(`must be a list of strings, like ["NAME=VALUE"]`)
+	case flag.Target.Kind() == reflect.Int:
+		return fmt.Errorf("must be a whole number, not %v", value)
 	}
-	return nil
+	return fmt.Errorf("cannot be used: %w", err)
 }
 
 // serveValues has the flags of serve without what it does before and after they are read.
