@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,16 +59,20 @@ func (a *API) lease(p *reply, r *http.Request) error {
 	}
 	// The reports and the leases are decided together and share a commit. What is reported is not held up by the wait for work.
 	results := a.startReports(r, p.caller.worker(request.Worker), reports)
+	if len(reports) > 0 && request.Wait > 0 {
+		request.Hurry, results = hurried(results)
+	}
 	ctx, end := p.caller.during(r.Context())
 	defer end()
 	leases, err := a.Scheduler.Lease(ctx, request)
+	reported := results()
 	if err != nil {
 		if ctx.Err() != nil && r.Context().Err() == nil {
 			return errTokenEnded
 		}
 		return err
 	}
-	if err := a.sendLeases(p, r, &request, leases, results()); err != nil {
+	if err := a.sendLeases(p, r, &request, leases, reported); err != nil {
 		a.Scheduler.GiveBack(leases)
 		return err
 	}
@@ -75,6 +80,21 @@ func (a *API) lease(p *reply, r *http.Request) error {
 		a.Scheduler.GiveBack(leases)
 	}
 	return nil
+}
+
+// hurried gets results in the background. The channel is closed if one of them is a refusal: its worker must hear of it now,
+// not after the wait for work. The function that it returns waits for the results; it must be called.
+func hurried(results func() []error) (refused chan struct{}, wait func() []error) {
+	refused = make(chan struct{})
+	done := make(chan []error, 1)
+	go func() {
+		list := results()
+		if slices.ContainsFunc(list, func(err error) bool { return err != nil }) {
+			close(refused)
+		}
+		done <- list
+	}()
+	return refused, func() []error { return <-done }
 }
 
 // readLease reads the body of POST /api/leases.

@@ -27,6 +27,7 @@ type LeaseRequest struct {
 	Length  time.Duration // of each lease, 1 s … 1 h; 0 = as the type of the task says
 	Wait    time.Duration // until there is a task
 	PollID  string        // the same one gets the same answer again; "" = none
+	Hurry   chan struct{} // closed to end the wait; nil = never
 }
 
 // Leased is a task in the hands of a worker.
@@ -83,6 +84,7 @@ func (s *Scheduler) awaitLeases(ctx context.Context, o *offer) (answer, error) {
 	case a := <-o.done:
 		return a, nil
 	case <-timer.C:
+	case <-o.Hurry:
 	case <-ctx.Done():
 	case <-s.stopped:
 	}
