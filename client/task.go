@@ -190,5 +190,9 @@ type TaskType struct {
 	Description      string          `json:"description"`
 	ParametersSchema json.RawMessage `json:"parameters_schema"`
 	ResultSchema     json.RawMessage `json:"result_schema"`
-	Defaults         json.RawMessage `json:"defaults"`
+	Defaults         json.RawMessage `json:"defaults"` // of parameters
+	TaskDefaults     json.RawMessage `json:"task_defaults"`
+	DeclaredBy       *string         `json:"declared_by"` // the actor; nil = it was not declared
+	DeclaredAt       *time.Time      `json:"declared_at"`
+	DeclaredIn       *string         `json:"declared_in"` // the configuration file that has the TaskDefaults; nil = none
 }

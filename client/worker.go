@@ -58,6 +58,7 @@ type Worker struct {
 	options  WorkerOptions
 	handlers map[string]handlerFunc
 	types    []string // the keys of handlers, in the order of Handle
+	declared []declaration
 	running  atomic.Bool
 }
 
@@ -151,6 +152,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		return errors.New("the worker runs already")
 	}
 	defer w.running.Store(false)
+	if err := w.declare(ctx); err != nil {
+		return err
+	}
 	return newWorkerRun(ctx, w).loop(ctx)
 }
 

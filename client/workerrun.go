@@ -24,8 +24,7 @@ const (
 //
 // At most two lease calls are in flight: the poll waits for work and carries the reports that are
 // there; what ends meanwhile is sent at once with a quick call, which leases nothing. While both are
-// in flight, reports collect in the outbox. Only one call leases at a time, because the server
-// remembers the answer to one poll_id of a worker.
+// in flight, reports collect in the outbox. Only one call leases at a time.
 type workerRun struct {
 	worker  *Worker
 	client  *Client

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -103,5 +104,41 @@ func TestCancelOnARealServerEndsTheHandlerAndTheTask(t *testing.T) {
 	}
 	if err := <-causes; !errors.Is(err, client.ErrCancelled) {
 		t.Errorf("the cause is %v", err)
+	}
+}
+
+func TestAWorkerDeclaresItsTypes(t *testing.T) {
+	c := connect(t)
+	declared := client.TypeDeclaration{
+		Title:            "Halve",
+		ParametersSchema: json.RawMessage(`{"type":"object","required":["N"],"properties":{"N":{"type":"integer","minimum":2}}}`),
+		ResultSchema:     json.RawMessage(`{"type":"integer"}`),
+		Defaults:         &client.TypeDefaults{MaxAttempts: 1, Priority: 7},
+	}
+	work(t, c, client.WorkerOptions{Slots: 1}, func(w *client.Worker) {
+		client.Handle(w, "halve", func(_ context.Context, l client.Lease[params]) (float64, error) {
+			return float64(l.Parameters.N) / 2, nil
+		})
+		w.Declare("halve", declared)
+	})
+	done := known(t, c, client.Submit{TaskType: "halve", Parameters: params{8}})
+	if done.Priority != 7 || done.MaxAttempts != 1 {
+		t.Errorf("%s", done.Raw)
+	}
+	if ended, err := c.Wait(t.Context(), done.ID); err != nil || string(ended.ResultData) != "4" {
+		t.Errorf("%v: %s", err, ended.Raw)
+	}
+	if _, err := c.Submit(t.Context(), client.Submit{TaskType: "halve", Parameters: params{1}}); client.StatusOf(err) != http.StatusBadRequest {
+		t.Errorf("parameters that the schema refuses: %v", err)
+	}
+	odd, err := c.SubmitAndWait(t.Context(), client.Submit{TaskType: "halve", Parameters: params{9}})
+	if err != nil || odd.Status != client.Failed || !strings.Contains(*odd.ErrorMessage, "must be an integer") {
+		t.Errorf("a result that the schema refuses: %v: %s", err, odd.Raw)
+	}
+	if again, err := c.DeclareTaskType(t.Context(), "halve", declared); err != nil || again.Title != "Halve" || again.DeclaredBy == nil {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if _, err := c.DeclareTaskType(t.Context(), "SLEEP", declared); client.StatusOf(err) != http.StatusConflict {
+		t.Errorf("a built-in type: %v", err)
 	}
 }
