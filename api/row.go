@@ -99,7 +99,7 @@ func (a *API) rowsOf(ctx context.Context, tasks []task.Task, as shape) ([]row, e
 	w := wanted{seqs: make([]int64, 0, 4*len(tasks)), to: make([]place, 0, 4*len(tasks))}
 	for i := range tasks {
 		t, r := &tasks[i], &rows[i]
-		r.task, r.waiting = t, a.waitingFor(t)
+		r.task, r.waiting = t, a.Scheduler.WaitingFor(t)
 		if as != summary {
 			w.add(t.SubmitSeq, place{body: &r.parameters, row: r, as: damagedParameters})
 			result := place{body: &r.result, row: r, as: damagedResult}
@@ -159,20 +159,10 @@ func (w *wanted) store(i int, body []byte, err error) error {
 	return err
 }
 
-// waitingFor is why the task waits; nil also for one that nothing holds: a slot is free
-// and it is about to start.
-func (a *API) waitingFor(t *task.Task) *scheduler.Waiting {
-	w := a.Scheduler.WaitingFor(t)
-	if w != nil && w.Reason == "capacity" && w.Running < w.Slots {
-		return nil
-	}
-	return w
-}
-
 // waitingOfNew is waitingFor of a task as it was submitted: it may have started since.
 func (a *API) waitingOfNew(t *task.Task) *scheduler.Waiting {
-	w := a.waitingFor(t)
-	if w != nil && w.Reason == "capacity" && !a.Views.IsPending(t.ID) {
+	w := a.Scheduler.WaitingFor(t)
+	if w != nil && (w.Reason == "capacity" || w.Reason == "turn") && !a.Views.IsPending(t.ID) {
 		return nil
 	}
 	return w
@@ -260,49 +250,6 @@ func writeNotes(w *jsontext.Writer, r *row, as shape) {
 		names, _ := json.Marshal(r.fileNames) // strings always marshal
 		w.Key("file_names").Raw(names)
 	}
-}
-
-// writeWaiting writes why the task waits; null for one that does not.
-func writeWaiting(w *jsontext.Writer, waiting *scheduler.Waiting) {
-	if waiting == nil {
-		w.Null()
-		return
-	}
-	w.Object()
-	w.Key("reason").String(waiting.Reason)
-	if waiting.Until != 0 {
-		w.Key("until").Time(int64(waiting.Until))
-	}
-	if waiting.Task != (ulid.ULID{}) {
-		writeID(w.Key("task_id"), waiting.Task)
-	}
-	if waiting.Attempt != 0 {
-		w.Key("attempt").Int(int64(waiting.Attempt))
-	}
-	if waiting.Reason == "capacity" && waiting.Slots == 0 {
-		w.Key("running").Int(int64(waiting.Running))
-	}
-	if waiting.Slots != 0 {
-		w.Key("running").Int(int64(waiting.Running))
-		w.Key("slots").Int(int64(waiting.Slots))
-	}
-	if waiting.Key != "" {
-		w.Key("key").String(waiting.Key)
-		w.Key("held_by").Array()
-		for _, id := range waiting.HeldBy {
-			writeID(w.Item(), id)
-		}
-		w.EndArray()
-	}
-	if waiting.Limit != 0 {
-		w.Key("limit").Int(int64(waiting.Limit))
-		w.Key("running").Int(int64(waiting.Running))
-	}
-	if waiting.By != "" {
-		w.Key("by").String(waiting.By)
-		w.Key("since").Time(int64(waiting.Since))
-	}
-	w.EndObject()
 }
 
 // writeID writes the id of a task; null for the zero one.

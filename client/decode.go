@@ -341,7 +341,8 @@ func readWaiting(value []byte, to *WaitingFor) bool {
 		return false
 	}
 	for key, inner := range jsontext.Members(value) {
-		if !isPlainKey(key) || string(key) == "reason" && !readString(inner, &to.Reason) {
+		switch {
+		case !isPlainKey(key), string(key) == "reason" && !readString(inner, &to.Reason), string(key) == "also" && !readAny(inner, &to.Also):
 			return false
 		}
 	}

@@ -85,7 +85,8 @@ type UniqueKey struct {
 
 // WaitingFor says why a pending task is not running.
 type WaitingFor struct {
-	Reason string `json:"reason"` // "run_at", "backoff", "capacity", …
+	Reason string       `json:"reason"`         // "run_at", "backoff", "capacity", "turn", …
+	Also   []WaitingFor `json:"also,omitempty"` // the other reasons that hold it
 	// Raw is the whole object: beside the reason, what holds the task.
 	Raw json.RawMessage `json:"-"`
 }

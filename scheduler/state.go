@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"daybook/task"
 
@@ -37,104 +36,6 @@ func (s *Scheduler) State() State {
 
 // Boot returns the id of this start of the server: its stream and its attempts have it.
 func (s *Scheduler) Boot() ulid.ULID { return s.boot }
-
-// Waiting says why a pending task is not running.
-type Waiting struct {
-	// Reason is run_at, backoff, worker (nobody runs its type), capacity, draining, log_full, log_damaged, previous_attempt (its
-	// handler has not returned, though it was told to), queue_paused, queue_limit, rate_limit (of its queue or its key),
-	// concurrency_key (as many tasks of its key run as may), unique (a task with the same unique key ran
-	// when it was submitted, and ends first) or crash_check (the process died while
-	// tasks ran, which are tried one at a time now).
-	Reason  string
-	Task    ulid.ULID   // unique: the task that ends first
-	Until   task.Micros // run_at, backoff, rate_limit: when that ends; else 0
-	Attempt int         // backoff: attempts so far
-	Running int         // capacity: attempts that hold a slot, or are held by the workers of the type; queue_limit, concurrency_key: of the queue or the key
-	Slots   int         // capacity: how many there are; 0 = of workers, which is not known
-	Limit   int         // queue_limit, concurrency_key: how many attempts of the queue or the key may run
-	Key     string      // concurrency_key
-	HeldBy  []ulid.ULID // concurrency_key: tasks of the key that run, at most 10
-	By      string      // queue_paused: the actor
-	Since   task.Micros // queue_paused
-}
-
-// WaitingFor returns why the task waits, nil unless it is pending and also when nothing
-// holds it: it is about to start. It is derived from the task, the state and the clock,
-// and never stored.
-func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
-	if t.Status != task.Pending {
-		return nil
-	}
-	if !t.Due(s.o.Wall()) {
-		if t.Retrying {
-			return &Waiting{Reason: "backoff", Until: t.DueAt, Attempt: t.Attempt}
-		}
-		return &Waiting{Reason: "run_at", Until: t.DueAt}
-	}
-	switch {
-	case s.draining.Load():
-		return &Waiting{Reason: "draining"}
-	case s.damage() != nil:
-		return &Waiting{Reason: "log_damaged"}
-	case s.full.Load():
-		return &Waiting{Reason: "log_full"}
-	}
-	if s.lingering.has(t.ID) {
-		return &Waiting{Reason: "previous_attempt"}
-	}
-	if behind := t.Behind(); behind != (ulid.ULID{}) && s.o.Views.Live(behind) {
-		return &Waiting{Reason: "unique", Task: behind}
-	}
-	if w := s.heldByQueue(t); w != nil {
-		return w
-	}
-	if s.trying.Load() && s.o.Runner.Runs(t.Type) {
-		return &Waiting{Reason: "crash_check"}
-	}
-	if !s.o.Runner.Runs(t.Type) {
-		held, some := s.leases.offers(t.Type, t.Queue, time.Now())
-		switch {
-		case !some:
-			return &Waiting{Reason: "worker"}
-		case held > 0:
-			return &Waiting{Reason: "capacity", Running: held}
-		}
-		return nil // the next worker that has room for it gets it
-	}
-	if running := int(s.running.Load()); running >= s.o.Concurrency {
-		return &Waiting{Reason: "capacity", Running: running, Slots: s.o.Concurrency}
-	}
-	return nil
-}
-
-// heldByQueue returns which pause or limit of its queue holds a task that is due, nil if none does.
-func (s *Scheduler) heldByQueue(t *task.Task) *Waiting {
-	q := s.o.Views.QueueState(t.Queue)
-	if q.Paused {
-		return &Waiting{Reason: "queue_paused", By: q.PausedBy, Since: q.PausedAt}
-	}
-	if limit := q.Limits.Concurrency; limit > 0 {
-		if _, running := s.o.Views.QueueDepth(t.Queue); running >= int64(limit) {
-			return &Waiting{Reason: "queue_limit", Running: int(running), Limit: limit}
-		}
-	}
-	if until := q.Limits.Pace().StartsAt(q.Due); q.Limits.Rate > 0 && until > s.o.Wall() {
-		return &Waiting{Reason: "rate_limit", Until: until}
-	}
-	return s.heldByKey(t)
-}
-
-// heldByKey returns which limit of its concurrency key holds a task that is due, nil if none does.
-func (s *Scheduler) heldByKey(t *task.Task) *Waiting {
-	h := s.o.Views.KeyHold(t)
-	switch {
-	case h.Limit > 0:
-		return &Waiting{Reason: "concurrency_key", Key: t.ConcurrencyKey, Limit: h.Limit, Running: h.Running, HeldBy: h.HeldBy}
-	case h.Until > s.o.Wall():
-		return &Waiting{Reason: "rate_limit", Until: h.Until}
-	}
-	return nil
-}
 
 // WaitEnded returns when the task has ended or ctx has, with the task as it then stands.
 // Errors: projection.ErrNotFound, ErrStopped.

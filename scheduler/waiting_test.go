@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,41 +104,100 @@ func (o *oracle) count(wanted func(*task.Task) bool) (n int) {
 	return n
 }
 
-// reason is why a pending task waits; "" = nothing holds it. local is whether the server runs its type, alive whether a worker
-// of the others is.
-func (o *oracle) reason(s *task.Task, now task.Micros, slots int, local, alive bool) string {
-	l := o.limits[s.Queue]
-	opens := func(what string, rate float64, burst int) task.Micros {
-		return o.due[what] - task.Micros(max(burst, 1)-1)*task.Micros(1e6/rate)
+// holdsQueue says what holds all tasks of a queue that are due, the first reason first.
+func (o *oracle) holdsQueue(queue string, now task.Micros) (all []string) {
+	l := o.limits[queue]
+	if o.paused[queue] {
+		all = append(all, "queue_paused")
 	}
+	if l.Concurrency > 0 && o.count(func(r *task.Task) bool { return r.Queue == queue }) >= l.Concurrency {
+		all = append(all, "queue_limit")
+	}
+	if l.Rate > 0 && o.opens(queue, l.Rate, l.Burst) > now {
+		all = append(all, "rate_limit")
+	}
+	return all
+}
+
+func (o *oracle) opens(what string, rate float64, burst int) task.Micros {
+	return o.due[what] - task.Micros(max(burst, 1)-1)*task.Micros(1e6/rate)
+}
+
+// reasons are why a pending task waits; none = nothing holds it. local says whether the server runs a type, alive whether a worker
+// of the others is. turn is left out.
+func (o *oracle) reasons(s *task.Task, now task.Micros, slots int, local func(string) bool, alive bool) (all []string) {
+	worker := !local(s.Type) && !alive
+	if s.Timed && s.DueAt > now {
+		all = append(all, "run_at")
+		if s.Retrying {
+			all[0] = "backoff"
+		}
+		if o.paused[s.Queue] {
+			all = append(all, "queue_paused")
+		}
+		if worker {
+			all = append(all, "worker")
+		}
+		return all
+	}
+	all = o.holdsQueue(s.Queue, now)
+	l, key := o.limits[s.Queue], s.ConcurrencyKey
+	if key != "" && l.KeyConcurrency > 0 && o.count(func(r *task.Task) bool { return r.Queue == s.Queue && r.ConcurrencyKey == key }) >= l.KeyConcurrency {
+		all = append(all, "concurrency_key")
+	}
+	if key != "" && l.KeyRate > 0 && o.opens(s.Queue+" "+key, l.KeyRate, l.KeyBurst) > now {
+		all = append(all, "rate_limit")
+	}
+	running := o.count(func(r *task.Task) bool { return r.Remote() != local(s.Type) })
 	switch {
-	case s.Timed && s.DueAt > now && s.Retrying:
-		return "backoff"
-	case s.Timed && s.DueAt > now:
-		return "run_at"
-	case o.paused[s.Queue]:
-		return "queue_paused"
-	case l.Concurrency > 0 && o.count(func(r *task.Task) bool { return r.Queue == s.Queue }) >= l.Concurrency:
-		return "queue_limit"
-	case l.Rate > 0 && opens(s.Queue, l.Rate, l.Burst) > now:
-		return "rate_limit"
+	case worker:
+		all = append(all, "worker")
+	case !local(s.Type) && running > 0, local(s.Type) && running >= slots:
+		all = append(all, "capacity")
 	}
-	if key := s.ConcurrencyKey; key != "" {
+	return all
+}
+
+// ahead is how many tasks come before a task that is due, at least and at most.
+func (o *oracle) ahead(s *task.Task, now task.Micros, local func(string) bool) (least, most int) {
+	weighted := slices.ContainsFunc(slices.Collect(maps.Values(o.limits)), func(l projection.QueueLimits) bool { return l.Weight > 0 })
+	ruled := func(queue string) bool {
+		l := o.limits[queue]
+		return l.KeyConcurrency > 0 || l.KeyRate > 0 || l.FairKeys
+	}
+	for _, other := range o.tasks {
+		shares := other.Type == s.Type || local(other.Type) && local(s.Type)
+		if other.Status != task.Pending || other.Timed && other.DueAt > now || !shares || other.ID == s.ID {
+			continue
+		}
+		before := other.ReadyKey().Less(s.ReadyKey())
 		switch {
-		case l.KeyConcurrency > 0 && o.count(func(r *task.Task) bool { return r.Queue == s.Queue && r.ConcurrencyKey == key }) >= l.KeyConcurrency:
-			return "concurrency_key"
-		case l.KeyRate > 0 && opens(s.Queue+" "+key, l.KeyRate, l.KeyBurst) > now:
-			return "rate_limit"
+		case other.Queue != s.Queue && len(o.holdsQueue(other.Queue, now)) > 0:
+		case other.Queue != s.Queue && (weighted || ruled(other.Queue) || ruled(s.Queue) && !before):
+			most++
+		case ruled(s.Queue) && other.Queue == s.Queue && other.ConcurrencyKey != s.ConcurrencyKey:
+			most++
+		case before:
+			least++
+			most++
 		}
 	}
-	running := o.count(func(r *task.Task) bool { return r.Remote() != local })
-	switch {
-	case !local && !alive:
-		return "worker"
-	case !local && running > 0, local && running >= slots:
-		return "capacity"
+	return least, most
+}
+
+// names are the reasons of w but turn, which comes last: n tasks come first, or at least so many.
+func names(w *Waiting) (all []string, n int, more bool) {
+	if w == nil {
+		return nil, 0, false
 	}
-	return ""
+	for _, one := range append([]Waiting{*w}, w.Also...) {
+		if one.Reason != "turn" {
+			all = append(all, one.Reason)
+			continue
+		}
+		n, more = one.Ahead, one.AheadMore
+	}
+	return all, n, more
 }
 
 func TestEveryPendingTaskSaysWhatItWaitsFor(t *testing.T) {
@@ -144,7 +205,8 @@ func TestEveryPendingTaskSaysWhatItWaitsFor(t *testing.T) {
 	for seed := range uint64(25) {
 		synctest.Test(t, func(t *testing.T) { waitingOnce(t, rand.New(rand.NewPCG(seed, 11)), seed, seen) })
 	}
-	for _, reason := range []string{"backoff", "run_at", "queue_paused", "queue_limit", "rate_limit", "concurrency_key", "capacity", "worker"} {
+	for _, reason := range []string{"backoff", "run_at", "queue_paused", "queue_limit", "rate_limit", "concurrency_key", "capacity", "worker",
+		"also queue_paused", "also worker", "also rate_limit", "also capacity", "turn", "turn alone", "turn, at least"} {
 		if seen[reason] == 0 {
 			t.Errorf("no task waited for %s: %v", reason, seen)
 		}
@@ -167,6 +229,7 @@ func waitingOnce(t *testing.T, r *rand.Rand, seed uint64, seen map[string]int) {
 	})
 	b.queueEvent("queue.paused", []byte("{}"))
 	polled := time.Time{}
+	local := func(taskType string) bool { return taskType == "T" }
 	for step := range 80 {
 		switch r.IntN(8) {
 		case 0, 1, 2:
@@ -208,13 +271,31 @@ func waitingOnce(t *testing.T, r *rand.Rand, seed uint64, seen map[string]int) {
 			if s.Status != task.Pending {
 				continue
 			}
-			want, got := o.reason(s, now, slots, s.Type == "T", alive), ""
-			if w := b.s.WaitingFor(s); w != nil {
-				got = w.Reason
+			want := o.reasons(s, now, slots, local, alive)
+			got, ahead, more := names(b.s.WaitingFor(s))
+			for i, reason := range want {
+				seen[reason]++
+				if i > 0 {
+					seen["also "+reason]++
+				}
 			}
-			seen[want]++
-			if got != want || want == "" && s.Type == "T" {
+			if !slices.Equal(got, want) || want == nil && s.Type == "T" {
 				t.Fatalf("seed %d, step %d: %s of %s waits for %q, not %q; limits %+v", seed, step, id, s.Queue, got, want, o.limits[s.Queue])
+			}
+			if s.Timed && s.DueAt > now {
+				continue
+			}
+			least, most := o.ahead(s, now, local)
+			switch {
+			case ahead > 0 && more:
+				seen["turn, at least"]++
+			case ahead > 0 && want == nil:
+				seen["turn alone"]++
+			case ahead > 0:
+				seen["turn"]++
+			}
+			if ahead < least || ahead > most || more && ahead > 0 && least == most {
+				t.Fatalf("seed %d, step %d: before %s of %s come %d (more: %v), not %d to %d; limits %+v", seed, step, id, s.Queue, ahead, more, least, most, o.limits[s.Queue])
 			}
 		}
 	}

@@ -100,42 +100,6 @@ func note(t *client.Task) string {
 	return ""
 }
 
-// waits says why a task waits.
-func waits(w *client.WaitingFor) string {
-	var detail struct {
-		Until          *time.Time
-		Attempt        int
-		Running, Slots int
-		TaskID         string `json:"task_id"`
-		Limit          int
-		Key            string
-	}
-	_ = json.Unmarshal(w.Raw, &detail) // what is not there stays zero
-	switch {
-	case w.Reason == "run_at" && detail.Until != nil:
-		return "until " + clock(*detail.Until)
-	case w.Reason == "backoff" && detail.Until != nil:
-		return fmt.Sprintf("attempt %d failed, next at %s", detail.Attempt, clock(*detail.Until))
-	case w.Reason == "capacity" && detail.Slots > 0:
-		return fmt.Sprintf("all %d slots are busy", detail.Slots)
-	case w.Reason == "capacity":
-		return "the workers that run its type are busy"
-	}
-	if w.Reason == "unique" {
-		return "a task with the same unique key runs: " + detail.TaskID
-	}
-	if w.Reason == "concurrency_key" {
-		return fmt.Sprintf("%d of %d tasks with the key %s run", detail.Running, detail.Limit, oneLine(detail.Key))
-	}
-	if w.Reason == "rate_limit" && detail.Until != nil {
-		return "rate limit, until " + clock(*detail.Until)
-	}
-	if w.Reason == "worker" {
-		return "no worker runs tasks of this type"
-	}
-	return strings.ReplaceAll(w.Reason, "_", " ")
-}
-
 // oneLine is text on one line, with what a terminal would obey escaped.
 func oneLine(text string) string { return escaped(strings.Join(strings.Fields(text), " ")) }
 

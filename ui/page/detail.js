@@ -35,6 +35,8 @@ export class Detail {
   #again = false;
   /** The stream left out rows, so the row may be out of date. */
   #doubt = false;
+  /** What the task waits for is to be fetched soon. */
+  #rechecks = false;
 
   /** @param {() => void} dirty is called when there is something to draw */
   constructor(dirty) {
@@ -55,7 +57,7 @@ export class Detail {
     this.events = this.#fetched = null;
     this.problem = null;
     this.eventsProblem = null;
-    this.#busy = this.#again = this.#doubt = false;
+    this.#busy = this.#again = this.#doubt = this.#rechecks = false;
     if (id !== null) this.refresh();
     this.#dirty();
   }
@@ -65,9 +67,24 @@ export class Detail {
     if (this.id === null) return;
     const row = m.rows?.find((r) => r.id === this.id);
     if (row) return this.applyRow(row);
+    if (this.row?.status === "PENDING") this.#recheck();
     if (!m.truncated) return;
     this.#doubt = true;
     this.refresh();
+  }
+
+  /** Fetches soon what the task waits for: that changes with other tasks, and its row is not pushed then. */
+  #recheck() {
+    if (this.#rechecks) return;
+    this.#rechecks = true;
+    const signal = this.#abort.signal;
+    void rest(LONG_REST).then(async () => {
+      if (signal.aborted) return;
+      this.#rechecks = false;
+      if (this.id === null || this.row?.status !== "PENDING") return;
+      await this.#fetchTask(this.id, signal);
+      this.#dirty();
+    });
   }
 
   /** Applies a row, unless a newer one is known. @param {Row} row */

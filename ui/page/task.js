@@ -3,7 +3,7 @@
 import { may } from "./access.js";
 import { countdown, integer, isolated, shortId, span, time } from "./format.js";
 
-/** @import { Row, SchedulerState, Status } from "./types.js" */
+/** @import { Row, SchedulerState, Status, Waiting } from "./types.js" */
 
 /** @type {Record<string, string>} */
 export const STATUS_WORDS = {
@@ -85,9 +85,11 @@ export function waitingSentence(row, state, now) {
   if (w?.reason === "concurrency_key") return "Waiting: as many tasks with its concurrency key run as its queue allows";
   if (w?.reason === "unique") return `Waiting: task ${w.task_id ?? ""} with the same unique key must end first`;
   if (w?.reason === "crash_check") return "Waiting: the server died while tasks ran; they are now run one at a time";
+  if (w?.reason === "turn") return `Waiting for its turn: ${aheadWords(w)}`;
   if (state?.full || w?.reason === "log_full") return "Waiting: the disk is full; it starts when there is free space";
   const until = time(w?.until);
   if (w && until !== null && until > now) {
+    if (w.reason === "rate_limit") return `Waiting: the rate limit of its ${w.key === undefined ? "queue" : "concurrency key"} lets the next task start in ${countdown(until - now)}`;
     if (w.reason === "backoff" && attemptsUsed(row) > 0) {
       return `Retries in ${countdown(until - now)} (attempt ${attemptSentence(row)} failed)`;
     }
@@ -96,6 +98,36 @@ export function waitingSentence(row, state, now) {
   const ready = time(row.ready_at);
   if (!w && hasSlot(state) && ready !== null && now - ready > HAND_OVER) return "Waiting for a free worker";
   return slotSentence(state, w?.reason === "capacity" ? w : null, w?.reason);
+}
+
+/** What else holds a task, in a few words each. @type {Record<string, (w: Waiting) => string>} */
+const ALSO = {
+  previous_attempt: () => "its previous attempt has not stopped yet",
+  unique: (w) => `task ${w.task_id ?? ""} with the same unique key must end first`,
+  queue_paused: () => "its queue is paused",
+  queue_limit: () => "as many tasks of its queue run as its limit allows",
+  rate_limit: (w) => `the rate limit of its ${w.key === undefined ? "queue" : "concurrency key"} lets no task start yet`,
+  concurrency_key: () => "as many tasks with its concurrency key run as its queue allows",
+  crash_check: () => "tasks are run one at a time, for the server died while they ran",
+  worker: () => "no worker runs its type",
+  capacity: (w) => (w.slots === undefined ? "the workers that run its type are busy" : "all slots are busy"),
+  turn: aheadWords,
+};
+
+/**
+ * What holds a pending task beside the reason in waitingSentence, as a sentence without its full stop; "" when nothing does.
+ * @param {Row} row
+ */
+export function alsoSentence(row) {
+  if (row.status !== "PENDING") return "";
+  const parts = (row.waiting_for?.also ?? []).map((w) => ALSO[w.reason]?.(w) ?? w.reason.replace(/_/g, " "));
+  return parts.length === 0 ? "" : `Also: ${parts.join("; ")}`;
+}
+
+/** How many tasks come first. @param {Waiting} w */
+function aheadWords(w) {
+  const least = w.ahead_relation === "gte" ? "at least " : "";
+  return w.ahead === 1 ? `${least}1 task comes first` : `${least}${integer(w.ahead ?? 0)} tasks come first`;
 }
 
 /** A task that waits longer beside a free slot, for no reason, is one that workers run. In milliseconds. */

@@ -9,6 +9,11 @@
  *   attempt?: number,
  *   running?: number,
  *   slots?: number,
+ *   key?: string,
+ *   limit?: number,
+ *   ahead?: number,
+ *   ahead_relation?: string,
+ *   also?: Waiting[],
  * }} Waiting
  */
 

@@ -9,7 +9,7 @@ import { Rate } from "../page/rate.js";
 import { formatRoute, parseRoute } from "../page/router.js";
 import { haveSeconds, inZone, lateWords, nextWords, nominalWords, outcomeWords, pausedWords } from "../page/schedule.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../page/schema.js";
-import { attemptSentence, attemptWords, canRunNow, duration, waited, waitingSentence } from "../page/task.js";
+import { alsoSentence, attemptSentence, attemptWords, canRunNow, duration, waited, waitingSentence } from "../page/task.js";
 import { waitSums } from "../page/views/waits.js";
 import { shiftOf, windowOf } from "../page/window.js";
 
@@ -112,6 +112,12 @@ test("why a task waits is a sentence", () => {
   assert.equal(say({ reason: "capacity" }, { ...busy, draining: true }), "Waiting: the server is stopping and starts no tasks");
   assert.equal(say({ reason: "queue_paused" }), "Waiting: its queue is paused");
   assert.equal(say({ reason: "worker" }), "Waiting for a worker to connect");
+  assert.equal(say({ reason: "turn", ahead: 1 }), "Waiting for its turn: 1 task comes first");
+  assert.equal(say({ reason: "turn", ahead: 1200, ahead_relation: "gte" }), "Waiting for its turn: at least 1,200 tasks come first");
+  assert.equal(say({ reason: "rate_limit", until: "2026-01-01T12:00:12Z" }), "Waiting: the rate limit of its queue lets the next task start in 12 s");
+  const also = (/** @type {any[] | undefined} */ list) => alsoSentence({ ...row, waiting_for: { reason: "queue_paused", also: list } });
+  assert.equal(also(undefined), "");
+  assert.equal(also([{ reason: "capacity", running: 8, slots: 8 }, { reason: "rate_limit", key: "k" }, { reason: "turn", ahead: 2 }]), "Also: all slots are busy; the rate limit of its concurrency key lets no task start yet; 2 tasks come first");
   const idle = { running: 0, slots: 8 };
   const since = (/** @type {number} */ ms) => waitingSentence({ ...row, ready_at: new Date(NOW - ms).toISOString() }, /** @type {any} */ (idle), NOW);
   assert.equal(since(100), "Starts now");

@@ -6,7 +6,7 @@ import { DAMAGED } from "../events.js";
 import { stringify } from "../exact.js";
 import { percent } from "../format.js";
 import { swap } from "../press.js";
-import { attemptsUsed, canCancel, canMove, canRetry, canRunNow, ended, waitingSentence } from "../task.js";
+import { alsoSentence, attemptsUsed, canCancel, canMove, canRetry, canRunNow, ended, waitingSentence } from "../task.js";
 import { factsView } from "./facts.js";
 import { copyButton } from "./copy.js";
 import { LogView } from "./log.js";
@@ -169,6 +169,7 @@ class TaskPanel {
   #message = h("span", { class: "stand-message", dir: "auto" });
   #stand = h("div", { class: "stand" }, h("div", { class: "stand-line" }, this.#message, this.#pct), this.#bar.el);
   #wait = h("p", { class: "note" });
+  #also = h("p", { class: "note" });
   #error = h("section", { class: "error-box" });
   #facts = factsView();
   #result = section("Result");
@@ -220,6 +221,7 @@ class TaskPanel {
       h("div", { class: "detail-head" }, h("div", { class: "detail-names" }, this.#title, this.#status.el), h("div", { class: "detail-actions" }, this.#now, this.#priority, this.#cancel, this.#retry, this.#change, this.#again, this.#schedule)),
       this.#stand,
       this.#wait,
+      this.#also,
       this.#error,
       this.#facts.el,
       this.#result.el,
@@ -277,6 +279,9 @@ class TaskPanel {
     show(this.#wait, waiting !== "");
     const first = row.waiting_for?.reason === "unique" ? (row.waiting_for.task_id ?? "") : "";
     linkIn(this.#wait, waiting === "" ? "" : `${waiting}.`, first, c.href(first));
+    const also = alsoSentence(row);
+    show(this.#also, also !== "");
+    text(this.#also, also === "" ? "" : `${also}.`);
   }
 
   /** @param {Row} row */

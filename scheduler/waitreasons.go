@@ -1,0 +1,157 @@
+package scheduler
+
+import (
+	"time"
+
+	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Waiting says why a pending task is not running.
+type Waiting struct {
+	// Reason is run_at, backoff, worker (nobody runs its type), capacity, draining, log_full, log_damaged, previous_attempt (its
+	// handler has not returned, though it was told to), queue_paused, queue_limit, rate_limit (of its queue or its key),
+	// concurrency_key (as many tasks of its key run as may), unique (a task with the same unique key ran
+	// when it was submitted, and ends first), crash_check (the process died while
+	// tasks ran, which are tried one at a time now) or turn (ready tasks come before it).
+	Reason    string
+	Task      ulid.ULID   // unique: the task that ends first
+	Until     task.Micros // run_at, backoff, rate_limit: when that ends; else 0
+	Attempt   int         // backoff: attempts so far
+	Running   int         // capacity: attempts that hold a slot, or are held by the workers of the type; queue_limit, concurrency_key: of the queue or the key
+	Slots     int         // capacity: how many there are; 0 = of workers, which is not known
+	Limit     int         // queue_limit, concurrency_key: how many attempts of the queue or the key may run
+	Key       string      // concurrency_key; rate_limit of a key
+	HeldBy    []ulid.ULID // concurrency_key: tasks of the key that run, at most 10
+	By        string      // queue_paused: the actor
+	Since     task.Micros // queue_paused
+	Ahead     int         // turn: how many tasks come before it,
+	AheadMore bool        // or at least so many
+	Also      []Waiting   // the other reasons that hold it
+}
+
+// WaitingFor returns why the task waits, nil unless it is pending and also when nothing
+// holds it: it is about to start. It is derived from the task, the state and the clock,
+// and never stored. For a task that is not due, Also has only a pause and a missing worker: what else holds
+// tasks now says nothing of the time when it is due.
+func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
+	if t.Status != task.Pending {
+		return nil
+	}
+	var all []Waiting
+	if t.Due(s.o.Wall()) {
+		all = s.reasonsOfDue(t)
+	} else {
+		all = s.reasonsOfPlanned(t)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	first := &all[0]
+	first.Also = all[1:]
+	return first
+}
+
+// reasonsOfPlanned are why a task waits that is not due.
+func (s *Scheduler) reasonsOfPlanned(t *task.Task) []Waiting {
+	all := make([]Waiting, 1, 3)
+	if all[0] = (Waiting{Reason: "run_at", Until: t.DueAt}); t.Retrying {
+		all[0] = Waiting{Reason: "backoff", Until: t.DueAt, Attempt: t.Attempt}
+	}
+	if q := s.o.Views.QueueState(t.Queue); q.Paused {
+		all = append(all, Waiting{Reason: "queue_paused", By: q.PausedBy, Since: q.PausedAt})
+	}
+	if !s.o.Runner.Runs(t.Type) {
+		if _, some := s.leases.offers(t.Type, t.Queue, time.Now()); !some {
+			all = append(all, Waiting{Reason: "worker"})
+		}
+	}
+	return all
+}
+
+// reasonsOfDue are why a task waits that is due; none if it is about to start.
+func (s *Scheduler) reasonsOfDue(t *task.Task) (all []Waiting) {
+	switch {
+	case s.draining.Load():
+		all = append(all, Waiting{Reason: "draining"})
+	case s.damage() != nil:
+		all = append(all, Waiting{Reason: "log_damaged"})
+	case s.full.Load():
+		all = append(all, Waiting{Reason: "log_full"})
+	}
+	if s.lingering.has(t.ID) {
+		all = append(all, Waiting{Reason: "previous_attempt"})
+	}
+	if behind := t.Behind(); behind != (ulid.ULID{}) && s.o.Views.Live(behind) {
+		all = append(all, Waiting{Reason: "unique", Task: behind})
+	}
+	all = s.addHoldsOfQueue(all, t)
+	all = s.addHoldsOfKey(all, t)
+	all = s.addTakers(all, t)
+	return s.addTurn(all, t)
+}
+
+// addHoldsOfQueue adds the pause and the limits of its queue that hold a task that is due.
+func (s *Scheduler) addHoldsOfQueue(all []Waiting, t *task.Task) []Waiting {
+	q := s.o.Views.QueueState(t.Queue)
+	if q.Paused {
+		all = append(all, Waiting{Reason: "queue_paused", By: q.PausedBy, Since: q.PausedAt})
+	}
+	if limit := q.Limits.Concurrency; limit > 0 {
+		if _, running := s.o.Views.QueueDepth(t.Queue); running >= int64(limit) {
+			all = append(all, Waiting{Reason: "queue_limit", Running: int(running), Limit: limit})
+		}
+	}
+	if until := q.Limits.Pace().StartsAt(q.Due); q.Limits.Rate > 0 && until > s.o.Wall() {
+		all = append(all, Waiting{Reason: "rate_limit", Until: until})
+	}
+	return all
+}
+
+// addHoldsOfKey adds the limits of its concurrency key that hold a task that is due.
+func (s *Scheduler) addHoldsOfKey(all []Waiting, t *task.Task) []Waiting {
+	h := s.o.Views.KeyHold(t)
+	if h.Limit > 0 {
+		all = append(all, Waiting{Reason: "concurrency_key", Key: t.ConcurrencyKey, Limit: h.Limit, Running: h.Running, HeldBy: h.HeldBy})
+	}
+	if h.Until > s.o.Wall() {
+		all = append(all, Waiting{Reason: "rate_limit", Key: t.ConcurrencyKey, Until: h.Until})
+	}
+	return all
+}
+
+// addTakers adds why nobody has room for a task that is due.
+func (s *Scheduler) addTakers(all []Waiting, t *task.Task) []Waiting {
+	if !s.o.Runner.Runs(t.Type) {
+		held, some := s.leases.offers(t.Type, t.Queue, time.Now())
+		switch {
+		case !some:
+			return append(all, Waiting{Reason: "worker"})
+		case held > 0:
+			return append(all, Waiting{Reason: "capacity", Running: held})
+		}
+		return all // the next worker that has room for it gets it
+	}
+	if s.trying.Load() {
+		all = append(all, Waiting{Reason: "crash_check"})
+	}
+	if running := int(s.running.Load()); running >= s.o.Concurrency {
+		all = append(all, Waiting{Reason: "capacity", Running: running, Slots: s.o.Concurrency})
+	}
+	return all
+}
+
+// addTurn adds that other tasks come first. Tasks that the server runs share its slots; of a type that workers run, only
+// those of the type are counted: what else a worker takes is its own choice.
+func (s *Scheduler) addTurn(all []Waiting, t *task.Task) []Waiting {
+	shares := s.o.Runner.Runs
+	if !shares(t.Type) {
+		shares = func(taskType string) bool { return taskType == t.Type }
+	}
+	ahead, ready := s.o.Views.Ahead(t.ID, s.o.Wall(), shares)
+	if ready && ahead.N > 0 {
+		all = append(all, Waiting{Reason: "turn", Ahead: ahead.N, AheadMore: ahead.More})
+	}
+	return all
+}
