@@ -16,11 +16,11 @@ type Ahead struct {
 }
 
 // mostCounted is how many groups are counted one by one.
-const mostCounted = 64
+const mostCounted = 16
 
 // Ahead returns how many tasks come before the task in the order in which ready tasks start: tasks of the types that
 // share what runs it, in its queue and in those that no pause or limit holds. False if it is not ready. It costs the
-// logarithm of the number of ready tasks, for each of up to 64 types and queues.
+// logarithm of the number of ready tasks, for each of up to 16 types and queues.
 func (v *Views) Ahead(id ulid.ULID, wall task.Micros, shares func(taskType string) bool) (Ahead, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -73,7 +73,7 @@ func (c *aheadCount) room(group uint32) bool {
 // keys whose turn is earlier one each.
 func (c *aheadCount) inOwnQueue(tree *readyTree) {
 	if tree.lanes == nil {
-		c.N += before(tree.tasks, c.key)
+		c.inTree(tree)
 		return
 	}
 	of := tree.lanes
@@ -109,7 +109,7 @@ func (c *aheadCount) inTurns(own *queueUse, wall task.Micros, at int) {
 	case turn.queue != nil:
 		c.More = true
 	case c.room(turn.tree.group):
-		c.N += before(turn.tree.tasks, c.key)
+		c.inTree(turn.tree)
 	}
 	c.inTurns(own, wall, 2*at+1)
 	c.inTurns(own, wall, 2*at+2)
@@ -142,21 +142,41 @@ func (c *aheadCount) competes(turn *turn, own *queueUse, wall task.Micros) bool 
 	return false
 }
 
-// before returns how many items of the tree are less than one. Most that ask are near the end, where it is quick.
+// inTree counts in a group without lanes. The task that was asked for last is mostly a neighbour.
+func (c *aheadCount) inTree(tree *readyTree) {
+	n := beforeFrom(tree.tasks, c.key, int(tree.asked.Load()))
+	tree.asked.Store(int64(n))
+	c.N += n
+}
+
+// before returns how many items of the tree are less than one.
 func before[T interface{ less(T) bool }](tree *btree.BTreeG[T], item T) int {
+	return beforeFrom(tree, item, tree.Len())
+}
+
+// beforeFrom is before. It is the quicker the nearer the number is to from.
+func beforeFrom[T interface{ less(T) bool }](tree *btree.BTreeG[T], item T, from int) int {
 	isBefore := func(i int) bool {
 		other, _ := tree.GetAt(i)
 		return other.less(item)
 	}
-	high, step := tree.Len(), 1
-	low := high
-	for low > 0 {
-		low = max(low-step, 0)
-		if isBefore(low) {
-			low++
-			break
+	low, high, step := 0, tree.Len(), 1 // those below low are before it, those from high on are not
+	if from = min(from, high); from < high && isBefore(from) {
+		for low = from + 1; low+step < high; step *= 2 {
+			if !isBefore(low + step) {
+				high = low + step
+				break
+			}
+			low += step + 1
 		}
-		high, step = low, 2*step
+	} else {
+		for high = from; high-step >= 0; step *= 2 {
+			if isBefore(high - step) {
+				low = high - step + 1
+				break
+			}
+			high -= step
+		}
 	}
 	return low + sort.Search(high-low, func(i int) bool { return !isBefore(low + i) })
 }

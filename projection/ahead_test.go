@@ -87,3 +87,19 @@ func TestWhatAQueueHoldsIsAheadOfItsOwnTasksOnly(t *testing.T) {
 	check("own, paused", own, 1)
 	check("other, paused", other, 0)
 }
+
+func TestTheNumberBeforeAnItemIsFoundFromAnywhere(t *testing.T) {
+	for n := range 70 {
+		tree := newDueTree()
+		for i := range n {
+			tree.Set(dueKey{ReadyKey: task.ReadyKey{Seq: int64(2 * i)}})
+		}
+		for want := range n + 1 {
+			for from := range n + 3 {
+				if got := beforeFrom(tree, dueKey{ReadyKey: task.ReadyKey{Seq: int64(2*want - 1)}}, from); got != want {
+					t.Fatalf("%d of %d, from %d: %d", want, n, from, got)
+				}
+			}
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package projection
 
 import (
+	"sync/atomic"
+
 	"daybook/task"
 
 	"github.com/tidwall/btree"
@@ -22,6 +24,7 @@ type readyTree struct {
 	tasks *btree.BTreeG[dueKey] // nil while there are lanes
 	lanes *lanes                // nil unless the queue has rules for keys
 	turn  turn
+	asked atomic.Int64 // how many tasks came before the one that Ahead was asked for last
 }
 
 // readyTree returns the tree of the record's group.
