@@ -110,7 +110,7 @@ type cli struct {
 	SQL      sqlCmd      `cmd:"" name:"sql" help:"Query the views of a data folder with SQL."`
 	Verify   verifyCmd   `cmd:"" help:"Verify that the log and the files are unchanged."`
 	Bench    benchCmd    `cmd:"" help:"Measure the throughput and latency of a server."`
-	Types    typesCmd    `cmd:"" help:"List the task types that the server can run."`
+	Types    typesCmd    `cmd:"" help:"List the task types, and declare those that workers run."`
 	Token    tokenCmd    `cmd:"" help:"Create, list and revoke tokens."`
 	Config   configCmd   `cmd:"" help:"Check a configuration file."`
 

@@ -113,39 +113,6 @@ func meantType(ctx context.Context, server *client.Client, name string, refusal 
 	return named("task type", name, known)
 }
 
-type typesCmd struct{ remote }
-
-func (typesCmd) Help() string {
-	return `Lists the task types that the server can run, with their parameters.
-
-Examples:
-
-    daybook types
-    daybook types --json | jq '.[0].parameters_schema'`
-}
-
-func (c *typesCmd) Run(ctx context.Context, s *stdio) error {
-	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
-		types, err := server.TaskTypes(ctx)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return json.NewEncoder(s.out).Encode(types)
-		}
-		for _, t := range types {
-			line := t.Name + "\t" + oneLine(t.Description) + "\t" + strings.Join(parameterNames(t.ParametersSchema), " ")
-			if s.outTerminal {
-				line = fmt.Sprintf("%s  %s\n%s\n", s.bold(t.Name), oneLine(t.Description), indent(s.dim(strings.Join(parameterNames(t.ParametersSchema), " "))))
-			}
-			if _, err := fmt.Fprintln(s.out, line); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // parameterNames lists the parameters of a schema.
 func parameterNames(schema json.RawMessage) []string {
 	var object struct{ Properties json.RawMessage }
