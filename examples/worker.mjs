@@ -30,7 +30,9 @@ async function hash({ parameters: p, signal, progress, log }) {
 }
 
 // Register your own: an async function of {task, parameters, attempt, signal, progress, log}. It stops when the signal is aborted.
-const handlers = { hash };
+const handlers = { hash }; // below: what the types take and give
+const declared = { hash: { title: 'Hash', description: 'Hashes a text or a file.', result_schema: { type: 'object', required: ['digest'] }, parameters_schema: { type: 'object', properties: {
+  text: { type: 'string' }, file: { type: 'string', format: 'daybook-file' }, algorithm: { type: 'string' }, seconds: { type: 'number', minimum: 0 } } } } };
 
 async function request(method, path, body, timeout = 60, signal) {
   const limit = AbortSignal.timeout(1000 * timeout);
@@ -41,12 +43,13 @@ async function request(method, path, body, timeout = 60, signal) {
 }
 
 /** Repeats the same call until it is answered. A refusal for good (4xx) is thrown. */
-async function post(path, body, timeout, signal) {
+async function post(path, body, timeout, signal, method = 'POST') {
   const text = JSON.stringify(body);
   for (let pause = 0.1; ; pause = Math.min(2 * pause, 5)) {
     try {
-      return await (await request('POST', path, text, timeout, signal)).json();
+      return await (await request(method, path, text, timeout, signal)).json();
     } catch (e) {
+      if (method === 'PUT' && e.status === 409) return; // the configuration of the server says what the type takes
       if (signal?.aborted || (e.status < 500 && e.status !== 429)) throw e;
       await sleep(1000 * Math.max(e.after ?? 0, pause * (0.5 + Math.random() / 2)), undefined, { signal });
     }
@@ -75,8 +78,7 @@ async function run({ token, task, attempt }) {
     if (mine.why === '') report({ token, do: 'fail', error: String(e?.stack ?? e).slice(0, 8000), retryable: !(e instanceof Permanent) });
     else if (mine.why !== 'lost') report({ token, do: 'release' });
   }
-  held.delete(token);
-  setImmediate(poll);
+  held.delete(token), setImmediate(poll);
 }
 
 function end(token, why) {
@@ -108,16 +110,14 @@ async function poll() {
   polling = true;
   await call(slots - held.size, wait, (lastPoll = randomUUID()), stopping.signal);
   if (quiet) await sleep(1000 * beatSeconds);
-  polling = false;
-  setImmediate(poll);
+  polling = false, setImmediate(poll);
 }
 
 async function send(again = '') { // at once what comes while the poll waits; what comes during this call gathers
   if (sending || (outbox.length === 0 && !again)) return;
   sending = true;
   await call(0, 0, again);
-  sending = false;
-  setImmediate(() => send());
+  sending = false, setImmediate(() => send());
 }
 
 async function beat() {
@@ -146,5 +146,5 @@ async function stop() {
 }
 
 process.on('SIGTERM', stop).on('SIGINT', stop);
-poll();
-beat();
+for (const [type, what] of Object.entries(declared)) await post(`/api/task-types/${type}`, what, 30, undefined, 'PUT');
+poll(), beat();

@@ -13,7 +13,7 @@ class Permanent(Exception): """An error that no retry can mend."""
 class Stopped(Exception): """The task was cancelled, its lease is lost, or the worker stops."""
 def wordcount(lease, p):
     """Counts the words of {"text"}, or of an uploaded {"file"}; takes at least {"seconds"}."""
-    if not isinstance(p, dict) or not isinstance(p.get("text", ""), str):
+    if "text" not in p and "file" not in p:
         raise Permanent('the parameters must be {"text": "…"} or {"file": "id"}')
     text = request("GET", f"/api/files/{p['file']}").decode("utf-8", "replace") if p.get("file") else p.get("text", "")
     words, counts, seconds = re.findall(r"\w+", text.lower()), collections.Counter(), p.get("seconds", 0)
@@ -26,19 +26,23 @@ def wordcount(lease, p):
     return {"words": len(words), "different": len(counts), "top": counts.most_common(10)}
 
 HANDLERS = {"wordcount": wordcount}  # register your own: a function of lease and parameters; it returns what becomes JSON
+DECLARED = {"wordcount": {"title": "Word count", "description": wordcount.__doc__, "parameters_schema": {"type": "object", "properties": {
+    "text": {"type": "string"}, "file": {"type": "string", "format": "daybook-file"}, "seconds": {"type": "number", "minimum": 0}}}}}  # what they take
 
 def request(method, path, body=None, timeout=60):
     head = {"Content-Type": "application/json"} | ({"Authorization": "Bearer " + TOKEN} if TOKEN else {})
     with urllib.request.urlopen(urllib.request.Request(URL + path, body, head, method=method), timeout=timeout) as answer:
         return answer.read()
 
-def post(path, body, timeout):
+def post(path, body, timeout, method="POST"):
     """Repeats the same call until it is answered. A refusal for good (4xx) is raised."""
     data, pause = json.dumps(body).encode(), 0.1
     while True:
         try:
-            return json.loads(request("POST", path, data, timeout))
+            return json.loads(request(method, path, data, timeout))
         except NO_ANSWER as e:  # 5xx and 429 too
+            if method == "PUT" and getattr(e, "code", 0) == 409:
+                return None  # the configuration of the server says what the type takes
             if 400 <= getattr(e, "code", 503) < 500 and e.code != 429:
                 raise
             pause = min(2 * pause, 5)
@@ -53,12 +57,10 @@ class Lease:
         worker.report(self.token, do="progress", progress=percent, message=message)
 
     def sleep(self, seconds):  # but not longer than the work may go on
-        if self.over.wait(seconds):
-            raise Stopped
+        if self.over.wait(seconds): raise Stopped
 
     def log(self, text, level="info", **attributes):  # many lines are better sent together
-        with contextlib.suppress(*NO_ANSWER):  # the task goes on without the line
-            request("POST", f"/api/leases/{self.token}/log", json.dumps([{"text": text, "level": level, "attributes": attributes}]).encode(), 5)
+        with contextlib.suppress(*NO_ANSWER): request("POST", f"/api/leases/{self.token}/log", json.dumps([{"text": text, "level": level, "attributes": attributes}]).encode(), 5)
 
     def end(self, why):
         self.why, _ = self.why or why, self.over.set()
@@ -106,14 +108,12 @@ class Worker:
             self.changed.notify_all()
 
     def poll(self):
-        with self.changed:
-            self.changed.wait_for(lambda: len(self.held) < SLOTS and not self.stopping)
+        with self.changed: self.changed.wait_for(lambda: len(self.held) < SLOTS and not self.stopping)
         self.call(SLOTS - len(self.held), WAIT)
         time.sleep(self.beat_seconds if self.quiet else 0)
 
     def send(self):  # at once what comes while the poll waits; what comes during this call gathers
-        with self.changed:
-            self.changed.wait_for(lambda: self.outbox)
+        with self.changed: self.changed.wait_for(lambda: self.outbox)
         self.call(0, 0)
 
     def beat(self):
@@ -140,11 +140,11 @@ def forever(step):
 
 if __name__ == "__main__":
     worker = Worker()
+    for name, what in DECLARED.items(): post(f"/api/task-types/{name}", what, 30, "PUT")
     [threading.Thread(target=forever, args=(step,), daemon=True).start() for step in (worker.poll, worker.send, worker.beat)]
     [signal.signal(name, lambda *_: setattr(worker, "stopping", True)) for name in (signal.SIGTERM, signal.SIGINT)]
     until = float("inf")
     while not worker.stopping or time.monotonic() < until + 5 and (worker.held or worker.outbox or worker.sending):
         until = until if worker.stopping else time.monotonic() + GRACE
-        for lease in list(worker.held.values()) if time.monotonic() > until else []:
-            lease.end("stopping")
+        for lease in list(worker.held.values()) if time.monotonic() > until else []: lease.end("stopping")
         time.sleep(0.1)

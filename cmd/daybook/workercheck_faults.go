@@ -214,8 +214,8 @@ func (k *workerCheck) losesLease(ctx context.Context) error {
 			}
 		}
 	}
-	var done client.Task
-	if err := k.post(ctx, "/api/leases/"+other.Leases[0].Token+"/complete", `{"result":"worker-check"}`, &done); err != nil {
+	var done client.Task // failed: the type may not allow a result of ours
+	if err := k.post(ctx, "/api/leases/"+other.Leases[0].Token+"/fail", `{"error":"ended by worker-check","retryable":false}`, &done); err != nil {
 		return err
 	}
 	return k.goesOn(ctx)

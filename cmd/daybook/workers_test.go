@@ -27,7 +27,7 @@ var exampleWorkers = []struct {
 	bad, because string // parameters that the handler refuses, and what it says
 }{
 	{"python", "python3", []string{"python3", "../../examples/worker.py"}, "wordcount", `{"text":"To be or not to be"}`,
-		`{"words":6,"different":4,"top":[["to",2],["be",2],["or",1],["not",1]]}`, `{"text":5}`, "the parameters must be"},
+		`{"words":6,"different":4,"top":[["to",2],["be",2],["or",1],["not",1]]}`, `{"seconds":0}`, "the parameters must be"},
 	{"node", "node", []string{"node", "../../examples/worker.mjs"}, "hash", `{"text":"to be"}`,
 		`{"algorithm":"sha256","bytes":5,"digest":"` + sum("to be") + `"}`, `{"text":"a","algorithm":"none"}`, "unknown algorithm none"},
 	{"go", "go", []string{"%BIN%/worker"}, "resize", `{"width":40}`,

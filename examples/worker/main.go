@@ -35,6 +35,13 @@ type Result struct {
 	Height int    `json:"height"`
 }
 
+// declared is what a task of the type resize takes and gives.
+var declared = client.TypeDeclaration{
+	Title: "Resize", Description: "Scales a picture to a width.",
+	ParametersSchema: []byte(`{"type":"object","properties":{"file":{"type":"string","format":"daybook-file"},"width":{"type":"integer","maximum":4096},"seconds":{"type":"number","minimum":0}}}`),
+	ResultSchema:     []byte(`{"type":"object","required":["file","width","height"]}`),
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -53,6 +60,7 @@ func run(ctx context.Context, url string) error {
 	client.Handle(worker, "resize", func(ctx context.Context, l client.Lease[Parameters]) (Result, error) {
 		return resize(ctx, server, l)
 	})
+	worker.Declare("resize", declared)
 	// Register your own: client.Handle(worker, "my-type", myHandler)
 	return worker.Run(ctx)
 }
