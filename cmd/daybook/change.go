@@ -104,3 +104,18 @@ func forEach(ids []string, do func(id string) error) error {
 	}
 	return errors.Join(errs...)
 }
+
+// changeEach changes the things with these names by a method of the client, and prints each as it then is, also after one of
+// them has failed.
+func changeEach[T any](ctx context.Context, s *stdio, r *remote, names []string, print func(*stdio, *T) error,
+	change func(server *client.Client, ctx context.Context, name string) (T, error)) error {
+	return r.with(ctx, s, func(ctx context.Context, server *client.Client) error {
+		return forEach(names, func(name string) error {
+			changed, err := change(server, ctx, name)
+			if err != nil {
+				return err
+			}
+			return print(s, &changed)
+		})
+	})
+}

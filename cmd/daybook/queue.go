@@ -108,14 +108,8 @@ Example:
 }
 
 func (c *queuePauseCmd) Run(ctx context.Context, s *stdio) error {
-	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
-		return forEach(c.Name, func(name string) error {
-			q, err := server.PauseQueue(ctx, name, c.Reason)
-			if err != nil {
-				return err
-			}
-			return c.print(s, &q)
-		})
+	return changeEach(ctx, s, &c.remote, c.Name, c.print, func(server *client.Client, ctx context.Context, name string) (client.Queue, error) {
+		return server.PauseQueue(ctx, name, c.Reason)
 	})
 }
 
@@ -125,15 +119,7 @@ type queueResumeCmd struct {
 }
 
 func (c *queueResumeCmd) Run(ctx context.Context, s *stdio) error {
-	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
-		return forEach(c.Name, func(name string) error {
-			q, err := server.ResumeQueue(ctx, name)
-			if err != nil {
-				return err
-			}
-			return c.print(s, &q)
-		})
-	})
+	return changeEach(ctx, s, &c.remote, c.Name, c.print, (*client.Client).ResumeQueue)
 }
 
 type queueLimitCmd struct {

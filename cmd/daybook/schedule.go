@@ -125,14 +125,8 @@ type schedulePauseCmd struct {
 }
 
 func (c *schedulePauseCmd) Run(ctx context.Context, s *stdio) error {
-	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
-		return forEach(c.Name, func(name string) error {
-			state, err := server.PauseSchedule(ctx, name, c.Reason)
-			if err != nil {
-				return err
-			}
-			return c.printSchedule(s, &state)
-		})
+	return changeEach(ctx, s, &c.remote, c.Name, c.printSchedule, func(server *client.Client, ctx context.Context, name string) (client.ScheduleState, error) {
+		return server.PauseSchedule(ctx, name, c.Reason)
 	})
 }
 
@@ -142,15 +136,7 @@ type scheduleResumeCmd struct {
 }
 
 func (c *scheduleResumeCmd) Run(ctx context.Context, s *stdio) error {
-	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
-		return forEach(c.Name, func(name string) error {
-			state, err := server.ResumeSchedule(ctx, name)
-			if err != nil {
-				return err
-			}
-			return c.printSchedule(s, &state)
-		})
-	})
+	return changeEach(ctx, s, &c.remote, c.Name, c.printSchedule, (*client.Client).ResumeSchedule)
 }
 
 type scheduleRunCmd struct {
