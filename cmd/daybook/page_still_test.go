@@ -159,7 +159,7 @@ func TestPageClicksHitWhatTheyAimedAt(t *testing.T) {
 	n := flood(t, c, 10*time.Millisecond, client.Submit{TaskType: "SLEEP", Queue: "flood", DelaySeconds: 3600, Parameters: map[string]any{"seconds": 3600}})
 	b.until("rows are there", `document.querySelectorAll("#rows tr[data-id]").length > 14`)
 	cancelled := map[string]bool{}
-	for i := range 50 {
+	for i := range 20 {
 		b.leave()
 		top := eval[string](b, `document.querySelector("#rows tr[data-id]").dataset.id`)
 		b.until("rows flow", fmt.Sprintf(`document.querySelector("#rows tr[data-id]").dataset.id !== %q`, top))
