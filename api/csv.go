@@ -48,7 +48,7 @@ func csvRecord(r *row) []string {
 		string(jsontext.AppendHundredths(nil, t.Progress)), csvText(r.message), harmless(string(r.parameters)), harmless(string(r.result)),
 		csvText(r.failure), harmless(t.Queue), strconv.Itoa(t.Priority), csvMoment(t.RunAt), strconv.Itoa(t.Attempt),
 		strconv.Itoa(t.MaxAttempts), csvSpan(t.Timeout), harmless(strings.Join(t.Tags, ",")), harmless(t.IdempotencyKey),
-		harmless(t.Worker), itoa(t.Version), itoa(t.LastSeq),
+		harmless(t.Held().Worker), itoa(t.Version), itoa(t.LastSeq),
 		csvMoment(t.ReadyAt), strconv.Itoa(t.AttemptBase), itoa(t.Reports),
 		harmless(notes.Subject), harmless(notes.Outcome), strconv.FormatBool(notes.Partial),
 		strings.Join(r.damaged.names(), ","),

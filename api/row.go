@@ -231,7 +231,7 @@ func writeDispatch(w *jsontext.Writer, r *row, as shape) {
 	w.Key("idempotency_key").OptionalString(t.IdempotencyKey)
 	w.Key("concurrency_key").OptionalString(t.ConcurrencyKey)
 	writeLinks(w, t)
-	w.Key("worker").OptionalString(t.Worker)
+	w.Key("worker").OptionalString(t.Held().Worker)
 	w.Key("version").Int(t.Version)
 	w.Key("progress_reports").Int(t.Reports)
 	w.Key("last_seq").Int(t.LastSeq)

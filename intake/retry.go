@@ -61,7 +61,7 @@ func (in *Intake) Retry(ctx context.Context, id ulid.ULID, c Changes, now task.M
 
 // like returns a submit with everything of an old task except its parameters and its keys.
 func like(old *task.Task) task.Submit {
-	backoff, timeout := old.Backoff, old.Timeout
+	backoff, timeout := old.Backoff(), old.Timeout
 	if timeout == 0 {
 		timeout = task.NoTimeout
 	}

@@ -181,7 +181,7 @@ func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 	}
 	v.markDirty(rec)
 	before, previous := rec.task.Status, rec.task.LastSeq
-	charge, started := rec.task.Charge, rec.task.StartedAt
+	charge, started := rec.task.Held().Charge, rec.task.StartedAt
 	if err := task.Apply(&rec.task, id, e); err != nil {
 		return fmt.Errorf("apply event %d to %s: %w", e.Seq, task.StreamOf(id), err)
 	}
@@ -203,6 +203,8 @@ func (v *Views) foldFirst(id ulid.ULID, e *task.Event) error {
 		return fmt.Errorf("apply event %d to %s: %w", e.Seq, task.StreamOf(id), err)
 	}
 	rec.group = v.counts.group(rec.task.Type, rec.task.Queue)
+	name := v.counts.names[rec.group]
+	rec.task.Type, rec.task.Queue = name.taskType, name.queue // one string for all of the group
 	rec.facet = v.counts.enter(rec)
 	if !v.table.add(rec) {
 		return fmt.Errorf("apply event %d to %s: %w: %s of a task that exists", e.Seq, task.StreamOf(id), task.ErrIllegal, e.Type)

@@ -92,15 +92,15 @@ func goldenOf(t testing.TB, v *Views, r *task.Task) goldenTask {
 		CreatedAt: moment(r.CreatedAt), StartedAt: moment(r.StartedAt), CompletedAt: moment(r.CompletedAt),
 		RunAt: moment(r.RunAt), DueAt: moment(r.DueAt), Retrying: r.Retrying,
 		Attempts:  fmt.Sprintf("%d, %d left", r.Attempt, r.AttemptsLeft()),
-		Backoff:   fmt.Sprintf("%s from %s to %s", r.Backoff.Kind, r.Backoff.Base.Duration(), r.Backoff.Max.Duration()),
-		LastFence: r.LastFence, Refused: r.RefusedFence, Cancelling: r.CancelRequested, Code: r.Code.String(), Erased: r.Erased, Subject: r.Subject(),
+		Backoff:   fmt.Sprintf("%s from %s to %s", r.Backoff().Kind, r.Backoff().Base.Duration(), r.Backoff().Max.Duration()),
+		LastFence: r.LastFence, Refused: r.RefusedFence(), Cancelling: r.CancelRequested, Code: r.Code.String(), Erased: r.Erased, Subject: r.Subject(),
 		Key: r.IdempotencyKey, Version: r.Version, History: fmt.Sprint(seqs),
 		Payloads: goldenSeqs{r.SubmitSeq, r.MessageSeq, r.ResultSeq, r.ErrorSeq},
 	}
 	if r.Notes != nil {
 		g.Outcome = r.Notes.Outcome
 	}
-	if r.Backoff.NoJitter {
+	if r.Backoff().NoJitter {
 		g.Backoff += " without jitter"
 	}
 	if r.Timeout != 0 {
@@ -111,14 +111,14 @@ func goldenOf(t testing.TB, v *Views, r *task.Task) goldenTask {
 	}
 	if r.Fence != 0 {
 		g.Holder = fmt.Sprintf("fence %d", r.Fence)
-		if r.Worker != "" {
-			g.Holder += fmt.Sprintf(", worker %s, lease of %d s", r.Worker, r.LeaseSeconds)
+		if held := r.Held(); held.Worker != "" {
+			g.Holder += fmt.Sprintf(", worker %s, lease of %d s", held.Worker, held.LeaseSeconds)
 		} else {
-			g.Holder += ", boot " + r.Boot.String()
+			g.Holder += ", boot " + held.Boot.String()
 		}
 	}
 	g.Links = linksOf(r)
-	if r.RequestHash != [32]byte{} {
+	if r.RequestHash != nil {
 		g.RequestHash = hex.EncodeToString(r.RequestHash[:])
 	}
 	return g

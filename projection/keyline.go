@@ -119,9 +119,9 @@ func (k *keyLine) start(t *task.Task, at task.Micros) {
 		c.due = rules.pace().Start(c.due, at)
 		c.closed = c.closed || rules.pace().StartsAt(c.due) > at
 	}
-	if rules.Fair && t.Charge > 0 {
+	if rules.Fair && t.Held().Charge > 0 {
 		k.virtual = max(c.finish, k.virtual)
-		c.finish = k.virtual + t.Charge
+		c.finish = k.virtual + t.Held().Charge
 	}
 	for _, l := range of.lanes {
 		m := k.move(l)

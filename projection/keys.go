@@ -165,10 +165,10 @@ func (o *order) started(t *task.Task, at task.Micros) {
 		o.keyed.park(k, at)
 		o.keyed.note(k)
 	}
-	if q.rules.Fair && t.Charge > 0 {
+	if q.rules.Fair && t.Held().Charge > 0 {
 		q.drift(at)
 		start := max(k.finish, q.virtual)
-		k.finish = start + t.Charge
+		k.finish = start + t.Held().Charge
 		o.keyed.note(k)
 		q.advance(start)
 	}

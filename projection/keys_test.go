@@ -147,7 +147,7 @@ func TestQueuesTakeTurnsByWeight(t *testing.T) {
 			line.Skip()
 		}
 		next := *line.First()
-		next.Charge = task.Second
+		next.Holder = &task.Holder{Charge: task.Second}
 		line.Started(&next, l.now)
 		started[next.ID] = true
 		decided[next.Queue]++

@@ -46,7 +46,7 @@ func (q *queueStates) share(queue string, run task.Micros) task.Micros {
 
 // charge charges the queue with the start of a task.
 func (q *queueStates) charge(t *task.Task) {
-	if !q.weighted() || t.Charge == 0 {
+	if !q.weighted() || t.Held().Charge == 0 {
 		return
 	}
 	w := &q.Weights
@@ -54,7 +54,7 @@ func (q *queueStates) charge(t *task.Task) {
 		w.Finishes = make(map[string]task.Micros)
 	}
 	w.Virtual = max(w.Virtual, w.Finishes[t.Queue])
-	w.Finishes[t.Queue] = w.Virtual + q.share(t.Queue, t.Charge)
+	w.Finishes[t.Queue] = w.Virtual + q.share(t.Queue, t.Held().Charge)
 	if len(w.Finishes) > mostFinishes {
 		maps.DeleteFunc(w.Finishes, func(_ string, finish task.Micros) bool { return finish <= w.Virtual })
 	}
@@ -101,5 +101,5 @@ func (t *queueTurns) start(s *task.Task) {
 		t.finishes, t.virtual = make(map[string]task.Micros), t.states.Weights.Virtual
 	}
 	t.virtual = max(t.virtual, t.finish(s.Queue))
-	t.finishes[s.Queue] = t.virtual + t.states.share(s.Queue, s.Charge)
+	t.finishes[s.Queue] = t.virtual + t.states.share(s.Queue, s.Held().Charge)
 }

@@ -236,7 +236,9 @@ func (rd *round) replay(b *batch, i int) error {
 		return rd.l.views.missing // it may be the key of a task
 	}
 	if first != nil {
-		hash = first.RequestHash
+		if first.RequestHash != nil {
+			hash = *first.RequestHash
+		}
 		b.answers[i] = Submitted{Task: *first, Replayed: true}
 	} else if k, ok := b.keys[c.IdempotencyKey]; ok {
 		hash = b.r.submits[k].RequestHash

@@ -52,7 +52,7 @@ func TestAWorkerLeasesRunsAndCompletesATask(t *testing.T) {
 			t.Errorf("before a worker asks it waits for %+v", w)
 		}
 		l := b.lease("w")
-		if l.Task.ID != id || l.Task.Status != task.Running || l.Task.Worker != "w" || l.Task.Attempt != 1 {
+		if l.Task.ID != id || l.Task.Status != task.Running || l.Task.Held().Worker != "w" || l.Task.Attempt != 1 {
 			t.Errorf("leased: %+v", l.Task)
 		}
 		if done, err := b.report(l.Token, task.Progress{Percent: 40, Message: "half"}); err != nil || done.Progress != 4000 {

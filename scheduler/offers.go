@@ -241,12 +241,12 @@ func (l *loop) answerOffers(served []*offer) {
 func (l *loop) recoverLeases() {
 	now, n := time.Now(), 0
 	for s := range l.s.o.Views.Running() {
-		if !s.Remote() || s.Token == nil {
+		if !s.Remote() || s.Holder.Token == nil {
 			continue
 		}
 		n++
-		length := time.Duration(s.LeaseSeconds) * time.Second
-		one := &lease{id: s.ID, taskType: s.Type, fence: s.Fence, worker: s.Worker, length: length, hash: *s.Token,
+		length := time.Duration(s.Holder.LeaseSeconds) * time.Second
+		one := &lease{id: s.ID, taskType: s.Type, fence: s.Fence, worker: s.Holder.Worker, length: length, hash: *s.Holder.Token,
 			deadline: now.Add(length), cancelled: s.CancelRequested, suspect: s.Suspect(), unheard: true, stream: s.Stream(), at: -1}
 		if t := s.Timeout.Duration(); t > 0 {
 			one.timeout = now.Add(max(t-(l.s.o.Wall()-s.StartedAt).Duration(), length))

@@ -148,7 +148,7 @@ func (d *decision) holds(fence int64) error {
 			return d.refuse(ErrStopping, "stop the attempt; nothing of it is kept")
 		}
 		return nil
-	case 0 < fence && fence <= t.LastFence && fence > t.RefusedFence:
+	case 0 < fence && fence <= t.LastFence && fence > t.RefusedFence():
 		d.add(EventLateResultRefused, Data{Fence: fence}, nil)
 	}
 	return d.refuse(ErrStale, "stop the attempt; another one holds the task or it has ended")
@@ -204,11 +204,11 @@ func (d *decision) fail(c Fail) error {
 	}
 	wait := min(c.After, MaxBackoffMax)
 	if wait <= 0 {
-		wait = t.Backoff.Delay(t.Attempt-t.AttemptBase, c.Seed)
+		wait = t.Backoff().Delay(t.Attempt-t.AttemptBase, c.Seed)
 	}
-	data.RetryAt = d.now.Wall + min(wait, t.Backoff.Max)
+	data.RetryAt = d.now.Wall + min(wait, t.Backoff().Max)
 	d.add(EventAttemptFailed, data, payload)
-	if wait > t.Backoff.Max { // longer than any backoff: a time that was asked for, see Task.Due
+	if wait > t.Backoff().Max { // longer than any backoff: a time that was asked for, see Task.Due
 		d.putOff(wait)
 	}
 	return nil

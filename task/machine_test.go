@@ -100,8 +100,8 @@ func (m *machine) checkStep(before *Task, e *Event) {
 	}
 	if before.Status.Ended() && now.Status == before.Status {
 		kept := *now
-		kept.Version, kept.LastSeq, kept.RefusedFence, kept.Erased = before.Version, before.LastSeq, before.RefusedFence, before.Erased
-		if e.Type == EventResubmitted {
+		kept.Version, kept.LastSeq, kept.Erased = before.Version, before.LastSeq, before.Erased
+		if e.Type == EventResubmitted || e.Type == EventLateResultRefused {
 			kept.Links = before.Links
 		}
 		if e.Type == EventErased {
@@ -132,7 +132,7 @@ func (m *machine) checkStep(before *Task, e *Event) {
 	if now.Status.Ended() && now.Suspect() || now.Status == Pending && now.Trusted {
 		fail("it is suspect or trusted when that says nothing")
 	}
-	if now.RefusedFence < before.RefusedFence {
+	if now.RefusedFence() < before.RefusedFence() {
 		fail("the refused fence went down")
 	}
 }
@@ -146,9 +146,9 @@ func (m *machine) checkState() {
 	switch {
 	case running != (t.Fence != 0):
 		fail("running without a holder, or held while not running")
-	case !running && (t.Boot != ulid.ULID{} || t.Worker != "" || t.LeaseSeconds != 0 || t.CancelRequested):
+	case !running && (t.Holder != nil || t.CancelRequested):
 		fail("traces of a holder")
-	case running && (t.Boot != ulid.ULID{}) == (t.Worker != ""):
+	case running && (t.Holder.Boot != ulid.ULID{}) == (t.Holder.Worker != ""):
 		fail("held by both kinds of worker, or by neither")
 	case t.Status.Ended() != (t.CompletedAt != 0):
 		fail("completed without an end, or an end without completion")
@@ -160,7 +160,7 @@ func (m *machine) checkState() {
 		fail("in backoff and not pending")
 	case t.Progress < 0 || t.Progress > 10_000 || t.Status == Success && t.Progress != 10_000:
 		fail("progress out of range")
-	case t.RefusedFence > t.LastFence:
+	case t.RefusedFence() > t.LastFence:
 		fail("a fence refused that never was")
 	case t.Remote() && !running:
 		fail("remote and not running")

@@ -39,27 +39,23 @@ type Task struct {
 	Attempt     int // attempts that cost something; never resets
 	AttemptBase int // Attempt when the task was last sent round by a person
 	MaxAttempts int
-	Backoff     Backoff
-	Timeout     Micros
+	// CustomBackoff is how long it waits after a failure; nil = DefaultBackoff. Shared between copies, never changed in place.
+	CustomBackoff *Backoff
+	Timeout       Micros
 
-	Fence        int64 // version of the task.started that holds it; 0 unless running
-	LastFence    int64 // the latest Fence ever given
-	RefusedFence int64 // the highest fence whose late result was refused
-	Boot         ulid.ULID
-	Worker       string
-	LeaseSeconds int
-	Token        *[32]byte // SHA-256 of the token of its lease; nil unless a worker holds it. Never changed in place
+	Fence     int64   // version of the task.started that holds it; 0 unless running
+	LastFence int64   // the latest Fence ever given
+	Holder    *Holder // what runs it; nil unless running. Shared between copies, never changed in place
 
 	Progress int   // hundredths of a percent
 	Reports  int64 // how many of its events are task.progressed
 
 	ConcurrencyKey string // "" = none
-	Charge         Micros // running: what its key and queue were charged with at its start
 
 	IdempotencyKey string
-	RequestHash    [32]byte
-	Notes          *Notes // nil = none; shared between copies, never changed in place
-	Links          *Links // the same
+	RequestHash    *[32]byte // SHA-256 of the request with the idempotency key; nil = none. The same
+	Notes          *Notes    // nil = none; shared between copies, never changed in place
+	Links          *Links    // the same
 
 	Version   int64 // number of the task's own events
 	LastSeq   int64 // log position of the latest
@@ -68,6 +64,39 @@ type Task struct {
 	MessageSeq int64 // payload {"message":…}; 0 = none
 	ResultSeq  int64 // payload is the result; 0 = none
 	ErrorSeq   int64 // payload {"error":…}; 0 = none
+}
+
+// Holder is what runs a task.
+type Holder struct {
+	Boot         ulid.ULID // of the server that started it in its own process, else zero
+	Worker       string    // name of the worker that leases it, else ""
+	LeaseSeconds int       // without a word of the worker; 0 = no worker has it
+	Token        *[32]byte // SHA-256 of the token of the lease; nil = no worker has it
+	Charge       Micros    // what its key and queue were charged with at its start
+}
+
+// Held is what runs the task; the zero Holder unless it is running.
+func (t *Task) Held() Holder {
+	if t.Holder == nil {
+		return Holder{}
+	}
+	return *t.Holder
+}
+
+// RefusedFence is the highest fence whose late result was refused.
+func (t *Task) RefusedFence() int64 {
+	if t.Links == nil {
+		return 0
+	}
+	return t.Links.RefusedFence
+}
+
+// Backoff is how long the task waits after a failed attempt.
+func (t *Task) Backoff() Backoff {
+	if t.CustomBackoff == nil {
+		return DefaultBackoff
+	}
+	return *t.CustomBackoff
 }
 
 // Notes are short texts about a task, for people. Most tasks have none while they wait.
@@ -109,7 +138,7 @@ func (t *Task) AttemptsLeft() int { return t.MaxAttempts - (t.Attempt - t.Attemp
 // that seems to end later than its longest wait from now was planned by a clock that has
 // been set back since: it is over. A time that was asked for, which is RunAt then, is never over early.
 func (t *Task) Due(wall Micros) bool {
-	return !t.Timed || t.DueAt <= wall || t.Retrying && t.DueAt != t.RunAt && t.DueAt-wall > t.Backoff.Max
+	return !t.Timed || t.DueAt <= wall || t.Retrying && t.DueAt != t.RunAt && t.DueAt-wall > t.Backoff().Max
 }
 
 // wait makes the task wait for the event's run_at, if the wall clock was not there yet.
@@ -126,7 +155,7 @@ func (t *Task) Suspect() bool { return t.Suspicion > 0 || t.Deaths > 0 }
 func (t *Task) OnTrial() bool { return t.Status == Running && t.Suspect() && !t.Trusted }
 
 // Remote reports whether a worker outside of the process runs the task: its attempt needs heartbeats. A local one ends with its process.
-func (t *Task) Remote() bool { return t.Status == Running && t.LeaseSeconds > 0 }
+func (t *Task) Remote() bool { return t.Status == Running && t.Held().LeaseSeconds > 0 }
 
 const streamPrefix = "task:"
 
@@ -164,8 +193,7 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 		return fmt.Errorf("%w: %s with fence %d while %d holds the task", ErrIllegal, e.Type, d.Fence, t.Fence)
 	}
 	if t.Status == Running && to != Running {
-		t.Fence, t.CancelRequested, t.Boot, t.Worker, t.LeaseSeconds, t.Token = 0, false, ulid.ULID{}, "", 0, nil
-		t.Charge = 0
+		t.Fence, t.CancelRequested, t.Holder = 0, false, nil
 		if e.Type == EventReleased && t.Trusted {
 			t.Suspicion = 0
 		}
@@ -203,8 +231,16 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		t.ID, t.Type, t.Queue, t.Priority, t.Tags = id, d.TaskType, d.Queue, d.Priority, d.Tags
 		t.CreatedAt = e.At
 		t.wait(e)
-		t.MaxAttempts, t.Backoff, t.Timeout = d.MaxAttempts, d.Backoff, d.Timeout
-		t.IdempotencyKey, t.RequestHash, t.ConcurrencyKey = d.IdempotencyKey, d.RequestHash, d.ConcurrencyKey
+		t.MaxAttempts, t.Timeout = d.MaxAttempts, d.Timeout
+		if d.Backoff != DefaultBackoff {
+			backoff := d.Backoff
+			t.CustomBackoff = &backoff
+		}
+		t.IdempotencyKey, t.ConcurrencyKey = d.IdempotencyKey, d.ConcurrencyKey
+		if d.RequestHash != ([32]byte{}) {
+			hash := d.RequestHash
+			t.RequestHash = &hash
+		}
 		t.SubmitSeq = e.Seq
 		t.note(Notes{Subject: d.Subject})
 		t.linkSubmitted(e)
@@ -212,10 +248,10 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	EventStarted: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.StartedAt, t.Timed, t.Retrying = e.At, false, false
 		t.Attempt, t.Fence, t.LastFence = d.Attempt, e.Version, e.Version
-		t.Boot, t.Worker, t.LeaseSeconds, t.Charge = d.Boot, d.Worker, d.LeaseSeconds, d.Charge
+		t.Holder = &Holder{Boot: d.Boot, Worker: d.Worker, LeaseSeconds: d.LeaseSeconds, Charge: d.Charge}
 		if d.LeaseSeconds > 0 {
 			token := d.TokenHash
-			t.Token = &token
+			t.Holder.Token = &token
 		}
 		t.Progress, t.MessageSeq = 0, 0
 	},
@@ -277,7 +313,9 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	},
 	EventReprioritised: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.Priority = d.Priority },
 	EventLateResultRefused: func(t *Task, _ ulid.ULID, _ *Event, d *Data) {
-		t.RefusedFence = max(t.RefusedFence, d.Fence)
+		if d.Fence > t.RefusedFence() {
+			t.link().RefusedFence = d.Fence
+		}
 	},
 	EventErased: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) {
 		t.Erased = true

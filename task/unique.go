@@ -6,11 +6,12 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// Links are what ties a task to others. Most tasks have none.
+// Links are what ties a task to others, and what else few tasks have.
 type Links struct {
-	Unique    Unique
-	RetryOf   ulid.ULID // the ended task that it was submitted to retry, with other parameters
-	RetriedAs ulid.ULID // the latest task that was submitted to retry it, with other parameters
+	RefusedFence int64 // the highest fence whose late result was refused
+	Unique       Unique
+	RetryOf      ulid.ULID // the ended task that it was submitted to retry, with other parameters
+	RetriedAs    ulid.ULID // the latest task that was submitted to retry it, with other parameters
 	// TraceParent is the W3C traceparent of what submitted it; "" = none.
 	TraceParent string
 	ReplacedBy  ulid.ULID // what replaced it while it was pending, under its unique key

@@ -57,7 +57,7 @@ func makeRow(r *Row, i int) {
 	t.StartedAt = t.CreatedAt + task.Micros(rng.IntN(2000))
 	t.CompletedAt = t.StartedAt + task.Micros(20_000*math.Exp(1.5*rng.NormFloat64()))
 	t.Version, t.LastSeq, t.Attempt, t.LastFence = 3, t.SubmitSeq+2+int64(rng.IntN(200)), 1, 2
-	t.MaxAttempts, t.Backoff, t.Progress = 3, task.DefaultBackoff, 10_000
+	t.MaxAttempts, t.Progress = 3, 10_000
 	switch p := rng.IntN(100); {
 	case p < 90:
 		t.Status, t.ResultSeq = task.Success, t.LastSeq

@@ -16,6 +16,8 @@ type row struct {
 	notes   task.Notes
 	links   links
 	backoff backoff
+	holder  task.Holder
+	refused int64 // fence
 }
 
 // column is a column of the tables live and ended: its declaration, and how its value is written and
@@ -63,13 +65,13 @@ var columns = []column{
 	liveOnly(yesNo("trusted", "1 = running, and has run alone for long enough", func(r *row) *bool { return &r.Task.Trusted })),
 	liveOnly(number("fence", "NOT NULL", "fence of the running attempt; 0 = not running", func(r *row) *int64 { return &r.Task.Fence })),
 	number("last_fence", "NOT NULL", "fence of the latest attempt", func(r *row) *int64 { return &r.Task.LastFence }),
-	number("refused_fence", "NOT NULL", "fence of the latest refused late result", func(r *row) *int64 { return &r.Task.RefusedFence }),
-	liveOnly(identity("boot", "NOT NULL", "boot id of the server that runs it; '' = not running", func(r *row) *ulid.ULID { return &r.Task.Boot })),
-	liveOnly(text("worker", "name of the worker that runs it", func(r *row) *string { return &r.Task.Worker })),
-	liveOnly(number("lease_seconds", "NOT NULL", "lease without a heartbeat; 0 = it runs in the server", func(r *row) *int { return &r.Task.LeaseSeconds })),
+	number("refused_fence", "NOT NULL", "fence of the latest refused late result", func(r *row) *int64 { return &r.refused }),
+	liveOnly(identity("boot", "NOT NULL", "boot id of the server that runs it; '' = not running", func(r *row) *ulid.ULID { return &r.holder.Boot })),
+	liveOnly(text("worker", "name of the worker that runs it", func(r *row) *string { return &r.holder.Worker })),
+	liveOnly(number("lease_seconds", "NOT NULL", "lease without a heartbeat; 0 = it runs in the server", func(r *row) *int { return &r.holder.LeaseSeconds })),
 	liveOnly(column{"token_hash", "BLOB", 'b', false, "SHA-256 of the token of its lease", writeToken, readToken}),
 	text("concurrency_key", "'' = none", func(r *row) *string { return &r.Task.ConcurrencyKey }),
-	liveOnly(number("charge", "NOT NULL", "run time that its key was charged with at its start; 0 = not running, or none", func(r *row) *task.Micros { return &r.Task.Charge })),
+	liveOnly(number("charge", "NOT NULL", "run time that its key was charged with at its start; 0 = not running, or none", func(r *row) *task.Micros { return &r.holder.Charge })),
 	text("idempotency_key", "'' = none", func(r *row) *string { return &r.Task.IdempotencyKey }),
 	{"request_hash", "BLOB", 'b', false, "SHA-256 of the request with its idempotency key", writeHash, readHash},
 	jsonOf("backoff", "JSON; '' = exponential, 2 s to 600 s, with jitter", usualBackoff, func(r *row) *backoff { return &r.backoff }),
@@ -207,7 +209,7 @@ func readTags(v *sqlite.Values, r *row) bool {
 }
 
 func writeHash(dst []byte, r *row) []byte {
-	if r.Task.RequestHash == ([32]byte{}) {
+	if r.Task.RequestHash == nil {
 		return sqlite.AppendLength(dst, 0)
 	}
 	return sqlite.AppendBytes(dst, r.Task.RequestHash[:])
@@ -215,14 +217,18 @@ func writeHash(dst []byte, r *row) []byte {
 
 func readHash(v *sqlite.Values, r *row) bool {
 	b := v.Bytes()
-	return len(b) == 0 || copy(r.Task.RequestHash[:], b) == len(b)
+	if len(b) == 0 {
+		return true
+	}
+	r.Task.RequestHash = new([32]byte)
+	return copy(r.Task.RequestHash[:], b) == len(b) && len(b) == len(r.Task.RequestHash)
 }
 
 func writeToken(dst []byte, r *row) []byte {
-	if r.Task.Token == nil {
+	if r.holder.Token == nil {
 		return sqlite.AppendLength(dst, 0)
 	}
-	return sqlite.AppendBytes(dst, r.Task.Token[:])
+	return sqlite.AppendBytes(dst, r.holder.Token[:])
 }
 
 func readToken(v *sqlite.Values, r *row) bool {
@@ -230,8 +236,8 @@ func readToken(v *sqlite.Values, r *row) bool {
 	if len(b) == 0 {
 		return true
 	}
-	r.Task.Token = new([32]byte)
-	return copy(r.Task.Token[:], b) == len(b) && len(b) == len(r.Task.Token)
+	r.holder.Token = new([32]byte)
+	return copy(r.holder.Token[:], b) == len(b) && len(b) == len(r.holder.Token)
 }
 
 // table has the columns of live or ended.
@@ -267,9 +273,12 @@ func (t *table) appendRow(dst []byte, from *Row) []byte {
 	}
 	if l := k.Links; l != nil {
 		u := &l.Unique
+		r.refused = l.RefusedFence
 		r.links = links{u.Key, u.For, u.From, u.Since, u.Behind, l.RetryOf, l.RetriedAs, l.ReplacedBy, l.TraceParent}
 	}
-	r.backoff = backoff{k.Backoff.Kind, k.Backoff.Base, k.Backoff.Max, k.Backoff.NoJitter}
+	r.holder = k.Held()
+	wait := k.Backoff()
+	r.backoff = backoff{wait.Kind, wait.Base, wait.Max, wait.NoJitter}
 	for i := range t.columns {
 		dst = t.columns[i].write(dst, &r)
 	}
@@ -297,11 +306,16 @@ func (t *table) readRow(dst *Row, v *sqlite.Values, groups []Group) error {
 	if notes := r.notes; notes != (task.Notes{}) {
 		k.Notes = &notes
 	}
-	if l := &r.links; *l != (links{}) {
+	if l := &r.links; *l != (links{}) || r.refused != 0 {
 		unique := task.Unique{Key: l.UniqueKey, For: l.UniqueFor, From: l.UniqueFrom, Since: l.UniqueSince, Behind: l.UniqueBehind}
-		k.Links = &task.Links{Unique: unique, RetryOf: l.RetryOf, RetriedAs: l.RetriedAs, ReplacedBy: l.ReplacedBy, TraceParent: l.TraceParent}
+		k.Links = &task.Links{RefusedFence: r.refused, Unique: unique, RetryOf: l.RetryOf, RetriedAs: l.RetriedAs, ReplacedBy: l.ReplacedBy, TraceParent: l.TraceParent}
 	}
 	b := &r.backoff
-	k.Backoff = task.Backoff{Kind: b.Kind, Base: b.Base, Max: b.Max, NoJitter: b.WithoutJitter}
+	if wait := (task.Backoff{Kind: b.Kind, Base: b.Base, Max: b.Max, NoJitter: b.WithoutJitter}); wait != task.DefaultBackoff {
+		k.CustomBackoff = &wait
+	}
+	if holder := r.holder; holder != (task.Holder{}) {
+		k.Holder = &holder
+	}
 	return nil
 }
