@@ -33,7 +33,7 @@ func TestWrongSettingsAreAllNamed(t *testing.T) {
 		got = append(got, f.Pointer)
 	}
 	want := []string{"/email/host", "/email/port", "/http_request/allow/1", "/command/ls/argv", "/types/..", "/types/T/priority", "/types/a b",
-		"/queues/.", "/queues/q/concurrency", "/queues/r/burst", "/queues/s", "/schedules/n/jitter_seconds", "/schedules/n/timezone", "/schedules/n/cron", "/schedules/preview"}
+		"/queues/.", "/queues/q/concurrency", "/queues/r/burst", "/queues/s", "/schedules/n/jitter_seconds", "/schedules/n/cron", "/schedules/n/timezone", "/schedules/preview"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, not %q", got, want)
 	}
