@@ -29,3 +29,25 @@ func TestARefusedReportEndsTheWaitForWork(t *testing.T) {
 		}
 	})
 }
+
+func TestATokenDeclaresOnlyItsTypes(t *testing.T) {
+	h := open(t, nil)
+	root := h.token("", `{"name":"root","role":"admin"}`)
+	for name, test := range map[string]struct {
+		token, path, body string
+		want              int
+	}{
+		"a worker":                {`{"name":"w1","role":"worker"}`, "any", `{}`, 201},
+		"its type":                {`{"name":"w2","role":"worker","task_types":["mine"]}`, "mine", `{}`, 201},
+		"another type":            {`{"name":"w3","role":"worker","task_types":["mine"]}`, "other", `{}`, 403},
+		"a queue that is not its": {`{"name":"w4","role":"worker","task_types":["mine"],"queues":["q"]}`, "mine", `{"defaults":{"queue":"r"}}`, 403},
+		"a queue that is its":     {`{"name":"w5","role":"worker","task_types":["third"],"queues":["q"]}`, "third", `{"defaults":{"queue":"q"}}`, 201},
+		"all types of a queue":    {`{"name":"w6","role":"worker","queues":["q"]}`, "mine", `{}`, 403},
+		"a submitter":             {`{"name":"w7","role":"submitter"}`, "mine", `{}`, 403},
+	} {
+		token := h.token(root, test.token)
+		if got := h.do("PUT", "/api/task-types/"+test.path, test.body, bearer(token)); got.status != test.want {
+			t.Errorf("%s: %d %s, want %d", name, got.status, got.body, test.want)
+		}
+	}
+}
