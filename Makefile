@@ -39,7 +39,7 @@ test-go:
 # PLAIN are rooms that start no goroutine, or one that only reads ahead or waits: the race detector has
 # nothing to find there, and makes their arithmetic ten times slower. HEAVY are rooms whose random tests
 # run whole without the detector, and in part with it. ONE are tests of a single goroutine.
-PLAIN = task|schedule|intake|internal/(jsontext|load/curve)|handler/(image|image/codec|mail|table)
+PLAIN = task|schedule|intake|internal/(jsontext|load/curve|heap)|handler/(image|image/codec|mail|table)
 HEAVY = projection|projection/viewfile
 ONE   = TestALargeBatchIsWrittenCompletely|TestNoBitOfAFileChangesAnAnswer|TestADamagedFileIsUnusableOrAnswers
 test-rooms:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -140,6 +141,20 @@ func TestAnswersAreCompressedAsTheClientAsksForIt(t *testing.T) {
 		if plain.header.Get("Etag") != "" && len(tags) != 3 {
 			t.Errorf("%s has the tags %v, not one for each encoding", path, tags)
 		}
+	}
+}
+
+func TestThePageIsCompressedInLittleMemory(t *testing.T) {
+	h := open(t, nil)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var size int
+	for _, path := range parts(h) {
+		size += len(h.want("GET", path, "", "Accept-Encoding: gzip, deflate, br, zstd").body)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 80<<20 {
+		t.Errorf("%d MB were allocated to serve %d KB", used>>20, size>>10)
 	}
 }
 
