@@ -21,7 +21,7 @@ type healthcheckCmd struct {
 	Addr    string        `default:"127.0.0.1:8000" placeholder:"HOST:PORT" help:"Address that the server listens on, as for serve; 0.0.0.0 and :: mean this machine (${default})."`
 	TLSCert string        `name:"tls-cert" placeholder:"FILE" help:"Certificate of the server, as for serve: it must be the one that the server uses."`
 	Live    bool          `help:"Check only that the server answers, not that it accepts writes."`
-	Timeout time.Duration `default:"5s" help:"How long the answer may take (${default})."`
+	Timeout time.Duration `env:"DAYBOOK_HEALTHCHECK_TIMEOUT" default:"5s" help:"How long the answer may take (${default})."`
 }
 
 func (healthcheckCmd) Help() string {

@@ -130,8 +130,9 @@ func (cli) Help() string {
     daybook serve
     daybook submit SLEEP -p seconds=3 --wait
 
-"daybook help COMMAND" explains one command. Every flag can also be set in the environment:
---server is DAYBOOK_SERVER. A server that has tokens needs one: set DAYBOOK_TOKEN.
+"daybook help COMMAND" explains one command. All flags of serve can also be set in the environment
+(--data is DAYBOOK_DATA), and those of other commands that name the variable: DAYBOOK_SERVER,
+DAYBOOK_CA, DAYBOOK_JSON. A server that has tokens needs one: set DAYBOOK_TOKEN.
 
 Exit codes: 0 done, 1 failed, 2 usage error, 130 interrupted while waiting.`
 }
@@ -228,16 +229,16 @@ var negativeNumber = regexp.MustCompile(`^-[0-9.]`)
 type earlyExit int
 
 func newParser(ctx context.Context, s *stdio) (*kong.Kong, error) {
-	return kong.New(&cli{},
+	options := append(environment(),
 		kong.Name("daybook"),
 		kong.Description("A task queue that writes everything down."),
 		kong.Writers(s.out, s.err),
 		kong.Exit(func(code int) { panic(earlyExit(code)) }),
-		kong.DefaultEnvars("DAYBOOK"),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s),
 	)
+	return kong.New(&cli{}, options...)
 }
 
 // usageError is a wrong use that only the command itself can see.
