@@ -34,15 +34,16 @@ const handlers = { hash }; // below: what the types take and give
 const declared = { hash: { title: 'Hash', description: 'Hashes a text or a file.', result_schema: { type: 'object', required: ['digest'] }, parameters_schema: { type: 'object', properties: {
   text: { type: 'string' }, file: { type: 'string', format: 'daybook-file' }, algorithm: { type: 'string' }, seconds: { type: 'number', minimum: 0 } } } } };
 
+const reason = (text) => { try { return String(JSON.parse(text).detail ?? text); } catch { return text; } }; // a proxy may answer too
 async function request(method, path, body, timeout = 60, signal) {
   const limit = AbortSignal.timeout(1000 * timeout);
   const headers = { 'Content-Type': 'application/json', ...head };
   const answer = await fetch(url + path, { method, body, headers, signal: signal ? AbortSignal.any([limit, signal]) : limit });
   if (answer.ok) return answer;
-  throw Object.assign(new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`), { status: answer.status, after: Number(answer.headers.get('Retry-After') ?? 0) });
+  throw Object.assign(new Error(`${method} ${path}: ${answer.status} ${reason(await answer.text()).replace(/\s+/g, ' ')}`), { status: answer.status, after: Number(answer.headers.get('Retry-After') ?? 0) });
 }
 
-/** Repeats the same call until it is answered. A refusal for good (4xx) is thrown. */
+/** Repeats the same call until it is answered. A refusal for good (4xx) ends the worker. */
 async function post(path, body, timeout, signal, method = 'POST') {
   const text = JSON.stringify(body);
   for (let pause = 0.1; ; pause = Math.min(2 * pause, 5)) {
@@ -50,7 +51,8 @@ async function post(path, body, timeout, signal, method = 'POST') {
       return await (await request(method, path, text, timeout, signal)).json();
     } catch (e) {
       if (method === 'PUT' && e.status === 409) return; // the configuration of the server says what the type takes
-      if (signal?.aborted || (e.status < 500 && e.status !== 429)) throw e;
+      if (signal?.aborted) throw e;
+      if (e.status < 500 && e.status !== 429) console.error(`the server refuses the worker: ${e.message}`), process.exit(1);
       await sleep(1000 * Math.max(e.after ?? 0, pause * (0.5 + Math.random() / 2)), undefined, { signal });
     }
   }
@@ -90,10 +92,7 @@ function end(token, why) {
 async function call(max, seconds, pollId, signal) {
   const reports = outbox.splice(0, 100);
   const body = { worker: name, build: 'example', task_types: Object.keys(handlers), max, wait_seconds: seconds, lease_seconds: lease, poll_id: pollId || null, reports };
-  const answer = await post('/api/leases', body, seconds + 30, signal).catch((e) => {
-    if (!signal?.aborted) { console.error(String(e)); process.exit(1); } // the server refuses the worker
-    outbox.unshift(...reports); // broken off by the stop: they are sent again
-  });
+  const answer = await post('/api/leases', body, seconds + 30, signal).catch(() => void outbox.unshift(...reports)); // broken off by the stop: they are sent again
   if (!answer) return;
   ({ quiet, beat_seconds: beatSeconds } = answer);
   answer.results.forEach((result, i) => {

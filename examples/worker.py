@@ -3,7 +3,7 @@
 
     DAYBOOK_URL=http://127.0.0.1:8000 python3 examples/worker.py
     daybook submit wordcount -p text="to be or not to be" --wait"""
-import collections, contextlib, http.client, json, os, random, re, secrets, signal, socket, threading, time, traceback, urllib.request
+import collections, contextlib, http.client, json, os, random, re, secrets, signal, socket, sys, threading, time, traceback, urllib.request
 
 URL, TOKEN = os.environ.get("DAYBOOK_URL", "http://127.0.0.1:8000").rstrip("/"), os.environ.get("DAYBOOK_TOKEN")
 SLOTS, LEASE, WAIT, GRACE = int(os.environ.get("SLOTS", "4")), int(os.environ.get("LEASE", "30")), 30, 10  # tasks; seconds
@@ -34,17 +34,21 @@ def request(method, path, body=None, timeout=60):
     with urllib.request.urlopen(urllib.request.Request(URL + path, body, head, method=method), timeout=timeout) as answer:
         return answer.read()
 
+def refused(call, e):
+    text = e.read().decode("utf-8", "replace")
+    with contextlib.suppress(ValueError, TypeError, LookupError): text = json.loads(text)["detail"]
+    print(f"the server refuses the worker: {call}: {e.code} {' '.join(str(text).split())}", file=sys.stderr, flush=True)
+    os._exit(1)
+
 def post(path, body, timeout, method="POST"):
-    """Repeats the same call until it is answered. A refusal for good (4xx) is raised."""
+    """Repeats the same call until it is answered. A refusal for good (4xx) ends the worker."""
     data, pause = json.dumps(body).encode(), 0.1
     while True:
         try:
             return json.loads(request(method, path, data, timeout))
         except NO_ANSWER as e:  # 5xx and 429 too
-            if method == "PUT" and getattr(e, "code", 0) == 409:
-                return None  # the configuration of the server says what the type takes
-            if 400 <= getattr(e, "code", 503) < 500 and e.code != 429:
-                raise
+            if method == "PUT" and getattr(e, "code", 0) == 409: return None  # the configuration of the server says what the type takes
+            if 400 <= getattr(e, "code", 503) < 500 and e.code != 429: refused(f"{method} {path}", e)
             pause = min(2 * pause, 5)
             time.sleep(max(float(getattr(e, "headers", {}).get("Retry-After") or 0), pause * random.uniform(0.25, 0.5)))
 
@@ -80,8 +84,7 @@ class Worker:
         try:
             report = {"do": "complete", "result": HANDLERS[lease.task["task_type"]](lease, lease.task["parameters"])}
             json.dumps(report)
-        except Stopped:
-            report = {"do": "release"}
+        except Stopped: report = {"do": "release"}
         except Exception as e:
             report = {"do": "fail", "error": traceback.format_exc()[-8000:], "retryable": not isinstance(e, Permanent)}
         with self.changed:
@@ -121,10 +124,8 @@ class Worker:
         tokens, now = list(self.held), time.monotonic()
         if tokens and now >= self.beaten + self.beat_seconds:
             self.beaten, body = now, json.dumps({"tokens": tokens, "lease_seconds": LEASE}).encode()
-            try:
-                answer = json.loads(request("POST", f"/api/workers/{NAME}/beat", body, 5))
-            except NO_ANSWER:
-                return  # go on: a server that restarts keeps the leases
+            try: answer = json.loads(request("POST", f"/api/workers/{NAME}/beat", body, 5))
+            except NO_ANSWER: return  # go on: a server that restarts keeps the leases
             self.quiet, self.beat_seconds = answer["quiet"], answer["beat_seconds"]
             with self.changed:
                 for token, why in [(t, why) for why in ("cancelled", "lost") for t in answer[why] if t in self.held]:
@@ -132,9 +133,8 @@ class Worker:
 
 def forever(step):
     try:
-        while True:
-            step()
-    except Exception:  # the server refuses the worker, or a mistake in it
+        while True: step()
+    except Exception:  # a mistake in the worker
         traceback.print_exc()
         os._exit(1)
 

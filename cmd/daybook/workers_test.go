@@ -5,12 +5,16 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -231,5 +235,40 @@ func TestTheExamplesOfTheWorkerProtocolWork(t *testing.T) {
 	out, err := shell.CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte(`"result_data":{"greeting":"Hello, Ada!"}`)) || !bytes.Contains(out, []byte(`"cancel":false`)) {
 		t.Errorf("%v\n%s\n%s", err, script, out)
+	}
+}
+
+// TestRefusedWorkersPrintTheReason starts the workers with tokens that the server refuses: each ends with one line
+// that has the server's reason.
+func TestRefusedWorkersPrintTheReason(t *testing.T) {
+	t.Parallel()
+	var status atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		if r.Method == http.MethodPut && status.Load() == http.StatusForbidden {
+			w.WriteHeader(http.StatusConflict) // the type is configured; the poll is refused
+			_, _ = io.WriteString(w, `{"type":"/docs#declared","status":409}`)
+			return
+		}
+		w.WriteHeader(int(status.Load()))
+		_, _ = io.WriteString(w, `{"status":1,"title":"No","detail":"The token ci may not\nlease tasks."}`)
+	}))
+	t.Cleanup(server.Close)
+	for _, code := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+		status.Store(int32(code))
+		for _, w := range exampleWorkers {
+			command, ok := workerCommand(t, w.needs, w.command)
+			if !ok {
+				continue
+			}
+			worker := exec.CommandContext(t.Context(), command[0], command[1:]...)
+			worker.Env = append(os.Environ(), "DAYBOOK_URL="+server.URL, "DAYBOOK_TOKEN=dbk_x")
+			out, err := worker.CombinedOutput()
+			text := strings.TrimSpace(string(out))
+			if worker.ProcessState.ExitCode() != 1 || !strings.Contains(text, "The token ci may not") || !strings.Contains(text, strconv.Itoa(code)) ||
+				w.name != "go" && (strings.Contains(text, "\n") || !strings.HasSuffix(text, "may not lease tasks.")) {
+				t.Errorf("%s, refused with %d: %v\n%s", w.name, code, err, out)
+			}
+		}
 	}
 }
