@@ -13,12 +13,19 @@ type Schedule struct {
 	Cron               string  `json:"cron,omitempty"` // 5 fields, or 6 with seconds first
 	EverySeconds       float64 `json:"every_seconds,omitempty"`
 	Timezone           string  `json:"timezone,omitempty"` // an IANA name; "" = UTC
+	DST                *DST    `json:"dst,omitempty"`
 	Task               *Submit `json:"task,omitempty"`
 	Overlap            string  `json:"overlap,omitempty"`              // skip, allow, buffer_one, cancel_other; "" = skip
 	CatchUp            string  `json:"catch_up,omitempty"`             // one, none, all; "" = one
 	MaxLatenessSeconds float64 `json:"max_lateness_seconds,omitempty"` // 0 = 3600
 	JitterSeconds      float64 `json:"jitter_seconds,omitempty"`
 	PauseOnFailure     int     `json:"pause_on_failure,omitempty"` // failed tasks in a row; 0 = never
+}
+
+// DST says what daylight saving time does to a cron expression.
+type DST struct {
+	Gap     string `json:"gap,omitempty"`     // a local time that is left out: shift, skip; "" = shift
+	Overlap string `json:"overlap,omitempty"` // a local time that comes twice: first, both; "" = first
 }
 
 // ScheduleState is a schedule as it is now.

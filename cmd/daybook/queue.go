@@ -197,11 +197,7 @@ func (c *workerLsCmd) Run(ctx context.Context, s *stdio) error {
 				}
 				continue
 			}
-			state := "active"
-			if w.Quiet {
-				state = "quiet"
-			}
-			_, err := fmt.Fprintf(s.out, "%s\t%s\tholds %d\t%s\tseen %s ago\n", w.Name, state, len(w.Holds),
+			_, err := fmt.Fprintf(s.out, "%s\t%s\tholds %d\t%s\tseen %s ago\n", w.Name, workerState(w, time.Now()), len(w.Holds),
 				strings.Join(w.TaskTypes, ","), time.Since(w.LastSeen).Round(time.Second))
 			if err != nil {
 				return err
@@ -209,6 +205,19 @@ func (c *workerLsCmd) Run(ctx context.Context, s *stdio) error {
 		}
 		return nil
 	})
+}
+
+// silentAfter is how long after its latest call a worker that holds nothing is called silent: longer than any poll waits.
+const silentAfter = 90 * time.Second
+
+func workerState(w *client.WorkerState, now time.Time) string {
+	switch {
+	case w.Quiet:
+		return "quiet"
+	case len(w.Holds) == 0 && now.Sub(w.LastSeen) > silentAfter:
+		return "silent"
+	}
+	return "active"
 }
 
 type workerQuietCmd struct {

@@ -61,19 +61,21 @@ func (r *remote) printSchedule(s *stdio, state *client.ScheduleState) error {
 
 type scheduleAddCmd struct {
 	remote
-	Name           string        `arg:"" help:"The name of the schedule."`
-	Type           string        `arg:"" help:"The type of its tasks."`
-	Cron           string        `placeholder:"EXPR" help:"When: 5 fields, or 6 with seconds first, or @daily; in quotes."`
-	Every          time.Duration `placeholder:"SPAN" help:"When: at this interval, such as 90s."`
-	Timezone       string        `placeholder:"ZONE" help:"Time zone of the cron expression, such as Europe/Berlin; UTC by default."`
-	Param          []string      `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter of the tasks; may be repeated."`
-	Params         string        `placeholder:"JSON" help:"All parameters as one JSON object."`
-	Queue          string        `help:"The queue of the tasks."`
-	Overlap        string        `placeholder:"POLICY" help:"If the task before has not ended: skip (default), allow, buffer_one or cancel_other."`
-	CatchUp        string        `placeholder:"POLICY" help:"Which runs of the time while the server was down fire: one (default), none or all."`
-	MaxLateness    time.Duration `placeholder:"SPAN" help:"Skip runs that are later than this; 1h by default."`
-	Jitter         time.Duration `placeholder:"SPAN" help:"Delay each run by up to this."`
-	PauseOnFailure int           `placeholder:"N" help:"Pause after this many failed tasks in a row."`
+	Name           string         `arg:"" help:"The name of the schedule."`
+	Type           string         `arg:"" help:"The type of its tasks."`
+	Cron           string         `placeholder:"EXPR" help:"When: 5 fields, or 6 with seconds first, or @daily; in quotes."`
+	Every          *time.Duration `placeholder:"SPAN" help:"When: at this interval, such as 90s."`
+	Timezone       string         `placeholder:"ZONE" help:"Time zone of the cron expression, such as Europe/Berlin; UTC by default."`
+	DSTGap         string         `name:"dst-gap" enum:"shift,skip," default:"" placeholder:"shift|skip" help:"A time that the clocks leave out in spring: fire at the shifted time (shift, default), or skip the run."`
+	DSTOverlap     string         `name:"dst-overlap" enum:"first,both," default:"" placeholder:"first|both" help:"A time that comes twice in autumn: fire at the first (default), or both times."`
+	Param          []string       `short:"p" sep:"none" placeholder:"KEY=VALUE" help:"A parameter of the tasks; may be repeated."`
+	Params         string         `placeholder:"JSON" help:"All parameters as one JSON object."`
+	Queue          string         `help:"The queue of the tasks."`
+	Overlap        string         `placeholder:"POLICY" help:"If the task before has not ended: skip (default), allow, buffer_one or cancel_other."`
+	CatchUp        string         `placeholder:"POLICY" help:"Which runs of the time while the server was down fire: one (default), none or all."`
+	MaxLateness    *time.Duration `placeholder:"SPAN" help:"Skip runs that are later than this; 1h by default."`
+	Jitter         time.Duration  `placeholder:"SPAN" help:"Delay each run by up to this."`
+	PauseOnFailure int            `placeholder:"N" help:"Pause after this many failed tasks in a row."`
 }
 
 func (scheduleAddCmd) Help() string {
@@ -82,24 +84,39 @@ func (scheduleAddCmd) Help() string {
 Examples:
 
     daybook schedule add nightly DATA_PROCESSING --cron "30 2 * * *" --timezone Europe/Berlin -p rows=1000
+    daybook schedule add early DATA_PROCESSING --cron "30 2 * * *" --timezone Europe/Berlin --dst-gap skip --dst-overlap both
     daybook schedule add ping SLEEP --every 90s -p seconds=1 --overlap allow`
 }
 
 func (c *scheduleAddCmd) Run(ctx context.Context, s *stdio) error {
-	if (c.Cron == "") == (c.Every == 0) {
+	switch {
+	case (c.Cron == "") == (c.Every == nil):
 		return misuse("give either --cron or --every")
+	case c.Every != nil && *c.Every < time.Second:
+		return misuse("--every must be at least 1s, such as 90s")
+	case c.MaxLateness != nil && *c.MaxLateness < time.Microsecond:
+		return misuse("--max-lateness must be more than 0s, such as 1h")
 	}
 	params, err := parameters(c.Params, c.Param)
 	if err != nil {
 		return err
 	}
 	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
-		state, err := server.PutSchedule(ctx, client.Schedule{
-			Name: c.Name, Cron: c.Cron, EverySeconds: c.Every.Seconds(), Timezone: c.Timezone,
+		wanted := client.Schedule{
+			Name: c.Name, Cron: c.Cron, Timezone: c.Timezone,
 			Task:    &client.Submit{TaskType: c.Type, Parameters: params, Queue: c.Queue},
-			Overlap: c.Overlap, CatchUp: c.CatchUp, MaxLatenessSeconds: c.MaxLateness.Seconds(),
-			JitterSeconds: c.Jitter.Seconds(), PauseOnFailure: c.PauseOnFailure,
-		})
+			Overlap: c.Overlap, CatchUp: c.CatchUp, JitterSeconds: c.Jitter.Seconds(), PauseOnFailure: c.PauseOnFailure,
+		}
+		if c.Every != nil {
+			wanted.EverySeconds = c.Every.Seconds()
+		}
+		if c.MaxLateness != nil {
+			wanted.MaxLatenessSeconds = c.MaxLateness.Seconds()
+		}
+		if c.DSTGap != "" || c.DSTOverlap != "" {
+			wanted.DST = &client.DST{Gap: c.DSTGap, Overlap: c.DSTOverlap}
+		}
+		state, err := server.PutSchedule(ctx, wanted)
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"daybook/client"
 )
@@ -269,6 +270,24 @@ func TestRefusedWorkersPrintTheReason(t *testing.T) {
 				w.name != "go" && (strings.Contains(text, "\n") || !strings.HasSuffix(text, "may not lease tasks.")) {
 				t.Errorf("%s, refused with %d: %v\n%s", w.name, code, err, out)
 			}
+		}
+	}
+}
+
+func TestAWorkerThatDoesNotCallIsSilent(t *testing.T) {
+	now := time.Now()
+	held := []client.WorkerHold{{}}
+	for _, c := range []struct {
+		worker client.WorkerState
+		want   string
+	}{
+		{client.WorkerState{LastSeen: now.Add(-80 * time.Second)}, "active"},
+		{client.WorkerState{LastSeen: now.Add(-2 * time.Minute)}, "silent"},
+		{client.WorkerState{LastSeen: now.Add(-2 * time.Minute), Holds: held}, "active"},
+		{client.WorkerState{LastSeen: now.Add(-2 * time.Minute), Quiet: true}, "quiet"},
+	} {
+		if got := workerState(&c.worker, now); got != c.want {
+			t.Errorf("%+v is %s, want %s", c.worker, got, c.want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -184,6 +185,26 @@ func TestAServerThatIsGoneIsGivenUp(t *testing.T) {
 			t.Errorf("%q after %v s, %+v", r.GaveUp, r.Elapsed, r.Requests)
 		}
 	})
+}
+
+func TestARunWhoseTokenIsRefusedStopsAtTheFirstAnswer(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+		synctest.Test(t, func(t *testing.T) {
+			o, _ := bubbled(t, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				w.WriteHeader(status)
+				_, _ = io.WriteString(w, `{"detail":"This needs the role submitter."}`)
+			})
+			o.Connections, o.Rate, o.Duration = 4, 10, time.Hour
+			r, err := Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(r.GaveUp, "needs the role submitter") || r.Requests.Failed != 1 || r.Elapsed > 1 {
+				t.Errorf("%d: %q after %v s, %+v", status, r.GaveUp, r.Elapsed, r.Requests)
+			}
+		})
+	}
 }
 
 func TestNoServerIsAnErrorAtOnce(t *testing.T) {

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -66,6 +67,9 @@ func (r *run) send(ctx context.Context, c *conn, k int64, due time.Duration) {
 	case a.status/100 != 2:
 		r.healthy.Store(int64(now))
 		r.tally.failed(one, a.status, detail(a))
+		if a.status == http.StatusUnauthorized || a.status == http.StatusForbidden { // as it will be for every request
+			r.fail(fmt.Errorf("the server refuses these tasks (%d): %s", a.status, detail(a)))
+		}
 	default:
 		r.healthy.Store(int64(now))
 		r.tally.accepted(one)
