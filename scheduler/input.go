@@ -79,7 +79,7 @@ func (l *loop) receive(rd *round, r *report) {
 		l.s.lingering.remove(a.id)
 	case overdue:
 		if !a.endDecided {
-			l.s.o.Logger.Warn("handler ignores the end of its context; it keeps its slot until it returns",
+			l.s.o.Logger.Warn("the attempt has ended, but its handler has not returned yet; it keeps its slot until it returns (the program of a COMMAND has grace_seconds for that)",
 				"task", a.task.Name(), "type", a.task.Type, "attempt", a.task.Attempt)
 			l.s.lingering.add(a.id)
 		}

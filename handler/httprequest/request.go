@@ -152,10 +152,12 @@ func (t *Type) run(ctx context.Context, call handler.Call) (any, error) {
 	}
 	log := exchange{call.Log(), time.Now()}
 	log.sends(request, call.Attempt)
+	host := request.URL.Host // that errors name: the latest of a chain of redirects
 	client := http.Client{Transport: t.transport, CheckRedirect: func(next *http.Request, before []*http.Request) error {
 		err := p.checkRedirect(next, before)
 		if err == nil {
 			log.follows(next)
+			host = redacted(strings.ToValidUTF8(next.URL.Host, "\uFFFD"), p.secrets())
 		}
 		return err
 	}}
@@ -170,7 +172,9 @@ func (t *Type) run(ctx context.Context, call handler.Call) (any, error) {
 			return r, nil
 		}
 	}
-	host := request.URL.Host
+	if host != request.URL.Host {
+		host += " (redirected from " + request.URL.Host + ")"
+	}
 	if limited.Err() != nil {
 		return nil, fmt.Errorf("%s did not answer within %v", host, limit)
 	}
@@ -248,7 +252,7 @@ func (p *parameters) explain(host string, err error) error {
 	case errors.As(err, &status):
 		return status.verdict()
 	case errors.Is(err, errUnreachable):
-		return handler.Permanent(fmt.Errorf("%s, or a host that it redirects to, is not on the public internet; "+
+		return handler.Permanent(fmt.Errorf("%s is not on the public internet; "+
 			"to allow it, add it to allow of [http_request] in the server's configuration", host))
 	case errors.As(err, &redirect):
 		return handler.Permanent(errors.New(host + ": " + string(redirect)))

@@ -110,6 +110,34 @@ func TestOnlyThePublicInternetIsReached(t *testing.T) {
 	}
 }
 
+// An error names the host that a redirect has led to, without the rest of its URL.
+func TestErrorsNameTheHostOfARedirect(t *testing.T) {
+	for to, want := range map[string]string{
+		"http://user:word@127.0.0.2:1/private?key=hidden#part": "127.0.0.2:1 (redirected from HOST) is not on the public internet",
+		"http://user:word@no-such.invalid/private?key=hidden":  "no-such.invalid (redirected from HOST): ",
+		"http://token-7531.invalid/":                           "[…].invalid (redirected from HOST): ",
+		"/again":                                               "HOST: more than 10 redirects",
+	} {
+		address := target(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", to)
+			w.WriteHeader(http.StatusFound)
+		})
+		_, _, err := run(t, typeFor(t, address), map[string]any{"url": "http://" + address + "/from?q=1", "headers": map[string]string{"X-Key": "token-7531"}})
+		if err == nil {
+			t.Errorf("%s is followed", to)
+			continue
+		}
+		if want := strings.ReplaceAll(want, "HOST", address); !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s…", to, err, want)
+		}
+		for _, secret := range []string{"word", "private", "hidden", "token-7531"} {
+			if strings.Contains(err.Error(), secret) {
+				t.Errorf("%s: %v has %s", to, err, secret)
+			}
+		}
+	}
+}
+
 func TestSpecialAddressesAreNotPublic(t *testing.T) {
 	reach, err := newReach([]string{"10.1.0.0/16", "[fd00::1]:8080", "192.168.7.7"})
 	if err != nil {
