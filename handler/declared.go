@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 
 	"daybook/internal/jsontext"
@@ -20,17 +21,9 @@ func (*Registry) CheckDeclared(spec task.TypeSpec) []task.FieldError {
 	for _, one := range []struct {
 		pointer string
 		schema  json.RawMessage
-	}{{"/parameters_schema", spec.ParametersSchema}, {"/result_schema", spec.ResultSchema}} {
-		if len(one.schema) == 0 {
-			continue
-		}
-		compiler := newCompiler(formatsOf(nil)...)
-		_, err := addSchema(compiler, schemaURL, one.schema)
-		if err == nil {
-			_, err = compiler.Compile(schemaURL)
-		}
-		if err != nil {
-			bad = append(bad, schemaErrors(one.pointer, one.schema, err)...)
+	}{{parametersSchema, spec.ParametersSchema}, {"/result_schema", spec.ResultSchema}} {
+		if len(one.schema) > 0 {
+			bad = append(bad, checkSchema(one.pointer, one.schema)...)
 		}
 	}
 	if bad != nil {
@@ -48,6 +41,23 @@ func (*Registry) CheckDeclared(spec task.TypeSpec) []task.FieldError {
 	return bad
 }
 
+// checkSchema lists what is wrong with a schema.
+func checkSchema(pointer string, schema json.RawMessage) []task.FieldError {
+	compiler := newCompiler(formatsOf(nil)...)
+	document, err := addSchema(compiler, schemaURL, schema)
+	if err != nil {
+		return schemaErrors(pointer, schema, err)
+	}
+	if bad := checkText(pointer, document); bad != nil {
+		return bad
+	}
+	compiled, err := compiler.Compile(schemaURL)
+	if err != nil {
+		return schemaErrors(pointer, schema, err)
+	}
+	return checkGraph(pointer, compiled)
+}
+
 const schemaURL = "daybook:///schema.json"
 
 // schemaErrors are the errors of a schema that does not compile.
@@ -59,7 +69,10 @@ func schemaErrors(pointer string, schema []byte, err error) []task.FieldError {
 		for i := range bad {
 			bad[i].Pointer = pointer + fragmentOf(invalid.URL) + strings.TrimPrefix(bad[i].Pointer, "/parameters")
 		}
-		return bad
+		return slices.DeleteFunc(bad, func(f task.FieldError) bool { // a type may be a list too; who wrote a wrong one meant none
+			return strings.HasSuffix(f.Pointer, "/type") && f.Detail == "must be an array" &&
+				slices.ContainsFunc(bad, func(other task.FieldError) bool { return other.Pointer == f.Pointer && other.Detail != f.Detail })
+		})
 	}
 	at, detail := "", "must be a JSON Schema 2020-12: "+strings.ReplaceAll(err.Error(), schemaURL, "")
 	if regex, ok := errors.AsType[*jsonschema.InvalidRegexError](err); ok {
@@ -125,7 +138,11 @@ func (r *Registry) CheckResult(name string, result []byte) []task.FieldError {
 	}
 	bad := hugeNumbers(nil, nil, value)
 	if bad == nil {
+		t.steps.begin(len(result))
 		err := t.result.Validate(value)
+		if !t.steps.done() {
+			return tooManySteps("/result")
+		}
 		if err == nil {
 			return nil
 		}

@@ -2,7 +2,6 @@ package handler
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -72,7 +71,7 @@ func TestASchemaThatIsNoneIsRefusedWithThePlace(t *testing.T) {
 	for schema, want := range map[string]string{
 		`{"type":"object","properties":{"a":{"type":"integer","minimum":1}},"$schema":"https://json-schema.org/draft/2020-12/schema"}`: "",
 		`{"$defs":{"a/b":{"type":"number"}},"properties":{"x":{"$ref":"#/$defs/a~1b"}}}`:                                               "",
-		`{"type":"objekt"}`:                                     "/parameters_schema/type must be an array; /parameters_schema/type must be one of",
+		`{"type":"objekt"}`:                                     "/parameters_schema/type must be one of",
 		`{"properties":{"a":{"minimum":"1"}}}`:                  "/parameters_schema/properties/a/minimum must be a number",
 		`{"properties":{"a":{"type":"strin"}}}`:                 "/parameters_schema/properties/a/type must be",
 		`{"properties":{"a~b":{"required":"c"}}}`:               "/parameters_schema/properties/a~0b/required must be an array",
@@ -81,7 +80,7 @@ func TestASchemaThatIsNoneIsRefusedWithThePlace(t *testing.T) {
 		`{"properties":{"a":{"$ref":"#/$defs/none"}}}`:          "/parameters_schema must have what its $ref names: there is no /$defs/none",
 		`{"$ref":"https://example.com/s.json"}`:                 "/parameters_schema must not refer to other documents: https://example.com/s.json is not loaded",
 		`{"$ref":"file:///etc/passwd"}`:                         "/parameters_schema must not refer to other documents",
-		`{"$schema":"https://example.com/draft"}`:               "/parameters_schema must",
+		`{"$schema":"https://example.com/draft"}`:               "/parameters_schema/$schema must be https://json-schema.org/draft/2020-12/schema",
 		`{"properties":{"a":{"type":"integer","default":"x"}}}`: "/parameters_schema/properties/a/default must be an integer",
 		`[]`:   "/parameters_schema must be a JSON Schema 2020-12",
 		`true`: "/parameters_schema must be a JSON Schema 2020-12",
@@ -92,23 +91,5 @@ func TestASchemaThatIsNoneIsRefusedWithThePlace(t *testing.T) {
 	}
 	if got := said(new(Registry).CheckDeclared(task.TypeSpec{Name: "t", ResultSchema: json.RawMessage(`{"type":7}`)})); !strings.HasPrefix(got, "/result_schema/type ") {
 		t.Error(got)
-	}
-}
-
-func TestASchemaThatRefersToItselfEnds(t *testing.T) {
-	for i, schema := range []string{`{"$ref":"#"}`, `{"allOf":[{"$ref":"#"}]}`, `{"properties":{"a":{"$ref":"#"}}}`,
-		`{"$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}},"properties":{"x":{"$ref":"#/$defs/a"}}}`} {
-		spec := task.TypeSpec{Name: fmt.Sprint("t", i), ParametersSchema: json.RawMessage(schema), ResultSchema: json.RawMessage(schema)}
-		bad := new(Registry).CheckDeclared(spec)
-		t.Log(schema, said(bad))
-		if bad != nil {
-			continue
-		}
-		r, _ := NewRegistry()
-		if err := r.Declare(spec); err != nil {
-			t.Fatal(err)
-		}
-		_, _, bad, err := r.Prepare(spec.Name, []byte(`{"a":{"a":{}},"x":1}`))
-		t.Log(said(bad), err, said(r.CheckResult(spec.Name, []byte(`{"x":1}`))))
 	}
 }

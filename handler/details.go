@@ -207,9 +207,13 @@ func typeNames(types []string) string {
 }
 
 func valueList(values []any) string {
+	const most = 100
 	var list []string
-	for _, v := range values {
+	for _, v := range values[:min(len(values), most)] {
 		list = append(list, valueText(v))
+	}
+	if more := len(values) - most; more > 0 {
+		list = append(list, fmt.Sprintf("… (%d more)", more))
 	}
 	return strings.Join(list, ", ")
 }

@@ -36,6 +36,7 @@ func newCompiler(formats ...Format) *jsonschema.Compiler {
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.UseLoader(jsonschema.SchemeURLLoader{})
 	c.AssertFormat()
+	c.UseRegexpEngine(compilePattern)
 	for _, f := range formats {
 		c.RegisterFormat(&jsonschema.Format{Name: f.Name, Validate: func(v any) error {
 			if text, ok := v.(string); ok && !f.Valid(text) {

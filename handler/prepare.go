@@ -51,16 +51,26 @@ func (t *registered) check(parameters []byte) ([]byte, []string, []task.FieldErr
 	if bad := hugeNumbers(nil, nil, value); bad != nil {
 		return nil, nil, tidy(bad)
 	}
+	t.steps.begin(len(parameters))
+	prepared, ids, bad := t.checkObject(parameters, object)
+	if !t.steps.done() {
+		return nil, nil, tooManySteps("/parameters")
+	}
+	return prepared, ids, bad
+}
+
+// checkObject validates parameters, of which object is the decoded form.
+func (t *registered) checkObject(parameters []byte, object map[string]any) ([]byte, []string, []task.FieldError) {
 	parameters = t.withoutNulls(parameters, object)
-	if err := t.schema.Validate(value); err != nil {
-		return nil, nil, fieldErrors(value, err)
+	if err := t.schema.Validate(object); err != nil {
+		return nil, nil, fieldErrors(object, err)
 	}
 	parameters = t.wholeNumbers(parameters, object)
 	prepared := t.appendDefaults(parameters, func(i int) bool {
 		_, given := object[t.defaults[i].name]
 		return !given && object[t.defaults[i].unless] == nil
 	})
-	return prepared, t.parameterFiles(value), nil
+	return prepared, t.parameterFiles(object), nil
 }
 
 // withoutNulls removes the parameters that are null although they have a default, or are optional

@@ -24,6 +24,7 @@ type registered struct {
 
 	schema   *jsonschema.Schema // of the parameters
 	result   *jsonschema.Schema // of the result
+	steps    *steps             // nil for a type that this process runs: its schemas are trusted
 	added    []byte             // the defaults, as a canonical object
 	defaults []member           // the members of added
 	empty    []byte             // {} with the defaults; nil if {} is invalid
@@ -112,6 +113,11 @@ func (t *registered) compile() error {
 	}
 	if t.result, err = compiler.Compile(result); err != nil {
 		return fmt.Errorf("compile the schema of its result: %w", err)
+	}
+	if _, ok := t.handler.(outside); ok {
+		t.steps = &steps{left: freeSteps}
+		t.steps.count(t.schema)
+		t.steps.count(t.result)
 	}
 	if err := t.readDefaults(parametersDocument); err != nil {
 		return err
