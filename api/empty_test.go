@@ -66,3 +66,27 @@ func TestAnEmptyFileIsRefusedWhicheverWayItComes(t *testing.T) {
 		t.Error("an empty file is kept")
 	}
 }
+
+func TestAnEmptyBodyChangesNothing(t *testing.T) {
+	h := open(t, nil)
+	if got := h.do("PUT", "/api/task-types/resize", `{"title":"Old"}`); got.status != http.StatusCreated {
+		t.Fatal(got.body)
+	}
+	h.want("POST", "/api/schedules", `{"name":"s","cron":"0 0 1 1 *","task":{"task_type":"ECHO"}}`)
+	id := h.submit(`{"task_type":"ECHO","run_at":"2099-01-01T00:00:00Z"}`)
+	before := h.want("GET", "/api/stats", "").header.Get("X-Log-Seq")
+	for _, call := range []string{"PUT /api/task-types/resize", "PUT /api/task-types/new", "PATCH /api/queues/q", "PATCH /api/tasks/" + id,
+		"POST /api/leases", "POST /api/tokens", "POST /api/schedules", "PUT /api/schedules/s", "PATCH /api/schedules/s", "POST /api/schedules/s/backfill",
+		"POST /api/schedules/preview"} {
+		method, path, _ := strings.Cut(call, " ")
+		if got := h.do(method, path, ""); got.status != http.StatusBadRequest || !strings.Contains(got.body, "must not be empty: send a JSON object") {
+			t.Errorf("%s: %d %s", call, got.status, got.body)
+		}
+	}
+	if now := h.want("GET", "/api/stats", "").header.Get("X-Log-Seq"); now != before || now == "" {
+		t.Errorf("the log went from %s to %s", before, now)
+	}
+	for _, path := range []string{"/api/queues/q/pause", "/api/schedules/s/pause", "/api/workers/w/beat"} { // these need none
+		h.want("POST", path, "")
+	}
+}

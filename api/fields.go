@@ -12,8 +12,18 @@ import (
 	"daybook/task"
 )
 
-// objectBody reads the body of a call that takes an object, as canonical JSON; none is an empty object.
+// objectBody reads the body of a call that takes an object, as canonical JSON. None is an error: a client that lost
+// its body must not change anything.
 func (a *API) objectBody(p *reply, r *http.Request) ([]byte, error) {
+	text, err := a.optionalBody(p, r)
+	if err == nil && text == nil {
+		return nil, invalid("", "must not be empty: send a JSON object, or {} to give no field")
+	}
+	return text, err
+}
+
+// optionalObject reads the body of a call that may have none, which is an empty object.
+func (a *API) optionalObject(p *reply, r *http.Request) ([]byte, error) {
 	text, err := a.optionalBody(p, r)
 	if err == nil && text == nil {
 		text = []byte("{}")

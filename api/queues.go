@@ -243,7 +243,7 @@ func (a *API) pauseQueue(p *reply, r *http.Request) error {
 	if !task.NewName(p.id) {
 		return errNoQueue
 	}
-	text, err := a.objectBody(p, r)
+	text, err := a.optionalObject(p, r)
 	if err != nil {
 		return err
 	}

@@ -175,7 +175,7 @@ func (a *API) plainCall(p *reply, r *http.Request) error {
 
 // pauseSchedule answers POST /api/schedules/{name}/pause.
 func (a *API) pauseSchedule(p *reply, r *http.Request) error {
-	body, err := a.objectBody(p, r)
+	body, err := a.optionalObject(p, r)
 	if err != nil {
 		return err
 	}

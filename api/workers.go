@@ -16,7 +16,7 @@ func (a *API) workerBeat(p *reply, r *http.Request) error {
 	if !validWorker(p.id) {
 		return notFound("There is no such worker. A name is 1 to 128 of A-Z a-z 0-9 . _ - : @.")
 	}
-	text, err := a.objectBody(p, r)
+	text, err := a.optionalObject(p, r)
 	if err != nil {
 		return err
 	}
