@@ -11,9 +11,10 @@ import (
 // Limits of the work that it takes to check one value by the schema of a declared type.
 const (
 	freeSteps    = 100_000
-	stepsPerByte = 10  // more, for each byte of the value
-	matchPerStep = 500 // characters × instructions of a pattern that count as one step
-	textsPerStep = 20  // strings of an enum that count as one step; each other value counts as one
+	stepsPerByte = 4         // more, for each byte of the value
+	mostSteps    = 1_000_000 // of the largest value; one that fails keeps about 300 bytes until the check ends
+	matchPerStep = 500       // characters × instructions of a pattern that count as one step
+	textsPerStep = 20        // strings of an enum that count as one step; each other value counts as one
 )
 
 // steps counts the evaluations of the schemas of a type. A schema in which anyOf and $ref branch at each level takes a
@@ -31,7 +32,7 @@ func (s *steps) begin(size int) {
 		return
 	}
 	s.mu.Lock()
-	s.left = freeSteps + stepsPerByte*size
+	s.left = min(freeSteps+stepsPerByte*size, mostSteps)
 }
 
 // done ends a check. It reports false if the steps did not suffice; then the outcome means nothing.
@@ -48,7 +49,7 @@ var errNoSteps = formatError("takes too many steps to check")
 
 // tooManySteps is what is wrong with a value that was not checked to the end.
 func tooManySteps(pointer string) []task.FieldError {
-	return []task.FieldError{{Pointer: pointer, Detail: "must be a value that can be checked in fewer steps: nest it less deeply, " +
+	return []task.FieldError{{Pointer: pointer, Detail: "must be a value that can be checked in fewer steps: give it fewer items and levels, " +
 		"or declare the task type with fewer alternatives (anyOf, oneOf) and references in its schema"}}
 }
 
