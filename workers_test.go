@@ -3,6 +3,7 @@ package daybook_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -220,5 +221,30 @@ func TestAScheduleTakesTheDefaultsOfADeclaredType(t *testing.T) {
 	}
 	if _, body := call(d, "GET", "/api/tasks", ""); !strings.Contains(body, `"queue":"pictures"`) || !strings.Contains(body, `"max_attempts":7`) {
 		t.Error(body)
+	}
+}
+
+func TestAWorkerLearnsWhichTypesAreTooMany(t *testing.T) {
+	d, _ := running(t, daybook.Options{Data: t.TempDir()})
+	lease := func(types string) (int, string) {
+		return call(d, "POST", "/api/leases", `{"worker":"w","max":0,"task_types":[`+types+`]}`)
+	}
+	code, body := 200, ""
+	for i := 0; code == 200 && i <= handler.MaxTypes; i++ {
+		code, body = lease(fmt.Sprintf(`"t%d"`, i))
+	}
+	if code != 400 {
+		t.Fatalf("more than the maximum: %d %s", code, body)
+	}
+	code, body = lease(`"t0","new","t1"`)
+	if code != 400 || !strings.Contains(body, "#too-many-types") || strings.Contains(body, "/task_types/0") ||
+		!strings.Contains(body, `"errors":[{"pointer":"/task_types/1","detail":"must be a type that the server knows, as new is not; `) {
+		t.Error(code, body)
+	}
+	if code, body := lease(`"t0","t1"`); code != 200 {
+		t.Errorf("those that are known: %d %s", code, body)
+	}
+	if code, body := call(d, "PUT", "/api/task-types/other", `{}`); code != 400 || !strings.Contains(body, "#too-many-types") {
+		t.Errorf("one more declared: %d %s", code, body)
 	}
 }

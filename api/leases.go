@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -54,7 +55,7 @@ func (a *API) lease(p *reply, r *http.Request) error {
 		return err
 	}
 	request.Address = r.RemoteAddr
-	if err := a.Intake.Types.Offer(request.Types); err != nil {
+	if err := a.offer(r, request.Types); err != nil {
 		return err
 	}
 	// The reports and the leases are decided together and share a commit. What is reported is not held up by the wait for work.
@@ -80,6 +81,22 @@ func (a *API) lease(p *reply, r *http.Request) error {
 		a.Scheduler.GiveBack(leases)
 	}
 	return nil
+}
+
+// offer makes the types of a worker known. If there is no room for all, the error names those that are new.
+func (a *API) offer(r *http.Request, types []string) error {
+	err := a.Intake.Types.Offer(types)
+	if !errors.Is(err, task.ErrTooManyTypes) {
+		return err
+	}
+	full := a.problemOf(r, err)
+	for i, name := range types {
+		if !a.Intake.Types.Knows(name) {
+			full.Fields = append(full.Fields, task.FieldError{Pointer: "/task_types/" + strconv.Itoa(i), Detail: "must be a type that the server knows, as " + name +
+				" is not; leave it out to go on with the others"})
+		}
+	}
+	return &full
 }
 
 // hurried gets results in the background. The channel is closed if one of them is a refusal: its worker must hear of it now,

@@ -96,7 +96,8 @@ var answers = []struct {
 	{scheduler.ErrScheduleExists, problem{Status: 409, Kind: "exists", Detail: "There is a schedule of that name. Use another name, or replace it with PUT /api/schedules/{name}."}},
 	{scheduler.ErrScheduleChanged, problem{Status: 409, Kind: "changed-meanwhile", Detail: "The schedule was changed by another request meanwhile. Nothing was changed; look at it and send the change again."}},
 	{scheduler.ErrTooManySchedules, problem{Status: 409, Kind: "too-many-schedules", Detail: "There are 1,000 schedules, and there can be no more. Delete one first."}},
-	{task.ErrTooManyTypes, problem{Status: 429, Kind: "too-many-types", RetryAfter: 60, Detail: "The server knows 1,000 task types, and takes no more. Offer fewer types; parameters tell tasks of a type apart."}},
+	{task.ErrTooManyTypes, problem{Status: 400, Kind: "too-many-types", Detail: "The server knows 1,000 task types, and takes no more. Use one of them: parameters tell tasks of a type apart. " +
+		"Or ask who operates the server: a restart forgets types that no task and no declaration names."}},
 	{task.ErrStale, problem{Status: 409, Kind: "stale-attempt", Detail: "The attempt no longer holds the task. Stop it."}},
 	{task.ErrStopping, problem{Status: 409, Kind: "being-cancelled", Detail: "The task is being cancelled. Stop the attempt."}},
 	{task.ErrEnded, problem{Status: 400, Kind: "already-ended", Detail: "The task has already ended. Only a pending or running task can be cancelled."}},
