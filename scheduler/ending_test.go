@@ -1,9 +1,11 @@
 package scheduler
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"slices"
 	"strings"
@@ -332,6 +334,28 @@ func TestAnAttemptWhoseServerFailsHasLostItsTask(t *testing.T) {
 		}
 		if got := <-cause; got != task.ErrAttemptLeaseLost {
 			t.Errorf("the cause is %v", got)
+		}
+	})
+}
+
+// A program may need the grace of its command after the end of its attempt: the warning says so.
+func TestTheWarningOfALateHandlerSaysWhatItWaitsFor(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		var said bytes.Buffer
+		b := open(t, log, Options{Concurrency: 1, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+		b.does["LATE"] = func(ctx context.Context, _ Attempt) (Outcome, error) {
+			<-ctx.Done()
+			time.Sleep(5 * time.Second)
+			return Outcome{}, ctx.Err()
+		}
+		b.submit(task.Submit{Type: "LATE", Timeout: task.Second, MaxAttempts: 1})
+		time.Sleep(time.Minute)
+		if err := b.stop(); err != nil {
+			t.Error(err)
+		}
+		text := said.String()
+		if strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "has not returned yet") || !strings.Contains(text, "grace_seconds") || strings.Contains(text, "ignores") {
+			t.Error(text)
 		}
 	})
 }
