@@ -35,8 +35,8 @@ def request(method, path, body=None, timeout=60):
         return answer.read()
 
 def refused(call, e):
-    text = e.read().decode("utf-8", "replace")
-    with contextlib.suppress(ValueError, TypeError, LookupError): text = json.loads(text)["detail"]
+    text = ""
+    with contextlib.suppress(*NO_ANSWER, TypeError, LookupError): text = e.read().decode("utf-8", "replace"); text = json.loads(text)["detail"]
     print(f"the server refuses the worker: {call}: {e.code} {' '.join(str(text).split())}", file=sys.stderr, flush=True)
     os._exit(1)
 

@@ -79,7 +79,7 @@ type scheduleAddCmd struct {
 }
 
 func (scheduleAddCmd) Help() string {
-	return `A nightly job fires once through both changes of the clock. The same command again changes nothing.
+	return `A nightly job fires once through both changes of the clock, unless --dst-gap or --dst-overlap says otherwise. The same command again changes nothing.
 
 Examples:
 
