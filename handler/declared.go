@@ -138,9 +138,8 @@ func (r *Registry) CheckResult(name string, result []byte) []task.FieldError {
 	}
 	bad := hugeNumbers(nil, nil, value)
 	if bad == nil {
-		t.steps.begin(len(result))
-		err := t.result.Validate(value)
-		if !t.steps.done() {
+		var err error
+		if !t.steps.within(len(result), func() { err = t.result.Validate(value) }) {
 			return tooManySteps("/result")
 		}
 		if err == nil {

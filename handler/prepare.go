@@ -51,9 +51,10 @@ func (t *registered) check(parameters []byte) ([]byte, []string, []task.FieldErr
 	if bad := hugeNumbers(nil, nil, value); bad != nil {
 		return nil, nil, tidy(bad)
 	}
-	t.steps.begin(len(parameters))
-	prepared, ids, bad := t.checkObject(parameters, object)
-	if !t.steps.done() {
+	var prepared []byte
+	var ids []string
+	var bad []task.FieldError
+	if !t.steps.within(len(parameters), func() { prepared, ids, bad = t.checkObject(parameters, object) }) {
 		return nil, nil, tooManySteps("/parameters")
 	}
 	return prepared, ids, bad

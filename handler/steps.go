@@ -26,23 +26,18 @@ type steps struct {
 	left int
 }
 
-// begin starts a check of a value of so many bytes. done ends it.
-func (s *steps) begin(size int) {
+// within carries out a check of a value of so many bytes. It reports false if the steps did not suffice; then the outcome
+// means nothing.
+func (s *steps) within(size int, check func()) bool {
 	if s == nil {
-		return
-	}
-	s.mu.Lock()
-	s.left = min(freeSteps+stepsPerByte*size, mostSteps)
-}
-
-// done ends a check. It reports false if the steps did not suffice; then the outcome means nothing.
-func (s *steps) done() bool {
-	if s == nil {
+		check()
 		return true
 	}
-	enough := s.left >= 0
-	s.mu.Unlock()
-	return enough
+	s.mu.Lock()
+	defer s.mu.Unlock() // also if the validator panics
+	s.left = min(freeSteps+stepsPerByte*size, mostSteps)
+	check()
+	return s.left >= 0
 }
 
 var errNoSteps = formatError("takes too many steps to check")
