@@ -31,9 +31,9 @@ const (
 	zstded   encoding = "zstd"
 )
 
-// acceptedEncoding is the best that Accept-Encoding allows; of two that it likes as much
-// zstd, which costs less.
-func acceptedEncoding(lines []string) encoding {
+// acceptedEncoding is the one of some encodings that Accept-Encoding likes best; of two that it likes as much the
+// first.
+func acceptedEncoding(lines []string, some ...encoding) encoding {
 	if len(lines) == 0 {
 		return unpacked
 	}
@@ -43,7 +43,7 @@ func acceptedEncoding(lines []string) encoding {
 		weight[strings.ToLower(strings.TrimSpace(name))] = quality(parameters)
 	}
 	best, most := unpacked, weight["identity"]
-	for _, e := range []encoding{zstded, gzipped} {
+	for _, e := range some {
 		w, named := weight[string(e)]
 		if !named {
 			w = weight["*"]
@@ -93,7 +93,7 @@ func (p *reply) compress(status int) {
 		}
 	}
 	h.Add("Vary", "Accept-Encoding")
-	e := acceptedEncoding(p.accepts)
+	e := acceptedEncoding(p.accepts, zstded, gzipped) // zstd costs less
 	if e == unpacked {
 		return
 	}
@@ -114,24 +114,9 @@ func (p *reply) finish() {
 	p.packed = nil
 }
 
-// packers compress the page's files with zstd. The best level has tables of 40 MB, the next one of 4 MB, and gains
-// little on files of some kilobytes.
-var packers = sync.Pool{New: func() any {
-	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1),
-		zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(512<<10))
-	if err != nil {
-		panic(err) // the options are constants
-	}
-	return w
-}}
-
-// pack is the whole of body, compressed well: it is done once.
-func pack(e encoding, body []byte) []byte {
-	if e == zstded {
-		w := packers.Get().(*zstd.Encoder)
-		defer packers.Put(w)
-		return w.EncodeAll(body, nil)
-	}
+// pack is the whole of body, compressed with gzip as well as can be: it is done once. For files of some kilobytes this
+// is smaller than zstd at its best, which takes 50 MB for its tables.
+func pack(body []byte) []byte {
 	var out strings.Builder
 	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
 	if err == nil {

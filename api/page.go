@@ -213,16 +213,12 @@ func describe(document []byte) endpoint {
 // rootServer is the part of openapi.json that says that its paths have no prefix.
 const rootServer = `"url": "/",`
 
-// asset serves bytes that do not change while the program runs, compressed once for each
-// encoding.
+// asset serves bytes that do not change while the program runs, compressed once.
 func asset(kind string, keep caching, body []byte) endpoint {
 	sum := sha256.Sum256(body)
 	tag := hex.EncodeToString(sum[:12])
 	document := kind != pageTypes[".js"] && kind != pageTypes[".css"]
-	packed := map[encoding]func() []byte{
-		gzipped: sync.OnceValue(func() []byte { return pack(gzipped, body) }),
-		zstded:  sync.OnceValue(func() []byte { return pack(zstded, body) }),
-	}
+	packed := sync.OnceValue(func() []byte { return pack(body) })
 	return func(_ *API, p *reply, r *http.Request) error {
 		h := p.Header()
 		h.Set("Content-Type", kind)
@@ -237,13 +233,13 @@ func asset(kind string, keep caching, body []byte) endpoint {
 		h.Add("Vary", "Accept-Encoding")
 		e := unpacked
 		if r.Header["Range"] == nil && len(body) >= leastCompressed { // ranges are of the file as it is
-			e = acceptedEncoding(p.accepts)
+			e = acceptedEncoding(p.accepts, gzipped)
 		}
 		if e == unpacked {
 			h.Set("ETag", `"`+tag+`"`)
 			return serveContent(p, r, bytes.NewReader(body))
 		}
-		small := packed[e]()
+		small := packed()
 		h.Set("ETag", `"`+tag+"-"+string(e)+`"`)
 		h.Set("Content-Encoding", string(e))
 		h.Set("Content-Length", strconv.Itoa(len(small)))

@@ -121,6 +121,11 @@ func TestAnswersAreCompressedAsTheClientAsksForIt(t *testing.T) {
 			"gzip": "gzip", "zstd": "zstd", "gzip, deflate, br, zstd": "zstd", "GZIP;q=0.9, zstd;q=0.1": "gzip", "*": "zstd", "*, zstd;q=0": "gzip",
 			"gzip;q=0": "", "br": "", "gzip;q=0.2, identity;q=0.8": "", "x-nonsense;q=zero, gzip;q=bad": "", "identity;q=0, gzip": "gzip",
 		} {
+			if plain.header.Get("Etag") != "" && want == "zstd" { // the page's files are in gzip alone
+				if want = "gzip"; accept == "zstd" {
+					want = ""
+				}
+			}
 			a := h.want("GET", path, "", "Accept-Encoding: "+accept)
 			if got := a.header.Get("Content-Encoding"); got != want {
 				t.Errorf("%s with %q is %q, not %q", path, accept, got, want)
@@ -138,7 +143,7 @@ func TestAnswersAreCompressedAsTheClientAsksForIt(t *testing.T) {
 				}
 			}
 		}
-		if plain.header.Get("Etag") != "" && len(tags) != 3 {
+		if plain.header.Get("Etag") != "" && len(tags) != 2 {
 			t.Errorf("%s has the tags %v, not one for each encoding", path, tags)
 		}
 	}
