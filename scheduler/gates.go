@@ -202,9 +202,11 @@ func (l *loop) countStart(rd *round, queue string) {
 	if at == nil {
 		return
 	}
+	if rd.tally[queue].starts == 0 { // else it is noted
+		l.gates.tallied = append(l.gates.tallied, queue)
+	}
 	rd.count(queue, 1, 0)
 	at.running++
-	l.gates.tallied = append(l.gates.tallied, queue)
 	at.Due = at.Limits.Pace().Start(at.Due, rd.wall)
 	if at.open = at.decide(rd.wall); !at.open {
 		l.flipped(rd, at)
