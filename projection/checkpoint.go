@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	// copyChunk is how many records are copied before the lock is released for the writer.
-	copyChunk = 256
-	// evictChunk is how many tasks leave memory before the lock is released for the writer.
-	evictChunk = 512
+	// lockedFor is how many records are copied, or leave memory, before the lock is released for the writer.
+	lockedFor = 256
+	// replayLockedFor is the same while the log is replayed: nobody waits for an answer, but the replay holds the
+	// lock for a whole batch, and the checkpoint waits for it each time.
+	replayLockedFor = 1 << 13
 	// A checkpoint reuses the memory of the one before, unless that held more than this many
 	// tasks.
 	mostDirty  = 1 << 18
@@ -134,7 +135,7 @@ func (k *keeper) checkpoint() error {
 // begin fixes what the checkpoint shows.
 func (k *keeper) begin() *checkpoint {
 	v := k.v
-	v.mu.Lock()
+	k.lock()
 	defer v.mu.Unlock()
 	c := &checkpoint{epoch: v.epoch, dirty: v.dirty, windows: v.windows.copy(), uses: v.counts.queues.append(nil)}
 	v.epoch++
@@ -190,7 +191,7 @@ func (k *keeper) finishState(c *checkpoint) error {
 func (k *keeper) fill(c *checkpoint, batch *viewfile.Batch) error {
 	rows := k.rows[:0]
 	for dirty := c.dirty; len(dirty) > 0; {
-		n := min(copyChunk, len(dirty))
+		n := min(int(k.lockedFor.Load()), len(dirty))
 		rows = k.copyDirty(c, dirty[:n], rows[:0])
 		dirty = dirty[n:]
 		if err := put(c, batch, rows); err != nil {
@@ -200,8 +201,9 @@ func (k *keeper) fill(c *checkpoint, batch *viewfile.Batch) error {
 	if err := put(c, batch, k.claimCopies(c)); err != nil {
 		return err
 	}
-	for i := 0; i < c.ends; i += copyChunk {
-		rows = k.copyEnded(c, i, min(i+copyChunk, c.ends), rows[:0])
+	for i, n := 0, 0; i < c.ends; i += n {
+		n = int(k.lockedFor.Load())
+		rows = k.copyEnded(c, i, min(i+n, c.ends), rows[:0])
 		if err := put(c, batch, rows); err != nil {
 			return err
 		}
@@ -241,7 +243,7 @@ func put(c *checkpoint, batch *viewfile.Batch, rows []rowCopy) error {
 // copyDirty copies records that have not changed since the checkpoint began.
 func (k *keeper) copyDirty(c *checkpoint, slots []uint32, rows []rowCopy) []rowCopy {
 	v := k.v
-	v.mu.Lock()
+	k.lock()
 	defer v.mu.Unlock()
 	for _, slot := range slots {
 		rec := v.table.at(slot)
@@ -258,7 +260,7 @@ func (k *keeper) copyDirty(c *checkpoint, slots []uint32, rows []rowCopy) []rowC
 // claimCopies claims the copies of tasks that have changed since the checkpoint began. No more will come.
 func (k *keeper) claimCopies(c *checkpoint) []rowCopy {
 	v := k.v
-	v.mu.Lock()
+	k.lock()
 	defer v.mu.Unlock()
 	for i := range v.copies {
 		row := &v.copies[i]
@@ -271,7 +273,7 @@ func (k *keeper) claimCopies(c *checkpoint) []rowCopy {
 // the archive now.
 func (k *keeper) copyEnded(c *checkpoint, from, to int, rows []rowCopy) []rowCopy {
 	v := k.v
-	v.mu.Lock()
+	k.lock()
 	defer v.mu.Unlock()
 	for i := from; i < to; i++ {
 		e := v.ended.at(i)
@@ -300,7 +302,7 @@ func (k *keeper) claim(c *checkpoint, rec *record, row *rowCopy) {
 // undo marks the copied records dirty again, because the checkpoint failed.
 func (k *keeper) undo(c *checkpoint) {
 	v := k.v
-	v.mu.Lock()
+	k.lock()
 	defer v.mu.Unlock()
 	v.order.keyed.dirty = append(c.changed, v.order.keyed.dirty...)
 	for i := len(k.taken) - 1; i >= 0; i-- {
@@ -312,88 +314,6 @@ func (k *keeper) undo(c *checkpoint) {
 			v.dirty = append(v.dirty, slot)
 		}
 	}
-}
-
-// end removes from memory the tasks that only the file must have now.
-func (k *keeper) end(c *checkpoint) {
-	k.v.forget(c)
-	k.seq.Store(c.state.Seq)
-	k.trimmed = c.trim
-	for left := c.ends; left > 0; left -= evictChunk {
-		k.v.evict(min(left, evictChunk))
-	}
-	k.v.evictedUpTo(c.horizon)
-}
-
-// forget notes that outdated rows of the archive were removed or rewritten.
-func (v *Views) forget(c *checkpoint) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, seq := range c.rewritten {
-		v.returned.Delete(seq)
-	}
-}
-
-// evict takes the first n of the queue out of memory, unless they have changed since.
-func (v *Views) evict(n int) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for i := range n {
-		e := v.ended.at(i)
-		v.evicted = max(v.evicted, e.seq)
-		rec := v.table.at(e.slot)
-		if rec == nil || rec.gone || rec.filed != viewfile.Ended {
-			continue
-		}
-		switch {
-		case rec.task.LastSeq == e.seq && rec.dirty == 0:
-			v.unload(rec)
-		case rec.task.LastSeq > e.seq:
-			v.returned.Insert(rec.task.SubmitSeq) // it has come back; its row in the archive is outdated
-		}
-	}
-	v.ended.drop(n)
-}
-
-func (v *Views) evictedUpTo(horizon int64) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.evicted = max(v.evicted, horizon)
-}
-
-// unload removes the task from memory.
-func (v *Views) unload(rec *record) {
-	if key := rec.task.IdempotencyKey; key != "" && v.keys[key] == rec.slot {
-		delete(v.keys, key)
-	}
-	v.unclaim(rec)
-	v.returned.Delete(rec.task.SubmitSeq)
-	v.table.remove(rec)
-}
-
-// restore brings an ended task back to memory, because an event follows its end.
-func (v *Views) restore(row *fileRow) *record {
-	rec := v.load(row, viewfile.Ended)
-	v.returned.Insert(row.Task.SubmitSeq)
-	v.returns.Add(1)
-	return rec
-}
-
-// load puts a task of the file into memory.
-func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
-	rec := v.table.next()
-	rec.task, rec.group, rec.due, rec.filed = row.Task, row.Group, !row.Task.Timed, filed
-	name := v.counts.names[row.Group]
-	rec.task.Type, rec.task.Queue = name.taskType, name.queue // one string for all of the group
-	rec.trail.set(row.Events)
-	rec.facet = facetOf(rec)
-	v.table.add(rec)
-	v.addKey(rec)
-	v.claim(rec)
-	v.follow(rec)
-	v.mate(rec)
-	v.order.put(rec)
-	return rec
 }
 
 // archives reports whether the task goes to the archive.

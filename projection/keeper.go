@@ -42,18 +42,20 @@ type keeper struct {
 	text   *texts
 	logger *slog.Logger
 
-	seq      atomic.Int64   // that the file shows
-	indexed  atomic.Int64   // archive numbers up to it have their texts indexed
-	texts    []viewfile.Row // reused; owned by the goroutine that indexes
-	trimmed  int64          // owned by the checkpoint: those the file has forgotten
-	dirty    []uint32       // reused; owned by the checkpoint, as are taken and rows
-	taken    []taken        // what has been copied, for undo
-	rows     []rowCopy
-	most     atomic.Int64  // lag at which events wait
-	keep     int64         // events after its end for which a task stays in memory
-	wake     chan struct{} // a checkpoint is due
-	archived chan struct{} // there is something to index
-	kept     eventlog.Signal
+	seq       atomic.Int64   // that the file shows
+	indexed   atomic.Int64   // archive numbers up to it have their texts indexed
+	texts     []viewfile.Row // reused; owned by the goroutine that indexes
+	trimmed   int64          // owned by the checkpoint: those the file has forgotten
+	dirty     []uint32       // reused; owned by the checkpoint, as are taken and rows
+	taken     []taken        // what has been copied, for undo
+	rows      []rowCopy
+	most      atomic.Int64  // lag at which events wait
+	waiting   atomic.Bool   // a checkpoint waits for the lock of the views
+	lockedFor atomic.Int64  // records for which a checkpoint holds the lock
+	keep      int64         // events after its end for which a task stays in memory
+	wake      chan struct{} // a checkpoint is due
+	archived  chan struct{} // there is something to index
+	kept      eventlog.Signal
 
 	stop    context.CancelFunc
 	ctx     context.Context
@@ -72,6 +74,7 @@ func newKeeper(v *Views, log eventlog.Log, file *viewfile.File, text *texts, log
 		wake: make(chan struct{}, 1), archived: make(chan struct{}, 1), failed: make(chan struct{}),
 	}
 	k.most.Store(mostLag)
+	k.lockedFor.Store(lockedFor)
 	k.ctx, k.stop = context.WithCancel(context.Background())
 	return k
 }
@@ -137,6 +140,16 @@ func (k *keeper) pace() error {
 		}
 	}
 }
+
+// lock locks the views for a checkpoint.
+func (k *keeper) lock() {
+	k.waiting.Store(true)
+	k.v.mu.Lock()
+	k.waiting.Store(false)
+}
+
+// waits reports whether a checkpoint waits for the lock of the views.
+func (k *keeper) waits() bool { return k != nil && k.waiting.Load() }
 
 // poke sends to a channel of capacity 1, if it is empty.
 func poke(ch chan struct{}) {

@@ -153,11 +153,13 @@ func (k *keeper) load(ctx context.Context, o Options) error {
 		}
 	}
 	k.most.Store(replayLag)
+	k.lockedFor.Store(replayLockedFor)
 	k.running.Go(k.run)
 	if err := k.v.replay(ctx, k.log, o.Progress); err != nil {
 		return err
 	}
 	k.most.Store(mostLag)
+	k.lockedFor.Store(lockedFor)
 	if bulk {
 		if err := k.endBulk(o.Indexing); err != nil {
 			return err

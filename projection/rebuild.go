@@ -11,7 +11,7 @@ import (
 const (
 	// progressEvery is how many events lie between two calls of progress.
 	progressEvery = 1 << 15
-	// replayBatch is how many events of a replay are folded as one batch.
+	// replayBatch is how many events of a replay are folded as one batch, unless a checkpoint waits for the lock.
 	replayBatch = 1 << 15
 	// CheckedAtStart is how many of the latest events are checked before the views are opened;
 	// see Open. A longer log is checked in the background.
@@ -88,7 +88,7 @@ func (r *replay) apply(raw *eventlog.Event) error {
 	if err := r.v.fold(id, &r.event, raw); err != nil {
 		return err
 	}
-	if r.open == replayBatch {
+	if r.open == replayBatch || r.v.keeper.waits() {
 		return r.close()
 	}
 	return nil

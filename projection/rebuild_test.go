@@ -73,6 +73,30 @@ func TestARebuildTellsHowFarItIs(t *testing.T) {
 	}
 }
 
+func TestAReplayEndsItsBatchForACheckpoint(t *testing.T) {
+	l := newLedger(t)
+	v := openKept(t, growing{l: l}, t.TempDir(), 0)
+	defer closeViews(t, v)
+	if n := v.keeper.lockedFor.Load(); n != lockedFor {
+		t.Errorf("after a replay a checkpoint holds the lock for %d records, want %d", n, lockedFor)
+	}
+	l.start(l.submit(task.Submit{}))
+	l.submit(task.Submit{})
+	r := replay{v: v, progress: func(_, _ int64) {}}
+	for i, waits := range []bool{false, true, false} {
+		v.keeper.waiting.Store(waits)
+		if err := r.apply(l.events[i]); err != nil {
+			t.Fatal(err)
+		}
+		if ended := r.open == 0; ended != waits {
+			t.Errorf("event %d: a checkpoint waits: %v, the batch has ended: %v", i+1, waits, ended)
+		}
+	}
+	if err := r.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestARebuildEndsWithItsContext(t *testing.T) {
 	_, events := flow(3, 1)
 	ctx, cancel := context.WithCancel(t.Context())
