@@ -12,6 +12,8 @@ var (
 	ErrConflict = errors.New("log has moved on")
 	// ErrFull: there is no room (nothing written). Try again later.
 	ErrFull = errors.New("log is full")
+	// ErrUnavailable: the log cannot be reached now, or has no majority (nothing written). Try again later.
+	ErrUnavailable = errors.New("log cannot be reached")
 	// ErrUnknown: the entry is written or it is not. The log takes no more
 	// appends; reopen it and look.
 	ErrUnknown = errors.New("outcome of the append is unknown")

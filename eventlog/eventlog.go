@@ -87,7 +87,7 @@ func (e *Entry) Lacks(results []Result) (index int, lacks bool) {
 }
 
 // Result is the result of one entry: the seqs of its first and last event, or
-// an error that wraps ErrConflict, ErrFull, ErrUnknown, ErrInvalid or ErrDamaged.
+// an error that wraps ErrConflict, ErrFull, ErrUnavailable, ErrUnknown, ErrInvalid or ErrDamaged.
 type Result struct {
 	First, Last int64
 	Err         error

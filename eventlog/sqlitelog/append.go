@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"syscall"
 	"time"
 
@@ -31,7 +30,7 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.R
 	}
 	full := !l.HasRoom()
 	for {
-		batch := l.admit(entries, results, full)
+		batch := eventlog.Admit(l.Head(), entries, results, full)
 		if len(batch) == 0 {
 			return results
 		}
@@ -94,53 +93,17 @@ func (l *Log) reopen() error {
 	return fmt.Errorf("%w: %w", eventlog.ErrFull, err)
 }
 
-// admit decides entry by entry what goes into the batch that it returns, and numbers it.
-// Entries that have a result already are left out.
-func (l *Log) admit(entries []eventlog.Entry, results []eventlog.Result, full bool) []*eventlog.Event {
-	head := l.Head()
-	seq, at := head.Seq, head.At
-	var batch []*eventlog.Event
-	for i := range entries {
-		e, r := &entries[i], &results[i]
-		if r.Err != nil && !(full && e.Reserve && errors.Is(r.Err, eventlog.ErrFull)) {
-			continue
-		}
-		*r = eventlog.Result{}
-		if !e.Expect.Holds(head.Seq) {
-			r.Err = fmt.Errorf("%w: its last event is %d", eventlog.ErrConflict, head.Seq)
-			continue
-		}
-		if full && !e.Reserve {
-			r.Err = eventlog.ErrFull
-			continue
-		}
-		if k, lacks := e.Lacks(results[:i]); lacks {
-			r.Err = fmt.Errorf("%w: it builds on entry %d, which was refused", eventlog.ErrConflict, k)
-			continue
-		}
-		if r.Err = check(e, at); r.Err != nil {
-			continue
-		}
-		batch = slices.Grow(batch, len(e.Events))
-		r.First = seq + 1
-		for _, event := range e.Events {
-			seq++
-			event.Seq = seq
-			event.HasPayload = event.Payload != nil
-			batch = append(batch, event)
-		}
-		at = e.Events[len(e.Events)-1].At
-		r.Last = seq
-	}
-	return batch
-}
-
 // commit writes the batch to disk, then updates the witness and makes the events visible to readers.
 func (l *Log) commit(batch []*eventlog.Event) error {
-	hash, err := l.writer.write(l.Head().Hash, batch)
+	hash, err := l.writer.write(l.Head().Hash, batch, nil)
 	if err != nil {
 		return err
 	}
+	return l.publish(batch, hash)
+}
+
+// publish updates the witness and makes the events visible to readers. They are on disk.
+func (l *Log) publish(batch []*eventlog.Event, hash eventlog.Hash) error {
 	last := batch[len(batch)-1]
 	head := eventlog.Head{Seq: last.Seq, Hash: hash, At: last.At}
 	if err := l.witness(head); err != nil {

@@ -136,7 +136,7 @@ func TestReadersWaitForTheirTurnAndEndWithTheirContext(t *testing.T) {
 func TestTheWitnessIsSyncedOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sidecar{dir: t.TempDir()}
-		w := witness{logID: newULID(time.Now()), epoch: "3FZK2Q"}
+		w := witness{logID: NewID(time.Now()), epoch: "3FZK2Q"}
 		must(t, s.write(w))
 		for n, step := range []struct {
 			wait  time.Duration

@@ -93,6 +93,9 @@ func (l *Log) start() error {
 	if err != nil {
 		return err
 	}
+	if want := l.options.ID; want != "" && !f.empty && f.id != want {
+		return fmt.Errorf("%w: %s, not %s", ErrOther, f.id, want)
+	}
 	if loss != nil && !l.options.AcceptLoss {
 		return &LossError{Dir: l.dir, Loss: *loss}
 	}
@@ -188,7 +191,11 @@ func (l *Log) inspect() (f found, w witness, slot int, loss *Loss, err error) {
 // found must still be there.
 func (l *Log) openForWriting(f found) error {
 	path := filepath.Join(l.dir, logName)
-	w, err := openWriter(path, f.empty)
+	id := l.options.ID
+	if id == "" {
+		id = NewID(time.Now())
+	}
+	w, err := openWriter(path, f.empty, id)
 	if err != nil {
 		return err
 	}

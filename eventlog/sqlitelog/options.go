@@ -9,6 +9,10 @@ import (
 type Options struct {
 	Dir string // folder of the log; made when it is not there
 
+	// ID is the identity of the log, a ULID: one that is made gets it, and one that is there must have
+	// it, else ErrOther. "" = a new log gets one of its own.
+	ID string
+
 	// AcceptLoss opens a log that has lost acknowledged events, or whose witness is gone.
 	// Log.Loss says what is missing. The witness is rewritten by the next append.
 	AcceptLoss bool

@@ -73,8 +73,8 @@ func writeUnsynced(log *Log, entries ...eventlog.Entry) error {
 		return err
 	}
 	for _, e := range entries {
-		batch := log.admit([]eventlog.Entry{e}, make([]eventlog.Result, 1), false)
-		hash, err := log.writer.write(log.Head().Hash, batch)
+		batch := eventlog.Admit(log.Head(), []eventlog.Entry{e}, make([]eventlog.Result, 1), false)
+		hash, err := log.writer.write(log.Head().Hash, batch, nil)
 		if err != nil {
 			return err
 		}

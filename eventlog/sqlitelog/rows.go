@@ -3,6 +3,7 @@ package sqlitelog
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"fmt"
 
 	"daybook/eventlog"
 	"daybook/internal/sqlite"
@@ -35,14 +36,20 @@ type rows struct {
 const before = 4 + eventlog.HashSize
 
 // encode makes rows of the first events, as many as go into a chunk, fills in PayloadHash and
-// Hash of each, and returns how many. prev is the hash before the first one.
-func (r *rows) encode(prev eventlog.Hash, events []*eventlog.Event) int {
+// Hash of each, and returns how many. prev is the hash before the first one. salts are nil for new
+// events; else an event without a salt has no body any more, and the others must have their hashes.
+func (r *rows) encode(prev eventlog.Hash, events []*eventlog.Event, salts [][]byte) (int, error) {
 	r.payloads = r.payloads[:0]
 	r.links = eventlog.AppendHash(r.links[:0], prev)
 	for i, e := range events[:min(len(events), chunkEvents)] {
-		if e.HasPayload {
-			salt := r.salt()
-			e.PayloadHash = eventlog.PayloadHash(salt, e.Payload)
+		if e.HasPayload && (salts == nil || salts[i] != nil) {
+			var salt []byte
+			if salts == nil {
+				salt = r.salt()
+				e.PayloadHash = eventlog.PayloadHash(salt, e.Payload)
+			} else if salt = salts[i]; e.PayloadHash != eventlog.PayloadHash(salt, e.Payload) {
+				return 0, fmt.Errorf("%w: the payload of event %d does not fit its hash", eventlog.ErrDamaged, e.Seq)
+			}
 			r.payloads = sqlite.AppendNumber(r.payloads, e.Seq)
 			r.payloads = sqlite.AppendBytes(r.payloads, salt)
 			r.payloads = sqlite.AppendBytes(r.payloads, e.Payload)
@@ -52,10 +59,10 @@ func (r *rows) encode(prev eventlog.Hash, events []*eventlog.Event) int {
 		e.Hash = sha256.Sum256(r.links[link:])
 		r.links = eventlog.AppendHash(r.links, e.Hash)
 		if len(r.links)+len(r.payloads) >= chunkBytes {
-			return i + 1
+			return i + 1, nil
 		}
 	}
-	return min(len(events), chunkEvents)
+	return min(len(events), chunkEvents), nil
 }
 
 // events are the rows of events.

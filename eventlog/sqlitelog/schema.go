@@ -45,8 +45,7 @@ func checkSchema(c *sqlite.Conn) error {
 }
 
 // create makes the tables of a new log, all or none.
-func create(c *sqlite.Conn, now time.Time) error {
-	id := newULID(now)
+func create(c *sqlite.Conn, id string, now time.Time) error {
 	base := eventlog.FirstHash(id)
 	if err := c.Do("BEGIN IMMEDIATE"); err != nil {
 		return err

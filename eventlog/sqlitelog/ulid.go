@@ -10,9 +10,9 @@ const ulidSize = 26
 
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-// newULID returns the identity of a new log: 48 bits of milliseconds and 80 random
+// NewID returns the identity of a new log: 48 bits of milliseconds and 80 random
 // bits in Crockford's base 32 (github.com/ulid/spec).
-func newULID(now time.Time) string {
+func NewID(now time.Time) string {
 	var raw [16]byte
 	ms := uint64(now.UnixMilli())
 	for i := range 6 {

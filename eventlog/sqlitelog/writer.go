@@ -28,10 +28,10 @@ type writer struct {
 // A commit is synced before it returns.
 const writerSettings = "_synchronous=FULL&_recursive_triggers=1&_txlock=immediate&_secure_delete=1"
 
-// openWriter opens path for writing; fresh makes the log.
-func openWriter(path string, fresh bool) (*writer, error) {
+// openWriter opens path for writing; fresh makes the log, with that identity.
+func openWriter(path string, fresh bool, id string) (*writer, error) {
 	if fresh {
-		if err := makeLog(path); err != nil {
+		if err := makeLog(path, id); err != nil {
 			return nil, err
 		}
 	}
@@ -62,7 +62,7 @@ func syncFile(path string) error {
 
 // makeLog makes an empty log under a temporary name and renames it when it is on
 // disk, so that a power cut leaves a complete log or none. A file that is at path has no tables.
-func makeLog(path string) error {
+func makeLog(path, id string) error {
 	temp := filepath.Join(filepath.Dir(path), newName)
 	for _, old := range []string{temp, path} {
 		for _, part := range []string{"-wal", "-shm", "-journal"} {
@@ -83,7 +83,7 @@ func makeLog(path string) error {
 		err = syncFully(c)
 	}
 	if err == nil {
-		err = create(c, time.Now())
+		err = create(c, id, time.Now())
 	}
 	if err := errors.Join(err, c.Close()); err != nil { // the close checkpoints the WAL and removes it
 		return err
@@ -127,7 +127,7 @@ func (w *writer) prepare() error {
 
 // prepareRows makes the statements that insert. The trigger that refuses whatever is not
 // the next event costs half as much as the insert itself. It protects against other programs:
-// here the seqs are given by Log.admit, and the key refuses one that is taken.
+// here the seqs are given by eventlog.Admit, and the key refuses one that is taken.
 func (w *writer) prepareRows() (err error) {
 	if err = w.c.IgnoreTriggers(); err != nil {
 		return err
@@ -169,19 +169,27 @@ func (w *writer) assertSettings() error {
 }
 
 // write appends the events in one transaction, on disk when it returns, and fills in
-// PayloadHash and Hash. prev is the hash before the first one; the last one's is returned.
-func (w *writer) write(prev eventlog.Hash, events []*eventlog.Event) (eventlog.Hash, error) {
+// PayloadHash and Hash. prev is the hash before the first one; the last one's is returned. What is
+// copied from another log keeps its salts and must have its hashes: copied is nil for new events.
+func (w *writer) write(prev eventlog.Hash, events []*eventlog.Event, copied *Copied) (eventlog.Hash, error) {
 	if err := w.begin.Run(); err != nil {
 		return prev, fmt.Errorf("begin: %w", err)
 	}
-	for len(events) > 0 {
-		n := w.rows.encode(prev, events)
-		if err := w.insert(events[:n]); err != nil {
+	for done := 0; done < len(events); {
+		n, err := w.rows.encode(prev, events[done:], copied.saltsAfter(done))
+		if err == nil {
+			err = w.insert(events[done : done+n])
+		}
+		if err != nil {
 			return prev, errors.Join(err, w.undo())
 		}
-		prev, events = events[n-1].Hash, events[n:]
+		done += n
+		prev = events[done-1].Hash
 	}
 	w.rows.trim()
+	if copied != nil && prev != copied.Hash {
+		return prev, errors.Join(errOtherHistory, w.undo())
+	}
 	if err := w.commit.Run(); err != nil {
 		return prev, errors.Join(fmt.Errorf("commit: %w", err), w.undo())
 	}

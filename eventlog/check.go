@@ -1,11 +1,9 @@
-package sqlitelog
+package eventlog
 
 import (
 	"bytes"
 	"fmt"
 	"unicode/utf8"
-
-	"daybook/eventlog"
 )
 
 // Limits of an event.
@@ -16,17 +14,18 @@ const (
 	maxAt      = 253402300799_999_999 // the last microsecond of the year 9999
 )
 
-// check refuses an entry that can never be appended after an event at the given time.
-func check(e *eventlog.Entry, at int64) error {
+// Check returns why an entry can never be appended after an event at the given time, in microseconds; nil if it can.
+// Errors: ErrInvalid.
+func (e *Entry) Check(at int64) error {
 	if len(e.Events) == 0 {
-		return fmt.Errorf("%w: it has no events", eventlog.ErrInvalid)
+		return fmt.Errorf("%w: it has no events", ErrInvalid)
 	}
 	for i, event := range e.Events {
 		if event == nil {
-			return fmt.Errorf("%w: event %d of it is nil", eventlog.ErrInvalid, i)
+			return fmt.Errorf("%w: event %d of it is nil", ErrInvalid, i)
 		}
 		if why := whyNot(event, at); why != "" {
-			return fmt.Errorf("%w: event %d of it, %.64q on %.64q: %s", eventlog.ErrInvalid, i, event.Type, event.Stream, why)
+			return fmt.Errorf("%w: event %d of it, %.64q on %.64q: %s", ErrInvalid, i, event.Type, event.Stream, why)
 		}
 		at = event.At
 	}
@@ -34,7 +33,7 @@ func check(e *eventlog.Entry, at int64) error {
 }
 
 // whyNot returns what is wrong with an event, "" if nothing is.
-func whyNot(e *eventlog.Event, at int64) string {
+func whyNot(e *Event, at int64) string {
 	switch {
 	case e.At < at:
 		return fmt.Sprintf("its time %d lies before %d, that of the event before", e.At, at)

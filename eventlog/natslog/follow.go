@@ -1,0 +1,284 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"daybook/eventlog"
+	"daybook/eventlog/sqlitelog"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// pullMessages is how many messages of a stream are asked for ahead.
+	pullMessages = 256
+	// stagedEvents is how many events are read before they are appended to the replica together, at most.
+	stagedEvents = 8192
+	// stagedTime is how long they may wait for others.
+	stagedTime = 10 * time.Millisecond
+	// patienceForPiece is how long a payload may take until the stream is asked whether it is there.
+	patienceForPiece = time.Second
+)
+
+// ErrHistory: the replica and the stream tell different histories of one log.
+var ErrHistory = fmt.Errorf("%w: the folder and the stream of the cluster differ", eventlog.ErrDamaged)
+
+// batch is events of the stream that are about to be appended to the replica.
+type batch struct {
+	copied sqlitelog.Copied
+	upTo   uint64 // sequence of the last message
+}
+
+func newBatch(n int) batch {
+	return batch{copied: sqlitelog.Copied{Events: make([]*eventlog.Event, 0, n), Salts: make([][]byte, 0, n)}}
+}
+
+// add adds an event that was read; body is nil if there is none (any more).
+func (b *batch) add(e *eventlog.Event, body salted) {
+	if body != nil {
+		e.Payload = body.body()
+	}
+	b.addKnown(e, body)
+}
+
+// addKnown adds an event that has its payload.
+func (b *batch) addKnown(e *eventlog.Event, body salted) {
+	b.copied.Events = append(b.copied.Events, e)
+	if body == nil {
+		b.copied.Salts = append(b.copied.Salts, nil)
+		return
+	}
+	b.copied.Salts = append(b.copied.Salts, body.salt())
+}
+
+// Follow appends to the replica what others append to the log, until ctx ends (its error), or the replica cannot follow:
+// eventlog.ErrDamaged, ErrFull, ErrUnknown, errNewer. Lost connections are no reason to return.
+func (l *Log) Follow(ctx context.Context) error {
+	for {
+		err := l.followOnce(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, eventlog.ErrDamaged), errors.Is(err, eventlog.ErrFull), errors.Is(err, eventlog.ErrUnknown), errors.Is(err, errNewer):
+			return err
+		}
+		l.o.Logger.Debug("reading the log of the cluster: again", "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// followOnce follows until the connection to the stream breaks.
+func (l *Log) followOnce(ctx context.Context) error {
+	l.mu.Lock()
+	if !l.joined {
+		l.mu.Unlock()
+		return errNotJoined
+	}
+	l.dropStaged()
+	stream, next := l.rounds, l.applied+1
+	l.mu.Unlock()
+	iter, err := messagesFrom(ctx, stream, next)
+	if err != nil {
+		return err
+	}
+	defer iter.Stop()
+	for {
+		message, err := iter.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
+		}
+		l.mu.Lock()
+		err = l.take(ctx, message)
+		l.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// messagesFrom reads the messages of a stream from a sequence on.
+func messagesFrom(ctx context.Context, stream jetstream.Stream, sequence uint64) (jetstream.MessagesContext, error) {
+	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: sequence})
+	if err != nil {
+		return nil, err
+	}
+	return consumer.Messages(jetstream.PullMaxMessages(pullMessages))
+}
+
+// take takes a message of the stream. What is staged is appended to the replica when no more messages wait.
+func (l *Log) take(ctx context.Context, message jetstream.Msg) error {
+	meta, err := message.Metadata()
+	if err != nil {
+		return err
+	}
+	if err := l.read(ctx, meta.Sequence.Stream, message.Data()); err != nil {
+		return err
+	}
+	if meta.NumPending == 0 || len(l.staged.copied.Events) >= stagedEvents || time.Since(l.stagedAt) >= stagedTime {
+		return l.flush()
+	}
+	return nil
+}
+
+// read stages one message. Messages that were read before are left out.
+func (l *Log) read(ctx context.Context, sequence uint64, data []byte) error {
+	if sequence <= l.reached {
+		return nil
+	}
+	if sequence != l.reached+1 {
+		return fmt.Errorf("%w: message %d of the stream is missing: somebody has deleted it; restore the stream from a backup", eventlog.ErrDamaged, l.reached+1)
+	}
+	h, content, err := parseHeader(data)
+	if err != nil {
+		return fmt.Errorf("message %d: %w", sequence, err)
+	}
+	if h.part != l.parts {
+		return fmt.Errorf("message %d: %w: part %d of %d follows part %d", sequence, errMessage, h.part, h.parts, l.parts)
+	}
+	if h.parts > 1 {
+		l.partial = append(l.partial, content...)
+		l.parts++
+		if l.parts < h.parts {
+			l.reached = sequence
+			return nil
+		}
+		content, l.partial, l.parts = l.partial, nil, 0
+	}
+	if content, err = unpack(content); err == nil {
+		err = l.stage(ctx, h, content)
+	}
+	if err != nil {
+		return fmt.Errorf("message %d: %w", sequence, err)
+	}
+	if l.staged.upTo <= l.applied {
+		l.stagedAt = time.Now()
+	}
+	l.reached, l.staged.upTo = sequence, sequence
+	l.found = l.found || h.id == l.lookedFor
+	return nil
+}
+
+// stage stages what a message says.
+func (l *Log) stage(ctx context.Context, h header, content []byte) error {
+	switch h.kind {
+	case kindRound:
+		events, err := parseContent(content, l.end.Seq+1)
+		if err != nil {
+			return err
+		}
+		if n := int64(len(events)); n == 0 || l.end.Seq+n != h.last {
+			return fmt.Errorf("%w: a round of %d events after event %d ends with event %d", ErrHistory, n, l.end.Seq, h.last)
+		}
+		if err := l.bodies.copied(ctx, events, &l.staged); err != nil {
+			return err
+		}
+		hash := l.end.Hash
+		for i := range events {
+			hash = eventlog.Chain(hash, events[i].event)
+		}
+		if hash != h.hash {
+			return fmt.Errorf("%w: event %d has another hash", ErrHistory, h.last)
+		}
+		l.end = eventlog.Head{Seq: h.last, Hash: hash, At: events[len(events)-1].event.At}
+		l.staged.copied.Hash = hash
+	case kindErased:
+		if err := l.flush(); err != nil {
+			return err
+		}
+		r := reader{b: content}
+		for len(r.b) > 0 && r.err == nil {
+			if err := l.eraseHere(ctx, int64(r.number())); err != nil {
+				return err
+			}
+		}
+		return r.err
+	}
+	return nil
+}
+
+// flush appends to the replica what is staged.
+func (l *Log) flush() error {
+	if l.staged.upTo <= l.applied {
+		return nil
+	}
+	return l.appendToReplica(&l.staged)
+}
+
+// dropStaged forgets what was read and is not in the replica: it is read again.
+func (l *Log) dropStaged() {
+	l.setApplied(l.applied)
+}
+
+// catchUp reads the stream up to its end. Errors: eventlog.ErrUnavailable, and those of Follow.
+func (l *Log) catchUp(ctx context.Context) error {
+	l.dropStaged()
+	info, err := l.rounds.Info(ctx)
+	if err != nil {
+		return unavailable("look for the end of the log", err)
+	}
+	last := info.State.LastSeq
+	if last <= l.applied {
+		return nil
+	}
+	iter, err := messagesFrom(ctx, l.rounds, l.applied+1)
+	if err != nil {
+		return unavailable("read the log", err)
+	}
+	defer iter.Stop()
+	for l.reached < last {
+		message, err := iter.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return unavailable("read the log", err)
+		}
+		if err := l.take(ctx, message); err != nil {
+			return err
+		}
+	}
+	return l.flush()
+}
+
+// catchUpWithRival reads the stream of which somebody else has taken the next place, until that is read too.
+func (l *Log) catchUpWithRival(ctx context.Context) error {
+	for was := l.applied; ; {
+		if err := l.catchUp(ctx); err != nil || l.applied > was {
+			return err
+		}
+		select { // a server that did not know yet has answered
+		case <-ctx.Done():
+			return unavailable("read the log", ctx.Err())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// CatchUp appends to the replica what the stream had at the time of the call. Errors: eventlog.ErrUnavailable, and those of Follow.
+func (l *Log) CatchUp(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.joined {
+		return errNotJoined
+	}
+	return l.catchUp(ctx)
+}
+
+// StreamEnd is the sequence of the last message of the stream.
+func (l *Log) StreamEnd(ctx context.Context) (uint64, error) {
+	l.mu.Lock()
+	stream, joined := l.rounds, l.joined
+	l.mu.Unlock()
+	if !joined {
+		return 0, errNotJoined
+	}
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return 0, unavailable("look for the end of the log", err)
+	}
+	return info.State.LastSeq, nil
+}

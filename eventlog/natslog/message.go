@@ -1,0 +1,246 @@
+package natslog
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"daybook/eventlog"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// A message of the stream of rounds:
+//
+//	magic    1 byte, 'D'
+//	format   1 byte, 1
+//	kind     1 byte, see kind
+//	id       16 random bytes of the round
+//	part     uvarint, from 0: a round that is larger than a message may be has several parts
+//	parts    uvarint
+//	last     uvarint, seq of the last event of the log as far as this message: the parts before the last one add none
+//	hash     32 bytes, of that event
+//	content  the rest: a piece of the content of the round, compressed with zstd
+//
+// The content of a round, for each event: uvarints are those of encoding/binary, a text has its length before it.
+//
+//	at          uvarint, microseconds after the event before (the first one: after the epoch of Unix)
+//	stream, version (uvarint), type, v (uvarint), actor, data
+//	pieces      uvarint: 0 = no payload, else 1 + the number of pieces of its body
+//	hash        32 bytes, of the payload, if there is one
+//	sequences   uvarint each, of the pieces in the stream of payloads
+//
+// The content of kindErased is the seqs of the events whose payloads were erased, uvarint each.
+const (
+	magic         = 'D'
+	messageFormat = 1
+)
+
+// kind is what a message says.
+type kind byte
+
+const (
+	kindRound  kind = 1 // events
+	kindErased kind = 2 // payloads that were erased
+	kindFence  kind = 3 // nothing: it takes a place, so that no earlier message can
+)
+
+// roundID tells the rounds of all nodes apart.
+type roundID [16]byte
+
+// header is what each message begins with.
+type header struct {
+	kind        kind
+	id          roundID
+	part, parts int
+	last        int64
+	hash        eventlog.Hash
+}
+
+var errMessage = fmt.Errorf("%w: a message of the stream is not one of this log", eventlog.ErrDamaged)
+
+func (h *header) append(b []byte) []byte {
+	b = append(b, magic, messageFormat, byte(h.kind))
+	b = append(b, h.id[:]...)
+	b = binary.AppendUvarint(b, uint64(h.part))
+	b = binary.AppendUvarint(b, uint64(h.parts))
+	b = binary.AppendUvarint(b, uint64(h.last))
+	return append(b, h.hash[:]...)
+}
+
+// parseHeader reads the header of a message and returns the rest.
+func parseHeader(message []byte) (h header, content []byte, err error) {
+	r := reader{b: message}
+	if m, f := r.byte(), r.byte(); m != magic || f != messageFormat {
+		if r.err == nil && m == magic && f > messageFormat {
+			return h, nil, fmt.Errorf("%w: it has format %d, this version reads up to %d: upgrade this node", errNewer, f, messageFormat)
+		}
+		return h, nil, errMessage
+	}
+	h.kind = kind(r.byte())
+	copy(h.id[:], r.take(len(h.id)))
+	h.part, h.parts, h.last = int(r.number()), int(r.number()), int64(r.number())
+	copy(h.hash[:], r.take(eventlog.HashSize))
+	if r.err != nil || h.part < 0 || h.part >= h.parts || h.last < 0 {
+		return h, nil, errMessage
+	}
+	if h.kind < kindRound || h.kind > kindFence {
+		return h, nil, fmt.Errorf("%w: it has kind %d: upgrade this node", errNewer, h.kind)
+	}
+	return h, r.b, nil
+}
+
+// errNewer: a newer version of Daybook has written the message.
+var errNewer = errors.New("message of a newer version")
+
+// stored is an event with what is beside it.
+type stored struct {
+	event  *eventlog.Event
+	pieces []uint64 // sequences of the body in the stream of payloads, ascending
+}
+
+// appendContent appends the events of a round.
+func appendContent(b []byte, events []stored) []byte {
+	var at int64
+	for i := range events {
+		e := events[i].event
+		b = binary.AppendUvarint(b, uint64(e.At-at))
+		at = e.At
+		b = appendText(b, e.Stream)
+		b = binary.AppendUvarint(b, uint64(e.Version))
+		b = appendText(b, e.Type)
+		b = binary.AppendUvarint(b, uint64(e.V))
+		b = appendText(b, e.Actor)
+		b = appendText(b, e.Data)
+		if !e.HasPayload {
+			b = append(b, 0)
+			continue
+		}
+		b = binary.AppendUvarint(b, 1+uint64(len(events[i].pieces)))
+		b = append(b, e.PayloadHash[:]...)
+		for _, sequence := range events[i].pieces {
+			b = binary.AppendUvarint(b, sequence)
+		}
+	}
+	return b
+}
+
+func appendText[T string | []byte](b []byte, text T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+// parseContent reads the events of a round of which the first has the seq first.
+func parseContent(content []byte, first int64) ([]stored, error) {
+	var events []stored
+	var at int64
+	r := reader{b: content}
+	for seq := first; len(r.b) > 0; seq++ {
+		at += int64(r.number())
+		e := &eventlog.Event{Seq: seq, At: at}
+		e.Stream = string(r.text())
+		e.Version = int64(r.number())
+		e.Type = string(r.text())
+		e.V = int(r.number())
+		e.Actor = string(r.text())
+		e.Data = r.text()
+		one := stored{event: e}
+		if n := r.number(); n > 0 {
+			e.HasPayload = true
+			copy(e.PayloadHash[:], r.take(eventlog.HashSize))
+			for range n - 1 {
+				one.pieces = append(one.pieces, r.number())
+				if r.err != nil {
+					break
+				}
+			}
+		}
+		if r.err != nil {
+			return nil, r.err
+		}
+		events = append(events, one)
+	}
+	return events, nil
+}
+
+// reader reads what the functions above append. After an error it gives zeros.
+type reader struct {
+	b   []byte
+	err error
+}
+
+func (r *reader) take(n int) []byte {
+	if n < 0 || n > len(r.b) {
+		r.b, r.err = nil, errMessage
+		return nil
+	}
+	taken := r.b[:n:n]
+	r.b = r.b[n:]
+	return taken
+}
+
+func (r *reader) byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *reader) number() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.b, r.err = nil, errMessage
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) text() []byte {
+	n := r.number()
+	if n > uint64(len(r.b)) {
+		r.b, r.err = nil, errMessage
+		return nil
+	}
+	return r.take(int(n))
+}
+
+// mostContent bounds what a compressed content may become, in bytes.
+const mostContent = 2 << 30
+
+var (
+	compressor, _   = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	decompressor, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(mostContent))
+)
+
+// newHeader is that of a new message after head.
+func newHeader(k kind, head eventlog.Head) header {
+	h := header{kind: k, last: head.Seq, hash: head.Hash}
+	rand.Read(h.id[:]) // never returns an error
+	return h
+}
+
+// messages cuts a content into messages of at most size bytes. after is the head of the log with all of them.
+func messages(h header, after eventlog.Head, content []byte, size int) [][]byte {
+	packed := compressor.EncodeAll(content, make([]byte, 0, len(content)/2+64))
+	size -= len(h.append(nil)) + 3*binary.MaxVarintLen64
+	h.parts = max((len(packed)+size-1)/size, 1)
+	list := make([][]byte, h.parts)
+	for h.part = range h.parts {
+		if h.part == h.parts-1 {
+			h.last, h.hash = after.Seq, after.Hash
+		}
+		piece := packed[h.part*size : min((h.part+1)*size, len(packed))]
+		list[h.part] = append(h.append(make([]byte, 0, len(piece)+96)), piece...)
+	}
+	return list
+}
+
+// unpack is the content that the pieces of all parts make.
+func unpack(packed []byte) ([]byte, error) {
+	content, err := decompressor.DecodeAll(packed, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errMessage, err)
+	}
+	return content, nil
+}

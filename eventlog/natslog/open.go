@@ -1,0 +1,64 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"daybook/eventlog/sqlitelog"
+)
+
+// Open opens the replica and joins the cluster with it. It makes what is not there: the streams, if the folder is empty
+// too, and the replica. It returns when the replica has what the stream had. Errors: those of sqlitelog.Open, Join and CatchUp.
+func Open(ctx context.Context, replica sqlitelog.Options, o Options) (*Log, error) {
+	o = o.withDefaults()
+	id, _, err := Identity(ctx, o)
+	if errors.Is(err, ErrNoStream) {
+		id, err = found(ctx, replica.Dir, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	replica.ID = id
+	inner, err := sqlitelog.Open(ctx, replica)
+	if err != nil {
+		return nil, err
+	}
+	l := New(inner, o)
+	if err = l.Join(ctx); err == nil {
+		err = l.CatchUp(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// found makes the streams of a new log, and returns its ID.
+func found(ctx context.Context, dir string, o Options) (id string, err error) {
+	id = sqlitelog.NewID(time.Now())
+	old, err := sqlitelog.OpenReadOnly(ctx, dir)
+	switch {
+	case err == nil:
+		head := old.Head().Seq
+		id = old.ID()
+		if err := old.Close(); err != nil {
+			return "", err
+		}
+		if head > 0 {
+			return "", errAlone
+		}
+	case !errors.Is(err, os.ErrNotExist):
+		return "", err
+	}
+	if err := Make(ctx, o, id, ""); err != nil {
+		return "", err
+	}
+	id, _, err = Identity(ctx, o)
+	return id, err
+}
+
+// errAlone: the folder has a log, and the cluster has none.
+var errAlone = fmt.Errorf("%w, and the folder has a log already: bring it into the cluster with `daybook cluster import`, or start with an empty folder", ErrNoStream)

@@ -1,0 +1,129 @@
+package natslog
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"daybook/eventlog"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// mostParts is how many messages an atomic batch may have (ADR-50 of NATS).
+const mostParts = 1000
+
+// Error codes of JetStream that say that a message was not stored.
+const (
+	codeInsufficientResources = 10023
+	codeStorageExceeded       = 10047
+	codeMessageTooLarge       = 10054
+	codeStreamStoreFailed     = 10077
+	codeSequenceNotFound      = 10043
+	codeDeleteFailed          = 10057
+)
+
+// publish publishes the messages of a round at the place after what is applied, all or none. It returns the sequence of
+// the last one; 0 = no acknowledgement came, and the round was found in the stream and is in the replica.
+// Errors: errRival, eventlog.ErrFull (not stored), ErrUnknown.
+func (l *Log) publish(ctx context.Context, id roundID, list [][]byte) (uint64, error) {
+	sequence, err := l.publishOnce(ctx, list)
+	if err == nil || errors.Is(err, eventlog.ErrFull) {
+		return sequence, err
+	}
+	// A refusal too may be of a second copy of the first message: the client sends it again when a
+	// connection breaks. So the stream is asked which round stands at that place.
+	l.lookedFor, l.found = id, false
+	defer func() { l.lookedFor = roundID{} }()
+	if errors.Is(err, errRival) {
+		if err := l.catchUpWithRival(ctx); err != nil {
+			l.doubtful = true
+			return 0, fmt.Errorf("%w: %w", eventlog.ErrUnknown, err)
+		}
+	} else {
+		l.o.Logger.Warn("the log of the cluster does not acknowledge a round; finding out whether it is stored", "error", err)
+		l.doubtful = true
+		if err := l.settle(ctx); err != nil {
+			return 0, err
+		}
+	}
+	if l.found {
+		return 0, nil
+	}
+	return 0, errRival
+}
+
+// publishOnce publishes the messages and waits for the acknowledgement.
+func (l *Log) publishOnce(ctx context.Context, list [][]byte) (uint64, error) {
+	expected := strconv.FormatUint(l.applied, 10)
+	if len(list) == 1 {
+		message := nats.NewMsg(l.names.roundsSubject)
+		message.Header.Set(jetstream.ExpectedLastSeqHeader, expected)
+		message.Data = list[0]
+		return l.request(ctx, message)
+	}
+	batch := hex.EncodeToString([]byte(nats.NewInbox()))
+	batch = batch[len(batch)-min(len(batch), 44):]
+	for i, data := range list {
+		message := nats.NewMsg(l.names.roundsSubject)
+		message.Header.Set("Nats-Batch-Id", batch)
+		message.Header.Set("Nats-Batch-Sequence", strconv.Itoa(i+1))
+		message.Data = data
+		if i == 0 {
+			message.Header.Set(jetstream.ExpectedLastSeqHeader, expected)
+		}
+		if i == len(list)-1 {
+			message.Header.Set("Nats-Batch-Commit", "1")
+			return l.request(ctx, message)
+		}
+		if err := l.o.JetStream.Conn().PublishMsg(message); err != nil {
+			return 0, unavailable("publish a part of a round", err)
+		}
+	}
+	return 0, nil
+}
+
+// request publishes a message and returns the sequence that the acknowledgement has.
+func (l *Log) request(ctx context.Context, message *nats.Msg) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.o.Patience/3)
+	defer cancel()
+	answer, err := l.o.JetStream.Conn().RequestMsgWithContext(ctx, message)
+	if err != nil {
+		return 0, refusalOf("publish a round", err)
+	}
+	var ack struct {
+		Error    *jetstream.APIError `json:"error"`
+		Stream   string              `json:"stream"`
+		Sequence uint64              `json:"seq"`
+	}
+	if err := json.Unmarshal(answer.Data, &ack); err != nil {
+		return 0, unavailable("publish a round", err)
+	}
+	switch {
+	case ack.Error != nil:
+		return 0, refusalOf("publish a round", ack.Error)
+	case ack.Stream != l.names.rounds:
+		return 0, fmt.Errorf("%w: stream %q takes %s", ErrStream, ack.Stream, l.names.roundsSubject)
+	}
+	return ack.Sequence, nil
+}
+
+// refusalOf makes an error of a publish one of a log: errRival and eventlog.ErrFull say that the message is not stored;
+// after any other that is not known.
+func refusalOf(what string, err error) error {
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	if !ok {
+		return unavailable(what, err)
+	}
+	switch api.ErrorCode {
+	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
+		return errRival
+	case codeInsufficientResources, codeStorageExceeded, codeMessageTooLarge:
+		return fmt.Errorf("%w: %s: %w", eventlog.ErrFull, what, err)
+	}
+	return unavailable(what, err)
+}

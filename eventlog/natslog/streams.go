@@ -1,0 +1,137 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"daybook/eventlog"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Keys of the metadata of the stream of rounds.
+const (
+	metaLogID = "daybook_log_id"
+	metaEpoch = "daybook_epoch"
+)
+
+// ErrStream: the stream is not one that a log can be kept in. The error says what to change.
+var ErrStream = errors.New("stream cannot hold the log")
+
+// ErrNoStream: the cluster has no stream yet.
+var ErrNoStream = errors.New("cluster has no log yet")
+
+// names are those of the streams of a cluster and of their subjects.
+type names struct{ rounds, payloads, roundsSubject, payloadsSubject string }
+
+func namesOf(cluster string) names {
+	return names{
+		rounds: "daybook-" + cluster + "-log", payloads: "daybook-" + cluster + "-payloads",
+		roundsSubject: "daybook." + cluster + ".log", payloadsSubject: "daybook." + cluster + ".payloads",
+	}
+}
+
+// IsClusterName reports whether the name may be that of a cluster: 1 to 32 of A-Z a-z 0-9 _ -
+func IsClusterName(name string) bool {
+	return name != "" && len(name) <= 32 && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == ""
+}
+
+// configs are those of the two streams.
+func configs(o Options, id, epoch string) (rounds, payloads jetstream.StreamConfig) {
+	n := namesOf(o.Cluster)
+	rounds = jetstream.StreamConfig{
+		Name: n.rounds, Subjects: []string{n.roundsSubject}, Description: "The log of Daybook: never edit or purge it.",
+		Storage: jetstream.FileStorage, Replicas: o.Replicas, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+		MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, DenyDelete: true, DenyPurge: true, AllowAtomicPublish: true,
+		Duplicates: time.Second, Metadata: map[string]string{metaLogID: id, metaEpoch: epoch},
+	}
+	payloads = jetstream.StreamConfig{
+		Name: n.payloads, Subjects: []string{n.payloadsSubject}, Description: "Bodies of the log of Daybook: never edit or purge it.",
+		Storage: jetstream.FileStorage, Replicas: o.Replicas, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+		MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, DenyPurge: true, Duplicates: time.Second, Metadata: map[string]string{metaLogID: id},
+	}
+	return rounds, payloads
+}
+
+// Identity is the ID and the epoch of the log of the cluster. Errors: ErrNoStream, ErrStream, eventlog.ErrUnavailable.
+func Identity(ctx context.Context, o Options) (id, epoch string, err error) {
+	s, _, err := openStreams(ctx, o)
+	if err != nil {
+		return "", "", err
+	}
+	meta := s.CachedInfo().Config.Metadata
+	return meta[metaLogID], meta[metaEpoch], nil
+}
+
+// Make makes the streams of a new log. Whoever comes second finds those of the first. Errors: eventlog.ErrUnavailable, ErrStream.
+func Make(ctx context.Context, o Options, id, epoch string) error {
+	rounds, payloads := configs(o, id, epoch)
+	if _, err := o.JetStream.CreateStream(ctx, rounds); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return unavailable("make the stream of the log", err)
+	}
+	// Another node may have made the first stream: the second one belongs to that log.
+	s, err := o.JetStream.Stream(ctx, rounds.Name)
+	if err != nil {
+		return unavailable("look for the stream of the log", err)
+	}
+	payloads.Metadata[metaLogID] = s.CachedInfo().Config.Metadata[metaLogID]
+	if _, err := o.JetStream.CreateStream(ctx, payloads); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return unavailable("make the stream of payloads", err)
+	}
+	return nil
+}
+
+// openStreams finds both streams and checks them.
+func openStreams(ctx context.Context, o Options) (rounds, payloads jetstream.Stream, err error) {
+	n := namesOf(o.Cluster)
+	rounds, err = o.JetStream.Stream(ctx, n.rounds)
+	if err == nil {
+		payloads, err = o.JetStream.Stream(ctx, n.payloads)
+	}
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, nil, fmt.Errorf("%w: %s", ErrNoStream, o.Cluster)
+	}
+	if err != nil {
+		return nil, nil, unavailable("look for the streams of the log", err)
+	}
+	wantRounds, wantPayloads := configs(o, "", "")
+	for _, c := range []struct {
+		have, want jetstream.StreamConfig
+	}{{rounds.CachedInfo().Config, wantRounds}, {payloads.CachedInfo().Config, wantPayloads}} {
+		if why := differs(c.have, c.want); why != "" {
+			return nil, nil, fmt.Errorf("%w: stream %s: %s", ErrStream, c.want.Name, why)
+		}
+	}
+	a, b := rounds.CachedInfo().Config.Metadata[metaLogID], payloads.CachedInfo().Config.Metadata[metaLogID]
+	if a == "" || a != b {
+		return nil, nil, fmt.Errorf("%w: stream %s belongs to log %q and stream %s to log %q: one of them was made again; restore it from a backup", ErrStream, n.rounds, a, n.payloads, b)
+	}
+	return rounds, payloads, nil
+}
+
+// differs says what is wrong with the settings of a stream, "" if nothing is.
+func differs(have, want jetstream.StreamConfig) string {
+	switch {
+	case have.Replicas < want.Replicas:
+		return fmt.Sprintf("it has %d replicas, not %d: raise it with `nats stream edit --replicas %d`, or start with --replicas %d", have.Replicas, want.Replicas, want.Replicas, have.Replicas)
+	case have.Storage != want.Storage:
+		return "it is kept in memory: make it anew with storage in files"
+	case have.Retention != want.Retention || have.Discard != want.Discard || have.MaxAge != 0 || have.MaxMsgs > 0 || have.MaxBytes > 0 || have.MaxMsgsPerSubject > 0:
+		return "it discards messages: remove its limits of age, number and size, and let it discard new ones"
+	case want.DenyDelete && !have.DenyDelete || !have.DenyPurge:
+		return "its messages may be deleted: it was not made by Daybook; import the log into a new cluster"
+	case want.AllowAtomicPublish && !have.AllowAtomicPublish:
+		return "it takes no batches: set allow_atomic, with a NATS server of version 2.12 or newer"
+	case have.Mirror != nil || len(have.Sources) > 0 || len(have.Subjects) != 1 || have.Subjects[0] != want.Subjects[0]:
+		return fmt.Sprintf("it must take the subject %s and nothing else", want.Subjects[0])
+	}
+	return ""
+}
+
+// unavailable makes an error of the NATS client one of a log.
+func unavailable(what string, err error) error {
+	return fmt.Errorf("%w: %s: %w", eventlog.ErrUnavailable, what, err)
+}

@@ -1,0 +1,137 @@
+// Package natsserver runs a NATS server with JetStream inside the process: a node of a cluster that keeps the log of
+// Daybook, or a lone one. What it acknowledges is synced on a majority of the replicas.
+package natsserver
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// Options configure a server. Name and Dir must be set.
+type Options struct {
+	Name string // of the node, unlike that of any other
+	Dir  string // folder of the streams, made if absent
+	// Cluster is the name of the cluster; "" = a lone server, which needs nothing below.
+	Cluster string
+	Listen  string   // address at which the other nodes reach this one, "10.0.0.1:7101"
+	Peers   []string // addresses of the other nodes
+	Secret  string   // that all nodes know; "" = none
+	TLS     *tls.Config
+	// MaxMessage is the largest message in bytes; 0 = 8 MiB.
+	MaxMessage int32
+	Logger     *slog.Logger // nil = slog.Default()
+}
+
+// Server is one running server.
+type Server struct {
+	nats *server.Server
+}
+
+// Start starts a server. It listens at o.Listen for other nodes and nowhere for clients: see Connect. Errors: a wrong option,
+// an address that is taken, a folder that cannot be used.
+func Start(o Options) (*Server, error) {
+	settings := &server.Options{
+		ServerName: o.Name, DontListen: true, JetStream: true, StoreDir: o.Dir, SyncAlways: true,
+		NoSigs: true, NoLog: true, MaxPayload: o.MaxMessage, JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: 1 << 50,
+		DisableJetStreamBanner: true,
+	}
+	if settings.MaxPayload == 0 {
+		settings.MaxPayload = 8 << 20
+	}
+	if o.Cluster != "" {
+		if err := o.join(settings); err != nil {
+			return nil, err
+		}
+	}
+	s, err := server.NewServer(settings)
+	if err != nil {
+		return nil, fmt.Errorf("start the log server: %w", err)
+	}
+	logger := o.Logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	s.SetLoggerV2(logs{logger.With("room", "nats")}, false, false, false)
+	s.Start()
+	if !s.ReadyForConnections(readyTime) {
+		s.Shutdown()
+		s.WaitForShutdown()
+		if o.Listen != "" {
+			return nil, fmt.Errorf("start the log server: it does not get ready: is %s an address of this machine, and free?", o.Listen)
+		}
+		return nil, errors.New("start the log server: it does not get ready; see the log")
+	}
+	return &Server{s}, nil
+}
+
+const readyTime = 10 * time.Second
+
+// join makes the server one of a cluster.
+func (o *Options) join(settings *server.Options) error {
+	host, port, err := net.SplitHostPort(o.Listen)
+	if err != nil {
+		return fmt.Errorf("the address %q of node %s is not HOST:PORT: %w", o.Listen, o.Name, err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return fmt.Errorf("the address %q of node %s has no number as its port: %w", o.Listen, o.Name, err)
+	}
+	settings.Cluster = server.ClusterOpts{
+		Name: o.Cluster, Host: host, Port: number, NoAdvertise: true, TLSConfig: o.TLS, PoolSize: -1,
+		// The secret is checked by both sides of a route.
+		Username: secretUser(o.Secret), Password: o.Secret, AuthTimeout: 5, TLSTimeout: 5,
+	}
+	for _, peer := range o.Peers {
+		u := &url.URL{Scheme: "nats-route", Host: peer}
+		if o.Secret != "" {
+			u.User = url.UserPassword(secretUser(o.Secret), o.Secret)
+		}
+		settings.Routes = append(settings.Routes, u)
+	}
+	return nil
+}
+
+func secretUser(secret string) string {
+	if secret == "" {
+		return ""
+	}
+	return "node"
+}
+
+// Connect connects to the server without a network.
+func (s *Server) Connect(name string) (*nats.Conn, error) {
+	return nats.Connect("", nats.InProcessServer(s.nats), nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
+}
+
+// IsReady reports whether JetStream has a leader that this server knows, or is alone.
+func (s *Server) IsReady() bool {
+	return s.nats.JetStreamEnabled() && (!s.nats.JetStreamIsClustered() || s.nats.JetStreamIsCurrent())
+}
+
+// Peers are the names of the servers that this one is connected to.
+func (s *Server) Peers() int { return s.nats.NumRoutes() }
+
+// Stop stops the server and waits for it.
+func (s *Server) Stop() {
+	s.nats.Shutdown()
+	s.nats.WaitForShutdown()
+}
+
+// logs gives what the NATS server logs to slog.
+type logs struct{ to *slog.Logger }
+
+func (l logs) Noticef(format string, v ...any) { l.to.Debug(fmt.Sprintf(format, v...)) }
+func (l logs) Warnf(format string, v ...any)   { l.to.Warn(fmt.Sprintf(format, v...)) }
+func (l logs) Fatalf(format string, v ...any)  { l.to.Error(fmt.Sprintf(format, v...)) }
+func (l logs) Errorf(format string, v ...any)  { l.to.Error(fmt.Sprintf(format, v...)) }
+func (l logs) Debugf(format string, v ...any)  { l.to.Debug(fmt.Sprintf(format, v...)) }
+func (l logs) Tracef(format string, v ...any)  { l.to.Debug(fmt.Sprintf(format, v...)) }
