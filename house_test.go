@@ -114,6 +114,14 @@ var house = map[string]struct{ code, tests []string }{
 		code:  []string{"daybook/eventlog", "daybook/internal/sqlite", sqlite, ulid},
 		tests: []string{"daybook/eventlog/sqlitelog", "daybook/eventlog/eventlogtest", "daybook/internal/powercut", goleak, cmp, rapid},
 	},
+	"daybook/eventlog/natslog": {
+		code:  []string{"daybook/eventlog", "daybook/eventlog/sqlitelog", compress, nats},
+		tests: []string{"daybook/eventlog/natslog", "daybook/eventlog/eventlogtest", "daybook/internal/natsserver", goleak, cmp},
+	},
+	"daybook/internal/natsserver": {
+		code:  []string{nats, natsserver},
+		tests: []string{"daybook/internal/natsserver", goleak},
+	},
 	"daybook/internal/jsontext": {
 		tests: []string{"daybook/internal/jsontext", goleak, cmp},
 	},
@@ -193,6 +201,8 @@ const (
 	mail        = "github.com/wneessen/go-mail"
 	memlimit    = "github.com/KimMachineGun/automemlimit"
 	mux         = "github.com/gorilla/mux"
+	nats        = "github.com/nats-io/nats.go"
+	natsserver  = "github.com/nats-io/nats-server/v2"
 	openapi     = "github.com/getkin/kin-openapi"
 	prometheus  = "github.com/prometheus/client_golang"
 	prommodel   = "github.com/prometheus/client_model"
