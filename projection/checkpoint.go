@@ -209,12 +209,8 @@ func (k *keeper) fill(c *checkpoint, batch *viewfile.Batch) error {
 		}
 	}
 	k.rows = rows
-	if err := batch.PutKeys(c.keys); err != nil {
-		return err
-	}
-	if err := batch.DropClaims(c.claimed - claimsKept); err != nil {
-		return err
-	}
+	batch.PutKeys(c.keys)
+	batch.DropClaims(c.claimed - claimsKept)
 	if c.trim > k.trimmed {
 		return batch.Trim(c.trim)
 	}

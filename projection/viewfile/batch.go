@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"daybook/internal/sqlite"
 	"daybook/task"
 )
 
@@ -20,13 +21,13 @@ type Batch struct {
 
 // Begin begins a batch. Errors: ErrBusy.
 func (f *File) Begin() (*Batch, error) {
-	if f.write.open {
+	if f.write.inserts != nil {
 		return nil, ErrBusy
 	}
 	if err := f.write.begin.run(); err != nil {
 		return nil, fail("begin batch", err)
 	}
-	f.write.open = true
+	f.write.inserts = startInserter()
 	return &Batch{f: f, w: f.write}, nil
 }
 
@@ -38,7 +39,7 @@ func (b *Batch) Keep(r *Row, was Place) error {
 		err = b.w.removeEnded(r.Task.SubmitSeq)
 	}
 	if err == nil {
-		err = b.w.pending.keep(b.w, r)
+		b.w.pending.keep(b.w, r)
 	}
 	return fail("keep task", err)
 }
@@ -55,21 +56,17 @@ func (w *writer) archive(r *Row, was Place) error {
 	if seq <= 0 {
 		return fmt.Errorf("submit seq %d is out of range", seq)
 	}
-	var err error
 	switch was {
 	case Ended:
-		err = w.removeEnded(seq)
+		if err := w.removeEnded(seq); err != nil {
+			return err
+		}
 	case Live:
-		err = w.pending.drop(w, seq)
-	}
-	if err != nil {
-		return err
+		w.pending.drop(w, seq)
 	}
 	w.archived++
 	w.latest = max(w.latest, r.Task.LastSeq)
-	if err := w.claim(&r.Task); err != nil {
-		return err
-	}
+	w.pending.claim(w, &r.Task)
 	return w.pending.add(w, r, w.archived)
 }
 
@@ -108,18 +105,10 @@ func (w *writer) removeEnded(seq int64) error {
 // mostDropped is the maximum number of claims that one batch deletes. It is small, because others wait.
 const mostDropped = 8192
 
-// claim records that an ended task holds a unique key for a time.
-func (w *writer) claim(t *task.Task) error {
-	claim, ok := t.Claims()
-	if !ok || t.Links.Unique.For == 0 {
-		return nil
-	}
-	return w.putClaim.run(claim[:], t.SubmitSeq, int64(t.Links.Unique.Until()))
-}
-
 // DropClaims deletes unique keys that expired before that moment, at most mostDropped.
-func (b *Batch) DropClaims(before task.Micros) error {
-	return fail("delete unique keys", b.w.dropClaims.run(int64(before), int64(mostDropped)))
+func (b *Batch) DropClaims(before task.Micros) {
+	b.w.pending.flushClaims(b.w)
+	b.w.inserts.copy(b.w.dropClaims, sqlite.AppendNumber(sqlite.AppendNumber(nil, int64(before)), mostDropped))
 }
 
 // Trim deletes the archive numbers up to that one. Archived does not return their tasks any more.
@@ -137,7 +126,7 @@ func (b *Batch) Commit(s *State) error {
 	if err := b.commit(s); err != nil {
 		return errors.Join(fail("commit batch", err), b.Rollback())
 	}
-	b.w.open = false
+	b.w.endBatch()
 	b.f.last.Store(b.w.archived)
 	b.f.copier.committed(b.w)
 	return nil
@@ -164,13 +153,19 @@ func (b *Batch) commit(s *State) error {
 // Rollback ends the batch and leaves the file as it was before Begin. It does nothing if the batch has
 // ended.
 func (b *Batch) Rollback() error {
-	if !b.w.open {
+	if b.w.inserts == nil {
 		return nil
 	}
+	b.w.endBatch()
 	var err error
 	if !b.w.conn.AutoCommit() {
 		err = b.w.rollback.run()
 	}
-	b.w.open = false
 	return fail("roll back batch", errors.Join(err, b.w.reload(), b.f.load()))
+}
+
+// endBatch ends the goroutine of the batch.
+func (w *writer) endBatch() {
+	w.inserts.end()
+	w.inserts = nil
 }

@@ -11,10 +11,10 @@ import (
 // marked as incomplete, so that Open refuses it if the rebuild does not finish. Batches and readers
 // work as usual.
 func (f *File) StartBulk() error {
-	if f.write.open {
+	if f.write.inserts != nil {
 		return ErrBusy
 	}
-	err := f.write.doAll(notComplete, checkpoint, "PRAGMA synchronous = OFF")
+	err := f.write.doAll(notComplete, checkpoint, "PRAGMA synchronous = OFF", bulkCache)
 	if err == nil {
 		err = f.write.conn.CountFrames()
 	}
@@ -28,6 +28,8 @@ const (
 	notComplete = "UPDATE about SET complete = 0"
 	complete    = "UPDATE about SET complete = 1"
 	checkpoint  = "PRAGMA wal_checkpoint(TRUNCATE)"
+	// bulkCache is for the pages to which the indexes grow: there is one for each tag and class of run times.
+	bulkCache = "PRAGMA cache_size = -32768" // KiB
 	// mostFrames is the number of pages in the WAL, 256 MiB, at which a rebuild waits until all of it is copied.
 	mostFrames = 256 << 20 / pageSize
 )
@@ -36,14 +38,14 @@ const (
 // step. It takes little time, because the indexes are already complete. Errors: ErrReaders while a
 // reader is fixed.
 func (f *File) EndBulk(progress func(done, total int64)) error {
-	if f.write.open {
+	if f.write.inserts != nil {
 		return ErrBusy
 	}
 	if err := f.endCopier(); err != nil {
 		return fail("end bulk", err)
 	}
 	// A WAL checkpoint without a page to copy syncs nothing; the first change makes sure there is one.
-	steps := []string{"PRAGMA synchronous = NORMAL", "PRAGMA wal_autocheckpoint = 1000", notComplete, checkpoint, complete, checkpoint}
+	steps := []string{"PRAGMA synchronous = NORMAL", writerCache, "PRAGMA wal_autocheckpoint = 1000", notComplete, checkpoint, complete, checkpoint}
 	for i, step := range steps {
 		if progress != nil {
 			progress(int64(i), int64(len(steps)))

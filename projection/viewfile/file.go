@@ -199,6 +199,7 @@ func Remove(path string) error {
 // once.
 func (f *File) Close() error {
 	close(f.closed)
+	f.write.endBatch()
 	errs := []error{f.endCopier()}
 	for range readers {
 		errs = append(errs, (<-f.idle).conn.Close())

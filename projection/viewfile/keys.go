@@ -3,23 +3,31 @@ package viewfile
 import (
 	"database/sql/driver"
 
+	"daybook/internal/sqlite"
 	"daybook/task"
 )
 
 // PutKeys writes what is known of concurrency keys, in that order.
-func (b *Batch) PutKeys(keys []Key) error {
-	var err error
+func (b *Batch) PutKeys(keys []Key) {
+	w := b.w
+	var rows []byte
+	var into *sqlite.Rows
 	for i := range keys {
-		if k := &keys[i]; k.Gone {
-			err = b.w.dropKeyState.run(k.Queue, k.Key)
-		} else {
-			err = b.w.putKeyState.run(k.Queue, k.Key, int64(k.Due), int64(k.Finish))
+		k := &keys[i]
+		next := w.putKeyState
+		if k.Gone {
+			next = w.dropKeyState
 		}
-		if err != nil {
-			return fail("write concurrency keys", err)
+		if into != next || len(rows) >= atOnce {
+			w.inserts.copy(into, rows)
+			into, rows = next, rows[:0]
+		}
+		rows = appendText(appendText(rows, k.Queue), k.Key)
+		if !k.Gone {
+			rows = sqlite.AppendNumber(sqlite.AppendNumber(rows, int64(k.Due)), int64(k.Finish))
 		}
 	}
-	return nil
+	w.inserts.copy(into, rows)
 }
 
 // Keys calls fn for all keys of which something is known. It is for the goroutine that writes, between batches.

@@ -3,7 +3,6 @@ package viewfile
 import (
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"slices"
 	"strings"
 
@@ -19,6 +18,7 @@ type pending struct {
 	// kept has rows to write to live, dropped submit seqs to delete from it, in the form of sqlite.Rows. A
 	// task that was dropped is kept again only after a flush, which writes before it deletes.
 	kept, dropped []byte
+	claims        []byte // rows to write to claims
 
 	ended   sorter[int64] // by submit seq
 	tags    sorter[tagged]
@@ -29,9 +29,8 @@ type pending struct {
 
 // sorter holds rows until they are written in the order of their keys.
 type sorter[K any] struct {
-	rows    []sorted[K]
-	values  []byte // of the rows, in the form of sqlite.Rows
-	ordered []byte // buffer
+	rows   []sorted[K]
+	values []byte // of the rows, in the form of sqlite.Rows
 }
 
 // sorted is a row: its key, and the position of its values in sorter.values.
@@ -46,22 +45,21 @@ func (s *sorter[K]) add(key K, values []byte) {
 	s.values = values
 }
 
-// flush writes the rows in the order of their keys.
-func (s *sorter[K]) flush(into *sqlite.Rows, compare func(a, b K) int) error {
+// flush queues the rows in the order of their keys.
+func (s *sorter[K]) flush(q *inserter, into *sqlite.Rows, compare func(a, b K) int) {
 	slices.SortFunc(s.rows, func(a, b sorted[K]) int { return compare(a.key, b.key) })
-	s.ordered = s.ordered[:0]
+	var ordered []byte
 	for i, r := range s.rows {
-		s.ordered = append(s.ordered, s.values[r.start:r.end]...)
-		if len(s.ordered) < atOnce && i < len(s.rows)-1 {
-			continue
+		if len(ordered) == 0 {
+			ordered = q.buffer()
 		}
-		if _, err := into.Insert(s.ordered); err != nil {
-			return err
+		ordered = append(ordered, s.values[r.start:r.end]...)
+		if len(ordered) >= atOnce || i == len(s.rows)-1 {
+			q.insert(into, ordered)
+			ordered = nil
 		}
-		s.ordered = s.ordered[:0]
 	}
 	s.rows, s.values = s.rows[:0], s.values[:0]
-	return nil
 }
 
 // clear discards the rows, and memory that few batches need.
@@ -90,10 +88,10 @@ type keyed struct {
 }
 
 const (
-	// mostPending is the maximum size of pending rows in bytes, approximately.
+	// mostPending is the maximum size of the pending rows of tags and keys in bytes, approximately.
 	mostPending = 8 << 20
-	// atOnce is the number of bytes that are passed to SQLite per call, approximately.
-	atOnce = 64 << 10
+	// mostEnded is that of the rows of tasks. It is less, so that SQLite begins while more are prepared.
+	mostEnded = 4 << 20
 
 	epochBits = 21
 	zoneBits  = 12
@@ -105,37 +103,47 @@ func zoneOf(seq int64) int64 { return seq >> zoneBits }
 
 // clear discards everything.
 func (p *pending) clear() {
-	p.kept, p.dropped, p.numbers, p.zones = p.kept[:0], p.dropped[:0], p.numbers[:0], map[int64]*zone{}
+	p.kept, p.dropped, p.claims, p.numbers, p.zones = p.kept[:0], p.dropped[:0], p.claims[:0], p.numbers[:0], map[int64]*zone{}
 	p.ended.clear()
 	p.tags.clear()
 	p.keys.clear()
 }
 
 // keep adds a row for live.
-func (p *pending) keep(w *writer, r *Row) error {
-	p.kept = live.appendRow(p.kept, r)
-	if len(p.kept) < atOnce {
-		return nil
+func (p *pending) keep(w *writer, r *Row) {
+	if p.kept = live.appendRow(p.kept, r); len(p.kept) >= atOnce {
+		p.flushLive(w)
 	}
-	return p.flushLive(w)
 }
 
 // drop deletes a task from live.
-func (p *pending) drop(w *writer, seq int64) error {
-	p.dropped = sqlite.AppendNumber(p.dropped, seq)
-	if len(p.dropped) < atOnce {
-		return nil
+func (p *pending) drop(w *writer, seq int64) {
+	if p.dropped = sqlite.AppendNumber(p.dropped, seq); len(p.dropped) >= atOnce {
+		p.flushLive(w)
 	}
-	return p.flushLive(w)
 }
 
-func (p *pending) flushLive(w *writer) error {
-	if _, err := w.putLive.Insert(p.kept); err != nil {
-		return err
-	}
-	_, err := w.dropLive.Insert(p.dropped)
+func (p *pending) flushLive(w *writer) {
+	w.inserts.copy(w.putLive, p.kept)
+	w.inserts.copy(w.dropLive, p.dropped)
 	p.kept, p.dropped = p.kept[:0], p.dropped[:0]
-	return err
+}
+
+// claim adds that an ended task holds a unique key for a time.
+func (p *pending) claim(w *writer, t *task.Task) {
+	claim, ok := t.Claims()
+	if !ok || t.Links.Unique.For == 0 {
+		return
+	}
+	row := sqlite.AppendNumber(sqlite.AppendBytes(p.claims, claim[:]), t.SubmitSeq)
+	if p.claims = sqlite.AppendNumber(row, int64(t.Links.Unique.Until())); len(p.claims) >= atOnce {
+		p.flushClaims(w)
+	}
+}
+
+func (p *pending) flushClaims(w *writer) {
+	w.inserts.copy(w.putClaim, p.claims)
+	p.claims = p.claims[:0]
 }
 
 // add adds the rows of a task that has ended.
@@ -167,10 +175,8 @@ func (p *pending) add(w *writer, r *Row, number int64) error {
 	}
 	p.numbers = append(p.numbers, t.SubmitSeq)
 	p.widen(t)
-	if len(p.ended.values) >= mostPending {
-		if err := p.flushEnded(w); err != nil {
-			return err
-		}
+	if len(p.ended.values) >= mostEnded {
+		p.flushEnded(w)
 	}
 	if len(p.tags.values)+len(p.keys.values) < mostPending {
 		return nil
@@ -196,31 +202,30 @@ func (p *pending) widen(t *task.Task) {
 
 // flush writes everything.
 func (p *pending) flush(w *writer) error {
-	if err := p.flushLive(w); err != nil || len(p.numbers) == 0 {
-		return err
-	}
-	err := errors.Join(p.flushEnded(w), p.flushNumbers(w))
-	if err == nil {
-		err = p.tags.flush(w.putTag, func(a, b tagged) int {
-			return cmp.Or(strings.Compare(a.tag, b.tag), cmp.Compare(a.status, b.status), cmp.Compare(a.seq, b.seq))
-		})
-	}
-	if err == nil {
-		err = p.keys.flush(w.putKey, func(a, b keyed) int {
-			return cmp.Or(cmp.Compare(epochOf(a.seq), epochOf(b.seq)), strings.Compare(a.key, b.key), cmp.Compare(a.seq, b.seq))
-		})
-	}
+	p.flushLive(w)
+	p.flushClaims(w)
+	p.flushEnded(w)
+	p.tags.flush(w.inserts, w.putTag, func(a, b tagged) int {
+		return cmp.Or(strings.Compare(a.tag, b.tag), cmp.Compare(a.status, b.status), cmp.Compare(a.seq, b.seq))
+	})
+	p.keys.flush(w.inserts, w.putKey, func(a, b keyed) int {
+		return cmp.Or(cmp.Compare(epochOf(a.seq), epochOf(b.seq)), strings.Compare(a.key, b.key), cmp.Compare(a.seq, b.seq))
+	})
+	var zones []byte
 	for number, z := range p.zones {
-		if err == nil {
-			ids := appendID(appendID(sqlite.AppendNumber(nil, number), &z.least), &z.most)
-			_, err = w.putZone.Insert(sqlite.AppendNumber(sqlite.AppendNumber(ids, z.first), z.last))
-		}
+		zones = appendID(appendID(sqlite.AppendNumber(zones, number), &z.least), &z.most)
+		zones = sqlite.AppendNumber(sqlite.AppendNumber(zones, z.first), z.last)
+	}
+	w.inserts.copy(w.putZone, zones)
+	err := w.inserts.wait()
+	if err == nil && len(p.numbers) > 0 {
+		err = p.flushNumbers(w)
 	}
 	p.clear()
 	return err
 }
 
-func (p *pending) flushEnded(w *writer) error { return p.ended.flush(w.putEnded, cmp.Compare[int64]) }
+func (p *pending) flushEnded(w *writer) { p.ended.flush(w.inserts, w.putEnded, cmp.Compare[int64]) }
 
 // flushNumbers writes the latest archive numbers as one row of archived.
 func (p *pending) flushNumbers(w *writer) error {

@@ -65,18 +65,17 @@ func intOf(v driver.Value) int64 {
 type writer struct {
 	conn *sqlite.Conn
 
-	begin, commit, rollback                  statement
-	putGroup, putCount, dropCounts, putState statement
-	putStream                                statement
-	putClaim, dropClaims                     statement
-	putKeyState, dropKeyState                statement
-	putArchived, trimArchived                statement
-	tagsOf, dropTag, dropKey, dropEnded      statement
-	live                                     *sqlite.Query
-	putLive, dropLive                        *sqlite.Rows
-	putEnded, putTag, putKey, putZone        *sqlite.Rows
+	begin, commit, rollback                         statement
+	putGroup, putCount, dropCounts, putState        statement
+	putStream                                       statement
+	putArchived, trimArchived                       statement
+	tagsOf, dropTag, dropKey, dropEnded             statement
+	live                                            *sqlite.Query
+	putLive, dropLive                               *sqlite.Rows
+	putEnded, putTag, putKey, putZone               *sqlite.Rows
+	putClaim, dropClaims, putKeyState, dropKeyState *sqlite.Rows
 
-	open     bool // a batch is open
+	inserts  *inserter // of the open batch; nil = none is open
 	archived int64
 	trimmed  int64
 	latest   int64
@@ -102,13 +101,8 @@ func newWriter(conn *sqlite.Conn) (*writer, error) {
 		&w.tagsOf:       "SELECT tags, status, idempotency_key FROM ended WHERE submit_seq = ? + 0",
 		&w.dropTag:      "DELETE FROM ended_tags WHERE tag = ? AND status = ? AND submit_seq = ?",
 		&w.dropKey:      "DELETE FROM ended_keys WHERE epoch = ? AND key = ? AND submit_seq = ?",
-		&w.putKeyState:  "INSERT OR REPLACE INTO queue_keys (queue, key, due, finish) VALUES (?, ?, ?, ?)",
-		&w.dropKeyState: "DELETE FROM queue_keys WHERE queue = ? AND key = ?",
 		&w.putArchived:  "INSERT INTO archived (first, last, seqs) VALUES (?, ?, ?)",
 		&w.trimArchived: "DELETE FROM archived WHERE last <= ? + 0",
-		&w.putClaim: "INSERT INTO claims (claim, submit_seq, until) VALUES (?, ?, ?) " +
-			"ON CONFLICT DO UPDATE SET submit_seq = excluded.submit_seq, until = excluded.until WHERE excluded.until >= until",
-		&w.dropClaims: "DELETE FROM claims WHERE claim IN (SELECT claim FROM claims WHERE until < ? ORDER BY until LIMIT ?)",
 	})
 	if err == nil {
 		err = w.prepareRows()
@@ -137,6 +131,11 @@ func (w *writer) prepareRows() (err error) {
 	prepare(&w.putEnded, "iii"+ended.kinds, "INSERT INTO ended (number, run, run_class, "+ended.names+") VALUES (?, ?, nullif(?, -1), "+questionMarks(len(ended.columns))+")")
 	prepare(&w.putTag, "tiiii", insert("ended_tags", "tag, status, submit_seq, group_no, run", 5))
 	prepare(&w.putKey, "iti", insert("ended_keys", "epoch, key, submit_seq", 3))
+	prepare(&w.putClaim, "bii", insert("claims", "claim, submit_seq, until", 3)+
+		" ON CONFLICT DO UPDATE SET submit_seq = excluded.submit_seq, until = excluded.until WHERE excluded.until >= until")
+	prepare(&w.dropClaims, "ii", "DELETE FROM claims WHERE claim IN (SELECT claim FROM claims WHERE until < ? ORDER BY until LIMIT ?)")
+	prepare(&w.putKeyState, "ttii", "INSERT OR REPLACE INTO queue_keys (queue, key, due, finish) VALUES (?, ?, ?, ?)")
+	prepare(&w.dropKeyState, "tt", "DELETE FROM queue_keys WHERE queue = ? AND key = ?")
 	prepare(&w.putZone, "ittii", insert("ended_zones", "zone, least_id, most_id, least_seq, most_seq", 5)+" ON CONFLICT DO UPDATE SET "+
 		"least_id = min(least_id, excluded.least_id), most_id = max(most_id, excluded.most_id), least_seq = min(least_seq, excluded.least_seq), most_seq = max(most_seq, excluded.most_seq)")
 	return err
