@@ -20,8 +20,9 @@ import (
 // that of a synctest bubble. It has what the worker needs, and nothing is kept.
 type fakeServer struct {
 	mu       sync.Mutex
-	before   intercept // may answer a call in place of the server
-	after    intercept // may replace the answer of the server
+	before   intercept    // may answer a call in place of the server
+	after    intercept    // may replace the answer of the server
+	dialed   func() error // refuses a connection over a wire
 	pending  []*fakeTask
 	tasks    map[string]*fakeTask // by token
 	polls    map[string][]map[string]any
@@ -57,13 +58,13 @@ type fakeCall struct {
 }
 
 func newFakeServer() *fakeServer {
-	return &fakeServer{before: nothing, after: nothing, tasks: map[string]*fakeTask{}, polls: map[string][]map[string]any{}, beat: 10, more: make(chan struct{})}
+	return &fakeServer{before: nothing, after: nothing, dialed: func() error { return nil }, tasks: map[string]*fakeTask{}, polls: map[string][]map[string]any{}, beat: 10, more: make(chan struct{})}
 }
 
 // worker returns a worker of the server.
-func (f *fakeServer) worker(t *testing.T, o client.WorkerOptions) *client.Worker {
+func (f *fakeServer) worker(t *testing.T, o client.WorkerOptions, rounds http.RoundTripper) *client.Worker {
 	t.Helper()
-	c, err := client.New("http://fake", &http.Client{Transport: f})
+	c, err := client.New("http://fake", &http.Client{Transport: rounds})
 	if err != nil {
 		t.Fatal(err)
 	}

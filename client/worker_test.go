@@ -18,32 +18,6 @@ import (
 
 type params struct{ N int }
 
-// bubble runs a test of a worker in a bubble of time. run starts the worker; stop ends its context
-// and returns what Run returned.
-func bubble(t *testing.T, o client.WorkerOptions, handlers func(w *client.Worker), do func(t *testing.T, f *fakeServer, stop func() error)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		f := newFakeServer()
-		w := f.worker(t, o)
-		handlers(w)
-		ctx, cancel := context.WithCancel(t.Context())
-		ran := make(chan error, 1)
-		stopped := false
-		stop := func() error {
-			stopped = true
-			cancel()
-			return <-ran
-		}
-		go func() { ran <- w.Run(ctx) }()
-		do(t, f, stop)
-		if !stopped {
-			if err := stop(); err != nil {
-				t.Errorf("Run: %v", err)
-			}
-		}
-	})
-}
-
 // ended waits for the end of a task's lease.
 func (f *fakeServer) ended(task *fakeTask) string {
 	f.await(func() bool { return task.ended != "" })
@@ -408,12 +382,14 @@ func TestConnectionRefusedKeepsTheLeasesAndSilenceDoesNot(t *testing.T) {
 				task := f.submit("long", `{}`)
 				synctest.Wait()
 				begin := time.Now()
-				f.set(&f.before, func(*fakeCall) (*http.Response, error) {
+				lost := func() error {
 					if time.Since(begin) < time.Minute {
-						return nil, c.err
+						return c.err
 					}
-					return nil, nil
-				})
+					return nil
+				}
+				f.change(func() { f.dialed = lost })
+				f.set(&f.before, func(*fakeCall) (*http.Response, error) { return nil, lost() })
 				if got := f.ended(task); got != c.want {
 					t.Errorf("it ended by %s", got)
 				}

@@ -135,10 +135,10 @@ func (c *leaseCall) isForOne() bool { return c.path != leasesPath }
 func (c *leaseCall) isSlow() bool { return c.failed.Load() || len(c.body) > slowCallBytes }
 
 // send repeats the call until it has an answer that a repetition would not change.
-func (c *leaseCall) send(r *workerRun) {
+func (c *leaseCall) send(r *workerRun, w *wire) {
 	defer c.cancel()
 	for pause := shortestPause; ; pause = min(2*pause, longestCallPause) {
-		c.err = c.once(r.client)
+		c.err = c.once(w)
 		if c.err == nil || !transient(c.err) || c.ctx.Err() != nil {
 			return
 		}
@@ -162,19 +162,17 @@ func pauseAfter(err error, longest time.Duration) time.Duration {
 	return pause
 }
 
-func (c *leaseCall) once(client *Client) error {
+func (c *leaseCall) once(w *wire) error {
 	upload := time.Duration(len(c.body)/slowestUpload) * time.Second
-	ctx, cancel := context.WithTimeout(c.ctx, c.wait+answerTime+upload)
-	defer cancel()
-	k := c.call
-	k.body = bytes.NewReader(c.body)
 	c.answer = leasesAnswer{}
-	if c.isForOne() {
-		_, err := client.do(ctx, k, nil)
+	data, err := w.post(c.ctx, time.Now().Add(c.wait+answerTime+upload), c.call, c.body)
+	if err != nil || c.isForOne() {
 		return err
 	}
-	_, err := client.do(ctx, k, &c.answer)
-	return err
+	if err := decode(data, &c.answer); err != nil {
+		return fmt.Errorf("decode the answer to %s %s: %w", c.method, c.path, err)
+	}
+	return nil
 }
 
 // failed handles a lease call without an answer.

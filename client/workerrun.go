@@ -34,11 +34,11 @@ type workerRun struct {
 	calls   context.Context    // the parent of every call's context
 	abandon context.CancelFunc // ends calls
 
-	ended    chan *attempt   // with room for every slot
-	calling  chan *leaseCall // to the goroutines that send calls; with room for both
-	answered chan *leaseCall // with room for both calls
-	beaten   chan *beatCall  // with room for one
-	progress chan struct{}   // with room for one: somebody is in fresh
+	ended    chan *attempt      // with room for every slot
+	calling  [2]chan *leaseCall // to the goroutines that send polls and quick calls; with room for one each
+	answered chan *leaseCall    // with room for both calls
+	beaten   chan *beatCall     // with room for one
+	progress chan struct{}      // with room for one: somebody is in fresh
 
 	mu    sync.Mutex
 	fresh []*attempt // have progress that is not sent; guarded by mu
@@ -76,7 +76,7 @@ func newWorkerRun(ctx context.Context, w *Worker) *workerRun {
 		logger:    w.options.Logger.With("worker", w.options.Name),
 		base:      context.WithoutCancel(ctx),
 		ended:     make(chan *attempt, w.options.Slots),
-		calling:   make(chan *leaseCall, 2),
+		calling:   [2]chan *leaseCall{make(chan *leaseCall, 1), make(chan *leaseCall, 1)},
 		answered:  make(chan *leaseCall, 2),
 		beaten:    make(chan *beatCall, 1),
 		progress:  make(chan struct{}, 1),
@@ -99,16 +99,13 @@ func stoppedTimer() *time.Timer {
 
 // loop runs until ctx has ended and everything is delivered.
 func (r *workerRun) loop(ctx context.Context) error {
-	for range cap(r.calling) {
-		go func() {
-			for c := range r.calling {
-				c.send(r)
-				r.answered <- c
-			}
-		}()
+	for _, calls := range r.calling {
+		go r.sendCalls(calls)
 	}
 	defer func() {
-		close(r.calling)
+		for _, calls := range r.calling {
+			close(calls)
+		}
 		r.abandon()
 		for _, t := range []*time.Timer{r.beatTimer, r.resume, r.soon, r.deadline} {
 			t.Stop()
@@ -144,6 +141,16 @@ func (r *workerRun) loop(ctx context.Context) error {
 			}
 			r.endGrace()
 		}
+	}
+}
+
+// sendCalls sends calls over a connection of its own, in a goroutine.
+func (r *workerRun) sendCalls(calls <-chan *leaseCall) {
+	w := &wire{client: r.client}
+	defer w.close()
+	for c := range calls {
+		c.send(r, w)
+		r.answered <- c
 	}
 }
 
@@ -225,7 +232,7 @@ func (r *workerRun) send() {
 	if len(r.outbox) > 0 || r.lostPoll != "" && r.poll == nil {
 		r.gatherProgress()
 		r.nextReport = time.Now().Add(progressEvery)
-		r.quick = r.startCall(0, 0, r.lostPoll)
+		r.quick = r.startCall(r.calling[1], 0, 0, r.lostPoll)
 		r.lostPoll = ""
 	}
 }
@@ -238,7 +245,7 @@ func (r *workerRun) sendPoll() {
 	}
 	if most > 0 {
 		r.gatherProgress()
-		r.poll = r.startCall(most, wait, "")
+		r.poll = r.startCall(r.calling[0], most, wait, "")
 	}
 }
 
@@ -251,10 +258,10 @@ func (r *workerRun) free() int {
 }
 
 // startCall sends reports from the outbox.
-func (r *workerRun) startCall(most int, wait time.Duration, pollID string) *leaseCall {
+func (r *workerRun) startCall(to chan<- *leaseCall, most int, wait time.Duration, pollID string) *leaseCall {
 	c := r.newCall(most, wait, pollID, r.nextReports())
 	r.asked += c.most
-	r.calling <- c
+	to <- c
 	return c
 }
 

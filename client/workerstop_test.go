@@ -181,13 +181,13 @@ func TestLinesOfTheLogArriveBeforeTheEnd(t *testing.T) {
 func TestWorkerRefusesOptionsThatCannotBe(t *testing.T) {
 	f := newFakeServer()
 	for _, o := range []client.WorkerOptions{{Slots: -1}, {Slots: 1001}, {Lease: 1500 * time.Millisecond}, {Lease: 2 * time.Hour}} {
-		w := f.worker(t, o)
+		w := f.worker(t, o, f)
 		double(w)
 		if err := w.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "WorkerOptions.") {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
-	if err := f.worker(t, client.WorkerOptions{}).Run(t.Context()); err == nil {
+	if err := f.worker(t, client.WorkerOptions{}, f).Run(t.Context()); err == nil {
 		t.Error("a worker without handlers runs")
 	}
 	if len(f.calls) > 0 {
