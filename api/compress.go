@@ -34,7 +34,7 @@ const (
 // acceptedEncoding is the one of some encodings that Accept-Encoding likes best; of two that it likes as much the
 // first.
 func acceptedEncoding(lines []string, some ...encoding) encoding {
-	if len(lines) == 0 {
+	if len(lines) == 0 || len(lines) == 1 && lines[0] == "identity" {
 		return unpacked
 	}
 	weight := map[string]float64{}

@@ -58,15 +58,14 @@ func (a *API) lease(p *reply, r *http.Request) error {
 	if err := a.offer(r, request.Types); err != nil {
 		return err
 	}
-	// The reports and the leases are decided together and share a commit. What is reported is not held up by the wait for work.
+	// The reports and the leases are decided together and share a commit. A refusal of a report ends the wait for work:
+	// the worker must hear of it now.
 	results := a.startReports(r, p.caller.worker(request.Worker), reports)
-	if len(reports) > 0 && request.Wait > 0 {
-		request.Hurry, results = hurried(results)
-	}
 	ctx, end := p.caller.during(r.Context())
 	defer end()
-	leases, err := a.Scheduler.Lease(ctx, request)
+	await := a.Scheduler.StartLease(ctx, request)
 	reported := results()
+	leases, err := await(slices.ContainsFunc(reported, func(err error) bool { return err != nil }))
 	if err != nil {
 		if ctx.Err() != nil && r.Context().Err() == nil {
 			return errTokenEnded
@@ -97,21 +96,6 @@ func (a *API) offer(r *http.Request, types []string) error {
 		}
 	}
 	return &full
-}
-
-// hurried gets results in the background. The channel is closed if one of them is a refusal: its worker must hear of it now,
-// not after the wait for work. The function that it returns waits for the results; it must be called.
-func hurried(results func() []error) (refused chan struct{}, wait func() []error) {
-	refused = make(chan struct{})
-	done := make(chan []error, 1)
-	go func() {
-		list := results()
-		if slices.ContainsFunc(list, func(err error) bool { return err != nil }) {
-			close(refused)
-		}
-		done <- list
-	}()
-	return refused, func() []error { return <-done }
 }
 
 // readLease reads the body of POST /api/leases.

@@ -15,6 +15,7 @@ type methods map[string]endpoint
 // route is one path of the API.
 type route struct {
 	path  string
+	named bool     // it has the name of something in it
 	allow []string // for 405 and OPTIONS
 	other methods
 	needs map[string]permission // by method
@@ -77,7 +78,7 @@ func (a *API) routes() error {
 }
 
 func (a *API) handle(path string, m methods) {
-	at := &route{path: path, other: m, needs: make(map[string]permission), times: a.metrics.timing(path)}
+	at := &route{path: path, named: strings.Contains(path, "{"), other: m, needs: make(map[string]permission), times: a.metrics.timing(path)}
 	for method := range m {
 		at.needs[method] = permissionOf(path, method)
 		at.allow = append(at.allow, method)

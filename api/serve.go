@@ -78,6 +78,9 @@ func (a *API) find(r *http.Request, p *reply) *route {
 
 // match returns the route of a path, nil if there is none.
 func (a *API) match(r *http.Request, p *reply) *route {
+	if at := a.byPath[r.URL.Path]; at != nil && !at.named { // the router tries one after the other
+		return at
+	}
 	var match mux.RouteMatch
 	if !a.router.Match(r, &match) || match.MatchErr != nil {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"daybook/internal/jsontext"
@@ -39,14 +40,27 @@ func decode(data []byte, out any) error {
 // trim returns the text without the white space of JSON around it.
 func trim(text []byte) []byte { return bytes.Trim(text, " \n\t\r") }
 
-// canonical returns a copy of the text if it is canonical JSON; else nil.
+// canonical returns the text if it is canonical JSON; else nil.
 func canonical(text []byte) []byte {
-	clean, err := jsontext.Canonical(make([]byte, 0, len(text)), text, 100)
-	if err != nil || len(clean) != len(text) {
+	scratch := scratches.Get().(*[]byte)
+	if cap(*scratch) < len(text) {
+		*scratch = make([]byte, 0, len(text))
+	}
+	if cap(*scratch) <= mostScratch {
+		defer scratches.Put(scratch)
+	}
+	clean, err := jsontext.Canonical((*scratch)[:0], text, 100)
+	if err != nil || len(clean) != len(text) { // only white space is left out
 		return nil
 	}
-	return clean
+	return text
 }
+
+// mostScratch is the most bytes that are kept for the next text.
+const mostScratch = 1 << 20
+
+// scratches are where texts are written that nobody reads.
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
 // splitBatch returns the n tasks of the answer to a batch.
 func splitBatch(text []byte, n int) ([][]byte, error) {

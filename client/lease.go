@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"daybook/internal/jsontext"
 )
 
 // Causes of the end of a handler's context, for context.Cause.
@@ -38,7 +40,7 @@ func (l Lease[P]) Progress(percent float64, message string) {
 }
 
 // Log is the log of the attempt. Its lines are shown on the task's page, live.
-func (l Lease[P]) Log() *slog.Logger { return l.attempt.log.logger() }
+func (l Lease[P]) Log() *slog.Logger { return l.attempt.taskLog().logger() }
 
 // AddFile makes a file that was uploaded with Client.Upload part of the task's result.
 func (l Lease[P]) AddFile(id string) { l.attempt.addFile(id) }
@@ -51,11 +53,13 @@ type attempt struct {
 	number int
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	log    *taskLog
 
 	mu       sync.Mutex
 	progress *report  // the latest one that is not sent; guarded by mu
 	files    []string // guarded by mu
+	log      *taskLog // nil = nobody has asked for it; guarded by mu
+
+	logClosed bool // guarded by mu
 
 	// Of the loop alone.
 	until time.Time // the lease is valid at least until then
@@ -92,6 +96,17 @@ func (a *attempt) newReport(b reportBody) (*report, error) {
 	return &report{attempt: a, ends: b.Do != "progress", alone: len(text) > mostCallBytes, body: text}, err
 }
 
+// completion is the report of a success without files, as newReport makes it: most reports are one.
+func (a *attempt) completion(result json.RawMessage) *report {
+	body := jsontext.AppendString(append(make([]byte, 0, len(a.token)+len(result)+48), `{"token":`...), a.token)
+	body = append(body, `,"do":"complete"`...)
+	if len(result) > 0 {
+		body = append(append(body, `,"result":`...), result...)
+	}
+	body = append(body, '}')
+	return &report{attempt: a, ends: true, alone: len(body) > mostCallBytes, body: body}
+}
+
 // runHandler runs the handler and sends how it ended to the loop. It is the whole life of the
 // attempt's goroutine. A panic, and runtime.Goexit, are errors.
 func (a *attempt) runHandler(do handlerFunc) {
@@ -102,7 +117,7 @@ func (a *attempt) runHandler(do handlerFunc) {
 			err = fmt.Errorf("panic: %v\n\n%s", p, debug.Stack())
 			a.run.logger.Error("handler panicked", "task", a.task.ID, "task_type", a.task.TaskType, "panic", p)
 		}
-		a.log.close()
+		a.closeLog()
 		a.end = a.endOf(result, err)
 		a.cancel(nil)
 		a.run.ended <- a
@@ -118,6 +133,9 @@ func (a *attempt) endOf(result json.RawMessage, err error) *report {
 	a.mu.Lock()
 	files := a.files
 	a.mu.Unlock()
+	if err == nil && len(files) == 0 {
+		return a.completion(result)
+	}
 	if err == nil {
 		r, err2 := a.newReport(reportBody{Do: "complete", Result: result, Files: files})
 		if err2 == nil {

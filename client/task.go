@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -93,7 +94,7 @@ type WaitingFor struct {
 
 // UnmarshalJSON decodes the task and keeps the text.
 func (t *Task) UnmarshalJSON(data []byte) error {
-	if t.fromCanonical(canonical(data)) {
+	if t.fromCanonical(bytes.Clone(canonical(data))) {
 		return nil
 	}
 	return t.fromAny(data)

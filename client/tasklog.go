@@ -36,8 +36,25 @@ type taskLog struct {
 	closed  bool          // guarded by mu
 }
 
-func newTaskLog(r *workerRun, a *attempt) *taskLog {
-	return &taskLog{run: r, attempt: a, closing: make(chan struct{})}
+// taskLog returns the log of the attempt.
+func (a *attempt) taskLog() *taskLog {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.log == nil {
+		a.log = &taskLog{run: a.run, attempt: a, closing: make(chan struct{}), closed: a.logClosed}
+	}
+	return a.log
+}
+
+// closeLog closes the log, also to those who ask for it later.
+func (a *attempt) closeLog() {
+	a.mu.Lock()
+	l := a.log
+	a.logClosed = true
+	a.mu.Unlock()
+	if l != nil {
+		l.close()
+	}
 }
 
 func (l *taskLog) logger() *slog.Logger { return slog.New(logline.NewHandler(l.write)) }

@@ -1,14 +1,13 @@
 package client
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -70,6 +69,10 @@ type leased struct {
 	Task    Task   `json:"task"`
 }
 
+// callHeader is the header of calls that report and lease. No compression: a worker is near its server, and to unpack a small
+// answer costs more than to read it.
+var callHeader = http.Header{"Content-Type": {"application/json"}, "Accept-Encoding": {"identity"}}
+
 func (r *workerRun) newCall(most int, wait time.Duration, pollID string, reports []*report) *leaseCall {
 	c := &leaseCall{most: most, wait: wait, pollID: pollID, reports: reports}
 	if r.stopping && len(reports) == 0 { // it asks what a lost answer had: not for long
@@ -77,39 +80,45 @@ func (r *workerRun) newCall(most int, wait time.Duration, pollID string, reports
 	} else {
 		c.ctx, c.cancel = context.WithCancel(r.calls)
 	}
-	c.method = http.MethodPost
-	// No compression: a worker is near its server, and to unpack a small answer costs more than to read it.
-	c.header = http.Header{"Content-Type": {"application/json"}, "Accept-Encoding": {"identity"}}
+	c.method, c.header = http.MethodPost, callHeader
 	if len(reports) == 1 && reports[0].alone {
 		c.most = 0
 		c.aloneBody(reports[0])
 		return c
 	}
 	if c.pollID == "" {
-		c.pollID = rand.Text()
+		r.polls++
+		c.pollID = r.pollPrefix + strconv.Itoa(r.polls)
 	}
-	head := struct {
+	c.path = leasesPath
+	size := len(r.callHead) + 100
+	for _, rep := range reports {
+		size += len(rep.body) + 1
+	}
+	body := append(make([]byte, 0, size), r.callHead...)
+	body = strconv.AppendInt(append(body, `,"max":`...), int64(most), 10)
+	body = strconv.AppendInt(append(body, `,"wait_seconds":`...), int64(wait/time.Second), 10)
+	body = append(append(append(body, `,"poll_id":"`...), c.pollID...), '"')
+	for i, rep := range reports {
+		body = append(append(body, [...]string{`,"reports":[`, ","}[min(i, 1)]...), rep.body...)
+	}
+	if len(reports) > 0 {
+		body = append(body, ']')
+	}
+	c.body = append(body, '}')
+	return c
+}
+
+// newCallHead is what each call has that reports and leases, as JSON without its end.
+func (r *workerRun) newCallHead() []byte {
+	head, _ := json.Marshal(struct {
 		Worker       string   `json:"worker"`
 		Build        string   `json:"build,omitempty"`
 		TaskTypes    []string `json:"task_types"`
 		Queues       []string `json:"queues,omitempty"`
-		Max          int      `json:"max"`
-		WaitSeconds  float64  `json:"wait_seconds"`
 		LeaseSeconds int64    `json:"lease_seconds"`
-		PollID       string   `json:"poll_id"`
-	}{r.options.Name, r.options.Build, r.worker.types, r.options.Queues, most, wait.Seconds(), int64(r.options.Lease / time.Second), c.pollID}
-	c.path = leasesPath
-	c.body, _ = json.Marshal(head) // of texts and numbers
-	if len(reports) > 0 {
-		body := bytes.NewBuffer(bytes.TrimSuffix(c.body, []byte("}")))
-		for i, rep := range reports {
-			body.WriteString([]string{`,"reports":[`, ","}[min(i, 1)])
-			body.Write(rep.body)
-		}
-		body.WriteString("]}")
-		c.body = body.Bytes()
-	}
-	return c
+	}{r.options.Name, r.options.Build, r.worker.types, r.options.Queues, int64(r.options.Lease / time.Second)}) // of texts and numbers
+	return head[:len(head)-1]
 }
 
 // aloneBody makes the call that is for one task.
@@ -203,10 +212,12 @@ func (r *workerRun) failed(c *leaseCall) {
 
 // result handles the answer to one report.
 func (r *workerRun) result(rep *report, res *Problem) {
+	if res.Status/100 == 2 {
+		return
+	}
 	a := rep.attempt
 	log := r.logger.With("task", a.task.ID, "task_type", a.task.TaskType)
 	switch {
-	case res.Status/100 == 2:
 	case res.Status >= 500 || res.Status == http.StatusTooManyRequests:
 		r.outbox = append(r.outbox, rep)
 		r.held = true

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -42,6 +43,10 @@ type workerRun struct {
 
 	mu    sync.Mutex
 	fresh []*attempt // have progress that is not sent; guarded by mu
+
+	callHead   []byte // see newCallHead
+	pollPrefix string // of the poll_ids of this run
+	polls      int    // that were sent
 
 	running map[string]*attempt // by token: each has a slot
 	outbox  []*report           // not sent yet, in order
@@ -88,6 +93,7 @@ func newWorkerRun(ctx context.Context, w *Worker) *workerRun {
 		deadline:  stoppedTimer(),
 	}
 	r.calls, r.abandon = context.WithCancel(r.base)
+	r.callHead, r.pollPrefix = r.newCallHead(), rand.Text()+"-"
 	return r
 }
 
@@ -168,6 +174,9 @@ func (r *workerRun) end(a *attempt) {
 
 // endOthers does the same for those that return at the same time, so that one call carries all.
 func (r *workerRun) endOthers() {
+	if r.options.Slots == 1 {
+		return // there are no others
+	}
 	for range 4 {
 		runtime.Gosched()
 		for more := true; more; {
@@ -327,7 +336,6 @@ func (r *workerRun) begin(l leased) {
 		return
 	}
 	a.ctx, a.cancel = context.WithCancelCause(r.base)
-	a.log = newTaskLog(r, a)
 	r.running[l.Token] = a
 	if r.beat == nil && !r.beatDue {
 		r.beatAfter(r.beatEvery)

@@ -108,19 +108,27 @@ func (l *loop) answer(rd *round) {
 		l.stopHolder(id)
 	}
 	rd.stops = emptied(rd.stops)
+	// A worker gets its next tasks before it hears of the reports that came with its call: it waits for those, and so
+	// wakes up once.
+	for i := range rd.entries {
+		if e := &rd.entries[i]; e.kind == starts {
+			l.resolve(rd, e, rd.outcome(i))
+		}
+	}
+	l.answerOffers(rd.served)
 	var rest error // for replies: they append nothing but depend on the entries
 	for i := range rd.entries {
-		e, err := &rd.entries[i], rd.results[i].Err
-		switch {
-		case errors.Is(err, eventlog.ErrConflict):
-			err, rest = errDecideAgain, errDecideAgain
-		case errors.Is(err, eventlog.ErrInvalid):
-			l.s.o.Logger.Error("the log refused an entry, and always will; it is left out", "error", err)
-			rest = errDecideAgain
-		case rest == nil:
+		e, err := &rd.entries[i], rd.outcome(i)
+		if rest == nil || decideAgain(err) {
 			rest = err
 		}
-		l.resolve(rd, e, err)
+		if errors.Is(err, eventlog.ErrInvalid) {
+			l.s.o.Logger.Error("the log refused an entry, and always will; it is left out", "error", err)
+			rest = errDecideAgain
+		}
+		if e.kind != starts {
+			l.resolve(rd, e, err)
+		}
 	}
 	if rd.fetch.attempts != nil {
 		go runFetched(rd.fetch.attempts, rd.fetch.bodies)
@@ -128,9 +136,16 @@ func (l *loop) answer(rd *round) {
 	for _, reply := range rd.replies {
 		reply(rest)
 	}
-	l.answerOffers(rd.served)
 	l.s.waiters.wake(rd.ended)
 	l.s.running.Store(int64(l.slots.used))
+}
+
+// outcome is the result of the append of an entry, for its callers.
+func (rd *round) outcome(i int) error {
+	if err := rd.results[i].Err; !errors.Is(err, eventlog.ErrConflict) {
+		return err
+	}
+	return errDecideAgain
 }
 
 // resolve passes the result of an entry to its callers.

@@ -27,7 +27,6 @@ type LeaseRequest struct {
 	Length  time.Duration // of each lease, 1 s … 1 h; 0 = as the type of the task says
 	Wait    time.Duration // until there is a task
 	PollID  string        // the same one gets the same answer again; "" = none
-	Hurry   chan struct{} // closed to end the wait; nil = never
 }
 
 // Leased is a task in the hands of a worker.
@@ -50,43 +49,60 @@ var (
 // workers that wait longest come first. No task: none and no error. When ctx ends, what was leased
 // for the call is given back. Errors: ErrStopped, ErrNotRunning, eventlog.ErrUnknown.
 func (s *Scheduler) Lease(ctx context.Context, r LeaseRequest) ([]Leased, error) {
+	return s.StartLease(ctx, r)(false)
+}
+
+// StartLease is Lease in two parts: the request is on its way when it returns, and the function that it returns waits
+// for the tasks, with hurry only for those that are ready now. The function must be called.
+func (s *Scheduler) StartLease(ctx context.Context, r LeaseRequest) (wait func(hurry bool) ([]Leased, error)) {
+	at := func(leases []Leased, err error) func(bool) ([]Leased, error) {
+		return func(bool) ([]Leased, error) { return leases, err }
+	}
 	before, quiet := s.leases.ask(&r, time.Now())
 	if before != nil {
-		return before, nil
+		return at(before, nil)
 	}
 	if quiet || r.Max == 0 || s.draining.Load() {
-		return nil, nil
+		return at(nil, nil)
 	}
 	if err := s.awaitBegin(ctx); err != nil {
-		return nil, err
+		return at(nil, err)
 	}
 	o := &offer{LeaseRequest: r, done: make(chan answer, 1)}
 	if err := s.enqueue(ctx, &request{offer: o}); err != nil {
-		return nil, err
+		return at(nil, err)
 	}
-	a, err := s.awaitLeases(ctx, o)
-	if err != nil {
-		return nil, err
+	return func(hurry bool) ([]Leased, error) {
+		a, err := s.awaitLeases(ctx, o, hurry)
+		if err != nil {
+			return nil, err
+		}
+		if ctx.Err() != nil {
+			s.GiveBack(a.leases)
+			return nil, ctx.Err()
+		}
+		s.leases.answered(&o.LeaseRequest, a.leases)
+		return a.leases, a.err
 	}
-	if ctx.Err() != nil {
-		s.GiveBack(a.leases)
-		return nil, ctx.Err()
-	}
-	s.leases.answered(&r, a.leases)
-	return a.leases, a.err
 }
 
 // awaitLeases waits for the answer to an offer, which is withdrawn at the end of its time.
-func (s *Scheduler) awaitLeases(ctx context.Context, o *offer) (answer, error) {
-	timer := time.NewTimer(o.Wait)
-	defer timer.Stop()
+func (s *Scheduler) awaitLeases(ctx context.Context, o *offer, hurry bool) (answer, error) {
 	select {
 	case a := <-o.done:
 		return a, nil
-	case <-timer.C:
-	case <-o.Hurry:
-	case <-ctx.Done():
-	case <-s.stopped:
+	default:
+	}
+	if !hurry {
+		timer := time.NewTimer(o.Wait)
+		defer timer.Stop()
+		select {
+		case a := <-o.done:
+			return a, nil
+		case <-timer.C:
+		case <-ctx.Done():
+		case <-s.stopped:
+		}
 	}
 	// From here on the loop gives it nothing more; what it has got is on its way.
 	_ = s.enqueue(context.WithoutCancel(ctx), &request{offer: o})
