@@ -33,7 +33,10 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.R
 		}
 		forget(events)
 		if errors.Is(err, errRival) { // guards are compared with what has come; what has none is tried again
-			continue
+			if err = ctx.Err(); err == nil {
+				continue
+			}
+			err = unavailable("append after what others append", err)
 		}
 		refuse(results, err)
 		return results
@@ -54,13 +57,41 @@ func (l *Log) ready(ctx context.Context) error {
 	if err := l.Failed(); err != nil {
 		return err
 	}
-	if !l.doubtful {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, l.o.Patience)
 	defer cancel()
-	return l.settle(ctx)
+	if l.doubtful {
+		if err := l.settle(ctx); err != nil {
+			return l.before(err)
+		}
+	}
+	if time.Since(l.looked) > lookEvery {
+		l.looked = time.Now()
+		if _, err := l.lastSequence(ctx); errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, ErrStream) || !l.joined {
+			return err
+		}
+	}
+	return l.before(l.flush())
 }
+
+// lookEvery is how old the last look at the state of the stream may be when something is appended.
+const lookEvery = 5 * time.Second
+
+// before makes an error of what was done before an append, and is not about it, one that says that nothing was written.
+func (l *Log) before(err error) error {
+	if err == nil {
+		return nil
+	}
+	if failed := l.Failed(); failed != nil {
+		return failed
+	}
+	if errors.Is(err, eventlog.ErrFull) || errors.Is(err, eventlog.ErrDamaged) {
+		return err
+	}
+	return fmt.Errorf("%w: read what is in the log before: %w", eventlog.ErrUnavailable, plain{err})
+}
+
+// plain is an error whose text alone counts.
+type plain struct{ error }
 
 func refuse(results []eventlog.Result, err error) {
 	for i := range results {
@@ -100,6 +131,7 @@ func (l *Log) appendRound(ctx context.Context, events []*eventlog.Event) error {
 		round.addKnown(e, body)
 	}
 	round.copied.Hash = hash
+	var pieces []uint64
 	if len(bodies) > 0 {
 		sequences, err := l.publishPayloads(ctx, bodies)
 		if err != nil {
@@ -108,6 +140,7 @@ func (l *Log) appendRound(ctx context.Context, events []*eventlog.Event) error {
 		for i, e := range events {
 			if e.HasPayload {
 				content[i].pieces, sequences = sequences[0], sequences[1:]
+				pieces = append(pieces, content[i].pieces...)
 			}
 		}
 	}
@@ -115,25 +148,33 @@ func (l *Log) appendRound(ctx context.Context, events []*eventlog.Event) error {
 	h := newHeader(kindRound, before)
 	list := messages(h, eventlog.Head{Seq: before.Seq + int64(len(events)), Hash: hash}, appendContent(nil, content), l.most)
 	if len(list) > mostParts {
+		l.sweeper.add(l.bodies.stream, pieces)
 		return fmt.Errorf("%w: a round of %d messages: send fewer tasks at once", eventlog.ErrFull, len(list))
 	}
 	sequence, err := l.publish(ctx, h.id, list)
-	if err != nil {
+	switch {
+	case errors.Is(err, errRival): // the place is taken, so the round never comes
+		l.sweeper.add(l.bodies.stream, pieces)
 		return err
-	}
-	if sequence == 0 { // it was found in the stream, and is in the replica
+	case err != nil:
+		return err
+	case sequence == 0: // it was found in the stream, and is in the replica
 		return nil
 	}
+	l.noteNamed(ctx, content, true)
 	round.upTo = sequence
-	return l.appendToReplica(&round)
+	if err := l.appendToReplica(&round); err != nil {
+		l.doubtful = true // it is read again
+		return fmt.Errorf("%w: the round is in the stream, and not in the folder of this node: %w", eventlog.ErrUnknown, err)
+	}
+	return nil
 }
 
-// appendToReplica appends what the stream has. An error leaves the replica behind the stream.
+// appendToReplica appends what the stream has. An error leaves the replica behind the stream: eventlog.ErrDamaged, ErrFull, ErrUnknown.
 func (l *Log) appendToReplica(b *batch) error {
 	if len(b.copied.Events) > 0 {
 		if err := l.Log.AppendCopied(context.Background(), &b.copied); err != nil {
-			l.joined = false // Join looks again where the replica stands
-			return fmt.Errorf("%w: the round is in the stream, and not in the folder of this node: %w", eventlog.ErrUnknown, err)
+			return err
 		}
 	}
 	l.setApplied(b.upTo)
@@ -145,25 +186,27 @@ func (l *Log) appendToReplica(b *batch) error {
 func (l *Log) setApplied(sequence uint64) {
 	l.applied, l.reached, l.end = sequence, sequence, l.Head()
 	l.staged, l.partial, l.parts = batch{}, nil, 0
+	l.position.Store(sequence)
 }
 
 // settle finds out whether a round is stored of which no acknowledgement came, by taking the place that it could have.
-// Whatever was published before for that place can then not be stored any more. Errors: eventlog.ErrUnknown.
+// Whatever was published before for that place can then not be stored any more. Errors: eventlog.ErrUnknown; those of the replica.
 func (l *Log) settle(ctx context.Context) error {
-	head := l.Head()
-	fence := messages(newHeader(kindFence, head), head, nil, l.most)
+	was := l.applied
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		sequence, err := l.publishOnce(ctx, fence)
-		switch {
-		case err == nil:
-			l.doubtful = false
+		head := l.Head()
+		sequence, err := l.publishOnce(ctx, messages(newHeader(kindFence, head), head, nil, l.most))
+		if err == nil {
 			l.setApplied(sequence)
+		} else if errors.Is(err, errRival) {
+			err = l.catchUpWithRival(ctx)
+		}
+		switch {
+		case err == nil || l.applied > was:
+			l.doubtful = false
 			return nil
-		case errors.Is(err, errRival):
-			if err = l.catchUpWithRival(ctx); err == nil {
-				l.doubtful = false
-				return nil
-			}
+		case isOfReplica(err):
+			return err
 		}
 		select {
 		case <-ctx.Done():
@@ -171,4 +214,9 @@ func (l *Log) settle(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// isOfReplica reports whether the replica cannot take what the stream has, or the stream is damaged: trying again does not help.
+func isOfReplica(err error) bool {
+	return errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, eventlog.ErrFull) || errors.Is(err, eventlog.ErrUnknown) || errors.Is(err, errNewer)
 }

@@ -17,10 +17,14 @@ const (
 	pullMessages = 256
 	// stagedEvents is how many events are read before they are appended to the replica together, at most.
 	stagedEvents = 8192
+	// stagedBytes is how many bytes of data and payloads they may have.
+	stagedBytes = 32 << 20
 	// stagedTime is how long they may wait for others.
-	stagedTime = 10 * time.Millisecond
-	// patienceForPiece is how long a payload may take until the stream is asked whether it is there.
-	patienceForPiece = time.Second
+	stagedTime = 50 * time.Millisecond
+	// pullBytes is how many bytes of a stream are asked for ahead.
+	pullBytes = 16 << 20
+	// quietTime is after how long without a message the state of the stream is looked at.
+	quietTime = 5 * time.Second
 )
 
 // ErrHistory: the replica and the stream tell different histories of one log.
@@ -29,6 +33,7 @@ var ErrHistory = fmt.Errorf("%w: the folder and the stream of the cluster differ
 // batch is events of the stream that are about to be appended to the replica.
 type batch struct {
 	copied sqlitelog.Copied
+	bytes  int    // of data and payloads, as far as they were read from the stream
 	upTo   uint64 // sequence of the last message
 }
 
@@ -41,6 +46,7 @@ func (b *batch) add(e *eventlog.Event, body salted) {
 	if body != nil {
 		e.Payload = body.body()
 	}
+	b.bytes += len(e.Data) + len(body)
 	b.addKnown(e, body)
 }
 
@@ -55,14 +61,15 @@ func (b *batch) addKnown(e *eventlog.Event, body salted) {
 }
 
 // Follow appends to the replica what others append to the log, until ctx ends (its error), or the replica cannot follow:
-// eventlog.ErrDamaged, ErrFull, ErrUnknown, errNewer. Lost connections are no reason to return.
+// ErrStream, ErrNoStream, eventlog.ErrDamaged, ErrFull, ErrUnknown, errNotJoined (the stream was made anew), errNewer. Lost
+// connections are no reason to return.
 func (l *Log) Follow(ctx context.Context) error {
 	for {
 		err := l.followOnce(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, eventlog.ErrDamaged), errors.Is(err, eventlog.ErrFull), errors.Is(err, eventlog.ErrUnknown), errors.Is(err, errNewer):
+		case isOfReplica(err), errors.Is(err, ErrStream), errors.Is(err, ErrNoStream), errors.Is(err, errNotJoined):
 			return err
 		}
 		l.o.Logger.Debug("reading the log of the cluster: again", "error", err)
@@ -77,22 +84,27 @@ func (l *Log) Follow(ctx context.Context) error {
 // followOnce follows until the connection to the stream breaks.
 func (l *Log) followOnce(ctx context.Context) error {
 	l.mu.Lock()
-	if !l.joined {
-		l.mu.Unlock()
-		return errNotJoined
-	}
 	l.dropStaged()
-	stream, next := l.rounds, l.applied+1
 	l.mu.Unlock()
+	stream, next, err := l.beginToFollow(ctx)
+	if err != nil {
+		return err
+	}
 	iter, err := messagesFrom(ctx, stream, next)
 	if err != nil {
 		return err
 	}
 	defer iter.Stop()
 	for {
-		message, err := iter.Next(jetstream.NextContext(ctx))
+		message, err := l.nextOf(ctx, iter)
 		if err != nil {
 			return err
+		}
+		if message == nil {
+			if _, _, err = l.beginToFollow(ctx); err != nil {
+				return err
+			}
+			continue
 		}
 		l.mu.Lock()
 		err = l.take(ctx, message)
@@ -103,13 +115,35 @@ func (l *Log) followOnce(ctx context.Context) error {
 	}
 }
 
+// beginToFollow looks at the state of the stream, and returns the sequence of the next message to read.
+func (l *Log) beginToFollow(ctx context.Context) (jetstream.Stream, uint64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.joined {
+		return nil, 0, errNotJoined
+	}
+	_, err := l.lastSequence(ctx)
+	return l.rounds, l.reached + 1, err
+}
+
+// nextOf waits for the next message, nil if none comes for some time.
+func (l *Log) nextOf(ctx context.Context, iter jetstream.MessagesContext) (jetstream.Msg, error) {
+	wait, cancel := context.WithTimeout(ctx, quietTime)
+	defer cancel()
+	message, err := iter.Next(jetstream.NextContext(wait))
+	if err != nil && wait.Err() != nil && ctx.Err() == nil {
+		return nil, nil
+	}
+	return message, err
+}
+
 // messagesFrom reads the messages of a stream from a sequence on.
 func messagesFrom(ctx context.Context, stream jetstream.Stream, sequence uint64) (jetstream.MessagesContext, error) {
 	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: sequence})
 	if err != nil {
 		return nil, err
 	}
-	return consumer.Messages(jetstream.PullMaxMessages(pullMessages))
+	return consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes))
 }
 
 // take takes a message of the stream. What is staged is appended to the replica when no more messages wait.
@@ -121,7 +155,7 @@ func (l *Log) take(ctx context.Context, message jetstream.Msg) error {
 	if err := l.read(ctx, meta.Sequence.Stream, message.Data()); err != nil {
 		return err
 	}
-	if meta.NumPending == 0 || len(l.staged.copied.Events) >= stagedEvents || time.Since(l.stagedAt) >= stagedTime {
+	if meta.NumPending == 0 || len(l.staged.copied.Events) >= stagedEvents || time.Since(l.stagedAt) >= stagedTime || l.staged.bytes >= stagedBytes {
 		return l.flush()
 	}
 	return nil
@@ -132,8 +166,8 @@ func (l *Log) read(ctx context.Context, sequence uint64, data []byte) error {
 	if sequence <= l.reached {
 		return nil
 	}
-	if sequence != l.reached+1 {
-		return fmt.Errorf("%w: message %d of the stream is missing: somebody has deleted it; restore the stream from a backup", eventlog.ErrDamaged, l.reached+1)
+	if sequence != l.reached+1 { // what was staged between was dropped; whether a message is missing, the state of the stream says
+		return unavailable("read the log", fmt.Errorf("message %d came after message %d", sequence, l.reached))
 	}
 	h, content, err := parseHeader(data)
 	if err != nil {
@@ -176,9 +210,6 @@ func (l *Log) stage(ctx context.Context, h header, content []byte) error {
 		if n := int64(len(events)); n == 0 || l.end.Seq+n != h.last {
 			return fmt.Errorf("%w: a round of %d events after event %d ends with event %d", ErrHistory, n, l.end.Seq, h.last)
 		}
-		if err := l.bodies.copied(ctx, events, &l.staged); err != nil {
-			return err
-		}
 		hash := l.end.Hash
 		for i := range events {
 			hash = eventlog.Chain(hash, events[i].event)
@@ -186,6 +217,10 @@ func (l *Log) stage(ctx context.Context, h header, content []byte) error {
 		if hash != h.hash {
 			return fmt.Errorf("%w: event %d has another hash", ErrHistory, h.last)
 		}
+		if err := l.stageEvents(ctx, events); err != nil {
+			return err
+		}
+		l.noteNamed(ctx, events, false)
 		l.end = eventlog.Head{Seq: h.last, Hash: hash, At: events[len(events)-1].event.At}
 		l.staged.copied.Hash = hash
 	case kindErased:
@@ -219,13 +254,9 @@ func (l *Log) dropStaged() {
 // catchUp reads the stream up to its end. Errors: eventlog.ErrUnavailable, and those of Follow.
 func (l *Log) catchUp(ctx context.Context) error {
 	l.dropStaged()
-	info, err := l.rounds.Info(ctx)
-	if err != nil {
-		return unavailable("look for the end of the log", err)
-	}
-	last := info.State.LastSeq
-	if last <= l.applied {
-		return nil
+	last, err := l.lastSequence(ctx)
+	if err != nil || last <= l.applied {
+		return err
 	}
 	iter, err := messagesFrom(ctx, l.rounds, l.applied+1)
 	if err != nil {
@@ -233,7 +264,9 @@ func (l *Log) catchUp(ctx context.Context) error {
 	}
 	defer iter.Stop()
 	for l.reached < last {
-		message, err := iter.Next(jetstream.NextContext(ctx))
+		wait, cancel := context.WithTimeout(ctx, l.o.Patience)
+		message, err := iter.Next(jetstream.NextContext(wait))
+		cancel()
 		if err != nil {
 			return unavailable("read the log", err)
 		}
@@ -247,12 +280,13 @@ func (l *Log) catchUp(ctx context.Context) error {
 // catchUpWithRival reads the stream of which somebody else has taken the next place, until that is read too.
 func (l *Log) catchUpWithRival(ctx context.Context) error {
 	for was := l.applied; ; {
-		if err := l.catchUp(ctx); err != nil || l.applied > was {
+		err := l.catchUp(ctx)
+		if l.applied > was || isOfReplica(err) {
 			return err
 		}
 		select { // a server that did not know yet has answered
 		case <-ctx.Done():
-			return unavailable("read the log", ctx.Err())
+			return unavailable("read the log", errors.Join(ctx.Err(), err))
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -271,14 +305,9 @@ func (l *Log) CatchUp(ctx context.Context) error {
 // StreamEnd is the sequence of the last message of the stream.
 func (l *Log) StreamEnd(ctx context.Context) (uint64, error) {
 	l.mu.Lock()
-	stream, joined := l.rounds, l.joined
-	l.mu.Unlock()
-	if !joined {
+	defer l.mu.Unlock()
+	if !l.joined {
 		return 0, errNotJoined
 	}
-	info, err := stream.Info(ctx)
-	if err != nil {
-		return 0, unavailable("look for the end of the log", err)
-	}
-	return info.State.LastSeq, nil
+	return l.lastSequence(ctx)
 }

@@ -2,15 +2,16 @@ package natslog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"daybook/eventlog"
 	"daybook/eventlog/sqlitelog"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -35,21 +36,36 @@ type Log struct {
 
 	advanced eventlog.Signal // raised when the replica has new events
 
-	mu        sync.Mutex // held by all that appends to the replica
-	joined    bool       // guarded by mu, as what follows: the streams are known, and where the replica stands
-	rounds    jetstream.Stream
-	bodies    bodyReader
-	most      int           // bytes of a message
-	applied   uint64        // sequence of the last message of the stream that the replica has
-	staged    batch         // read from the stream, and about to be appended to the replica
-	stagedAt  time.Time     // when the first of them was read
-	end       eventlog.Head // of the log with what is staged
-	partial   []byte        // content of the parts of a round that were read
-	parts     int           // how many they are
-	reached   uint64        // sequence of the last message that was read, at least applied
-	doubtful  bool          // a round was published, and it is not known whether it is stored
-	lookedFor roundID       // the round that an Append looks for
-	found     bool          // it was read
+	// request publishes a message and returns the acknowledgement. Tests lose and delay what it does.
+	request func(ctx context.Context, m *nats.Msg) (*nats.Msg, error)
+	// publisher publishes payloads.
+	publisher jetstream.JetStream
+	sweeper   sweeper
+
+	position atomic.Uint64 // is applied
+
+	mu         sync.Mutex // held by all that appends to the replica
+	closed     bool       // guarded by mu, as what follows
+	joined     bool       // the streams are known, and where the replica stands
+	rounds     jetstream.Stream
+	created    time.Time // when the stream of rounds was made
+	behind     time.Time // since when the stream seems to end before the replica; zero = it does not
+	bodies     bodyReader
+	most       int           // bytes of a message
+	applied    uint64        // sequence of the last message of the stream that the replica has
+	staged     batch         // read from the stream, and about to be appended to the replica
+	stagedAt   time.Time     // when the first of them was read
+	end        eventlog.Head // of the log with what is staged
+	partial    []byte        // content of the parts of a round that were read
+	parts      int           // how many they are
+	reached    uint64        // sequence of the last message that was read, at least applied
+	named      uint64        // the last piece of a payload that the rounds name, as far as they were read
+	namedKnown bool
+	told       told      // erasures that lie ahead
+	looked     time.Time // at the state of the stream, by an append
+	doubtful   bool      // a round was published, and it is not known whether it is stored
+	lookedFor  roundID   // the round that an Append looks for
+	found      bool      // it was read
 }
 
 var _ eventlog.Log = (*Log)(nil)
@@ -58,7 +74,15 @@ var _ eventlog.Log = (*Log)(nil)
 // the replica.
 func New(replica *sqlitelog.Log, o Options) *Log {
 	o = o.withDefaults()
-	return &Log{Log: replica, o: o, names: namesOf(o.Cluster)}
+	l := &Log{Log: replica, o: o, names: namesOf(o.Cluster)}
+	l.request = func(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+		return o.JetStream.Conn().RequestMsgWithContext(ctx, m)
+	}
+	var err error
+	if l.publisher, err = jetstream.New(o.JetStream.Conn(), jetstream.WithPublishAsyncTimeout(o.Patience)); err != nil {
+		panic(err) // an option was wrong
+	}
+	return l
 }
 
 func (o Options) withDefaults() Options {
@@ -82,18 +106,26 @@ var errNotJoined = fmt.Errorf("%w: this node has not found the log of the cluste
 func (l *Log) Join(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return unavailable("find the log of the cluster", eventlog.ErrClosed)
+	}
+	l.joined = false
 	rounds, payloads, err := openStreams(ctx, l.o)
 	if err != nil {
 		return err
 	}
-	meta := rounds.CachedInfo().Config.Metadata
-	if id := meta[metaLogID]; id != l.ID() {
-		return fmt.Errorf("%w: it is a replica of log %s, and the log of cluster %s is %s", sqlitelog.ErrOther, l.ID(), l.o.Cluster, id)
+	info := rounds.CachedInfo()
+	if id := info.Config.Metadata[metaLogID]; id != l.ID() {
+		return fmt.Errorf("%w: it is a replica of log %s, and the log of cluster %s is %s; move the folder away", sqlitelog.ErrOther, l.ID(), l.o.Cluster, id)
 	}
-	l.rounds = rounds
+	if epoch := info.Config.Metadata[metaEpoch]; epoch != l.Epoch() {
+		return fmt.Errorf("%w: a loss of events was accepted in one of them, not in the other; move the folder away, and this node copies the log of the others", ErrHistory)
+	}
+	l.rounds, l.created = rounds, info.Created
 	l.bodies.close()
 	l.bodies = bodyReader{stream: payloads}
 	l.most = int(min(l.o.JetStream.Conn().MaxPayload(), mostMessage)) - messageOverhead
+	l.named, l.namedKnown, l.told = 0, l.Head().Seq == 0, told{}
 	if err := l.locate(ctx); err != nil {
 		return err
 	}
@@ -112,67 +144,15 @@ const (
 func (l *Log) Advanced() <-chan struct{} { return l.advanced.Wait() }
 
 // Position is where the replica stands: the sequence in the stream of the last round that it has.
-func (l *Log) Position() uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.applied
-}
+func (l *Log) Position() uint64 { return l.position.Load() }
 
 // Close stops reading and closes the replica.
 func (l *Log) Close() error {
 	l.mu.Lock()
-	l.joined = false
+	l.closed, l.joined = true, false
 	l.bodies.close()
 	l.mu.Unlock()
+	l.sweeper.stop()
+	l.publisher.CleanupPublisher()
 	return l.Log.Close()
-}
-
-// ErasePayload deletes the body that belongs to event seq on all nodes. See eventlog.Log. Other nodes delete it when
-// they read on.
-func (l *Log) ErasePayload(ctx context.Context, seq int64) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.joined {
-		return errNotJoined
-	}
-	if err := l.catchUp(ctx); err != nil {
-		return err
-	}
-	_, err := l.Log.Payload(ctx, seq)
-	if errors.Is(err, eventlog.ErrErased) || errors.Is(err, eventlog.ErrNotFound) {
-		return fmt.Errorf("erase payload of event %d: %w", seq, eventlog.ErrNotFound)
-	}
-	pieces, err := l.piecesOf(ctx, seq)
-	if err != nil {
-		return fmt.Errorf("erase payload of event %d: %w", seq, err)
-	}
-	for _, sequence := range pieces {
-		if err := l.bodies.stream.SecureDeleteMsg(ctx, sequence); err != nil && !isGone(err) {
-			return fmt.Errorf("erase payload of event %d: %w", seq, unavailable("delete it from the stream", err))
-		}
-	}
-	if err := l.tellErased(ctx, seq); err != nil {
-		return fmt.Errorf("erase payload of event %d: %w", seq, err)
-	}
-	return l.eraseHere(ctx, seq)
-}
-
-// eraseHere deletes the body from the replica, if it is there.
-func (l *Log) eraseHere(ctx context.Context, seq int64) error {
-	err := l.Log.ErasePayload(context.WithoutCancel(ctx), seq)
-	if errors.Is(err, eventlog.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
-func isGone(err error) bool {
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return true
-	}
-	// "sequence N not found", or one that was deleted before.
-	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
-		return api.ErrorCode == codeSequenceNotFound || api.ErrorCode == codeDeleteFailed
-	}
-	return false
 }

@@ -14,14 +14,14 @@ import (
 // too, and the replica. It returns when the replica has what the stream had. Errors: those of sqlitelog.Open, Join and CatchUp.
 func Open(ctx context.Context, replica sqlitelog.Options, o Options) (*Log, error) {
 	o = o.withDefaults()
-	id, _, err := Identity(ctx, o)
+	id, epoch, err := Identity(ctx, o)
 	if errors.Is(err, ErrNoStream) {
-		id, err = found(ctx, replica.Dir, o)
+		id, epoch, err = found(ctx, replica.Dir, o)
 	}
 	if err != nil {
 		return nil, err
 	}
-	replica.ID = id
+	replica.ID, replica.Epoch = id, epoch
 	inner, err := sqlitelog.Open(ctx, replica)
 	if err != nil {
 		return nil, err
@@ -36,28 +36,27 @@ func Open(ctx context.Context, replica sqlitelog.Options, o Options) (*Log, erro
 	return l, nil
 }
 
-// found makes the streams of a new log, and returns its ID.
-func found(ctx context.Context, dir string, o Options) (id string, err error) {
+// found makes the streams of a new log, and returns its ID and epoch.
+func found(ctx context.Context, dir string, o Options) (id, epoch string, err error) {
 	id = sqlitelog.NewID(time.Now())
 	old, err := sqlitelog.OpenReadOnly(ctx, dir)
 	switch {
 	case err == nil:
 		head := old.Head().Seq
-		id = old.ID()
+		id, epoch = old.ID(), old.Epoch()
 		if err := old.Close(); err != nil {
-			return "", err
+			return "", "", err
 		}
 		if head > 0 {
-			return "", errAlone
+			return "", "", errAlone
 		}
 	case !errors.Is(err, os.ErrNotExist):
-		return "", err
+		return "", "", err
 	}
-	if err := Make(ctx, o, id, ""); err != nil {
-		return "", err
+	if err := Make(ctx, o, id, epoch); err != nil {
+		return "", "", err
 	}
-	id, _, err = Identity(ctx, o)
-	return id, err
+	return Identity(ctx, o)
 }
 
 // errAlone: the folder has a log, and the cluster has none.

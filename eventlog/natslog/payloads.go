@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"daybook/eventlog"
 
@@ -31,16 +32,19 @@ func (s salted) salt() []byte { return s[:saltSize:saltSize] }
 func (s salted) body() []byte { return s[saltSize:] }
 
 // pieces is how many messages the body takes.
-func (s salted) pieces() int { return (len(s) + pieceSize - 1) / pieceSize }
+func (s salted) pieces(size int) int { return (len(s) + size - 1) / size }
 
 // publishPayloads publishes the bodies and returns the sequences of their pieces. Errors: eventlog.ErrUnavailable, ErrFull:
 // the log does not name those that were stored.
 func (l *Log) publishPayloads(ctx context.Context, bodies []salted) ([][]uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.o.Patience/3)
+	defer cancel()
+	size := min(pieceSize, l.most)
 	var acks []jetstream.PubAckFuture
 	for _, b := range bodies {
 		for rest := []byte(b); len(rest) > 0; {
-			n := min(len(rest), pieceSize)
-			ack, err := l.o.JetStream.PublishMsgAsync(&nats.Msg{Subject: l.names.payloadsSubject, Data: rest[:n]}, jetstream.WithRetryAttempts(0))
+			n := min(len(rest), size)
+			ack, err := l.publisher.PublishMsgAsync(&nats.Msg{Subject: l.names.payloadsSubject, Data: rest[:n]}, jetstream.WithRetryAttempts(0), jetstream.WithStallWait(l.o.Patience/3))
 			if err != nil {
 				return nil, unavailable("publish payloads", err)
 			}
@@ -65,7 +69,7 @@ func (l *Log) publishPayloads(ctx context.Context, bodies []salted) ([][]uint64,
 	}
 	all := make([][]uint64, len(bodies))
 	for i, b := range bodies {
-		all[i], sequences = sequences[:b.pieces():b.pieces()], sequences[b.pieces():]
+		all[i], sequences = sequences[:b.pieces(size):b.pieces(size)], sequences[b.pieces(size):]
 	}
 	return all, nil
 }
@@ -77,10 +81,17 @@ type bodyReader struct {
 	next   uint64                    // sequence that iter gives next, or a later one
 	held   jetstream.Msg             // read from iter and not asked for yet
 	heldAt uint64
+	idle   bool // the last piece that was asked for was not in the stream, nor any after it
 }
 
-// fewPieces are read one by one.
-const fewPieces = 4
+const (
+	// fewPieces are read one by one.
+	fewPieces = 4
+	// farPieces are not read to be thrown away.
+	farPieces = 4 * pullMessages
+	// pieceTime is how long a piece may take until the stream is asked whether it is there.
+	pieceTime = 100 * time.Millisecond
+)
 
 // read returns the pieces with these sequences, ascending. What was deleted is missing in the map.
 func (r *bodyReader) read(ctx context.Context, sequences []uint64) (map[uint64][]byte, error) {
@@ -100,7 +111,7 @@ func (r *bodyReader) read(ctx context.Context, sequences []uint64) (map[uint64][
 		}
 		return found, nil
 	}
-	if r.iter != nil && sequences[0] < r.next {
+	if r.iter != nil && (sequences[0] < r.next || sequences[0] > r.next+farPieces) {
 		r.close()
 	}
 	for _, sequence := range sequences {
@@ -123,7 +134,7 @@ func (r *bodyReader) piece(ctx context.Context, sequence uint64) ([]byte, error)
 		if err != nil {
 			return nil, err
 		}
-		if r.iter, err = consumer.Messages(jetstream.PullMaxMessages(pullMessages)); err != nil {
+		if r.iter, err = consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes)); err != nil {
 			r.iter = nil
 			return nil, err
 		}
@@ -134,6 +145,7 @@ func (r *bodyReader) piece(ctx context.Context, sequence uint64) ([]byte, error)
 			// The last ones of the stream may have been deleted: then none follows that says so.
 			message, err := r.nextOrNone(ctx, sequence)
 			if message == nil {
+				r.next = sequence + 1
 				return nil, err
 			}
 			meta, err := message.Metadata()
@@ -152,6 +164,7 @@ func (r *bodyReader) piece(ctx context.Context, sequence uint64) ([]byte, error)
 			r.held, r.next = nil, sequence+1
 			return data, nil
 		}
+		r.next = sequence + 1
 		return nil, nil
 	}
 }
@@ -159,8 +172,13 @@ func (r *bodyReader) piece(ctx context.Context, sequence uint64) ([]byte, error)
 // nextOrNone waits for the next message, and returns nil if the stream has none at or after the sequence.
 func (r *bodyReader) nextOrNone(ctx context.Context, sequence uint64) (jetstream.Msg, error) {
 	for {
-		message, err := r.iter.Next(jetstream.NextMaxWait(patienceForPiece))
+		wait := pieceTime
+		if r.idle {
+			wait = time.Millisecond
+		}
+		message, err := r.iter.Next(jetstream.NextMaxWait(wait))
 		if err == nil {
+			r.idle = false
 			return message, nil
 		}
 		if !errors.Is(err, nats.ErrTimeout) {
@@ -171,8 +189,10 @@ func (r *bodyReader) nextOrNone(ctx context.Context, sequence uint64) (jetstream
 		}
 		data, err := r.get(ctx, sequence)
 		if data == nil {
+			r.idle = err == nil
 			return nil, err
-		} // else it is there, and the consumer is late
+		}
+		r.idle = false // it is there, and the consumer is late
 	}
 }
 
@@ -199,36 +219,43 @@ func (r *bodyReader) close() {
 	}
 }
 
-// copied makes of the events of a round what the replica appends.
-func (r *bodyReader) copied(ctx context.Context, events []stored, to *batch) error {
+// stageEvents stages the events of a round with their bodies.
+func (l *Log) stageEvents(ctx context.Context, events []stored) error {
 	var sequences []uint64
 	for i := range events {
 		sequences = append(sequences, events[i].pieces...)
 	}
-	found, err := r.read(ctx, sequences)
+	found, err := l.bodies.read(ctx, sequences)
 	if err != nil {
 		return err
 	}
+	bodies := make([]salted, len(events))
 	for i := range events {
 		e := events[i].event
-		var whole salted
-		missing := false
-		for _, sequence := range events[i].pieces {
+		for k, sequence := range events[i].pieces {
 			piece, ok := found[sequence]
-			missing = missing || !ok
-			if whole == nil {
-				whole = piece
+			if !ok {
+				if told, err := l.isTold(ctx, e.Seq); err != nil {
+					return err
+				} else if !told {
+					return fmt.Errorf("%w: message %d of the stream of payloads, with that of event %d, is missing, and nobody has erased it; "+
+						"bring the folder of a node that has it into a new cluster with `daybook cluster import`", eventlog.ErrDamaged, sequence, e.Seq)
+				}
+				bodies[i] = nil
+				break
+			}
+			if k == 0 {
+				bodies[i] = piece
 			} else {
-				whole = append(whole[:len(whole):len(whole)], piece...)
+				bodies[i] = append(bodies[i][:len(bodies[i]):len(bodies[i])], piece...)
 			}
 		}
-		switch {
-		case len(events[i].pieces) == 0 || missing:
-			whole = nil
-		case len(whole) <= saltSize:
-			return fmt.Errorf("%w: the payload of event %d has %d bytes", eventlog.ErrDamaged, e.Seq, len(whole))
+		if bodies[i] != nil && len(bodies[i]) <= saltSize {
+			return fmt.Errorf("%w: the payload of event %d has %d bytes", eventlog.ErrDamaged, e.Seq, len(bodies[i]))
 		}
-		to.add(e, whole)
+	}
+	for i := range events {
+		l.staged.add(events[i].event, bodies[i])
 	}
 	return nil
 }

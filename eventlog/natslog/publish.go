@@ -2,11 +2,13 @@ package natslog
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"daybook/eventlog"
 
@@ -23,15 +25,22 @@ const (
 	codeStorageExceeded       = 10047
 	codeMessageTooLarge       = 10054
 	codeStreamStoreFailed     = 10077
-	codeSequenceNotFound      = 10043
-	codeDeleteFailed          = 10057
+	codeReplicasNotSupported  = 10074
 )
 
 // publish publishes the messages of a round at the place after what is applied, all or none. It returns the sequence of
 // the last one; 0 = no acknowledgement came, and the round was found in the stream and is in the replica.
-// Errors: errRival, eventlog.ErrFull (not stored), ErrUnknown.
+// Errors: errRival, eventlog.ErrFull, ErrUnavailable (not stored); ErrUnknown.
 func (l *Log) publish(ctx context.Context, id roundID, list [][]byte) (uint64, error) {
 	sequence, err := l.publishOnce(ctx, list)
+	for pause := 10 * time.Millisecond; errors.Is(err, nats.ErrNoResponders); pause = min(2*pause, time.Second) {
+		select { // the stream has no leader now: nobody has got it
+		case <-ctx.Done():
+			return 0, err
+		case <-time.After(pause):
+		}
+		sequence, err = l.publishOnce(ctx, list)
+	}
 	if err == nil || errors.Is(err, eventlog.ErrFull) {
 		return sequence, err
 	}
@@ -39,59 +48,58 @@ func (l *Log) publish(ctx context.Context, id roundID, list [][]byte) (uint64, e
 	// connection breaks. So the stream is asked which round stands at that place.
 	l.lookedFor, l.found = id, false
 	defer func() { l.lookedFor = roundID{} }()
+	was := l.applied
 	if errors.Is(err, errRival) {
-		if err := l.catchUpWithRival(ctx); err != nil {
-			l.doubtful = true
-			return 0, fmt.Errorf("%w: %w", eventlog.ErrUnknown, err)
-		}
+		err = l.catchUpWithRival(ctx)
 	} else {
 		l.o.Logger.Warn("the log of the cluster does not acknowledge a round; finding out whether it is stored", "error", err)
-		l.doubtful = true
-		if err := l.settle(ctx); err != nil {
-			return 0, err
-		}
+		err = l.settle(ctx)
 	}
-	if l.found {
+	switch {
+	case l.found:
 		return 0, nil
+	case err == nil || l.applied > was: // another message stands in its place
+		return 0, errRival
 	}
-	return 0, errRival
+	l.doubtful = true
+	return 0, fmt.Errorf("%w: %w", eventlog.ErrUnknown, plain{err})
 }
 
 // publishOnce publishes the messages and waits for the acknowledgement.
 func (l *Log) publishOnce(ctx context.Context, list [][]byte) (uint64, error) {
+	list, last := list[:len(list)-1], list[len(list)-1]
 	expected := strconv.FormatUint(l.applied, 10)
-	if len(list) == 1 {
-		message := nats.NewMsg(l.names.roundsSubject)
-		message.Header.Set(jetstream.ExpectedLastSeqHeader, expected)
-		message.Data = list[0]
-		return l.request(ctx, message)
-	}
-	batch := hex.EncodeToString([]byte(nats.NewInbox()))
-	batch = batch[len(batch)-min(len(batch), 44):]
+	var id roundID
+	rand.Read(id[:]) // never returns an error
+	batch := hex.EncodeToString(id[:])
 	for i, data := range list {
-		message := nats.NewMsg(l.names.roundsSubject)
-		message.Header.Set("Nats-Batch-Id", batch)
-		message.Header.Set("Nats-Batch-Sequence", strconv.Itoa(i+1))
-		message.Data = data
+		message := &nats.Msg{Subject: l.names.roundsSubject, Data: data, Header: batchHeader(batch, i+1)}
 		if i == 0 {
 			message.Header.Set(jetstream.ExpectedLastSeqHeader, expected)
-		}
-		if i == len(list)-1 {
-			message.Header.Set("Nats-Batch-Commit", "1")
-			return l.request(ctx, message)
 		}
 		if err := l.o.JetStream.Conn().PublishMsg(message); err != nil {
 			return 0, unavailable("publish a part of a round", err)
 		}
 	}
-	return 0, nil
+	message := &nats.Msg{Subject: l.names.roundsSubject, Data: last, Header: nats.Header{}}
+	if len(list) == 0 {
+		message.Header.Set(jetstream.ExpectedLastSeqHeader, expected)
+	} else {
+		message.Header = batchHeader(batch, len(list)+1)
+		message.Header.Set("Nats-Batch-Commit", "1")
+	}
+	return l.commit(ctx, message)
 }
 
-// request publishes a message and returns the sequence that the acknowledgement has.
-func (l *Log) request(ctx context.Context, message *nats.Msg) (uint64, error) {
+func batchHeader(batch string, n int) nats.Header {
+	return nats.Header{"Nats-Batch-Id": {batch}, "Nats-Batch-Sequence": {strconv.Itoa(n)}}
+}
+
+// commit publishes a message and returns the sequence that the acknowledgement has.
+func (l *Log) commit(ctx context.Context, message *nats.Msg) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.o.Patience/3)
 	defer cancel()
-	answer, err := l.o.JetStream.Conn().RequestMsgWithContext(ctx, message)
+	answer, err := l.request(ctx, message)
 	if err != nil {
 		return 0, refusalOf("publish a round", err)
 	}
@@ -107,7 +115,7 @@ func (l *Log) request(ctx context.Context, message *nats.Msg) (uint64, error) {
 	case ack.Error != nil:
 		return 0, refusalOf("publish a round", ack.Error)
 	case ack.Stream != l.names.rounds:
-		return 0, fmt.Errorf("%w: stream %q takes %s", ErrStream, ack.Stream, l.names.roundsSubject)
+		return 0, unavailable("publish a round", fmt.Errorf("stream %q takes %s", ack.Stream, l.names.roundsSubject))
 	}
 	return ack.Sequence, nil
 }

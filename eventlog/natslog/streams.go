@@ -58,6 +58,7 @@ func configs(o Options, id, epoch string) (rounds, payloads jetstream.StreamConf
 
 // Identity is the ID and the epoch of the log of the cluster. Errors: ErrNoStream, ErrStream, eventlog.ErrUnavailable.
 func Identity(ctx context.Context, o Options) (id, epoch string, err error) {
+	o = o.withDefaults()
 	s, _, err := openStreams(ctx, o)
 	if err != nil {
 		return "", "", err
@@ -66,11 +67,15 @@ func Identity(ctx context.Context, o Options) (id, epoch string, err error) {
 	return meta[metaLogID], meta[metaEpoch], nil
 }
 
-// Make makes the streams of a new log. Whoever comes second finds those of the first. Errors: eventlog.ErrUnavailable, ErrStream.
+// Make makes the streams of a new log; epoch "" = its first one. Whoever comes second finds those of the first. Errors: eventlog.ErrUnavailable, ErrStream.
 func Make(ctx context.Context, o Options, id, epoch string) error {
+	o = o.withDefaults()
+	if epoch == "" {
+		epoch = eventlog.FirstEpoch(id)
+	}
 	rounds, payloads := configs(o, id, epoch)
 	if _, err := o.JetStream.CreateStream(ctx, rounds); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return unavailable("make the stream of the log", err)
+		return cannotMake("make the stream of the log", o, err)
 	}
 	// Another node may have made the first stream: the second one belongs to that log.
 	s, err := o.JetStream.Stream(ctx, rounds.Name)
@@ -79,9 +84,25 @@ func Make(ctx context.Context, o Options, id, epoch string) error {
 	}
 	payloads.Metadata[metaLogID] = s.CachedInfo().Config.Metadata[metaLogID]
 	if _, err := o.JetStream.CreateStream(ctx, payloads); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return unavailable("make the stream of payloads", err)
+		return cannotMake("make the stream of payloads", o, err)
 	}
 	return nil
+}
+
+// cannotMake is why a stream cannot be made.
+func cannotMake(what string, o Options, err error) error {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeReplicasNotSupported {
+		return fmt.Errorf("%w: %s: this NATS server is alone and cannot keep %d replicas: connect to a cluster of NATS servers, or start with --replicas 1", ErrStream, what, o.Replicas)
+	}
+	return notThere(what, err)
+}
+
+// notThere is an error of asking for a stream.
+func notThere(what string, err error) error {
+	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+		return fmt.Errorf("%w: %s: NATS runs without JetStream: start it with JetStream, for this account too", ErrStream, what)
+	}
+	return unavailable(what, err)
 }
 
 // openStreams finds both streams and checks them.
@@ -95,7 +116,7 @@ func openStreams(ctx context.Context, o Options) (rounds, payloads jetstream.Str
 		return nil, nil, fmt.Errorf("%w: %s", ErrNoStream, o.Cluster)
 	}
 	if err != nil {
-		return nil, nil, unavailable("look for the streams of the log", err)
+		return nil, nil, notThere("look for the streams of the log", err)
 	}
 	wantRounds, wantPayloads := configs(o, "", "")
 	for _, c := range []struct {

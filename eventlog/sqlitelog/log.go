@@ -103,6 +103,9 @@ func (l *Log) start() error {
 	if l.epoch = w.epoch; loss != nil {
 		l.epoch = nextEpoch(w.epoch)
 	}
+	if f.empty && l.epoch == "" {
+		l.epoch = l.options.Epoch
+	}
 	if loss != nil || w == (witness{}) {
 		l.sidecar = &sidecar{dir: l.dir}
 	} else if l.sidecar, err = openSidecar(l.dir, slot); err != nil {
@@ -207,7 +210,11 @@ func (l *Log) openForWriting(f found) error {
 		err = l.pool.open(func() (*sqlite.Conn, error) { return sqlite.Connect(path, "mode=ro&_query_only=1") })
 	}
 	if err == nil && l.sidecar.file == nil && l.loss.Load() == nil {
-		err = l.sidecar.replace(witness{now.id, now.head.Seq, now.head.Hash, eventlog.FirstEpoch(now.id)})
+		epoch := l.epoch
+		if epoch == "" {
+			epoch = eventlog.FirstEpoch(now.id)
+		}
+		err = l.sidecar.replace(witness{now.id, now.head.Seq, now.head.Hash, epoch})
 	}
 	if err == nil {
 		w.checkpointer, err = openWALCheckpointer(path, l.stopped, func(err error) { _ = l.fail(err) })

@@ -13,6 +13,9 @@ type Options struct {
 	// it, else ErrOther. "" = a new log gets one of its own.
 	ID string
 
+	// Epoch is the epoch of a log that is made; "" = its first one.
+	Epoch string
+
 	// AcceptLoss opens a log that has lost acknowledged events, or whose witness is gone.
 	// Log.Loss says what is missing. The witness is rewritten by the next append.
 	AcceptLoss bool

@@ -1,0 +1,125 @@
+package natslog
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A piece that no round names is left by a round that was refused, or by a writer that died before it. It holds what
+// somebody may have erased elsewhere, so it is deleted.
+//
+// The pieces of a round are published when its writer has read all messages before it. So those of one round lie
+// before those of the next, and once a round is stored, no piece before its last one is still waiting for its own.
+
+// sweeper deletes pieces in the background, as far as it can.
+type sweeper struct {
+	mu      sync.Mutex
+	left    []uint64 // guarded by mu
+	running bool     // guarded by mu
+	stopped bool     // guarded by mu
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
+}
+
+const (
+	mostOrphans = 100_000 // that wait to be deleted; more stay in the stream
+	sweepTime   = 10 * time.Second
+	// lookBack is how many messages are read to find the last round that names a piece.
+	lookBack = 256
+)
+
+// add deletes pieces soon.
+func (s *sweeper) add(stream jetstream.Stream, sequences []uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped || len(s.left)+len(sequences) > mostOrphans {
+		return
+	}
+	s.left = append(s.left, sequences...)
+	if s.running || len(s.left) == 0 {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.running, s.cancel = true, cancel
+	s.done.Go(func() {
+		defer cancel()
+		s.run(ctx, stream)
+	})
+}
+
+func (s *sweeper) run(ctx context.Context, stream jetstream.Stream) {
+	for {
+		s.mu.Lock()
+		if len(s.left) == 0 || ctx.Err() != nil {
+			s.left, s.running = nil, false
+			s.mu.Unlock()
+			return
+		}
+		sequence := s.left[0]
+		s.left = s.left[1:]
+		s.mu.Unlock()
+		one, cancel := context.WithTimeout(ctx, sweepTime)
+		_ = stream.SecureDeleteMsg(one, sequence) // another node may have done it
+		cancel()
+	}
+}
+
+// stop waits for the deletion in progress.
+func (s *sweeper) stop() {
+	s.mu.Lock()
+	s.stopped = true
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.mu.Unlock()
+	s.done.Wait()
+}
+
+// noteNamed takes note of the pieces that a round names. Those before them that no round names are deleted if the round
+// was published by this node.
+func (l *Log) noteNamed(ctx context.Context, content []stored, mine bool) {
+	var orphans []uint64
+	for i := range content {
+		for _, sequence := range content[i].pieces {
+			if !l.namedKnown && mine {
+				l.named, l.namedKnown = l.lastNamed(ctx)
+			}
+			if mine && l.namedKnown {
+				for o := l.named + 1; o < sequence && len(orphans) < mostOrphans; o++ {
+					orphans = append(orphans, o)
+				}
+			}
+			l.named, l.namedKnown = max(l.named, sequence), true
+		}
+	}
+	if len(orphans) > 0 {
+		l.sweeper.add(l.bodies.stream, orphans)
+	}
+}
+
+// lastNamed is the last piece that a round names, of those that the replica has. It does not look far.
+func (l *Log) lastNamed(ctx context.Context) (piece uint64, known bool) {
+	at := l.applied
+	for ; at > 0 && l.applied-at < lookBack; at-- {
+		h, content, err := l.message(ctx, at)
+		if err != nil {
+			return 0, false
+		}
+		if h.kind != kindRound || h.part != h.parts-1 {
+			continue
+		}
+		events, err := l.roundAt(ctx, at, h, content)
+		if err != nil {
+			return 0, false
+		}
+		for i := len(events) - 1; i >= 0; i-- {
+			if n := len(events[i].pieces); n > 0 {
+				return events[i].pieces[n-1], true
+			}
+		}
+	}
+	return 0, at == 0
+}
