@@ -133,14 +133,14 @@ func (l *Log) appendRound(ctx context.Context, events []*eventlog.Event) error {
 	round.copied.Hash = hash
 	var pieces []uint64
 	if len(bodies) > 0 {
-		sequences, err := l.publishPayloads(ctx, bodies)
+		places, sequences, err := l.publishPayloads(ctx, bodies)
 		if err != nil {
 			return err
 		}
+		pieces = sequences
 		for i, e := range events {
 			if e.HasPayload {
-				content[i].pieces, sequences = sequences[0], sequences[1:]
-				pieces = append(pieces, content[i].pieces...)
+				content[i].at, places = places[0], places[1:]
 			}
 		}
 	}
@@ -151,7 +151,7 @@ func (l *Log) appendRound(ctx context.Context, events []*eventlog.Event) error {
 		l.sweeper.add(l.bodies.stream, pieces)
 		return fmt.Errorf("%w: a round of %d messages: send fewer tasks at once", eventlog.ErrFull, len(list))
 	}
-	sequence, err := l.publish(ctx, h.id, list)
+	sequence, err := l.publish(ctx, l.names.roundsSubject, h.id, list)
 	switch {
 	case errors.Is(err, errRival): // the place is taken, so the round never comes
 		l.sweeper.add(l.bodies.stream, pieces)
@@ -195,7 +195,7 @@ func (l *Log) settle(ctx context.Context) error {
 	was := l.applied
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		head := l.Head()
-		sequence, err := l.publishOnce(ctx, messages(newHeader(kindFence, head), head, nil, l.most))
+		sequence, err := l.publishOnce(ctx, l.names.roundsSubject, messages(newHeader(kindFence, head), head, nil, l.most))
 		if err == nil {
 			l.setApplied(sequence)
 		} else if errors.Is(err, errRival) {

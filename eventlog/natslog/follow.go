@@ -137,9 +137,11 @@ func (l *Log) nextOf(ctx context.Context, iter jetstream.MessagesContext) (jetst
 	return message, err
 }
 
-// messagesFrom reads the messages of a stream from a sequence on.
-func messagesFrom(ctx context.Context, stream jetstream.Stream, sequence uint64) (jetstream.MessagesContext, error) {
-	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: sequence})
+// messagesFrom reads the messages of a stream from a sequence on, those with the subject if one is given.
+func messagesFrom(ctx context.Context, stream jetstream.Stream, sequence uint64, subject ...string) (jetstream.MessagesContext, error) {
+	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: sequence, FilterSubjects: subject,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -227,13 +229,16 @@ func (l *Log) stage(ctx context.Context, h header, content []byte) error {
 		if err := l.flush(); err != nil {
 			return err
 		}
-		r := reader{b: content}
-		for len(r.b) > 0 && r.err == nil {
-			if err := l.eraseHere(ctx, int64(r.number())); err != nil {
+		list, err := parseErasures(content)
+		if err != nil {
+			return err
+		}
+		for _, e := range list {
+			if err := l.eraseHere(ctx, e.seq); err != nil {
 				return err
 			}
+			l.noteErasure(e)
 		}
-		return r.err
 	}
 	return nil
 }

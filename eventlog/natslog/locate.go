@@ -134,22 +134,22 @@ func (l *Log) roundAt(ctx context.Context, at uint64, h header, content []byte) 
 	return events, nil
 }
 
-// piecesOf are the sequences of the pieces of the payload of an event, in the stream of payloads.
-func (l *Log) piecesOf(ctx context.Context, seq int64) ([]uint64, error) {
+// placeOf is where the payload of an event lies, or lay before it was erased.
+func (l *Log) placeOf(ctx context.Context, seq int64) (place, error) {
 	at, h, content, err := l.firstReaching(ctx, l.applied, seq)
 	if err != nil {
-		return nil, err
+		return place{}, err
 	}
 	if at == 0 {
-		return nil, fmt.Errorf("%w: event %d is not in the stream", eventlog.ErrDamaged, seq)
+		return place{}, fmt.Errorf("%w: event %d is not in the stream", eventlog.ErrDamaged, seq)
 	}
 	events, err := l.roundAt(ctx, at, h, content)
 	if err != nil {
-		return nil, err
+		return place{}, err
 	}
 	i := seq - h.last - 1 + int64(len(events))
 	if i < 0 {
-		return nil, fmt.Errorf("message %d: %w", at, errMessage)
+		return place{}, fmt.Errorf("message %d: %w", at, errMessage)
 	}
-	return events[i].pieces, nil
+	return events[i].at, nil
 }

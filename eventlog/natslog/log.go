@@ -38,9 +38,7 @@ type Log struct {
 
 	// request publishes a message and returns the acknowledgement. Tests lose and delay what it does.
 	request func(ctx context.Context, m *nats.Msg) (*nats.Msg, error)
-	// publisher publishes payloads.
-	publisher jetstream.JetStream
-	sweeper   sweeper
+	sweeper sweeper
 
 	position atomic.Uint64 // is applied
 
@@ -77,10 +75,6 @@ func New(replica *sqlitelog.Log, o Options) *Log {
 	l := &Log{Log: replica, o: o, names: namesOf(o.Cluster)}
 	l.request = func(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 		return o.JetStream.Conn().RequestMsgWithContext(ctx, m)
-	}
-	var err error
-	if l.publisher, err = jetstream.New(o.JetStream.Conn(), jetstream.WithPublishAsyncTimeout(o.Patience)); err != nil {
-		panic(err) // an option was wrong
 	}
 	return l
 }
@@ -153,6 +147,5 @@ func (l *Log) Close() error {
 	l.bodies.close()
 	l.mu.Unlock()
 	l.sweeper.stop()
-	l.publisher.CleanupPublisher()
 	return l.Log.Close()
 }

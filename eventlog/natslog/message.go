@@ -27,14 +27,24 @@ import (
 //
 //	at          uvarint, microseconds after the event before (the first one: after the epoch of Unix)
 //	stream, version (uvarint), type, v (uvarint), actor, data
-//	pieces      uvarint: 0 = no payload, else 1 + the number of pieces of its body
+//	pieces      uvarint: 0 = no payload, else 1 + the number of messages in the stream of payloads that have its body
 //	hash        32 bytes, of the payload, if there is one
-//	sequences   uvarint each, of the pieces in the stream of payloads
+//	sequences   uvarint each, of these messages
+//	offset      uvarint, of salt and body in what the messages have, one after the other
+//	size        uvarint, of salt and body
 //
-// The content of kindErased is the seqs of the events whose payloads were erased, uvarint each.
+// The content of kindErased, for each payload that was erased: uvarints
+//
+//	seq         of its event
+//	pieces      the number of messages that had its body
+//	old, new    sequences of each of them and of the message that has the other bodies of it; 0 = it had no other
+//
+// A message of the stream of payloads: the magic byte 'P', the format 1, then salts and bodies, compressed with zstd.
 const (
 	magic         = 'D'
 	messageFormat = 1
+	pieceMagic    = 'P'
+	pieceFormat   = 1
 )
 
 // kind is what a message says.
@@ -96,8 +106,14 @@ var errNewer = errors.New("message of a newer version")
 
 // stored is an event with what is beside it.
 type stored struct {
-	event  *eventlog.Event
-	pieces []uint64 // sequences of the body in the stream of payloads, ascending
+	event *eventlog.Event
+	at    place
+}
+
+// place is where a body with its salt lies in the stream of payloads: in the bytes of its pieces, one after the other.
+type place struct {
+	pieces       []uint64 // sequences, ascending; none = no payload
+	offset, size int
 }
 
 // appendContent appends the events of a round.
@@ -117,11 +133,14 @@ func appendContent(b []byte, events []stored) []byte {
 			b = append(b, 0)
 			continue
 		}
-		b = binary.AppendUvarint(b, 1+uint64(len(events[i].pieces)))
+		at := &events[i].at
+		b = binary.AppendUvarint(b, 1+uint64(len(at.pieces)))
 		b = append(b, e.PayloadHash[:]...)
-		for _, sequence := range events[i].pieces {
+		for _, sequence := range at.pieces {
 			b = binary.AppendUvarint(b, sequence)
 		}
+		b = binary.AppendUvarint(b, uint64(at.offset))
+		b = binary.AppendUvarint(b, uint64(at.size))
 	}
 	return b
 }
@@ -149,11 +168,12 @@ func parseContent(content []byte, first int64) ([]stored, error) {
 			e.HasPayload = true
 			copy(e.PayloadHash[:], r.take(eventlog.HashSize))
 			for range n - 1 {
-				one.pieces = append(one.pieces, r.number())
+				one.at.pieces = append(one.at.pieces, r.number())
 				if r.err != nil {
 					break
 				}
 			}
+			one.at.offset, one.at.size = int(r.number()), int(r.number())
 		}
 		if r.err != nil {
 			return nil, r.err
@@ -243,4 +263,17 @@ func unpack(packed []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", errMessage, err)
 	}
 	return content, nil
+}
+
+// packPiece makes a message of the stream of payloads.
+func packPiece(content []byte) []byte {
+	return compressor.EncodeAll(content, append(make([]byte, 0, len(content)/2+64), pieceMagic, pieceFormat))
+}
+
+// unpackPiece is the content of a message of the stream of payloads.
+func unpackPiece(message []byte) ([]byte, error) {
+	if len(message) < 2 || message[0] != pieceMagic || message[1] != pieceFormat {
+		return nil, errMessage
+	}
+	return unpack(message[2:])
 }

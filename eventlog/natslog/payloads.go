@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"daybook/eventlog"
@@ -15,11 +16,16 @@ import (
 
 const (
 	saltSize = 16
-	// pieceSize is the most of a body that one message of the stream of payloads has, in bytes.
+	// pieceSize is the most of one body that one message of the stream of payloads has, in bytes.
 	pieceSize = 512 << 10
+	// sharedSize is the most that bodies which share a message have together. To erase one, the others are written again.
+	sharedSize = 64 << 10
+	// Pieces are published in batches of as many messages and bytes, at most.
+	batchPieces = 256
+	batchBytes  = 8 << 20
 )
 
-// salted is the body of a payload with its salt before it, as it is cut into pieces.
+// salted is the body of a payload with its salt before it.
 type salted []byte
 
 func newSalted(body []byte) salted {
@@ -31,47 +37,79 @@ func newSalted(body []byte) salted {
 func (s salted) salt() []byte { return s[:saltSize:saltSize] }
 func (s salted) body() []byte { return s[saltSize:] }
 
-// pieces is how many messages the body takes.
-func (s salted) pieces(size int) int { return (len(s) + size - 1) / size }
+// cut makes pieces of the bodies. Small ones share a piece, a large one has pieces that are its own. The places have the indexes
+// of the pieces, not yet their sequences. most is what a message may have.
+func cut(bodies []salted, most int) (pieces [][]byte, places []place) {
+	own, shared := min(pieceSize, most), min(sharedSize, most)
+	open := false // the last piece takes more
+	for _, b := range bodies {
+		at := place{size: len(b)}
+		switch last := len(pieces) - 1; {
+		case len(b) > shared/2:
+			for rest := []byte(b); len(rest) > 0; rest = rest[min(len(rest), own):] {
+				at.pieces = append(at.pieces, uint64(len(pieces)))
+				pieces = append(pieces, rest[:min(len(rest), own)])
+			}
+			open = false
+		case open && len(pieces[last])+len(b) <= shared:
+			at.pieces, at.offset = []uint64{uint64(last)}, len(pieces[last])
+			pieces[last] = append(pieces[last], b...)
+		default:
+			at.pieces = []uint64{uint64(len(pieces))}
+			pieces = append(pieces, append(make([]byte, 0, shared), b...))
+			open = true
+		}
+		places = append(places, at)
+	}
+	return pieces, places
+}
 
-// publishPayloads publishes the bodies and returns the sequences of their pieces. Errors: eventlog.ErrUnavailable, ErrFull:
+// publishPayloads publishes the bodies and returns their places and the sequences of all pieces. Errors: eventlog.ErrUnavailable, ErrFull:
 // the log does not name those that were stored.
-func (l *Log) publishPayloads(ctx context.Context, bodies []salted) ([][]uint64, error) {
+func (l *Log) publishPayloads(ctx context.Context, bodies []salted) (places []place, sequences []uint64, err error) {
+	pieces, places := cut(bodies, l.most)
+	sequences, err = l.publishPieces(ctx, pieces)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range places {
+		for k, index := range places[i].pieces {
+			places[i].pieces[k] = sequences[index]
+		}
+	}
+	return places, sequences, nil
+}
+
+// publishPieces publishes pieces and returns their sequences.
+func (l *Log) publishPieces(ctx context.Context, pieces [][]byte) ([]uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.o.Patience/3)
 	defer cancel()
-	size := min(pieceSize, l.most)
-	var acks []jetstream.PubAckFuture
-	for _, b := range bodies {
-		for rest := []byte(b); len(rest) > 0; {
-			n := min(len(rest), size)
-			ack, err := l.publisher.PublishMsgAsync(&nats.Msg{Subject: l.names.payloadsSubject, Data: rest[:n]}, jetstream.WithRetryAttempts(0), jetstream.WithStallWait(l.o.Patience/3))
-			if err != nil {
-				return nil, unavailable("publish payloads", err)
-			}
-			acks = append(acks, ack)
-			rest = rest[n:]
+	sequences := make([]uint64, 0, len(pieces))
+	for len(pieces) > 0 {
+		var list [][]byte
+		bytes := 0
+		for len(pieces) > 0 && len(list) < batchPieces && (len(list) == 0 || bytes+len(pieces[0]) <= batchBytes) {
+			bytes += len(pieces[0])
+			list = append(list, packPiece(pieces[0]))
+			pieces = pieces[1:]
+		}
+		last, err := l.publishAll(ctx, l.names.payloads, l.names.payloadsSubject, "", list)
+		if err != nil {
+			return nil, l.notPublished(err)
+		}
+		for i := range list {
+			sequences = append(sequences, last-uint64(len(list)-1-i))
 		}
 	}
-	sequences := make([]uint64, len(acks))
-	var failed error
-	for i, ack := range acks {
-		select {
-		case a := <-ack.Ok():
-			sequences[i] = a.Sequence
-		case err := <-ack.Err():
-			failed = err
-		case <-ctx.Done():
-			failed = ctx.Err()
-		}
-		if failed != nil {
-			return nil, refusalOf("publish payloads", failed)
-		}
+	return sequences, nil
+}
+
+// notPublished is the error for pieces of which it does not matter whether they are stored: no round will name them.
+func (l *Log) notPublished(err error) error {
+	if errors.Is(err, eventlog.ErrFull) || errors.Is(err, eventlog.ErrUnavailable) {
+		return err
 	}
-	all := make([][]uint64, len(bodies))
-	for i, b := range bodies {
-		all[i], sequences = sequences[:b.pieces(size):b.pieces(size)], sequences[b.pieces(size):]
-	}
-	return all, nil
+	return unavailable("publish payloads", err)
 }
 
 // bodyReader reads pieces from the stream of payloads. It keeps its place, since a follower reads them in order.
@@ -109,7 +147,7 @@ func (r *bodyReader) read(ctx context.Context, sequences []uint64) (map[uint64][
 				found[sequence] = data
 			}
 		}
-		return found, nil
+		return unpackAll(found)
 	}
 	if r.iter != nil && (sequences[0] < r.next || sequences[0] > r.next+farPieces) {
 		r.close()
@@ -124,20 +162,29 @@ func (r *bodyReader) read(ctx context.Context, sequences []uint64) (map[uint64][
 			found[sequence] = data
 		}
 	}
+	return unpackAll(found)
+}
+
+// unpackAll unpacks the pieces that were read.
+func unpackAll(found map[uint64][]byte) (map[uint64][]byte, error) {
+	for sequence, data := range found {
+		content, err := unpackPiece(data)
+		if err != nil {
+			return nil, fmt.Errorf("message %d of the stream of payloads: %w", sequence, err)
+		}
+		found[sequence] = content
+	}
 	return found, nil
 }
 
 // piece reads on until it has the piece, or a later one: then it is nil.
 func (r *bodyReader) piece(ctx context.Context, sequence uint64) ([]byte, error) {
 	if r.iter == nil {
-		consumer, err := r.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: sequence})
+		iter, err := messagesFrom(ctx, r.stream, sequence)
 		if err != nil {
 			return nil, err
 		}
-		if r.iter, err = consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes)); err != nil {
-			r.iter = nil
-			return nil, err
-		}
+		r.iter, r.idle = iter, false
 		r.next = sequence
 	}
 	for {
@@ -223,39 +270,59 @@ func (r *bodyReader) close() {
 func (l *Log) stageEvents(ctx context.Context, events []stored) error {
 	var sequences []uint64
 	for i := range events {
-		sequences = append(sequences, events[i].pieces...)
+		sequences = append(sequences, events[i].at.pieces...) // ascending
 	}
-	found, err := l.bodies.read(ctx, sequences)
+	found, err := l.bodies.read(ctx, slices.Compact(sequences))
 	if err != nil {
 		return err
 	}
 	bodies := make([]salted, len(events))
 	for i := range events {
-		e := events[i].event
-		for k, sequence := range events[i].pieces {
-			piece, ok := found[sequence]
-			if !ok {
-				if told, err := l.isTold(ctx, e.Seq); err != nil {
-					return err
-				} else if !told {
-					return fmt.Errorf("%w: message %d of the stream of payloads, with that of event %d, is missing, and nobody has erased it; "+
-						"bring the folder of a node that has it into a new cluster with `daybook cluster import`", eventlog.ErrDamaged, sequence, e.Seq)
-				}
-				bodies[i] = nil
-				break
-			}
-			if k == 0 {
-				bodies[i] = piece
-			} else {
-				bodies[i] = append(bodies[i][:len(bodies[i]):len(bodies[i])], piece...)
-			}
-		}
-		if bodies[i] != nil && len(bodies[i]) <= saltSize {
-			return fmt.Errorf("%w: the payload of event %d has %d bytes", eventlog.ErrDamaged, e.Seq, len(bodies[i]))
+		if bodies[i], err = l.bodyOf(ctx, &events[i], found); err != nil {
+			return fmt.Errorf("the payload of event %d: %w", events[i].event.Seq, err)
 		}
 	}
 	for i := range events {
 		l.staged.add(events[i].event, bodies[i])
 	}
 	return nil
+}
+
+// errLost: pieces of a payload are missing, or have other bytes, and nobody has erased it.
+var errLost = fmt.Errorf("%w: it is not in the stream of payloads, and nobody has erased it; "+
+	"bring the folder of a node that has it into a new cluster with `daybook cluster import`", eventlog.ErrDamaged)
+
+// bodyOf takes the body of an event from the pieces that were found, nil if it has none (any more). Pieces that are missing have
+// been replaced when a body in them was erased.
+func (l *Log) bodyOf(ctx context.Context, one *stored, found map[uint64][]byte) (salted, error) {
+	if len(one.at.pieces) == 0 {
+		return nil, nil
+	}
+	var whole []byte
+	for k, sequence := range one.at.pieces {
+		piece, ok := found[sequence]
+		if !ok {
+			var err error
+			if piece, err = l.replaced(ctx, sequence); err != nil {
+				return nil, err
+			}
+			if piece == nil {
+				return nil, l.erasedLater(one.event.Seq)
+			}
+			found[sequence] = piece
+		}
+		if k == 0 {
+			whole = piece
+		} else {
+			whole = append(whole[:len(whole):len(whole)], piece...)
+		}
+	}
+	if from, size := one.at.offset, one.at.size; from < 0 || size <= saltSize || size > len(whole)-from {
+		return nil, fmt.Errorf("%w: %d bytes at %d of %d", eventlog.ErrDamaged, size, from, len(whole))
+	}
+	body := salted(whole[one.at.offset:][:one.at.size:one.at.size])
+	if eventlog.PayloadHash(body.salt(), body.body()) != one.event.PayloadHash {
+		return nil, l.erasedLater(one.event.Seq)
+	}
+	return body, nil
 }

@@ -31,15 +31,15 @@ const (
 // publish publishes the messages of a round at the place after what is applied, all or none. It returns the sequence of
 // the last one; 0 = no acknowledgement came, and the round was found in the stream and is in the replica.
 // Errors: errRival, eventlog.ErrFull, ErrUnavailable (not stored); ErrUnknown.
-func (l *Log) publish(ctx context.Context, id roundID, list [][]byte) (uint64, error) {
-	sequence, err := l.publishOnce(ctx, list)
+func (l *Log) publish(ctx context.Context, subject string, id roundID, list [][]byte) (uint64, error) {
+	sequence, err := l.publishOnce(ctx, subject, list)
 	for pause := 10 * time.Millisecond; errors.Is(err, nats.ErrNoResponders); pause = min(2*pause, time.Second) {
 		select { // the stream has no leader now: nobody has got it
 		case <-ctx.Done():
 			return 0, err
 		case <-time.After(pause):
 		}
-		sequence, err = l.publishOnce(ctx, list)
+		sequence, err = l.publishOnce(ctx, subject, list)
 	}
 	if err == nil || errors.Is(err, eventlog.ErrFull) {
 		return sequence, err
@@ -65,30 +65,36 @@ func (l *Log) publish(ctx context.Context, id roundID, list [][]byte) (uint64, e
 	return 0, fmt.Errorf("%w: %w", eventlog.ErrUnknown, plain{err})
 }
 
-// publishOnce publishes the messages and waits for the acknowledgement.
-func (l *Log) publishOnce(ctx context.Context, list [][]byte) (uint64, error) {
-	list, last := list[:len(list)-1], list[len(list)-1]
-	expected := strconv.FormatUint(l.applied, 10)
+// publishOnce publishes the messages of a round and waits for the acknowledgement.
+func (l *Log) publishOnce(ctx context.Context, subject string, list [][]byte) (uint64, error) {
+	return l.publishAll(ctx, l.names.rounds, subject, strconv.FormatUint(l.applied, 10), list)
+}
+
+// publishAll publishes messages to a stream, all or none, and returns the sequence of the last one. expected is the sequence that must be
+// the last one of the stream; "" = any.
+func (l *Log) publishAll(ctx context.Context, stream, subject, expected string, list [][]byte) (uint64, error) {
 	var id roundID
 	rand.Read(id[:]) // never returns an error
 	batch := hex.EncodeToString(id[:])
 	for i, data := range list {
-		message := &nats.Msg{Subject: l.names.roundsSubject, Data: data, Header: batchHeader(batch, i+1)}
-		if i == 0 {
+		message := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{}}
+		if len(list) > 1 {
+			message.Header = batchHeader(batch, i+1)
+		}
+		if i == 0 && expected != "" {
 			message.Header.Set(jetstream.ExpectedLastSeqHeader, expected)
+		}
+		if i == len(list)-1 {
+			if i > 0 {
+				message.Header.Set("Nats-Batch-Commit", "1")
+			}
+			return l.commit(ctx, stream, message)
 		}
 		if err := l.o.JetStream.Conn().PublishMsg(message); err != nil {
 			return 0, unavailable("publish a part of a round", err)
 		}
 	}
-	message := &nats.Msg{Subject: l.names.roundsSubject, Data: last, Header: nats.Header{}}
-	if len(list) == 0 {
-		message.Header.Set(jetstream.ExpectedLastSeqHeader, expected)
-	} else {
-		message.Header = batchHeader(batch, len(list)+1)
-		message.Header.Set("Nats-Batch-Commit", "1")
-	}
-	return l.commit(ctx, message)
+	return 0, nil
 }
 
 func batchHeader(batch string, n int) nats.Header {
@@ -96,7 +102,7 @@ func batchHeader(batch string, n int) nats.Header {
 }
 
 // commit publishes a message and returns the sequence that the acknowledgement has.
-func (l *Log) commit(ctx context.Context, message *nats.Msg) (uint64, error) {
+func (l *Log) commit(ctx context.Context, stream string, message *nats.Msg) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.o.Patience/3)
 	defer cancel()
 	answer, err := l.request(ctx, message)
@@ -114,8 +120,8 @@ func (l *Log) commit(ctx context.Context, message *nats.Msg) (uint64, error) {
 	switch {
 	case ack.Error != nil:
 		return 0, refusalOf("publish a round", ack.Error)
-	case ack.Stream != l.names.rounds:
-		return 0, unavailable("publish a round", fmt.Errorf("stream %q takes %s", ack.Stream, l.names.roundsSubject))
+	case ack.Stream != stream:
+		return 0, unavailable("publish a round", fmt.Errorf("stream %q takes %s", ack.Stream, message.Subject))
 	}
 	return ack.Sequence, nil
 }

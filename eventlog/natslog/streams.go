@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,12 +26,12 @@ var ErrStream = errors.New("stream cannot hold the log")
 var ErrNoStream = errors.New("cluster has no log yet")
 
 // names are those of the streams of a cluster and of their subjects.
-type names struct{ rounds, payloads, roundsSubject, payloadsSubject string }
+type names struct{ rounds, payloads, roundsSubject, erasedSubject, payloadsSubject string }
 
 func namesOf(cluster string) names {
 	return names{
 		rounds: "daybook-" + cluster + "-log", payloads: "daybook-" + cluster + "-payloads",
-		roundsSubject: "daybook." + cluster + ".log", payloadsSubject: "daybook." + cluster + ".payloads",
+		roundsSubject: "daybook." + cluster + ".log", erasedSubject: "daybook." + cluster + ".erased", payloadsSubject: "daybook." + cluster + ".payloads",
 	}
 }
 
@@ -43,7 +44,7 @@ func IsClusterName(name string) bool {
 func configs(o Options, id, epoch string) (rounds, payloads jetstream.StreamConfig) {
 	n := namesOf(o.Cluster)
 	rounds = jetstream.StreamConfig{
-		Name: n.rounds, Subjects: []string{n.roundsSubject}, Description: "The log of Daybook: never edit or purge it.",
+		Name: n.rounds, Subjects: []string{n.roundsSubject, n.erasedSubject}, Description: "The log of Daybook: never edit or purge it.",
 		Storage: jetstream.FileStorage, Replicas: o.Replicas, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
 		MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, DenyDelete: true, DenyPurge: true, AllowAtomicPublish: true,
 		Duplicates: time.Second, Metadata: map[string]string{metaLogID: id, metaEpoch: epoch},
@@ -51,7 +52,8 @@ func configs(o Options, id, epoch string) (rounds, payloads jetstream.StreamConf
 	payloads = jetstream.StreamConfig{
 		Name: n.payloads, Subjects: []string{n.payloadsSubject}, Description: "Bodies of the log of Daybook: never edit or purge it.",
 		Storage: jetstream.FileStorage, Replicas: o.Replicas, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
-		MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, DenyPurge: true, Duplicates: time.Second, Metadata: map[string]string{metaLogID: id},
+		MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, DenyPurge: true, AllowAtomicPublish: true,
+		Duplicates: time.Second, Metadata: map[string]string{metaLogID: id},
 	}
 	return rounds, payloads
 }
@@ -146,8 +148,8 @@ func differs(have, want jetstream.StreamConfig) string {
 		return "its messages may be deleted: it was not made by Daybook; import the log into a new cluster"
 	case want.AllowAtomicPublish && !have.AllowAtomicPublish:
 		return "it takes no batches: set allow_atomic, with a NATS server of version 2.12 or newer"
-	case have.Mirror != nil || len(have.Sources) > 0 || len(have.Subjects) != 1 || have.Subjects[0] != want.Subjects[0]:
-		return fmt.Sprintf("it must take the subject %s and nothing else", want.Subjects[0])
+	case have.Mirror != nil || len(have.Sources) > 0 || !slices.Equal(slices.Sorted(slices.Values(have.Subjects)), slices.Sorted(slices.Values(want.Subjects))):
+		return fmt.Sprintf("it must take the subjects %s and nothing else", strings.Join(want.Subjects, " and "))
 	}
 	return ""
 }

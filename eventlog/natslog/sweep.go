@@ -83,7 +83,7 @@ func (s *sweeper) stop() {
 func (l *Log) noteNamed(ctx context.Context, content []stored, mine bool) {
 	var orphans []uint64
 	for i := range content {
-		for _, sequence := range content[i].pieces {
+		for _, sequence := range content[i].at.pieces {
 			if !l.namedKnown && mine {
 				l.named, l.namedKnown = l.lastNamed(ctx)
 			}
@@ -108,18 +108,38 @@ func (l *Log) lastNamed(ctx context.Context) (piece uint64, known bool) {
 		if err != nil {
 			return 0, false
 		}
-		if h.kind != kindRound || h.part != h.parts-1 {
+		if h.part != h.parts-1 {
 			continue
 		}
-		events, err := l.roundAt(ctx, at, h, content)
-		if err != nil {
-			return 0, false
-		}
-		for i := len(events) - 1; i >= 0; i-- {
-			if n := len(events[i].pieces); n > 0 {
-				return events[i].pieces[n-1], true
-			}
+		if named, err := l.namedAt(ctx, at, h, content); err != nil || named > 0 {
+			return named, err == nil
 		}
 	}
 	return 0, at == 0
+}
+
+// namedAt is the last piece that a message names, 0 if none.
+func (l *Log) namedAt(ctx context.Context, at uint64, h header, content []byte) (last uint64, err error) {
+	switch h.kind {
+	case kindRound:
+		events, err := l.roundAt(ctx, at, h, content)
+		for i := range events {
+			for _, sequence := range events[i].at.pieces {
+				last = max(last, sequence)
+			}
+		}
+		return last, err
+	case kindErased:
+		if content, err = unpack(content); err != nil {
+			return 0, err
+		}
+		list, err := parseErasures(content)
+		for _, e := range list {
+			for _, sequence := range e.new {
+				last = max(last, sequence)
+			}
+		}
+		return last, err
+	}
+	return 0, nil
 }

@@ -3,6 +3,7 @@
 package natsserver
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -33,17 +34,25 @@ type Options struct {
 
 // Server is one running server.
 type Server struct {
-	nats *server.Server
+	nats     *server.Server
+	password string // of clients
 }
 
-// Start starts a server. It listens at o.Listen for other nodes and nowhere for clients: see Connect. Errors: a wrong option,
+// user is the name that clients and other nodes give.
+const user = "daybook"
+
+// Start starts a server. It listens at o.Listen for other nodes. Clients are of this process: see Connect. Errors: a wrong option,
 // an address that is taken, a folder that cannot be used.
 func Start(o Options) (*Server, error) {
 	settings := &server.Options{
-		ServerName: o.Name, DontListen: true, JetStream: true, StoreDir: o.Dir, SyncAlways: true,
+		ServerName: o.Name, JetStream: true, StoreDir: o.Dir, SyncAlways: true,
 		NoSigs: true, NoLog: true, MaxPayload: o.MaxMessage, JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: 1 << 50,
 		DisableJetStreamBanner: true,
 	}
+	// A NATS server that listens for no clients does not listen for other servers either. Nobody but this process knows
+	// the password.
+	password := rand.Text()
+	settings.Host, settings.Port, settings.Username, settings.Password = "127.0.0.1", server.RANDOM_PORT, user, password
 	if settings.MaxPayload == 0 {
 		settings.MaxPayload = 8 << 20
 	}
@@ -70,7 +79,7 @@ func Start(o Options) (*Server, error) {
 		}
 		return nil, errors.New("start the log server: it does not get ready; see the log")
 	}
-	return &Server{s}, nil
+	return &Server{s, password}, nil
 }
 
 const readyTime = 10 * time.Second
@@ -88,28 +97,28 @@ func (o *Options) join(settings *server.Options) error {
 	settings.Cluster = server.ClusterOpts{
 		Name: o.Cluster, Host: host, Port: number, NoAdvertise: true, TLSConfig: o.TLS, PoolSize: -1,
 		// The secret is checked by both sides of a route.
-		Username: secretUser(o.Secret), Password: o.Secret, AuthTimeout: 5, TLSTimeout: 5,
+		Username: userOf(o.Secret), Password: o.Secret, AuthTimeout: 5, TLSTimeout: 5,
 	}
 	for _, peer := range o.Peers {
 		u := &url.URL{Scheme: "nats-route", Host: peer}
 		if o.Secret != "" {
-			u.User = url.UserPassword(secretUser(o.Secret), o.Secret)
+			u.User = url.UserPassword(user, o.Secret)
 		}
 		settings.Routes = append(settings.Routes, u)
 	}
 	return nil
 }
 
-func secretUser(secret string) string {
+func userOf(secret string) string {
 	if secret == "" {
 		return ""
 	}
-	return "node"
+	return user
 }
 
 // Connect connects to the server without a network.
 func (s *Server) Connect(name string) (*nats.Conn, error) {
-	return nats.Connect("", nats.InProcessServer(s.nats), nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
+	return nats.Connect("", nats.InProcessServer(s.nats), nats.Name(name), nats.UserInfo(user, s.password), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
 }
 
 // IsReady reports whether JetStream has a leader that this server knows, or is alone.
