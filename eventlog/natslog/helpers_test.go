@@ -1,0 +1,256 @@
+package natslog_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"daybook/eventlog"
+	"daybook/eventlog/natslog"
+	"daybook/eventlog/sqlitelog"
+	"daybook/internal/natsserver"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// lone starts a server that holds one replica of each stream, and connects to it.
+func lone(t testing.TB) (*natsserver.Server, jetstream.JetStream) {
+	t.Helper()
+	s, err := natsserver.Start(natsserver.Options{Name: "a", Dir: t.TempDir(), Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	return s, connect(t, s)
+}
+
+func connect(t testing.TB, s *natsserver.Server) jetstream.JetStream {
+	t.Helper()
+	c, err := s.Connect("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	js, err := jetstream.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+// freeAddresses are addresses at which nobody listens.
+func freeAddresses(t testing.TB, n int) []string {
+	t.Helper()
+	var list []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		list = append(list, l.Addr().String())
+	}
+	return list
+}
+
+// node is a server of several.
+type node struct {
+	*natsserver.Server
+	o  natsserver.Options
+	js jetstream.JetStream
+}
+
+// start starts the server again.
+func (n *node) start(t testing.TB) {
+	t.Helper()
+	var err error
+	if n.Server, err = natsserver.Start(n.o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// three starts three servers that hold three replicas of each stream.
+func three(t testing.TB) []*node {
+	t.Helper()
+	addresses := freeAddresses(t, 3)
+	nodes := make([]*node, 3)
+	for i := range nodes {
+		var peers []string
+		for k, a := range addresses {
+			if k != i {
+				peers = append(peers, a)
+			}
+		}
+		n := &node{o: natsserver.Options{
+			Name: string(rune('a' + i)), Dir: t.TempDir(), Cluster: "test", Listen: addresses[i], Peers: peers, Secret: "secret", Logger: quiet,
+		}}
+		n.start(t)
+		t.Cleanup(func() { n.Stop() })
+		n.js = connect(t, n.Server)
+		nodes[i] = n
+	}
+	return nodes
+}
+
+func settings(js jetstream.JetStream, replicas int) natslog.Options {
+	return natslog.Options{JetStream: js, Cluster: "test", Replicas: replicas, Logger: quiet}
+}
+
+// open opens a replica in the folder and closes it when the test ends.
+func open(t testing.TB, js jetstream.JetStream, dir string) *natslog.Log {
+	t.Helper()
+	return openWith(t, dir, settings(js, 1))
+}
+
+// openWith waits for the servers to find each other.
+func openWith(t testing.TB, dir string, o natslog.Options) *natslog.Log {
+	t.Helper()
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		log, err := natslog.Open(ctx, sqlitelog.Options{Dir: dir, Logger: quiet}, o)
+		cancel()
+		if err == nil {
+			t.Cleanup(func() {
+				if err := log.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			return log
+		}
+		if !errors.Is(err, eventlog.ErrUnavailable) || t.Context().Err() != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+var at = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+
+// entry is one event with a name of its own, and a payload if that is not empty.
+func entry(name, payload string) eventlog.Entry {
+	e := &eventlog.Event{At: at, Stream: "task:" + name, Version: 1, Type: "task.submitted", V: 1, Actor: "test", Data: []byte(`{"name":"` + name + `"}`)}
+	if payload != "" {
+		e.Payload = []byte(`"` + payload + `"`)
+	}
+	return eventlog.Entry{Events: []*eventlog.Event{e}}
+}
+
+// appendAll appends entries with these names, with payloads that have their names.
+func appendAll(t testing.TB, log *natslog.Log, names ...string) {
+	t.Helper()
+	var entries []eventlog.Entry
+	for _, name := range names {
+		entries = append(entries, entry(name, "body of "+name))
+	}
+	for i, r := range log.Append(t.Context(), entries) {
+		if r.Err != nil {
+			t.Fatalf("append %s: %v", names[i], r.Err)
+		}
+	}
+}
+
+func names(prefix string, n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprint(prefix, "-", i)
+	}
+	return list
+}
+
+// content is all events of a log.
+func content(t testing.TB, log eventlog.Log) (events []*eventlog.Event) {
+	t.Helper()
+	err := log.Scan(t.Context(), 0, func(e *eventlog.Event) error {
+		events = append(events, &eventlog.Event{
+			Seq: e.Seq, At: e.At, Stream: strings.Clone(e.Stream), Version: e.Version, Type: strings.Clone(e.Type), V: e.V, Actor: strings.Clone(e.Actor),
+			Data: []byte(string(e.Data)), HasPayload: e.HasPayload, PayloadHash: e.PayloadHash, Hash: e.Hash,
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+// catchUp reads what the stream has.
+func catchUp(t testing.TB, log *natslog.Log) {
+	t.Helper()
+	if err := log.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantSame checks that both replicas have the same events and the same payloads.
+func wantSame(t testing.TB, a, b *natslog.Log) {
+	t.Helper()
+	catchUp(t, a)
+	catchUp(t, b)
+	one, other := content(t, a), content(t, b)
+	if diff := cmp.Diff(one, other, cmpopts.IgnoreUnexported(eventlog.Event{})); diff != "" {
+		t.Fatalf("the replicas differ: %.2000s", diff)
+	}
+	for _, e := range one {
+		if !e.HasPayload {
+			continue
+		}
+		x, errX := a.Payload(t.Context(), e.Seq)
+		y, errY := b.Payload(t.Context(), e.Seq)
+		if string(x) != string(y) || errors.Is(errX, eventlog.ErrErased) != errors.Is(errY, eventlog.ErrErased) || errX != nil && !errors.Is(errX, eventlog.ErrErased) {
+			t.Fatalf("payload of event %d: %.50q, %v here and %.50q, %v there", e.Seq, x, errX, y, errY)
+		}
+	}
+}
+
+// pieces are the sequences of the messages that the stream of payloads has.
+func pieces(t testing.TB, js jetstream.JetStream) map[uint64]bool {
+	t.Helper()
+	s, err := js.Stream(t.Context(), natslog.PayloadsStream("test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := s.Info(t.Context(), jetstream.WithDeletedDetails(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[uint64]bool{}
+	for sequence := info.State.FirstSeq; sequence <= info.State.LastSeq; sequence++ {
+		there[sequence] = true
+	}
+	for _, sequence := range info.State.Deleted {
+		delete(there, sequence)
+	}
+	return there
+}
+
+// wantNoOrphans checks that the stream of payloads has the pieces that the log names, and no others.
+func wantNoOrphans(t testing.TB, js jetstream.JetStream, log *natslog.Log) {
+	t.Helper()
+	log.WaitForSweeper()
+	named, err := log.NamedPieces(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(named, pieces(t, js)); diff != "" {
+		t.Errorf("named pieces (-) and those that are there (+): %s", diff)
+	}
+}
+
+// noise is text that cannot be compressed much.
+func noise(n int) string {
+	r := rand.New(rand.NewPCG(1, uint64(n)))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"[r.IntN(64)]
+	}
+	return string(b)
+}
