@@ -66,7 +66,7 @@ func (l *Log) ready(ctx context.Context) error {
 	}
 	if time.Since(l.looked) > lookEvery {
 		l.looked = time.Now()
-		if _, err := l.lastSequence(ctx); errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, ErrStream) || !l.joined {
+		if _, err := l.lastSequence(ctx); errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, ErrStream) || errors.Is(err, ErrNoStream) || !l.joined {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"context"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -70,3 +71,12 @@ func PayloadsStream(cluster string) string { return namesOf(cluster).payloads }
 
 // PayloadsSubject is the subject of the stream of payloads.
 func PayloadsSubject(cluster string) string { return namesOf(cluster).payloadsSubject }
+
+// ErasedSubject is the subject of erasures.
+func ErasedSubject(cluster string) string { return namesOf(cluster).erasedSubject }
+
+// UnpackPiece is the content of a message of the stream of payloads.
+func UnpackPiece(message []byte) ([]byte, error) { return unpackPiece(message) }
+
+// LookAtTheStream makes the next append look at the state of the stream.
+func (l *Log) LookAtTheStream() { l.looked = time.Time{} }

@@ -33,11 +33,16 @@ func (l *Log) lastSequence(ctx context.Context) (uint64, error) {
 	case s.Msgs != s.LastSeq || s.NumDeleted > 0:
 		return 0, fmt.Errorf("%w: the stream has %d of %d messages: somebody has deleted some; bring the folder of a node into a new one with `daybook cluster import`", eventlog.ErrDamaged, s.Msgs, s.LastSeq)
 	case s.LastSeq >= l.applied:
-		l.behind = time.Time{}
+		if l.joined {
+			l.behind = time.Time{}
+		}
 		return s.LastSeq, nil
 	}
 	return 0, l.isBehind(fmt.Errorf("it ends with message %d, and this node has read message %d", s.LastSeq, l.applied))
 }
+
+// errBehind: the stream seems to have less than the replica.
+var errBehind = errors.New("the stream is behind this node")
 
 // isBehind is the error for a stream that has less than the replica: at first a new leader of the stream may not know yet.
 func (l *Log) isBehind(why error) error {
@@ -45,7 +50,7 @@ func (l *Log) isBehind(why error) error {
 		l.behind = time.Now()
 	}
 	if time.Since(l.behind) < l.o.Patience {
-		return unavailable("look for the end of the log", why)
+		return unavailable("look for the end of the log", fmt.Errorf("%w: %w", errBehind, why))
 	}
 	return fmt.Errorf("%w: the stream has lost what it had acknowledged: %w; move the folder away to follow the stream, or bring the folder into a new cluster", ErrHistory, why)
 }

@@ -27,7 +27,13 @@ func Open(ctx context.Context, replica sqlitelog.Options, o Options) (*Log, erro
 		return nil, err
 	}
 	l := New(inner, o)
-	if err = l.Join(ctx); err == nil {
+	for err = l.Join(ctx); errors.Is(err, errBehind) && ctx.Err() == nil; err = l.Join(ctx) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(behindTime):
+		}
+	}
+	if err == nil {
 		err = l.CatchUp(ctx)
 	}
 	if err != nil {
@@ -35,6 +41,9 @@ func Open(ctx context.Context, replica sqlitelog.Options, o Options) (*Log, erro
 	}
 	return l, nil
 }
+
+// behindTime is how long to wait for a stream that seems to be behind.
+const behindTime = 100 * time.Millisecond
 
 // found makes the streams of a new log, and returns its ID and epoch.
 func found(ctx context.Context, dir string, o Options) (id, epoch string, err error) {

@@ -1,0 +1,228 @@
+package natslog_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"daybook/eventlog"
+	"daybook/eventlog/natslog"
+	"daybook/eventlog/sqlitelog"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// follow follows until stop is called, which returns the error.
+func follow(t *testing.T, log *natslog.Log) (stop func() error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- log.Follow(ctx) }()
+	return func() error {
+		cancel()
+		return <-done
+	}
+}
+
+// waitFor waits until the replica has event seq.
+func waitFor(t *testing.T, log *natslog.Log, seq int64) {
+	t.Helper()
+	for {
+		advanced := log.Advanced()
+		if log.Head().Seq >= seq {
+			return
+		}
+		select {
+		case <-advanced:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("the replica ends with event %d, want %d", log.Head().Seq, seq)
+		}
+	}
+}
+
+func TestAFollowerReadsWhatAnotherWrites(t *testing.T) {
+	s, js := lone(t)
+	log := open(t, js, t.TempDir())
+	dir := t.TempDir()
+	follower := open(t, connect(t, s), dir)
+	stop := follow(t, follower)
+	const rounds = 60
+	for i := range rounds {
+		if i == rounds/3 { // it was away for a while
+			if err := stop(); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			if err := follower.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i == rounds/2 {
+			follower = open(t, connect(t, s), dir)
+			stop = follow(t, follower)
+		}
+		appendAll(t, log, names("task", i%7+1)...)
+		if i%10 == 0 {
+			erase(t, log, log.Head().Seq)
+		}
+	}
+	waitFor(t, follower, log.Head().Seq)
+	appendAll(t, follower, "by the follower") // while it follows
+	if err := stop(); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	wantSame(t, log, follower)
+	wantSame(t, log, open(t, connect(t, s), t.TempDir()))
+	if log.Position() != follower.Position() {
+		t.Errorf("positions %d and %d", log.Position(), follower.Position())
+	}
+}
+
+// alone makes a log of a single node.
+func alone(t *testing.T, id, epoch string, events ...string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	log, err := sqlitelog.Open(t.Context(), sqlitelog.Options{Dir: dir, ID: id, Epoch: epoch, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range events {
+		if r := log.Append(t.Context(), []eventlog.Entry{entry(name, "")}); r[0].Err != nil {
+			t.Fatal(r[0].Err)
+		}
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestAFolderThatDoesNotFitIsRefused(t *testing.T) {
+	_, js := lone(t)
+	log := open(t, js, t.TempDir())
+	appendAll(t, log, "a")
+	appendAll(t, log, "b", "c")
+	for name, c := range map[string]struct {
+		id, epoch string
+		events    []string
+		want      error
+	}{
+		"of another log":                        {sqlitelog.NewID(time.Now()), "", []string{"a"}, sqlitelog.ErrOther},
+		"of another history":                    {log.ID(), "", []string{"a", "b"}, natslog.ErrHistory},
+		"that ends with the same event":         {log.ID(), "", []string{"a", "b", "c"}, natslog.ErrHistory},
+		"that ends within a round":              {log.ID(), "", []string{"a", "b"}, natslog.ErrHistory},
+		"that has more events":                  {log.ID(), "", []string{"a", "b", "c", "d"}, natslog.ErrHistory},
+		"that has lost events, as was accepted": {log.ID(), eventlog.EpochOf([eventlog.EpochSize]byte{1}), nil, natslog.ErrHistory},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := alone(t, c.id, c.epoch, c.events...)
+			deadline := time.Now().Add(10 * time.Second)
+			for {
+				_, err := openOnce(t, js, dir)
+				if errors.Is(err, c.want) {
+					break
+				}
+				if !errors.Is(err, eventlog.ErrUnavailable) || time.Now().After(deadline) {
+					t.Fatalf("%v, want %v", err, c.want)
+				}
+			}
+		})
+	}
+}
+
+// edit changes the stream of rounds.
+func edit(t *testing.T, js jetstream.JetStream, change func(*jetstream.StreamConfig)) {
+	t.Helper()
+	s, err := js.Stream(t.Context(), natslog.RoundsStream("test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := s.CachedInfo().Config
+	change(&config)
+	if _, err := js.UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAStreamThatSomebodyHasEditedIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit func(*testing.T, jetstream.JetStream, *natslog.Log)
+		want error
+		text string
+	}{
+		"it discards messages": {func(t *testing.T, js jetstream.JetStream, _ *natslog.Log) {
+			edit(t, js, func(c *jetstream.StreamConfig) { c.MaxAge = 24 * time.Hour })
+		}, natslog.ErrStream, "discards"},
+		"messages are gone": {func(t *testing.T, js jetstream.JetStream, _ *natslog.Log) {
+			edit(t, js, func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 1, jetstream.DiscardOld })
+			edit(t, js, func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = -1, jetstream.DiscardNew })
+		}, eventlog.ErrDamaged, "1 of 2"},
+		"it takes other subjects": {func(t *testing.T, js jetstream.JetStream, _ *natslog.Log) {
+			edit(t, js, func(c *jetstream.StreamConfig) { c.Subjects = append(c.Subjects, "other") })
+		}, natslog.ErrStream, "nothing else"},
+		"it was deleted": {func(t *testing.T, js jetstream.JetStream, _ *natslog.Log) {
+			if err := js.DeleteStream(t.Context(), natslog.RoundsStream("test")); err != nil {
+				t.Fatal(err)
+			}
+		}, natslog.ErrNoStream, "deleted the stream"},
+		"it was made anew": {func(t *testing.T, js jetstream.JetStream, log *natslog.Log) {
+			if err := js.DeleteStream(t.Context(), natslog.RoundsStream("test")); err != nil {
+				t.Fatal(err)
+			}
+			if err := natslog.Make(t.Context(), settings(js, 1), log.ID(), ""); err != nil {
+				t.Fatal(err)
+			}
+		}, eventlog.ErrUnavailable, "made anew"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, js := lone(t)
+			o := settings(js, 1)
+			o.Patience = 200 * time.Millisecond
+			dir := t.TempDir()
+			log := openWith(t, dir, o)
+			appendAll(t, log, "a")
+			appendAll(t, log, "b")
+			c.edit(t, js, log)
+			log.LookAtTheStream()
+			r := log.Append(t.Context(), []eventlog.Entry{entry("c", "")})[0]
+			if !errors.Is(r.Err, eventlog.ErrUnavailable) && !errors.Is(r.Err, eventlog.ErrDamaged) || !strings.Contains(r.Err.Error(), c.text) {
+				t.Errorf("append: %v", r.Err)
+			}
+			if err := log.Join(t.Context()); name == "it was made anew" {
+				for errors.Is(err, eventlog.ErrUnavailable) {
+					err = log.Join(t.Context())
+				}
+				if !errors.Is(err, natslog.ErrHistory) {
+					t.Errorf("join: %v", err)
+				}
+				return
+			} else if err == nil {
+				t.Error("the stream was joined")
+			} else if !errors.Is(err, c.want) {
+				t.Errorf("join: %v", err)
+			}
+		})
+	}
+}
+
+func TestAStreamOfSomebodyElseIsRefused(t *testing.T) {
+	_, js := lone(t)
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: natslog.RoundsStream("test"), Subjects: []string{"daybook.test.log"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openOnce(t, js, t.TempDir()); !errors.Is(err, natslog.ErrStream) && !errors.Is(err, natslog.ErrNoStream) {
+		t.Error(err)
+	}
+}
+
+func TestAFollowerNoticesThatMessagesAreGone(t *testing.T) {
+	s, js := lone(t)
+	log, follower := open(t, js, t.TempDir()), open(t, connect(t, s), t.TempDir())
+	appendAll(t, log, "a")
+	edit(t, js, func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 1, jetstream.DiscardOld })
+	appendAll(t, log, "b")
+	edit(t, js, func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = -1, jetstream.DiscardNew })
+	if err := follower.Follow(t.Context()); !errors.Is(err, eventlog.ErrDamaged) {
+		t.Error(err)
+	}
+}
