@@ -41,7 +41,7 @@ func (d *Daybook) Submit(ctx context.Context, submits ...task.Submit) ([]schedul
 			return nil, &scheduler.BatchError{Index: i, Err: err}
 		}
 	}
-	done, err := d.scheduler.Submit(ctx, actorProgram, own)
+	done, err := d.sched().Submit(ctx, actorProgram, own)
 	for i := range done {
 		done[i].Task = given(done[i].Task)
 	}
@@ -88,7 +88,7 @@ func (d *Daybook) RetryWith(ctx context.Context, id ulid.ULID, c Changes) (sched
 	}
 	if c.Parameters == nil {
 		t, replayed, err := d.intake.RetrySame(ctx, id, c.IdempotencyKey, func(ctx context.Context, c task.Retry) (task.Task, error) {
-			return d.scheduler.Do(ctx, actorProgram, id, c)
+			return d.sched().Do(ctx, actorProgram, id, c)
 		})
 		return scheduler.Submitted{Task: given(t), Replayed: replayed}, err
 	}
@@ -96,7 +96,7 @@ func (d *Daybook) RetryWith(ctx context.Context, id ulid.ULID, c Changes) (sched
 	if err != nil {
 		return scheduler.Submitted{}, err
 	}
-	done, err := d.scheduler.Submit(ctx, actorProgram, []task.Submit{s})
+	done, err := d.sched().Submit(ctx, actorProgram, []task.Submit{s})
 	var batch *scheduler.BatchError
 	if errors.As(err, &batch) {
 		err = batch.Err
@@ -124,7 +124,7 @@ func (d *Daybook) do(ctx context.Context, id ulid.ULID, command task.Command) (t
 	if err := d.ready(); err != nil {
 		return task.Task{}, err
 	}
-	t, err := d.scheduler.Do(ctx, actorProgram, id, command)
+	t, err := d.sched().Do(ctx, actorProgram, id, command)
 	return given(t), err
 }
 
@@ -146,7 +146,7 @@ func (d *Daybook) Wait(ctx context.Context, id ulid.ULID) (task.Task, []byte, er
 	if err := d.ready(); err != nil {
 		return task.Task{}, nil, err
 	}
-	t, err := d.scheduler.WaitEnded(ctx, id)
+	t, err := d.sched().WaitEnded(ctx, id)
 	if err != nil || t.ResultSeq == 0 {
 		return given(t), nil, err
 	}

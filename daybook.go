@@ -13,12 +13,13 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"daybook/api"
+	"daybook/cluster"
 	"daybook/eventlog"
 	"daybook/eventlog/payloadcache"
-	"daybook/eventlog/sqlitelog"
 	"daybook/files"
 	"daybook/handler"
 	"daybook/intake"
@@ -87,6 +88,8 @@ type Options struct {
 	AcceptLoss   bool         // go on with a log that lost acknowledged events, and write that down
 	Logger       *slog.Logger // nil = slog.Default()
 	Settings     Settings     // what Configure can change while the queue runs
+	// Cluster makes this process a node of a cluster; nil = it is alone.
+	Cluster *cluster.Options
 	// Rebuilding is called now and then while the views are rebuilt, with the seq
 	// reached and the log's head; nil = not.
 	Rebuilding func(done, head int64)
@@ -109,7 +112,8 @@ func (o *Options) Path() string {
 // Daybook is one open queue.
 type Daybook struct {
 	o        Options
-	log      *sqlitelog.Log
+	log      queueLog
+	node     *cluster.Node // nil = it is alone
 	views    *projection.Views
 	payloads *payloadcache.Cache
 	files    *files.Store
@@ -120,11 +124,11 @@ type Daybook struct {
 	settings    *checkedSettings // guarded by configuring, once connected
 	exporter    *trace.Exporter  // nil = no spans are exported
 
-	wire      sync.Once // guards the four below
-	scheduler *scheduler.Scheduler
-	intake    *intake.Intake
-	api       *api.API
-	wireErr   error
+	wire    sync.Once // guards those below
+	current atomic.Pointer[scheduler.Scheduler]
+	intake  *intake.Intake
+	api     *api.API
+	wireErr error
 
 	mu       sync.Mutex
 	closed   bool               // guarded by mu
@@ -176,26 +180,26 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	if isNoFolder(place) {
 		return nil, fmt.Errorf("open the files: %s is no folder: move it away", place)
 	}
-	d.log, err = sqlitelog.Open(ctx, sqlitelog.Options{
-		Dir: o.Data, AcceptLoss: o.AcceptLoss, RingBytes: recentEvents, Logger: o.Logger, LookFirst: true,
-	})
-	if err != nil {
+	if err := d.openLog(ctx); err != nil {
 		return nil, err
 	}
 	d.views, err = projection.Open(ctx, d.log, projection.Options{
 		Dir: o.Data, Progress: o.Rebuilding, Indexing: o.Indexing, Logger: o.Logger,
 	})
 	if err != nil {
-		return nil, errors.Join(err, d.log.Close())
+		return nil, errors.Join(err, d.closeLog())
 	}
 	if d.files, err = files.Open(place); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the files: %w", err), d.views.Close(), d.log.Close())
+		return nil, errors.Join(fmt.Errorf("open the files: %w", err), d.views.Close(), d.closeLog())
+	}
+	if d.node != nil {
+		d.files.Share(d.node.Files())
 	}
 	if err := d.log.StartWriting(); err != nil { // only now: what a refusal is about is evidence
-		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.log.Close())
+		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.closeLog())
 	}
 	if d.taskLogs, err = openTaskLogs(&o); err != nil {
-		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.log.Close())
+		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.closeLog())
 	}
 	d.payloads = payloadcache.New(d.log, payloadCache)
 	return d, nil
@@ -217,7 +221,7 @@ func (d *Daybook) Use(around ...handler.Middleware) {
 // what they ran is given back at no cost.
 func (d *Daybook) EndGrace() {
 	if d.connect() == nil {
-		d.scheduler.EndGrace()
+		d.sched().EndGrace()
 	}
 }
 
@@ -248,12 +252,18 @@ func (d *Daybook) Run(ctx context.Context) error {
 	defer end()
 	beside.Go(func() { d.checkLog(besides) })
 	beside.Go(func() { d.watchFiles(besides) })
-	beside.Go(func() { d.declareFirst(besides) })
+	if d.node == nil {
+		beside.Go(func() { d.declareFirst(besides) })
+	}
 	if d.exporter != nil {
 		d.views.Observe(&tracer{d.exporter})
 		beside.Go(func() { d.exporter.Run(besides) })
 	}
-	err = d.scheduler.Run(ctx)
+	if d.node != nil {
+		err = d.runNode(ctx)
+	} else {
+		err = d.sched().Run(ctx)
+	}
 	if err != nil && errors.Is(d.log.Damage(), eventlog.ErrMoved) {
 		// The end of the process would be the end of the files that it alone has.
 		d.o.Logger.Error("queue has stopped; what it has can be read until the server is stopped", "error", err)
@@ -284,6 +294,9 @@ func (d *Daybook) Handler() http.Handler {
 			http.Error(w, "Daybook is not configured well; see the server's log", http.StatusInternalServerError)
 		})
 	}
+	if d.node != nil {
+		return d.node.Front(d.api, d.o.Path())
+	}
 	return d.api
 }
 
@@ -307,7 +320,7 @@ func (d *Daybook) Close() error {
 			<-over
 		}
 		d.StopStreams()
-		d.closeErr = errors.Join(d.taskLogs.Close(), d.views.Close(), d.files.Close(), d.log.Close())
+		d.closeErr = errors.Join(d.taskLogs.Close(), d.views.Close(), d.files.Close(), d.closeLog())
 	})
 	return d.closeErr
 }
@@ -334,11 +347,13 @@ func (d *Daybook) connect() error {
 			d.declareType(t)
 		}
 		d.views.Observe(declarations{d})
-		if d.wireErr = d.makeScheduler(); d.wireErr != nil {
+		first, err := d.newScheduler()
+		if d.wireErr = err; err != nil {
 			return
 		}
+		d.current.Store(first)
 		d.api, d.wireErr = api.New(api.Options{
-			Log: d.log, Views: d.views, Payloads: d.payloads, Scheduler: d.scheduler,
+			Log: d.log, Views: d.views, Payloads: d.payloads, Scheduler: first,
 			Intake: d.intake, Files: d.files, TaskLogs: d.taskLogs, Page: ui.Files(),
 			MaxFile: d.o.MaxFile, MaxStreams: d.o.maxStreams(), AnyHost: d.o.AnyHost, LocalOnly: d.o.LocalOnly,
 			PublicURL: d.o.PublicURL, Hosts: d.o.Hosts, BasePath: d.o.BasePath, CORSOrigins: d.o.CORSOrigins,
@@ -353,15 +368,21 @@ func (d *Daybook) connect() error {
 	return d.wireErr
 }
 
-func (d *Daybook) makeScheduler() (err error) {
+// sched is the scheduler: in a cluster, that of the lead that this node has, or would have.
+func (d *Daybook) sched() *scheduler.Scheduler { return d.current.Load() }
+
+func (d *Daybook) newScheduler() (*scheduler.Scheduler, error) {
 	var loss *scheduler.Loss
 	if l := d.log.Loss(); l != nil {
 		loss = &scheduler.Loss{First: l.First, Last: l.Last, Head: l.Head}
 	}
-	d.scheduler, err = scheduler.New(scheduler.Options{
+	node := ""
+	if d.node != nil {
+		node = d.node.Name()
+	}
+	return scheduler.New(scheduler.Options{
 		Log: d.log, Views: d.views, Payloads: d.payloads, Runner: runner{d.registry, d.files, d.taskLogs, d.intake},
 		Concurrency: d.o.Concurrency, Grace: d.o.Grace, DefaultTimeout: max(d.o.DefaultTimeout, 0), Logger: d.o.Logger,
-		ReadSubmit: d.intake.ReadScheduled, Version: Version, AcceptedLoss: loss,
+		ReadSubmit: d.intake.ReadScheduled, Version: Version, AcceptedLoss: loss, Node: node,
 	})
-	return err
 }

@@ -240,7 +240,7 @@ func (d *Daybook) Configure(ctx context.Context, s Settings) error {
 
 // lookAgain has the scheduler look for tasks that can start: those of a type that was not there before.
 func (d *Daybook) lookAgain(ctx context.Context) error {
-	return d.scheduler.Record(ctx, "config", func() ([]scheduler.Other, error) { return nil, nil })
+	return d.sched().Record(ctx, "config", func() ([]scheduler.Other, error) { return nil, nil })
 }
 
 // declareFirst makes queues and schedules as the settings of Open declare them.

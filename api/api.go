@@ -85,9 +85,16 @@ func (o *Options) check() error {
 	return nil
 }
 
+// sched returns the scheduler: in a cluster, that of the lead that this node has, or would have.
+func (a *API) sched() *scheduler.Scheduler { return a.current.Load() }
+
+// SetScheduler makes another scheduler the one that decides: in a cluster, each time that this node leads has one.
+func (a *API) SetScheduler(s *scheduler.Scheduler) { a.current.Store(s) }
+
 // API is the HTTP handler of everything: REST, server-sent events, page, metrics.
 type API struct {
 	Options
+	current  atomic.Pointer[scheduler.Scheduler]
 	router   *mux.Router
 	byPath   map[string]*route
 	origins  *http.CrossOriginProtection
@@ -129,6 +136,7 @@ func New(o Options) (*API, error) {
 		o.Logger = slog.Default()
 	}
 	a := &API{Options: o, origins: http.NewCrossOriginProtection(), byPath: make(map[string]*route)}
+	a.SetScheduler(o.Scheduler)
 	var err error
 	if a.address, err = newAddress(&o); err != nil {
 		return nil, fmt.Errorf("api: %w", err)

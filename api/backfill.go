@@ -70,7 +70,7 @@ func (a *API) backfillSchedule(p *reply, r *http.Request) error {
 		for i := range part {
 			occurrences[i] = part[i].Occurrence
 		}
-		tasks, err := a.Scheduler.Backfill(r.Context(), p.caller.actor(), p.id, s.LastSeq, occurrences)
+		tasks, err := a.sched().Backfill(r.Context(), p.caller.actor(), p.id, s.LastSeq, occurrences)
 		if errors.Is(err, scheduler.ErrScheduleChanged) { // it has fired meanwhile, or was changed
 			if now, _ := a.Views.Schedule(p.id); done == 0 || now != nil && now.DefinedSeq == s.DefinedSeq {
 				continue

@@ -106,7 +106,7 @@ func (a *API) Declare(ctx context.Context, d *Declaration) error {
 	var all []error
 	for _, name := range slices.Sorted(maps.Keys(d.queues)) {
 		limits := d.queues[name]
-		err := a.Scheduler.Record(ctx, actorConfig, func() ([]scheduler.Other, error) {
+		err := a.sched().Record(ctx, actorConfig, func() ([]scheduler.Other, error) {
 			if a.Views.QueueState(name).Limits == limits {
 				return nil, nil
 			}
@@ -118,7 +118,7 @@ func (a *API) Declare(ctx context.Context, d *Declaration) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.schedules)) {
 		s := d.schedules[name]
-		_, err := a.Scheduler.Schedule(ctx, actorConfig, scheduler.ScheduleCommand{Do: scheduler.SchedulePut, Name: name, Definition: s.def, Task: s.task})
+		_, err := a.sched().Schedule(ctx, actorConfig, scheduler.ScheduleCommand{Do: scheduler.SchedulePut, Name: name, Definition: s.def, Task: s.task})
 		if err != nil {
 			all = append(all, fmt.Errorf("schedule %s: %w", name, err))
 		}

@@ -40,7 +40,7 @@ func (a *API) declareType(p *reply, r *http.Request) error {
 		return err
 	}
 	made, data := false, encodeDeclaration(&declared)
-	err = a.Scheduler.Record(r.Context(), p.caller.actor(), func() ([]scheduler.Other, error) {
+	err = a.sched().Record(r.Context(), p.caller.actor(), func() ([]scheduler.Other, error) {
 		before := a.Views.DeclaredType(p.id)
 		if made = before == nil; !made && before.Data == string(data) {
 			return nil, nil

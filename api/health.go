@@ -27,7 +27,7 @@ func (a *API) alive(p *reply, _ *http.Request) error {
 
 // ready answers GET /readyz: the server takes writes.
 func (a *API) ready(p *reply, _ *http.Request) error {
-	state := a.Scheduler.State()
+	state := a.sched().State()
 	unready := func(kind, detail string) error {
 		return &problem{Status: http.StatusServiceUnavailable, Kind: kind, RetryAfter: 5, Detail: detail}
 	}

@@ -43,7 +43,7 @@ func (a *API) lease(p *reply, r *http.Request) error {
 		return invalids(bad)
 	}
 	for i, name := range request.Types {
-		if a.Intake.Types.Reserved(name) {
+		if a.Intake.Types.Reserved(name) && !ofNode(r) {
 			bad = append(bad, task.FieldError{Pointer: "/task_types/" + strconv.Itoa(i), Detail: "must not be a built-in type: only the server runs " +
 				name + "; give your type another name"})
 		}
@@ -63,7 +63,7 @@ func (a *API) lease(p *reply, r *http.Request) error {
 	results := a.startReports(r, p.caller.worker(request.Worker), reports)
 	ctx, end := p.caller.during(r.Context())
 	defer end()
-	await := a.Scheduler.StartLease(ctx, request)
+	await := a.sched().StartLease(ctx, request)
 	reported := results()
 	leases, err := await(slices.ContainsFunc(reported, func(err error) bool { return err != nil }))
 	if err != nil {
@@ -73,11 +73,11 @@ func (a *API) lease(p *reply, r *http.Request) error {
 		return err
 	}
 	if err := a.sendLeases(p, r, &request, leases, reported); err != nil {
-		a.Scheduler.GiveBack(leases)
+		a.sched().GiveBack(leases)
 		return err
 	}
 	if r.Context().Err() != nil { // the worker is gone and did not get them
-		a.Scheduler.GiveBack(leases)
+		a.sched().GiveBack(leases)
 	}
 	return nil
 }
@@ -216,7 +216,7 @@ func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequ
 		a.writeResult(w.Item(), r, err)
 	}
 	w.EndArray()
-	w.Key("quiet").Bool(a.Scheduler.IsQuiet(request.Worker))
+	w.Key("quiet").Bool(a.sched().IsQuiet(request.Worker))
 	w.Key("beat_seconds").Int(beatEvery(shortest(request, leases)))
 	w.EndObject()
 	return p.send(typeJSON, *w)

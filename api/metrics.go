@@ -88,7 +88,7 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 		c := &counts[i]
 		gauge(tasksDesc, float64(c.N), c.Queue, c.Type, c.Status.String())
 	}
-	state := m.api.Scheduler.State()
+	state := m.api.sched().State()
 	gauge(attemptsDesc, float64(state.Running))
 	gauge(slotsDesc, float64(state.Slots))
 	gauge(commandsDesc, float64(state.Commands))
@@ -98,7 +98,7 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	gauge(stateDesc, flagged(state.Damaged), "damaged")
 	m.collectQueues(gauge)
 	m.collectWorkers(gauge)
-	out <- appendMetric(m.api.Scheduler.AppendTimes())
+	out <- appendMetric(m.api.sched().AppendTimes())
 	head := m.api.Log.Head().Seq
 	gauge(headDesc, float64(head))
 	gauge(viewDesc, float64(seq))
@@ -160,7 +160,7 @@ func (m *metrics) collectQueues(gauge func(d *prometheus.Desc, n float64, labels
 
 // collectWorkers counts the workers outside of the server.
 func (m *metrics) collectWorkers(gauge func(d *prometheus.Desc, n float64, labels ...string)) {
-	count, leases := m.api.Scheduler.CountWorkers()
+	count, leases := m.api.sched().CountWorkers()
 	for state, n := range count {
 		gauge(workersDesc, float64(n), state)
 	}

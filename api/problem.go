@@ -113,6 +113,8 @@ var answers = []struct {
 	{scheduler.ErrLastAdmin, problem{Status: 409, Kind: "last-admin", Detail: "This is the last admin token that does not expire: without it nobody could create or revoke tokens. Create another one first, or revoke all other tokens before this one."}},
 	{scheduler.ErrBusy, problem{Status: 503, Kind: "busy", RetryAfter: 1, Detail: "Too many commands are waiting. Nothing was changed; try again in a moment."}},
 	{scheduler.ErrNotRunning, problem{Status: 503, Kind: "not-running", RetryAfter: 1, Detail: "The queue is not running yet. Nothing was changed; try again in a moment."}},
+	{scheduler.ErrLeadLost, problem{Status: 503, Kind: "not-leader", RetryAfter: 1, Detail: "No node of the cluster leads at the moment. Nothing was changed; try again in a moment. Reads still work."}},
+	{eventlog.ErrUnavailable, problem{Status: 503, Kind: "no-majority", RetryAfter: 5, Detail: "The log of the cluster cannot be reached, or fewer than half of its nodes run. Nothing was changed; try again when they are back. Reads still work."}},
 	{scheduler.ErrStopped, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Nothing was changed; try again when it is back."}},
 	{eventlog.ErrInvalid, problem{Status: 400, Kind: kindInvalid, Detail: "The request is too large for one event. Nothing was changed. Send fewer or shorter tags, names and files."}},
 	{eventlog.ErrFull, problem{Status: 503, Kind: "log-full", RetryAfter: 30, Detail: "The disk is full: less than 64 MiB are free, reserved for the results of running tasks. Nothing was changed; free some space and try again. Reads still work."}},

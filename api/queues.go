@@ -138,7 +138,7 @@ func (a *API) limitQueue(p *reply, r *http.Request) error {
 	if err := mayChange("queue", p.id, a.queueDeclaredIn(p.id)); err != nil {
 		return err
 	}
-	err = a.Scheduler.Record(r.Context(), p.caller.actor(), func() ([]scheduler.Other, error) {
+	err = a.sched().Record(r.Context(), p.caller.actor(), func() ([]scheduler.Other, error) {
 		now := a.Views.QueueState(p.id).Limits
 		limits := now
 		for _, change := range changes {
@@ -258,7 +258,7 @@ func (a *API) pauseQueue(p *reply, r *http.Request) error {
 	if bad != nil {
 		return invalids(bad)
 	}
-	err = a.Scheduler.Record(r.Context(), p.caller.actor(), func() ([]scheduler.Other, error) {
+	err = a.sched().Record(r.Context(), p.caller.actor(), func() ([]scheduler.Other, error) {
 		if a.Views.QueueState(p.id).Paused {
 			return nil, nil
 		}
@@ -281,7 +281,7 @@ func (a *API) resumeQueue(p *reply, r *http.Request) error {
 	if err := a.noBody(p, r); err != nil {
 		return err
 	}
-	err := a.Scheduler.Record(r.Context(), p.caller.actor(), func() ([]scheduler.Other, error) {
+	err := a.sched().Record(r.Context(), p.caller.actor(), func() ([]scheduler.Other, error) {
 		if !a.Views.QueueState(p.id).Paused {
 			return nil, nil
 		}
@@ -339,7 +339,7 @@ func (a *API) move(p *reply, r *http.Request) error {
 	if bad != nil {
 		return invalids(bad)
 	}
-	t, err := a.Scheduler.Do(r.Context(), p.caller.actor(), id, c)
+	t, err := a.sched().Do(r.Context(), p.caller.actor(), id, c)
 	if err != nil {
 		return err
 	}

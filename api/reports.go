@@ -92,6 +92,8 @@ func readComplete(c *task.Succeed, o object, key string, value []byte) bool {
 		}
 	case "outcome":
 		c.Outcome = o.text(value, 0, 4*maxOutcome)
+	case "partial":
+		c.Partial = o.yes(value)
 	case "files":
 		o.items(value, task.MaxFiles, func(o object, value []byte) { c.Files = append(c.Files, o.text(value, 1, 64)) })
 	default:
@@ -126,6 +128,8 @@ func readProgress(c *task.Progress, o object, key string, value []byte) bool {
 		if !jsontext.IsNull(value) {
 			c.Message = o.text(value, 0, maxSubmit)
 		}
+	case "saved": // of nodes alone: see checkReport
+		c.Saved = slices.Clone(value)
 	default:
 		return false
 	}
@@ -165,8 +169,13 @@ func (a *API) startReport(r *http.Request, who string, one *report) (wait func()
 	if err := a.checkReport(one); err != nil {
 		return func() (task.Task, error) { return task.Task{}, err }
 	}
+	if c, ok := one.command.(task.Progress); ok && c.Saved != nil && !ofNode(r) {
+		return func() (task.Task, error) {
+			return task.Task{}, invalid("/saved", "is not a field of the report progress")
+		}
+	}
 	a.keepLinesOf(r, one)
-	answered := a.Scheduler.StartReport(r.Context(), who, one.token, one.command)
+	answered := a.sched().StartReport(r.Context(), who, one.token, one.command)
 	return func() (task.Task, error) {
 		t, err := answered()
 		var permanent interface{ Permanent() bool }
@@ -228,7 +237,7 @@ func (a *API) oneReport(p *reply, r *http.Request, do string) (task.Task, error)
 		return true
 	})
 	one.command, one.files = readCommand(o, do, fields)
-	return a.reportOne(r, p.caller.worker(a.Scheduler.WorkerOf(p.id)), &one)
+	return a.reportOne(r, p.caller.worker(a.sched().WorkerOf(p.id)), &one)
 }
 
 // endOfLease answers with the task as a report has left it.
@@ -251,7 +260,7 @@ func (a *API) leaseRelease(p *reply, r *http.Request) error { return a.endOfLeas
 
 // leaseHeartbeat answers POST /api/leases/{token}/heartbeat.
 func (a *API) leaseHeartbeat(p *reply, r *http.Request) error {
-	until, cancelled, quiet, err := a.Scheduler.Heartbeat(p.id) // first, so that the lease is extended even if the progress is refused
+	until, cancelled, quiet, err := a.sched().Heartbeat(p.id) // first, so that the lease is extended even if the progress is refused
 	if err != nil {
 		return err
 	}

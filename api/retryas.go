@@ -51,7 +51,7 @@ func (a *API) retryAs(p *reply, r *http.Request, id ulid.ULID, c intake.Changes)
 	if err := p.caller.maySubmit([]task.Submit{s}); err != nil {
 		return err
 	}
-	done, err := a.Scheduler.Submit(r.Context(), p.caller.actor(), []task.Submit{s})
+	done, err := a.sched().Submit(r.Context(), p.caller.actor(), []task.Submit{s})
 	if err != nil {
 		return single(err)
 	}

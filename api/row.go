@@ -99,7 +99,7 @@ func (a *API) rowsOf(ctx context.Context, tasks []task.Task, as shape) ([]row, e
 	w := wanted{seqs: make([]int64, 0, 4*len(tasks)), to: make([]place, 0, 4*len(tasks))}
 	for i := range tasks {
 		t, r := &tasks[i], &rows[i]
-		r.task, r.waiting = t, a.Scheduler.WaitingFor(t)
+		r.task, r.waiting = t, a.sched().WaitingFor(t)
 		if as != summary {
 			w.add(t.SubmitSeq, place{body: &r.parameters, row: r, as: damagedParameters})
 			result := place{body: &r.result, row: r, as: damagedResult}
@@ -161,7 +161,7 @@ func (w *wanted) store(i int, body []byte, err error) error {
 
 // waitingOfNew is waitingFor of a task as it was submitted: it may have started since.
 func (a *API) waitingOfNew(t *task.Task) *scheduler.Waiting {
-	w := a.Scheduler.WaitingFor(t)
+	w := a.sched().WaitingFor(t)
 	if w != nil && (w.Reason == "capacity" || w.Reason == "turn") && !a.Views.IsPending(t.ID) {
 		return nil
 	}

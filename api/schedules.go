@@ -92,7 +92,7 @@ func (a *API) changeSchedule(p *reply, r *http.Request, c scheduler.ScheduleComm
 			return err
 		}
 	}
-	if _, err := a.Scheduler.Schedule(r.Context(), p.caller.actor(), c); err != nil {
+	if _, err := a.sched().Schedule(r.Context(), p.caller.actor(), c); err != nil {
 		return err
 	}
 	return a.sendSchedule(p, r, c.Name)
@@ -154,7 +154,7 @@ func (a *API) deleteSchedule(p *reply, r *http.Request) error {
 	if err := mayChange("schedule", p.id, a.scheduleDeclaredIn(p.id)); err != nil {
 		return err
 	}
-	if _, err := a.Scheduler.Schedule(r.Context(), p.caller.actor(), scheduler.ScheduleCommand{Do: scheduler.ScheduleDelete, Name: p.id}); err != nil {
+	if _, err := a.sched().Schedule(r.Context(), p.caller.actor(), scheduler.ScheduleCommand{Do: scheduler.ScheduleDelete, Name: p.id}); err != nil {
 		return err
 	}
 	var w jsontext.Writer
@@ -206,7 +206,7 @@ func (a *API) runSchedule(p *reply, r *http.Request) error {
 	if err := a.plainCall(p, r); err != nil {
 		return err
 	}
-	run, err := a.Scheduler.Schedule(r.Context(), p.caller.actor(), scheduler.ScheduleCommand{Do: scheduler.ScheduleRun, Name: p.id})
+	run, err := a.sched().Schedule(r.Context(), p.caller.actor(), scheduler.ScheduleCommand{Do: scheduler.ScheduleRun, Name: p.id})
 	if err != nil {
 		return single(err)
 	}

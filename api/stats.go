@@ -31,7 +31,7 @@ func (a *API) stats(p *reply, r *http.Request) error {
 	}
 	w.EndArray()
 	a.writeHead(w.Key("log"))
-	writeServer(w.Key("server"), a.Scheduler.Boot().String(), a.Views.ServerRuns())
+	writeServer(w.Key("server"), a.sched().Boot().String(), a.Views.ServerRuns())
 	a.writeState(w.Key("state"))
 	w.EndObject()
 	p.shows(seq)
@@ -168,7 +168,7 @@ func writeServerRun(w *jsontext.Writer, r *projection.ServerRun) {
 
 // writeState writes how the scheduler is: {"running","slots","draining","full","damaged","damaged_payloads","views","failed","commands","clock"}.
 func (a *API) writeState(w *jsontext.Writer) {
-	s := a.Scheduler.State()
+	s := a.sched().State()
 	w.Object()
 	w.Key("running").Int(int64(s.Running))
 	w.Key("slots").Int(int64(s.Slots))
@@ -180,7 +180,7 @@ func (a *API) writeState(w *jsontext.Writer) {
 	w.Key("views").String(string(a.Views.Health().State))
 	w.Key("failed").Bool(s.Failed)
 	w.Key("commands").Int(int64(s.Commands))
-	writeClock(w.Key("clock"), a.Scheduler.Clock())
+	writeClock(w.Key("clock"), a.sched().Clock())
 	w.EndObject()
 }
 

@@ -38,7 +38,7 @@ func (a *API) submit(p *reply, r *http.Request) error {
 	if err := p.caller.maySubmit(one); err != nil {
 		return err
 	}
-	done, err := a.Scheduler.Submit(r.Context(), p.caller.actor(), one)
+	done, err := a.sched().Submit(r.Context(), p.caller.actor(), one)
 	if err != nil {
 		return single(err)
 	}
@@ -197,7 +197,7 @@ func (a *API) waitEnded(p *reply, r *http.Request, t *task.Task, seconds int) er
 	defer cancel()
 	ctx, cancel = context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
 	defer cancel()
-	now, err := a.Scheduler.WaitEnded(ctx, t.ID)
+	now, err := a.sched().WaitEnded(ctx, t.ID)
 	if err != nil && ctx.Err() == nil {
 		return err
 	}
@@ -237,7 +237,7 @@ func (a *API) submitBatch(p *reply, r *http.Request) error {
 	if err := p.caller.maySubmit(submits); err != nil {
 		return err
 	}
-	done, err := a.Scheduler.Submit(r.Context(), p.caller.actor(), submits)
+	done, err := a.sched().Submit(r.Context(), p.caller.actor(), submits)
 	if key != "" && errors.Is(err, task.ErrKeyReused) {
 		return single(err) // the whole batch is to blame
 	}

@@ -92,7 +92,7 @@ func (a *API) leaseLog(p *reply, r *http.Request) error {
 	if err := wantJSON(r, "application/x-ndjson", "application/ndjson"); err != nil {
 		return err
 	}
-	id, err := a.Scheduler.TaskOf(p.id)
+	id, err := a.sched().TaskOf(p.id)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (a *API) keepLinesOf(r *http.Request, one *report) {
 	if len(one.log) == 0 {
 		return
 	}
-	if id, err := a.Scheduler.TaskOf(one.token); err == nil {
+	if id, err := a.sched().TaskOf(one.token); err == nil {
 		_ = a.keepLines(r.Context(), id, one.log) // the store has said why
 	}
 }

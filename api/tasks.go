@@ -47,7 +47,7 @@ func (a *API) cancel(p *reply, r *http.Request) error {
 	if err := a.sees(p, r, id); err != nil {
 		return err
 	}
-	t, err := a.Scheduler.Do(r.Context(), p.caller.actor(), id, task.Cancel{})
+	t, err := a.sched().Do(r.Context(), p.caller.actor(), id, task.Cancel{})
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (a *API) retry(p *reply, r *http.Request) error {
 		return a.retryAs(p, r, id, changes)
 	}
 	t, replayed, err := a.Intake.RetrySame(r.Context(), id, changes.IdempotencyKey, func(ctx context.Context, c task.Retry) (task.Task, error) {
-		return a.Scheduler.Do(ctx, p.caller.actor(), id, c)
+		return a.sched().Do(ctx, p.caller.actor(), id, c)
 	})
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func (a *API) createToken(p *reply, r *http.Request) error {
 	}
 	secret := NewToken()
 	t.Hash = sha256.Sum256([]byte(secret))
-	if err := a.Scheduler.CreateToken(r.Context(), p.caller.actor(), t); err != nil {
+	if err := a.sched().CreateToken(r.Context(), p.caller.actor(), t); err != nil {
 		return err
 	}
 	var w jsontext.Writer
@@ -174,7 +174,7 @@ func (a *API) revokeToken(p *reply, r *http.Request) error {
 	if err := a.noBody(p, r); err != nil {
 		return err
 	}
-	if err := a.Scheduler.RevokeToken(r.Context(), p.caller.actor(), p.id); err != nil {
+	if err := a.sched().RevokeToken(r.Context(), p.caller.actor(), p.id); err != nil {
 		return err
 	}
 	var w jsontext.Writer

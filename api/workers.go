@@ -37,7 +37,7 @@ func (a *API) workerBeat(p *reply, r *http.Request) error {
 		return true
 	})
 	// The worker is alive, whatever is wrong with the rest.
-	b := a.Scheduler.Beat(p.id, tokens, length)
+	b := a.sched().Beat(p.id, tokens, length)
 	if bad != nil {
 		return invalids(bad)
 	}
@@ -62,7 +62,7 @@ func (a *API) workers(p *reply, r *http.Request) error {
 	}
 	var w jsontext.Writer
 	w.Array()
-	for _, worker := range a.Scheduler.Workers() {
+	for _, worker := range a.sched().Workers() {
 		a.writeWorker(w.Item(), &worker)
 	}
 	w.EndArray()
@@ -111,7 +111,7 @@ func (a *API) setQuiet(p *reply, r *http.Request, quiet bool) error {
 	if err := a.noBody(p, r); err != nil {
 		return err
 	}
-	err := a.Scheduler.SetQuiet(r.Context(), p.caller.actor(), p.id, quiet)
+	err := a.sched().SetQuiet(r.Context(), p.caller.actor(), p.id, quiet)
 	if errors.Is(err, scheduler.ErrNoWorker) {
 		return notFound(fmt.Sprintf("There is no worker %.128q. GET /api/workers lists those that are alive.", p.id))
 	}

@@ -42,6 +42,13 @@ func (l Lease[P]) Progress(percent float64, message string) {
 // Log is the log of the attempt. Its lines are shown on the task's page, live.
 func (l Lease[P]) Log() *slog.Logger { return l.attempt.taskLog().logger() }
 
+// Token is the lease token, for calls of the HTTP API that have no method here. Keep it secret.
+func (l Lease[P]) Token() string { return l.attempt.token }
+
+// SetOutcome says what came of the task, in a few words that are shown in lists, at most 200 bytes; partial: not all of it
+// came about.
+func (l Lease[P]) SetOutcome(outcome string, partial bool) { l.attempt.setOutcome(outcome, partial) }
+
 // AddFile makes a file that was uploaded with Client.Upload part of the task's result.
 func (l Lease[P]) AddFile(id string) { l.attempt.addFile(id) }
 
@@ -57,6 +64,8 @@ type attempt struct {
 	mu       sync.Mutex
 	progress *report  // the latest one that is not sent; guarded by mu
 	files    []string // guarded by mu
+	outcome  string   // guarded by mu
+	partial  bool     // guarded by mu
 	log      *taskLog // nil = nobody has asked for it; guarded by mu
 
 	logClosed bool // guarded by mu
@@ -83,6 +92,8 @@ type reportBody struct {
 	Do         string          `json:"do"`
 	Result     json.RawMessage `json:"result,omitempty"`
 	Files      []string        `json:"files,omitempty"`
+	Outcome    string          `json:"outcome,omitempty"`
+	Partial    bool            `json:"partial,omitempty"`
 	Error      string          `json:"error,omitempty"`
 	Retryable  *bool           `json:"retryable,omitempty"`
 	RetryAfter *float64        `json:"retry_after_seconds,omitempty"`
@@ -131,13 +142,13 @@ const maxErrorText = 16 << 10
 // endOf is the report of how the handler returned.
 func (a *attempt) endOf(result json.RawMessage, err error) *report {
 	a.mu.Lock()
-	files := a.files
+	body := reportBody{Do: "complete", Result: result, Files: a.files, Outcome: a.outcome, Partial: a.partial}
 	a.mu.Unlock()
-	if err == nil && len(files) == 0 {
+	if err == nil && len(body.Files) == 0 && body.Outcome == "" && !body.Partial {
 		return a.completion(result)
 	}
 	if err == nil {
-		r, err2 := a.newReport(reportBody{Do: "complete", Result: result, Files: files})
+		r, err2 := a.newReport(body)
 		if err2 == nil {
 			return r
 		}
@@ -197,6 +208,12 @@ func (a *attempt) takeProgress() *report {
 	r := a.progress
 	a.progress = nil
 	return r
+}
+
+func (a *attempt) setOutcome(outcome string, partial bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.outcome, a.partial = outcome, partial
 }
 
 func (a *attempt) addFile(id string) {

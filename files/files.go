@@ -52,6 +52,7 @@ type Info struct {
 
 // Store is a folder of files. Safe for concurrent use.
 type Store struct {
+	shared   Shared // nil = the folder is all there is
 	root     *os.Root
 	readOnly bool
 }
@@ -121,14 +122,26 @@ func (s *Store) Close() error { return s.root.Close() }
 // Stat describes the file with that id. Errors: ErrNotFound, also for an id that is
 // malformed; ErrDamaged for one that is not as long as it was. Its bytes are not read.
 func (s *Store) Stat(id string) (Info, error) {
-	d, err := s.describe(id)
+	d, err := s.find(id)
 	return d.Info, err
+}
+
+// find describes a file that the folder has, or gets from the other nodes of a cluster.
+func (s *Store) find(id string) (description, error) {
+	d, err := s.describe(id)
+	if s.shared == nil || !errors.Is(err, ErrNotFound) {
+		return d, err
+	}
+	if err := s.fetch(id); err != nil {
+		return description{}, err
+	}
+	return s.describe(id)
 }
 
 // Open opens the file for reading. Errors: those of Stat. Reading fails with ErrDamaged where
 // the file is not as it was put; what was read before is.
 func (s *Store) Open(id string) (io.ReadSeekCloser, Info, error) {
-	d, err := s.describe(id)
+	d, err := s.find(id)
 	if err != nil {
 		return nil, Info{}, err
 	}

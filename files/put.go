@@ -23,6 +23,9 @@ import (
 // given here from now on.
 func (s *Store) Put(ctx context.Context, name, contentType string, r io.Reader, limit int64) (Info, error) {
 	info, err := s.put(ctx, CleanName(name), contentType, r, limit)
+	if err == nil {
+		err = s.share(ctx, info)
+	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		err = fmt.Errorf("%w: %w", ErrFull, err)
 	}

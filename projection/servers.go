@@ -15,6 +15,7 @@ var serverEvents = map[string]int{
 	"server.started":       1,
 	"server.stopped":       1,
 	"server.loss_accepted": 1,
+	"server.led":           1,
 }
 
 // keptServerRuns is how many of the latest starts of the server are kept.
@@ -28,9 +29,19 @@ type ServerRun struct {
 	StoppedAt task.Micros `json:"stopped_at"` // 0: there was no regular stop. It runs, was killed or crashed
 }
 
+// Lead is who decides what is appended to the log of a cluster. The zero value: nobody has led.
+type Lead struct {
+	Node  string      `json:"node"` // its name
+	Term  int64       `json:"term"` // how many have led, from 1
+	Boot  string      `json:"boot"` // of the server stream that says so
+	Seq   int64       `json:"seq"`  // of the event
+	Since task.Micros `json:"since"`
+}
+
 // servers is the fold of server streams.
 type servers struct {
 	Runs []ServerRun `json:"runs"` // the latest last
+	Lead *Lead       `json:"lead,omitempty"`
 }
 
 func (s *servers) apply(e *eventlog.Event) error {
@@ -47,6 +58,13 @@ func (s *servers) apply(e *eventlog.Event) error {
 			s.Runs = slices.Delete(s.Runs, 0, n-keptServerRuns+1)
 		}
 		s.Runs = append(s.Runs, ServerRun{Boot: strings.Clone(boot), Version: data.Version, StartedAt: task.Micros(e.At)})
+	case "server.led":
+		var lead Lead
+		if err := json.Unmarshal(e.Data, &lead); err != nil {
+			return fmt.Errorf("%w: %s: %w", task.ErrData, e.Type, err)
+		}
+		lead.Boot, lead.Seq, lead.Since = strings.Clone(boot), e.Seq, task.Micros(e.At)
+		s.Lead = &lead
 	case "server.stopped":
 		for i := range s.Runs {
 			if s.Runs[i].Boot == boot {
@@ -62,4 +80,14 @@ func (v *Views) ServerRuns() []ServerRun {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return slices.Clone(foldIn[*servers](v.streams).Runs)
+}
+
+// Lead returns who leads the cluster.
+func (v *Views) Lead() Lead {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if lead := foldIn[*servers](v.streams).Lead; lead != nil {
+		return *lead
+	}
+	return Lead{}
 }

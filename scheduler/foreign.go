@@ -45,6 +45,9 @@ func (l *loop) readOn() error {
 			}
 		}
 	}
+	if l.s.o.Node != "" && views.Lead() != l.lead {
+		return ErrLeadLost
+	}
 	for id := range touched {
 		if one := l.s.leases.of(id); one != nil {
 			l.endIfLost(one)

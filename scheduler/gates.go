@@ -260,3 +260,12 @@ func (l *loop) untilGate() time.Duration {
 	}
 	return (next - l.s.o.Wall()).Duration()
 }
+
+// openAll lets the tasks of all queues be looked at again, for the next scheduler on these views.
+func (g *gates) openAll(views *projection.Views) {
+	for _, at := range g.byQueue {
+		if !at.open {
+			views.Park(at.name, false)
+		}
+	}
+}

@@ -21,6 +21,7 @@ func (l *loop) begin() error {
 		return fmt.Errorf("scheduler: the views are at %d and the log is at %d", seq, head.Seq)
 	}
 	l.head, l.lastAt = head.Seq, task.Micros(head.At)
+	l.lead = l.s.o.Views.Lead()
 	if err := l.readOn(); err != nil {
 		return err
 	}
@@ -65,9 +66,14 @@ func (l *loop) recordStart() (done bool, err error) {
 	}
 	v++
 	rd.addServer("server.started", v, fmt.Appendf(nil, `{"version":%s}`, version))
+	if node := l.s.o.Node; node != "" {
+		v++
+		rd.addServer("server.led", v, fmt.Appendf(nil, `{"node":%q,"term":%d}`, node, l.lead.Term+1))
+	}
 	if err := l.appendNow(rd); err != nil || decideAgain(full) {
 		return false, err
 	}
+	l.lead = l.s.o.Views.Lead()
 	if full != nil && loss != nil {
 		return false, fmt.Errorf("write down that a loss was accepted: %w: make room on the disk and start again", full)
 	}

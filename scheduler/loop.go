@@ -2,10 +2,12 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
 
+	"daybook/projection"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -35,6 +37,7 @@ type loop struct {
 	lastAt      task.Micros     // of the latest event: time never goes below it
 	clock       clock           // steps of the wall clock
 	serverV     int64           // version of this server's own stream
+	lead        projection.Lead // the one that is known, in a cluster
 	views       source          // what decisions read
 	slots       slots           // attempts that run
 	backlog     backlog         // what is decided before all else
@@ -112,10 +115,12 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		err = l.drain()
 	}
 	if err != nil {
+		s.outvoted.Store(errors.Is(err, ErrLeadLost))
 		s.failed.Store(true)
 	}
 	close(l.rounds)
 	appending.Wait()
+	l.gates.openAll(s.o.Views)
 	close(s.stopped)
 	for _, a := range l.slots.holders { // whatever they return, nobody writes it down
 		a.end(task.ErrAttemptLeaseLost)

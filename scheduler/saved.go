@@ -9,6 +9,8 @@ import (
 	"daybook/eventlog"
 	"daybook/internal/jsontext"
 	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // save writes a report with a value for later attempts, and returns when it is on disk.
@@ -32,14 +34,17 @@ func (a *attempt) save(ctx context.Context, percent float64, message string, val
 const savedPage = 256
 
 // saved reads what attempts of the task have saved, in order.
-func (a *attempt) saved(ctx context.Context) ([][]byte, error) {
-	seqs, err := a.s.o.Views.History(ctx, a.id)
+func (a *attempt) saved(ctx context.Context) ([][]byte, error) { return a.s.Saved(ctx, a.id) }
+
+// Saved reads what attempts of a task have saved, in order.
+func (s *Scheduler) Saved(ctx context.Context, id ulid.ULID) ([][]byte, error) {
+	seqs, err := s.o.Views.History(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read what earlier attempts have saved: %w", err)
 	}
 	var values [][]byte
 	for some := range slices.Chunk(seqs, savedPage) {
-		events, err := a.s.o.Log.Events(ctx, some)
+		events, err := s.o.Log.Events(ctx, some)
 		if err != nil {
 			return nil, fmt.Errorf("read what earlier attempts have saved: %w", err)
 		}
@@ -47,7 +52,7 @@ func (a *attempt) saved(ctx context.Context) ([][]byte, error) {
 			if e.Type != task.EventProgressed.String() || !e.HasPayload {
 				continue
 			}
-			body, err := a.s.o.Payloads.Get(ctx, e.Seq)
+			body, err := s.o.Payloads.Get(ctx, e.Seq)
 			if errors.Is(err, eventlog.ErrErased) {
 				continue
 			}

@@ -40,6 +40,8 @@ var (
 	ErrNotRunning = errors.New("not running: call Run, in another goroutine, before anything is submitted or changed")
 	// ErrRanBefore: Run was called a second time.
 	ErrRanBefore = errors.New("has run already: open the queue anew to run it again")
+	// ErrLeadLost: another node of the cluster decides now. Nothing happened; ask that one.
+	ErrLeadLost = errors.New("another node leads")
 	// ErrReadOnly: the log was found damaged and takes nothing any more. Nothing happened.
 	// The error wraps eventlog.ErrDamaged too and says what was found.
 	ErrReadOnly = errors.New("log is read only")
@@ -107,6 +109,9 @@ type Options struct {
 	// Wall is the wall clock: what is due, and the time of events. nil = the system's.
 	// Timeouts and the grace are measured on the monotonic clock instead.
 	Wall func() task.Micros
+	// Node is the name of this node of a cluster: Run takes the lead with it, and ends with ErrLeadLost when another
+	// node has taken it. All attempts are then leases, and Concurrency is not used. "" = there is no cluster.
+	Node string
 	// AcceptedLoss, if not nil, is written down as server.loss_accepted before all else.
 	AcceptedLoss *Loss
 }
@@ -153,6 +158,7 @@ type Scheduler struct {
 	draining atomic.Bool
 	full     atomic.Bool
 	failed   atomic.Bool
+	outvoted atomic.Bool // another node leads
 
 	loop loop // owned by the goroutine in Run
 }
@@ -175,6 +181,9 @@ func New(o Options) (*Scheduler, error) {
 	}
 	if o.Concurrency < 1 || o.Concurrency > 10_000 {
 		return nil, fmt.Errorf("scheduler: concurrency is %d: it must be between 1 and 10,000", o.Concurrency)
+	}
+	if o.Node != "" {
+		o.Concurrency = 0
 	}
 	if o.Grace == 0 {
 		o.Grace = 20 * time.Second
@@ -200,7 +209,7 @@ func New(o Options) (*Scheduler, error) {
 		nudge:    make(chan struct{}, 1),
 		eager:    eagerCommands,
 		early:    earlyEvents,
-		reports:  make(chan report, o.Concurrency),
+		reports:  make(chan report, max(o.Concurrency, 1)),
 		began:    make(chan struct{}),
 		hurry:    make(chan struct{}),
 		stopped:  make(chan struct{}),
@@ -379,6 +388,9 @@ func poke(ch chan struct{}) {
 func (s *Scheduler) stopError() error {
 	if err := s.damage(); err != nil {
 		return readOnly(err)
+	}
+	if s.outvoted.Load() {
+		return ErrLeadLost
 	}
 	if s.failed.Load() {
 		return fmt.Errorf("%w: the server has stopped taking writes", eventlog.ErrUnknown)

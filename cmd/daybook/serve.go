@@ -17,7 +17,7 @@ type serveCmd struct {
 	Config         string            `placeholder:"FILE" help:"Configuration file, see docs/configuration.md. Flags and the environment take precedence over its section [server]."`
 	Addr           string            `default:"127.0.0.1:8000" placeholder:"HOST:PORT" help:"Address to listen on (${default})."`
 	Data           string            `default:"./daybook-data" placeholder:"DIR" help:"Folder for the log and the files; created if missing (${default})."`
-	Concurrency    int               `default:"8" help:"Tasks that run at the same time, 1 to 10,000 (${default})."`
+	Concurrency    int               `default:"8" help:"Tasks that run at the same time, 1 to 10,000; 0 = none, for a node of a cluster (${default})."`
 	Grace          time.Duration     `default:"20s" help:"Time for running tasks to finish when the server is stopped; 0s = none (${default})."`
 	DefaultTimeout time.Duration     `default:"30m" placeholder:"TIME" help:"Time limit of an attempt of a task without a timeout; 0s = no limit (${default})."`
 	MaxFile        byteSize          `default:"2GiB" help:"Largest file that can be uploaded (${default})."`
@@ -32,10 +32,11 @@ type serveCmd struct {
 	MaxTaskLogs    byteSize          `default:"1GiB" help:"Maximum size of the logs of all tasks together; then those of the tasks that are silent for longest are removed (${default})."`
 	OTLPEndpoint   string            `name:"otlp-endpoint" placeholder:"URL" help:"OpenTelemetry collector that gets the spans of tasks, such as http://127.0.0.1:4318."`
 	OTLPHeader     map[string]string `name:"otlp-header" placeholder:"NAME=VALUE" help:"Header of every call to --otlp-endpoint; may be repeated. Secrets are better in DAYBOOK_OTLP_HEADER."`
-	AcceptLoss     bool              `help:"Start on a log that has lost acknowledged events, and record the loss in it."`
-	Quiet          bool              `short:"q" help:"Print only warnings and errors."`
-	loaded         *loadedConfig     // the file of Config at the start; nil = none
-	LogFormat      string            `enum:"text,json" default:"text" help:"Format of the server output on standard error: text or json (${default})."`
+	clusterFlags   `embed:"" group:"Cluster"`
+	AcceptLoss     bool          `help:"Start on a log that has lost acknowledged events, and record the loss in it."`
+	Quiet          bool          `short:"q" help:"Print only warnings and errors."`
+	loaded         *loadedConfig // the file of Config at the start; nil = none
+	LogFormat      string        `enum:"text,json" default:"text" help:"Format of the server output on standard error: text or json (${default})."`
 }
 
 func (serveCmd) Help() string {
@@ -78,6 +79,14 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 		}
 		tlsConfig = pair.config()
 	}
+	node, err := c.clusterFlags.options()
+	if err != nil {
+		return err
+	}
+	concurrency := c.Concurrency
+	if node != nil && concurrency == 0 {
+		concurrency = -1
+	}
 	bar := newRebuildBar(s)
 	server, err := openServer(ctx, serverOptions{
 		Addr:   c.Addr,
@@ -86,7 +95,8 @@ func (c *serveCmd) Run(ctx context.Context, s *stdio) error {
 		TLS:    tlsConfig,
 		Daybook: daybook.Options{
 			Data:           c.Data,
-			Concurrency:    c.Concurrency,
+			Concurrency:    concurrency,
+			Cluster:        node,
 			Grace:          noneIfZero(c.Grace),
 			DefaultTimeout: noneIfZero(c.DefaultTimeout),
 			MaxFile:        int64(c.MaxFile),

@@ -53,7 +53,11 @@ func (c *serveCmd) faults() (all []flagFault) {
 		_, err = net.LookupPort("tcp", port)
 	}
 	wrong(err != nil, "addr", "%s: it must be HOST:PORT, such as 127.0.0.1:8000, with a port from 0 to 65535", c.Addr)
-	wrong(c.Concurrency < 1 || c.Concurrency > 10_000, "concurrency", "must be 1 to 10,000, not %d", c.Concurrency)
+	least := 1
+	if len(c.Cluster) > 0 {
+		least = 0
+	}
+	wrong(c.Concurrency < least || c.Concurrency > 10_000, "concurrency", "must be 1 to 10,000, not %d", c.Concurrency)
 	wrong(c.Grace < 0, "grace", "must be a time such as 20s; 0s gives none, and it must not be negative")
 	wrong(c.DefaultTimeout < 0 || c.DefaultTimeout > 30*24*time.Hour, "default-timeout", "must be a time from 1ms to 720h, such as 30m, or 0s for no limit; it is %v", c.DefaultTimeout)
 	wrong(c.MaxStreams < 0, "max-streams", "must be the number of streams, 1 or more; leave it out, or give 0, for the default")
@@ -65,6 +69,7 @@ func (c *serveCmd) faults() (all []flagFault) {
 		_, err := trace.NewExporter(c.OTLPEndpoint, c.OTLPHeader, daybook.Version, slog.New(slog.DiscardHandler))
 		wrong(err != nil, "otlp-endpoint", "%s: it must be the URL of a collector, such as http://127.0.0.1:4318", c.OTLPEndpoint)
 	}
+	all = append(all, c.clusterFlags.faults()...)
 	return append(all, c.addressFaults()...)
 }
 

@@ -52,3 +52,16 @@ func OpenReadOnly(ctx context.Context, dir string) (*Log, error) {
 	l.loss.Store(loss)
 	return l, nil
 }
+
+// HasEvents reports whether there is a log in dir that has events. It changes nothing. Errors: those of OpenReadOnly, but not
+// that there is none.
+func HasEvents(ctx context.Context, dir string) (bool, error) {
+	log, err := OpenReadOnly(ctx, dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return log.Head().Seq > 0, log.Close()
+}

@@ -1,0 +1,136 @@
+package cluster
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// beatEvery is how often a node tells the others how it is.
+const beatEvery = 500 * time.Millisecond
+
+// Beat is what a node tells the others about itself.
+type Beat struct {
+	Node    string    `json:"node"`
+	Leads   bool      `json:"leads"`
+	Term    int64     `json:"term"`              // of the lead that it knows
+	Seq     int64     `json:"seq"`               // that its views have
+	Wall    time.Time `json:"wall"`              // its clock
+	Started time.Time `json:"started"`           // its process
+	Version string    `json:"version"`           // of the program
+	URL     string    `json:"url,omitempty"`     // where people reach it
+	Stopped bool      `json:"stopped,omitempty"` // its last one
+	Problem string    `json:"problem,omitempty"` // why it does not follow
+
+	heard time.Time // on the clock of this node
+}
+
+// beats is what this node has heard.
+type beats struct {
+	mu sync.Mutex
+	by map[string]Beat // guarded by mu
+}
+
+func (b *beats) init() { b.by = map[string]Beat{} }
+
+// of returns the latest beat of a node.
+func (b *beats) of(node string) (Beat, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	last, ok := b.by[node]
+	return last, ok
+}
+
+// leading returns the beat of the node that says it leads, of the newest term.
+func (b *beats) leading() (newest Beat, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, one := range b.by {
+		if one.Leads && one.Term > newest.Term {
+			newest, ok = one, true
+		}
+	}
+	return newest, ok
+}
+
+// newestTerm is the newest term that others know.
+func (b *beats) newestTerm() (term int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, one := range b.by {
+		term = max(term, one.Term)
+	}
+	return term
+}
+
+// subject of what all nodes hear.
+func (n *Node) beatSubject() string { return "daybook." + n.o.name() + ".beat" }
+
+// tell begins to tell the others, and to hear them. stop ends both.
+func (n *Node) tell() (stop func(), err error) {
+	heard, err := n.conn.Subscribe(n.beatSubject(), func(m *nats.Msg) {
+		var b Beat
+		if json.Unmarshal(m.Data, &b) != nil || b.Node == n.o.Node {
+			return
+		}
+		b.heard = time.Now()
+		n.beats.mu.Lock()
+		before := n.beats.by[b.Node]
+		n.beats.by[b.Node] = b
+		n.beats.mu.Unlock()
+		if before.Leads != b.Leads {
+			n.mu.Lock()
+			n.wakeLocked()
+			n.mu.Unlock()
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(beatEvery)
+		defer ticker.Stop()
+		for {
+			_, moved := n.leads()
+			n.send(false)
+			select {
+			case <-ticker.C:
+			case <-moved:
+			case <-done:
+				n.send(true)
+				_ = n.conn.FlushTimeout(time.Second)
+				return
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+		_ = heard.Unsubscribe()
+	}, nil
+}
+
+// send sends one beat.
+func (n *Node) send(last bool) {
+	b := n.own()
+	b.Stopped = last
+	text, _ := json.Marshal(b) // of texts and numbers
+	_ = n.conn.Publish(n.beatSubject(), text)
+}
+
+// own is the beat of this node.
+func (n *Node) own() Beat {
+	n.mu.Lock()
+	term, problem := n.term, n.problem
+	n.mu.Unlock()
+	now := time.Now()
+	b := Beat{Node: n.o.Node, Leads: term > 0, Wall: now, Started: n.started, Version: n.o.Version, URL: n.o.URL, Problem: problem, heard: now}
+	if n.views != nil {
+		b.Seq, b.Term = n.views.Seq(), n.views.Lead().Term
+	}
+	return b
+}

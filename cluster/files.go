@@ -1,0 +1,81 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"daybook/eventlog"
+	"daybook/files"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// bucket is the object store in which all nodes have the files.
+type bucket struct {
+	n *Node
+
+	mu    sync.Mutex
+	store jetstream.ObjectStore // guarded by mu; nil until it was found or made
+}
+
+// Files keeps files for all nodes.
+func (n *Node) Files() files.Shared { return &bucket{n: n} }
+
+// open finds or makes the bucket.
+func (b *bucket) open(ctx context.Context) (jetstream.ObjectStore, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.store != nil {
+		return b.store, nil
+	}
+	name := "daybook-" + b.n.o.name() + "-files"
+	store, err := b.n.stream.ObjectStore(ctx, name)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		store, err = b.n.stream.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: name, Storage: jetstream.FileStorage,
+			Replicas: len(b.n.o.Members), Description: "Files of Daybook, by SHA-256."})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: open the files of the cluster: %w", eventlog.ErrUnavailable, err)
+	}
+	b.store = store
+	return store, nil
+}
+
+// Put keeps a file, unless all nodes have it already.
+func (b *bucket) Put(ctx context.Context, info files.Info, content io.Reader) error {
+	store, err := b.open(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := store.GetInfo(ctx, info.ID); err == nil {
+		return nil
+	}
+	meta := jetstream.ObjectMeta{Name: info.ID, Metadata: map[string]string{"name": info.Name, "type": info.ContentType}}
+	if _, err = store.Put(ctx, meta, content); err != nil {
+		return fmt.Errorf("%w: give the file to the other nodes: %w", eventlog.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// Get returns a file.
+func (b *bucket) Get(ctx context.Context, id string) (io.ReadCloser, files.Info, error) {
+	store, err := b.open(ctx)
+	if err != nil {
+		return nil, files.Info{}, err
+	}
+	object, err := store.Get(ctx, id)
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		return nil, files.Info{}, files.ErrNotFound
+	}
+	if err != nil {
+		return nil, files.Info{}, fmt.Errorf("%w: get a file from the other nodes: %w", eventlog.ErrUnavailable, err)
+	}
+	about, err := object.Info()
+	if err != nil {
+		return nil, files.Info{}, errors.Join(err, object.Close())
+	}
+	return object, files.Info{ID: id, Name: about.Metadata["name"], ContentType: about.Metadata["type"], Size: int64(about.Size), SHA256: id}, nil
+}

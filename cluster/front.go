@@ -1,0 +1,179 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"time"
+
+	"daybook/eventlog"
+	"daybook/scheduler"
+)
+
+// API is the HTTP API of this node.
+type API interface {
+	http.Handler
+	// Guard refuses what no node may answer: a wrong host, another origin.
+	Guard(r *http.Request) error
+	// Refuse answers with an error.
+	Refuse(w http.ResponseWriter, r *http.Request, err error)
+	// Within marks a request that a node passes on, or sends for itself.
+	Within(ctx context.Context, node string) context.Context
+}
+
+const (
+	// leadPatience is how long a write waits for somebody to lead.
+	leadPatience = 15 * time.Second
+	// viewPatience is how long the answer to a write waits for the views of this node.
+	viewPatience = 5 * time.Second
+	// maxPassed is the largest body that is passed on, in bytes. The API takes less.
+	maxPassed = 256 << 20
+)
+
+// Front answers requests from outside: reads by this node, writes by the node that leads. An answer comes when this node
+// shows what it says. base is the path before all of the server's.
+func (n *Node) Front(api API, base string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		leader, _, _ := n.leader()
+		w.Header()["X-Leader"] = []string{leader}
+		if !forLeader(r.Method, strings.TrimPrefix(r.URL.Path, strings.TrimSuffix(base, "/"))) {
+			api.ServeHTTP(w, r)
+			return
+		}
+		if err := api.Guard(r); err != nil {
+			api.Refuse(w, r, err)
+			return
+		}
+		n.write(api, w, r, "")
+	})
+}
+
+// Own answers requests of this node itself, such as those of its worker.
+func (n *Node) Own(api API) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.write(api, w, r, n.o.Node) })
+}
+
+// Answer answers the requests that other nodes pass on, until stop is called.
+func (n *Node) Answer(api API) (stop func(), err error) {
+	return n.answerOthers(func(as string, w http.ResponseWriter, r *http.Request) {
+		n.decide(api, w, r, as)
+	})
+}
+
+// decide answers a request by the scheduler of this node, and says up to where the log has what it answers.
+func (n *Node) decide(api API, w http.ResponseWriter, r *http.Request, as string) {
+	api.ServeHTTP(w, r.WithContext(api.Within(r.Context(), as)))
+	if w.Header().Get("X-Log-Seq") == "" {
+		w.Header().Set("X-Log-Seq", strconv.FormatInt(n.views.Seq(), 10))
+	}
+}
+
+// forLeader reports whether the leader answers a request: a write, or what only its memory has.
+func forLeader(method, path string) bool {
+	path = strings.TrimSuffix(path, "/")
+	if method == http.MethodGet || method == http.MethodHead {
+		return path == "/api/workers"
+	}
+	return method != http.MethodOptions && path != "/api/files" && strings.HasPrefix(path, "/api/")
+}
+
+// leader is the node that leads, "" = none is known; moved is closed when that may have changed.
+func (n *Node) leader() (node string, here bool, moved <-chan struct{}) {
+	term, moved := n.leads()
+	if term > 0 {
+		return n.o.Node, true, moved
+	}
+	if b, ok := n.beats.leading(); ok && time.Since(b.heard) < silentAfter {
+		return b.Node, false, moved
+	}
+	return "", false, moved
+}
+
+// write has the leader answer a request. as is this node if it asks for itself.
+func (n *Node) write(api API, w http.ResponseWriter, r *http.Request, as string) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPassed))
+	if err != nil {
+		api.Refuse(w, r, err)
+		return
+	}
+	until := time.Now().Add(leadPatience)
+	for {
+		leader, here, moved := n.leader()
+		var answer *httptest.ResponseRecorder
+		err := errNotThere
+		switch {
+		case here:
+			answer, err = httptest.NewRecorder(), nil
+			inner := r.WithContext(r.Context())
+			inner.Body = io.NopCloser(bytes.NewReader(body))
+			n.decide(api, answer, inner, as)
+		case leader != "":
+			answer, err = n.pass(r.Context(), leader, as, r, body)
+		}
+		switch {
+		case err == nil && !isUndecided(answer):
+			n.answerWith(w, r, answer, leader)
+			return
+		case errors.Is(err, errCutOff):
+			api.Refuse(w, r, fmt.Errorf("%w: %w", eventlog.ErrUnknown, err))
+			return
+		case r.Context().Err() != nil:
+			api.Refuse(w, r, r.Context().Err())
+			return
+		case time.Now().After(until):
+			api.Refuse(w, r, scheduler.ErrLeadLost)
+			return
+		}
+		select { // nothing happened: whoever leads next decides it
+		case <-moved:
+		case <-time.After(tick):
+		case <-r.Context().Done():
+		}
+	}
+}
+
+// isUndecided reports whether an answer says that nothing happened because the node does not lead.
+func isUndecided(answer *httptest.ResponseRecorder) bool {
+	if answer.Code != http.StatusServiceUnavailable {
+		return false
+	}
+	body := answer.Body.Bytes()
+	return bytes.Contains(body, []byte(`#not-leader"`)) || bytes.Contains(body, []byte(`#not-running"`))
+}
+
+// answerWith answers when the views of this node show what the answer says.
+func (n *Node) answerWith(w http.ResponseWriter, r *http.Request, answer *httptest.ResponseRecorder, leader string) {
+	if seq, err := strconv.ParseInt(answer.Header().Get("X-Log-Seq"), 10, 64); err == nil {
+		ctx, cancel := context.WithTimeout(r.Context(), viewPatience)
+		n.awaitViews(ctx, seq)
+		cancel()
+	}
+	header := w.Header()
+	for name, values := range answer.Header() {
+		header[name] = values
+	}
+	header["X-Leader"] = []string{leader}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body.Bytes()) // a client that is gone needs no answer
+}
+
+// awaitViews waits until the views of this node have a seq.
+func (n *Node) awaitViews(ctx context.Context, seq int64) {
+	for {
+		changed := n.views.Changed()
+		if n.views.Seq() >= seq {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,249 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"daybook/eventlog/natslog"
+	"daybook/eventlog/sqlitelog"
+	"daybook/internal/natsserver"
+	"daybook/projection"
+	"daybook/scheduler"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Member is one node of a cluster.
+type Member struct {
+	Name string // 1 to 32 of A-Z a-z 0-9 _ -
+	Addr string // HOST:PORT at which the others reach it
+}
+
+// Options configure a node. Node, Members and Data must be set, and Secret or TLS.
+type Options struct {
+	Cluster string   // name of the cluster; "" = "daybook"
+	Node    string   // name of this node, one of Members
+	Members []Member // all nodes, in the same order everywhere: the first ones try first to lead
+	Secret  string   // that all nodes know
+	TLS     *tls.Config
+	Data    string // data folder of this node; the streams are in its folder "cluster"
+	Version string // of the program
+	URL     string // where people reach this node, for the others to show; "" = not known
+	Logger  *slog.Logger
+}
+
+// Errors of the options.
+var (
+	// ErrOptions: an option is missing or wrong. The error says which.
+	ErrOptions = errors.New("cluster is not configured well")
+)
+
+// Check says what is wrong with the options, nil if nothing is.
+func (o *Options) Check() error {
+	wrong := func(format string, v ...any) error {
+		return fmt.Errorf("%w: "+format, append([]any{ErrOptions}, v...)...)
+	}
+	if !natslog.IsClusterName(o.name()) {
+		return wrong("the name of the cluster must be 1 to 32 of A-Z a-z 0-9 _ -, not %q", o.Cluster)
+	}
+	if n := len(o.Members); n != 1 && n != 3 && n != 5 {
+		return wrong("it has %d nodes: it must have 3 or 5, of which 1 or 2 may fail (or 1, to try it)", n)
+	}
+	names, addrs := map[string]bool{}, map[string]bool{}
+	for _, m := range o.Members {
+		switch {
+		case !natslog.IsClusterName(m.Name):
+			return wrong("the name of a node must be 1 to 32 of A-Z a-z 0-9 _ -, not %q", m.Name)
+		case names[m.Name] || addrs[m.Addr]:
+			return wrong("node %s at %s is named twice", m.Name, m.Addr)
+		}
+		names[m.Name], addrs[m.Addr] = true, true
+	}
+	if !names[o.Node] {
+		return wrong("this node is %q, which is none of its members", o.Node)
+	}
+	if len(o.Members) > 1 && o.Secret == "" && o.TLS == nil {
+		return wrong("its nodes need a way to know each other: a secret, or certificates")
+	}
+	if o.TLS == nil && o.Secret != "" && len(o.Secret) < leastSecret {
+		return wrong("its secret has %d characters: it must have at least %d", len(o.Secret), leastSecret)
+	}
+	return nil
+}
+
+const leastSecret = 16
+
+func (o *Options) name() string {
+	if o.Cluster == "" {
+		return "daybook"
+	}
+	return o.Cluster
+}
+
+// Node is one running node.
+type Node struct {
+	o       Options
+	logger  *slog.Logger
+	server  *natsserver.Server
+	conn    *nats.Conn
+	stream  jetstream.JetStream
+	log     *natslog.Log
+	started time.Time
+
+	beats beats
+
+	mu      sync.Mutex
+	term    int64     // guarded by mu; of the lead that this node has, 0 = none
+	problem string    // guarded by mu; why this node does not follow, "" = it does
+	behind  time.Time // guarded by mu; since when it is behind, zero = it is not
+	views   *projection.Views
+	moved   chan struct{} // guarded by mu; closed when this node begins or ends to lead, or another one is known to
+}
+
+// Open starts the servers of this node. Close stops them. Errors: ErrOptions, an address that is taken, a folder that
+// cannot be used.
+func Open(o Options) (*Node, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	n := &Node{o: o, logger: o.Logger.With("node", o.Node), started: time.Now(), moved: make(chan struct{})}
+	n.beats.init()
+	settings := natsserver.Options{Name: o.Node, Dir: filepath.Join(o.Data, "cluster"), Logger: n.logger}
+	if len(o.Members) > 1 {
+		settings.Cluster, settings.Secret, settings.TLS = o.name(), o.Secret, o.TLS
+		for _, m := range o.Members {
+			if m.Name == o.Node {
+				settings.Listen = m.Addr
+			} else {
+				settings.Peers = append(settings.Peers, m.Addr)
+			}
+		}
+	}
+	var err error
+	if n.server, err = natsserver.Start(settings); err != nil {
+		return nil, err
+	}
+	if n.conn, err = n.server.Connect("daybook"); err == nil {
+		n.stream, err = jetstream.New(n.conn)
+	}
+	if err != nil {
+		n.server.Stop()
+		return nil, fmt.Errorf("connect to the log server of this node: %w", err)
+	}
+	return n, nil
+}
+
+// Log opens the replica of the log in the data folder. A folder that has one is opened at once, whoever else runs. For a new
+// one the log of the cluster must be found, or made, which needs a majority of the nodes: it waits for them until ctx
+// ends. Errors: those of sqlitelog.Open and natslog.Open.
+func (n *Node) Log(ctx context.Context, o sqlitelog.Options) (*natslog.Log, error) {
+	settings := natslog.Options{JetStream: n.stream, Cluster: n.o.name(), Replicas: len(n.o.Members), Logger: n.logger}
+	o.Dir = n.o.Data
+	if has, err := sqlitelog.HasEvents(ctx, o.Dir); err != nil {
+		return nil, err
+	} else if has {
+		replica, err := sqlitelog.Open(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		n.log = natslog.New(replica, settings)
+		return n.log, nil
+	}
+	var said time.Time
+	for {
+		tried, cancel := context.WithTimeout(ctx, joinTime)
+		log, err := natslog.Open(tried, o, settings)
+		cancel()
+		if err == nil {
+			n.log = log
+			return log, nil
+		}
+		if ctx.Err() != nil {
+			return nil, errors.Join(ctx.Err(), err)
+		}
+		if !isPassing(err) {
+			return nil, err
+		}
+		if time.Since(said) > sayAgain {
+			said = time.Now()
+			n.logger.Info("waiting for a majority of the nodes, to find or make the log of the cluster", "nodes", len(n.o.Members), "connected", n.server.Peers(), "error", err)
+		}
+		if !sleep(ctx, retryTime) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+const (
+	joinTime  = 3 * time.Second
+	retryTime = 250 * time.Millisecond
+	sayAgain  = 10 * time.Second
+)
+
+// Close stops the servers of this node. The log must be closed before.
+func (n *Node) Close() error {
+	n.conn.Close()
+	n.server.Stop()
+	return nil
+}
+
+// Name is the name of this node.
+func (n *Node) Name() string { return n.o.Node }
+
+// rank is the place of this node in the list of all.
+func (n *Node) rank() int {
+	return slices.IndexFunc(n.o.Members, func(m Member) bool { return m.Name == n.o.Node })
+}
+
+// sleep waits and reports whether ctx goes on.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// Hooks are what Run needs of the program around it.
+type Hooks struct {
+	Views *projection.Views
+	// NewScheduler makes the scheduler of the next lead that this node may have. It is current from then on.
+	NewScheduler func() (*scheduler.Scheduler, error)
+	// Leads is called, in a goroutine of its own, when this node has begun to lead; ctx ends with the lead.
+	Leads func(ctx context.Context)
+}
+
+// setTerm notes that this node leads, or does not any more (0).
+func (n *Node) setTerm(term int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.term = term
+	n.wakeLocked()
+}
+
+// wakeLocked wakes those who wait for somebody to lead. mu is held.
+func (n *Node) wakeLocked() {
+	close(n.moved)
+	n.moved = make(chan struct{})
+}
+
+// leads reports whether this node leads, and what to wait for if that is to change.
+func (n *Node) leads() (term int64, moved <-chan struct{}) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.term, n.moved
+}
