@@ -20,11 +20,11 @@ import (
 // library is open to all. tests is what a room's own tests may import beside that.
 var house = map[string]struct{ code, tests []string }{
 	"daybook/cmd/daybook": {
-		code:  []string{"daybook", "daybook/client", "daybook/config", "daybook/trace", "daybook/internal/load", kong, ulid, xterm},
+		code:  []string{"daybook", "daybook/client", "daybook/cluster", "daybook/config", "daybook/trace", "daybook/internal/load", kong, ulid, xterm},
 		tests: []string{"daybook/internal/powercut", "daybook/eventlog", "daybook/eventlog/sqlitelog", chromedp, cdproto, testscript, goleak, cmp},
 	},
 	"daybook": {
-		code: []string{"daybook/api", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/command", "daybook/handler/httprequest", "daybook/handler/image",
+		code: []string{"daybook/api", "daybook/client", "daybook/cluster", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/command", "daybook/handler/httprequest", "daybook/handler/image",
 			"daybook/handler/mail", "daybook/handler/table", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/ui", "daybook/internal/heap", "daybook/internal/jsontext", ulid},
 		tests: []string{"daybook", goleak, cmp},
 	},
@@ -32,6 +32,10 @@ var house = map[string]struct{ code, tests []string }{
 		code: []string{"daybook/api/eventstream", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/schedule", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/files",
 			"daybook/internal/jsontext", "daybook/internal/logline", mux, ulid, prometheus, compress, xtime},
 		tests: []string{"daybook/api", "daybook/handler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", openapi, prommodel, promcommon, goleak, cmp},
+	},
+	"daybook/cluster": {
+		code:  []string{"daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/natslog", "daybook/eventlog/sqlitelog", "daybook/files", "daybook/internal/natsserver", nats},
+		tests: []string{"daybook/cluster", goleak, cmp},
 	},
 	"daybook/api/eventstream": {
 		code:  []string{"daybook/internal/jsontext", sse},

@@ -3,6 +3,7 @@
 package natsserver
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
@@ -10,7 +11,9 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -69,7 +72,7 @@ func Start(o Options) (*Server, error) {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	s.SetLoggerV2(logs{logger.With("room", "nats")}, false, false, false)
+	s.SetLoggerV2(logs{logger}, false, false, false)
 	s.Start()
 	if !s.ReadyForConnections(readyTime) {
 		s.Shutdown()
@@ -135,12 +138,24 @@ func (s *Server) Stop() {
 	s.nats.WaitForShutdown()
 }
 
-// logs gives what the NATS server logs to slog.
+// logs gives what the NATS server logs to slog: what an operator should know as it is, and the rest for debugging.
 type logs struct{ to *slog.Logger }
 
-func (l logs) Noticef(format string, v ...any) { l.to.Debug(fmt.Sprintf(format, v...)) }
-func (l logs) Warnf(format string, v ...any)   { l.to.Warn(fmt.Sprintf(format, v...)) }
-func (l logs) Fatalf(format string, v ...any)  { l.to.Error(fmt.Sprintf(format, v...)) }
-func (l logs) Errorf(format string, v ...any)  { l.to.Error(fmt.Sprintf(format, v...)) }
-func (l logs) Debugf(format string, v ...any)  { l.to.Debug(fmt.Sprintf(format, v...)) }
-func (l logs) Tracef(format string, v ...any)  { l.to.Debug(fmt.Sprintf(format, v...)) }
+// quiet are the beginnings of messages that repeat, or are of no use to an operator of Daybook.
+var quiet = []string{"Plaintext passwords detected", "Waiting for routing", "Error trying to connect to route", "Metalayer blocking snapshot",
+	"JetStream has not established contact", "Error trying to lookup route"}
+
+func (l logs) say(level slog.Level, format string, v ...any) {
+	text := fmt.Sprintf(format, v...)
+	if slices.ContainsFunc(quiet, func(begin string) bool { return strings.HasPrefix(text, begin) }) {
+		level = slog.LevelDebug
+	}
+	l.to.Log(context.Background(), level, "log server: "+text)
+}
+
+func (l logs) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }
+func (l logs) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v...) }
+func (l logs) Fatalf(format string, v ...any)  { l.say(slog.LevelError, format, v...) }
+func (l logs) Errorf(format string, v ...any)  { l.say(slog.LevelWarn, format, v...) }
+func (l logs) Debugf(format string, v ...any)  { l.say(slog.LevelDebug, format, v...) }
+func (l logs) Tracef(format string, v ...any)  { l.say(slog.LevelDebug, format, v...) }
