@@ -352,14 +352,17 @@ func (d *Daybook) connect() error {
 			return
 		}
 		d.current.Store(first)
-		d.api, d.wireErr = api.New(api.Options{
+		o := api.Options{
 			Log: d.log, Views: d.views, Payloads: d.payloads, Scheduler: first,
 			Intake: d.intake, Files: d.files, TaskLogs: d.taskLogs, Page: ui.Files(),
 			MaxFile: d.o.MaxFile, MaxStreams: d.o.maxStreams(), AnyHost: d.o.AnyHost, LocalOnly: d.o.LocalOnly,
 			PublicURL: d.o.PublicURL, Hosts: d.o.Hosts, BasePath: d.o.BasePath, CORSOrigins: d.o.CORSOrigins,
 			Version: Version, Logger: d.o.Logger,
-		})
-		if d.wireErr != nil {
+		}
+		if d.node != nil {
+			o.Cluster, o.Ready = func(ctx context.Context) any { return d.node.Status(ctx) }, d.node.Ready
+		}
+		if d.api, d.wireErr = api.New(o); d.wireErr != nil {
 			d.o.Logger.Error("wire the API", "error", d.wireErr)
 			return
 		}

@@ -40,6 +40,11 @@ type Options struct {
 	TaskLogs  *tasklog.Store
 	Page      fs.FS // the dashboard's files, index.html at its root; read once, by New
 
+	// Cluster says how the cluster is, as what json.Marshal can encode, and Ready why this node of it is not ready;
+	// nil = there is no cluster.
+	Cluster func(ctx context.Context) any
+	Ready   func() error
+
 	MaxFile    int64 // most bytes of an upload; 0 = 2 GiB
 	MaxStreams int   // most open event streams; 0 = 10,000
 	AnyHost    bool  // answer to any Host header; false = loopback names, and those below

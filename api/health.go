@@ -1,9 +1,11 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"daybook/eventlog"
 )
@@ -43,6 +45,11 @@ func (a *API) ready(p *reply, _ *http.Request) error {
 	case state.Full:
 		return unready("log-full", "The disk is full: less than 64 MiB are free, reserved for the results of running tasks. Free some space; the server then accepts writes again. Reads still work.")
 	}
+	if a.Ready != nil {
+		if err := a.Ready(); err != nil {
+			return unready("not-following", "This node"+strings.TrimPrefix(err.Error(), "this node")+". Reads still work, and may be old.")
+		}
+	}
 	p.Header()["Cache-Control"] = noStore
 	body := "ready\n"
 	if n, first := a.Payloads.Damaged(); n > 0 {
@@ -69,4 +76,20 @@ func (a *API) moved() error {
 		return err
 	}
 	return nil
+}
+
+// cluster answers GET /api/cluster.
+func (a *API) cluster(p *reply, r *http.Request) error {
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	p.shows(a.Views.Seq())
+	if a.Cluster == nil {
+		return p.send(typeJSON, []byte(`{"name":null,"node":null,"leader":null,"leading":true,"nodes":[],"stream":null}`))
+	}
+	text, err := json.Marshal(a.Cluster(r.Context()))
+	if err != nil {
+		return err
+	}
+	return p.send(typeJSON, text)
 }

@@ -37,6 +37,7 @@ var permissions = map[string]map[string]permission{
 	"/api/stream":                   {"GET": {projection.Viewer, false}},
 	"/api/stats":                    {"GET": {projection.Viewer, false}},
 	"/api/health":                   {"GET": everybody},
+	"/api/cluster":                  {"GET": {projection.Viewer, false}},
 	"/api/task-types":               {"GET": {projection.Viewer, true}},
 	"/api/task-types/{name}":        {"PUT": {projection.Worker, true}},
 	"/api/files":                    {"POST": {projection.Submitter, true}},

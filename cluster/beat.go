@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"daybook/eventlog/sqlitelog"
+
 	"github.com/nats-io/nats.go"
 )
 
@@ -23,6 +25,9 @@ type Beat struct {
 	URL     string    `json:"url,omitempty"`     // where people reach it
 	Stopped bool      `json:"stopped,omitempty"` // its last one
 	Problem string    `json:"problem,omitempty"` // why it does not follow
+
+	LagSeconds float64 `json:"lag_seconds"` // for how long it has lacked events that another node has
+	FreeBytes  int64   `json:"disk_free_bytes"`
 
 	heard time.Time // on the clock of this node
 }
@@ -129,8 +134,21 @@ func (n *Node) own() Beat {
 	n.mu.Unlock()
 	now := time.Now()
 	b := Beat{Node: n.o.Node, Leads: term > 0, Wall: now, Started: n.started, Version: n.o.Version, URL: n.o.URL, Problem: problem, heard: now}
-	if n.views != nil {
-		b.Seq, b.Term = n.views.Seq(), n.views.Lead().Term
+	if n.views == nil {
+		return b
 	}
+	b.Seq, b.Term = n.views.Seq(), n.views.Lead().Term
+	newest := n.newestSeq()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case b.Seq >= newest:
+		n.behind = time.Time{}
+	case n.behind.IsZero() || b.Seq >= n.behindOf: // it has caught up with what it lacked, and lacks other events
+		n.behind, n.behindOf = now, newest
+	default:
+		b.LagSeconds = now.Sub(n.behind).Seconds()
+	}
+	b.FreeBytes = sqlitelog.FreeBytes(n.o.Data)
 	return b
 }

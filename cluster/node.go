@@ -103,7 +103,9 @@ type Node struct {
 	mu      sync.Mutex
 	term    int64     // guarded by mu; of the lead that this node has, 0 = none
 	problem string    // guarded by mu; why this node does not follow, "" = it does
-	behind  time.Time // guarded by mu; since when it is behind, zero = it is not
+	behind  time.Time // guarded by mu; since when it lacks events, zero = it does not
+	// behindOf is the newest seq that was known then; guarded by mu.
+	behindOf int64
 	views   *projection.Views
 	moved   chan struct{} // guarded by mu; closed when this node begins or ends to lead, or another one is known to
 }

@@ -109,6 +109,7 @@ type cli struct {
 	Doctor   doctorCmd   `cmd:"" help:"Explain why a server does not start on a data folder, and how to repair it."`
 	SQL      sqlCmd      `cmd:"" name:"sql" help:"Query the views of a data folder with SQL."`
 	Verify   verifyCmd   `cmd:"" help:"Verify that the log and the files are unchanged."`
+	Cluster  clusterCmd  `cmd:"" help:"Show the cluster that a server belongs to."`
 	Bench    benchCmd    `cmd:"" help:"Measure the throughput and latency of a server."`
 	Types    typesCmd    `cmd:"" help:"List the task types, and declare those that workers run."`
 	Token    tokenCmd    `cmd:"" help:"Create, list and revoke tokens."`

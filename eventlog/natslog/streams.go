@@ -35,6 +35,9 @@ func namesOf(cluster string) names {
 	}
 }
 
+// StreamName is the name of the stream that has the log of a cluster.
+func StreamName(cluster string) string { return namesOf(cluster).rounds }
+
 // IsClusterName reports whether the name may be that of a cluster: 1 to 32 of A-Z a-z 0-9 _ -
 func IsClusterName(name string) bool {
 	return name != "" && len(name) <= 32 && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == ""

@@ -1,0 +1,172 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"daybook/eventlog/natslog"
+
+)
+
+// Status is a cluster as one of its nodes sees it.
+type Status struct {
+	Name    string       `json:"name"`
+	Node    string       `json:"node"`    // that answers
+	Leader  *LeaderState `json:"leader"`  // null = nobody has led yet
+	Leading bool         `json:"leading"` // the leader is heard of: writes are taken
+	Nodes   []NodeState  `json:"nodes"`
+	Stream  *StreamState `json:"stream"` // null = it cannot be reached
+}
+
+// LeaderState says who leads.
+type LeaderState struct {
+	Node  string    `json:"node"`
+	Term  int64     `json:"term"` // how many have led, from 1
+	Since time.Time `json:"since"`
+	Seq   int64     `json:"seq"` // of the event that says so
+}
+
+// NodeState is how one node is.
+type NodeState struct {
+	Name        string     `json:"name"`
+	Addr        string     `json:"addr"`
+	URL         *string    `json:"url"` // where people reach it; null = not known
+	State       string     `json:"state"`
+	HeardAt     *time.Time `json:"heard_at"` // null = never
+	Seq         int64      `json:"seq"`      // that its views show
+	LagEvents   int64      `json:"lag_events"`
+	LagSeconds  float64    `json:"lag_seconds"`
+	SkewSeconds float64    `json:"clock_skew_seconds"` // of its clock, against that of the node that answers
+	Version     string     `json:"version"`
+	StartedAt   *time.Time `json:"started_at"`
+	FreeBytes   int64      `json:"disk_free_bytes"`
+	Problem     *string    `json:"problem"` // why it does not follow
+}
+
+// States of a node.
+const (
+	stateLeads   = "leads"
+	stateFollows = "follows"
+	stateBehind  = "behind" // it does not have the latest events yet
+	stateCutOff  = "cut_off"
+	stateStopped = "stopped"
+	stateSilent  = "silent" // nothing was heard for 3 s
+)
+
+// StreamState is the log as the NATS servers keep it.
+type StreamState struct {
+	Messages uint64         `json:"messages"`
+	Bytes    uint64         `json:"bytes"`
+	Leader   string         `json:"leader"` // the server that orders it: another thing than who leads the queue
+	Replicas []ReplicaState `json:"replicas"`
+}
+
+// ReplicaState is one copy of the stream.
+type ReplicaState struct {
+	Node    string `json:"node"`
+	Current bool   `json:"current"`
+	Lag     uint64 `json:"lag_messages"`
+	Offline bool   `json:"offline"`
+}
+
+// Status asks how the cluster is.
+func (n *Node) Status(ctx context.Context) Status {
+	s := Status{Name: n.o.name(), Node: n.o.Node, Nodes: []NodeState{}}
+	if lead := n.views.Lead(); lead.Term > 0 {
+		s.Leader = &LeaderState{Node: lead.Node, Term: lead.Term, Since: time.UnixMicro(int64(lead.Since)).UTC(), Seq: lead.Seq}
+	}
+	leader, _, _ := n.leader()
+	s.Leading = leader != ""
+	newest := n.newestSeq()
+	for _, m := range n.o.Members {
+		b, heard := n.own(), true
+		if m.Name != n.o.Node {
+			b, heard = n.beats.of(m.Name)
+		}
+		s.Nodes = append(s.Nodes, stateOf(m, &b, heard, newest))
+	}
+	s.Stream = n.streamState(ctx)
+	return s
+}
+
+// newestSeq is the newest seq that any node has told of.
+func (n *Node) newestSeq() int64 {
+	newest := n.views.Seq()
+	n.beats.mu.Lock()
+	defer n.beats.mu.Unlock()
+	for _, b := range n.beats.by {
+		newest = max(newest, b.Seq)
+	}
+	return newest
+}
+
+func stateOf(m Member, b *Beat, heard bool, newest int64) NodeState {
+	s := NodeState{Name: m.Name, Addr: m.Addr, State: stateSilent}
+	if !heard {
+		return s
+	}
+	s.HeardAt, s.StartedAt = &b.heard, &b.Started
+	s.Seq, s.LagEvents, s.LagSeconds, s.Version, s.FreeBytes = b.Seq, newest-b.Seq, b.LagSeconds, b.Version, b.FreeBytes
+	s.SkewSeconds = b.Wall.Sub(b.heard).Seconds()
+	if b.URL != "" {
+		s.URL = &b.URL
+	}
+	if b.Problem != "" {
+		s.Problem = &b.Problem
+	}
+	switch {
+	case b.Stopped:
+		s.State = stateStopped
+	case time.Since(b.heard) > silentAfter:
+	case b.Leads:
+		s.State = stateLeads
+	case b.Problem != "":
+		s.State = stateCutOff
+	case b.LagSeconds > behindAfter.Seconds():
+		s.State = stateBehind
+	default:
+		s.State = stateFollows
+	}
+	return s
+}
+
+// behindAfter is how long a node may lack events until it is called behind.
+const behindAfter = 2 * time.Second
+
+// streamState asks the NATS servers.
+func (n *Node) streamState(ctx context.Context) *StreamState {
+	ctx, cancel := context.WithTimeout(ctx, tryTime)
+	defer cancel()
+	stream, err := n.stream.Stream(ctx, natslog.StreamName(n.o.name()))
+	if err != nil {
+		return nil
+	}
+	info := stream.CachedInfo()
+	s := &StreamState{Messages: info.State.Msgs, Bytes: info.State.Bytes, Replicas: []ReplicaState{}}
+	if info.Cluster == nil {
+		s.Leader = n.o.Node
+		return s
+	}
+	s.Leader = info.Cluster.Leader
+	s.Replicas = append(s.Replicas, ReplicaState{Node: info.Cluster.Leader, Current: true})
+	for _, p := range info.Cluster.Replicas {
+		s.Replicas = append(s.Replicas, ReplicaState{Node: p.Name, Current: p.Current, Lag: p.Lag, Offline: p.Offline})
+	}
+	return s
+}
+
+// Ready says why this node is not ready to answer, nil if it is: it follows and is not behind, or leads.
+func (n *Node) Ready() error {
+	b := n.own()
+	switch {
+	case b.Leads:
+		return nil
+	case b.Problem != "":
+		return errors.New("this node cannot reach the log of the cluster: " + b.Problem)
+	case b.LagSeconds > behindAfter.Seconds():
+		return errors.New("this node does not have the latest events of the log yet")
+	}
+	return nil
+}
+
