@@ -149,7 +149,7 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	d.drive(200, "GET", "/api/log/verify", "")
 	d.drive(400, "GET", "/api/log/stream", "", "Last-Event-ID: abc")
 	d.drive(400, "GET", "/api/stream", "", "Last-Event-ID: abc")
-	for _, path := range []string{"/api/stats", "/api/health", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/"} {
+	for _, path := range []string{"/api/stats", "/api/health", "/api/cluster", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/"} {
 		d.drive(200, "GET", path, "")
 	}
 	d.tokens()
