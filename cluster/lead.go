@@ -21,6 +21,8 @@ const (
 	// tryTime is how long a try to read the log to its end may take. A question that is put to the servers while they have
 	// no leader gets no answer, so it is put again.
 	tryTime = time.Second
+	// stopTime is how long a node that stops waits for the log of the cluster: fewer than half of the nodes may run.
+	stopTime = 3 * time.Second
 	// tick is how often a node looks whether it should try.
 	tick = 100 * time.Millisecond
 )
@@ -34,6 +36,7 @@ func (n *Node) Run(ctx context.Context, h Hooks) error {
 		return err
 	}
 	defer stop()
+	defer context.AfterFunc(ctx, func() { n.log.Hurry(stopTime) })()
 	for {
 		s, err := h.NewScheduler()
 		if err != nil {

@@ -106,8 +106,8 @@ type Node struct {
 	behind  time.Time // guarded by mu; since when it lacks events, zero = it does not
 	// behindOf is the newest seq that was known then; guarded by mu.
 	behindOf int64
-	views   *projection.Views
-	moved   chan struct{} // guarded by mu; closed when this node begins or ends to lead, or another one is known to
+	views    *projection.Views
+	moved    chan struct{} // guarded by mu; closed when this node begins or ends to lead, or another one is known to
 }
 
 // Open starts the servers of this node. Close stops them. Errors: ErrOptions, an address that is taken, a folder that

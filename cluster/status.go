@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"daybook/eventlog/natslog"
-
 )
 
 // Status is a cluster as one of its nodes sees it.
@@ -169,4 +168,3 @@ func (n *Node) Ready() error {
 	}
 	return nil
 }
-

@@ -19,7 +19,7 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.R
 		refuse(results, err)
 		return results
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.o.Patience)
+	ctx, cancel := l.patient(ctx)
 	defer cancel()
 	for {
 		clear(results)
@@ -57,7 +57,7 @@ func (l *Log) ready(ctx context.Context) error {
 	if err := l.Failed(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.o.Patience)
+	ctx, cancel := l.patient(ctx)
 	defer cancel()
 	if l.doubtful {
 		if err := l.settle(ctx); err != nil {

@@ -42,6 +42,9 @@ type Log struct {
 
 	position atomic.Uint64 // is applied
 
+	waits    context.Context // ends when nothing is to wait for the stream any more
+	endWaits context.CancelFunc
+
 	mu         sync.Mutex // held by all that appends to the replica
 	closed     bool       // guarded by mu, as what follows
 	joined     bool       // the streams are known, and where the replica stands
@@ -73,6 +76,7 @@ var _ eventlog.Log = (*Log)(nil)
 func New(replica *sqlitelog.Log, o Options) *Log {
 	o = o.withDefaults()
 	l := &Log{Log: replica, o: o, names: namesOf(o.Cluster)}
+	l.waits, l.endWaits = context.WithCancel(context.Background())
 	l.request = func(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 		return o.JetStream.Conn().RequestMsgWithContext(ctx, m)
 	}
@@ -90,6 +94,16 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.Default()
 	}
 	return o
+}
+
+// Hurry says that the node is about to stop: after so long, nothing waits for the stream any more.
+func (l *Log) Hurry(after time.Duration) { time.AfterFunc(after, l.endWaits) }
+
+// patient is a context that ends after Patience, or as Hurry says; it does not end with ctx, of which it has the values.
+func (l *Log) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.o.Patience)
+	stop := context.AfterFunc(l.waits, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // errNotJoined: Join has not been called, or has failed.
@@ -144,6 +158,7 @@ func (l *Log) Position() uint64 { return l.position.Load() }
 func (l *Log) Close() error {
 	l.mu.Lock()
 	l.closed, l.joined = true, false
+	l.endWaits()
 	l.bodies.close()
 	l.mu.Unlock()
 	l.sweeper.stop()
