@@ -68,9 +68,16 @@ func cut(bodies []salted, most int) (pieces [][]byte, places []place) {
 // the log does not name those that were stored.
 func (l *Log) publishPayloads(ctx context.Context, bodies []salted) (places []place, sequences []uint64, err error) {
 	pieces, places := cut(bodies, l.most)
-	sequences, err = l.publishPieces(ctx, pieces)
-	if err != nil {
-		return nil, nil, err
+	// While the servers have no leader a message is lost without an answer. No round names what is stored twice.
+	for sequences, err = l.publishPieces(ctx, pieces); err != nil; sequences, err = l.publishPieces(ctx, pieces) {
+		if !errors.Is(err, eventlog.ErrUnavailable) || ctx.Err() != nil {
+			return nil, nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil, err
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 	for i := range places {
 		for k, index := range places[i].pieces {
@@ -82,7 +89,7 @@ func (l *Log) publishPayloads(ctx context.Context, bodies []salted) (places []pl
 
 // publishPieces publishes pieces and returns their sequences.
 func (l *Log) publishPieces(ctx context.Context, pieces [][]byte) ([]uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.o.Patience/3)
+	ctx, cancel := context.WithTimeout(ctx, l.o.Patience/8)
 	defer cancel()
 	sequences := make([]uint64, 0, len(pieces))
 	for len(pieces) > 0 {
