@@ -111,6 +111,10 @@ func TestPageShowsQueuesAndTheirLimits(t *testing.T) {
 	}
 	b.do(chromedp.Reload())
 	b.until("a reload stays there", mail+` && `+current+` === "Queues"`)
+	b.js(`location.hash = "#/cluster"`)
+	b.until("a server that is alone has no cluster", `document.querySelector("#place").innerText.includes("belongs to no cluster") && !document.querySelector('#places a[href="#/cluster"]').checkVisibility()`)
+	b.js("history.back()")
+	b.until("back leads to the queues", mail)
 	b.js(mail + `.querySelector("a.place-name").click()`)
 	b.until("its tasks are listed", `location.hash === "#/?queue=mail" && document.querySelectorAll("#rows tr.row").length === 3`)
 	b.js("history.back()")

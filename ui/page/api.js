@@ -2,6 +2,7 @@
 // Problem.
 
 import { formatFilters } from "./filters.js";
+import { Lead, isUnled } from "./lead.js";
 
 /** @import { FieldError, Filters, Page, Row } from "./types.js" */
 
@@ -12,15 +13,26 @@ export class Problem extends Error {
    * @param {string} title
    * @param {string} detail
    * @param {FieldError[]} [errors]
+   * @param {string} [kind]
    */
-  constructor(status, title, detail, errors = []) {
+  constructor(status, title, detail, errors = [], kind = "") {
     super(detail || title);
     this.status = status;
     this.title = title;
     this.detail = detail;
     this.errors = errors;
+    this.kind = kind;
   }
 }
+
+/** Who leads the cluster, if the server belongs to one. */
+export const lead = new Lead();
+/** How long a write is sent again while no node leads, in milliseconds. */
+const PATIENCE = 60_000;
+/** Time between two such attempts; the server itself waits before it refuses. */
+const AGAIN = 1000;
+/** A write that takes longer may wait for a node to lead. */
+const SLOW = 4000;
 
 /** By how much the server's clock is ahead of this one, in milliseconds. */
 let skew = 0;
@@ -39,11 +51,47 @@ function learnClock(date) {
 }
 
 /**
- * Fetches a path. Throws a Problem unless the status is 2xx.
+ * Fetches a path. Throws a Problem unless the status is 2xx. While no node of the cluster leads, a write is sent again.
  * @param {string} path
  * @param {RequestInit} [init]
  */
-export async function call(path, init) {
+export function call(path, init) {
+  return (init?.method ?? "GET") === "GET" ? answerOf(path, init) : write(path, init);
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [init]
+ */
+async function write(path, init) {
+  const until = Date.now() + PATIENCE;
+  const slow = setTimeout(() => lead.node !== null && void askWhoLeads(), SLOW);
+  lead.waiting++;
+  try {
+    for (;;) {
+      try {
+        return await answerOf(path, init);
+      } catch (err) {
+        if (!(err instanceof Problem) || !isUnled(err.kind) || Date.now() > until) throw err;
+      }
+      await new Promise((go) => setTimeout(go, AGAIN));
+    }
+  } finally {
+    clearTimeout(slow);
+    lead.waiting--;
+  }
+}
+
+/** Asks any answer for who leads. */
+export async function askWhoLeads() {
+  await answerOf("api/cluster").catch(() => {});
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [init]
+ */
+async function answerOf(path, init) {
   let res;
   try {
     res = await fetch(path, { headers: { Accept: "application/json" }, ...init });
@@ -53,7 +101,9 @@ export async function call(path, init) {
   }
   learnClock(res.headers.get("Date"));
   if (res.status === 401) location.replace(`sign-in${location.hash}`);
-  if (!res.ok) throw await problemOf(res);
+  const problem = res.ok ? null : await problemOf(res);
+  lead.learn(res.headers.get("X-Leader"), problem?.kind ?? "", Date.now());
+  if (problem !== null) throw problem;
   return res;
 }
 
@@ -81,7 +131,7 @@ export function problemFrom(status, body) {
   const title = typeof body?.title === "string" ? body.title : `The server answered ${status}`;
   const detail = typeof body?.detail === "string" ? body.detail : "";
   const errors = Array.isArray(body?.errors) ? body.errors.filter((/** @type {any} */ e) => typeof e?.pointer === "string") : [];
-  return new Problem(status, title, detail, errors);
+  return new Problem(status, title, detail, errors, typeof body?.type === "string" ? body.type.split("#")[1] : "");
 }
 
 /**

@@ -38,6 +38,8 @@ let types = "";
 let typesAsked = false;
 /** The server's time when the connection was lost, in milliseconds; the page shows times as of then. 0 = connected. */
 let frozenAt = 0;
+/** When the page last asked who leads the cluster. */
+let askedAt = 0;
 /** The first screen has been drawn. */
 let drawn = false;
 
@@ -142,7 +144,7 @@ function draw() {
   toolbar.draw(title);
   drawPanel(now); // before the list, which it may cover
   list.draw({ now, state: store.state, title, href, openId: router.route.id });
-  places.draw({ now, live: feed.state === "live", state: store.state, title });
+  places.draw({ now, live: feed.state === "live", state: store.state, title, cluster: api.lead.node !== null });
   document.documentElement.dataset.seq = String(seq);
   retitle();
   if (!drawn && store.phase !== "loading") firstDrawn();
@@ -168,7 +170,7 @@ function drawPanel(now) {
 /** Updates the tab's title. It has the number of running tasks only while that is known. */
 function retitle() {
   const row = openRow();
-  const running = feed.state === "live" && !feed.paused && !row ? (store.state?.running ?? 0) : 0;
+  const running = feed.state === "live" && !feed.paused && !row ? store.running(api.lead.node !== null) : 0;
   const where = row ? title(row.task_type) : places.title;
   const words = where ? `${where} · Daybook` : running > 0 ? `(${running}) Daybook` : "Daybook";
   if (document.title !== words) document.title = words;
@@ -185,7 +187,15 @@ function received(m) {
   actions.view?.rowsChanged(m.rows ?? []);
   places.received(m);
   loader.received(m, waiting);
+  if (api.lead.node === "") askWhoLeads();
   redraw();
+}
+
+/** No node led the cluster, and a message came: one may lead now. It asks at most every two seconds. */
+function askWhoLeads() {
+  if (Date.now() - askedAt < 2000) return;
+  askedAt = Date.now();
+  void api.askWhoLeads();
 }
 
 /** Draws in the next frame. A hidden page has no frames, but its title is visible. */
@@ -371,6 +381,11 @@ listenToKeys({
   },
 });
 
+api.lead.changed = (words) => {
+  if (words !== "") toast(words);
+  form.view?.leadChanged();
+  frame.request();
+};
 ignoreAccidentalClicks();
 document.addEventListener("visibilitychange", redraw);
 byId("new-task").addEventListener("click", () => void openForm());

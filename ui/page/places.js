@@ -20,23 +20,25 @@ import { Later, loadStyle } from "./later.js";
  * }} Place
  */
 
-/** @typedef {{ now: number, live: boolean, state: SchedulerState | null, title: (type: string) => string }} PlaceContext */
+/** @typedef {{ now: number, live: boolean, state: SchedulerState | null, title: (type: string) => string, cluster: boolean }} PlaceContext */
 
 /**
  * The places by their names in the address, in the order of the navigation. A line here is all that a new one needs.
- * @type {Record<string, { title: string, items?: boolean, load: (dirty: () => void) => Promise<Place> }>}
+ * The navigation has one with "when" only if that says so.
+ * @type {Record<string, { title: string, items?: boolean, when?: (c: PlaceContext) => boolean, load: (dirty: () => void) => Promise<Place> }>}
  */
 export const PLACES = {
   queues: { title: "Queues", load: (dirty) => import("./views/queues.js").then((m) => new m.QueuesView(dirty)) },
   schedules: { title: "Schedules", items: true, load: (dirty) => import("./views/schedules.js").then((m) => new m.SchedulesView(dirty)) },
   workers: { title: "Workers", load: (dirty) => import("./views/workers.js").then((m) => new m.WorkersView(dirty)) },
+  cluster: { title: "Cluster", when: (c) => c.cluster, load: (dirty) => import("./views/cluster.js").then((m) => new m.ClusterView(dirty)) },
 };
 
 export class Places {
   #root = byId("place");
   #main = byId("main");
   #tasks = h("a", { "data-place": "" }, "Tasks");
-  #links = [this.#tasks, ...Object.entries(PLACES).map(([name, { title }]) => h("a", { href: `#/${name}`, "data-place": name }, title))];
+  #links = [this.#tasks, ...Object.entries(PLACES).map(([name, { title, when }]) => h("a", { href: `#/${name}`, "data-place": name, hidden: when !== undefined }, title))];
   /** @type {Map<string, Later<Place, Place>>} */
   #views = new Map();
   /** @type {Place | null} */
@@ -112,6 +114,10 @@ export class Places {
 
   /** @param {PlaceContext} c */
   draw(c) {
+    for (const link of this.#links) {
+      const { place = "" } = link.dataset;
+      show(link, PLACES[place]?.when?.(c) ?? true);
+    }
     this.#open?.draw(c);
   }
 }

@@ -1,8 +1,8 @@
-// Calls to the server about queues and workers.
+// Calls to the server about queues, workers and the cluster.
 
 import { call, send } from "./api.js";
 
-/** @import { Queue, Worker } from "./types.js" */
+/** @import { Cluster, Queue, Worker } from "./types.js" */
 
 /** @returns {Promise<Queue[]>} */
 export async function getQueues() {
@@ -12,6 +12,11 @@ export async function getQueues() {
 /** @returns {Promise<Worker[]>} */
 export async function getWorkers() {
   return (await call("api/workers")).json();
+}
+
+/** @returns {Promise<Cluster>} */
+export async function getCluster() {
+  return (await call("api/cluster")).json();
 }
 
 /**

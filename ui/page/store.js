@@ -350,6 +350,15 @@ export class Store {
     return this.next !== null || this.trimmed;
   }
 
+  /**
+   * How many attempts run. In a cluster the handlers of each node are workers, which the state of the server leaves out.
+   * @param {boolean} cluster
+   */
+  running(cluster) {
+    if (!cluster) return this.state?.running ?? 0;
+    return (this.counts ?? []).reduce((sum, c) => sum + (c.status === "RUNNING" ? c.n : 0), 0);
+  }
+
   /** How many tasks match, loaded or not; from the counts where they are enough. */
   get total() {
     return countMatching(this.counts, this.filters) ?? Math.max(this.fetchedTotal, this.order.length);

@@ -1,6 +1,6 @@
 // Calls to the server about one task or file.
 
-import { Problem, call, nextLink, problemFrom, send } from "./api.js";
+import { Problem, call, lead, nextLink, problemFrom, send } from "./api.js";
 import { parse, stringify } from "./exact.js";
 
 /** @import { FileInfo, LogEvent, LogLine, Task } from "./types.js" */
@@ -123,8 +123,10 @@ export function upload(file, progress, signal) {
     xhr.responseType = "json";
     xhr.upload.onprogress = (e) => progress(e.total > 0 ? e.loaded / e.total : 0);
     xhr.onload = () => {
-      if (xhr.status >= 200 && xhr.status < 300) resolve(xhr.response);
-      else reject(problemFrom(xhr.status, xhr.response));
+      const problem = xhr.status >= 200 && xhr.status < 300 ? null : problemFrom(xhr.status, xhr.response);
+      lead.learn(xhr.getResponseHeader("X-Leader"), problem?.kind ?? "", Date.now());
+      if (problem === null) resolve(xhr.response);
+      else reject(problem);
     };
     xhr.onerror = () => reject(new Problem(0, "No answer", "The upload was interrupted."));
     xhr.onabort = () => reject(new DOMException("aborted", "AbortError"));

@@ -154,6 +154,38 @@
  */
 
 /**
+ * The cluster as one of its nodes sees it. A server that is alone has no nodes.
+ * @typedef {{
+ *   name: string | null,
+ *   node: string | null,
+ *   leader: { node: string, term: number, since: string, seq: number } | null,
+ *   leading: boolean,
+ *   nodes: ClusterNode[],
+ *   stream: ClusterStream | null,
+ * }} Cluster
+ */
+
+/**
+ * @typedef {{
+ *   name: string,
+ *   addr: string,
+ *   url: string | null,
+ *   state: string,
+ *   heard_at: string | null,
+ *   seq: number,
+ *   lag_events: number,
+ *   lag_seconds: number,
+ *   clock_skew_seconds: number,
+ *   version: string,
+ *   started_at: string | null,
+ *   disk_free_bytes: number,
+ *   problem: string | null,
+ * }} ClusterNode
+ */
+
+/** @typedef {{ messages: number, bytes: number, leader: string, replicas: { node: string, current: boolean, lag_messages: number, offline: boolean }[] }} ClusterStream */
+
+/**
  * A schedule: either cron or every_seconds is set.
  * @typedef {{
  *   name: string,

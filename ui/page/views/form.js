@@ -1,6 +1,6 @@
 // The form that submits a task, drawn from the type's own schema.
 
-import { Problem } from "../api.js";
+import { Problem, lead } from "../api.js";
 import { byId, h, icon, show, text } from "../dom.js";
 import { parse, stringify } from "../exact.js";
 import { isolated, shortId } from "../format.js";
@@ -163,11 +163,17 @@ export class FormView {
     this.#heading.focus(); // #changed moves it to the button after the uploads
   }
 
+  /** Draws again what the button says. */
+  leadChanged() {
+    if (this.#busy) this.#changed();
+  }
+
   #changed() {
     this.#fields.update();
     const { busy } = this.#fields;
     this.#submit.disabled = busy || this.#busy;
-    text(this.#submit, this.#busy ? "Submitting…" : busy ? "Uploading…" : this.#retryOf ? "Retry task" : "Submit task");
+    const sends = lead.node === "" ? "No node leads: trying again…" : "Submitting…";
+    text(this.#submit, this.#busy ? sends : busy ? "Uploading…" : this.#retryOf ? "Retry task" : "Submit task");
     if (!busy && document.activeElement === this.#heading) this.#submit.focus();
   }
 

@@ -1,7 +1,8 @@
 // The top of the page: connection, slots, rate, theme.
 
+import { lead } from "../api.js";
 import { attr, byId, h, setIcon, show, text } from "../dom.js";
-import { clock, countdown, number } from "../format.js";
+import { clock, countdown, integer, number } from "../format.js";
 import { Later } from "../later.js";
 
 /** @import { Feed } from "../live.js" */
@@ -92,15 +93,16 @@ export class HeaderView {
     const word = state.draining ? "stopping" : state.damaged ? "log damaged" : state.full ? "disk full" : "running";
     const damage = state.damaged_payloads && word === "running" ? ", log has damage" : "";
     const views = state.views === "rebuilding" ? ", lists are being rebuilt" : state.views === "texts" ? ", search is being rebuilt" : "";
-    text(this.#slotsText, `${state.running}/${state.slots} ${word}${damage}${views}`);
-    attr(this.#slots, "title", damage ? `${state.damaged_payloads} texts of tasks in the log are damaged. Their tasks are marked; everything else works.` : "Running attempts, and the maximum that can run at the same time");
+    const running = lead.node === null ? `${state.running}/${state.slots}` : integer(this.#store.running(true));
+    text(this.#slotsText, `${running} ${word}${damage}${views}`);
+    attr(this.#slots, "title", damage ? `${state.damaged_payloads} texts of tasks in the log are damaged. Their tasks are marked; everything else works.` : lead.node === null ? "Running attempts, and the maximum that can run at the same time" : "Running attempts, on all nodes");
   }
 
   /** Most pages never show warnings: the view is loaded for the first one. */
   #drawStrip() {
     const state = this.#store.state;
-    const some = state?.damaged_payloads || state?.clock?.last_step_seconds || (state?.clock?.behind_log_seconds ?? 0) >= 1;
-    if (this.#strip.view) this.#strip.view.draw(state);
+    const some = lead.node === "" || state?.damaged_payloads || state?.clock?.last_step_seconds || (state?.clock?.behind_log_seconds ?? 0) >= 1;
+    if (this.#strip.view) this.#strip.view.draw(state, lead);
     else if (some) void this.#strip.get();
   }
 

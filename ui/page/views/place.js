@@ -2,6 +2,7 @@
 
 import { Problem } from "../api.js";
 import { h } from "../dom.js";
+import { ago, clock, time } from "../format.js";
 import { toast } from "./toast.js";
 
 /**
@@ -23,6 +24,18 @@ export function placeTable(label, columns) {
   const heads = columns.map((name) => h("th", { role: "columnheader", scope: "col" }, name || h("span", { class: "sr" }, "Action")));
   const el = h("table", { role: "table", class: "place-table", "aria-label": label, hidden: true }, h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads)), body);
   return { el, body };
+}
+
+/**
+ * The time of day of what began today, and how long ago: "12:30:04, 3 min ago"; of another day how long ago.
+ * @param {string | null} at RFC 3339
+ * @param {number} now milliseconds
+ */
+export function since(at, now) {
+  const t = time(at);
+  if (t === null) return "–";
+  const today = new Date(t).toDateString() === new Date(now).toDateString();
+  return today ? `${clock(t)}, ${ago(at, now)}` : ago(at, now);
 }
 
 /**

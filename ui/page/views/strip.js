@@ -2,20 +2,23 @@
 // stays until the cause is gone or the user dismisses it.
 
 import { byId, h, icon, keyed, show, text } from "../dom.js";
-import { absolute, plural, span } from "../format.js";
+import { absolute, clock as timeOfDay, plural, span } from "../format.js";
 import { changed } from "../press.js";
 
+/** @import { Lead } from "../lead.js" */
 /** @import { SchedulerState } from "../types.js" */
 
 /** @typedef {{ key: string, words: string }} Notice */
 
 /**
  * @param {SchedulerState | null} state
+ * @param {Lead} lead
  * @returns {Notice[]}
  */
-export function noticesOf(state) {
+export function noticesOf(state, lead) {
   /** @type {Notice[]} */
   const all = [];
+  if (lead.node === "") all.push({ key: `unled ${lead.lostAt}`, words: unledWords(lead) });
   const clock = state?.clock;
   if (clock?.last_step_seconds) {
     const by = span(Math.abs(clock.last_step_seconds) * 1000);
@@ -38,17 +41,24 @@ export function noticesOf(state) {
   return all;
 }
 
+/** @param {Lead} lead */
+function unledWords({ lostAt, minority, waiting }) {
+  const why = minority ? " More than half of the nodes must run and reach each other." : "";
+  const again = waiting > 0 ? " Your change waits for a node that leads: trying again." : "";
+  return `No node of the cluster leads at the moment, seen at ${timeOfDay(lostAt)}. Nothing can be changed until one does; reading works.${why}${again}`;
+}
+
 export class StripView {
   #root = byId("strip");
   #views = new Map();
   /** @type {Set<string>} */
   #read = new Set();
 
-  /** @param {SchedulerState | null} state */
-  draw(state) {
-    const shown = noticesOf(state).filter((n) => !this.#read.has(n.key));
+  /** @param {SchedulerState | null} state @param {Lead} lead */
+  draw(state, lead) {
+    const shown = noticesOf(state, lead).filter((n) => !this.#read.has(n.key));
     show(this.#root, shown.length > 0);
-    keyed(this.#root, this.#views, shown, (n) => n.key, (n) => this.#line(n, () => this.draw(state)));
+    keyed(this.#root, this.#views, shown, (n) => n.key, (n) => this.#line(n, () => this.draw(state, lead)));
   }
 
   /**

@@ -1,7 +1,7 @@
 // The workers: programs that run tasks over HTTP, what each holds, and quiet.
 
 import { may } from "../access.js";
-import { Problem } from "../api.js";
+import { Problem, lead } from "../api.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, ago, countdown, isolated, shortId, time } from "../format.js";
 import { getWorkers, setQuiet } from "../queueapi.js";
@@ -17,6 +17,9 @@ const EVERY = 2000;
 /** Most tasks that are listed of one worker. */
 const MOST_HOLDS = 20;
 
+const ALONE = "Programs in any language that run tasks over HTTP. The server's own handlers are not listed.";
+const CLUSTER = "The nodes of the cluster, which run tasks as workers by their own names, and programs in any language that run tasks over HTTP.";
+
 const EXAMPLE = (/** @type {string} */ server) => `curl -s ${server}api/leases -H 'Content-Type: application/json' \\
   -d '{"worker":"curl-1","task_types":["greet"],"max":1,"wait_seconds":30}'`;
 
@@ -24,7 +27,8 @@ export class WorkersView {
   #table = placeTable("Workers", COLUMNS);
   #wait = h("p", { class: "place-note" }, "Loading…");
   #none = none();
-  el = headed("Workers", "Programs in any language that run tasks over HTTP. The server's own handlers are not listed.", this.#wait, this.#none, this.#table.el);
+  el = headed("Workers", "", this.#wait, this.#none, this.#table.el);
+  #about = /** @type {Element} */ (this.el.querySelector(".place-about"));
   /** @type {Map<string, WorkerRow>} */
   #rows = new Map();
   /** @type {Worker[] | null} */
@@ -59,6 +63,7 @@ export class WorkersView {
   /** @param {PlaceContext} c */
   draw(c) {
     const workers = this.#workers;
+    text(this.#about, lead.node === null ? ALONE : CLUSTER);
     show(this.#wait, workers === null);
     show(this.#none, workers?.length === 0);
     show(this.#table.el, workers !== null && workers.length > 0);
@@ -141,7 +146,7 @@ class WorkerRow {
     text(this.#seen, ago(w.last_seen, c.now));
     attr(this.#seen, "title", absolute(w.last_seen));
     const build = w.build ? `Build ${isolated(w.build)}` : "";
-    text(this.#about, [build, w.address ?? "", `connected ${ago(w.since, c.now)}`].filter(Boolean).join(" · "));
+    text(this.#about, [build, addressOf(w), `connected ${ago(w.since, c.now)}`].filter(Boolean).join(" · "));
     attr(this.#about, "title", `Since ${absolute(w.since)}`);
     for (const item of this.#items.values()) item.age(c);
   }
@@ -150,6 +155,11 @@ class WorkerRow {
     const { name, quiet } = this.#worker;
     return run(() => setQuiet(name, !quiet), quiet ? `${isolated(name)} gets tasks again` : `${isolated(name)} gets no more tasks`, this.#again);
   }
+}
+
+/** A node of the cluster works without a connection: its port is 0. @param {Worker} w */
+function addressOf({ address }) {
+  return address === null || address.endsWith(":0") ? "" : address;
 }
 
 class HoldItem {
