@@ -56,7 +56,12 @@ function learnClock(date) {
  * @param {RequestInit} [init]
  */
 export function call(path, init) {
-  return (init?.method ?? "GET") === "GET" ? answerOf(path, init) : write(path, init);
+  return writes(init) ? write(path, init) : answerOf(path, init);
+}
+
+/** @param {RequestInit} [init] */
+function writes(init) {
+  return (init?.method ?? "GET") !== "GET";
 }
 
 /**
@@ -102,7 +107,7 @@ async function answerOf(path, init) {
   learnClock(res.headers.get("Date"));
   if (res.status === 401) location.replace(`sign-in${location.hash}`);
   const problem = res.ok ? null : await problemOf(res);
-  lead.learn(res.headers.get("X-Leader"), problem?.kind ?? "", Date.now());
+  lead.learn(res.headers.get("X-Leader"), { kind: problem?.kind ?? "", wrote: writes(init), now: Date.now() });
   if (problem !== null) throw problem;
   return res;
 }
@@ -131,7 +136,7 @@ export function problemFrom(status, body) {
   const title = typeof body?.title === "string" ? body.title : `The server answered ${status}`;
   const detail = typeof body?.detail === "string" ? body.detail : "";
   const errors = Array.isArray(body?.errors) ? body.errors.filter((/** @type {any} */ e) => typeof e?.pointer === "string") : [];
-  return new Problem(status, title, detail, errors, typeof body?.type === "string" ? body.type.split("#")[1] : "");
+  return new Problem(status, title, detail, errors, typeof body?.type === "string" ? (body.type.split("#")[1] ?? "") : "");
 }
 
 /**

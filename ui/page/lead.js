@@ -5,6 +5,9 @@ import { isolated } from "./format.js";
 /** Kinds of problem that say that nothing can be written, and nothing was. */
 const UNLED = ["not-leader", "no-majority"];
 
+/** A node that cannot write goes on as the one that leads until it notices, in milliseconds. */
+const DOUBT = 10_000;
+
 /** @param {string} kind of a problem */
 export function isUnled(kind) {
   return UNLED.includes(kind);
@@ -23,16 +26,22 @@ export class Lead {
   changed = (/** @type {string} */ _words) => {};
   /** The last node that led; "" = not known. */
   #last = "";
+  /** Until when an answer that names the last node is not believed, in milliseconds. */
+  #doubtUntil = 0;
 
   /**
    * Learns from an answer.
    * @param {string | null} header X-Leader
-   * @param {string} kind of the problem that the answer is; "" = none
-   * @param {number} now in milliseconds
+   * @param {{ kind: string, wrote: boolean, now: number }} answer kind of the problem that it is, "" = none; whether it was to
+   *   a write; its time in milliseconds
    */
-  learn(header, kind, now) {
-    const node = isUnled(kind) ? "" : header; // such an answer may name the node that led when it was asked
+  learn(header, { kind, wrote, now }) {
+    const refused = isUnled(kind);
+    const node = refused ? "" : header; // a refusal may name the node that led when it was asked
     if (node === null) return;
+    if (refused) this.#doubtUntil = now + DOUBT;
+    if (wrote && kind === "") this.#doubtUntil = 0;
+    if (this.node === "" && node === this.#last && now < this.#doubtUntil) return;
     if (kind === "no-majority") this.minority = true;
     if (node === this.node) return;
     const first = this.node === null;

@@ -124,7 +124,7 @@ export function upload(file, progress, signal) {
     xhr.upload.onprogress = (e) => progress(e.total > 0 ? e.loaded / e.total : 0);
     xhr.onload = () => {
       const problem = xhr.status >= 200 && xhr.status < 300 ? null : problemFrom(xhr.status, xhr.response);
-      lead.learn(xhr.getResponseHeader("X-Leader"), problem?.kind ?? "", Date.now());
+      lead.learn(xhr.getResponseHeader("X-Leader"), { kind: problem?.kind ?? "", wrote: true, now: Date.now() });
       if (problem === null) resolve(xhr.response);
       else reject(problem);
     };

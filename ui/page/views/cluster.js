@@ -86,7 +86,7 @@ export class ClusterView {
     show(this.#alone, alone);
     show(this.#some, !alone);
     show(this.#stale, failed);
-    text(this.#stale, failed ? `This is as of ${clock(this.#at)}. ${this.#problem} Trying again.` : "");
+    text(this.#stale, failed ? `This is as of ${clock(this.#at)}; trying again. ${this.#problem}` : "");
     attr(this.#some, "data-stale", failed);
     if (alone) return;
     text(this.#lead, leadWords(cluster, c.now));
@@ -187,9 +187,8 @@ class NodeRow {
 
 /** @param {ClusterNode} n */
 function lagWords({ lag_events, lag_seconds }) {
-  if (lag_events <= 0) return "None";
-  const events = plural(lag_events, "event", "events");
-  return lag_seconds > 0 ? `${events}, ${span(lag_seconds * 1000)}` : events;
+  if (lag_events <= 0 || lag_seconds <= 0) return "None"; // newer events than its last word lack no time
+  return `${plural(lag_events, "event", "events")}, ${span(lag_seconds * 1000)}`;
 }
 
 /** @param {ClusterNode} n */
@@ -217,15 +216,22 @@ class StreamPart {
     attr(this.#about, "class", stream === null ? "place-about place-warn" : "place-about");
     text(this.#about, stream === null ? "The log cannot be reached from the node that answers you: more than half of the nodes must run and reach each other." : streamWords(stream));
     show(this.#list, stream !== null);
-    keyed(this.#list, this.#items, stream?.replicas ?? [], (r) => r.node, copyItem);
+    keyed(this.#list, this.#items, copiesOf(stream), (r) => r.node, copyItem);
   }
+}
+
+/** The copies, without the one that leads when none does. @param {ClusterStream | null} stream */
+function copiesOf(stream) {
+  return (stream?.replicas ?? []).filter((r) => r.node !== "");
 }
 
 /** @param {ClusterStream} s */
 function streamWords(s) {
-  const current = s.replicas.filter((r) => r.current && !r.offline).length;
-  const copies = s.replicas.length === 0 ? "One copy" : `${current} of ${plural(s.replicas.length, "copy", "copies")} current`;
-  return `${plural(s.messages, "message", "messages")}, ${bytes(s.bytes)}. ${copies}; the NATS server of ${isolated(s.leader)} orders the messages.`;
+  const copies = copiesOf(s);
+  const current = copies.filter((r) => r.current && !r.offline).length;
+  const which = copies.length === 0 ? "One copy" : `${current} of ${plural(copies.length, "copy", "copies")} current`;
+  const order = s.leader === "" ? "no NATS server orders the messages at the moment" : `the NATS server of ${isolated(s.leader)} orders the messages`;
+  return `${plural(s.messages, "message", "messages")}, ${bytes(s.bytes)}. ${which}; ${order}.`;
 }
 
 function copyItem() {
@@ -238,7 +244,7 @@ function copyItem() {
     /** @param {ClusterStream["replicas"][number]} r */
     update(r) {
       const [words, tone, use] = copyState(r);
-      text(name, r.node);
+      text(name, r.node.startsWith("Server name unknown") ? "Another node" : r.node); // NATS has not heard of it since it started
       text(word, words);
       setIcon(symbol, use);
       attr(label, "data-tone", tone);
