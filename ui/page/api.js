@@ -33,6 +33,9 @@ const PATIENCE = 60_000;
 const AGAIN = 1000;
 /** A write that takes longer may wait for a node to lead. */
 const SLOW = 4000;
+/** Least time between two questions who leads. */
+const LEAST = 2000;
+let askedAt = 0;
 
 /** By how much the server's clock is ahead of this one, in milliseconds. */
 let skew = 0;
@@ -87,8 +90,10 @@ async function write(path, init) {
   }
 }
 
-/** Asks any answer for who leads. */
+/** Learns who leads from an answer, at most every two seconds. */
 export async function askWhoLeads() {
+  if (Date.now() - askedAt < LEAST) return;
+  askedAt = Date.now();
   await answerOf("api/cluster").catch(() => {});
 }
 

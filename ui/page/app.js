@@ -38,8 +38,6 @@ let types = "";
 let typesAsked = false;
 /** The server's time when the connection was lost, in milliseconds; the page shows times as of then. 0 = connected. */
 let frozenAt = 0;
-/** When the page last asked who leads the cluster. */
-let askedAt = 0;
 /** The first screen has been drawn. */
 let drawn = false;
 
@@ -187,15 +185,8 @@ function received(m) {
   actions.view?.rowsChanged(m.rows ?? []);
   places.received(m);
   loader.received(m, waiting);
-  if (api.lead.node === "") askWhoLeads();
+  if (api.lead.node === "") void api.askWhoLeads(); // one may lead now
   redraw();
-}
-
-/** No node led the cluster, and a message came: one may lead now. It asks at most every two seconds. */
-function askWhoLeads() {
-  if (Date.now() - askedAt < 2000) return;
-  askedAt = Date.now();
-  void api.askWhoLeads();
 }
 
 /** Draws in the next frame. A hidden page has no frames, but its title is visible. */
