@@ -111,8 +111,8 @@ function leadWords({ leader, leading }, now) {
 function majorityWords({ name, nodes, leading }) {
   const up = nodes.filter((n) => n.state !== "silent" && n.state !== "stopped").length;
   const needed = Math.floor(nodes.length / 2) + 1;
-  const what = leading ? "changes need" : "nothing can be changed: a leader needs";
-  return `Cluster ${isolated(name ?? "")}: ${up} of ${plural(nodes.length, "node", "nodes")} ${up === 1 ? "answers" : "answer"}; ${what} ${needed}.`;
+  const what = leading && up >= needed ? `changes need ${needed}` : `nothing can be changed until ${needed} do and one leads`;
+  return `Cluster ${isolated(name ?? "")}: ${up} of ${plural(nodes.length, "node", "nodes")} ${up === 1 ? "answers" : "answer"}; ${what}.`;
 }
 
 class NodeRow {
