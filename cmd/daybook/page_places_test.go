@@ -50,7 +50,9 @@ func (b *tab) sheet(values map[string]string) {
 func (b *tab) refused() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.problems = slices.DeleteFunc(b.problems, func(p string) bool { return strings.Contains(p, "a status of 400") || strings.Contains(p, "a status of 503") })
+	b.problems = slices.DeleteFunc(b.problems, func(p string) bool {
+		return strings.Contains(p, "a status of 400") || strings.Contains(p, "a status of 503")
+	})
 }
 
 // current is the link of the navigation that is marked as current.
