@@ -38,7 +38,7 @@ stop() {
 	for pid in $pids; do kill "$pid" 2>/dev/null || :; done
 	for pid in $pids; do wait "$pid" 2>/dev/null || :; done
 }
-set -m # Ctrl-C goes to this script alone: a second signal would end the grace of running tasks
+set -m 2>/dev/null # Ctrl-C goes to this script alone: a second signal would end the grace of running tasks
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 trap stop EXIT
