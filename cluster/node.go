@@ -40,6 +40,9 @@ type Options struct {
 	Logger  *slog.Logger
 }
 
+// IsNodeName reports whether the name may be that of a node: 1 to 32 of A-Z a-z 0-9 _ -
+func IsNodeName(name string) bool { return natslog.IsClusterName(name) }
+
 // Errors of the options.
 var (
 	// ErrOptions: an option is missing or wrong. The error says which.

@@ -11,6 +11,7 @@ import (
 
 type clusterCmd struct {
 	Status clusterStatusCmd `cmd:"" default:"withargs" help:"Show the nodes, who leads, and how far each is behind."`
+	Init   clusterInitCmd   `cmd:"" help:"Make certificates for the nodes."`
 }
 
 type clusterStatusCmd struct{ remote }
