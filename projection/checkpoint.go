@@ -208,7 +208,7 @@ func (k *keeper) fill(c *checkpoint, batch *viewfile.Batch) error {
 			return err
 		}
 	}
-	k.rows = rows
+	k.rows = reuse(rows, mostCopies)
 	batch.PutKeys(c.keys)
 	batch.DropClaims(c.claimed - claimsKept)
 	if c.trim > k.trimmed {
