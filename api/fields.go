@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"daybook/intake"
@@ -65,12 +66,27 @@ func (o object) each(value []byte, field func(o object, key string, value []byte
 		return
 	}
 	for key, value := range jsontext.Members(value) {
-		inner := object{o.at + "/" + jsontext.EscapePointer(string(key)), o.bad}
-		if !field(inner, string(key), value) {
+		at, busy := busyFields[string(key)]
+		name := strings.TrimPrefix(at, "/")
+		if !busy {
+			name = string(key)
+			at = "/" + jsontext.EscapePointer(name)
+		}
+		inner := object{o.at + at, o.bad}
+		if !field(inner, name, value) {
 			inner.wrong("is not a field of this request")
 		}
 	}
 }
+
+// busyFields are the pointers to the fields that workers send all the time. They are not allocated.
+var busyFields = func() map[string]string {
+	pointers := map[string]string{}
+	for _, name := range strings.Fields("worker build task_types queues max wait_seconds lease_seconds poll_id reports token do result outcome log tokens") {
+		pointers[name] = "/" + name
+	}
+	return pointers
+}()
 
 func (o object) wrong(detail string) {
 	*o.bad = append(*o.bad, task.FieldError{Pointer: o.at, Detail: detail})
