@@ -109,7 +109,7 @@ type inside struct{ to http.Handler }
 func (t inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	inner := r.Clone(r.Context())
-	inner.RequestURI, inner.RemoteAddr = r.URL.RequestURI(), "127.0.0.1:0"
+	inner.RequestURI = r.URL.RequestURI()
 	if inner.Body == nil {
 		inner.Body = http.NoBody
 	}

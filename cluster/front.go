@@ -86,6 +86,9 @@ func forLeader(method, path string) bool {
 // leader is the node that leads, "" = none is known; moved is closed when that may have changed.
 func (n *Node) leader() (node string, here bool, moved <-chan struct{}) {
 	term, moved := n.leads()
+	if !n.hasMajority() {
+		return "", false, moved // what anybody decided could not be appended
+	}
 	if term > 0 {
 		return n.o.Node, true, moved
 	}
@@ -93,6 +96,17 @@ func (n *Node) leader() (node string, here bool, moved <-chan struct{}) {
 		return b.Node, false, moved
 	}
 	return "", false, moved
+}
+
+// hasMajority reports whether this node hears more than half of the nodes, itself among them.
+func (n *Node) hasMajority() bool {
+	heard := 1
+	for _, m := range n.o.Members {
+		if b, ok := n.beats.of(m.Name); ok && !b.Stopped && time.Since(b.heard) < silentAfter {
+			heard++
+		}
+	}
+	return heard > len(n.o.Members)/2
 }
 
 // write has the leader answer a request. as is this node if it asks for itself.

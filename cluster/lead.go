@@ -191,7 +191,7 @@ func (n *Node) read(ctx context.Context) error {
 		err := n.log.Join(tried)
 		cancel()
 		if err == nil {
-			n.note("")
+			n.note(nil)
 			err = n.log.Follow(ctx)
 		}
 		if ctx.Err() != nil {
@@ -200,19 +200,29 @@ func (n *Node) read(ctx context.Context) error {
 		if !isPassing(err) {
 			return err
 		}
-		n.note(err.Error())
+		n.note(err)
 		if !sleep(ctx, retryTime) {
 			return nil
 		}
 	}
 }
 
-// note keeps why this node does not follow.
-func (n *Node) note(problem string) {
+// note keeps why this node does not follow; nil = it does.
+func (n *Node) note(err error) {
+	problem := ""
+	switch {
+	case err == nil:
+	case errors.Is(err, natslog.ErrNoStream):
+		problem = err.Error()
+	case errors.Is(err, eventlog.ErrFull):
+		problem = "the disk of this node is full: free some space"
+	default:
+		problem = "the log of the cluster cannot be reached: more than half of the nodes must run and reach each other"
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.problem == "" && problem != "" {
-		n.logger.Info("the log of the cluster cannot be reached", "error", problem)
+		n.logger.Info("the log of the cluster cannot be reached", "error", err)
 	}
 	n.problem = problem
 }

@@ -148,7 +148,9 @@ func (n *Node) streamState(ctx context.Context) *StreamState {
 		return s
 	}
 	s.Leader = info.Cluster.Leader
-	s.Replicas = append(s.Replicas, ReplicaState{Node: info.Cluster.Leader, Current: true})
+	if s.Leader != "" {
+		s.Replicas = append(s.Replicas, ReplicaState{Node: s.Leader, Current: true})
+	}
 	for _, p := range info.Cluster.Replicas {
 		s.Replicas = append(s.Replicas, ReplicaState{Node: p.Name, Current: p.Current, Lag: p.Lag, Offline: p.Offline})
 	}
