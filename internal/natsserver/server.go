@@ -52,14 +52,17 @@ func Start(o Options) (*Server, error) {
 		NoSigs: true, NoLog: true, MaxPayload: o.MaxMessage, JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: 1 << 50,
 		DisableJetStreamBanner: true,
 	}
-	// A NATS server that listens for no clients does not listen for other servers either. Nobody but this process knows
-	// the password.
-	password := rand.Text()
-	settings.Host, settings.Port, settings.Username, settings.Password = "127.0.0.1", server.RANDOM_PORT, user, password
+	password := ""
 	if settings.MaxPayload == 0 {
 		settings.MaxPayload = 8 << 20
 	}
-	if o.Cluster != "" {
+	if o.Cluster == "" {
+		settings.DontListen = true
+	} else {
+		// A NATS server that listens for no clients does not listen for other servers either. Nobody but this process knows
+		// the password.
+		password = rand.Text()
+		settings.Host, settings.Port, settings.Username, settings.Password = "127.0.0.1", server.RANDOM_PORT, user, password
 		if err := o.join(settings); err != nil {
 			return nil, err
 		}
@@ -89,6 +92,9 @@ const readyTime = 10 * time.Second
 
 // join makes the server one of a cluster.
 func (o *Options) join(settings *server.Options) error {
+	if o.Secret == "" && o.TLS == nil {
+		return errors.New("start the log server: the nodes have no secret and no certificates, so anybody could join them: give all nodes the same secret, or certificates")
+	}
 	host, port, err := net.SplitHostPort(o.Listen)
 	if err != nil {
 		return fmt.Errorf("the address %q of node %s is not HOST:PORT: %w", o.Listen, o.Name, err)
@@ -96,6 +102,13 @@ func (o *Options) join(settings *server.Options) error {
 	number, err := strconv.Atoi(port)
 	if err != nil {
 		return fmt.Errorf("the address %q of node %s has no number as its port: %w", o.Listen, o.Name, err)
+	}
+	listener, err := net.Listen("tcp", o.Listen) // NATS tries for a long time
+	if err != nil {
+		return fmt.Errorf("start the log server: node %s cannot listen at %s: give it an address of this machine that no other program has: %w", o.Name, o.Listen, err)
+	}
+	if err := listener.Close(); err != nil {
+		return fmt.Errorf("start the log server: %w", err)
 	}
 	settings.Cluster = server.ClusterOpts{
 		Name: o.Cluster, Host: host, Port: number, NoAdvertise: true, TLSConfig: o.TLS, PoolSize: -1,
@@ -156,6 +169,13 @@ func (l logs) say(level slog.Level, format string, v ...any) {
 func (l logs) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }
 func (l logs) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v...) }
 func (l logs) Fatalf(format string, v ...any)  { l.say(slog.LevelError, format, v...) }
-func (l logs) Errorf(format string, v ...any)  { l.say(slog.LevelWarn, format, v...) }
-func (l logs) Debugf(format string, v ...any)  { l.say(slog.LevelDebug, format, v...) }
-func (l logs) Tracef(format string, v ...any)  { l.say(slog.LevelDebug, format, v...) }
+func (l logs) Errorf(format string, v ...any) {
+	text := fmt.Sprintf(format, v...)
+	if strings.Contains(text, server.ErrAuthentication.Error()) || strings.Contains(text, "Authorization Violation") {
+		l.to.Error("a node is refused: its secret is not that of this node; give all nodes the same one", "error", text)
+		return
+	}
+	l.say(slog.LevelWarn, "%s", text)
+}
+func (l logs) Debugf(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }
+func (l logs) Tracef(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }

@@ -1,0 +1,134 @@
+package natsserver_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"daybook/internal/natsserver"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// lines are what a server logs.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+	more chan struct{}
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Write(b)
+	select {
+	case l.more <- struct{}{}:
+	default:
+	}
+	return len(b), nil
+}
+
+// wait waits until a line has the text.
+func (l *lines) wait(t *testing.T, text string) {
+	t.Helper()
+	for {
+		l.mu.Lock()
+		have := l.text.String()
+		l.mu.Unlock()
+		if strings.Contains(have, text) {
+			return
+		}
+		select {
+		case <-l.more:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("nobody logs %q: %s", text, have)
+		}
+	}
+}
+
+func start(t *testing.T, o natsserver.Options) (*natsserver.Server, *lines, error) {
+	t.Helper()
+	log := &lines{more: make(chan struct{}, 1)}
+	o.Dir, o.Logger = t.TempDir(), slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s, err := natsserver.Start(o)
+	if err == nil {
+		t.Cleanup(s.Stop)
+	}
+	return s, log, err
+}
+
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestANodeWithAnotherSecretIsRefused(t *testing.T) {
+	a, b := free(t), free(t)
+	first, log, err := start(t, natsserver.Options{Name: "a", Cluster: "test", Listen: a, Peers: []string{b}, Secret: "one secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, other, err := start(t, natsserver.Options{Name: "b", Cluster: "test", Listen: b, Peers: []string{a}, Secret: "another secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "a node is refused: its secret is not that of this node")
+	other.wait(t, "a node is refused: its secret is not that of this node")
+	if first.Peers() != 0 || second.Peers() != 0 {
+		t.Errorf("%d and %d peers", first.Peers(), second.Peers())
+	}
+	for _, l := range []*lines{log, other} {
+		if text := l.text.String(); strings.Contains(text, "one secret") || strings.Contains(text, "another secret") {
+			t.Error("a secret is in the log")
+		}
+	}
+}
+
+func TestWhatCannotStartIsNamed(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for name, c := range map[string]struct {
+		o    natsserver.Options
+		text string
+	}{
+		"no secret":         {natsserver.Options{Name: "a", Cluster: "test", Listen: free(t)}, "no secret and no certificates"},
+		"a port is taken":   {natsserver.Options{Name: "a", Cluster: "test", Listen: taken.Addr().String(), Secret: "s"}, "cannot listen at"},
+		"no port":           {natsserver.Options{Name: "a", Cluster: "test", Listen: "127.0.0.1", Secret: "s"}, "is not HOST:PORT"},
+		"port is no number": {natsserver.Options{Name: "a", Cluster: "test", Listen: "127.0.0.1:http", Secret: "s"}, "no number"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, _, err := start(t, c.o); err == nil || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("%v, want %q", err, c.text)
+			}
+		})
+	}
+}
+
+func TestALoneServerIsReady(t *testing.T) {
+	s, _, err := start(t, natsserver.Options{Name: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.Connect("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if !s.IsReady() || s.Peers() != 0 {
+		t.Errorf("ready %v, %d peers", s.IsReady(), s.Peers())
+	}
+}
