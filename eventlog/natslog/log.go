@@ -118,6 +118,18 @@ func (l *Log) Join(ctx context.Context) error {
 		return unavailable("find the log of the cluster", eventlog.ErrClosed)
 	}
 	l.joined = false
+	if err := l.enter(ctx); err != nil {
+		return err
+	}
+	if err := l.locate(ctx); err != nil {
+		return err
+	}
+	l.joined = true
+	return nil
+}
+
+// enter finds the streams.
+func (l *Log) enter(ctx context.Context) error {
 	rounds, payloads, err := openStreams(ctx, l.o)
 	if err != nil {
 		return err
@@ -134,10 +146,6 @@ func (l *Log) Join(ctx context.Context) error {
 	l.bodies = bodyReader{stream: payloads}
 	l.most = int(min(l.o.JetStream.Conn().MaxPayload(), mostMessage)) - messageOverhead
 	l.named, l.namedKnown, l.told = 0, l.Head().Seq == 0, told{}
-	if err := l.locate(ctx); err != nil {
-		return err
-	}
-	l.joined = true
 	return nil
 }
 

@@ -83,3 +83,37 @@ func (c *Copied) check(head eventlog.Head) error {
 	}
 	return nil
 }
+
+// SaltedPayloads reads the bodies that belong to events, with their salts, for a replica of the log. It calls fn for each of the seqs,
+// which ascend, with its index; salt and body are nil for one that was erased, and valid only during the call. Errors:
+// eventlog.ErrDamaged, ctx's, those of the disk.
+func (l *Log) SaltedPayloads(ctx context.Context, seqs []int64, fn func(i int, salt, body []byte)) error {
+	for done := 0; done < len(seqs); {
+		var damage error
+		read := done
+		err := l.withReader(ctx, func(r *reader) error {
+			return r.rowsOf(seqs[done:min(len(seqs), done+bodiesAtOnce)], func(there bool, hash, salt, stored []byte) {
+				seq := seqs[read]
+				read++
+				if !there {
+					damage = errors.Join(damage, bodyError(seq, errMissing))
+					return
+				}
+				body, err := checkBody(hash, salt, stored)
+				switch {
+				case errors.Is(err, eventlog.ErrErased):
+					salt = nil
+				case err != nil:
+					damage = errors.Join(damage, bodyError(seq, err))
+					return
+				}
+				fn(read-1, salt, body)
+			})
+		})
+		if err = errors.Join(err, damage); err != nil {
+			return fmt.Errorf("read payloads: %w", err)
+		}
+		done = read
+	}
+	return ctx.Err()
+}

@@ -79,6 +79,19 @@ func (l *Log) bodies(ctx context.Context, seqs []int64) ([]body, error) {
 
 // bodiesOf calls fn for each of the seqs in order, until there are bodyBytes.
 func (r *reader) bodiesOf(seqs []int64, fn func(bytes []byte, err error)) error {
+	return r.rowsOf(seqs, func(there bool, hash, salt, stored []byte) {
+		if !there {
+			fn(nil, errMissing)
+			return
+		}
+		body, err := checkBody(hash, salt, stored)
+		fn(bytes.Clone(body), err)
+	})
+}
+
+// rowsOf calls fn for each of the seqs in order, until there are bodyBytes. there: the log has the event. The bytes are valid
+// during the call.
+func (r *reader) rowsOf(seqs []int64, fn func(there bool, hash, salt, stored []byte)) error {
 	chunk, readErr := r.bodies.AppendSome(r.room[:0], bodyBytes, sqlite.Array(seqs))
 	if r.room = chunk; cap(chunk) > keptRoom {
 		r.room = nil
@@ -90,11 +103,10 @@ func (r *reader) bodiesOf(seqs []int64, fn func(bytes []byte, err error)) error 
 			return errors.Join(fmt.Errorf("%w: rows of bodies that are none", eventlog.ErrDamaged), readErr)
 		}
 		if seq != seqs[read] {
-			fn(nil, errMissing)
+			fn(false, nil, nil, nil)
 			continue
 		}
-		body, err := checkBody(hash, salt, stored)
-		fn(bytes.Clone(body), err)
+		fn(true, hash, salt, stored)
 	}
 	if readErr == nil && len(chunk) < bodyBytes && read < len(seqs) {
 		return fmt.Errorf("%w: %d bodies of %d", eventlog.ErrDamaged, read, len(seqs))

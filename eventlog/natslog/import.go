@@ -1,0 +1,140 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"daybook/eventlog"
+	"daybook/eventlog/sqlitelog"
+)
+
+const (
+	// importEvents and importBytes are what a round of an import has, at most.
+	importEvents = 1000
+	importBytes  = 8 << 20
+)
+
+// Import brings the log of a single node into the streams of a cluster that has no log, with its seqs, salts and hashes. It makes the
+// streams. An import that was broken off is continued by the next call. No node of the cluster may write meanwhile.
+// progress is called after each round, nil = nobody is told.
+//
+// Errors: sqlitelog.ErrOther (the cluster has another log), ErrHistory (it has events that this log has not), those of Make,
+// eventlog.ErrUnavailable, ErrFull, ErrDamaged; ctx's.
+func Import(ctx context.Context, from *sqlitelog.Log, o Options, progress func(done, of int64)) error {
+	o = o.withDefaults()
+	if err := Make(ctx, o, from.ID(), from.Epoch()); err != nil {
+		return err
+	}
+	i := importer{Log: New(from, o), total: from.Head().Seq, progress: progress}
+	defer func() {
+		i.sweeper.done.Wait()
+		i.bodies.close()
+	}()
+	if err := i.begin(ctx); err != nil {
+		return err
+	}
+	err := from.Scan(ctx, i.head.Seq, func(e *eventlog.Event) error {
+		i.events = append(i.events, stored{event: &eventlog.Event{
+			Seq: e.Seq, At: e.At, Stream: strings.Clone(e.Stream), Version: e.Version, Type: strings.Clone(e.Type), V: e.V, Actor: strings.Clone(e.Actor),
+			Data: append([]byte(nil), e.Data...), HasPayload: e.HasPayload, PayloadHash: e.PayloadHash, Hash: e.Hash,
+		}})
+		i.bytes += len(e.Data)
+		if e.Seq < i.total && len(i.events) < importEvents && i.bytes < importBytes {
+			return nil
+		}
+		return i.flush(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("import the log: %w", err)
+	}
+	return nil
+}
+
+// importer publishes what a log has.
+type importer struct {
+	*Log
+	head     eventlog.Head // of the stream
+	total    int64
+	events   []stored
+	bytes    int
+	progress func(done, of int64)
+}
+
+// begin finds out how much the stream has.
+func (i *importer) begin(ctx context.Context) error {
+	if err := i.enter(ctx); err != nil {
+		return err
+	}
+	last, err := i.lastSequence(ctx)
+	if err != nil || last == 0 {
+		i.head.Hash = eventlog.FirstHash(i.ID())
+		return err
+	}
+	h, _, err := i.message(ctx, last)
+	if err != nil {
+		return err
+	}
+	i.applied, i.head = last, eventlog.Head{Seq: h.last, Hash: h.hash}
+	if h.last == 0 {
+		return nil
+	}
+	if h.last > i.total {
+		return fmt.Errorf("%w: the cluster has %d events and the folder %d: it is in use; start the nodes without an import", ErrHistory, h.last, i.total)
+	}
+	same, err := i.Events(ctx, []int64{h.last})
+	if err != nil {
+		return err
+	}
+	if same[0].Hash != h.hash {
+		return fmt.Errorf("%w: at event %d; choose another name for the cluster", ErrHistory, h.last)
+	}
+	return nil
+}
+
+// flush publishes the events as a round.
+func (i *importer) flush(ctx context.Context) error {
+	var seqs []int64
+	var with []int // indexes
+	for k := range i.events {
+		if e := i.events[k].event; e.HasPayload {
+			seqs, with = append(seqs, e.Seq), append(with, k)
+		}
+	}
+	var bodies []salted
+	var of []int // indexes
+	err := i.Log.Log.SaltedPayloads(ctx, seqs, func(k int, salt, body []byte) {
+		if salt != nil {
+			bodies, of = append(bodies, append(append(salted(nil), salt...), body...)), append(of, with[k])
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if len(bodies) > 0 {
+		places, _, err := i.publishPayloads(ctx, bodies)
+		if err != nil {
+			return err
+		}
+		for k, index := range of {
+			i.events[index].at = places[k]
+		}
+	}
+	last := i.events[len(i.events)-1].event
+	after := eventlog.Head{Seq: last.Seq, Hash: last.Hash}
+	sequence, err := i.publishOnce(ctx, i.names.roundsSubject, messages(newHeader(kindRound, i.head), after, appendContent(nil, i.events), i.most))
+	if errors.Is(err, errRival) {
+		return fmt.Errorf("%w: somebody else writes to the cluster: stop its nodes, and import again", eventlog.ErrUnavailable)
+	}
+	if err != nil {
+		return err
+	}
+	i.noteNamed(ctx, i.events, true)
+	i.applied, i.head = sequence, after
+	i.events, i.bytes = nil, 0
+	if i.progress != nil {
+		i.progress(last.Seq, i.total)
+	}
+	return nil
+}
