@@ -80,3 +80,10 @@ func UnpackPiece(message []byte) ([]byte, error) { return unpackPiece(message) }
 
 // LookAtTheStream makes the next append look at the state of the stream.
 func (l *Log) LookAtTheStream() { l.looked = time.Time{} }
+
+// SetPatience changes the patience of the log.
+func (l *Log) SetPatience(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.o.Patience = d
+}

@@ -16,11 +16,12 @@ const (
 	// pullMessages is how many messages of a stream are asked for ahead.
 	pullMessages = 256
 	// stagedEvents is how many events are read before they are appended to the replica together, at most.
-	stagedEvents = 8192
+	stagedEvents = 32_768
 	// stagedBytes is how many bytes of data and payloads they may have.
 	stagedBytes = 32 << 20
-	// stagedTime is how long they may wait for others.
-	stagedTime = 50 * time.Millisecond
+	// nearStaged is how long they may wait for others while the log is followed, farStaged while it is caught up with.
+	nearStaged = 20 * time.Millisecond
+	farStaged  = time.Second
 	// pullBytes is how many bytes of a stream are asked for ahead.
 	pullBytes = 16 << 20
 	// quietTime is after how long without a message the state of the stream is looked at.
@@ -107,7 +108,7 @@ func (l *Log) followOnce(ctx context.Context) error {
 			continue
 		}
 		l.mu.Lock()
-		err = l.take(ctx, message)
+		err = l.take(ctx, message, nearStaged)
 		l.mu.Unlock()
 		if err != nil {
 			return err
@@ -148,8 +149,9 @@ func messagesFrom(ctx context.Context, stream jetstream.Stream, sequence uint64,
 	return consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes))
 }
 
-// take takes a message of the stream. What is staged is appended to the replica when no more messages wait.
-func (l *Log) take(ctx context.Context, message jetstream.Msg) error {
+// take takes a message of the stream. What is staged is appended to the replica when no more messages wait, or the first one has waited
+// for the longest time.
+func (l *Log) take(ctx context.Context, message jetstream.Msg, longest time.Duration) error {
 	meta, err := message.Metadata()
 	if err != nil {
 		return err
@@ -157,7 +159,7 @@ func (l *Log) take(ctx context.Context, message jetstream.Msg) error {
 	if err := l.read(ctx, meta.Sequence.Stream, message.Data()); err != nil {
 		return err
 	}
-	if meta.NumPending == 0 || len(l.staged.copied.Events) >= stagedEvents || time.Since(l.stagedAt) >= stagedTime || l.staged.bytes >= stagedBytes {
+	if meta.NumPending == 0 || len(l.staged.copied.Events) >= stagedEvents || time.Since(l.stagedAt) >= longest || l.staged.bytes >= stagedBytes {
 		return l.flush()
 	}
 	return nil
@@ -275,7 +277,7 @@ func (l *Log) catchUp(ctx context.Context) error {
 		if err != nil {
 			return unavailable("read the log", err)
 		}
-		if err := l.take(ctx, message); err != nil {
+		if err := l.take(ctx, message, farStaged); err != nil {
 			return err
 		}
 	}

@@ -266,3 +266,5 @@ func openOnce(t testing.TB, js jetstream.JetStream, dir string) (string, error) 
 	}
 	return log.ID(), log.Close()
 }
+
+func replicaIn(dir string) sqlitelog.Options { return sqlitelog.Options{Dir: dir, Logger: quiet} }

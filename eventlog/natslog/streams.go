@@ -10,6 +10,7 @@ import (
 
 	"daybook/eventlog"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -106,6 +107,9 @@ func cannotMake(what string, o Options, err error) error {
 func notThere(what string, err error) error {
 	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
 		return fmt.Errorf("%w: %s: NATS runs without JetStream: start it with JetStream, for this account too", ErrStream, what)
+	}
+	if errors.Is(err, nats.ErrNoResponders) {
+		err = fmt.Errorf("NATS runs without JetStream, or it is not ready yet: %w", err)
 	}
 	return unavailable(what, err)
 }

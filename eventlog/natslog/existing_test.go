@@ -1,0 +1,72 @@
+package natslog_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"daybook/eventlog"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// existing starts a NATS server that is not one of this project, and connects to it.
+func existing(t *testing.T, o server.Options) jetstream.JetStream {
+	t.Helper()
+	o.DontListen, o.NoLog, o.NoSigs = true, true, true
+	s, err := server.NewServer(&o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server does not get ready")
+	}
+	c, err := nats.Connect("", nats.InProcessServer(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	js, err := jetstream.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+func TestNATSWithoutJetStreamIsNamed(t *testing.T) {
+	if _, err := openOnce(t, existing(t, server.Options{}), t.TempDir()); !errors.Is(err, eventlog.ErrUnavailable) || !strings.Contains(err.Error(), "without JetStream") {
+		t.Error(err)
+	}
+}
+
+// The usual limit of a message is 1 MiB; a smaller one takes more messages.
+func TestSmallMessagesAreEnough(t *testing.T) {
+	for name, most := range map[string]int32{"1 MiB": 0, "16 KiB": 16 << 10} {
+		t.Run(name, func(t *testing.T) {
+			js := existing(t, server.Options{JetStream: true, StoreDir: t.TempDir(), MaxPayload: most})
+			log := open(t, js, t.TempDir())
+			large := entry("large", noise(2_000_000))
+			for range 3 {
+				more := entry("more", "").Events[0]
+				more.Data = []byte(`{"noise":"` + noise(1_000_000) + `"}`)
+				large.Events = append(large.Events, more)
+			}
+			if r := log.Append(t.Context(), []eventlog.Entry{large}); r[0].Err != nil {
+				t.Fatal(r[0].Err)
+			}
+			appendAll(t, log, names("small", 100)...)
+			wantSame(t, log, open(t, js, t.TempDir()))
+			erase(t, log, 1, 50)
+			wantSame(t, log, open(t, js, t.TempDir()))
+			wantNoOrphans(t, js, log)
+		})
+	}
+}
