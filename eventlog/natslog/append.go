@@ -165,7 +165,7 @@ func (l *Log) appendRound(ctx context.Context, events []*eventlog.Event) error {
 	round.upTo = sequence
 	if err := l.appendToReplica(&round); err != nil {
 		l.doubtful = true // it is read again
-		return fmt.Errorf("%w: the round is in the stream, and not in the folder of this node: %w", eventlog.ErrUnknown, err)
+		return fmt.Errorf("%w: the round is in the stream, and not in the folder of this node: %w", eventlog.ErrUnknown, plain{err})
 	}
 	return nil
 }

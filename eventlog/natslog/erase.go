@@ -203,6 +203,7 @@ func (l *Log) tellErased(ctx context.Context, e erasure) error {
 	if err := l.eraseHere(ctx, e.seq); err != nil {
 		return err // the message is read again
 	}
+	l.noteNamed(ctx, []stored{{at: place{pieces: e.added()}}}, true)
 	l.noteErasure(e)
 	l.setApplied(sequence)
 	return nil

@@ -63,20 +63,26 @@ func TestOfTwoWritersOneGetsEachPlace(t *testing.T) {
 
 // A writer that dies between its payloads and its round leaves pieces that no round names.
 func TestPiecesOfADeadWriterAreDeleted(t *testing.T) {
-	for name, known := range map[string]bool{"by one who was there": true, "by one who comes later": false} {
+	for name, c := range map[string]struct{ known, erases bool }{
+		"by one who was there": {true, false}, "by one who comes later": {false, false}, "by one who erases": {true, true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			_, js := lone(t)
 			log := open(t, js, t.TempDir())
-			appendAll(t, log, "a")
+			appendAll(t, log, "a", "other")
 			for range 3 {
 				if _, err := js.Publish(t.Context(), natslog.PayloadsSubject("test"), []byte("left")); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if !known {
+			if !c.known {
 				log = open(t, js, t.TempDir())
 			}
-			appendAll(t, log, "b")
+			if c.erases {
+				erase(t, log, 1)
+			} else {
+				appendAll(t, log, "b")
+			}
 			wantNoOrphans(t, js, log)
 		})
 	}
@@ -89,7 +95,10 @@ func TestPiecesOfARefusedRoundAreDeleted(t *testing.T) {
 	catchUp(t, rival)
 	log.Intercept(func(next natslog.Request, ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 		if m.Subject != natslog.PayloadsSubject("test") && rival.Head().Seq == 1 {
-			appendAll(t, rival, "b")
+			// It has no payload, so that it deletes none.
+			if r := rival.Append(t.Context(), []eventlog.Entry{entry("b", "")}); r[0].Err != nil {
+				t.Error(r[0].Err)
+			}
 		}
 		return next(ctx, m)
 	})
