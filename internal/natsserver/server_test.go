@@ -74,12 +74,12 @@ func free(t *testing.T) string {
 }
 
 func TestANodeWithAnotherSecretIsRefused(t *testing.T) {
-	a, b := free(t), free(t)
-	first, log, err := start(t, natsserver.Options{Name: "a", Cluster: "test", Listen: a, Peers: []string{b}, Secret: "one secret"})
+	a := free(t)
+	first, log, err := start(t, natsserver.Options{Name: "a", Cluster: "test", Listen: a, Peers: []string{"127.0.0.1:1"}, Secret: "one secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, other, err := start(t, natsserver.Options{Name: "b", Cluster: "test", Listen: b, Peers: []string{a}, Secret: "another secret"})
+	second, other, err := start(t, natsserver.Options{Name: "b", Cluster: "test", Listen: free(t), Peers: []string{a}, Secret: "another secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
