@@ -194,6 +194,11 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	}
 	if d.node != nil {
 		d.files.Share(d.node.Files())
+		if o.Cluster.Import {
+			if err := d.files.ShareAll(ctx); err != nil {
+				return nil, errors.Join(fmt.Errorf("bring the files into the cluster: %w", err), d.files.Close(), d.views.Close(), d.closeLog())
+			}
+		}
 	}
 	if err := d.log.StartWriting(); err != nil { // only now: what a refusal is about is evidence
 		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.closeLog())

@@ -166,6 +166,9 @@ func (n nodeRun) handle(ctx context.Context, l client.Lease[json.RawMessage]) (j
 	if err != nil {
 		return nil, err
 	}
+	if err := n.awaitViews(ctx, l.Task.LastSeq); err != nil {
+		return nil, err
+	}
 	t, _, err := n.d.views.Get(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read the task: %w", err)
@@ -190,6 +193,21 @@ func (n nodeRun) handle(ctx context.Context, l client.Lease[json.RawMessage]) (j
 	}
 	l.SetOutcome(outcome.Outcome, outcome.Partial)
 	return outcome.Result, nil
+}
+
+// awaitViews waits until the views of this node show the start of the task. Meanwhile the lease is kept.
+func (n nodeRun) awaitViews(ctx context.Context, seq int64) error {
+	for {
+		changed := n.d.views.Changed()
+		if n.d.views.Seq() >= seq {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // within limits the time of an attempt, and gives the ends of its context the causes that handlers know.

@@ -36,6 +36,7 @@ type Options struct {
 	TLS     *tls.Config
 	Data    string // data folder of this node; the streams are in its folder "cluster"
 	Version string // of the program
+	Import  bool   // bring the log of the data folder into the cluster, which has none yet, or not all of it
 	URL     string // where people reach this node, for the others to show; "" = not known
 	Logger  *slog.Logger
 }
@@ -159,6 +160,11 @@ func (n *Node) Log(ctx context.Context, o sqlitelog.Options) (*natslog.Log, erro
 		return nil, err
 	} else if has {
 		replica, err := sqlitelog.Open(ctx, o)
+		if err == nil && n.o.Import {
+			if err = n.importLog(ctx, replica, settings); err != nil {
+				err = errors.Join(err, replica.Close())
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -168,7 +174,14 @@ func (n *Node) Log(ctx context.Context, o sqlitelog.Options) (*natslog.Log, erro
 	var said time.Time
 	for {
 		tried, cancel := context.WithTimeout(ctx, joinTime)
-		log, err := natslog.Open(tried, o, settings)
+		var log *natslog.Log
+		var err error
+		if n.rank() > 0 { // the first node makes a new log, for it may have one that is to be brought into the cluster
+			_, _, err = natslog.Identity(tried, settings)
+		}
+		if err == nil {
+			log, err = natslog.Open(tried, o, settings)
+		}
 		cancel()
 		if err == nil {
 			n.log = log
@@ -186,6 +199,22 @@ func (n *Node) Log(ctx context.Context, o sqlitelog.Options) (*natslog.Log, erro
 		}
 		if !sleep(ctx, retryTime) {
 			return nil, ctx.Err()
+		}
+	}
+}
+
+// importLog brings the log of the folder into the cluster. It waits for a majority of the nodes.
+func (n *Node) importLog(ctx context.Context, from *sqlitelog.Log, settings natslog.Options) error {
+	var said time.Time
+	for {
+		err := natslog.Import(ctx, from, settings, func(done, of int64) {
+			if time.Since(said) > sayAgain || done == of {
+				said = time.Now()
+				n.logger.Info("bringing the log of this folder into the cluster", "events", done, "of", of)
+			}
+		})
+		if err == nil || !isPassing(err) || !sleep(ctx, retryTime) {
+			return err
 		}
 	}
 }

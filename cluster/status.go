@@ -161,6 +161,8 @@ func (n *Node) streamState(ctx context.Context) *StreamState {
 func (n *Node) Ready() error {
 	b := n.own()
 	switch {
+	case !n.hasMajority():
+		return errors.New("this node hears fewer than half of the others")
 	case b.Leads:
 		return nil
 	case b.Problem != "":

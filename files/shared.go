@@ -19,6 +19,21 @@ type Shared interface {
 // Share makes the store put what it gets into shared too, and get from there what it lacks. To be called before the first use.
 func (s *Store) Share(shared Shared) { s.shared = shared }
 
+// ShareAll gives the others all files of the folder.
+func (s *Store) ShareAll(ctx context.Context) error {
+	ids, _, _, err := s.list()
+	for _, id := range ids {
+		if err != nil {
+			return err
+		}
+		var info Info
+		if info, err = s.Stat(id); err == nil {
+			err = s.share(ctx, info)
+		}
+	}
+	return err
+}
+
 // getTime is how long a file may take to come from where all nodes have it.
 const getTime = 2 * time.Minute
 

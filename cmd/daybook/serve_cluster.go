@@ -16,6 +16,7 @@ type clusterFlags struct {
 	Cluster       []string `placeholder:"NAME=HOST:PORT" help:"All nodes of the cluster that this server belongs to, with the addresses at which they reach each other, in the same order on each of them: a=10.0.0.1:7101,b=10.0.0.2:7101,c=10.0.0.3:7101."`
 	ClusterName   string   `default:"daybook" placeholder:"NAME" help:"Name of the cluster (${default})."`
 	ClusterSecret string   `placeholder:"TEXT" help:"Secret that all nodes know, at least 16 characters; better in DAYBOOK_CLUSTER_SECRET. It is sent as it is: use --cluster-cert on a network that others can read."`
+	ClusterImport bool     `help:"Bring the log and the files of the data folder into the cluster, which must have no log yet. For the first node of --cluster, once."`
 	ClusterCert   string   `placeholder:"FILE" help:"Certificate of this node in PEM: nodes encrypt what they tell each other, and check each other."`
 	ClusterKey    string   `placeholder:"FILE" help:"Private key of --cluster-cert, in PEM."`
 	ClusterCA     string   `name:"cluster-ca" placeholder:"FILE" help:"Certificate of the authority that has signed those of all nodes, in PEM."`
@@ -26,7 +27,7 @@ func (c *clusterFlags) options() (*cluster.Options, error) {
 	if len(c.Cluster) == 0 {
 		return nil, nil
 	}
-	o := &cluster.Options{Cluster: c.ClusterName, Node: c.Node, Secret: c.ClusterSecret}
+	o := &cluster.Options{Cluster: c.ClusterName, Node: c.Node, Secret: c.ClusterSecret, Import: c.ClusterImport}
 	for _, one := range c.Cluster {
 		name, addr, _ := strings.Cut(one, "=")
 		o.Members = append(o.Members, cluster.Member{Name: name, Addr: addr})

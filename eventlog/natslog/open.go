@@ -69,4 +69,4 @@ func found(ctx context.Context, dir string, o Options) (id, epoch string, err er
 }
 
 // errAlone: the folder has a log, and the cluster has none.
-var errAlone = fmt.Errorf("%w, and the folder has a log already: bring it into the cluster with `daybook cluster import`, or start with an empty folder", ErrNoStream)
+var errAlone = fmt.Errorf("%w, and the folder has a log already: start this node once with --cluster-import to bring it into the cluster, or with an empty folder", ErrNoStream)
