@@ -85,7 +85,8 @@ func plainTransport(c *Client) *http.Transport {
 	case strings.ContainsFunc(c.Token, func(r rune) bool { return r < ' ' || r > '~' }):
 	case t.DisableKeepAlives || t.MaxConnsPerHost > 0 || t.ResponseHeaderTimeout > 0 || t.MaxResponseHeaderBytes > 0:
 	case t.Protocols != nil && (!t.Protocols.HTTP1() || t.Protocols.UnencryptedHTTP2()):
-	case t.DialContext == nil && t.Dial != nil: //nolint:staticcheck // who sets it gets it
+	//lint:ignore SA1019 who sets it gets it
+	case t.DialContext == nil && t.Dial != nil:
 	default:
 		return t
 	}
