@@ -124,7 +124,7 @@ var answers = []struct {
 	{scheduler.ErrReadOnly, problem{Status: 503, Kind: "log-damaged", Detail: "The log is damaged, so writes are refused. Nothing was changed. Reads still work; see the server output for what was found and what to do."}},
 	{eventlog.ErrDamaged, problem{Status: 500, Kind: "log-damaged", Detail: "The requested data is damaged in the log. Other data can be read; GET /api/log/verify shows where the log is damaged. Restore the data folder from a backup."}},
 	{projection.ErrRebuilding, problem{Status: 503, Kind: "views-rebuilding", RetryAfter: 5, Detail: rebuildingDetail}},
-	{eventlog.ErrUnknown, problem{Status: 503, Kind: "outcome-unknown", RetryAfter: 5, Detail: "The disk gave no clear answer, so the change may or may not have happened. Check before you try again, or try again with the same idempotency key."}},
+	{eventlog.ErrUnknown, problem{Status: 503, Kind: "outcome-unknown", RetryAfter: 5, Detail: "The disk, or the node that leads, gave no clear answer, so the change may or may not have happened. Check before you try again, or try again with the same idempotency key."}},
 	{eventlog.ErrClosed, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Try again when it is back."}},
 	{context.Canceled, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The request ended before it was answered. Its command may still take effect."}},
 	{context.DeadlineExceeded, problem{Status: 503, Kind: "too-slow", RetryAfter: 5, Detail: "The answer took too long. Ask for less, or try again."}},

@@ -102,6 +102,7 @@ func (n *Node) tell() (stop func(), err error) {
 		for {
 			_, moved := n.leads()
 			n.send(false)
+			n.revive()
 			select {
 			case <-ticker.C:
 			case <-moved:
@@ -117,6 +118,23 @@ func (n *Node) tell() (stop func(), err error) {
 		<-ended
 		_ = heard.Unsubscribe()
 	}, nil
+}
+
+// roomToRevive is the free disk space with which a log server that had none works again, in bytes.
+const roomToRevive = 128 << 20
+
+// revive lets the log server of this node go on when there is room again.
+func (n *Node) revive() {
+	if sqlitelog.FreeBytes(n.o.Data) < roomToRevive {
+		return
+	}
+	revived, err := n.server.Revive()
+	if err != nil {
+		n.logger.Error("the log server of this node does not go on; restart the node", "error", err)
+	}
+	if revived {
+		n.logger.Info("the log server of this node goes on")
+	}
 }
 
 // send sends one beat.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"time"
@@ -32,8 +31,8 @@ const (
 	leadPatience = 15 * time.Second
 	// viewPatience is how long the answer to a write waits for the views of this node.
 	viewPatience = 5 * time.Second
-	// maxPassed is the largest body that is passed on, in bytes. The API takes less.
-	maxPassed = 256 << 20
+	// maxPassed is the largest body that is passed on, in bytes. The API takes at most 20 MiB.
+	maxPassed = 24 << 20
 )
 
 // Front answers requests from outside: reads by this node, writes by the node that leads. An answer comes when this node
@@ -111,19 +110,24 @@ func (n *Node) hasMajority() bool {
 
 // write has the leader answer a request. as is this node if it asks for itself.
 func (n *Node) write(api API, w http.ResponseWriter, r *http.Request, as string) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPassed))
-	if err != nil {
-		api.Refuse(w, r, err)
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxPassed+1))
+	if err != nil || len(body) > maxPassed { // this node says what is wrong with it
+		rest := r.Body
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(body), rest), rest}
+		api.ServeHTTP(w, r)
 		return
 	}
 	until := time.Now().Add(leadPatience)
 	for {
 		leader, here, moved := n.leader()
-		var answer *httptest.ResponseRecorder
+		var answer *Answer
 		err := errNotThere
 		switch {
 		case here:
-			answer, err = httptest.NewRecorder(), nil
+			answer, err = NewAnswer(), nil
 			inner := r.WithContext(r.Context())
 			inner.Body = io.NopCloser(bytes.NewReader(body))
 			n.decide(api, answer, inner, as)
@@ -153,7 +157,7 @@ func (n *Node) write(api API, w http.ResponseWriter, r *http.Request, as string)
 }
 
 // isUndecided reports whether an answer says that nothing happened because the node does not lead.
-func isUndecided(answer *httptest.ResponseRecorder) bool {
+func isUndecided(answer *Answer) bool {
 	if answer.Code != http.StatusServiceUnavailable {
 		return false
 	}
@@ -162,7 +166,7 @@ func isUndecided(answer *httptest.ResponseRecorder) bool {
 }
 
 // answerWith answers when the views of this node show what the answer says.
-func (n *Node) answerWith(w http.ResponseWriter, r *http.Request, answer *httptest.ResponseRecorder, leader string) {
+func (n *Node) answerWith(w http.ResponseWriter, r *http.Request, answer *Answer, leader string) {
 	if seq, err := strconv.ParseInt(answer.Header().Get("X-Log-Seq"), 10, 64); err == nil {
 		ctx, cancel := context.WithTimeout(r.Context(), viewPatience)
 		n.awaitViews(ctx, seq)
@@ -173,7 +177,7 @@ func (n *Node) answerWith(w http.ResponseWriter, r *http.Request, answer *httpte
 		header[name] = values
 	}
 	header["X-Leader"] = []string{leader}
-	w.WriteHeader(answer.Code)
+	w.WriteHeader(answer.status())
 	_, _ = w.Write(answer.Body.Bytes()) // a client that is gone needs no answer
 }
 

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -70,7 +69,7 @@ func parseHead(message []byte, head any) (rest []byte, err error) {
 func (n *Node) subjectOf(node string) string { return "daybook." + n.o.name() + ".http." + node }
 
 // pass sends a request to another node and returns its answer. Errors: errNotThere, errCutOff, ctx's.
-func (n *Node) pass(ctx context.Context, node, as string, r *http.Request, body []byte) (*httptest.ResponseRecorder, error) {
+func (n *Node) pass(ctx context.Context, node, as string, r *http.Request, body []byte) (*Answer, error) {
 	inbox := n.conn.NewInbox()
 	answers := make(chan *nats.Msg, 256)
 	heard, err := n.conn.ChanSubscribe(inbox, answers)
@@ -86,7 +85,7 @@ func (n *Node) pass(ctx context.Context, node, as string, r *http.Request, body 
 	rest := body[min(len(body), chunk):]
 	silent := time.NewTicker(time.Second)
 	defer silent.Stop()
-	var answer *httptest.ResponseRecorder
+	var answer *Answer
 	size := 0
 	for {
 		var message *nats.Msg
@@ -118,7 +117,7 @@ func (n *Node) pass(ctx context.Context, node, as string, r *http.Request, body 
 				}
 				continue
 			}
-			answer, size = httptest.NewRecorder(), h.Size
+			answer, size = NewAnswer(), h.Size
 			for name, values := range h.Header {
 				answer.Header()[name] = values
 			}
@@ -174,10 +173,10 @@ func (n *Node) answerOne(ctx context.Context, m *nats.Msg, do func(as string, w 
 	if r.Header == nil {
 		r.Header = http.Header{}
 	}
-	w := httptest.NewRecorder()
+	w := NewAnswer()
 	do(head.Node, w, r)
 	answer := w.Body.Bytes()
-	_ = n.conn.Publish(m.Reply, appendHead(answerHead{Status: w.Code, Header: w.Header(), Size: len(answer)}, answer))
+	_ = n.conn.Publish(m.Reply, appendHead(answerHead{Status: w.status(), Header: w.Header(), Size: len(answer)}, answer))
 	for rest := answer[min(len(answer), chunk):]; len(rest) > 0; rest = rest[min(len(rest), chunk):] {
 		_ = n.conn.Publish(m.Reply, rest[:min(len(rest), chunk)])
 	}

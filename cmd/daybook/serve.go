@@ -146,6 +146,9 @@ func (c *serveCmd) checkAddr(ctx context.Context) (open bool, err error) {
 	if c.Insecure || isLoopback(ctx, host) {
 		return false, nil
 	}
+	if len(c.Cluster) > 0 { // a new node cannot know yet that there is a token: while there is none it answers this machine alone
+		return false, nil
+	}
 	if isNew(c.Data) {
 		return false, usageError{errOpenToAll(c.Addr)}
 	}

@@ -54,7 +54,7 @@ func openServer(ctx context.Context, o serverOptions) (*server, error) {
 		return nil, usageError{err}
 	}
 	var listener net.Listener
-	if isNew(o.Daybook.Data) {
+	if isNew(o.Daybook.Data) && o.Daybook.Cluster == nil { // a new node answers nothing until it has found the others
 		var err error
 		if listener, err = listen(ctx, o.Addr); err != nil {
 			return nil, err

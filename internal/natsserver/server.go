@@ -39,6 +39,7 @@ type Options struct {
 type Server struct {
 	nats     *server.Server
 	password string // of clients
+	streams  server.JetStreamConfig
 }
 
 // user is the name that clients and other nodes give.
@@ -85,7 +86,9 @@ func Start(o Options) (*Server, error) {
 		}
 		return nil, errors.New("start the log server: it does not get ready; see the log")
 	}
-	return &Server{s, password}, nil
+	return &Server{nats: s, password: password, streams: server.JetStreamConfig{
+		MaxMemory: settings.JetStreamMaxMemory, MaxStore: settings.JetStreamMaxStore, StoreDir: o.Dir, SyncAlways: true,
+	}}, nil
 }
 
 const readyTime = 10 * time.Second
@@ -140,6 +143,18 @@ func (s *Server) Connect(name string) (*nats.Conn, error) {
 // IsReady reports whether JetStream has a leader that this server knows, or is alone.
 func (s *Server) IsReady() bool {
 	return s.nats.JetStreamEnabled() && (!s.nats.JetStreamIsClustered() || s.nats.JetStreamIsCurrent())
+}
+
+// Revive opens the streams again if the server has closed them because its disk was full or failed. It reports whether it has.
+func (s *Server) Revive() (revived bool, err error) {
+	if s.nats.JetStreamEnabled() || !s.nats.Running() {
+		return false, nil
+	}
+	again := s.streams
+	if err := s.nats.EnableJetStream(&again); err != nil {
+		return false, fmt.Errorf("open the streams of this node again: %w", err)
+	}
+	return true, nil
 }
 
 // Peers are the names of the servers that this one is connected to.
