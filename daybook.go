@@ -365,6 +365,7 @@ func (d *Daybook) connect() error {
 			Version: Version, Logger: d.o.Logger,
 		}
 		if d.node != nil {
+			o.ClusterNumbers = func() api.ClusterNumbers { return api.ClusterNumbers(d.node.Numbers()) }
 			o.Cluster, o.Ready = func(ctx context.Context) any { return d.node.Status(ctx) }, d.node.Ready
 		}
 		if d.api, d.wireErr = api.New(o); d.wireErr != nil {

@@ -42,8 +42,9 @@ type Options struct {
 
 	// Cluster says how the cluster is, as what json.Marshal can encode, and Ready why this node of it is not ready;
 	// nil = there is no cluster.
-	Cluster func(ctx context.Context) any
-	Ready   func() error
+	Cluster        func(ctx context.Context) any
+	Ready          func() error
+	ClusterNumbers func() ClusterNumbers // for the metrics
 
 	MaxFile    int64 // most bytes of an upload; 0 = 2 GiB
 	MaxStreams int   // most open event streams; 0 = 10,000
@@ -60,6 +61,15 @@ type Options struct {
 
 	Version string       // of the program
 	Logger  *slog.Logger // nil = slog.Default()
+}
+
+// ClusterNumbers are what a node of a cluster measures.
+type ClusterNumbers struct {
+	Leads bool
+	Term  int64   // how many have led
+	Lag   float64 // seconds for which this node has lacked events
+	Heard int     // nodes that run and are heard, this one among them
+	Nodes int     // all
 }
 
 const (

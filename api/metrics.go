@@ -65,8 +65,27 @@ func newMetrics(a *API) *metrics {
 			collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: liveHeap})), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "daybook_info", Help: "1, with the version.",
 			ConstLabels: prometheus.Labels{"version": a.Version}}, func() float64 { return 1 }))
+	if a.ClusterNumbers != nil {
+		m.registerCluster(a.ClusterNumbers)
+	}
 	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 	return m
+}
+
+// registerCluster adds the numbers of a node of a cluster.
+func (m *metrics) registerCluster(numbers func() ClusterNumbers) {
+	for _, g := range []struct {
+		name, help string
+		of         func(n ClusterNumbers) float64
+	}{
+		{"daybook_cluster_leads", "1 while this node leads the cluster.", func(n ClusterNumbers) float64 { return flagged(n.Leads) }},
+		{"daybook_cluster_term", "How many nodes have led, one after the other.", func(n ClusterNumbers) float64 { return float64(n.Term) }},
+		{"daybook_cluster_lag_seconds", "For how long this node has lacked events that another node has.", func(n ClusterNumbers) float64 { return n.Lag }},
+		{"daybook_cluster_nodes_heard", "Nodes that run and that this node hears, itself among them.", func(n ClusterNumbers) float64 { return float64(n.Heard) }},
+		{"daybook_cluster_nodes", "All nodes of the cluster.", func(n ClusterNumbers) float64 { return float64(n.Nodes) }},
+	} {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, func() float64 { return g.of(numbers()) }))
+	}
 }
 
 // Describe tells the registry what Collect gives.

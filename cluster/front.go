@@ -97,16 +97,19 @@ func (n *Node) leader() (node string, here bool, moved <-chan struct{}) {
 	return "", false, moved
 }
 
-// hasMajority reports whether this node hears more than half of the nodes, itself among them.
-func (n *Node) hasMajority() bool {
+// heard is how many nodes run and are heard, this one among them.
+func (n *Node) heard() int {
 	heard := 1
 	for _, m := range n.o.Members {
 		if b, ok := n.beats.of(m.Name); ok && !b.Stopped && time.Since(b.heard) < silentAfter {
 			heard++
 		}
 	}
-	return heard > len(n.o.Members)/2
+	return heard
 }
+
+// hasMajority reports whether this node hears more than half of the nodes, itself among them.
+func (n *Node) hasMajority() bool { return n.heard() > len(n.o.Members)/2 }
 
 // write has the leader answer a request. as is this node if it asks for itself.
 func (n *Node) write(api API, w http.ResponseWriter, r *http.Request, as string) {

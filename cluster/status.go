@@ -157,6 +157,21 @@ func (n *Node) streamState(ctx context.Context) *StreamState {
 	return s
 }
 
+// Numbers are what a node measures.
+type Numbers struct {
+	Leads bool
+	Term  int64   // how many have led
+	Lag   float64 // seconds for which this node has lacked events
+	Heard int     // nodes that run and are heard, this one among them
+	Nodes int     // all
+}
+
+// Numbers measures this node.
+func (n *Node) Numbers() Numbers {
+	b := n.own()
+	return Numbers{Leads: b.Leads, Term: b.Term, Lag: b.LagSeconds, Heard: n.heard(), Nodes: len(n.o.Members)}
+}
+
 // Ready says why this node is not ready to answer, nil if it is: it follows and is not behind, or leads.
 func (n *Node) Ready() error {
 	b := n.own()
