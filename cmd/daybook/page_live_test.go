@@ -166,6 +166,7 @@ func TestPageWithAnOpenTaskAsksForNothingWhileItReports(t *testing.T) {
 	b.js(fmt.Sprintf(`location.hash = "#/tasks/%s"`, ids["a"]))
 	reports := `Number(/(\d+) reports/.exec(document.querySelector('#detail .entry[data-type="task.progressed"] .entry-seq')?.textContent)?.[1])`
 	b.until("it has reported", reports+` >= 3`)
+	untilStreams(t, server.url, 2) // the lines of the task have one, which is opened last
 	later := b.since()
 	b.until("it has reported often", reports+` >= 20`)
 	if asked := later(); len(asked) > 0 {

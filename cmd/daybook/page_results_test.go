@@ -197,13 +197,13 @@ func TestPageSaysThatTheServersClockWasSet(t *testing.T) {
 		{`{behind_log_seconds: 0, last_step_seconds: 90, last_step_at: "2026-11-24T12:30:00.000000Z"}`, "was set ahead by 1 min 30 s"},
 		{`{behind_log_seconds: 3600.5, last_step_seconds: null, last_step_at: null}`, "is 1 h 00 min behind the latest event"},
 	} {
-		b.js(`clockStrip.draw({running: 0, slots: 1, clock: ` + c.clock + `})`)
+		b.js(`clockStrip.draw({running: 0, slots: 1, clock: ` + c.clock + `}, {node: null})`)
 		if got := eval[string](b, `document.querySelector("#strip:not([hidden])")?.innerText ?? ""`); !strings.Contains(got, c.want) {
 			t.Errorf("of %s it says %q", c.clock, got)
 		}
 	}
-	b.js(`clockStrip.draw({running: 0, slots: 1, clock: {behind_log_seconds: 3600, last_step_seconds: -3600, last_step_at: "2026-11-24T12:00:00.000000Z"}})`)
+	b.js(`clockStrip.draw({running: 0, slots: 1, clock: {behind_log_seconds: 3600, last_step_seconds: -3600, last_step_at: "2026-11-24T12:00:00.000000Z"}}, {node: null})`)
 	b.everywhere("clock", b.cutsNothing)
-	b.js(`clockStrip.draw({running: 0, slots: 1, clock: {behind_log_seconds: 0, last_step_seconds: null, last_step_at: null}})`)
+	b.js(`clockStrip.draw({running: 0, slots: 1, clock: {behind_log_seconds: 0, last_step_seconds: null, last_step_at: null}}, {node: null})`)
 	b.until("nothing is said where there is nothing", `document.querySelector("#strip").hidden`)
 }

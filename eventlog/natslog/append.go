@@ -19,7 +19,7 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.R
 		refuse(results, err)
 		return results
 	}
-	ctx, cancel := l.patient(ctx)
+	ctx, cancel := l.patient(ctx, timeForEntries(entries))
 	defer cancel()
 	for {
 		clear(results)
@@ -43,6 +43,19 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.R
 	}
 }
 
+// timeForEntries is how much longer than a small round these may take, with their payloads.
+func timeForEntries(entries []eventlog.Entry) time.Duration {
+	bytes := 0
+	for i := range entries {
+		for _, e := range entries[i].Events {
+			if e != nil {
+				bytes += len(e.Data) + len(e.Payload)
+			}
+		}
+	}
+	return 2 * time.Duration(bytes) * time.Second / slowest
+}
+
 // ready reports why nothing can be appended, nil if something can.
 func (l *Log) ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
@@ -57,7 +70,7 @@ func (l *Log) ready(ctx context.Context) error {
 	if err := l.Failed(); err != nil {
 		return err
 	}
-	ctx, cancel := l.patient(ctx)
+	ctx, cancel := l.patient(ctx, 0)
 	defer cancel()
 	if l.doubtful {
 		if err := l.settle(ctx); err != nil {

@@ -31,10 +31,10 @@ func TestARoundOfManyTasksAndALargeResult(t *testing.T) {
 	log := open(t, js, t.TempDir())
 	text := noise(1 << 20)
 	var entries []eventlog.Entry
-	for i := range 10_000 {
+	for i := range 3_000 {
 		entries = append(entries, entry(fmt.Sprint("task-", i), text[i:i+300]))
 	}
-	entries = append(entries, entry("result", noise(16<<20)), large("large"))
+	entries = append(entries, entry("result", noise(5<<20)), large("large"))
 	for _, r := range log.Append(t.Context(), entries) {
 		if r.Err != nil {
 			t.Fatal(r.Err)

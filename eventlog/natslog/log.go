@@ -99,9 +99,9 @@ func (o Options) withDefaults() Options {
 // Hurry says that the node is about to stop: after so long, nothing waits for the stream any more.
 func (l *Log) Hurry(after time.Duration) { time.AfterFunc(after, l.endWaits) }
 
-// patient is a context that ends after Patience, or as Hurry says; it does not end with ctx, of which it has the values.
-func (l *Log) patient(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.o.Patience)
+// patient is a context that ends after Patience and more, or as Hurry says; it does not end with ctx, of which it has the values.
+func (l *Log) patient(ctx context.Context, more time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.o.Patience+more)
 	stop := context.AfterFunc(l.waits, cancel)
 	return ctx, func() { stop(); cancel() }
 }

@@ -89,7 +89,7 @@ func (l *Log) publishPayloads(ctx context.Context, bodies []salted) (places []pl
 
 // publishPieces publishes pieces and returns their sequences.
 func (l *Log) publishPieces(ctx context.Context, pieces [][]byte) ([]uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.o.Patience/8)
+	ctx, cancel := context.WithTimeout(ctx, l.o.Patience/8+timeFor(pieces))
 	defer cancel()
 	sequences := make([]uint64, 0, len(pieces))
 	for len(pieces) > 0 {

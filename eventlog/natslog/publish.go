@@ -88,7 +88,7 @@ func (l *Log) publishAll(ctx context.Context, stream, subject, expected string, 
 			if i > 0 {
 				message.Header.Set("Nats-Batch-Commit", "1")
 			}
-			return l.commit(ctx, stream, message)
+			return l.commit(ctx, stream, message, timeFor(list))
 		}
 		if err := l.o.JetStream.Conn().PublishMsg(message); err != nil {
 			return 0, unavailable("publish a part of a round", err)
@@ -101,9 +101,22 @@ func batchHeader(batch string, n int) nats.Header {
 	return nats.Header{"Nats-Batch-Id": {batch}, "Nats-Batch-Sequence": {strconv.Itoa(n)}}
 }
 
-// commit publishes a message and returns the sequence that the acknowledgement has.
-func (l *Log) commit(ctx context.Context, stream string, message *nats.Msg) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.o.Patience/3)
+// slowest is the slowest network and disk that large rounds are given time for, in bytes a second.
+const slowest = 1 << 20
+
+// timeFor is how much longer than a small message these may take.
+func timeFor(list [][]byte) time.Duration {
+	bytes := 0
+	for _, message := range list {
+		bytes += len(message)
+	}
+	return time.Duration(bytes) * time.Second / slowest
+}
+
+// commit publishes a message and returns the sequence that the acknowledgement has. more is how much longer than a small one it and
+// those before it in its batch may take.
+func (l *Log) commit(ctx context.Context, stream string, message *nats.Msg, more time.Duration) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.o.Patience/3+more)
 	defer cancel()
 	answer, err := l.request(ctx, message)
 	if err != nil {
