@@ -169,3 +169,37 @@ func TestNothingIsUnknownWhenNobodyHasGotIt(t *testing.T) {
 		t.Errorf("%v, want one that says that nothing was written", r.Err)
 	}
 }
+
+// The acknowledgement of a body is lost, so it is published again: the first copy does not stay, also if the outcome of its round
+// is unknown at first.
+func TestABodyThatIsPublishedTwiceIsKeptOnce(t *testing.T) {
+	for name, unknown := range map[string]bool{"the round is acknowledged": false, "the round is found by the next append": true} {
+		t.Run(name, func(t *testing.T) {
+			_, js := lone(t)
+			o := settings(js, 1)
+			o.Patience = time.Second
+			log := openWith(t, t.TempDir(), o)
+			bodyLost, roundLost := false, !unknown
+			log.Intercept(func(next natslog.Request, ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+				lost := &bodyLost
+				if isRound(m) {
+					lost = &roundLost
+				}
+				if *lost {
+					return next(ctx, m)
+				}
+				if _, err := next(ctx, m); err != nil {
+					return nil, err
+				}
+				*lost = true
+				return nil, nats.ErrTimeout
+			})
+			appendAll(t, log, "a")
+			appendAll(t, log, "b")
+			if n := len(content(t, log)); n != 2 {
+				t.Errorf("%d events, want 2", n)
+			}
+			wantNoOrphans(t, js, log)
+		})
+	}
+}

@@ -62,11 +62,12 @@ type Log struct {
 	reached    uint64        // sequence of the last message that was read, at least applied
 	named      uint64        // the last piece of a payload that the rounds name, as far as they were read
 	namedKnown bool
-	told       told      // erasures that lie ahead
-	looked     time.Time // at the state of the stream, by an append
-	doubtful   bool      // a round was published, and it is not known whether it is stored
-	lookedFor  roundID   // the round that an Append looks for
-	found      bool      // it was read
+	suspects   map[uint64]bool // pieces of which it is not known whether a round names them
+	told       told            // erasures that lie ahead
+	looked     time.Time       // at the state of the stream, by an append
+	doubtful   bool            // a round was published, and it is not known whether it is stored
+	lookedFor  roundID         // the round that an Append looks for
+	found      bool            // it was read
 }
 
 var _ eventlog.Log = (*Log)(nil)

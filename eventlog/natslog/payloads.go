@@ -68,16 +68,21 @@ func cut(bodies []salted, most int) (pieces [][]byte, places []place) {
 // the log does not name those that were stored.
 func (l *Log) publishPayloads(ctx context.Context, bodies []salted) (places []place, sequences []uint64, err error) {
 	pieces, places := cut(bodies, l.most)
+	lost := false
 	// While the servers have no leader a message is lost without an answer. No round names what is stored twice.
 	for sequences, err = l.publishPieces(ctx, pieces); err != nil; sequences, err = l.publishPieces(ctx, pieces) {
 		if !errors.Is(err, eventlog.ErrUnavailable) || ctx.Err() != nil {
 			return nil, nil, err
 		}
+		lost = true
 		select {
 		case <-ctx.Done():
 			return nil, nil, err
 		case <-time.After(50 * time.Millisecond):
 		}
+	}
+	if lost {
+		l.suspect(ctx, sequences[0])
 	}
 	for i := range places {
 		for k, index := range places[i].pieces {

@@ -2,6 +2,8 @@ package natslog
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,6 +80,22 @@ func (s *sweeper) stop() {
 	s.done.Wait()
 }
 
+// suspect notes the pieces between the last one that is named and a new one: some may be of a try of which no acknowledgement came.
+func (l *Log) suspect(ctx context.Context, first uint64) {
+	if !l.namedKnown {
+		l.named, l.namedKnown = l.lastNamed(ctx)
+	}
+	if !l.namedKnown {
+		return
+	}
+	if l.suspects == nil {
+		l.suspects = make(map[uint64]bool)
+	}
+	for o := l.named + 1; o < first && len(l.suspects) < mostOrphans; o++ {
+		l.suspects[o] = true
+	}
+}
+
 // noteNamed takes note of the pieces that a round names. Those before them that no round names are deleted if the round
 // was published by this node.
 func (l *Log) noteNamed(ctx context.Context, content []stored, mine bool) {
@@ -93,7 +111,12 @@ func (l *Log) noteNamed(ctx context.Context, content []stored, mine bool) {
 				}
 			}
 			l.named, l.namedKnown = max(l.named, sequence), true
+			delete(l.suspects, sequence)
 		}
+	}
+	if mine {
+		orphans = slices.AppendSeq(orphans, maps.Keys(l.suspects))
+		clear(l.suspects)
 	}
 	if len(orphans) > 0 {
 		l.sweeper.add(l.bodies.stream, orphans)
