@@ -308,13 +308,3 @@ func (l *Log) CatchUp(ctx context.Context) error {
 	}
 	return l.catchUp(ctx)
 }
-
-// StreamEnd is the sequence of the last message of the stream.
-func (l *Log) StreamEnd(ctx context.Context) (uint64, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.joined {
-		return 0, errNotJoined
-	}
-	return l.lastSequence(ctx)
-}
