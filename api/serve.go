@@ -25,8 +25,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p := reply{ResponseWriter: w, reads: r.Method == http.MethodGet, answers: &a.answers, accepts: r.Header["Accept-Encoding"], address: &a.address}
 	defer a.recover(&p, r)
-	_, guarded := senderOf(r)
-	if err := a.guard(r); err != nil && !guarded {
+	if err := a.guard(r); err != nil && !isWithin(r) {
 		a.refuse(&p, r, err)
 		return
 	}

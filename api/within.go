@@ -5,27 +5,24 @@ import (
 	"net/http"
 )
 
-// sender says which node of the cluster has sent a request.
-type sender struct {
-	own bool // it asks for itself, and may do everything
-}
-
-type senderKey struct{}
+// nodeKey is of the mark of a request that a node of the cluster sends: whether it asks for itself, and may do everything.
+type nodeKey struct{}
 
 // Within marks a request that another node has passed on, or, if node is not "", that a node sends for itself.
 func (a *API) Within(ctx context.Context, node string) context.Context {
-	return context.WithValue(ctx, senderKey{}, sender{own: node != ""})
+	return context.WithValue(ctx, nodeKey{}, node != "")
 }
 
-func senderOf(r *http.Request) (s sender, marked bool) {
-	s, marked = r.Context().Value(senderKey{}).(sender)
-	return s, marked
+// isWithin reports whether a node of the cluster has sent a request.
+func isWithin(r *http.Request) bool {
+	_, marked := r.Context().Value(nodeKey{}).(bool)
+	return marked
 }
 
 // ofNode reports whether a node of the cluster asks for itself.
 func ofNode(r *http.Request) bool {
-	s, _ := senderOf(r)
-	return s.own
+	own, _ := r.Context().Value(nodeKey{}).(bool)
+	return own
 }
 
 // Guard refuses requests of a wrong host or of another origin.
