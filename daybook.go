@@ -193,6 +193,7 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 		return nil, errors.Join(fmt.Errorf("open the files: %w", err), d.views.Close(), d.closeLog())
 	}
 	if d.node != nil {
+		d.node.Follow(d.views)
 		d.files.Share(d.node.Files())
 		if o.Cluster.Import {
 			if err := d.files.ShareAll(ctx); err != nil {

@@ -15,9 +15,7 @@ import (
 	"daybook/cluster"
 	"daybook/eventlog"
 	"daybook/eventlog/sqlitelog"
-	"daybook/internal/jsontext"
 	"daybook/scheduler"
-	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -85,7 +83,6 @@ func (d *Daybook) runNode(ctx context.Context) error {
 	}()
 	first := true
 	return d.node.Run(leading, cluster.Hooks{
-		Views: d.views,
 		NewScheduler: func() (*scheduler.Scheduler, error) {
 			if first {
 				first = false
@@ -166,7 +163,7 @@ func (n nodeRun) handle(ctx context.Context, l client.Lease[json.RawMessage]) (j
 	if err != nil {
 		return nil, err
 	}
-	if err := n.awaitViews(ctx, l.Task.LastSeq); err != nil {
+	if err := n.d.views.Await(ctx, l.Task.LastSeq); err != nil { // the lease is kept meanwhile
 		return nil, err
 	}
 	t, _, err := n.d.views.Get(ctx, id)
@@ -193,21 +190,6 @@ func (n nodeRun) handle(ctx context.Context, l client.Lease[json.RawMessage]) (j
 	}
 	l.SetOutcome(outcome.Outcome, outcome.Partial)
 	return outcome.Result, nil
-}
-
-// awaitViews waits until the views of this node show the start of the task. Meanwhile the lease is kept.
-func (n nodeRun) awaitViews(ctx context.Context, seq int64) error {
-	for {
-		changed := n.d.views.Changed()
-		if n.d.views.Seq() >= seq {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }
 
 // within limits the time of an attempt, and gives the ends of its context the causes that handlers know.
@@ -248,12 +230,9 @@ func workerError(ctx context.Context, err error) error {
 
 // save writes a value for later attempts, and returns when it is in the log.
 func (n nodeRun) save(ctx context.Context, token string, percent float64, message string, value []byte) error {
-	saved, err := jsontext.Canonical(nil, value, task.MaxDepth)
+	saved, err := scheduler.SavedValue(value)
 	if err != nil {
-		return fmt.Errorf("save a value: it is not valid JSON: %w", err)
-	}
-	if len(saved) > task.MaxSaved {
-		return fmt.Errorf("save a value: it has %d bytes; the most is %d", len(saved), task.MaxSaved)
+		return err
 	}
 	body, err := json.Marshal(map[string]any{"progress": percent, "message": message, "saved": json.RawMessage(saved)})
 	if err != nil {

@@ -152,9 +152,6 @@ func (n *Node) own() Beat {
 	n.mu.Unlock()
 	now := time.Now()
 	b := Beat{Node: n.o.Node, Leads: term > 0, Wall: now, Started: n.started, Version: n.o.Version, URL: n.o.URL, Problem: problem, heard: now}
-	if n.views == nil {
-		return b
-	}
 	b.Seq, b.Term = n.views.Seq(), n.views.Lead().Term
 	newest := n.newestSeq()
 	n.mu.Lock()

@@ -131,9 +131,8 @@ func (n *Node) write(api API, w http.ResponseWriter, r *http.Request, as string)
 		switch {
 		case here:
 			answer, err = NewAnswer(), nil
-			inner := r.WithContext(r.Context())
-			inner.Body = io.NopCloser(bytes.NewReader(body))
-			n.decide(api, answer, inner, as)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			n.decide(api, answer, r, as)
 		case leader != "":
 			answer, err = n.pass(r.Context(), leader, as, r, body)
 		}
@@ -172,7 +171,7 @@ func isUndecided(answer *Answer) bool {
 func (n *Node) answerWith(w http.ResponseWriter, r *http.Request, answer *Answer, leader string) {
 	if seq, err := strconv.ParseInt(answer.Header().Get("X-Log-Seq"), 10, 64); err == nil {
 		ctx, cancel := context.WithTimeout(r.Context(), viewPatience)
-		n.awaitViews(ctx, seq)
+		_ = n.views.Await(ctx, seq) // then it shows the answer a little later
 		cancel()
 	}
 	header := w.Header()
@@ -182,19 +181,4 @@ func (n *Node) answerWith(w http.ResponseWriter, r *http.Request, answer *Answer
 	header["X-Leader"] = []string{leader}
 	w.WriteHeader(answer.status())
 	_, _ = w.Write(answer.Body.Bytes()) // a client that is gone needs no answer
-}
-
-// awaitViews waits until the views of this node have a seq.
-func (n *Node) awaitViews(ctx context.Context, seq int64) {
-	for {
-		changed := n.views.Changed()
-		if n.views.Seq() >= seq {
-			return
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return
-		}
-	}
 }

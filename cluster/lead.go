@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -30,7 +29,6 @@ const (
 // Run follows, leads when no other node does, and follows again, until ctx ends: then what this node runs gets its grace.
 // An error means that this node cannot go on.
 func (n *Node) Run(ctx context.Context, h Hooks) error {
-	n.views = h.Views
 	stop, err := n.tell()
 	if err != nil {
 		return err
@@ -237,22 +235,7 @@ func isPassing(err error) bool {
 		errors.Is(err, context.DeadlineExceeded)
 }
 
-// foldPage is how many events are read and folded at once.
-const foldPage = 1000
-
 // fold folds what the replica has.
 func (n *Node) fold(ctx context.Context) error {
-	for n.views.Seq() < n.log.Head().Seq {
-		page, err := n.log.Read(ctx, n.views.Seq(), eventlog.Filter{}, foldPage)
-		if err == nil && len(page.Events) == 0 {
-			err = eventlog.ErrDamaged
-		}
-		if err == nil {
-			err = n.views.Apply(page.Events)
-		}
-		if err != nil {
-			return fmt.Errorf("fold the log after event %d: %w", n.views.Seq(), err)
-		}
-	}
-	return nil
+	return n.views.ReadOn(ctx, n.log, func([]*eventlog.Event) {})
 }

@@ -252,9 +252,11 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// Follow gives the node the views of its log. It is called once, before anything else is asked of it.
+func (n *Node) Follow(views *projection.Views) { n.views = views }
+
 // Hooks are what Run needs of the program around it.
 type Hooks struct {
-	Views *projection.Views
 	// NewScheduler makes the scheduler of the next lead that this node may have. It is current from then on.
 	NewScheduler func() (*scheduler.Scheduler, error)
 	// Leads is called, in a goroutine of its own, when this node has begun to lead; ctx ends with the lead.

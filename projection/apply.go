@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,28 @@ import (
 
 	"github.com/oklog/ulid/v2"
 )
+
+// readOnPage is how many events ReadOn reads and folds at once.
+const readOnPage = 1000
+
+// ReadOn folds what the log has and the views have not, and calls each for what it has folded. Errors: those of Read and Apply;
+// eventlog.ErrDamaged for a log that does not give an event that it has.
+func (v *Views) ReadOn(ctx context.Context, log eventlog.Log, each func(events []*eventlog.Event)) error {
+	for v.Seq() < log.Head().Seq {
+		page, err := log.Read(ctx, v.Seq(), eventlog.Filter{}, readOnPage)
+		if err == nil && len(page.Events) == 0 {
+			err = eventlog.ErrDamaged
+		}
+		if err == nil {
+			err = v.Apply(page.Events)
+		}
+		if err != nil {
+			return fmt.Errorf("read the log after event %d: %w", v.Seq(), err)
+		}
+		each(page.Events)
+	}
+	return nil
+}
 
 // Apply folds events as they lie in the log. Events at or below Seq are ignored, so a
 // batch delivered twice changes nothing; a gap is an error and changes nothing.

@@ -7,6 +7,7 @@
 package projection
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -104,3 +105,18 @@ func (v *Views) Seq() int64 { return v.seq.Load() }
 // Changed returns a channel that is closed when the views next move. Take it before
 // looking at Seq.
 func (v *Views) Changed() <-chan struct{} { return v.moved.Wait() }
+
+// Await waits until the views have a seq. Errors: that of ctx, or its cause.
+func (v *Views) Await(ctx context.Context, seq int64) error {
+	for {
+		changed := v.Changed()
+		if v.Seq() >= seq {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

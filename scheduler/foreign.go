@@ -10,29 +10,16 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// foreignPage is how many events of another writer are read and folded at once.
-const foreignPage = 1000
-
 // readOn folds the events that others have appended, up to the head of the log, stops attempts
 // that have lost their task, and wakes those who wait for a task to end. An error ends the scheduler.
 func (l *loop) readOn() error {
-	views, log := l.s.o.Views, l.s.o.Log
+	views := l.s.o.Views
 	touched := make(map[ulid.ULID]bool)
 	var ended []ulid.ULID
-	for views.Seq() < log.Head().Seq {
-		page, err := log.Read(context.Background(), views.Seq(), eventlog.Filter{}, foreignPage)
-		if err == nil && len(page.Events) == 0 {
-			err = eventlog.ErrDamaged // it has an event that it does not give
-		}
-		if err == nil {
-			err = views.Apply(page.Events)
-		}
-		if err != nil {
-			return fmt.Errorf("%w: read the log after event %d: %w", eventlog.ErrUnknown, views.Seq(), err)
-		}
-		last := page.Events[len(page.Events)-1]
+	err := views.ReadOn(context.Background(), l.s.o.Log, func(events []*eventlog.Event) {
+		last := events[len(events)-1]
 		l.head, l.lastAt = last.Seq, task.Micros(last.At)
-		for _, e := range page.Events {
+		for _, e := range events {
 			kind, ok := task.ParseEventType(e.Type)
 			if !ok { // it is not of a task
 				l.schedules.stale = true
@@ -44,6 +31,9 @@ func (l *loop) readOn() error {
 				ended = append(ended, id)
 			}
 		}
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", eventlog.ErrUnknown, err)
 	}
 	if l.s.o.Node != "" && views.Lead() != l.lead {
 		return ErrLeadLost

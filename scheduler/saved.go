@@ -13,14 +13,23 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// save writes a report with a value for later attempts, and returns when it is on disk.
-func (a *attempt) save(ctx context.Context, percent float64, message string, value []byte) error {
+// SavedValue is a value as an attempt saves it: canonical JSON. Errors: it is not JSON, or too long.
+func SavedValue(value []byte) ([]byte, error) {
 	saved, err := jsontext.Canonical(nil, value, task.MaxDepth)
 	if err != nil {
-		return fmt.Errorf("save a value: it is not valid JSON: %w", err)
+		return nil, fmt.Errorf("save a value: it is not valid JSON: %w", err)
 	}
 	if len(saved) > task.MaxSaved {
-		return fmt.Errorf("save a value: it has %d bytes; the most is %d", len(saved), task.MaxSaved)
+		return nil, fmt.Errorf("save a value: it has %d bytes; the most is %d", len(saved), task.MaxSaved)
+	}
+	return saved, nil
+}
+
+// save writes a report with a value for later attempts, and returns when it is on disk.
+func (a *attempt) save(ctx context.Context, percent float64, message string, value []byte) error {
+	saved, err := SavedValue(value)
+	if err != nil {
+		return err
 	}
 	_, err = a.s.ask(ctx, &request{actor: ActorScheduler, id: a.id,
 		command: task.Progress{Fence: a.fence, Percent: percent, Message: message, Saved: saved}})
