@@ -26,7 +26,7 @@ var house = map[string]struct{ code, tests []string }{
 	"daybook": {
 		code: []string{"daybook/api", "daybook/client", "daybook/cluster", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/command", "daybook/handler/httprequest", "daybook/handler/image",
 			"daybook/handler/mail", "daybook/handler/table", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/ui", "daybook/internal/heap", "daybook/internal/jsontext", ulid},
-		tests: []string{"daybook", goleak, cmp},
+		tests: []string{"daybook", natsserver, goleak, cmp},
 	},
 	"daybook/api": {
 		code: []string{"daybook/api/eventstream", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/schedule", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/files",
@@ -35,7 +35,7 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/cluster": {
 		code:  []string{"daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/natslog", "daybook/eventlog/sqlitelog", "daybook/files", "daybook/internal/natsserver", nats},
-		tests: []string{"daybook/cluster", goleak, cmp},
+		tests: []string{"daybook/cluster", natsserver, goleak, cmp},
 	},
 	"daybook/api/eventstream": {
 		code:  []string{"daybook/internal/jsontext", sse},

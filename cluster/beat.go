@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -48,6 +50,23 @@ func (b *beats) of(node string) (Beat, bool) {
 	return last, ok
 }
 
+// forgetAfter is after how long without a word a node of no list is forgotten.
+const forgetAfter = time.Hour
+
+// names are the nodes that were heard of lately.
+func (b *beats) names() (names []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name, last := range b.by {
+		if time.Since(last.heard) > forgetAfter {
+			delete(b.by, name)
+			continue
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
 // leading returns the beat of the node that says it leads, of the newest term.
 func (b *beats) leading() (newest Beat, ok bool) {
 	b.mu.Lock()
@@ -77,7 +96,11 @@ func (n *Node) beatSubject() string { return "daybook." + n.o.name() + ".beat" }
 func (n *Node) tell() (stop func(), err error) {
 	heard, err := n.conn.Subscribe(n.beatSubject(), func(m *nats.Msg) {
 		var b Beat
-		if json.Unmarshal(m.Data, &b) != nil || b.Node == n.o.Node {
+		if json.Unmarshal(m.Data, &b) != nil {
+			return
+		}
+		if b.Node == n.o.Node {
+			n.notTwice(&b)
 			return
 		}
 		b.heard = time.Now()
@@ -120,12 +143,22 @@ func (n *Node) tell() (stop func(), err error) {
 	}, nil
 }
 
+// ErrTwin: another process that runs has the name of this node.
+var ErrTwin = errors.New("another process is a node of this name: give each node its own --node")
+
+// notTwice ends the younger one of two nodes with one name.
+func (n *Node) notTwice(b *Beat) {
+	if !b.Stopped && b.Started.Before(n.started) {
+		n.fail(fmt.Errorf("%w (%s)", ErrTwin, n.o.Node))
+	}
+}
+
 // roomToRevive is the free disk space with which a log server that had none works again, in bytes.
 const roomToRevive = 128 << 20
 
 // revive lets the log server of this node go on when there is room again.
 func (n *Node) revive() {
-	if sqlitelog.FreeBytes(n.o.Data) < roomToRevive {
+	if n.o.NATS != nil || sqlitelog.FreeBytes(n.o.Data) < roomToRevive {
 		return
 	}
 	revived, err := n.server.Revive()

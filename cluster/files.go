@@ -35,13 +35,28 @@ func (b *bucket) open(ctx context.Context) (jetstream.ObjectStore, error) {
 	store, err := b.n.stream.ObjectStore(ctx, name)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		store, err = b.n.stream.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: name, Storage: jetstream.FileStorage,
-			Replicas: len(b.n.o.Members), Description: "Files of Daybook, by SHA-256."})
+			Replicas: b.n.replicas(), Description: "Files of Daybook, by SHA-256."})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: open the files of the cluster: %w", eventlog.ErrUnavailable, err)
 	}
+	if err := b.check(ctx, store); err != nil {
+		return nil, err
+	}
 	b.store = store
 	return store, nil
+}
+
+// check refuses a bucket that somebody has made with fewer replicas than the log must have.
+func (b *bucket) check(ctx context.Context, store jetstream.ObjectStore) error {
+	status, err := store.Status(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: open the files of the cluster: %w", eventlog.ErrUnavailable, err)
+	}
+	if have, want := status.Replicas(), b.n.replicas(); have < want {
+		return fmt.Errorf("%w: the files of the cluster have %d replicas, not %d: raise that with `nats stream edit OBJ_%s --replicas %d`", eventlog.ErrUnavailable, have, want, status.Bucket(), want)
+	}
+	return nil
 }
 
 // Put keeps a file, unless all nodes have it already.

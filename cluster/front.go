@@ -100,7 +100,10 @@ func (n *Node) leader() (node string, here bool, moved <-chan struct{}) {
 // heard is how many nodes run and are heard, this one among them.
 func (n *Node) heard() int {
 	heard := 1
-	for _, m := range n.o.Members {
+	for _, m := range n.members() {
+		if m.Name == n.o.Node {
+			continue
+		}
 		if b, ok := n.beats.of(m.Name); ok && !b.Stopped && time.Since(b.heard) < silentAfter {
 			heard++
 		}
@@ -108,8 +111,14 @@ func (n *Node) heard() int {
 	return heard
 }
 
-// hasMajority reports whether this node hears more than half of the nodes, itself among them.
-func (n *Node) hasMajority() bool { return n.heard() > len(n.o.Members)/2 }
+// hasMajority reports whether this node hears more than half of the nodes, itself among them, or is connected to the NATS that
+// keeps the log.
+func (n *Node) hasMajority() bool {
+	if n.o.NATS != nil {
+		return n.conn.IsConnected()
+	}
+	return n.heard() > len(n.o.Members)/2
+}
 
 // write has the leader answer a request. as is this node if it asks for itself.
 func (n *Node) write(api API, w http.ResponseWriter, r *http.Request, as string) {

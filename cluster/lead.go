@@ -28,12 +28,20 @@ const (
 
 // Run follows, leads when no other node does, and follows again, until ctx ends: then what this node runs gets its grace.
 // An error means that this node cannot go on.
-func (n *Node) Run(ctx context.Context, h Hooks) error {
+func (n *Node) Run(ctx context.Context, h Hooks) (err error) {
 	stop, err := n.tell()
 	if err != nil {
 		return err
 	}
 	defer stop()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	defer context.AfterFunc(n.failed, end)()
+	defer func() {
+		if n.failed.Err() != nil {
+			err = context.Cause(n.failed)
+		}
+	}()
 	defer context.AfterFunc(ctx, func() { n.log.Hurry(stopTime) })()
 	for {
 		s, err := h.NewScheduler()
@@ -214,6 +222,11 @@ func (n *Node) note(err error) {
 		problem = err.Error()
 	case errors.Is(err, eventlog.ErrFull):
 		problem = "the disk of this node is full: free some space"
+	case n.o.NATS != nil:
+		problem = "the log of the cluster cannot be reached: NATS must run with JetStream, and more than half of the servers that keep the log"
+		if denied := n.denied.Load(); denied != nil {
+			problem = (*denied).Error()
+		}
 	default:
 		problem = "the log of the cluster cannot be reached: more than half of the nodes must run and reach each other"
 	}

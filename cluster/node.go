@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"daybook/eventlog/natslog"
@@ -32,6 +34,7 @@ type Options struct {
 	Cluster string   // name of the cluster; "" = "daybook"
 	Node    string   // name of this node, one of Members
 	Members []Member // all nodes, in the same order everywhere: the first ones try first to lead
+	NATS    *NATS    // that keeps the log, in place of Members; nil = each node runs a server of its log
 	Secret  string   // that all nodes know
 	TLS     *tls.Config
 	Data    string // data folder of this node; the streams are in its folder "cluster"
@@ -57,6 +60,18 @@ func (o *Options) Check() error {
 	}
 	if !natslog.IsClusterName(o.name()) {
 		return wrong("the name of the cluster must be 1 to 32 of A-Z a-z 0-9 _ -, not %q", o.Cluster)
+	}
+	if o.NATS != nil {
+		if !natslog.IsClusterName(o.Node) {
+			return wrong("the name of this node must be 1 to 32 of A-Z a-z 0-9 _ -, not %q", o.Node)
+		}
+		if len(o.Members) > 0 {
+			return wrong("it has a list of nodes and a NATS: with a NATS, nodes find each other through it")
+		}
+		if err := o.NATS.check(); err != nil {
+			return wrong("%w", err)
+		}
+		return nil
 	}
 	if n := len(o.Members); n != 1 && n != 3 && n != 5 {
 		return wrong("it has %d nodes: it must have 3 or 5, of which 1 or 2 may fail (or 1, to try it)", n)
@@ -96,13 +111,16 @@ func (o *Options) name() string {
 type Node struct {
 	o       Options
 	logger  *slog.Logger
-	server  *natsserver.Server
+	server  *natsserver.Server // nil = others operate the servers of the log
 	conn    *nats.Conn
 	stream  jetstream.JetStream
 	log     *natslog.Log
 	started time.Time
 
-	beats beats
+	beats  beats
+	denied atomic.Pointer[error]   // what the NATS user may not do, nil = nothing is known
+	failed context.Context         // ends when this node cannot go on, with the reason
+	fail   context.CancelCauseFunc // ends failed
 
 	mu      sync.Mutex
 	term    int64     // guarded by mu; of the lead that this node has, 0 = none
@@ -125,6 +143,27 @@ func Open(o Options) (*Node, error) {
 	}
 	n := &Node{o: o, logger: o.Logger.With("node", o.Node), started: time.Now(), moved: make(chan struct{})}
 	n.beats.init()
+	n.failed, n.fail = context.WithCancelCause(context.Background())
+	if err := n.connect(); err != nil {
+		return nil, err
+	}
+	var err error
+	if n.stream, err = jetstream.New(n.conn); err != nil {
+		return nil, errors.Join(fmt.Errorf("connect to the log of the cluster: %w", err), n.Close())
+	}
+	return n, nil
+}
+
+// connect starts the server of this node, if the nodes have servers, and connects to it.
+func (n *Node) connect() (err error) {
+	o := &n.o
+	if o.NATS != nil {
+		if n.conn, err = n.connectNATS(); err != nil {
+			return err
+		}
+		n.warnOfSync()
+		return nil
+	}
 	settings := natsserver.Options{Name: o.Node, Dir: filepath.Join(o.Data, "cluster"), Logger: n.logger}
 	if len(o.Members) > 1 {
 		settings.Cluster, settings.Secret, settings.TLS = o.name(), o.Secret, o.TLS
@@ -136,25 +175,21 @@ func Open(o Options) (*Node, error) {
 			}
 		}
 	}
-	var err error
 	if n.server, err = natsserver.Start(settings); err != nil {
-		return nil, err
+		return err
 	}
-	if n.conn, err = n.server.Connect("daybook"); err == nil {
-		n.stream, err = jetstream.New(n.conn)
-	}
-	if err != nil {
+	if n.conn, err = n.server.Connect("daybook"); err != nil {
 		n.server.Stop()
-		return nil, fmt.Errorf("connect to the log server of this node: %w", err)
+		return fmt.Errorf("connect to the log server of this node: %w", err)
 	}
-	return n, nil
+	return nil
 }
 
 // Log opens the replica of the log in the data folder. A folder that has one is opened at once, whoever else runs. For a new
 // one the log of the cluster must be found, or made, which needs a majority of the nodes: it waits for them until ctx
 // ends. Errors: those of sqlitelog.Open and natslog.Open.
 func (n *Node) Log(ctx context.Context, o sqlitelog.Options) (*natslog.Log, error) {
-	settings := natslog.Options{JetStream: n.stream, Cluster: n.o.name(), Replicas: len(n.o.Members), Logger: n.logger}
+	settings := natslog.Options{JetStream: n.stream, Cluster: n.o.name(), Replicas: n.replicas(), Logger: n.logger}
 	o.Dir = n.o.Data
 	if has, err := sqlitelog.HasEvents(ctx, o.Dir); err != nil {
 		return nil, err
@@ -172,11 +207,11 @@ func (n *Node) Log(ctx context.Context, o sqlitelog.Options) (*natslog.Log, erro
 		return n.log, nil
 	}
 	var said time.Time
-	for {
+	for began := time.Now(); ; {
 		tried, cancel := context.WithTimeout(ctx, joinTime)
 		var log *natslog.Log
 		var err error
-		if n.rank() > 0 { // the first node makes a new log, for it may have one that is to be brought into the cluster
+		if n.o.NATS == nil && n.rank() > 0 { // the first node makes a new log, for it may have one that is to be brought into the cluster
 			_, _, err = natslog.Identity(tried, settings)
 		}
 		if err == nil {
@@ -193,14 +228,26 @@ func (n *Node) Log(ctx context.Context, o sqlitelog.Options) (*natslog.Log, erro
 		if !isPassing(err) {
 			return nil, err
 		}
+		if err := n.natsProblem(err, began); err != nil {
+			return nil, err
+		}
 		if time.Since(said) > sayAgain {
 			said = time.Now()
-			n.logger.Info("waiting for a majority of the nodes, to find or make the log of the cluster", "nodes", len(n.o.Members), "connected", n.server.Peers(), "error", err)
+			n.sayWaiting(err)
 		}
 		if !sleep(ctx, retryTime) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// sayWaiting says what a new node waits for.
+func (n *Node) sayWaiting(err error) {
+	if n.o.NATS != nil {
+		n.logger.Info("waiting for NATS, to find or make the log of the cluster", "connected", n.conn.IsConnected(), "error", err)
+		return
+	}
+	n.logger.Info("waiting for a majority of the nodes, to find or make the log of the cluster", "nodes", len(n.o.Members), "connected", n.server.Peers(), "error", err)
 }
 
 // importLog brings the log of the folder into the cluster. It waits for a majority of the nodes.
@@ -228,7 +275,10 @@ const (
 // Close stops the servers of this node. The log must be closed before.
 func (n *Node) Close() error {
 	n.conn.Close()
-	n.server.Stop()
+	if n.server != nil {
+		n.server.Stop()
+	}
+	n.fail(nil)
 	return nil
 }
 
@@ -237,7 +287,28 @@ func (n *Node) Name() string { return n.o.Node }
 
 // rank is the place of this node in the list of all.
 func (n *Node) rank() int {
-	return slices.IndexFunc(n.o.Members, func(m Member) bool { return m.Name == n.o.Node })
+	return slices.IndexFunc(n.members(), func(m Member) bool { return m.Name == n.o.Node })
+}
+
+// members are all nodes that are known: those of the list, or those that use the same NATS.
+func (n *Node) members() []Member {
+	if n.o.NATS == nil {
+		return n.o.Members
+	}
+	all := []Member{{Name: n.o.Node}}
+	for _, name := range n.beats.names() {
+		all = append(all, Member{Name: name})
+	}
+	slices.SortFunc(all, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// replicas is how many copies the log must have at least.
+func (n *Node) replicas() int {
+	if n.o.NATS != nil {
+		return n.o.NATS.Replicas
+	}
+	return len(n.o.Members)
 }
 
 // sleep waits and reports whether ctx goes on.

@@ -78,7 +78,7 @@ func (n *Node) Status(ctx context.Context) Status {
 	leader, _, _ := n.leader()
 	s.Leading = leader != ""
 	newest := n.newestSeq()
-	for _, m := range n.o.Members {
+	for _, m := range n.members() {
 		b, heard := n.own(), true
 		if m.Name != n.o.Node {
 			b, heard = n.beats.of(m.Name)
@@ -144,7 +144,7 @@ func (n *Node) streamState(ctx context.Context) *StreamState {
 	info := stream.CachedInfo()
 	s := &StreamState{Messages: info.State.Msgs, Bytes: info.State.Bytes, Replicas: []ReplicaState{}}
 	if info.Cluster == nil {
-		s.Leader = n.o.Node
+		s.Leader = n.conn.ConnectedServerName()
 		return s
 	}
 	s.Leader = info.Cluster.Leader
@@ -169,13 +169,15 @@ type Numbers struct {
 // Numbers measures this node.
 func (n *Node) Numbers() Numbers {
 	b := n.own()
-	return Numbers{Leads: b.Leads, Term: b.Term, Lag: b.LagSeconds, Heard: n.heard(), Nodes: len(n.o.Members)}
+	return Numbers{Leads: b.Leads, Term: b.Term, Lag: b.LagSeconds, Heard: n.heard(), Nodes: len(n.members())}
 }
 
 // Ready says why this node is not ready to answer, nil if it is: it follows and is not behind, or leads.
 func (n *Node) Ready() error {
 	b := n.own()
 	switch {
+	case !n.hasMajority() && n.o.NATS != nil:
+		return errors.New("this node is not connected to NATS, which keeps the log")
 	case !n.hasMajority():
 		return errors.New("this node hears fewer than half of the others")
 	case b.Leads:

@@ -146,7 +146,7 @@ func (c *serveCmd) checkAddr(ctx context.Context) (open bool, err error) {
 	if c.Insecure || isLoopback(ctx, host) {
 		return false, nil
 	}
-	if len(c.Cluster) > 0 { // a new node cannot know yet that there is a token: while there is none it answers this machine alone
+	if c.inCluster() { // a new node cannot know yet that there is a token: while there is none it answers this machine alone
 		return false, nil
 	}
 	if isNew(c.Data) {

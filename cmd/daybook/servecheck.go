@@ -54,7 +54,7 @@ func (c *serveCmd) faults() (all []flagFault) {
 	}
 	wrong(err != nil, "addr", "%s: it must be HOST:PORT, such as 127.0.0.1:8000, with a port from 0 to 65535", c.Addr)
 	least := 1
-	if len(c.Cluster) > 0 {
+	if c.inCluster() {
 		least = 0
 	}
 	wrong(c.Concurrency < least || c.Concurrency > 10_000, "concurrency", "must be 1 to 10,000, not %d", c.Concurrency)
