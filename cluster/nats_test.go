@@ -164,10 +164,10 @@ func TestAStreamWithFewerReplicasIsRefused(t *testing.T) {
 
 func TestOptionsOfANATS(t *testing.T) {
 	for want, o := range map[string]Options{
-		"":                          {Node: "a", NATS: &NATS{URLs: []string{"nats://h:4222", "tls://u:p@h"}, Replicas: 3}},
-		"name of this node":         {NATS: &NATS{URLs: []string{"nats://h:4222"}, Replicas: 3}},
-		"3 or 5 replicas":           {Node: "a", NATS: &NATS{URLs: []string{"nats://h:4222"}, Replicas: 2}},
-		"must be nats://":           {Node: "a", NATS: &NATS{URLs: []string{"secret:word@h"}, Replicas: 3}},
+		"":                           {Node: "a", NATS: &NATS{URLs: []string{"nats://h:4222", "tls://u:p@h"}, Replicas: 3}},
+		"name of this node":          {NATS: &NATS{URLs: []string{"nats://h:4222"}, Replicas: 3}},
+		"3 or 5 replicas":            {Node: "a", NATS: &NATS{URLs: []string{"nats://h:4222"}, Replicas: 2}},
+		"must be nats://":            {Node: "a", NATS: &NATS{URLs: []string{"secret:word@h"}, Replicas: 3}},
 		"a list of nodes and a NATS": {Node: "a", Members: []Member{{"a", "h:1"}}, NATS: &NATS{URLs: []string{"nats://h:4222"}, Replicas: 3}},
 	} {
 		err := o.Check()
