@@ -4,6 +4,10 @@
 // A call is made once: nothing is repeated behind the caller's back, because a submit
 // without an idempotency key must not be repeated. Streams are different: they have a position,
 // so they reconnect until the caller's context ends.
+//
+// A client of several servers, the nodes of a cluster, makes a call again at the next one where that does no harm: reads, writes
+// with an idempotency key, uploads of what can be read again, the calls of workers, and any call of which it is sure that
+// nothing happened. A write whose outcome is not known is never repeated: its error is ErrOutcomeUnknown.
 package client
 
 import (
@@ -24,9 +28,9 @@ const DefaultURL = "http://127.0.0.1:8000"
 // maxAnswer is the most bytes of an answer that are read into memory.
 const maxAnswer = 256 << 20
 
-// Client talks to one server. Safe for concurrent use.
+// Client talks to a server, or to the nodes of a cluster. Safe for concurrent use.
 type Client struct {
-	base    *url.URL
+	servers *servers
 	http    *http.Client
 	streams *http.Client // the same without a time limit
 
@@ -40,29 +44,26 @@ type Client struct {
 }
 
 // New returns a client of the server at base, such as "http://127.0.0.1:8000"; "" is
-// DefaultURL. A nil httpClient is http.DefaultClient. Nothing is sent yet.
+// DefaultURL. Several addresses of one queue, its nodes, have commas between them: calls go to the first one until it does not
+// answer, then to the next. A nil httpClient is http.DefaultClient. Nothing is sent yet.
 func New(base string, httpClient *http.Client) (*Client, error) {
 	if base == "" {
 		base = DefaultURL
 	}
-	u, err := url.Parse(base)
+	all, err := parseServers(base)
 	if err != nil {
-		return nil, fmt.Errorf("parse the server's address: %w", err)
-	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("%q is not the address of a server, such as %s", base, DefaultURL)
+		return nil, err
 	}
 	if httpClient == nil {
 		httpClient = http.DefaultClient
 	}
-	u.Path, u.RawQuery, u.Fragment = strings.TrimRight(u.Path, "/"), "", ""
 	streams := *httpClient
 	streams.Timeout = 0
-	return &Client{base: u, http: httpClient, streams: &streams}, nil
+	return &Client{servers: all, http: httpClient, streams: &streams}, nil
 }
 
-// URL is the server's address, without a slash at its end.
-func (c *Client) URL() string { return c.base.String() }
+// URL is the address of the server that is asked, without a slash at its end.
+func (c *Client) URL() string { return c.servers.current().String() }
 
 // call is one request.
 type call struct {
@@ -70,7 +71,30 @@ type call struct {
 	path   string // below the base, escaped; "" = of an id that is none
 	query  url.Values
 	header http.Header
-	body   any // nil, io.Reader, or what is marshalled to JSON
+	body   any  // nil, text, *upload, or what is marshalled to JSON
+	again  bool // it does no harm to make it twice; reads and calls with an idempotency key never do
+}
+
+// text is a body as it is sent.
+type text []byte
+
+// encode makes a text of what is marshalled to JSON.
+func (k *call) encode() error {
+	switch k.body.(type) {
+	case nil, text, *upload:
+		return nil
+	}
+	encoded, err := json.Marshal(k.body)
+	if err != nil {
+		return fmt.Errorf("encode the request: %w", err)
+	}
+	k.body = text(encoded)
+	return nil
+}
+
+// isHarmless reports whether the call may be made twice.
+func (k *call) isHarmless() bool {
+	return k.again || k.method == http.MethodGet || k.header.Get("Idempotency-Key") != ""
 }
 
 // ErrNoID: a method was called with an empty id or name, or with "." or "..". Nothing was sent, because
@@ -85,8 +109,8 @@ func pathOf(before, id, after string) string {
 	return before + url.PathEscape(id) + after
 }
 
-func (c *Client) url(path string, query url.Values) string {
-	u := c.base.String() + path
+func urlOf(server *url.URL, path string, query url.Values) string {
+	u := server.String() + path
 	if len(query) > 0 {
 		u += "?" + query.Encode()
 	}
@@ -99,25 +123,47 @@ func (c *Client) open(ctx context.Context, k call) (*http.Response, error) {
 	if k.path == "" {
 		return nil, ErrNoID
 	}
-	var body io.Reader
-	contentType := ""
-	switch b := k.body.(type) {
-	case nil:
-	case io.Reader:
-		body = b
-	default:
-		encoded, err := json.Marshal(b)
-		if err != nil {
-			return nil, fmt.Errorf("encode the request: %w", err)
-		}
-		body, contentType = bytes.NewReader(encoded), "application/json"
+	if err := k.encode(); err != nil {
+		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, k.method, c.url(k.path, k.query), body)
+	for t := c.tries(&k); ; {
+		resp, err := c.send(ctx, t.server, &k)
+		if err == nil {
+			return resp, nil
+		}
+		if err := t.failed(ctx, err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// send makes the call at one server.
+func (c *Client) send(ctx context.Context, server *url.URL, k *call) (*http.Response, error) {
+	if c.servers.areSeveral() {
+		return c.sendGuarded(ctx, server, k)
+	}
+	req, err := c.request(ctx, server, k)
 	if err != nil {
 		return nil, err
 	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
+	return answerOf(c.http.Do(req))
+}
+
+// request makes the request of a call.
+func (c *Client) request(ctx context.Context, server *url.URL, k *call) (*http.Request, error) {
+	var body io.Reader
+	switch b := k.body.(type) {
+	case text:
+		body = bytes.NewReader(b)
+	case *upload:
+		body = b.reader()
+	}
+	req, err := http.NewRequestWithContext(ctx, k.method, urlOf(server, k.path, k.query), body)
+	if err != nil {
+		return nil, err
+	}
+	if _, isText := k.body.(text); isText {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	for name, values := range k.header {
 		req.Header[name] = values
@@ -125,7 +171,11 @@ func (c *Client) open(ctx context.Context, k call) (*http.Response, error) {
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
-	resp, err := c.http.Do(req)
+	return req, nil
+}
+
+// answerOf makes any answer but a 2xx an error.
+func answerOf(resp *http.Response, err error) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +198,26 @@ func (c *Client) do(ctx context.Context, k call, out any) (http.Header, error) {
 
 // read sends the call and returns the answer.
 func (c *Client) read(ctx context.Context, k call) ([]byte, http.Header, error) {
-	resp, err := c.open(ctx, k)
+	if k.path == "" {
+		return nil, nil, ErrNoID
+	}
+	if err := k.encode(); err != nil {
+		return nil, nil, err
+	}
+	for t := c.tries(&k); ; {
+		data, header, err := c.readOne(ctx, t.server, &k)
+		if err == nil {
+			return data, header, nil
+		}
+		if err := t.failed(ctx, err); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// readOne sends the call to one server and returns the answer.
+func (c *Client) readOne(ctx context.Context, server *url.URL, k *call) ([]byte, http.Header, error) {
+	resp, err := c.send(ctx, server, k)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -164,7 +233,6 @@ func (c *Client) read(ctx context.Context, k call) ([]byte, http.Header, error) 
 }
 
 // post sends JSON that is encoded already and returns the answer.
-func (c *Client) post(ctx context.Context, path string, body []byte) ([]byte, http.Header, error) {
-	return c.read(ctx, call{method: http.MethodPost, path: path, body: bytes.NewReader(body),
-		header: http.Header{"Content-Type": {"application/json"}}})
+func (c *Client) post(ctx context.Context, path string, body []byte, again bool) ([]byte, http.Header, error) {
+	return c.read(ctx, call{method: http.MethodPost, path: path, body: text(body), again: again})
 }

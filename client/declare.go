@@ -34,7 +34,7 @@ type TypeDefaults struct {
 // DeclareTaskType says what a type takes and gives. The same again changes nothing. A *Problem with 409 means that
 // the type is built in or in the configuration file of the server.
 func (c *Client) DeclareTaskType(ctx context.Context, name string, d TypeDeclaration) (t TaskType, err error) {
-	_, err = c.do(ctx, call{method: http.MethodPut, path: pathOf("/api/task-types/", name, ""), body: d}, &t)
+	_, err = c.do(ctx, call{method: http.MethodPut, path: pathOf("/api/task-types/", name, ""), body: d, again: true}, &t)
 	return t, err
 }
 

@@ -21,7 +21,8 @@ type File struct {
 }
 
 // Upload streams a file to the server and returns when it is on the server's disk.
-// contentType "" means that the server finds out the type. The reader is read once.
+// contentType "" means that the server finds out the type. The reader is read once, from where it stands; of several servers the next
+// one gets it from there again if it is an io.Seeker.
 func (c *Client) Upload(ctx context.Context, name, contentType string, r io.Reader) (f File, err error) {
 	if contentType == "" {
 		contentType = "application/octet-stream"
@@ -31,7 +32,8 @@ func (c *Client) Upload(ctx context.Context, name, contentType string, r io.Read
 		path:   "/api/files",
 		query:  url.Values{"name": {name}},
 		header: http.Header{"Content-Type": {contentType}},
-		body:   io.NopCloser(r),
+		body:   newUpload(r),
+		again:  true, // the same bytes are the same file
 	}, &f)
 	return f, err
 }
@@ -69,6 +71,15 @@ func (c *counting) Read(p []byte) (int, error) {
 	c.sent += int64(n)
 	c.progress(c.sent, c.size)
 	return n, err
+}
+
+// Seek is called when the file must be sent again.
+func (c *counting) Seek(offset int64, whence int) (int64, error) {
+	at, err := c.r.(io.Seeker).Seek(offset, whence)
+	if err == nil {
+		c.sent = at
+	}
+	return at, err
 }
 
 // Download opens a file that the server keeps. The caller closes it.

@@ -18,6 +18,7 @@ const mostTries = 3
 type post struct {
 	bodies  [][]byte // encoded submits; nil = its caller went away
 	size    int      // bytes of all
+	keyless int      // those that have no idempotency key, so that they must not be sent twice
 	answers []answer // one a body, once done is closed
 
 	sent    bool // guarded by the Submitter's lock
@@ -56,12 +57,22 @@ func newPost() *post {
 	return p
 }
 
+// newLonePost returns a post of one submit, which belongs to its caller.
+func newLonePost(ctx context.Context, body []byte, hasKey bool) *post {
+	p := &post{ctx: ctx, answers: make([]answer, 1)}
+	p.add(body, hasKey)
+	return p
+}
+
 func (p *post) hasRoom(bytes int) bool {
 	n := len(p.bodies) + 1
 	return n <= mostItems && p.size+bytes+n+1 <= mostBytes // with commas and brackets
 }
 
-func (p *post) add(body []byte) int {
+func (p *post) add(body []byte, hasKey bool) int {
+	if !hasKey {
+		p.keyless++
+	}
 	p.bodies = append(p.bodies, body)
 	p.size += len(body)
 	p.waiting++
@@ -110,7 +121,7 @@ func (p *post) send(c *Client) {
 func (p *post) sendOne(c *Client, i int) {
 	a := &p.answers[i]
 	var header http.Header
-	a.task, header, a.err = c.post(p.ctx, "/api/tasks/submit", p.bodies[i])
+	a.task, header, a.err = c.post(p.ctx, "/api/tasks/submit", p.bodies[i], p.keyless == 0)
 	var said Submitted
 	said.say(header)
 	a.replayed, a.returned, a.replaced = said.Replayed, said.Returned, said.Replaced
@@ -125,7 +136,7 @@ func (p *post) sendBatch(c *Client, items []int) *Problem {
 		body = append(body, p.bodies[i]...)
 	}
 	body = append(body, ']')
-	text, header, err := c.post(p.ctx, "/api/tasks/batch", body)
+	text, header, err := c.post(p.ctx, "/api/tasks/batch", body, p.keyless == 0)
 	var problem *Problem
 	if errors.As(err, &problem) && problem.ofItems() {
 		return problem

@@ -145,7 +145,7 @@ func (c *Client) PreviewSchedule(ctx context.Context, cron, timezone string, cou
 	if timezone != "" {
 		body["timezone"] = timezone
 	}
-	_, err = c.do(ctx, call{method: http.MethodPost, path: "/api/schedules/preview", body: body}, &answer)
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/api/schedules/preview", body: body, again: true}, &answer)
 	return answer.InWords, answer.NextRuns, err
 }
 

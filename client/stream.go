@@ -57,6 +57,7 @@ type message struct {
 // run calls handle for every message, in order, until handle returns false, ctx ends, or
 // a reconnect cannot help. It reconnects when a connection is cut.
 func (s *stream) run(ctx context.Context, handle func(message) bool) error {
+	tried := 0 // how many servers, one after the other, have sent nothing
 	for pause := shortestPause; ; {
 		heard, done, err := s.connect(ctx, handle)
 		switch {
@@ -67,12 +68,15 @@ func (s *stream) run(ctx context.Context, handle func(message) bool) error {
 		case !transient(err):
 			return err
 		}
-		if heard {
-			pause = shortestPause
-		}
 		if s.client.Reconnecting != nil {
 			s.client.Reconnecting(err)
 		}
+		if tried++; heard {
+			pause, tried = shortestPause, 0
+		} else if tried < len(s.client.servers.all) {
+			continue // the next one
+		}
+		tried = 0
 		if err := sleep(ctx, pause/2+rand.N(pause/2)); err != nil {
 			return err
 		}
@@ -99,7 +103,10 @@ func (s *stream) connect(ctx context.Context, handle func(message) bool) (heard,
 		}
 		query.Set("after", after)
 	}
-	c := sse.NewClient(s.client.url(s.path, query), sse.ClientMaxBufferSize(maxMessage))
+	server := s.client.servers.current()
+	g := s.client.guard(server, func() { cancel(errGone) })
+	defer g.stop()
+	c := sse.NewClient(urlOf(server, s.path, query), sse.ClientMaxBufferSize(maxMessage))
 	c.Connection = s.client.streams
 	c.ReconnectStrategy = onlyOnce{}
 	c.ResponseValidator = validate
@@ -109,6 +116,7 @@ func (s *stream) connect(ctx context.Context, handle func(message) bool) (heard,
 	var fatal error
 	err = c.SubscribeRawWithContext(ctx, func(m *sse.Event) {
 		watchdog.Reset(silence)
+		g.hear()
 		if done || fatal != nil {
 			return // the connection is being taken down
 		}
@@ -134,8 +142,11 @@ func (s *stream) connect(ctx context.Context, handle func(message) bool) (heard,
 	if fatal != nil {
 		return heard, false, fatal
 	}
-	if cause := context.Cause(ctx); cause != nil && errors.Is(cause, errSilence) {
-		err = errSilence
+	if cause := context.Cause(ctx); errors.Is(cause, errSilence) || errors.Is(cause, errGone) {
+		err = cause
+	}
+	if !heard && context.Cause(ctx) == nil || errors.Is(err, errSilence) {
+		s.client.servers.failed(server)
 	}
 	return heard, done, err
 }

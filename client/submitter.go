@@ -59,7 +59,7 @@ func (s *Submitter) Submit(ctx context.Context, submit Submit) (out Submitted, e
 	if err := ctx.Err(); err != nil {
 		return out, err
 	}
-	p, i := s.join(body)
+	p, i := s.join(body, submit.IdempotencyKey != "")
 	select {
 	case <-p.done:
 	case <-ctx.Done():
@@ -68,7 +68,7 @@ func (s *Submitter) Submit(ctx context.Context, submit Submit) (out Submitted, e
 	}
 	if p.answers[i].alone { // the server did nothing of its batch
 		s.leave(p, i)
-		alone := &post{ctx: ctx, bodies: [][]byte{body}, answers: make([]answer, 1)}
+		alone := newLonePost(ctx, body, submit.IdempotencyKey != "")
 		alone.sendOne(s.client, 0)
 		return alone.answers[0].submitted()
 	}
@@ -78,7 +78,7 @@ func (s *Submitter) Submit(ctx context.Context, submit Submit) (out Submitted, e
 }
 
 // join adds a submit to an open post and returns the post and its index there.
-func (s *Submitter) join(body []byte) (p *post, i int) {
+func (s *Submitter) join(body []byte, hasKey bool) (p *post, i int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.gather); n > 0 && s.gather[n-1].hasRoom(len(body)) {
@@ -87,7 +87,7 @@ func (s *Submitter) join(body []byte) (p *post, i int) {
 		p = newPost()
 		s.gather = append(s.gather, p)
 	}
-	i = p.add(body)
+	i = p.add(body, hasKey)
 	s.begin()
 	return p, i
 }

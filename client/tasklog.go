@@ -135,9 +135,8 @@ func (l *taskLog) drain() []byte {
 // post sends lines until the server accepts or refuses them.
 func (l *taskLog) post(ctx context.Context, lines []byte) {
 	k := call{method: http.MethodPost, path: pathOf("/api/leases/", l.attempt.token, "/log"),
-		header: http.Header{"Content-Type": {"application/x-ndjson"}}}
+		header: http.Header{"Content-Type": {"application/x-ndjson"}}, body: text(lines), again: true}
 	for pause := shortestPause; ; pause = min(2*pause, longestCallPause) {
-		k.body = bytes.NewReader(lines)
 		_, err := l.run.client.do(ctx, k, nil)
 		if err == nil || !transient(err) || sleep(ctx, pauseAfter(err, pause)) != nil {
 			return

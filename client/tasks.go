@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,10 +35,11 @@ func (s *Submitted) say(header http.Header) {
 // Submit submits one task. When it returns without an error, the task is on the
 // server's disk. Errors: a *Problem with 400 for a type or parameters that are
 // wrong, 409 for a key that was used for something else, and for a unique key that another
-// task holds (Problem.TaskID) where the submit wants that refused.
+// task holds (Problem.TaskID) where the submit wants that refused; ErrOutcomeUnknown when no answer came and the submit
+// has no idempotency key: then it was not repeated, and the task may be there.
 func (c *Client) Submit(ctx context.Context, s Submit) (Submitted, error) {
 	var out Submitted
-	header, err := c.do(ctx, call{method: http.MethodPost, path: "/api/tasks/submit", body: s}, &out.Task)
+	header, err := c.do(ctx, call{method: http.MethodPost, path: "/api/tasks/submit", body: s, again: s.IdempotencyKey != ""}, &out.Task)
 	out.say(header)
 	return out, err
 }
@@ -89,8 +91,13 @@ func (c *Client) persist(ctx context.Context, reached bool, do func() error) err
 // SubmitBatch submits up to 1,000 tasks in one commit, all or none, and returns them in
 // order.
 func (c *Client) SubmitBatch(ctx context.Context, batch []Submit) (tasks []Task, err error) {
-	_, err = c.do(ctx, call{method: http.MethodPost, path: "/api/tasks/batch", body: batch}, &tasks)
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/api/tasks/batch", body: batch, again: haveKeys(batch)}, &tasks)
 	return tasks, err
+}
+
+// haveKeys reports whether each submit has an idempotency key.
+func haveKeys(batch []Submit) bool {
+	return !slices.ContainsFunc(batch, func(s Submit) bool { return s.IdempotencyKey == "" })
 }
 
 // SubmitBatchWithKey is SubmitBatch under an idempotency key of the whole batch: sent
@@ -267,7 +274,7 @@ func (c *Client) ListPage(ctx context.Context, f Filter) (Page, error) {
 
 // NextPage returns the page after p, which must have More.
 func (c *Client) NextPage(ctx context.Context, p Page) (Page, error) {
-	next, err := c.base.Parse(p.next)
+	next, err := c.servers.current().Parse(p.next)
 	if err != nil {
 		return Page{}, err
 	}

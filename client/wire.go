@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,8 @@ import (
 // this way. TLS, proxies, redirects and all that a caller's http.Client may do go through net/http.
 type wire struct {
 	client *Client
-	leave  bool // net/http makes all further calls
+	leave  bool     // net/http makes all further calls
+	server *url.URL // of conn
 	conn   net.Conn
 	in     *bufio.Reader
 	out    []byte
@@ -31,23 +33,38 @@ type wire struct {
 var errRedirected = errors.New("the server redirects the call")
 
 // post posts JSON and returns the answer, as Client.read does. The call must do no harm when it is sent twice: a
-// server may close a connection that was idle just when the call arrives.
+// server may close a connection that was idle just when the call arrives, and of several servers the next one may get it.
 func (w *wire) post(ctx context.Context, until time.Time, k call, body []byte) ([]byte, error) {
-	t := w.transport(ctx)
-	for t != nil && k.path != "" {
-		kept := w.conn != nil
-		data, begun, err := w.try(ctx, until, t, k.path, body)
-		if errors.Is(err, errRedirected) {
-			w.leave = true
+	var told error
+	for left := len(w.client.servers.all); k.path != ""; {
+		t := w.transport(ctx)
+		if t == nil {
 			break
 		}
-		if err == nil || !kept || begun || ctx.Err() != nil || !time.Now().Before(until) {
+		kept := w.conn != nil
+		data, begun, err := w.try(ctx, until, t, k.path, body)
+		switch {
+		case errors.Is(err, errRedirected):
+			w.leave = true
+			continue
+		case err == nil || ctx.Err() != nil || !time.Now().Before(until):
 			return data, err
+		case kept && !begun:
+			continue
+		}
+		if mayHelp, _ := elsewhere(err); !mayHelp {
+			return nil, err
+		}
+		w.close()
+		w.client.servers.failed(w.server)
+		told = moreTelling(told, err)
+		if left--; left == 0 {
+			return nil, told
 		}
 	}
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	k.body = bytes.NewReader(body)
+	k.body = text(body)
 	data, _, err := w.client.read(ctx, k)
 	return data, err
 }
@@ -57,13 +74,16 @@ func (w *wire) transport(ctx context.Context) *http.Transport {
 	if w.leave {
 		return nil
 	}
-	t := plainTransport(w.client)
+	if w.conn == nil {
+		w.server = w.client.servers.current()
+	}
+	t := plainTransport(w.client, w.server)
 	if t == nil || httptrace.ContextClientTrace(ctx) != nil {
 		w.leave = true
 		return nil
 	}
 	if w.conn == nil && t.Proxy != nil {
-		through, err := t.Proxy(&http.Request{Method: http.MethodPost, URL: w.client.base, Host: w.client.base.Host, Header: http.Header{}})
+		through, err := t.Proxy(&http.Request{Method: http.MethodPost, URL: w.server, Host: w.server.Host, Header: http.Header{}})
 		if err != nil || through != nil {
 			w.leave = true
 			return nil
@@ -73,15 +93,15 @@ func (w *wire) transport(ctx context.Context) *http.Transport {
 }
 
 // plainTransport is the transport of a client that adds nothing to plain HTTP/1.1; else nil.
-func plainTransport(c *Client) *http.Transport {
+func plainTransport(c *Client, server *url.URL) *http.Transport {
 	round := c.http.Transport
 	if round == nil {
 		round = http.DefaultTransport
 	}
 	t, ok := round.(*http.Transport)
 	switch {
-	case !ok || c.http.Jar != nil || c.base.Scheme != "http" || c.base.User != nil:
-	case strings.ContainsFunc(c.base.Host, func(r rune) bool { return r <= ' ' || r > '~' || r == '%' }):
+	case !ok || c.http.Jar != nil || server.Scheme != "http" || server.User != nil:
+	case strings.ContainsFunc(server.Host, func(r rune) bool { return r <= ' ' || r > '~' || r == '%' }):
 	case strings.ContainsFunc(c.Token, func(r rune) bool { return r < ' ' || r > '~' }):
 	case t.DisableKeepAlives || t.MaxConnsPerHost > 0 || t.ResponseHeaderTimeout > 0 || t.MaxResponseHeaderBytes > 0:
 	case t.Protocols != nil && (!t.Protocols.HTTP1() || t.Protocols.UnencryptedHTTP2()):
@@ -105,8 +125,11 @@ func (w *wire) try(ctx context.Context, until time.Time, t *http.Transport, path
 	}
 	conn := w.conn
 	_ = conn.SetDeadline(until) // it fails only on a connection that is closed
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	breakOff := func() { _ = conn.SetDeadline(time.Unix(1, 0)) }
+	stop := context.AfterFunc(ctx, breakOff)
+	g := w.client.guard(w.server, breakOff)
 	data, begun, keep, err := w.exchange(path, body)
+	g.stop()
 	if !stop() || !keep || w.in.Buffered() > 0 {
 		w.close()
 	}
@@ -117,17 +140,20 @@ func (w *wire) try(ctx context.Context, until time.Time, t *http.Transport, path
 }
 
 func (w *wire) dial(ctx context.Context, until time.Time, t *http.Transport) error {
+	if soon := time.Now().Add(silentTime + aliveTime); w.client.servers.areSeveral() && soon.Before(until) {
+		until = soon
+	}
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	dial := t.DialContext
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
-	port := w.client.base.Port()
+	port := w.server.Port()
 	if port == "" {
 		port = "80"
 	}
-	conn, err := dial(ctx, "tcp", net.JoinHostPort(w.client.base.Hostname(), port))
+	conn, err := dial(ctx, "tcp", net.JoinHostPort(w.server.Hostname(), port))
 	if err != nil {
 		return fmt.Errorf("connect to the server: %w", err)
 	}
@@ -170,8 +196,8 @@ func (w *wire) exchange(path string, body []byte) (data []byte, begun, keep bool
 
 // head appends the head of a request.
 func (w *wire) head(b []byte, path string, length int) []byte {
-	b = append(append(append(b, "POST "...), w.client.base.EscapedPath()...), path...)
-	b = append(append(b, " HTTP/1.1\r\nHost: "...), w.client.base.Host...)
+	b = append(append(append(b, "POST "...), w.server.EscapedPath()...), path...)
+	b = append(append(b, " HTTP/1.1\r\nHost: "...), w.server.Host...)
 	b = append(b, "\r\nUser-Agent: Go-http-client/1.1\r\nContent-Type: application/json\r\nAccept-Encoding: identity\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(length), 10)
 	if w.client.Token != "" {

@@ -89,7 +89,7 @@ func NewWorker(c *Client, o WorkerOptions) *Worker {
 	}
 	o.Queues = slices.Clone(o.Queues)
 	// A lease call waits up to a minute, a result may take longer: each call has its own limit.
-	patient := &Client{base: c.base, http: c.streams, streams: c.streams, Token: c.Token}
+	patient := &Client{servers: c.servers, http: c.streams, streams: c.streams, Token: c.Token}
 	return &Worker{client: patient, options: o, handlers: map[string]handlerFunc{}}
 }
 

@@ -38,7 +38,7 @@ func (r *workerRun) startBeat() {
 		Tokens       []string `json:"tokens"`
 		LeaseSeconds int64    `json:"lease_seconds"`
 	}{tokens, int64(r.options.Lease / time.Second)}
-	k := call{method: http.MethodPost, path: pathOf("/api/workers/", r.options.Name, "/beat"), body: body}
+	k := call{method: http.MethodPost, path: pathOf("/api/workers/", r.options.Name, "/beat"), body: body, again: true}
 	ctx, cancel := context.WithTimeout(r.calls, max(r.options.Lease/3, time.Second))
 	go func() {
 		defer cancel()

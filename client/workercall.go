@@ -80,7 +80,7 @@ func (r *workerRun) newCall(most int, wait time.Duration, pollID string, reports
 	} else {
 		c.ctx, c.cancel = context.WithCancel(r.calls)
 	}
-	c.method, c.header = http.MethodPost, callHeader
+	c.method, c.header, c.again = http.MethodPost, callHeader, true
 	if len(reports) == 1 && reports[0].alone {
 		c.most = 0
 		c.aloneBody(reports[0])

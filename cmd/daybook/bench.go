@@ -69,6 +69,8 @@ func (c *benchCmd) AfterApply() error {
 		return fmt.Errorf("--duration and --count cannot be used together")
 	case c.Payload > 0 && c.Type != "SLEEP":
 		return fmt.Errorf("--payload fills the parameters of SLEEP alone; give those of %s with -p", c.Type)
+	case strings.Contains(c.Server, ","):
+		return fmt.Errorf("--server must be one server: bench measures one, not the nodes of a cluster together")
 	case c.Wait && c.Delay > 0:
 		return fmt.Errorf("--wait and --delay cannot be used together")
 	}

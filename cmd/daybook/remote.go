@@ -17,7 +17,7 @@ import (
 
 // remote is what all commands share that talk to a server.
 type remote struct {
-	Server string `default:"http://127.0.0.1:8000" placeholder:"URL" help:"The server to talk to (${default})."`
+	Server string `default:"http://127.0.0.1:8000" placeholder:"URL" help:"The server to talk to (${default}). Several nodes of a cluster have commas between them: the next one is asked when one does not answer."`
 	CA     string `name:"ca" placeholder:"FILE" help:"Certificates in PEM to trust beside those of the system, for a server with https."`
 	JSON   bool   `help:"Print JSON, for scripts."`
 }
@@ -49,12 +49,16 @@ func (r *remote) connect(s *stdio) (*client.Client, error) {
 	return c, nil
 }
 
-// serverURL makes an address out of a host and port: localhost:9100 is http://localhost:9100.
-func serverURL(address string) string {
-	if address == "" || strings.Contains(address, "://") {
-		return address
+// serverURL makes addresses out of hosts and ports: localhost:9100 is http://localhost:9100.
+func serverURL(list string) string {
+	all := strings.Split(list, ",")
+	for i, address := range all {
+		if address = strings.TrimSpace(address); address != "" && !strings.Contains(address, "://") {
+			address = "http://" + address
+		}
+		all[i] = address
 	}
-	return "http://" + address
+	return strings.Join(all, ",")
 }
 
 // explain says what a newcomer may not see in an error: that no server is there.

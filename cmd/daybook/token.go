@@ -95,7 +95,8 @@ func (c *tokenCreateCmd) print(s *stdio, made *client.Token) error {
 		return err
 	}
 	if s.outTerminal {
-		fmt.Fprintf(s.err, "%s\n", s.dim("This is shown only once. Commands take it from DAYBOOK_TOKEN; in a browser, sign in with it at "+c.Server+"/sign-in"))
+		url, _, _ := strings.Cut(c.Server, ",")
+		fmt.Fprintf(s.err, "%s\n", s.dim("This is shown only once. Commands take it from DAYBOOK_TOKEN; in a browser, sign in with it at "+url+"/sign-in"))
 	}
 	return nil
 }
