@@ -45,6 +45,7 @@ const (
 	kindDeclared    = "declared"
 	kindEmptyFile   = "empty-file"
 	kindNoStreaming = "streaming-unsupported"
+	kindBehind      = "behind"
 )
 
 // The details of an unexpected error, for a request that reads and for one that writes.
@@ -160,7 +161,7 @@ func percentOf(p projection.Progress) string {
 // kinds lists every kind of problem, for the reference and its test.
 func kinds() []string {
 	all := []string{kindInvalid, "method-not-allowed", "too-large", "body-too-slow", "no-such-range", "precondition-failed", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal, kindEmptyFile, kindNoStreaming, "cancelled",
-		kindUnauthorized, kindForbidden, kindSignIns, kindBuiltIn, kindDeclared}
+		kindUnauthorized, kindForbidden, kindSignIns, kindBuiltIn, kindDeclared, kindBehind}
 	for i := range answers {
 		all = append(all, answers[i].problem.Kind)
 	}

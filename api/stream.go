@@ -44,7 +44,7 @@ func (a *API) logStream(p *reply, r *http.Request) error {
 	if err := a.seesStreams(p, r, filter.Streams); err != nil {
 		return err
 	}
-	open, err := a.opening(r, q, a.Log.Head().Seq)
+	open, err := a.opening(r, q, a.Log.Head().Seq, a.reaches)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (a *API) screenStream(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	open, err := a.opening(r, q, a.Views.Seq())
+	open, err := a.opening(r, q, a.Views.Seq(), a.reaches)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (a *API) screenStream(p *reply, r *http.Request) error {
 }
 
 // opening reads where the stream begins: Last-Event-ID, else ?after=, else the head.
-func (a *API) opening(r *http.Request, q *query, head int64) (eventstream.Opening, error) {
+func (a *API) opening(r *http.Request, q *query, head int64, reaches func(context.Context, int64) bool) (eventstream.Opening, error) {
 	open := eventstream.Opening{After: head}
 	epoch := ""
 	const form = "must be the id of a message of this stream, such as 7@3FZKQ2, or a whole number"
@@ -92,11 +92,30 @@ func (a *API) opening(r *http.Request, q *query, head int64) (eventstream.Openin
 	log, of, known := strings.Cut(q.text("log"), "@")
 	if log != "" && log != a.Log.ID() || known && of != a.Log.Epoch() || epoch != "" && epoch != a.Log.Epoch() {
 		open.After, open.Reset = head, "other_log"
-	} else if open.After > head {
+	} else if open.After > head && !reaches(r.Context(), open.After) {
+		if epoch != "" && a.Cluster != nil {
+			return open, errBehind // another node has shown it
+		}
 		open.After, open.Reset = head, "beyond_head"
 	}
 	return open, nil
 }
+
+// behindPatience is how long a stream waits for events that another node of the cluster has shown.
+const behindPatience = 5 * time.Second
+
+// reaches reports whether this node of a cluster gets an event soon. A server that is alone lacks none.
+func (a *API) reaches(ctx context.Context, seq int64) bool {
+	if a.Cluster == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, behindPatience)
+	defer cancel()
+	return a.Views.Await(ctx, seq) == nil
+}
+
+var errBehind = &problem{Status: http.StatusServiceUnavailable, Kind: kindBehind, RetryAfter: 1,
+	Detail: "This node of the cluster does not have the latest events yet. Ask another node, or try again in a moment."}
 
 // serveStream keeps the connection until it ends, or hands it over.
 func (a *API) serveStream(p *reply, r *http.Request, feed *eventstream.Feed, open eventstream.Opening) error {

@@ -285,7 +285,7 @@ func (a *API) followTaskLog(p *reply, r *http.Request, q *query) error {
 	}
 	want := a.logQuery(q)
 	head := a.TaskLogs.Seq()
-	open, err := a.opening(r, q, head)
+	open, err := a.opening(r, q, head, func(context.Context, int64) bool { return false })
 	if err != nil {
 		return err
 	}

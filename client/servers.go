@@ -115,7 +115,7 @@ func elsewhere(err error) (mayHelp, nothingHappened bool) {
 	}
 	_, kind, _ := strings.Cut(p.Type, "#")
 	switch kind {
-	case "not-leader", "not-running", "no-majority", "views-rebuilding", "data-moved", "log-damaged":
+	case "not-leader", "not-running", "no-majority", "behind", "views-rebuilding", "data-moved", "log-damaged":
 		return true, true
 	case "outcome-unknown", "stopping", "": // without a kind it is a proxy's
 		return true, false

@@ -1,18 +1,17 @@
 // A Daybook worker with nothing but Node's own modules. The protocol: docs/worker-protocol.md
 //
-//   DAYBOOK_URL=http://127.0.0.1:8000 node examples/worker.mjs
+//   DAYBOOK_URL=http://127.0.0.1:8000 node examples/worker.mjs    # several nodes of a cluster: with commas between them
 //   daybook submit hash -p text=hello -p algorithm=sha512 --wait
 import { createHash, getHashes, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const url = (process.env.DAYBOOK_URL ?? 'http://127.0.0.1:8000').replace(/\/$/, '');
+const urls = (process.env.DAYBOOK_URL ?? 'http://127.0.0.1:8000').split(',').map((u) => u.trim().replace(/\/$/, ''));
 const head = process.env.DAYBOOK_TOKEN ? { Authorization: `Bearer ${process.env.DAYBOOK_TOKEN}` } : {};
 const name = `${hostname()}-node-${randomUUID().slice(0, 6)}`;
 const slots = Number(process.env.SLOTS ?? 4), lease = 30, wait = 30, grace = 10; // tasks; seconds
 
 class Permanent extends Error {} // an error that no retry can mend
-
 /** Hashes {text}, or an uploaded {file}, by {algorithm}; takes at least {seconds}. */
 async function hash({ parameters: p, signal, progress, log }) {
   const algorithm = p?.algorithm ?? 'sha256';
@@ -35,21 +34,25 @@ const declared = { hash: { title: 'Hash', description: 'Hashes a text or a file.
   text: { type: 'string' }, file: { type: 'string', format: 'daybook-file' }, algorithm: { type: 'string' }, seconds: { type: 'number', minimum: 0 } } } } };
 
 const reason = (text) => { try { return String(JSON.parse(text).detail ?? text); } catch { return text; } }; // a proxy may answer too
-async function request(method, path, body, timeout = 60, signal) {
-  const limit = AbortSignal.timeout(1000 * timeout);
-  const headers = { 'Content-Type': 'application/json', ...head };
-  const answer = await fetch(url + path, { method, body, headers, signal: signal ? AbortSignal.any([limit, signal]) : limit });
-  if (answer.ok) return answer;
-  throw Object.assign(new Error(`${method} ${path}: ${answer.status} ${reason(await answer.text()).replace(/\s+/g, ' ')}`), { status: answer.status, after: Number(answer.headers.get('Retry-After') ?? 0) });
+async function request(method, path, body, timeout = 60, signal, more = urls.length - 1) {
+  const limit = AbortSignal.timeout(1000 * timeout), headers = { 'Content-Type': 'application/json', ...head }, [url] = urls;
+  try {
+    const answer = await fetch(url + path, { method, body, headers, signal: signal ? AbortSignal.any([limit, signal]) : limit });
+    if (answer.ok) return answer;
+    throw Object.assign(new Error(`${method} ${path}: ${answer.status} ${reason(await answer.text()).replace(/\s+/g, ' ')}`), { status: answer.status, after: Number(answer.headers.get('Retry-After') ?? 0) });
+  } catch (e) { // each of these calls may be made twice: the next server is asked
+    if (e.status < 500 || signal?.aborted) throw e;
+    if (url === urls[0]) urls.push(urls.shift());
+    if (more === 0) throw e;
+    return request(method, path, body, timeout, signal, more - 1);
+  }
 }
 
 /** Repeats the same call until it is answered. A refusal for good (4xx) ends the worker. */
 async function post(path, body, timeout, signal, method = 'POST') {
   const text = JSON.stringify(body);
   for (let pause = 0.1; ; pause = Math.min(2 * pause, 5)) {
-    try {
-      return await (await request(method, path, text, timeout, signal)).json();
-    } catch (e) {
+    try { return await (await request(method, path, text, timeout, signal)).json(); } catch (e) {
       if (method === 'PUT' && e.status === 409) return; // the configuration of the server says what the type takes
       if (signal?.aborted) throw e;
       if (e.status < 500 && e.status !== 429) console.error(`the server refuses the worker: ${e.message}`), process.exit(1);
@@ -61,7 +64,6 @@ async function post(path, body, timeout, signal, method = 'POST') {
 const held = new Map(); // by token: what runs
 let outbox = [], sending = false, polling = false, quiet = false, beatSeconds = 1, lastPoll = '';
 const stopping = new AbortController();
-
 function report(r) {
   if (r.do === 'progress') outbox = outbox.filter((o) => o.do !== 'progress' || o.token !== r.token); // only the latest
   outbox.push(r);
@@ -143,7 +145,6 @@ async function stop() {
   }
   process.exit(0);
 }
-
 process.on('SIGTERM', stop).on('SIGINT', stop);
 for (const [type, what] of Object.entries(declared)) await post(`/api/task-types/${type}`, what, 30, undefined, 'PUT');
 poll(), beat();

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """A Daybook worker with nothing but the standard library. The protocol: docs/worker-protocol.md
 
-    DAYBOOK_URL=http://127.0.0.1:8000 python3 examples/worker.py
+    DAYBOOK_URL=http://127.0.0.1:8000 python3 examples/worker.py    # several nodes of a cluster: with commas between them
     daybook submit wordcount -p text="to be or not to be" --wait"""
 import collections, contextlib, http.client, json, os, random, re, secrets, signal, socket, sys, threading, time, traceback, urllib.request
 
-URL, TOKEN = os.environ.get("DAYBOOK_URL", "http://127.0.0.1:8000").rstrip("/"), os.environ.get("DAYBOOK_TOKEN")
+URLS, TOKEN = collections.deque(u.strip().rstrip("/") for u in os.environ.get("DAYBOOK_URL", "http://127.0.0.1:8000").split(",")), os.environ.get("DAYBOOK_TOKEN")
 SLOTS, LEASE, WAIT, GRACE = int(os.environ.get("SLOTS", "4")), int(os.environ.get("LEASE", "30")), 30, 10  # tasks; seconds
 NAME, NO_ANSWER = f"{socket.gethostname()}-py-{secrets.token_hex(3)}", (OSError, http.client.HTTPException, ValueError)
 
@@ -13,8 +13,7 @@ class Permanent(Exception): """An error that no retry can mend."""
 class Stopped(Exception): """The task was cancelled, its lease is lost, or the worker stops."""
 def wordcount(lease, p):
     """Counts the words of {"text"}, or of an uploaded {"file"}; takes at least {"seconds"}."""
-    if "text" not in p and "file" not in p:
-        raise Permanent('the parameters must be {"text": "…"} or {"file": "id"}')
+    if "text" not in p and "file" not in p: raise Permanent('the parameters must be {"text": "…"} or {"file": "id"}')
     text = request("GET", f"/api/files/{p['file']}").decode("utf-8", "replace") if p.get("file") else p.get("text", "")
     words, counts, seconds = re.findall(r"\w+", text.lower()), collections.Counter(), p.get("seconds", 0)
     lease.log("counting", words=len(words))
@@ -24,15 +23,20 @@ def wordcount(lease, p):
         lease.progress(100 * (n + 1) / steps, f"{counts.total()} of {len(words)} words")
         lease.sleep(seconds / steps)
     return {"words": len(words), "different": len(counts), "top": counts.most_common(10)}
-
 HANDLERS = {"wordcount": wordcount}  # register your own: a function of lease and parameters; it returns what becomes JSON
 DECLARED = {"wordcount": {"title": "Word count", "description": wordcount.__doc__, "parameters_schema": {"type": "object", "properties": {
     "text": {"type": "string"}, "file": {"type": "string", "format": "daybook-file"}, "seconds": {"type": "number", "minimum": 0}}}}}  # what they take
 
 def request(method, path, body=None, timeout=60):
     head = {"Content-Type": "application/json"} | ({"Authorization": "Bearer " + TOKEN} if TOKEN else {})
-    with urllib.request.urlopen(urllib.request.Request(URL + path, body, head, method=method), timeout=timeout) as answer:
-        return answer.read()
+    for more in range(len(URLS) - 1, -1, -1):
+        url = URLS[0]
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url + path, body, head, method=method), timeout=timeout) as answer: return answer.read()
+        except NO_ANSWER as e:  # each of these calls may be made twice: the next server is asked
+            if getattr(e, "code", 503) < 500: raise
+            if url == URLS[0]: URLS.rotate(-1)
+            if not more: raise
 
 def refused(call, e):
     text = ""
@@ -44,8 +48,7 @@ def post(path, body, timeout, method="POST"):
     """Repeats the same call until it is answered. A refusal for good (4xx) ends the worker."""
     data, pause = json.dumps(body).encode(), 0.1
     while True:
-        try:
-            return json.loads(request(method, path, data, timeout))
+        try: return json.loads(request(method, path, data, timeout))
         except NO_ANSWER as e:  # 5xx and 429 too
             if method == "PUT" and getattr(e, "code", 0) == 409: return None  # the configuration of the server says what the type takes
             if 400 <= getattr(e, "code", 503) < 500 and e.code != 429: refused(f"{method} {path}", e)
@@ -66,8 +69,7 @@ class Lease:
     def log(self, text, level="info", **attributes):  # many lines are better sent together
         with contextlib.suppress(*NO_ANSWER): request("POST", f"/api/leases/{self.token}/log", json.dumps([{"text": text, "level": level, "attributes": attributes}]).encode(), 5)
 
-    def end(self, why):
-        self.why, _ = self.why or why, self.over.set()
+    def end(self, why): self.why, _ = self.why or why, self.over.set()
 
 class Worker:
     def __init__(self):
@@ -85,8 +87,7 @@ class Worker:
             report = {"do": "complete", "result": HANDLERS[lease.task["task_type"]](lease, lease.task["parameters"])}
             json.dumps(report)
         except Stopped: report = {"do": "release"}
-        except Exception as e:
-            report = {"do": "fail", "error": traceback.format_exc()[-8000:], "retryable": not isinstance(e, Permanent)}
+        except Exception as e: report = {"do": "fail", "error": traceback.format_exc()[-8000:], "retryable": not isinstance(e, Permanent)}
         with self.changed:
             del self.held[lease.token]
             self.report(lease.token, **report) if lease.why != "lost" else self.changed.notify_all()
@@ -137,7 +138,6 @@ def forever(step):
     except Exception:  # a mistake in the worker
         traceback.print_exc()
         os._exit(1)
-
 if __name__ == "__main__":
     worker = Worker()
     for name, what in DECLARED.items(): post(f"/api/task-types/{name}", what, 30, "PUT")

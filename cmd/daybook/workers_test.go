@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,7 +114,8 @@ func TestWorkersRunTypesThatTheServerHasNeverHeardOf(t *testing.T) {
 			}
 			var said lockedBuffer
 			worker := exec.Command(command[0], command[1:]...)
-			worker.Env = append(os.Environ(), "DAYBOOK_URL="+server.url)
+			first := anotherAddress(t, server.url)
+			worker.Env = append(os.Environ(), "DAYBOOK_URL="+first.URL+","+server.url)
 			worker.Stdout, worker.Stderr = &said, &said
 			if err := worker.Start(); err != nil {
 				t.Fatal(err)
@@ -126,6 +129,8 @@ func TestWorkersRunTypesThatTheServerHasNeverHeardOf(t *testing.T) {
 			if w.result != "" && string(done.ResultData) != w.result || done.Status != client.Success {
 				t.Errorf("%s %s, want %s", done.Status, done.ResultData, w.result)
 			}
+			_ = first.Listener.Close() // from here on the worker calls the other address
+			first.CloseClientConnections()
 			submit.Parameters = json.RawMessage(w.bad)
 			failed, err := c.SubmitAndWait(t.Context(), submit)
 			if err != nil || failed.Status != client.Failed || failed.Attempt != 1 || !strings.Contains(*failed.ErrorMessage, w.because) {
@@ -139,6 +144,18 @@ func TestWorkersRunTypesThatTheServerHasNeverHeardOf(t *testing.T) {
 			}
 		})
 	}
+}
+
+// anotherAddress is a second address of a server.
+func anotherAddress(t *testing.T, of string) *httptest.Server {
+	t.Helper()
+	to, err := url.Parse(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }})
+	t.Cleanup(web.Close)
+	return web
 }
 
 // submitWhenKnown submits a task as soon as a worker has made its type known, and waits for its end.
