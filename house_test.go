@@ -182,6 +182,9 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook", "daybook/client", "daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/handler", "daybook/projection", "daybook/task",
 			"daybook/internal/load", "daybook/internal/load/curve", ulid, goleak},
 	},
+	"daybook/internal/clustertest": { // tests only: what it knows of Daybook is what clients are told
+		tests: []string{porcupine, goleak},
+	},
 	"daybook/ui": {
 		tests: []string{"daybook/ui", goleak, cmp},
 	},
@@ -208,6 +211,7 @@ const (
 	nats        = "github.com/nats-io/nats.go"
 	natsserver  = "github.com/nats-io/nats-server/v2"
 	openapi     = "github.com/getkin/kin-openapi"
+	porcupine   = "github.com/anishathalye/porcupine"
 	prometheus  = "github.com/prometheus/client_golang"
 	prommodel   = "github.com/prometheus/client_model"
 	promcommon  = "github.com/prometheus/common"

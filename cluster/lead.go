@@ -56,7 +56,7 @@ func (n *Node) Run(ctx context.Context, h Hooks) (err error) {
 		}
 		err = n.lead(ctx, s, h.Leads)
 		if ctx.Err() != nil {
-			return err
+			return n.afterStop(err)
 		}
 		switch {
 		case errors.Is(err, eventlog.ErrDamaged):
@@ -67,6 +67,16 @@ func (n *Node) Run(ctx context.Context, h Hooks) (err error) {
 			n.logger.Warn("this node leads no more, and follows", "error", err)
 		}
 	}
+}
+
+// afterStop is the error of a node that was told to stop. The others may have stopped before, so that its last events were not acknowledged: whether
+// they are in the log, the next start finds out.
+func (n *Node) afterStop(err error) error {
+	if errors.Is(err, eventlog.ErrUnknown) || errors.Is(err, eventlog.ErrUnavailable) || errors.Is(err, scheduler.ErrLeadLost) {
+		n.logger.Warn("this node has stopped without a majority of the others; its last events may be missing", "error", err)
+		return nil
+	}
+	return err
 }
 
 // lead runs the scheduler until it ends.

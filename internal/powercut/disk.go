@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 const sector = 512
@@ -19,13 +20,19 @@ type disk struct {
 	safe        map[string]*inode // by path: as it is after a power cut
 	names       []*change         // of live that are not in safe yet, in order
 	syncs       map[string]snapshot
-	positions   map[string]int64 // by descriptor
+	open        map[string]*descriptorState // by descriptor and path: several processes may have the same descriptors
+}
+
+// descriptorState is an open file.
+type descriptorState struct {
+	position int64
+	synced   bool // each write is safe when it returns
 }
 
 type inode struct {
 	dir     bool
-	safe    []byte
-	pending []*patch // in order
+	safe    []byte   // without what is pending
+	pending []*patch // in order; some may be safe
 }
 
 // patch is a write, or a new size.
@@ -52,7 +59,7 @@ type snapshot struct {
 func newDisk(ignoreSyncs bool) *disk {
 	return &disk{
 		ignoreSyncs: ignoreSyncs, live: map[string]*inode{}, safe: map[string]*inode{},
-		syncs: map[string]snapshot{}, positions: map[string]int64{},
+		syncs: map[string]snapshot{}, open: map[string]*descriptorState{},
 	}
 }
 
@@ -78,7 +85,7 @@ func (d *disk) step(e *event) error {
 		delete(d.syncs, e.id)
 	case ended:
 		clear(d.syncs)
-		clear(d.positions)
+		clear(d.open)
 	}
 	return nil
 }
@@ -87,9 +94,9 @@ func (d *disk) step(e *event) error {
 func (d *disk) bytes(e *event, f *inode) {
 	switch {
 	case e.kind == moved:
-		d.positions[e.fd] = e.offset
+		d.at(e).position = e.offset
 	case e.kind == opened:
-		d.positions[e.fd] = 0
+		*d.at(e) = descriptorState{synced: e.synced}
 		if f == nil && e.make {
 			made := &inode{}
 			d.name(path.Dir(e.path), func(names map[string]*inode) { names[e.path] = made })
@@ -101,11 +108,30 @@ func (d *disk) bytes(e *event, f *inode) {
 		f.pending = append(f.pending, &patch{offset: -1, size: e.size})
 	case e.kind == written:
 		offset := e.offset
+		at := d.at(e)
 		if offset < 0 {
-			offset = d.positions[e.fd]
-			d.positions[e.fd] += int64(len(e.data))
+			offset = at.position
+			at.position += int64(len(e.data))
 		}
-		f.pending = append(f.pending, &patch{data: e.data, offset: offset})
+		f.pending = append(f.pending, &patch{data: e.data, offset: offset, safe: at.synced && !d.ignoreSyncs})
+		f.fold()
+	}
+}
+
+// at is the open file that an event is about.
+func (d *disk) at(e *event) *descriptorState {
+	key := e.fd + " " + e.path
+	if d.open[key] == nil {
+		d.open[key] = &descriptorState{}
+	}
+	return d.open[key]
+}
+
+// fold makes what is safe at the beginning of what is pending part of the file.
+func (f *inode) fold() {
+	for len(f.pending) > 0 && f.pending[0].safe {
+		f.safe = f.pending[0].apply(f.safe)
+		f.pending = f.pending[1:]
 	}
 }
 
@@ -115,8 +141,10 @@ func (d *disk) rename(e *event, f *inode) error {
 	case e.kind == madeDir:
 		made := &inode{dir: true}
 		d.name(path.Dir(e.path), func(names map[string]*inode) { names[e.path] = made })
-	case e.kind == renamed && (f == nil || f.dir):
-		return fmt.Errorf("rename %s to %s: only files can be recorded", e.path, e.to)
+	case e.kind == renamed && f == nil:
+		return fmt.Errorf("rename %s to %s: it is not known", e.path, e.to)
+	case e.kind == renamed && f.dir:
+		d.name(path.Dir(e.to), func(names map[string]*inode) { moveFolder(names, e.path, e.to) })
 	case f == nil:
 	case e.kind == renamed:
 		d.name(path.Dir(e.to), func(names map[string]*inode) { delete(names, e.path); names[e.to] = f })
@@ -126,6 +154,16 @@ func (d *disk) rename(e *event, f *inode) error {
 		d.name(path.Dir(e.path), func(names map[string]*inode) { delete(names, e.path) })
 	}
 	return nil
+}
+
+// moveFolder gives a folder and all that is in it another name.
+func moveFolder(names map[string]*inode, from, to string) {
+	for name, f := range maps.Clone(names) {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
+			delete(names, name)
+			names[to+rest] = f
+		}
+	}
 }
 
 // unsafe is what a sync that begins now is about.
@@ -145,13 +183,10 @@ func (d *disk) unsafe(name string) snapshot {
 // sync makes safe what the sync is about.
 func (d *disk) sync(s snapshot) {
 	for _, p := range s.patches {
-		if !p.safe {
-			p.safe = true
-			s.of.safe = p.apply(s.of.safe)
-		}
+		p.safe = true
 	}
 	if s.of != nil {
-		s.of.pending = slices.DeleteFunc(s.of.pending, func(p *patch) bool { return p.safe })
+		s.of.fold()
 	}
 	for _, c := range s.names {
 		if at := slices.Index(d.names, c); at >= 0 {
@@ -232,13 +267,13 @@ func (d *disk) lay(dir string, fate Fate, random *rand.Rand) error {
 
 // after is what a file holds after a power cut.
 func (f *inode) after(fate Fate, random *rand.Rand) []byte {
-	if fate == Lost || len(f.pending) == 0 {
-		return f.safe
-	}
 	b := slices.Clone(f.safe)
 	for _, p := range f.pending {
-		if fate == Kept {
+		if p.safe || fate == Kept {
 			b = p.apply(b)
+			continue
+		}
+		if fate == Lost {
 			continue
 		}
 		if p.offset < 0 {

@@ -91,6 +91,14 @@ func TestWhatIsLostAndWhatIsKept(t *testing.T) {
 		"an emptied file":  {oldA + `1 openat(AT_FDCWD</>, "/data/a", O_RDWR|O_TRUNC) = 9</data/a>`, files{"a": "old"}, files{"a": ""}},
 		"a file in a folder that is not safe": {"1 mkdir(\"/data/d\", 0700) = 0\n1 openat(AT_FDCWD</>, \"/data/d/a\", O_RDWR|O_CREAT, 0600) = 7</data/d/a>\n" +
 			"1 fsync(7</data/d/a>) = 0\n1 fsync(8</data/d>) = 0\n", files{}, files{"d": "/", "d/a": ""}},
+		"a write to a file that is always synced": {oldA + "1 openat(AT_FDCWD</>, \"/data/a\", O_RDWR|O_SYNC) = 9</data/a>\n1 write(9</data/a>, \"new\", 3) = 3\n",
+			files{"a": "new"}, files{"a": "new"}},
+		"such a write after one that is not synced": {oldA + "1 pwrite64(7</data/a>, \"12345\", 5, 0) = 5\n1 openat(AT_FDCWD</>, \"/data/a\", O_RDWR|O_SYNC) = 9</data/a>\n" +
+			"1 write(9</data/a>, \"new\", 3) = 3\n", files{"a": "new"}, files{"a": "new45"}},
+		"two programs with one descriptor": {oldA + "2 openat(AT_FDCWD</>, \"/data/b\", O_RDWR|O_CREAT, 0600) = 7</data/b>\n" + syncDir + "2 write(7</data/b>, \"12\", 2) = 2\n" +
+			"1 write(7</data/a>, \"new\", 3) = 3\n", files{"a": "old", "b": ""}, files{"a": "new", "b": "12"}},
+		"a folder that is renamed": {"1 mkdir(\"/data/d\", 0700) = 0\n1 openat(AT_FDCWD</>, \"/data/d/a\", O_RDWR|O_CREAT, 0600) = 7</data/d/a>\n" +
+			"1 fsync(8</data/d>) = 0\n" + syncDir + "1 rename(\"/data/d\", \"/data/e\") = 0\n", files{"d": "/", "d/a": ""}, files{"e": "/", "e/a": ""}},
 	} {
 		lines := trace(c.trace)
 		if diff := cmp.Diff(c.lost, left(t, Lost, 1, false, lines...)); diff != "" {

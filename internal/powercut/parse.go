@@ -35,6 +35,7 @@ type event struct {
 	size     int64
 	make     bool   // opened: O_CREAT
 	empty    bool   // opened: O_TRUNC
+	synced   bool   // opened: O_SYNC or O_DSYNC, so each write is safe when it returns
 	id       string // of a sync: its begin and end have the same
 }
 
@@ -164,7 +165,8 @@ func (p *parser) opened(c *call) {
 	fd, path := descriptor(c.result)
 	if path, ok := p.below(path); ok && !strings.Contains(c.args, "O_DIRECTORY") {
 		creat := c.name == "creat"
-		p.add(event{kind: opened, fd: fd, path: path, make: creat || strings.Contains(c.args, "O_CREAT"), empty: creat || strings.Contains(c.args, "O_TRUNC")})
+		p.add(event{kind: opened, fd: fd, path: path, make: creat || strings.Contains(c.args, "O_CREAT"), empty: creat || strings.Contains(c.args, "O_TRUNC"),
+			synced: strings.Contains(c.args, "O_SYNC") || strings.Contains(c.args, "O_DSYNC")})
 	}
 }
 

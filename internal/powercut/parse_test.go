@@ -57,6 +57,7 @@ func TestCallsAreRead(t *testing.T) {
 	for line, want := range map[string][]event{
 		`1 openat(AT_FDCWD</>, "/data/a", O_RDWR|O_CREAT|O_CLOEXEC, 0600) = 7</data/a>`: {{kind: opened, fd: "7", path: "a", make: true}},
 		`1 openat(AT_FDCWD</>, "/data/a", O_WRONLY|O_TRUNC) = 7</data/a>`:               {{kind: opened, fd: "7", path: "a", empty: true}},
+		`1 openat(AT_FDCWD</>, "/data/a", O_WRONLY|O_SYNC) = 7</data/a>`:                {{kind: opened, fd: "7", path: "a", synced: true}},
 		`1 creat("/data/a", 0600) = 7</data/a>`:                                         {{kind: opened, fd: "7", path: "a", make: true, empty: true}},
 		`1 openat(AT_FDCWD</>, "/data", O_RDONLY|O_DIRECTORY) = 7</data>`:               nil,
 		`1 openat(AT_FDCWD</>, "/data/a", O_RDONLY) = -1 ENOENT (No such file)`:         nil,
