@@ -24,8 +24,9 @@ const (
 	farStaged  = time.Second
 	// pullBytes is how many bytes of a stream are asked for ahead.
 	pullBytes = 16 << 20
-	// quietTime is after how long without a message the state of the stream is looked at.
-	quietTime = 5 * time.Second
+	// quietTime is after how long without a message the state of the stream is looked at. A node that was served by one that is
+	// gone lacks events for as long.
+	quietTime = 2 * time.Second
 )
 
 // ErrHistory: the replica and the stream tell different histories of one log.
@@ -87,7 +88,7 @@ func (l *Log) followOnce(ctx context.Context) error {
 	l.mu.Lock()
 	l.dropStaged()
 	l.mu.Unlock()
-	stream, next, err := l.beginToFollow(ctx)
+	stream, next, _, err := l.beginToFollow(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,8 +103,12 @@ func (l *Log) followOnce(ctx context.Context) error {
 			return err
 		}
 		if message == nil {
-			if _, _, err = l.beginToFollow(ctx); err != nil {
+			_, next, last, err := l.beginToFollow(ctx)
+			if err != nil {
 				return err
+			}
+			if last >= next { // the consumer may have been on a node that is gone, and the client has not noticed
+				return unavailable("read the log", fmt.Errorf("message %d does not come, and the stream has %d", next, last))
 			}
 			continue
 		}
@@ -116,15 +121,15 @@ func (l *Log) followOnce(ctx context.Context) error {
 	}
 }
 
-// beginToFollow looks at the state of the stream, and returns the sequence of the next message to read.
-func (l *Log) beginToFollow(ctx context.Context) (jetstream.Stream, uint64, error) {
+// beginToFollow looks at the state of the stream, and returns the sequences of the next message to read and of the last one.
+func (l *Log) beginToFollow(ctx context.Context) (stream jetstream.Stream, next, last uint64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.joined {
-		return nil, 0, errNotJoined
+		return nil, 0, 0, errNotJoined
 	}
-	_, err := l.lastSequence(ctx)
-	return l.rounds, l.reached + 1, err
+	last, err = l.lastSequence(ctx)
+	return l.rounds, l.reached + 1, last, err
 }
 
 // nextOf waits for the next message, nil if none comes for some time.

@@ -78,6 +78,29 @@ func TestAFollowerReadsWhatAnotherWrites(t *testing.T) {
 	}
 }
 
+// The server through which a follower reads may die, and its client does not notice: here the consumer stops sending.
+func TestAFollowerReadsOnWhenItsConsumerIsSilent(t *testing.T) {
+	s, js := lone(t)
+	log, follower := open(t, js, t.TempDir()), open(t, connect(t, s), t.TempDir())
+	stop := follow(t, follower)
+	appendAll(t, log, "a")
+	waitFor(t, follower, 1)
+	stream, err := js.Stream(t.Context(), natslog.RoundsStream("test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range stream.ConsumerNames(t.Context()).Name() {
+		if _, err := js.PauseConsumer(t.Context(), natslog.RoundsStream("test"), name, time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	appendAll(t, log, "b")
+	waitFor(t, follower, 2)
+	if err := stop(); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 // alone makes a log of a single node.
 func alone(t *testing.T, id, epoch string, events ...string) (dir string) {
 	t.Helper()

@@ -212,6 +212,7 @@ func (n *node) lastLines(most int) string {
 func (c *cluster) awaitReady(name string) {
 	c.t.Helper()
 	n := c.nodes[name]
+	var last string
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if !n.runs() {
 			c.t.Fatalf("node %s has ended:\n%s", name, n.lastLines(15))
@@ -220,8 +221,32 @@ func (c *cluster) awaitReady(name string) {
 		if err == nil && answer.status == http.StatusOK {
 			return
 		}
+		last = fmt.Sprintf("%v, %s", err, bodyOf(answer))
 	}
-	c.t.Fatalf("node %s is not ready:\n%s", name, n.lastLines(15))
+	for _, one := range c.nodes {
+		answer, err := get(one, "/api/cluster", time.Second)
+		c.t.Logf("node %s sees: %v, %s", one.name, err, bodyOf(answer))
+	}
+	n.signal(syscall.SIGQUIT)
+	n.await()
+	c.t.Fatalf("node %s is not ready: %s\n%s", name, last, n.keepOutput())
+}
+
+// keepOutput keeps what the node has said, with the stacks of its goroutines if it was told to leave them, and says where.
+func (n *node) keepOutput() string {
+	text, err := os.ReadFile(n.output)
+	if err != nil {
+		return err.Error()
+	}
+	f, err := createKept("node-" + n.name + ".out")
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close()
+	if _, err := f.Write(text); err != nil {
+		return err.Error()
+	}
+	return "its output is kept in " + f.Name()
 }
 
 // clusterState is what GET /api/cluster says.

@@ -3,10 +3,13 @@
 package clustertest
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -77,7 +80,7 @@ var taskModel = porcupine.Model{
 		may, next := step(state.(taskState), in.(input), out.(output))
 		return may, next
 	},
-	DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v → %+v", in, out) },
+	DescribeOperation: describe,
 }
 
 // step reports whether the answer may be given in that state, and the state after it.
@@ -279,20 +282,45 @@ func see(c *cluster, name string, seed uint64, happens func(random *rand.Rand)) 
 	return h
 }
 
-// check wants the history to be one that a single queue could have had.
+// check wants what was seen of each task to be what a single queue could have shown.
 func (h *history) check() {
 	h.c.t.Helper()
-	result, info := porcupine.CheckOperationsVerbose(taskModel, h.done, patience)
-	if result == porcupine.Ok {
+	for _, part := range taskModel.Partition(h.done) {
+		result, info := porcupine.CheckOperationsVerbose(taskModel, part, patience)
+		if result == porcupine.Ok {
+			continue
+		}
+		slices.SortFunc(part, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+		var lines strings.Builder
+		for _, o := range part {
+			fmt.Fprintf(&lines, "%9.3f ms to %9.3f: client %d: %s\n", float64(o.Call)/1e6, float64(o.Return)/1e6, o.ClientId, describe(o.Input, o.Output))
+		}
+		h.c.t.Errorf("history %s: what was seen of task %d is not linearizable (%s):\n%s", h.name, part[0].Input.(input).task, result, &lines)
+		if f, err := createKept("history-" + h.name + ".html"); err == nil {
+			defer f.Close()
+			if err := porcupine.Visualize(taskModel, info, f); err == nil {
+				h.c.t.Logf("it is drawn in %s", f.Name())
+			}
+		}
 		return
 	}
-	h.c.t.Errorf("history %s of %d operations is not linearizable: %s", h.name, len(h.done), result)
-	if f, err := createKept("history-" + h.name + ".html"); err == nil {
-		defer f.Close()
-		if err := porcupine.Visualize(taskModel, info, f); err == nil {
-			h.c.t.Logf("it is drawn in %s", f.Name())
-		}
+}
+
+// describe describes an operation.
+func describe(in, out any) string {
+	i, o := in.(input), out.(output)
+	text := strings.TrimSpace(fmt.Sprintf("%s %s %s", i.do, i.token, i.result))
+	switch {
+	case o.unknown:
+		return text + ": unknown"
+	case o.replayed:
+		return text + ": replayed"
+	case o.ok && i.do == doLease && o.token == "":
+		return text + ": none"
+	case o.ok:
+		return text + ": ok " + o.token
 	}
+	return text + ": " + o.kind
 }
 
 // 16 clients submit, lease, complete and cancel the same tasks at all nodes while nodes fail. What they see could have happened in one queue.

@@ -165,7 +165,7 @@ func (l *client) table(ctx context.Context) {
 		return
 	}
 	key := fmt.Sprintf("%s-%d", l.name, l.n)
-	l.submitBody(ctx, key, map[string]any{"task_type": "DATA_PROCESSING", "idempotency_key": key, "parameters": map[string]any{"file_id": file.ID}}, 1000)
+	l.submitBody(ctx, key, map[string]any{"task_type": "DATA_PROCESSING", "idempotency_key": key, "parameters": map[string]any{"file": file.ID}}, 1000)
 }
 
 func (l *client) cancel(context.Context) {
