@@ -208,6 +208,9 @@ func (s *Scheduler) StartReport(ctx context.Context, actor, token string, c task
 	answered := s.begin(ctx, &request{actor: actor, id: l.id, command: withFence(c, l.fence), lease: l})
 	return func() (task.Task, error) {
 		answer, err := answered()
+		if errors.Is(err, task.ErrStale) { // another report of the token was decided while this one was on its way
+			return s.reportLate(ctx, actor, token, c)
+		}
 		if len(answer.tasks) == 0 {
 			return task.Task{}, err
 		}

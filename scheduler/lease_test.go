@@ -118,6 +118,29 @@ func TestACompletionIsRepeatedInAnotherSpelling(t *testing.T) {
 	})
 }
 
+// Both reports are on their way before either is decided, as when a client tries again on another connection.
+func TestTheSameCompletionTwiceAtOnceIsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		b.submit(remote())
+		l := b.lease("w")
+		report := func(result string) func() (task.Task, error) {
+			return b.s.StartReport(t.Context(), "worker:w", l.Token, task.Succeed{Result: []byte(result)})
+		}
+		first, same, other := report("1"), report("1.0"), report("2")
+		if done, err := first(); err != nil || done.Status != task.Success {
+			t.Errorf("the first: %v, %v", done.Status, err)
+		}
+		if done, err := same(); err != nil || done.Status != task.Success {
+			t.Errorf("the same: %v, %v", done.Status, err)
+		}
+		if _, err := other(); !errors.Is(err, ErrOtherResult) {
+			t.Errorf("another result: %v", err)
+		}
+	})
+}
+
 func TestAWorkerThatWaitsIsWokenTheOldestFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, eventlogtest.NewMemory(), Options{})
