@@ -63,6 +63,7 @@ func chaosSeed() uint64 {
 // Nodes fail, one after the other and in every way, while clients and workers use all of them. Nothing that was acknowledged is lost, nothing
 // happened that was said not to have happened, every task ends, once, and all nodes have the same log.
 func TestNothingAcknowledgedIsLostByACluster(t *testing.T) {
+	t.Parallel()
 	seed := chaosSeed()
 	t.Logf("seed %d, %d rounds", seed, *rounds)
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -6,9 +6,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -32,7 +35,10 @@ const (
 )
 
 // harmless are the kinds of problems, with status 503, of which the documentation says that nothing happened.
-var harmless = []string{"not-leader", "no-majority", "busy", "not-running", "log-full"}
+var harmless = []string{"not-leader", "no-majority", "busy", "not-running", "log-full", noServer}
+
+// noServer is the kind of the answer that this file makes when nobody listens.
+const noServer = "no-server"
 
 // outcome says what the answer to a write means. err is that of the call.
 func (a *answer) outcome(err error) outcome {
@@ -44,11 +50,8 @@ func (a *answer) outcome(err error) outcome {
 	case a.status < 500:
 		return refused
 	}
-	kind := a.kind()
-	for _, one := range harmless {
-		if kind == one {
-			return refused
-		}
+	if slices.Contains(harmless, a.kind()) {
+		return refused
 	}
 	return unknown
 }
@@ -92,6 +95,9 @@ func (n *node) call(ctx context.Context, method, path string, body any, patience
 		r.Header.Set("Content-Type", kind)
 	}
 	got, err := calls.Do(r)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return &answer{http.StatusServiceUnavailable, http.Header{}, []byte(`{"type":"#` + noServer + `"}`)}, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 // The node that leads stands still in the middle of its work until another one leads, and wakes with requests that have waited for
 // it. Whatever it answers then was decided by the new leader, or did not happen.
 func TestALeaderThatWakesDecidesNothing(t *testing.T) {
+	t.Parallel()
 	seed := chaosSeed()
 	t.Logf("seed %d, %d trials", seed, *trials)
 	random := rand.New(rand.NewPCG(seed, 0))
