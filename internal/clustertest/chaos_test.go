@@ -79,6 +79,7 @@ func TestNothingAcknowledgedIsLostByACluster(t *testing.T) {
 	c.awaitLeader("")
 	load := startLoad(t, c, seed, 8, 3)
 	var failovers []time.Duration
+	began := time.Now()
 	for i := range *rounds {
 		f, n := faults[i%len(faults)], c.nodes[names[random.IntN(len(names))]]
 		leader := c.leader()
@@ -90,6 +91,7 @@ func TestNothingAcknowledgedIsLostByACluster(t *testing.T) {
 				continue
 			}
 			n = c.nodes[small]
+			c.awaitReady(small) // a node does not start without any room
 		}
 		again := load.oracle.writesAgain()
 		f.begin(c, n)
@@ -114,7 +116,10 @@ func TestNothingAcknowledgedIsLostByACluster(t *testing.T) {
 			}
 		}
 	}
+	t.Logf("the faults took %s", time.Since(began).Round(time.Second))
+	began = time.Now()
 	c.settle(load)
+	t.Logf("the end of all tasks took %s", time.Since(began).Round(time.Second))
 	c.compare(load)
 	c.endAll()
 	c.verify()

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -76,15 +78,13 @@ func Start(o Options) (*Server, error) {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	s.SetLoggerV2(logs{logger}, false, false, false)
+	said := &logs{to: logger}
+	s.SetLoggerV2(said, false, false, false)
 	s.Start()
 	if !s.ReadyForConnections(readyTime) {
 		s.Shutdown()
 		s.WaitForShutdown()
-		if o.Listen != "" {
-			return nil, fmt.Errorf("start the log server: it does not get ready: is %s an address of this machine, and free?", o.Listen)
-		}
-		return nil, errors.New("start the log server: it does not get ready; see the log")
+		return nil, said.whyNotReady(&o)
 	}
 	return &Server{nats: s, password: password, streams: server.JetStreamConfig{
 		MaxMemory: settings.JetStreamMaxMemory, MaxStore: settings.JetStreamMaxStore, StoreDir: o.Dir, SyncAlways: true,
@@ -167,13 +167,28 @@ func (s *Server) Stop() {
 }
 
 // logs gives what the NATS server logs to slog: what an operator should know as it is, and the rest for debugging.
-type logs struct{ to *slog.Logger }
+type logs struct {
+	to    *slog.Logger
+	fatal atomic.Pointer[string] // the last reason for which the server does not start
+}
+
+// whyNotReady is the error of a server that has not started.
+func (l *logs) whyNotReady(o *Options) error {
+	fatal := l.fatal.Load()
+	switch {
+	case fatal != nil && strings.Contains(*fatal, syscall.ENOSPC.Error()):
+		return errors.New("start the log server: the disk of the data folder is full: free some space, and start the node again")
+	case fatal == nil && o.Listen != "":
+		return fmt.Errorf("start the log server: it does not get ready: is %s an address of this machine, and free?", o.Listen)
+	}
+	return errors.New("start the log server: it does not get ready; see the log")
+}
 
 // quiet are the beginnings of messages that repeat, or are of no use to an operator of Daybook.
 var quiet = []string{"Plaintext passwords detected", "Waiting for routing", "Error trying to connect to route", "Metalayer blocking snapshot",
 	"JetStream has not established contact", "Error trying to lookup route"}
 
-func (l logs) say(level slog.Level, format string, v ...any) {
+func (l *logs) say(level slog.Level, format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	if slices.ContainsFunc(quiet, func(begin string) bool { return strings.HasPrefix(text, begin) }) {
 		level = slog.LevelDebug
@@ -181,10 +196,10 @@ func (l logs) say(level slog.Level, format string, v ...any) {
 	l.to.Log(context.Background(), level, "log server: "+text)
 }
 
-func (l logs) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }
-func (l logs) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v...) }
-func (l logs) Fatalf(format string, v ...any)  { l.say(slog.LevelError, format, v...) }
-func (l logs) Errorf(format string, v ...any) {
+func (l *logs) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }
+func (l *logs) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v...) }
+func (l *logs) Fatalf(format string, v ...any)  { l.say(slog.LevelError, format, v...) }
+func (l *logs) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	if strings.Contains(text, server.ErrAuthentication.Error()) || strings.Contains(text, "Authorization Violation") {
 		l.to.Error("a node is refused: its secret is not that of this node; give all nodes the same one", "error", text)
@@ -192,5 +207,5 @@ func (l logs) Errorf(format string, v ...any) {
 	}
 	l.say(slog.LevelWarn, "%s", text)
 }
-func (l logs) Debugf(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }
-func (l logs) Tracef(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }
+func (l *logs) Debugf(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }
+func (l *logs) Tracef(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }
