@@ -202,10 +202,10 @@ func (r *bodyReader) piece(ctx context.Context, sequence uint64) ([]byte, error)
 	for {
 		if r.held == nil {
 			// The last ones of the stream may have been deleted: then none follows that says so.
-			message, err := r.nextOrNone(ctx, sequence)
+			message, data, err := r.nextOrNone(ctx, sequence)
 			if message == nil {
 				r.next = sequence + 1
-				return nil, err
+				return data, err
 			}
 			meta, err := message.Metadata()
 			if err != nil {
@@ -228,31 +228,29 @@ func (r *bodyReader) piece(ctx context.Context, sequence uint64) ([]byte, error)
 	}
 }
 
-// nextOrNone waits for the next message, and returns nil if the stream has none at or after the sequence.
-func (r *bodyReader) nextOrNone(ctx context.Context, sequence uint64) (jetstream.Msg, error) {
-	for {
-		wait := pieceTime
-		if r.idle {
-			wait = time.Millisecond
-		}
-		message, err := r.iter.Next(jetstream.NextMaxWait(wait))
-		if err == nil {
-			r.idle = false
-			return message, nil
-		}
-		if !errors.Is(err, nats.ErrTimeout) {
-			return nil, err
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		data, err := r.get(ctx, sequence)
-		if data == nil {
-			r.idle = err == nil
-			return nil, err
-		}
-		r.idle = false // it is there, and the consumer is late
+// nextOrNone waits for the next message. When none comes it asks for that with the sequence: its data is nil if the stream has none.
+func (r *bodyReader) nextOrNone(ctx context.Context, sequence uint64) (message jetstream.Msg, data []byte, err error) {
+	wait := pieceTime
+	if r.idle {
+		wait = time.Millisecond
 	}
+	message, err = r.iter.Next(jetstream.NextMaxWait(wait))
+	if err == nil {
+		r.idle = false
+		return message, nil, nil
+	}
+	if !errors.Is(err, nats.ErrTimeout) {
+		return nil, nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	data, err = r.get(ctx, sequence)
+	r.idle = data == nil && err == nil
+	if data != nil { // the consumer is late, or its server has died, of which nobody says so
+		r.close()
+	}
+	return nil, data, err
 }
 
 // get reads one piece, nil if it was deleted.
