@@ -368,6 +368,7 @@ func (d *Daybook) connect() error {
 		if d.node != nil {
 			o.ClusterNumbers = func() api.ClusterNumbers { return api.ClusterNumbers(d.node.Numbers()) }
 			o.Cluster, o.Ready = func(ctx context.Context) any { return d.node.Status(ctx) }, d.node.Ready
+			o.ChangeCluster = d.changeCluster
 		}
 		if d.api, d.wireErr = api.New(o); d.wireErr != nil {
 			d.o.Logger.Error("wire the API", "error", d.wireErr)

@@ -99,6 +99,19 @@ func (d *Daybook) runNode(ctx context.Context) error {
 	})
 }
 
+// changeCluster adds a node or removes one.
+func (d *Daybook) changeCluster(ctx context.Context, name string, add bool) (change any, refused string, err error) {
+	do := d.node.Remove
+	if add {
+		do = d.node.Add
+	}
+	change, err = do(ctx, name)
+	if errors.Is(err, cluster.ErrRefused) {
+		return nil, "The " + err.Error() + ".", nil
+	}
+	return change, "", err
+}
+
 // inside sends requests to a handler without a network.
 type inside struct{ to http.Handler }
 

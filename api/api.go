@@ -45,6 +45,8 @@ type Options struct {
 	Cluster        func(ctx context.Context) any
 	Ready          func() error
 	ClusterNumbers func() ClusterNumbers // for the metrics
+	// ChangeCluster adds or removes a node, and says how far that is, as what json.Marshal can encode; or why that is refused.
+	ChangeCluster func(ctx context.Context, name string, add bool) (change any, refused string, err error)
 
 	MaxFile    int64 // most bytes of an upload; 0 = 2 GiB
 	MaxStreams int   // most open event streams; 0 = 10,000

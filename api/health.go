@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -76,20 +75,4 @@ func (a *API) moved() error {
 		return err
 	}
 	return nil
-}
-
-// cluster answers GET /api/cluster.
-func (a *API) cluster(p *reply, r *http.Request) error {
-	if err := noQuery(r); err != nil {
-		return err
-	}
-	p.shows(a.Views.Seq())
-	if a.Cluster == nil {
-		return p.send(typeJSON, []byte(`{"name":null,"node":null,"leader":null,"leading":true,"nodes":[],"stream":null}`))
-	}
-	text, err := json.Marshal(a.Cluster(r.Context()))
-	if err != nil {
-		return err
-	}
-	return p.send(typeJSON, text)
 }

@@ -90,6 +90,22 @@ func (d *document) drive(status int, method, path, body string, headers ...strin
 	return a
 }
 
+// nodes adds nodes to a cluster and removes them.
+func (d *document) nodes() {
+	d.drive(409, "PUT", "/api/cluster/nodes/d", "")
+	d.house.api.ChangeCluster = func(_ context.Context, name string, add bool) (any, string, error) {
+		if name == "a" {
+			return nil, "The cluster stays as it is: node a leads.", nil
+		}
+		return map[string]any{"node": name, "done": !add, "next": "next"}, "", nil
+	}
+	d.drive(200, "PUT", "/api/cluster/nodes/d", "")
+	d.drive(200, "DELETE", "/api/cluster/nodes/d", "")
+	if a := d.drive(409, "DELETE", "/api/cluster/nodes/a", ""); !strings.Contains(a.body, "#cluster-refused") || !strings.Contains(a.body, "node a leads") {
+		d.house.Error(a.body)
+	}
+}
+
 func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	for _, name := range []string{"text/event-stream", "text/plain", "text/html", "application/x-ndjson", "text/csv", "*/*", "image/png",
 		"application/octet-stream"} {
@@ -152,6 +168,7 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	for _, path := range []string{"/api/stats", "/api/health", "/api/cluster", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/"} {
 		d.drive(200, "GET", path, "")
 	}
+	d.nodes()
 	d.tokens()
 	d.complete()
 	d.streams()

@@ -38,6 +38,7 @@ var permissions = map[string]map[string]permission{
 	"/api/stats":                    {"GET": {projection.Viewer, false}},
 	"/api/health":                   {"GET": everybody},
 	"/api/cluster":                  {"GET": {projection.Viewer, false}},
+	"/api/cluster/nodes/{name}":     {"PUT": {projection.Admin, false}, "DELETE": {projection.Admin, false}},
 	"/api/task-types":               {"GET": {projection.Viewer, true}},
 	"/api/task-types/{name}":        {"PUT": {projection.Worker, true}},
 	"/api/files":                    {"POST": {projection.Submitter, true}},

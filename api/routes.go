@@ -59,6 +59,7 @@ func (a *API) routes() error {
 	a.handle("/api/stream", methods{"GET": (*API).screenStream})
 	a.handle("/api/stats", methods{"GET": (*API).stats})
 	a.handle("/api/cluster", methods{"GET": (*API).cluster})
+	a.handle("/api/cluster/nodes/{name}", methods{"PUT": (*API).addNode, "DELETE": (*API).removeNode})
 	a.handle("/api/health", methods{"GET": (*API).health})
 	a.handle("/api/task-types", methods{"GET": (*API).taskTypes})
 	a.handle("/api/task-types/{name}", methods{"PUT": (*API).declareType})

@@ -13,7 +13,8 @@ type Cluster struct {
 	Leader  *ClusterLeader `json:"leader"`  // nil = nobody has led yet
 	Leading bool           `json:"leading"` // the leader is heard of: writes are taken
 	Nodes   []ClusterNode  `json:"nodes"`
-	Stream  *ClusterStream `json:"stream"` // nil = the log cannot be reached
+	Stream  *ClusterStream `json:"stream"`  // nil = the log cannot be reached
+	Missing []string       `json:"missing"` // what keeps it from being as safe as it can be, and what to do
 }
 
 // ClusterLeader says who leads.
@@ -38,7 +39,8 @@ type ClusterNode struct {
 	Version     string     `json:"version"`
 	StartedAt   *time.Time `json:"started_at"`
 	FreeBytes   int64      `json:"disk_free_bytes"`
-	Problem     *string    `json:"problem"` // why it does not follow the log
+	KeepsLog    bool       `json:"keeps_log"` // its copy of the log counts
+	Problem     *string    `json:"problem"`   // why it does not follow the log
 }
 
 // ClusterStream is the log as the NATS servers keep it.
@@ -61,5 +63,28 @@ type ClusterReplica struct {
 func (c *Client) Cluster(ctx context.Context) (*Cluster, error) {
 	var answer Cluster
 	_, err := c.do(ctx, call{method: http.MethodGet, path: "/api/cluster"}, &answer)
+	return &answer, err
+}
+
+// ClusterChange is what has come of adding or removing a node. It takes as long as the log takes to be copied: the same call says how far it is.
+type ClusterChange struct {
+	Node string `json:"node"`
+	Done bool   `json:"done"`
+	Next string `json:"next"` // what is waited for, or what a person should do
+}
+
+// AddNode gives a node that runs a part in keeping the log of its cluster.
+func (c *Client) AddNode(ctx context.Context, name string) (*ClusterChange, error) {
+	return c.changeCluster(ctx, http.MethodPut, name)
+}
+
+// RemoveNode moves the log from a node to others, and removes the node when it does not run any more.
+func (c *Client) RemoveNode(ctx context.Context, name string) (*ClusterChange, error) {
+	return c.changeCluster(ctx, http.MethodDelete, name)
+}
+
+func (c *Client) changeCluster(ctx context.Context, method, name string) (*ClusterChange, error) {
+	var answer ClusterChange
+	_, err := c.do(ctx, call{method: method, path: pathOf("/api/cluster/nodes/", name, "")}, &answer)
 	return &answer, err
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ const beatEvery = 500 * time.Millisecond
 // Beat is what a node tells the others about itself.
 type Beat struct {
 	Node    string    `json:"node"`
+	Addr    string    `json:"addr,omitempty"` // at which the others reach it
+	Log     string    `json:"log,omitempty"`  // ID of the log that it has
 	Leads   bool      `json:"leads"`
 	Term    int64     `json:"term"`              // of the lead that it knows
 	Seq     int64     `json:"seq"`               // that its views have
@@ -67,6 +70,13 @@ func (b *beats) names() (names []string) {
 	return names
 }
 
+// forget forgets a node.
+func (b *beats) forget(node string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.by, node)
+}
+
 // leading returns the beat of the node that says it leads, of the newest term.
 func (b *beats) leading() (newest Beat, ok bool) {
 	b.mu.Lock()
@@ -92,8 +102,13 @@ func (b *beats) newestTerm() (term int64) {
 // subject of what all nodes hear.
 func (n *Node) beatSubject() string { return "daybook." + n.o.name() + ".beat" }
 
-// tell begins to tell the others, and to hear them. stop ends both.
-func (n *Node) tell() (stop func(), err error) {
+// tell begins to tell the others, and to hear them, once. Close ends both, or stopTelling.
+func (n *Node) tell() (err error) {
+	n.tellOnce.Do(func() { n.stopTelling, err = n.beginToTell() })
+	return err
+}
+
+func (n *Node) beginToTell() (stop func(), err error) {
 	heard, err := n.conn.Subscribe(n.beatSubject(), func(m *nats.Msg) {
 		var b Beat
 		if json.Unmarshal(m.Data, &b) != nil {
@@ -117,14 +132,16 @@ func (n *Node) tell() (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
+	asking, endAsking := context.WithCancel(context.Background())
+	var beside sync.WaitGroup
+	beside.Go(func() { n.lookForVoters(asking) })
+	done := make(chan struct{})
+	beside.Go(func() {
 		ticker := time.NewTicker(beatEvery)
 		defer ticker.Stop()
 		for {
 			_, moved := n.leads()
-			n.send(false)
+			n.sayProgress(n.send(false))
 			n.revive()
 			select {
 			case <-ticker.C:
@@ -135,12 +152,26 @@ func (n *Node) tell() (stop func(), err error) {
 				return
 			}
 		}
-	}()
-	return func() {
+	})
+	return sync.OnceFunc(func() {
 		close(done)
-		<-ended
+		endAsking()
+		beside.Wait()
 		_ = heard.Unsubscribe()
-	}, nil
+	}), nil
+}
+
+// sayProgress says how far this node is with what it lacks, now and then.
+func (n *Node) sayProgress(b Beat) {
+	newest := n.newestSeq()
+	switch {
+	case b.LagSeconds > behindAfter.Seconds() && time.Since(n.saidProgress) > sayAgain/2:
+		n.saidProgress = time.Now()
+		n.logger.Info("catching up with the log of the cluster", "event", b.Seq, "of", newest)
+	case b.LagSeconds == 0 && b.Seq >= newest && !n.saidProgress.IsZero():
+		n.saidProgress = time.Time{}
+		n.logger.Info("caught up with the log of the cluster", "event", b.Seq)
+	}
 }
 
 // ErrTwin: another process that runs has the name of this node.
@@ -170,12 +201,23 @@ func (n *Node) revive() {
 	}
 }
 
-// send sends one beat.
-func (n *Node) send(last bool) {
+// send sends one beat, and returns it.
+func (n *Node) send(last bool) Beat {
 	b := n.own()
 	b.Stopped = last
 	text, _ := json.Marshal(b) // of texts and numbers
 	_ = n.conn.Publish(n.beatSubject(), text)
+	return b
+}
+
+// addr is where the others reach this node, "" = at a NATS of others.
+func (n *Node) addr() string {
+	for _, m := range n.o.Members {
+		if m.Name == n.o.Node {
+			return m.Addr
+		}
+	}
+	return ""
 }
 
 // own is the beat of this node.
@@ -184,8 +226,9 @@ func (n *Node) own() Beat {
 	term, problem := n.term, n.problem
 	n.mu.Unlock()
 	now := time.Now()
-	b := Beat{Node: n.o.Node, Leads: term > 0, Wall: now, Started: n.started, Version: n.o.Version, URL: n.o.URL, Problem: problem, heard: now}
-	b.Seq, b.Term = n.views.Seq(), n.views.Lead().Term
+	b := Beat{Node: n.o.Node, Leads: term > 0, Wall: now, Started: n.started, Version: n.o.Version, URL: n.o.URL, Problem: problem, heard: now,
+		Addr: n.addr(), Log: n.log.ID()}
+	b.Seq, b.Term = n.seq(), n.lastLead().Term
 	newest := n.newestSeq()
 	n.mu.Lock()
 	defer n.mu.Unlock()

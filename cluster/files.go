@@ -24,6 +24,9 @@ type bucket struct {
 // Files keeps files for all nodes.
 func (n *Node) Files() files.Shared { return &bucket{n: n} }
 
+// bucketName is the name of the bucket.
+func (n *Node) bucketName() string { return "daybook-" + n.o.name() + "-files" }
+
 // open finds or makes the bucket.
 func (b *bucket) open(ctx context.Context) (jetstream.ObjectStore, error) {
 	b.mu.Lock()
@@ -31,7 +34,7 @@ func (b *bucket) open(ctx context.Context) (jetstream.ObjectStore, error) {
 	if b.store != nil {
 		return b.store, nil
 	}
-	name := "daybook-" + b.n.o.name() + "-files"
+	name := b.n.bucketName()
 	store, err := b.n.stream.ObjectStore(ctx, name)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		store, err = b.n.stream.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: name, Storage: jetstream.FileStorage,
@@ -53,7 +56,7 @@ func (b *bucket) check(ctx context.Context, store jetstream.ObjectStore) error {
 	if err != nil {
 		return fmt.Errorf("%w: open the files of the cluster: %w", eventlog.ErrUnavailable, err)
 	}
-	if have, want := status.Replicas(), b.n.replicas(); have < want {
+	if have, want := status.Replicas(), b.n.leastReplicas(); have < want {
 		return fmt.Errorf("%w: the files of the cluster have %d replicas, not %d: raise that with `nats stream edit OBJ_%s --replicas %d`", eventlog.ErrUnavailable, have, want, status.Bucket(), want)
 	}
 	return nil

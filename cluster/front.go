@@ -97,29 +97,6 @@ func (n *Node) leader() (node string, here bool, moved <-chan struct{}) {
 	return "", false, moved
 }
 
-// heard is how many nodes run and are heard, this one among them.
-func (n *Node) heard() int {
-	heard := 1
-	for _, m := range n.members() {
-		if m.Name == n.o.Node {
-			continue
-		}
-		if b, ok := n.beats.of(m.Name); ok && !b.Stopped && time.Since(b.heard) < silentAfter {
-			heard++
-		}
-	}
-	return heard
-}
-
-// hasMajority reports whether this node hears more than half of the nodes, itself among them, or is connected to the NATS that
-// keeps the log.
-func (n *Node) hasMajority() bool {
-	if n.o.NATS != nil {
-		return n.conn.IsConnected()
-	}
-	return n.heard() > len(n.o.Members)/2
-}
-
 // write has the leader answer a request. as is this node if it asks for itself.
 func (n *Node) write(api API, w http.ResponseWriter, r *http.Request, as string) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxPassed+1))

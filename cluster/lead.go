@@ -29,11 +29,10 @@ const (
 // Run follows, leads when no other node does, and follows again, until ctx ends: then what this node runs gets its grace.
 // An error means that this node cannot go on.
 func (n *Node) Run(ctx context.Context, h Hooks) (err error) {
-	stop, err := n.tell()
-	if err != nil {
+	if err := n.tell(); err != nil {
 		return err
 	}
-	defer stop()
+	defer n.stopTelling()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	defer context.AfterFunc(n.failed, end)()

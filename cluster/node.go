@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,7 +71,7 @@ func (o *Options) Check() error {
 		}
 		return nil
 	}
-	if n := len(o.Members); n != 1 && n != 3 && n != 5 {
+	if n := len(o.Members); n != 1 && n < 3 {
 		return wrong("it has %d nodes: it must have 3 or 5, of which 1 or 2 may fail (or 1, to try it)", n)
 	}
 	names, addrs := map[string]bool{}, map[string]bool{}
@@ -117,7 +115,13 @@ type Node struct {
 	log     *natslog.Log
 	started time.Time
 
-	beats  beats
+	beats        beats
+	electorate   atomic.Pointer[electorate] // nil = not known yet
+	tellOnce     sync.Once
+	stopTelling  func()      // set by tellOnce
+	followed     atomic.Bool // views is set
+	saidProgress time.Time   // of those who tell: when it was last said how far this node is, zero = it is not behind
+
 	denied atomic.Pointer[error]   // what the NATS user may not do, nil = nothing is known
 	failed context.Context         // ends when this node cannot go on, with the reason
 	fail   context.CancelCauseFunc // ends failed
@@ -189,7 +193,7 @@ func (n *Node) connect() (err error) {
 // one the log of the cluster must be found, or made, which needs a majority of the nodes: it waits for them until ctx
 // ends. Errors: those of sqlitelog.Open and natslog.Open.
 func (n *Node) Log(ctx context.Context, o sqlitelog.Options) (*natslog.Log, error) {
-	settings := natslog.Options{JetStream: n.stream, Cluster: n.o.name(), Replicas: n.replicas(), Logger: n.logger}
+	settings := natslog.Options{JetStream: n.stream, Cluster: n.o.name(), Replicas: n.replicas(), Least: n.leastReplicas(), Logger: n.logger}
 	o.Dir = n.o.Data
 	if has, err := sqlitelog.HasEvents(ctx, o.Dir); err != nil {
 		return nil, err
@@ -215,12 +219,12 @@ func (n *Node) Log(ctx context.Context, o sqlitelog.Options) (*natslog.Log, erro
 			_, _, err = natslog.Identity(tried, settings)
 		}
 		if err == nil {
-			log, err = natslog.Open(tried, o, settings)
+			log, err = natslog.Begin(tried, o, settings)
 		}
 		cancel()
 		if err == nil {
 			n.log = log
-			return log, nil
+			return log, n.copyLog(ctx)
 		}
 		if ctx.Err() != nil {
 			return nil, errors.Join(ctx.Err(), err)
@@ -241,13 +245,42 @@ func (n *Node) Log(ctx context.Context, o sqlitelog.Options) (*natslog.Log, erro
 	}
 }
 
+// copyLog reads the log of the others up to its end. It tells them how far it is.
+func (n *Node) copyLog(ctx context.Context) error {
+	if err := n.tell(); err != nil {
+		return errors.Join(err, n.log.Close())
+	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	defer context.AfterFunc(n.failed, end)()
+	for {
+		tried, cancel := context.WithTimeout(ctx, joinTime)
+		err := n.log.Join(tried)
+		cancel()
+		if err == nil {
+			err = n.log.CatchUp(ctx)
+		}
+		switch {
+		case err == nil:
+			return nil
+		case n.failed.Err() != nil:
+			err = context.Cause(n.failed)
+		case ctx.Err() != nil:
+			err = ctx.Err()
+		case isPassing(err) && sleep(ctx, retryTime):
+			continue
+		}
+		return errors.Join(err, n.log.Close())
+	}
+}
+
 // sayWaiting says what a new node waits for.
 func (n *Node) sayWaiting(err error) {
 	if n.o.NATS != nil {
 		n.logger.Info("waiting for NATS, to find or make the log of the cluster", "connected", n.conn.IsConnected(), "error", err)
 		return
 	}
-	n.logger.Info("waiting for a majority of the nodes, to find or make the log of the cluster", "nodes", len(n.o.Members), "connected", n.server.Peers(), "error", err)
+	n.logger.Info("waiting for a majority of the nodes, to find or make the log of the cluster", "nodes", len(n.members()), "connected", n.server.Peers(), "error", err)
 }
 
 // importLog brings the log of the folder into the cluster. It waits for a majority of the nodes.
@@ -274,6 +307,10 @@ const (
 
 // Close stops the servers of this node. The log must be closed before.
 func (n *Node) Close() error {
+	n.tellOnce.Do(func() {})
+	if n.stopTelling != nil {
+		n.stopTelling()
+	}
 	n.conn.Close()
 	if n.server != nil {
 		n.server.Stop()
@@ -284,32 +321,6 @@ func (n *Node) Close() error {
 
 // Name is the name of this node.
 func (n *Node) Name() string { return n.o.Node }
-
-// rank is the place of this node in the list of all.
-func (n *Node) rank() int {
-	return slices.IndexFunc(n.members(), func(m Member) bool { return m.Name == n.o.Node })
-}
-
-// members are all nodes that are known: those of the list, or those that use the same NATS.
-func (n *Node) members() []Member {
-	if n.o.NATS == nil {
-		return n.o.Members
-	}
-	all := []Member{{Name: n.o.Node}}
-	for _, name := range n.beats.names() {
-		all = append(all, Member{Name: name})
-	}
-	slices.SortFunc(all, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
-	return all
-}
-
-// replicas is how many copies the log must have at least.
-func (n *Node) replicas() int {
-	if n.o.NATS != nil {
-		return n.o.NATS.Replicas
-	}
-	return len(n.o.Members)
-}
 
 // sleep waits and reports whether ctx goes on.
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -324,7 +335,26 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // Follow gives the node the views of its log. It is called once, before anything else is asked of it.
-func (n *Node) Follow(views *projection.Views) { n.views = views }
+func (n *Node) Follow(views *projection.Views) {
+	n.views = views
+	n.followed.Store(true)
+}
+
+// seq is the newest event that this node shows, or has, while it has no views yet.
+func (n *Node) seq() int64 {
+	if n.followed.Load() {
+		return n.views.Seq()
+	}
+	return n.log.Head().Seq
+}
+
+// lastLead is the lead that this node knows.
+func (n *Node) lastLead() projection.Lead {
+	if n.followed.Load() {
+		return n.views.Lead()
+	}
+	return projection.Lead{}
+}
 
 // Hooks are what Run needs of the program around it.
 type Hooks struct {

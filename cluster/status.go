@@ -3,9 +3,9 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
-
-	"daybook/eventlog/natslog"
 )
 
 // Status is a cluster as one of its nodes sees it.
@@ -15,7 +15,8 @@ type Status struct {
 	Leader  *LeaderState `json:"leader"`  // null = nobody has led yet
 	Leading bool         `json:"leading"` // the leader is heard of: writes are taken
 	Nodes   []NodeState  `json:"nodes"`
-	Stream  *StreamState `json:"stream"` // null = it cannot be reached
+	Stream  *StreamState `json:"stream"`  // null = it cannot be reached
+	Missing []string     `json:"missing"` // what keeps the cluster from being as safe as it can be, and what to do
 }
 
 // LeaderState says who leads.
@@ -40,7 +41,8 @@ type NodeState struct {
 	Version     string     `json:"version"`
 	StartedAt   *time.Time `json:"started_at"`
 	FreeBytes   int64      `json:"disk_free_bytes"`
-	Problem     *string    `json:"problem"` // why it does not follow
+	KeepsLog    bool       `json:"keeps_log"` // its copy counts: more than half of those that keep the log must have an append
+	Problem     *string    `json:"problem"`   // why it does not follow
 }
 
 // States of a node.
@@ -83,15 +85,56 @@ func (n *Node) Status(ctx context.Context) Status {
 		if m.Name != n.o.Node {
 			b, heard = n.beats.of(m.Name)
 		}
-		s.Nodes = append(s.Nodes, stateOf(m, &b, heard, newest))
+		state := stateOf(m, &b, heard, newest)
+		state.KeepsLog = slices.Contains(n.voters().names, m.Name)
+		s.Nodes = append(s.Nodes, state)
 	}
 	s.Stream = n.streamState(ctx)
+	s.Missing = n.missing(&s)
 	return s
+}
+
+// missing lists what keeps the cluster from being as safe as it can be.
+func (n *Node) missing(s *Status) []string {
+	list := []string{}
+	if n.o.NATS != nil {
+		return list
+	}
+	var keep, listed int
+	for i := range s.Nodes {
+		one := &s.Nodes[i]
+		if one.State != stateSilent && one.State != stateStopped {
+			listed++
+		}
+		if !one.KeepsLog {
+			continue
+		}
+		keep++
+		if one.State == stateSilent || one.State == stateStopped {
+			list = append(list, fmt.Sprintf("Node %s does not run. If its disk is lost, start it with an empty folder, or start another node, and remove it: daybook cluster remove %s", one.Name, one.Name))
+		}
+	}
+	total := n.voters().total
+	if total > keep {
+		list = append(list, fmt.Sprintf("%d nodes that keep the log have not been heard of", total-keep))
+	}
+	if want := replicasFor(listed); want > total {
+		list = append(list, fmt.Sprintf("%d nodes run, and %d keep the log. Let %d keep it: daybook cluster add NAME", listed, total, want))
+	}
+	if s.Stream == nil {
+		return list
+	}
+	for _, r := range s.Stream.Replicas {
+		if !r.Current && !r.Offline {
+			list = append(list, fmt.Sprintf("The copy of node %s is not whole yet", r.Node))
+		}
+	}
+	return list
 }
 
 // newestSeq is the newest seq that any node has told of.
 func (n *Node) newestSeq() int64 {
-	newest := n.views.Seq()
+	newest := n.seq()
 	n.beats.mu.Lock()
 	defer n.beats.mu.Unlock()
 	for _, b := range n.beats.by {
@@ -137,11 +180,11 @@ const behindAfter = 2 * time.Second
 func (n *Node) streamState(ctx context.Context) *StreamState {
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
-	stream, err := n.stream.Stream(ctx, natslog.StreamName(n.o.name()))
+	infos, err := n.streamInfos(ctx)
 	if err != nil {
 		return nil
 	}
-	info := stream.CachedInfo()
+	info := infos[0]
 	s := &StreamState{Messages: info.State.Msgs, Bytes: info.State.Bytes, Replicas: []ReplicaState{}}
 	if info.Cluster == nil {
 		s.Leader = n.conn.ConnectedServerName()
@@ -153,6 +196,17 @@ func (n *Node) streamState(ctx context.Context) *StreamState {
 	}
 	for _, p := range info.Cluster.Replicas {
 		s.Replicas = append(s.Replicas, ReplicaState{Node: p.Name, Current: p.Current, Lag: p.Lag, Offline: p.Offline})
+	}
+	for _, other := range infos[1:] { // a copy is whole when that of payloads and files is
+		if other.Cluster == nil {
+			continue
+		}
+		for _, p := range other.Cluster.Replicas {
+			if i := slices.IndexFunc(s.Replicas, func(r ReplicaState) bool { return r.Node == p.Name }); i >= 0 {
+				s.Replicas[i].Current = s.Replicas[i].Current && p.Current
+				s.Replicas[i].Lag += p.Lag
+			}
+		}
 	}
 	return s
 }

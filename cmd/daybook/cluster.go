@@ -11,6 +11,9 @@ import (
 
 type clusterCmd struct {
 	Status clusterStatusCmd `cmd:"" default:"withargs" help:"Show the nodes, who leads, and how far each is behind."`
+	Add    clusterAddCmd    `cmd:"" help:"Have a node that runs keep the log too."`
+	Remove clusterRemoveCmd `cmd:"" help:"Move the log from a node to others, and remove the node."`
+	Import clusterImportCmd `cmd:"" help:"Say how to bring the queue of one machine into a cluster."`
 	Init   clusterInitCmd   `cmd:"" help:"Make certificates for the nodes."`
 }
 
@@ -41,6 +44,11 @@ func (c *clusterStatusCmd) Run(ctx context.Context, s *stdio) error {
 		if err := printCluster(s, found); err != nil {
 			return err
 		}
+		for _, one := range found.Missing {
+			if _, err := fmt.Fprintln(s.out, "missing: "+oneLine(one)); err != nil {
+				return err
+			}
+		}
 		if !found.Leading {
 			return fmt.Errorf("no node leads, so nothing can be written; a majority of the nodes must run and reach each other")
 		}
@@ -63,6 +71,9 @@ func printCluster(s *stdio, found *client.Cluster) error {
 		if n.HeardAt != nil {
 			heard = fmt.Sprintf("event %d\tlag %d events, %.1f s\tclock %+.3f s\tversion %s", n.Seq, n.LagEvents, n.LagSeconds, n.SkewSeconds, n.Version)
 		}
+		if !n.KeepsLog && found.Stream != nil && len(found.Stream.Replicas) > 0 && n.Addr != "" {
+			heard += "\tits copy does not count"
+		}
 		if n.Problem != nil {
 			heard += "\t" + oneLine(*n.Problem)
 		}
@@ -73,6 +84,13 @@ func printCluster(s *stdio, found *client.Cluster) error {
 	if found.Stream == nil {
 		_, err := fmt.Fprintln(s.out, "the log of the cluster cannot be reached")
 		return err
+	}
+	for _, r := range found.Stream.Replicas {
+		if !r.Current && !r.Offline {
+			if _, err := fmt.Fprintf(s.out, "copy of %s\t%d messages behind\n", r.Node, r.Lag); err != nil {
+				return err
+			}
+		}
 	}
 	_, err := fmt.Fprintf(s.out, "stream\t%d messages\t%.1f MB\tordered by %s\n", found.Stream.Messages, float64(found.Stream.Bytes)/1e6, found.Stream.Leader)
 	return err

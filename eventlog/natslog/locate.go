@@ -22,7 +22,7 @@ func (l *Log) lastSequence(ctx context.Context) (uint64, error) {
 		return 0, unavailable("look for the end of the log", err)
 	}
 	want, _ := configs(l.o, "", "")
-	if why := differs(info.Config, want); why != "" {
+	if why := differs(info.Config, want, l.o.Least); why != "" {
 		return 0, fmt.Errorf("%w: %w: stream %s: %s", eventlog.ErrUnavailable, ErrStream, want.Name, why)
 	}
 	s := info.State

@@ -19,7 +19,8 @@ import (
 type Options struct {
 	JetStream jetstream.JetStream
 	Cluster   string // name of the cluster, see IsClusterName
-	Replicas  int    // that each stream has at least: 1, 3 or 5; 0 = 3
+	Replicas  int    // that each stream gets when it is made: 1, 3 or 5; 0 = 3
+	Least     int    // that a stream which is there must have; 0 = Replicas
 	// Patience is how long an Append tries to find out whether a round was stored of which no
 	// acknowledgement came, and how long reading the stream waits for an answer. 0 = 15 s.
 	Patience time.Duration
@@ -87,6 +88,9 @@ func New(replica *sqlitelog.Log, o Options) *Log {
 func (o Options) withDefaults() Options {
 	if o.Replicas == 0 {
 		o.Replicas = 3
+	}
+	if o.Least == 0 {
+		o.Least = o.Replicas
 	}
 	if o.Patience == 0 {
 		o.Patience = 15 * time.Second

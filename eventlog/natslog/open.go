@@ -10,9 +10,9 @@ import (
 	"daybook/eventlog/sqlitelog"
 )
 
-// Open opens the replica and joins the cluster with it. It makes what is not there: the streams, if the folder is empty
-// too, and the replica. It returns when the replica has what the stream had. Errors: those of sqlitelog.Open, Join and CatchUp.
-func Open(ctx context.Context, replica sqlitelog.Options, o Options) (*Log, error) {
+// Begin opens the replica. It makes what is not there: the streams, if the folder is empty too, and the replica. Errors: those of
+// sqlitelog.Open, Identity and Make.
+func Begin(ctx context.Context, replica sqlitelog.Options, o Options) (*Log, error) {
 	o = o.withDefaults()
 	id, epoch, err := Identity(ctx, o)
 	if errors.Is(err, ErrNoStream) {
@@ -26,7 +26,16 @@ func Open(ctx context.Context, replica sqlitelog.Options, o Options) (*Log, erro
 	if err != nil {
 		return nil, err
 	}
-	l := New(inner, o)
+	return New(inner, o), nil
+}
+
+// Open opens the replica as Begin does and joins the cluster with it. It returns when the replica has what the stream had. Errors: those of
+// Begin, Join and CatchUp.
+func Open(ctx context.Context, replica sqlitelog.Options, o Options) (*Log, error) {
+	l, err := Begin(ctx, replica, o)
+	if err != nil {
+		return nil, err
+	}
 	for err = l.Join(ctx); errors.Is(err, errBehind) && ctx.Err() == nil; err = l.Join(ctx) {
 		select {
 		case <-ctx.Done():

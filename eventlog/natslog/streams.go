@@ -39,6 +39,12 @@ func namesOf(cluster string) names {
 // StreamName is the name of the stream that has the log of a cluster.
 func StreamName(cluster string) string { return namesOf(cluster).rounds }
 
+// StreamNames are the names of the streams of a cluster, that of the log first.
+func StreamNames(cluster string) []string {
+	n := namesOf(cluster)
+	return []string{n.rounds, n.payloads}
+}
+
 // IsClusterName reports whether the name may be that of a cluster: 1 to 32 of A-Z a-z 0-9 _ -
 func IsClusterName(name string) bool {
 	return name != "" && len(name) <= 32 && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == ""
@@ -131,7 +137,7 @@ func openStreams(ctx context.Context, o Options) (rounds, payloads jetstream.Str
 	for _, c := range []struct {
 		have, want jetstream.StreamConfig
 	}{{rounds.CachedInfo().Config, wantRounds}, {payloads.CachedInfo().Config, wantPayloads}} {
-		if why := differs(c.have, c.want); why != "" {
+		if why := differs(c.have, c.want, o.Least); why != "" {
 			return nil, nil, fmt.Errorf("%w: stream %s: %s", ErrStream, c.want.Name, why)
 		}
 	}
@@ -143,10 +149,10 @@ func openStreams(ctx context.Context, o Options) (rounds, payloads jetstream.Str
 }
 
 // differs says what is wrong with the settings of a stream, "" if nothing is.
-func differs(have, want jetstream.StreamConfig) string {
+func differs(have, want jetstream.StreamConfig, replicas int) string {
 	switch {
-	case have.Replicas < want.Replicas:
-		return fmt.Sprintf("it has %d replicas, not %d: raise it with `nats stream edit --replicas %d`, or start with --replicas %d", have.Replicas, want.Replicas, want.Replicas, have.Replicas)
+	case have.Replicas < replicas:
+		return fmt.Sprintf("it has %d replicas, not %d: raise it with `nats stream edit --replicas %d`, or start with --replicas %d", have.Replicas, replicas, replicas, have.Replicas)
 	case have.Storage != want.Storage:
 		return "it is kept in memory: make it anew with storage in files"
 	case have.Retention != want.Retention || have.Discard != want.Discard || have.MaxAge != 0 || have.MaxMsgs > 0 || have.MaxBytes > 0 || have.MaxMsgsPerSubject > 0:

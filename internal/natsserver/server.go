@@ -44,8 +44,12 @@ type Server struct {
 	streams  server.JetStreamConfig
 }
 
-// user is the name that clients and other nodes give.
-const user = "daybook"
+const (
+	// user is the name that clients and other nodes give.
+	user = "daybook"
+	// systemUser may change which servers there are.
+	systemUser = "system"
+)
 
 // Start starts a server. It listens at o.Listen for other nodes. Clients are of this process: see Connect. Errors: a wrong option,
 // an address that is taken, a folder that cannot be used.
@@ -65,7 +69,10 @@ func Start(o Options) (*Server, error) {
 		// A NATS server that listens for no clients does not listen for other servers either. Nobody but this process knows
 		// the password.
 		password = rand.Text()
-		settings.Host, settings.Port, settings.Username, settings.Password = "127.0.0.1", server.RANDOM_PORT, user, password
+		settings.Host, settings.Port = "127.0.0.1", server.RANDOM_PORT
+		all := server.NewAccount(server.DEFAULT_SYSTEM_ACCOUNT)
+		settings.Accounts, settings.SystemAccount = []*server.Account{all}, all.Name
+		settings.Users = []*server.User{{Username: user, Password: password}, {Username: systemUser, Password: password, Account: all}}
 		if err := o.join(settings); err != nil {
 			return nil, err
 		}
@@ -138,11 +145,6 @@ func userOf(secret string) string {
 // Connect connects to the server without a network.
 func (s *Server) Connect(name string) (*nats.Conn, error) {
 	return nats.Connect("", nats.InProcessServer(s.nats), nats.Name(name), nats.UserInfo(user, s.password), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
-}
-
-// IsReady reports whether JetStream has a leader that this server knows, or is alone.
-func (s *Server) IsReady() bool {
-	return s.nats.JetStreamEnabled() && (!s.nats.JetStreamIsClustered() || s.nats.JetStreamIsCurrent())
 }
 
 // Revive opens the streams again if the server has closed them because its disk was full or failed. It reports whether it has.

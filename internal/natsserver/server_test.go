@@ -128,6 +128,9 @@ func TestALoneServerIsReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	if own, made := s.IDs(); own != made { // of another version of NATS
+		t.Errorf("its ID is %s, and %s is made of its name", own, made)
+	}
 	if !s.IsReady() || s.Peers() != 0 {
 		t.Errorf("ready %v, %d peers", s.IsReady(), s.Peers())
 	}

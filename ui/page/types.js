@@ -162,6 +162,7 @@
  *   leading: boolean,
  *   nodes: ClusterNode[],
  *   stream: ClusterStream | null,
+ *   missing: string[],
  * }} Cluster
  */
 
@@ -179,6 +180,7 @@
  *   version: string,
  *   started_at: string | null,
  *   disk_free_bytes: number,
+ *   keeps_log: boolean,
  *   problem: string | null,
  * }} ClusterNode
  */

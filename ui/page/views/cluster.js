@@ -35,8 +35,11 @@ export class ClusterView {
   #stale = h("p", { class: "place-note place-warn", role: "status", hidden: true });
   #lead = h("p", { class: "place-lead" });
   #majority = h("p", { class: "place-about" });
+  #missing = h("ul", { class: "place-warn", "aria-label": "What is missing", hidden: true });
+  /** @type {Map<string, { el: Element, update: (m: { text: string }) => void }>} */
+  #faults = new Map();
   #stream = new StreamPart();
-  #some = h("div", { class: "place-cluster", hidden: true }, this.#lead, this.#majority, this.#table.el, this.#stream.el);
+  #some = h("div", { class: "place-cluster", hidden: true }, this.#lead, this.#majority, this.#missing, this.#table.el, this.#stream.el);
   el = headed("Cluster", "The machines that share this queue, as the node that answers you sees them.", this.#wait, this.#alone, this.#stale, this.#some);
   /** @type {Map<string, NodeRow>} */
   #rows = new Map();
@@ -92,6 +95,8 @@ export class ClusterView {
     text(this.#lead, leadWords(cluster, c.now));
     attr(this.#lead, "data-unled", !cluster.leading);
     text(this.#majority, majorityWords(cluster));
+    show(this.#missing, cluster.missing.length > 0);
+    keyed(this.#missing, this.#faults, cluster.missing.map((one) => ({ text: one })), (m) => m.text, missingItem);
     keyed(this.#table.body, this.#rows, cluster.nodes, (n) => n.name, () => new NodeRow());
     show(this.#table.el, true);
     for (const n of cluster.nodes) this.#rows.get(n.name)?.age(c, cluster.node);
@@ -109,10 +114,19 @@ function leadWords({ leader, leading }, now) {
 
 /** @param {Cluster} cluster */
 function majorityWords({ name, nodes, leading }) {
-  const up = nodes.filter((n) => n.state !== "silent" && n.state !== "stopped").length;
-  const needed = Math.floor(nodes.length / 2) + 1;
-  const what = leading && up >= needed ? `changes need ${needed}` : `nothing can be changed until ${needed} do and one leads`;
+  const runs = (/** @type {ClusterNode} */ n) => n.state !== "silent" && n.state !== "stopped";
+  const up = nodes.filter(runs).length;
+  const keep = nodes.filter((n) => n.keeps_log);
+  const needed = Math.floor(keep.length / 2) + 1;
+  if (keep.length === 0) return `Cluster ${isolated(name ?? "")}: ${up} of ${plural(nodes.length, "node", "nodes")} ${up === 1 ? "answers" : "answer"}.`; // NATS keeps the log
+  const what = leading && keep.filter(runs).length >= needed ? `changes need ${needed}` : `nothing can be changed until ${needed} do and one leads`;
   return `Cluster ${isolated(name ?? "")}: ${up} of ${plural(nodes.length, "node", "nodes")} ${up === 1 ? "answers" : "answer"}; ${what}.`;
+}
+
+/** One line of what is missing. */
+function missingItem() {
+  const el = h("li", null);
+  return { el, update: (/** @type {{ text: string }} */ m) => text(el, m.text) };
 }
 
 class NodeRow {
@@ -163,7 +177,7 @@ class NodeRow {
     attr(this.#label, "data-tone", tone);
     show(this.#problem, n.problem !== null);
     text(this.#problem, n.problem ?? "");
-    text(this.#seq, heard ? integer(n.seq) : "–");
+    text(this.#seq, !heard ? "–" : n.state === "behind" ? `${integer(n.seq)} of ${integer(n.seq + n.lag_events)}` : integer(n.seq));
     text(this.#lag, present ? lagWords(n) : "–");
     text(this.#skew, present ? skewWords(n.clock_skew_seconds) : "–");
     attr(this.#skew, "class", present && isSkewed(n) ? "place-warn" : null);

@@ -1,0 +1,175 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"daybook/eventlog/sqlitelog"
+)
+
+// running is a node without views and without a leader: its log, and its beats.
+func startNode(t *testing.T, dir, name string, members []Member) *Node {
+	t.Helper()
+	n, err := Open(Options{Node: name, Members: members, Secret: "a secret of this test", Data: dir, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if n.log != nil {
+			if err := n.log.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+// until asks for a change until it is done.
+func until(t *testing.T, ask func() (Change, error), between func(Change)) Change {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		change, err := ask()
+		if err == nil && change.Done {
+			return change
+		}
+		if errors.Is(err, ErrRefused) || time.Now().After(deadline) {
+			t.Fatal(change, err)
+		}
+		between(change)
+		time.Sleep(20 * time.Millisecond) // of the servers
+	}
+}
+
+// Three nodes become five, and lose two: one that was stopped before, and one that is stopped when the log has left it.
+func TestNodesComeAndGo(t *testing.T) {
+	var members []Member
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		members = append(members, Member{name, l.Addr().String()})
+		l.Close()
+	}
+	nodes := map[string]*Node{}
+	begin := func(list []Member, names ...string) {
+		ended := make(chan error)
+		for _, name := range names {
+			nodes[name] = startNode(t, t.TempDir(), name, list)
+			go func() {
+				_, err := nodes[name].Log(t.Context(), sqlitelog.Options{Logger: slog.New(slog.DiscardHandler)})
+				ended <- err
+			}()
+		}
+		for range names {
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	begin(members[:3], "a", "b", "c")
+	a := nodes["a"]
+	heard := func(name string) {
+		for !a.runs(name) {
+			time.Sleep(10 * time.Millisecond) // it tells so twice a second
+		}
+	}
+	heard("b")
+	heard("c")
+	b := bucket{n: a}
+	for _, err := b.open(t.Context()); err != nil; _, err = b.open(t.Context()) {
+		if t.Context().Err() != nil {
+			t.Fatal(err)
+		}
+	}
+	refuses := func(ask func(context.Context, string) (Change, error), name, want string) {
+		t.Helper()
+		if _, err := ask(t.Context(), name); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+	refuses(a.Add, "d", "node d is not heard of: start it with --node d")
+	refuses(a.Remove, "a", "node a leads: stop it")
+	refuses(a.Remove, "c", "without node c only 2 nodes run")
+	refuses(a.Remove, "x", "there is no node x")
+
+	begin(members, "d")
+	heard("d")
+	if change, err := a.Add(t.Context(), "d"); err != nil || !change.Done || !strings.Contains(change.Next, "its copy does not count") {
+		t.Errorf("the fourth: %+v, %v", change, err)
+	}
+	begin(members, "e")
+	heard("e")
+	change := until(t, func() (Change, error) { return a.Add(t.Context(), "e") }, func(Change) {})
+	if !strings.Contains(change.Next, "5 nodes keep the log, of which 2 may fail") {
+		t.Error(change.Next)
+	}
+	wantCopies(t, a, 5, "abcde")
+
+	a.beats.mu.Lock()
+	other := a.beats.by["d"]
+	other.Log = "another"
+	a.beats.by["d"] = other
+	a.beats.mu.Unlock()
+	refuses(a.Add, "d", "node d has another log")
+
+	stop := func(name string) {
+		if err := nodes[name].log.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := nodes[name].Close(); err != nil {
+			t.Error(err)
+		}
+		nodes[name].log = nil
+		for a.runs(name) {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	stop("c")
+	until(t, func() (Change, error) { return a.Remove(t.Context(), "c") }, func(Change) {})
+	if infos, err := a.streamInfos(t.Context()); err != nil || infos[0].Config.Replicas != 3 {
+		t.Errorf("four nodes are left: %+v, %v", infos[0].Config, err)
+	}
+	stopped := false
+	until(t, func() (Change, error) { return a.Remove(t.Context(), "e") }, func(change Change) {
+		if !stopped && strings.Contains(change.Next, "stop node e") {
+			stopped = true
+			stop("e")
+		}
+	})
+	if !stopped {
+		t.Error("a node that runs was removed")
+	}
+	wantCopies(t, a, 3, "abd")
+	refuses(a.Remove, "d", "without node d only 2 nodes run")
+}
+
+func wantCopies(t *testing.T, n *Node, copies int, on string) {
+	t.Helper()
+	infos, err := n.streamInfos(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(infos) != 3 {
+		t.Errorf("%d streams", len(infos))
+	}
+	for _, info := range infos {
+		names := votersOf(info).names
+		for _, name := range strings.Split(on, "") {
+			if !strings.Contains(fmt.Sprint(names), name) || info.Config.Replicas != copies || len(names) != copies {
+				t.Errorf("stream %s has %d copies on %v, want %s", info.Config.Name, info.Config.Replicas, names, on)
+				break
+			}
+		}
+	}
+}
