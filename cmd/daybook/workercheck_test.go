@@ -17,8 +17,8 @@ var faulty = []struct {
 }{
 	{"beats", `tokens and now >=`, `now < 0 and now >=`},
 	{"cancel", `self.why, _ = self.why or why, self.over.set()`, `pass`},
-	{"lost-answer", `            return json.loads(request(method, path, data, timeout))`,
-		`            "poll_id" in body and body.update(poll_id=secrets.token_hex(8)); return json.loads(request(method, path, json.dumps(body).encode(), timeout))`},
+	{"lost-answer", `try: return json.loads(request(method, path, data, timeout))`,
+		`try: "poll_id" in body and body.update(poll_id=secrets.token_hex(8)); return json.loads(request(method, path, json.dumps(body).encode(), timeout))`},
 	{"progress", `worker.report(self.token, do="progress"`, `dict(do="progress"`},
 	{"stop", `lambda *_: setattr(worker, "stopping", True)`, `lambda *_: os._exit(0)`},
 	{"submit", `"do": "complete", "result": H`, `"do": "completed", "result": H`},
