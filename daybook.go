@@ -204,7 +204,7 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 	if err := d.log.StartWriting(); err != nil { // only now: what a refusal is about is evidence
 		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.closeLog())
 	}
-	if d.taskLogs, err = openTaskLogs(&o); err != nil {
+	if d.taskLogs, err = d.openTaskLogs(); err != nil {
 		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.closeLog())
 	}
 	d.payloads = payloadcache.New(d.log, payloadCache)

@@ -16,8 +16,12 @@ const (
 )
 
 // openTaskLogs opens the logs of tasks in the data folder.
-func openTaskLogs(o *Options) (*tasklog.Store, error) {
-	dir := o.Data
-	return tasklog.Open(tasklog.Options{Dir: dir, MaxTotal: max(cmp.Or(o.MaxTaskLogs, defaultTaskLogs), smallestTaskLogs), Logger: o.Logger,
-		Room: func() bool { return sqlitelog.FreeBytes(dir) >= roomForTaskLogs }})
+func (d *Daybook) openTaskLogs() (*tasklog.Store, error) {
+	dir := d.o.Data
+	o := tasklog.Options{Dir: dir, MaxTotal: max(cmp.Or(d.o.MaxTaskLogs, defaultTaskLogs), smallestTaskLogs), Logger: d.o.Logger,
+		Room: func() bool { return sqlitelog.FreeBytes(dir) >= roomForTaskLogs }}
+	if d.node != nil {
+		o.Shared = d.node.Lines()
+	}
+	return tasklog.Open(o)
 }

@@ -8,6 +8,8 @@
 // A line of a handler in this process is written a moment after it was logged: a kill may lose that
 // moment. No handler waits for the disk: lines that come faster than they can be written are left
 // out, and a line says how many.
+//
+// In a cluster each node keeps the lines of all: they are shared before they are written.
 package tasklog
 
 import (
@@ -48,6 +50,7 @@ type Options struct {
 	MaxTask  int64        // bytes of the log of one task; 0 = 16 MiB
 	MaxTotal int64        // bytes of all logs; 0 = 1 GiB. Some times MaxTask
 	Room     func() bool  // whether the disk has room for lines; nil = always
+	Shared   Shared       // of all nodes of a cluster; nil = there are no others
 	Logger   *slog.Logger // nil = slog.Default()
 }
 
@@ -61,11 +64,17 @@ type Line struct {
 // Store is the logs of all tasks. Safe for concurrent use.
 type Store struct {
 	Options
-	w       *writer // of the goroutine of run
+	w       *writer // of the goroutine of run; where lines are shared, of that of follow
 	readers chan *reader
 	wake    chan struct{} // room for one
 	closing chan struct{}
 	ended   chan struct{} // closed when run has returned
+	failing bool          // the last write failed; of the goroutine of run
+
+	sharing    context.Context // of what is shared
+	endSharing context.CancelFunc
+	followed   chan struct{} // closed when follow has returned
+	kept       atomic.Int64  // number of the last shared batch that is written
 
 	head     atomic.Int64 // number of the last line that is written
 	total    atomic.Int64 // bytes of all lines
@@ -119,6 +128,11 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the task logs: %w", err)
 	}
+	if s.Shared != nil {
+		s.sharing, s.endSharing = context.WithCancel(context.Background())
+		s.followed = make(chan struct{})
+		go s.follow()
+	}
 	go s.run()
 	return s, nil
 }
@@ -152,6 +166,13 @@ func (s *Store) Close() error {
 	}
 	s.mu.Unlock()
 	close(s.closing)
+	if s.Shared != nil {
+		last := time.AfterFunc(lastShareTime, s.endSharing)
+		<-s.ended
+		last.Stop()
+		s.endSharing()
+		<-s.followed
+	}
 	<-s.ended
 	return errors.Join(s.closeReaders(readers), s.w.c.Close())
 }
@@ -182,7 +203,15 @@ func (s *Store) Flush(ctx context.Context) error {
 	if !waits {
 		return nil
 	}
-	return s.await(ctx, job{done: make(chan error, 1)})
+	if s.Shared == nil {
+		return s.await(ctx, job{done: make(chan error, 1)})
+	}
+	soon, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	if err := s.await(soon, job{done: make(chan error, 1)}); soon.Err() == nil {
+		return err
+	}
+	return ctx.Err() // what is not shared soon comes later
 }
 
 // await gives a job to run and waits until it is done.
@@ -266,18 +295,15 @@ func (s *Store) next() []job {
 func (s *Store) write(jobs []job) {
 	err := ErrNoRoom
 	if s.Room() {
-		err = s.w.write(jobs)
+		err = s.save(jobs)
 	}
-	if (err != nil) != s.w.failing {
-		s.w.failing = err != nil
+	if (err != nil) != s.failing {
+		s.failing = err != nil
 		if err != nil {
 			s.Logger.Warn("the logs of tasks cannot be written; lines are left out until they can", "error", err)
 		} else {
 			s.Logger.Info("the logs of tasks are written again")
 		}
-	}
-	if err == nil {
-		s.publish() // before the answers: who has one finds the lines
 	}
 	for i := range jobs {
 		j := &jobs[i]
@@ -290,6 +316,18 @@ func (s *Store) write(jobs []job) {
 			j.from.restore(j)
 		}
 	}
+}
+
+// save writes jobs, and makes them known before anybody has an answer: who has one finds the lines.
+func (s *Store) save(jobs []job) error {
+	if s.Shared != nil {
+		return s.share(jobs)
+	}
+	err := s.w.write(jobs)
+	if err == nil {
+		s.publish()
+	}
+	return err
 }
 
 // written ends a write.

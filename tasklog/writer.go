@@ -55,7 +55,6 @@ type writer struct {
 	last    int64 // number of the last line
 	total   int64 // size of all lines
 	evicted int64 // the one row of evicted
-	failing bool  // the last write failed
 
 	insert, load, save, oldest, cut, forget, stalest *sqlite.Stmt
 }
