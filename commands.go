@@ -20,10 +20,15 @@ import (
 // another request is refused (task.ErrKeyReused); RunAt is no part of the request. Errors:
 // *scheduler.BatchError with a *task.Refusal, ErrNotRunning when Run was not called a second
 // later, ErrClosed, and those of scheduler.Scheduler.Submit.
+//
+// In a cluster the node that leads decides it, and all that is asked for here; the errors are the same. If nobody leads, it
+// waits up to 15 s, then the error is scheduler.ErrLeadLost and nothing has happened. After eventlog.ErrUnknown it may have.
 func (d *Daybook) Submit(ctx context.Context, submits ...task.Submit) ([]scheduler.Submitted, error) {
-	if err := d.ready(); err != nil {
-		return nil, err
-	}
+	return d.ask(ctx, asked{Submit: submits})
+}
+
+// submit completes submits and gives them to the scheduler.
+func (d *Daybook) submit(ctx context.Context, submits []task.Submit) ([]scheduler.Submitted, error) {
 	own := slices.Clone(submits) // and all that they point to: the caller may do as it likes with its own
 	for i := range own {
 		s := &own[i]
@@ -66,13 +71,13 @@ const actorProgram = "system:program"
 // stands. Errors: projection.ErrNotFound, a *task.Refusal when the task has ended, and those
 // of Submit.
 func (d *Daybook) Cancel(ctx context.Context, id ulid.ULID, reason string) (task.Task, error) {
-	return d.do(ctx, id, task.Cancel{Reason: reason})
+	return d.do(ctx, asked{ID: id, Cancel: &task.Cancel{Reason: reason}})
 }
 
 // Retry makes a failed or cancelled task pending again, with all its attempts. Errors: those
 // of Cancel; a *task.Refusal unless the task has failed or was cancelled.
 func (d *Daybook) Retry(ctx context.Context, id ulid.ULID, reason string) (task.Task, error) {
-	return d.do(ctx, id, task.Retry{Reason: reason})
+	return d.do(ctx, asked{ID: id, Retry: &task.Retry{Reason: reason}})
 }
 
 // Changes are what RetryWith changes.
@@ -83,9 +88,14 @@ type Changes = intake.Changes
 // once for an idempotency key. Errors: those of Submit and
 // Cancel; a *task.Refusal with task.ErrNotUnique when another task holds its unique key.
 func (d *Daybook) RetryWith(ctx context.Context, id ulid.ULID, c Changes) (scheduler.Submitted, error) {
-	if err := d.ready(); err != nil {
+	done, err := d.ask(ctx, asked{ID: id, Changes: &c})
+	if len(done) == 0 {
 		return scheduler.Submitted{}, err
 	}
+	return done[0], err
+}
+
+func (d *Daybook) retryWith(ctx context.Context, id ulid.ULID, c Changes) (scheduler.Submitted, error) {
 	if c.Parameters == nil {
 		t, replayed, err := d.intake.RetrySame(ctx, id, c.IdempotencyKey, func(ctx context.Context, c task.Retry) (task.Task, error) {
 			return d.sched().Do(ctx, actorProgram, id, c)
@@ -111,21 +121,21 @@ func (d *Daybook) RetryWith(ctx context.Context, id ulid.ULID, c Changes) (sched
 // Reprioritise changes the priority of a task that has not ended: −100 … 100, higher first.
 // Errors: those of Cancel.
 func (d *Daybook) Reprioritise(ctx context.Context, id ulid.ULID, priority int) (task.Task, error) {
-	return d.do(ctx, id, task.Reprioritise{Priority: priority})
+	return d.do(ctx, asked{ID: id, Reprioritise: &task.Reprioritise{Priority: priority}})
 }
 
 // Reschedule changes when a pending task is due; a time in the past means at once. Errors:
 // those of Cancel; a *task.Refusal unless the task is pending.
 func (d *Daybook) Reschedule(ctx context.Context, id ulid.ULID, due time.Time) (task.Task, error) {
-	return d.do(ctx, id, task.Snooze{Until: task.MicrosOf(due)})
+	return d.do(ctx, asked{ID: id, Snooze: &task.Snooze{Until: task.MicrosOf(due)}})
 }
 
-func (d *Daybook) do(ctx context.Context, id ulid.ULID, command task.Command) (task.Task, error) {
-	if err := d.ready(); err != nil {
+func (d *Daybook) do(ctx context.Context, what asked) (task.Task, error) {
+	done, err := d.ask(ctx, what)
+	if len(done) == 0 {
 		return task.Task{}, err
 	}
-	t, err := d.sched().Do(ctx, actorProgram, id, command)
-	return given(t), err
+	return done[0].Task, err
 }
 
 // ready says why nothing can be asked for, nil when it can.
@@ -146,10 +156,33 @@ func (d *Daybook) Wait(ctx context.Context, id ulid.ULID) (task.Task, []byte, er
 	if err := d.ready(); err != nil {
 		return task.Task{}, nil, err
 	}
-	t, err := d.sched().WaitEnded(ctx, id)
+	t, err := d.waitEnded(ctx, id)
 	if err != nil || t.ResultSeq == 0 {
 		return given(t), nil, err
 	}
 	result, err := d.payloads.Get(context.WithoutCancel(ctx), t.ResultSeq)
 	return given(t), bytes.Clone(result), err
+}
+
+// waitEnded waits for the end of a task. A node of a cluster looks into its views, whoever leads.
+func (d *Daybook) waitEnded(ctx context.Context, id ulid.ULID) (task.Task, error) {
+	if d.node == nil {
+		return d.sched().WaitEnded(ctx, id)
+	}
+	d.mu.Lock()
+	over := d.over
+	d.mu.Unlock()
+	for {
+		changed := d.views.Changed()
+		t, _, err := d.views.Get(context.WithoutCancel(ctx), id)
+		if err != nil || t.Status.Ended() || ctx.Err() != nil {
+			return t, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		case <-over:
+			return t, scheduler.ErrStopped
+		}
+	}
 }

@@ -60,7 +60,7 @@ func (d *Daybook) closeLog() error {
 
 // runNode follows and leads until ctx ends, and runs tasks beside.
 func (d *Daybook) runNode(ctx context.Context) error {
-	stop, err := d.node.Answer(d.api)
+	stop, err := d.node.Answer(program{d.api, d})
 	if err != nil {
 		return err
 	}

@@ -235,6 +235,10 @@ func (d *Daybook) Configure(ctx context.Context, s Settings) error {
 		return err
 	}
 	d.intake.Configure(c.defaults, c.missing)
+	if d.node != nil && !d.node.Leads() { // the node that leads declares, and this one does when it begins to lead
+		d.api.Protect(c.read)
+		return nil
+	}
 	return errors.Join(d.lookAgain(ctx), d.api.Declare(ctx, c.read))
 }
 

@@ -31,8 +31,8 @@ const (
 	leadPatience = 15 * time.Second
 	// viewPatience is how long the answer to a write waits for the views of this node.
 	viewPatience = 5 * time.Second
-	// maxPassed is the largest body that is passed on, in bytes. The API takes at most 20 MiB.
-	maxPassed = 24 << 20
+	// MaxPassed is the largest body that is passed on, in bytes. The API takes at most 20 MiB.
+	MaxPassed = 24 << 20
 )
 
 // Front answers requests from outside: reads by this node, writes by the node that leads. An answer comes when this node
@@ -99,8 +99,8 @@ func (n *Node) leader() (node string, here bool, moved <-chan struct{}) {
 
 // write has the leader answer a request. as is this node if it asks for itself.
 func (n *Node) write(api API, w http.ResponseWriter, r *http.Request, as string) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxPassed+1))
-	if err != nil || len(body) > maxPassed { // this node says what is wrong with it
+	body, err := io.ReadAll(io.LimitReader(r.Body, MaxPassed+1))
+	if err != nil || len(body) > MaxPassed { // this node says what is wrong with it
 		rest := r.Body
 		r.Body = struct {
 			io.Reader

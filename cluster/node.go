@@ -378,6 +378,12 @@ func (n *Node) wakeLocked() {
 	n.moved = make(chan struct{})
 }
 
+// Leads reports whether this node leads.
+func (n *Node) Leads() bool {
+	term, _ := n.leads()
+	return term > 0
+}
+
 // leads reports whether this node leads, and what to wait for if that is to change.
 func (n *Node) leads() (term int64, moved <-chan struct{}) {
 	n.mu.Lock()
