@@ -183,7 +183,7 @@ var house = map[string]struct{ code, tests []string }{
 			"daybook/internal/load", "daybook/internal/load/curve", ulid, goleak},
 	},
 	"daybook/internal/clustertest": { // tests only: what it knows of Daybook is what clients are told
-		tests: []string{porcupine, goleak},
+		tests: []string{"daybook/internal/powercut", porcupine, goleak},
 	},
 	"daybook/ui": {
 		tests: []string{"daybook/ui", goleak, cmp},

@@ -21,6 +21,8 @@ import (
 
 const patience = time.Minute // for what must come in the end
 
+const secret = "DAYBOOK_CLUSTER_SECRET=a secret of this test alone"
+
 var names = []string{"a", "b", "c"}
 
 // cluster is three nodes, each a process.
@@ -113,7 +115,7 @@ func (n *node) start() error {
 	}
 	defer output.Close()
 	p := exec.Command(n.program, n.args...)
-	p.Env = append(os.Environ(), "DAYBOOK_CLUSTER_SECRET=a secret of this test alone")
+	p.Env = append(os.Environ(), secret)
 	p.Stdout, p.Stderr = output, output
 	p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.Start(); err != nil {

@@ -15,7 +15,10 @@ type Options struct {
 	AfterSaid   bool   // one more right after each time the program has said something; all unsynced writes are lost
 	Seed        uint64 // of where, and of what is lost
 	IgnoreSyncs bool   // as if no sync ever did anything: the control, which must lose
-	Temp        string // folder for the disks, each removed after its check
+	// Journal is whether names become safe as on ext4, XFS and Btrfs: a sync of any file makes safe all names that were made, changed and removed before it.
+	// NATS relies on that: it makes folders and files without syncing the folders that they are in.
+	Journal bool
+	Temp    string // folder for the disks, each removed after its check
 }
 
 // Cut is the disk after one power cut.
@@ -50,6 +53,7 @@ func (r *Recording) Each(o Options, check func(Cut)) error {
 	}
 	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(a.at, b.at) })
 	d := newDisk(o.IgnoreSyncs)
+	d.journal = o.Journal
 	var heard [][]byte
 	done := 0
 	for i, cut := range places {

@@ -16,6 +16,7 @@ const sector = 512
 // disk is what of a folder is safe, and what is only in memory.
 type disk struct {
 	ignoreSyncs bool
+	journal     bool              // a sync of any file makes all names before it safe
 	live        map[string]*inode // by path: as programs see it
 	safe        map[string]*inode // by path: as it is after a power cut
 	names       []*change         // of live that are not in safe yet, in order
@@ -115,6 +116,9 @@ func (d *disk) bytes(e *event, f *inode) {
 		}
 		f.pending = append(f.pending, &patch{data: e.data, offset: offset, safe: at.synced && !d.ignoreSyncs})
 		f.fold()
+		if at.synced && d.journal && !d.ignoreSyncs {
+			d.sync(snapshot{names: slices.Clone(d.names)})
+		}
 	}
 }
 
@@ -173,7 +177,7 @@ func (d *disk) unsafe(name string) snapshot {
 		s.patches = slices.Clone(s.of.pending)
 	}
 	for _, c := range d.names {
-		if c.dir == name {
+		if c.dir == name || d.journal {
 			s.names = append(s.names, c)
 		}
 	}

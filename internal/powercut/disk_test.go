@@ -15,7 +15,11 @@ import (
 // left is what a folder holds after a power cut at the end of the trace; a folder is "/".
 func left(t *testing.T, fate Fate, seed uint64, ignoreSyncs bool, lines ...string) map[string]string {
 	t.Helper()
-	d := newDisk(ignoreSyncs)
+	return leftOn(t, newDisk(ignoreSyncs), fate, seed, lines...)
+}
+
+func leftOn(t *testing.T, d *disk, fate Fate, seed uint64, lines ...string) map[string]string {
+	t.Helper()
 	for _, e := range parsed(t, lines...) {
 		if err := d.step(&e); err != nil {
 			t.Fatal(err)
@@ -106,6 +110,24 @@ func TestWhatIsLostAndWhatIsKept(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.kept, left(t, Kept, 1, false, lines...)); diff != "" {
 			t.Errorf("%s, kept:\n%s", name, diff)
+		}
+	}
+}
+
+func TestAJournalKeepsTheNamesBeforeASync(t *testing.T) {
+	for name, c := range map[string]struct {
+		trace string
+		want  map[string]string
+	}{
+		"a file in a folder": {"1 mkdir(\"/data/d\", 0700) = 0\n1 openat(AT_FDCWD</>, \"/data/d/a\", O_RDWR|O_CREAT, 0600) = 7</data/d/a>\n1 fsync(7</data/d/a>) = 0\n" +
+			"1 rename(\"/data/d/a\", \"/data/d/b\") = 0\n", map[string]string{"d": "/", "d/a": ""}},
+		"a file that is always synced": {"1 openat(AT_FDCWD</>, \"/data/a\", O_RDWR|O_CREAT|O_SYNC, 0600) = 7</data/a>\n1 write(7</data/a>, \"1\", 1) = 1\n",
+			map[string]string{"a": "1"}},
+	} {
+		d := newDisk(false)
+		d.journal = true
+		if diff := cmp.Diff(c.want, leftOn(t, d, Lost, 1, trace(c.trace)...)); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
 		}
 	}
 }
