@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"daybook/files"
+
 	"go.uber.org/goleak"
 )
 
@@ -66,6 +68,37 @@ func TestWritesAreForTheLeader(t *testing.T) {
 		method, path, _ := strings.Cut(call, " ")
 		if got := forLeader(method, path); got != want {
 			t.Errorf("%s: for the leader is %t", call, got)
+		}
+	}
+}
+
+// A server that lags behind must not say that there is no such file.
+func TestFilesAreReadAtTheServerThatOrdersThem(t *testing.T) {
+	n := lone(t)
+	for range 2 { // also a bucket that is there
+		shared := n.Files()
+		if err := shared.Put(t.Context(), files.Info{ID: "x", Name: "x.csv"}, strings.NewReader("a\n1\n")); err != nil {
+			t.Fatal(err)
+		}
+		s, err := n.stream.Stream(t.Context(), "OBJ_"+n.bucketName())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.CachedInfo().Config.AllowDirect {
+			t.Error("any server may answer")
+		}
+		content, info, err := shared.Get(t.Context(), "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(content); err != nil || string(text) != "a\n1\n" || info.Name != "x.csv" {
+			t.Errorf("%q, %+v, %v", text, info, err)
+		}
+		if err := content.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, _, err := shared.Get(t.Context(), "y"); !errors.Is(err, files.ErrNotFound) {
+			t.Error(err)
 		}
 	}
 }

@@ -46,8 +46,29 @@ func (b *bucket) open(ctx context.Context) (jetstream.ObjectStore, error) {
 	if err := b.check(ctx, store); err != nil {
 		return nil, err
 	}
+	if store, err = b.atLeader(ctx, store, name); err != nil {
+		return nil, fmt.Errorf("%w: open the files of the cluster: %w", eventlog.ErrUnavailable, err)
+	}
 	b.store = store
 	return store, nil
+}
+
+// atLeader has the bucket read at the server that orders it. By default any server answers, also one that does not have yet what was
+// acknowledged: a file would seem not to be there.
+func (b *bucket) atLeader(ctx context.Context, store jetstream.ObjectStore, name string) (jetstream.ObjectStore, error) {
+	s, err := b.n.stream.Stream(ctx, "OBJ_"+name)
+	if err != nil {
+		return nil, err
+	}
+	config := s.CachedInfo().Config
+	if !config.AllowDirect {
+		return store, nil
+	}
+	config.AllowDirect = false
+	if _, err := b.n.stream.UpdateStream(ctx, config); err != nil {
+		return nil, err
+	}
+	return b.n.stream.ObjectStore(ctx, name)
 }
 
 // check refuses a bucket that somebody has made with fewer replicas than the log must have.
