@@ -99,6 +99,9 @@ func (b *bucket) Put(ctx context.Context, info files.Info, content io.Reader) er
 	return nil
 }
 
+// barrier is the name of an empty object, which no file can have.
+const barrier = "barrier"
+
 // Get returns a file.
 func (b *bucket) Get(ctx context.Context, id string) (io.ReadCloser, files.Info, error) {
 	store, err := b.open(ctx)
@@ -106,6 +109,14 @@ func (b *bucket) Get(ctx context.Context, id string) (io.ReadCloser, files.Info,
 		return nil, files.Info{}, err
 	}
 	object, err := store.Get(ctx, id)
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		// The server that orders the bucket may have begun to do so a moment ago, and not know yet what was acknowledged before.
+		// When it acknowledges something, it does.
+		if _, err := store.PutBytes(ctx, barrier, nil); err != nil {
+			return nil, files.Info{}, fmt.Errorf("%w: get a file from the other nodes: %w", eventlog.ErrUnavailable, err)
+		}
+		object, err = store.Get(ctx, id)
+	}
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
 		return nil, files.Info{}, files.ErrNotFound
 	}

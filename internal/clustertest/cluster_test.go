@@ -41,6 +41,7 @@ type node struct {
 	program string
 	args    []string
 	output  string // file with what it says
+	env     []string
 
 	mu      sync.Mutex
 	process *exec.Cmd     // guarded by mu; nil = it does not run
@@ -115,7 +116,7 @@ func (n *node) start() error {
 	}
 	defer output.Close()
 	p := exec.Command(n.program, n.args...)
-	p.Env = append(os.Environ(), secret)
+	p.Env = append(append(os.Environ(), secret), n.env...)
 	p.Stdout, p.Stderr = output, output
 	p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.Start(); err != nil {
