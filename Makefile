@@ -76,8 +76,9 @@ crash: ## Kill the server 50 times under load (about a minute)
 	$(GO) test -count=1 -timeout 30m -run '^TestNothingAcknowledgedIsLost' ./cmd/daybook -v -kills=50
 
 .PHONY: cluster-chaos
-cluster-chaos: ## Make 200 faults in a cluster, pause its leader 100 times, check 50 histories (hours)
-	$(GO) test -count=1 -timeout 0 ./internal/clustertest -v -rounds=$(or $(ROUNDS),200) -trials=$(or $(TRIALS),100) -histories=$(or $(HISTORIES),50) -long
+cluster-chaos: ## Make 200 faults in a cluster, pause its leader 100 times, and more (two hours)
+	$(GO) test -count=1 -timeout 0 -parallel 1 ./internal/clustertest -v -long -rounds=$(or $(ROUNDS),200) -trials=$(or $(TRIALS),100) \
+		-histories=$(or $(HISTORIES),50) -cuts=$(or $(CUTS),50)
 
 .PHONY: power
 power: ## Cut the power CUTS times (1500) under a log and a server (minutes)
