@@ -17,7 +17,9 @@ const Share = 0.75
 const leastLimit = 256 << 20
 
 // Tune sets the soft memory limit of the Go runtime to Share of what the control group or
-// the machine allows, unless GOMEMLIMIT or the program has set one. On Linux it also lets
+// the machine allows, unless GOMEMLIMIT or the program has set one, and lets a small heap grow
+// by 64 MiB, or 1/32 of the limit if that is less, between two garbage collections, unless GOGC
+// or the program has set how much. On Linux it also lets
 // the kernel back the first GiB of the heap, or a quarter of the limit if that is less, with
 // huge pages. Call it first in main: it expects a heap that is still small.
 func Tune() {
@@ -27,7 +29,9 @@ func Tune() {
 			debug.SetMemoryLimit(max(int64(float64(memory)*Share), leastLimit))
 		}
 	}
-	useHugePages(int(min(debug.SetMemoryLimit(-1)/4, mostHugePages)))
+	limit := debug.SetMemoryLimit(-1)
+	collectLess(uint64(min(limit/32, leastGrowth)))
+	useHugePages(int(min(limit/4, mostHugePages)))
 }
 
 // available is the memory of the machine, or of the control group where that is less, in bytes.

@@ -1,0 +1,45 @@
+package heap
+
+import (
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+// leastGrowth is how much the heap grows at least between two garbage collections, in bytes. Go starts one when the heap has
+// doubled, which a small heap under load does many times a second.
+const leastGrowth = 64 << 20
+
+// defaultPercent is GOGC of a program that sets none.
+const defaultPercent = 100
+
+// collectLess lets the heap grow by at least growth bytes between two garbage collections, unless GOGC or the program has set
+// how much. It looks after each collection what has stayed.
+func collectLess(growth uint64) {
+	percent := defaultPercent
+	if before := debug.SetGCPercent(percent); before != percent {
+		debug.SetGCPercent(before)
+		return
+	}
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	var arm func()
+	adjust := func(struct{}) {
+		metrics.Read(live)
+		wanted := percentFor(live[0].Value.Uint64(), growth)
+		if wanted < percent-percent/8 || wanted > percent+percent/8 { // each change stops all goroutines for a moment
+			percent = wanted
+			debug.SetGCPercent(percent)
+		}
+		arm()
+	}
+	arm = func() { runtime.AddCleanup(new([16]byte), adjust, struct{}{}) }
+	arm()
+}
+
+// leastHeap is the size that Go takes a smaller heap for, in bytes: runtime.heapminimum is 4 MiB times GOGC by 100.
+const leastHeap = 4 << 20
+
+// percentFor is the GOGC with which a heap of live bytes grows by at least growth, in percent.
+func percentFor(live, growth uint64) int {
+	return int(max(100*growth/max(live, leastHeap), defaultPercent))
+}
