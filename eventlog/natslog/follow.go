@@ -88,9 +88,17 @@ func (l *Log) followOnce(ctx context.Context) error {
 	l.mu.Lock()
 	l.dropStaged()
 	l.mu.Unlock()
-	stream, next, _, err := l.beginToFollow(ctx)
+	stream, next, last, err := l.beginToFollow(ctx)
 	if err != nil {
 		return err
+	}
+	if last > next+pullMessages { // two cores do more than one
+		if err := l.CatchUp(ctx); err != nil {
+			return err
+		}
+		if stream, next, _, err = l.beginToFollow(ctx); err != nil {
+			return err
+		}
 	}
 	iter, err := messagesFrom(ctx, stream, next)
 	if err != nil {
@@ -113,7 +121,7 @@ func (l *Log) followOnce(ctx context.Context) error {
 			continue
 		}
 		l.mu.Lock()
-		err = l.take(ctx, message, nearStaged)
+		err = l.take(ctx, message, nearStaged, l.flush)
 		l.mu.Unlock()
 		if err != nil {
 			return err
@@ -156,7 +164,7 @@ func messagesFrom(ctx context.Context, stream jetstream.Stream, sequence uint64,
 
 // take takes a message of the stream. What is staged is appended to the replica when no more messages wait, or the first one has waited
 // for the longest time.
-func (l *Log) take(ctx context.Context, message jetstream.Msg, longest time.Duration) error {
+func (l *Log) take(ctx context.Context, message jetstream.Msg, longest time.Duration, flush func() error) error {
 	meta, err := message.Metadata()
 	if err != nil {
 		return err
@@ -165,7 +173,7 @@ func (l *Log) take(ctx context.Context, message jetstream.Msg, longest time.Dura
 		return err
 	}
 	if meta.NumPending == 0 || len(l.staged.copied.Events) >= stagedEvents || time.Since(l.stagedAt) >= longest || l.staged.bytes >= stagedBytes {
-		return l.flush()
+		return flush()
 	}
 	return nil
 }
@@ -252,10 +260,54 @@ func (l *Log) stage(ctx context.Context, h header, content []byte) error {
 
 // flush appends to the replica what is staged.
 func (l *Log) flush() error {
+	if err := l.finish(); err != nil {
+		return err
+	}
 	if l.staged.upTo <= l.applied {
 		return nil
 	}
 	return l.appendToReplica(&l.staged)
+}
+
+// beside is a batch that is being appended to the replica while the next one is read.
+type beside struct {
+	upTo uint64
+	done chan error
+}
+
+// flushBeside begins to append to the replica what is staged. finish must be called before mu is let go.
+func (l *Log) flushBeside() error {
+	if err := l.finish(); err != nil {
+		return err
+	}
+	if l.staged.upTo <= l.applied {
+		return nil
+	}
+	if len(l.staged.copied.Events) == 0 {
+		return l.flush()
+	}
+	b := l.staged
+	l.beside = &beside{b.upTo, make(chan error, 1)}
+	go func(done chan<- error) { done <- l.Log.AppendCopied(context.Background(), &b.copied) }(l.beside.done)
+	l.staged, l.stagedAt = batch{upTo: b.upTo}, time.Now()
+	return nil
+}
+
+// finish waits until what is appended beside is in the replica.
+func (l *Log) finish() error {
+	b := l.beside
+	if b == nil {
+		return nil
+	}
+	l.beside = nil
+	if err := <-b.done; err != nil {
+		l.dropStaged()
+		return err
+	}
+	l.applied = b.upTo
+	l.position.Store(b.upTo)
+	l.advanced.Raise()
+	return nil
 }
 
 // dropStaged forgets what was read and is not in the replica: it is read again.
@@ -264,7 +316,8 @@ func (l *Log) dropStaged() {
 }
 
 // catchUp reads the stream up to its end. Errors: eventlog.ErrUnavailable, and those of Follow.
-func (l *Log) catchUp(ctx context.Context) error {
+func (l *Log) catchUp(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, l.finish()) }()
 	l.dropStaged()
 	last, err := l.lastSequence(ctx)
 	if err != nil || last <= l.applied {
@@ -282,7 +335,7 @@ func (l *Log) catchUp(ctx context.Context) error {
 		if err != nil {
 			return unavailable("read the log", err)
 		}
-		if err := l.take(ctx, message, farStaged); err != nil {
+		if err := l.take(ctx, message, farStaged, l.flushBeside); err != nil {
 			return err
 		}
 	}

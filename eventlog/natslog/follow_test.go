@@ -249,3 +249,34 @@ func TestAFollowerNoticesThatMessagesAreGone(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A long log is appended in several parts, each beside the reading of the next one; what was erased between stays so.
+func TestALongLogIsCaughtUpWithInParts(t *testing.T) {
+	_, js := lone(t)
+	writer := open(t, js, t.TempDir())
+	follower := open(t, js, t.TempDir())
+	const round = 1000
+	for part := range 2 {
+		for range 36 { // together more than a part
+			entries := make([]eventlog.Entry, round)
+			for i := range entries {
+				entries[i] = entry("long", "")
+				entries[i].Events[0].Version = int64(i + 1)
+			}
+			entries[0] = entry("long", "body")
+			if r := writer.Append(t.Context(), entries); r[0].Err != nil {
+				t.Fatal(r[0].Err)
+			}
+		}
+		erase(t, writer, int64(part*36*round+1), int64(part*36*round+5*round+1))
+	}
+	wantSame(t, writer, follower)
+	wantSame(t, writer, open(t, js, t.TempDir()))
+	ctx, stop := context.WithCancel(t.Context())
+	fresh, over := open(t, js, t.TempDir()), make(chan error, 1)
+	go func() { over <- fresh.Follow(ctx) }()
+	waitUpTo(t, fresh, writer.Head().Seq)
+	stop()
+	<-over
+	wantSame(t, writer, fresh)
+}

@@ -57,6 +57,7 @@ type Log struct {
 	applied    uint64        // sequence of the last message of the stream that the replica has
 	staged     batch         // read from the stream, and about to be appended to the replica
 	stagedAt   time.Time     // when the first of them was read
+	beside     *beside       // being appended to the replica; nil = nothing is
 	end        eventlog.Head // of the log with what is staged
 	partial    []byte        // content of the parts of a round that were read
 	parts      int           // how many they are

@@ -9,8 +9,8 @@ import (
 	"daybook/eventlog/natslog"
 )
 
-// A consumer lies on one server. When that dies, NATS does not say so: the one who reads finds out.
-func TestAFollowerGoesOnWhenItsConsumerFallsSilent(t *testing.T) {
+// A consumer lies on one server. When that dies, NATS does not say so: the one who reads payloads finds out.
+func TestAFollowerGoesOnWhenItsConsumerOfPayloadsFallsSilent(t *testing.T) {
 	nodes := three(t)
 	writer := openWith(t, t.TempDir(), settings(nodes[0].js, 3))
 	for name, stream := range map[string]string{"rounds": natslog.RoundsStream("test"), "payloads": natslog.PayloadsStream("test")} {
