@@ -131,7 +131,8 @@ type bodyReader struct {
 	next   uint64                    // sequence that iter gives next, or a later one
 	held   jetstream.Msg             // read from iter and not asked for yet
 	heldAt uint64
-	idle   bool // the last piece that was asked for was not in the stream, nor any after it
+	idle   bool      // the last piece that was asked for was not in the stream, nor any after it
+	late   time.Time // when the consumer last was late: pieces are read one by one for lateTime
 }
 
 const (
@@ -139,6 +140,8 @@ const (
 	fewPieces = 4
 	// farPieces are not read to be thrown away.
 	farPieces = 4 * pullMessages
+	// lateTime is how long pieces are read one by one when a consumer was late.
+	lateTime = 2 * time.Second
 	// pieceTime is how long a piece may take until the stream is asked whether it is there.
 	pieceTime = 100 * time.Millisecond
 )
@@ -149,7 +152,7 @@ func (r *bodyReader) read(ctx context.Context, sequences []uint64) (map[uint64][
 	if len(sequences) == 0 {
 		return found, nil
 	}
-	if r.iter == nil && len(sequences) <= fewPieces {
+	if r.iter == nil && (len(sequences) <= fewPieces || time.Since(r.late) < lateTime) {
 		for _, sequence := range sequences {
 			data, err := r.get(ctx, sequence)
 			if err != nil {
@@ -165,7 +168,11 @@ func (r *bodyReader) read(ctx context.Context, sequences []uint64) (map[uint64][
 		r.close()
 	}
 	for _, sequence := range sequences {
-		data, err := r.piece(ctx, sequence)
+		read := r.piece
+		if time.Since(r.late) < lateTime {
+			read = r.get
+		}
+		data, err := read(ctx, sequence)
 		if err != nil {
 			r.close()
 			return nil, unavailable("read payloads", err)
@@ -249,6 +256,7 @@ func (r *bodyReader) nextOrNone(ctx context.Context, sequence uint64) (message j
 	r.idle = data == nil && err == nil
 	if data != nil { // the consumer is late, or its server has died, of which nobody says so
 		r.close()
+		r.late = time.Now()
 	}
 	return nil, data, err
 }
