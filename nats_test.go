@@ -35,7 +35,7 @@ func startNATS(t *testing.T) *server.Server {
 // onNATS runs a node whose log a NATS of others keeps. Its Run ends with what over gives.
 func onNATS(t *testing.T, url, name string) (d *daybook.Daybook, over chan error) {
 	t.Helper()
-	d, err := daybook.Open(t.Context(), daybook.Options{Data: t.TempDir(), Logger: slog.New(slog.DiscardHandler),
+	d, err := daybook.Open(t.Context(), daybook.Options{Data: t.TempDir(), Grace: 1, Logger: slog.New(slog.DiscardHandler),
 		Cluster: &cluster.Options{Node: name, NATS: &cluster.NATS{URLs: []string{url}, Replicas: 1}}})
 	if err != nil {
 		t.Fatal(err)

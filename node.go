@@ -96,6 +96,14 @@ func (d *Daybook) runNode(ctx context.Context) error {
 			return s, err
 		},
 		Leads: func(ctx context.Context) { d.declareFirst(ctx) },
+		Sees: func(o scheduler.Outlook) {
+			d.sched().See(o)
+			for _, taker := range o.Takers {
+				if err := d.registry.Offer(taker.Types); err != nil {
+					d.o.Logger.Warn("not all types that workers run are known here", "error", err)
+				}
+			}
+		},
 	})
 }
 

@@ -30,6 +30,11 @@ const (
 // what the client says will come. More than limit bytes are a 413. What it costs beyond a
 // small body counts against the memory for bodies until the request is answered.
 func (a *API) readBody(p *reply, r *http.Request, buffer *[]byte, limit int) error {
+	return a.readInto(p, r, buffer, limit, bodyCost)
+}
+
+// readInto is readBody of a body of which a byte costs so many bytes of memory.
+func (a *API) readInto(p *reply, r *http.Request, buffer *[]byte, limit, cost int) error {
 	if r.ContentLength > int64(limit) {
 		return tooLarge(limit)
 	}
@@ -48,7 +53,7 @@ func (a *API) readBody(p *reply, r *http.Request, buffer *[]byte, limit int) err
 			for len(b) >= paid {
 				paid *= 2
 			}
-			if !p.reserve(&a.bodies, int64(bodyCost*min(paid, limit))) {
+			if !p.reserve(&a.bodies, int64(cost*min(paid, limit))) {
 				return errNoMemory
 			}
 		}

@@ -25,8 +25,38 @@ func ofNode(r *http.Request) bool {
 	return own
 }
 
-// Guard refuses requests of a wrong host or of another origin.
-func (a *API) Guard(r *http.Request) error { return a.guard(r) }
+// Take reads the body of a request that another node answers; release is to be called when it is not needed any more. It refuses
+// requests of a wrong host, of another origin and with a body that is too large or too slow; and with more than a small body,
+// those whose sender may not make them. Of a small one the node that answers says so, which may know tokens that are not known here yet.
+func (a *API) Take(w http.ResponseWriter, r *http.Request) (body []byte, release func(), err error) {
+	p := reply{ResponseWriter: w, address: &a.address, request: r}
+	buffer := borrow()
+	free := func() {
+		p.releaseMemory()
+		giveBack(buffer)
+	}
+	defer func() {
+		if err != nil {
+			free()
+		}
+	}()
+	if err := a.guard(r); err != nil {
+		return nil, nil, err
+	}
+	if r.ContentLength < 0 || r.ContentLength > smallBody {
+		inner, _ := a.address.below(r)
+		if err := a.admit(&p, inner, a.find(inner, &p)); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := a.readInto(&p, r, buffer, maxTaken, 1); err != nil {
+		return nil, nil, err
+	}
+	return *buffer, free, nil
+}
+
+// maxTaken is the largest body that a node takes for another one, in bytes.
+const maxTaken = 24 << 20
 
 // Refuse answers with the problem that an error is.
 func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"daybook/eventlog/sqlitelog"
+	"daybook/scheduler"
 
 	"github.com/nats-io/nats.go"
 )
@@ -33,6 +34,8 @@ type Beat struct {
 
 	LagSeconds float64 `json:"lag_seconds"` // for how long it has lacked events that another node has
 	FreeBytes  int64   `json:"disk_free_bytes"`
+
+	Outlook *scheduler.Outlook `json:"outlook,omitempty"` // of the node that leads
 
 	heard time.Time // on the clock of this node
 }
@@ -119,6 +122,7 @@ func (n *Node) beginToTell() (stop func(), err error) {
 			return
 		}
 		b.heard = time.Now()
+		n.see(&b)
 		n.beats.mu.Lock()
 		before := n.beats.by[b.Node]
 		n.beats.by[b.Node] = b
@@ -201,10 +205,28 @@ func (n *Node) revive() {
 	}
 }
 
+// see gives away what only the memory of the node that leads knows.
+func (n *Node) see(b *Beat) {
+	n.mu.Lock()
+	sees, leads := n.sees, n.term > 0
+	n.mu.Unlock()
+	if b.Leads && b.Outlook != nil && sees != nil && !leads {
+		sees(*b.Outlook)
+	}
+	b.Outlook = nil // it is not kept twice
+}
+
 // send sends one beat, and returns it.
 func (n *Node) send(last bool) Beat {
 	b := n.own()
 	b.Stopped = last
+	if b.Leads {
+		n.mu.Lock()
+		current := n.current
+		n.mu.Unlock()
+		outlook := current.Outlook()
+		b.Outlook = &outlook
+	}
 	text, _ := json.Marshal(b) // of texts and numbers
 	_ = n.conn.Publish(n.beatSubject(), text)
 	return b

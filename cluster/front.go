@@ -18,8 +18,9 @@ import (
 // API is the HTTP API of this node.
 type API interface {
 	http.Handler
-	// Guard refuses what no node may answer: a wrong host, another origin.
-	Guard(r *http.Request) error
+	// Take reads the body of a request that this node passes on, and refuses what no node may answer: a wrong host, another
+	// origin, a large body of somebody who may not send it.
+	Take(w http.ResponseWriter, r *http.Request) (body []byte, release func(), err error)
 	// Refuse answers with an error.
 	Refuse(w http.ResponseWriter, r *http.Request, err error)
 	// Within marks a request that a node passes on, or sends for itself.
@@ -31,7 +32,7 @@ const (
 	leadPatience = 15 * time.Second
 	// viewPatience is how long the answer to a write waits for the views of this node.
 	viewPatience = 5 * time.Second
-	// MaxPassed is the largest body that is passed on, in bytes. The API takes at most 20 MiB.
+	// MaxPassed is the largest body that is passed on, in bytes.
 	MaxPassed = 24 << 20
 )
 
@@ -45,17 +46,26 @@ func (n *Node) Front(api API, base string) http.Handler {
 			api.ServeHTTP(w, r)
 			return
 		}
-		if err := api.Guard(r); err != nil {
+		body, release, err := api.Take(w, r)
+		if err != nil {
 			api.Refuse(w, r, err)
 			return
 		}
-		n.write(api, w, r, "")
+		defer release()
+		n.write(api, w, r, body, "")
 	})
 }
 
 // Own answers requests of this node itself, such as those of its worker.
 func (n *Node) Own(api API) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.write(api, w, r, n.o.Node) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			api.Refuse(w, r, err)
+			return
+		}
+		n.write(api, w, r, body, n.o.Node)
+	})
 }
 
 // Answer answers the requests that other nodes pass on, until stop is called.
@@ -98,17 +108,7 @@ func (n *Node) leader() (node string, here bool, moved <-chan struct{}) {
 }
 
 // write has the leader answer a request. as is this node if it asks for itself.
-func (n *Node) write(api API, w http.ResponseWriter, r *http.Request, as string) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, MaxPassed+1))
-	if err != nil || len(body) > MaxPassed { // this node says what is wrong with it
-		rest := r.Body
-		r.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(bytes.NewReader(body), rest), rest}
-		api.ServeHTTP(w, r)
-		return
-	}
+func (n *Node) write(api API, w http.ResponseWriter, r *http.Request, body []byte, as string) {
 	until := time.Now().Add(leadPatience)
 	for {
 		leader, here, moved := n.leader()

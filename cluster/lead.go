@@ -29,6 +29,9 @@ const (
 // Run follows, leads when no other node does, and follows again, until ctx ends: then what this node runs gets its grace.
 // An error means that this node cannot go on.
 func (n *Node) Run(ctx context.Context, h Hooks) (err error) {
+	n.mu.Lock()
+	n.sees = h.Sees
+	n.mu.Unlock()
 	if err := n.tell(); err != nil {
 		return err
 	}
@@ -47,6 +50,9 @@ func (n *Node) Run(ctx context.Context, h Hooks) (err error) {
 		if err != nil {
 			return err
 		}
+		n.mu.Lock()
+		n.current = s
+		n.mu.Unlock()
 		if err := n.follow(ctx); err != nil {
 			if ctx.Err() != nil {
 				return nil

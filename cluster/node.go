@@ -127,13 +127,15 @@ type Node struct {
 	fail   context.CancelCauseFunc // ends failed
 
 	mu      sync.Mutex
-	term    int64     // guarded by mu; of the lead that this node has, 0 = none
-	problem string    // guarded by mu; why this node does not follow, "" = it does
-	behind  time.Time // guarded by mu; since when it lacks events, zero = it does not
+	current *scheduler.Scheduler // guarded by mu; of the lead that this node has, or would have
+	term    int64                // guarded by mu; of the lead that this node has, 0 = none
+	problem string               // guarded by mu; why this node does not follow, "" = it does
+	behind  time.Time            // guarded by mu; since when it lacks events, zero = it does not
 	// behindOf is the newest seq that was known then; guarded by mu.
 	behindOf int64
 	views    *projection.Views
-	moved    chan struct{} // guarded by mu; closed when this node begins or ends to lead, or another one is known to
+	sees     func(scheduler.Outlook) // guarded by mu; nil before Run
+	moved    chan struct{}           // guarded by mu; closed when this node begins or ends to lead, or another one is known to
 }
 
 // Open starts the servers of this node. Close stops them. Errors: ErrOptions, an address that is taken, a folder that
@@ -360,6 +362,8 @@ func (n *Node) lastLead() projection.Lead {
 type Hooks struct {
 	// NewScheduler makes the scheduler of the next lead that this node may have. It is current from then on.
 	NewScheduler func() (*scheduler.Scheduler, error)
+	// Sees is called when the node that leads has told what only its memory knows.
+	Sees func(scheduler.Outlook)
 	// Leads is called, in a goroutine of its own, when this node has begun to lead; ctx ends with the lead.
 	Leads func(ctx context.Context)
 }

@@ -153,8 +153,9 @@ type Scheduler struct {
 	leases    *leaseTable
 	appends   appendTimes
 
-	trying   atomic.Bool  // suspects are tried, and others wait
-	running  atomic.Int64 // attempts that hold a slot
+	seen     atomic.Pointer[Outlook] // of the node that leads; nil = nothing
+	trying   atomic.Bool             // suspects are tried, and others wait
+	running  atomic.Int64            // attempts that hold a slot
 	draining atomic.Bool
 	full     atomic.Bool
 	failed   atomic.Bool

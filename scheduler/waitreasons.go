@@ -1,8 +1,6 @@
 package scheduler
 
 import (
-	"time"
-
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -62,8 +60,8 @@ func (s *Scheduler) reasonsOfPlanned(t *task.Task) []Waiting {
 	if q := s.o.Views.QueueState(t.Queue); q.Paused {
 		all = append(all, Waiting{Reason: "queue_paused", By: q.PausedBy, Since: q.PausedAt})
 	}
-	if !s.o.Runner.Runs(t.Type) {
-		if _, some := s.leases.offers(t.Type, t.Queue, time.Now()); !some {
+	if !s.runsHere(t.Type) {
+		if _, some := s.offers(t.Type, t.Queue); !some {
 			all = append(all, Waiting{Reason: "worker"})
 		}
 	}
@@ -72,12 +70,16 @@ func (s *Scheduler) reasonsOfPlanned(t *task.Task) []Waiting {
 
 // reasonsOfDue are why a task waits that is due; none if it is about to start.
 func (s *Scheduler) reasonsOfDue(t *task.Task) (all []Waiting) {
+	draining, full := s.draining.Load(), s.full.Load()
+	if seen := s.outlook(); seen != nil {
+		draining, full = seen.Draining, seen.Full
+	}
 	switch {
-	case s.draining.Load():
+	case draining:
 		all = append(all, Waiting{Reason: "draining"})
 	case s.damage() != nil:
 		all = append(all, Waiting{Reason: "log_damaged"})
-	case s.full.Load():
+	case full:
 		all = append(all, Waiting{Reason: "log_full"})
 	}
 	if s.lingering.has(t.ID) {
@@ -123,8 +125,8 @@ func (s *Scheduler) addHoldsOfKey(all []Waiting, t *task.Task) []Waiting {
 
 // addTakers adds why nobody has room for a task that is due.
 func (s *Scheduler) addTakers(all []Waiting, t *task.Task) []Waiting {
-	if !s.o.Runner.Runs(t.Type) {
-		held, some := s.leases.offers(t.Type, t.Queue, time.Now())
+	if !s.runsHere(t.Type) {
+		held, some := s.offers(t.Type, t.Queue)
 		switch {
 		case !some:
 			return append(all, Waiting{Reason: "worker"})
