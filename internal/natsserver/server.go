@@ -207,6 +207,10 @@ func (l *logs) Errorf(format string, v ...any) {
 		l.to.Error("a node is refused: its secret is not that of this node; give all nodes the same one", "error", text)
 		return
 	}
+	if strings.Contains(text, "duplicate name") {
+		l.to.Error("two nodes have the same name, and one of them does not get in: give each node a different one", "error", text)
+		return
+	}
 	l.say(slog.LevelWarn, "%s", text)
 }
 func (l *logs) Debugf(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }

@@ -95,6 +95,19 @@ func TestANodeWithAnotherSecretIsRefused(t *testing.T) {
 	}
 }
 
+// The one that was there says so.
+func TestASecondNodeOfTheSameNameIsNamed(t *testing.T) {
+	a := free(t)
+	_, log, err := start(t, natsserver.Options{Name: "a", Cluster: "test", Listen: a, Peers: []string{"127.0.0.1:1"}, Secret: "one secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := start(t, natsserver.Options{Name: "a", Cluster: "test", Listen: free(t), Peers: []string{a}, Secret: "one secret"}); err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "two nodes have the same name")
+}
+
 func TestWhatCannotStartIsNamed(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
