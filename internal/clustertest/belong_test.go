@@ -15,6 +15,10 @@ import (
 
 // A node comes with a folder that is older, or of something else. The others go on; what cannot belong to them is named.
 func TestAFolderThatDoesNotBelongIsNamed(t *testing.T) {
+	if !*long {
+		t.Log("it runs with -long; tests of natslog see the same without processes")
+		return
+	}
 	t.Parallel()
 	c := startCluster(t)
 	c.awaitLeader("")

@@ -18,7 +18,7 @@ var (
 	rounds    = flag.Int("rounds", 20, "how many faults the chaos test makes")
 	trials    = flag.Int("trials", 1, "how often a leader is paused and wakes")
 	histories = flag.Int("histories", 1, "how many histories are checked for being linearizable")
-	cuts      = flag.Int("cuts", 1, "how many power cuts of all nodes are simulated")
+	cuts      = flag.Int("cuts", 0, "how many power cuts of all nodes are simulated")
 	long      = flag.Bool("long", false, "also run what takes minutes")
 	kept      = flag.String("kept", "", "folder for what a failed test has seen; empty = the temporary one")
 )
