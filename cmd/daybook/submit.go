@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"daybook/client"
@@ -119,6 +121,14 @@ func (c *submitCmd) resolveType(ctx context.Context, server *client.Client) erro
 	return err
 }
 
+// key is the idempotency key. Several nodes get one always: then the submit can go on at the next one, whatever has become of it.
+func (c *submitCmd) key() string {
+	if c.Key == "" && strings.Contains(c.Server, ",") {
+		c.Key = "submit-" + rand.Text()
+	}
+	return c.Key
+}
+
 // pageOf is the address of the task's page.
 func pageOf(server *client.Client, id string) string { return server.URL() + "/#/tasks/" + id }
 
@@ -135,7 +145,7 @@ func (c *submitCmd) submit(params map[string]json.RawMessage) client.Submit {
 		DelaySeconds:   c.Delay.Seconds(),
 		Tags:           c.Tag,
 		Subject:        c.Subject,
-		IdempotencyKey: c.Key,
+		IdempotencyKey: c.key(),
 		ConcurrencyKey: c.ConcurrencyKey,
 		OnConflict:     c.OnKeyConflict,
 		Unique:         c.uniqueness.unique(),
