@@ -125,7 +125,7 @@ func (n *Node) missing(s *Status) []string {
 		return list
 	}
 	for _, r := range s.Stream.Replicas {
-		if !r.Current && !r.Offline {
+		if !r.Current && !r.Offline && n.runs(r.Node) {
 			list = append(list, fmt.Sprintf("The copy of node %s is not whole yet", r.Node))
 		}
 	}

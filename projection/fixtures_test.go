@@ -204,6 +204,7 @@ var compat = map[string]string{
 	"compat/v4":            "226a40f3315ce72c1752e4beeb7dd78b09e0c171113f5516b8a6778a33a56ddf",
 	"compat/v4_streams":    "58f6ae66a50284d3c0cfee14354f9eec40b2d51299924770820568a948773246", // of the streams that are not of tasks
 	"compat/v5_streams":    "93a1216b7533ff1ad0bd5d6bee941c25701a7c18e4af4bbda4e0e9667bd368c1", // with types and workers
+	"compat/v6_streams":    "2b8a96f7e0414ee10e6f631d705e85c0c2a4d68d7cac0a0ec3136dde25b09566", // of a node of a cluster
 	"compat/v4_token_uses": "4b2b82402cebbe6445fc226c699b23bba1ac7a2085cfff486787fee56ee6e91f",
 }
 
