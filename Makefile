@@ -78,7 +78,8 @@ crash: ## Kill the server 50 times under load (about a minute)
 .PHONY: cluster-chaos
 cluster-chaos: ## Make 200 faults in a cluster, pause its leader 100 times, and more (two hours)
 	$(GO) test -count=1 -timeout 0 -parallel 1 ./internal/clustertest -v -long -rounds=$(or $(ROUNDS),200) -trials=$(or $(TRIALS),100) \
-		-histories=$(or $(HISTORIES),50) -cuts=$(or $(CUTS),50)
+		-histories=$(or $(HISTORIES),50) -cuts=$(or $(CUTS),50) \
+		-before=$(or $(BEFORE),HEAD~1)
 
 .PHONY: power
 power: ## Cut the power CUTS times (1500) under a log and a server (minutes)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"daybook/eventlog"
 	"daybook/files"
@@ -16,6 +17,8 @@ import (
 // bucket is the object store in which all nodes have the files.
 type bucket struct {
 	n *Node
+
+	asking sync.Mutex // one awaitCurrent at a time
 
 	mu    sync.Mutex
 	store jetstream.ObjectStore // guarded by mu; nil until it was found or made
@@ -99,8 +102,30 @@ func (b *bucket) Put(ctx context.Context, info files.Info, content io.Reader) er
 	return nil
 }
 
-// barrier is the name of an empty object, which no file can have.
-const barrier = "barrier"
+// currentTime is how long a server may need to know that another one orders the bucket.
+const currentTime = 2 * time.Second
+
+// awaitCurrent waits until the server that answers for the bucket has what was acknowledged before the call. It may have begun to order the bucket
+// a moment ago, or not know yet that another one does. So something new is put into the bucket, and asked for.
+func (b *bucket) awaitCurrent(ctx context.Context, store jetstream.ObjectStore) error {
+	b.asking.Lock()
+	defer b.asking.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, currentTime)
+	defer cancel()
+	name := "asked-by-" + b.n.o.Node // no file has such a name
+	put, err := store.PutBytes(ctx, name, nil)
+	if err != nil {
+		return err
+	}
+	for {
+		if seen, err := store.GetInfo(ctx, name); err == nil && seen.NUID == put.NUID {
+			return nil
+		}
+		if !sleep(ctx, tick) {
+			return ctx.Err()
+		}
+	}
+}
 
 // Get returns a file.
 func (b *bucket) Get(ctx context.Context, id string) (io.ReadCloser, files.Info, error) {
@@ -110,9 +135,7 @@ func (b *bucket) Get(ctx context.Context, id string) (io.ReadCloser, files.Info,
 	}
 	object, err := store.Get(ctx, id)
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
-		// The server that orders the bucket may have begun to do so a moment ago, and not know yet what was acknowledged before.
-		// When it acknowledges something, it does.
-		if _, err := store.PutBytes(ctx, barrier, nil); err != nil {
+		if err := b.awaitCurrent(ctx, store); err != nil {
 			return nil, files.Info{}, fmt.Errorf("%w: get a file from the other nodes: %w", eventlog.ErrUnavailable, err)
 		}
 		object, err = store.Get(ctx, id)

@@ -20,6 +20,7 @@ var (
 	histories = flag.Int("histories", 1, "how many histories are checked for being linearizable")
 	cuts      = flag.Int("cuts", 0, "how many power cuts of all nodes are simulated")
 	long      = flag.Bool("long", false, "also run what takes minutes")
+	before    = flag.String("before", "", "commit whose nodes are upgraded; empty = none")
 	kept      = flag.String("kept", "", "folder for what a failed test has seen; empty = the temporary one")
 )
 

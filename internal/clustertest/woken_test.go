@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -24,7 +25,7 @@ func TestALeaderThatWakesDecidesNothing(t *testing.T) {
 	load := startLoad(t, c, seed, 3, 2)
 	terms := int64(0)
 	for i := range *trials {
-		old := c.nodes[c.awaitLeader("")]
+		old := c.nodes[c.awaitAgreed()]
 		var asking sync.WaitGroup
 		ask := func(what string, n int) { // n tasks of the node, and a lease
 			for k := range n {
@@ -58,6 +59,27 @@ func TestALeaderThatWakesDecidesNothing(t *testing.T) {
 	if log.terms <= terms {
 		t.Errorf("the log has %d terms after %d leaders were paused", log.terms, terms)
 	}
+}
+
+// awaitAgreed waits until all nodes follow the same leader.
+func (c *cluster) awaitAgreed() string {
+	c.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		seen := map[string]int{}
+		for _, n := range c.nodes {
+			if s, err := n.state(); err == nil && s.Leading && s.Leader != nil {
+				seen[fmt.Sprint(s.Leader.Node, " ", s.Leader.Term)]++
+			}
+		}
+		for leader, n := range seen {
+			if n == len(c.nodes) {
+				name, _, _ := strings.Cut(leader, " ")
+				return name
+			}
+		}
+	}
+	c.t.Fatal("the nodes do not agree who leads")
+	return ""
 }
 
 // submitAt submits a task once, at a node.
