@@ -197,11 +197,11 @@ func notChanged(what string, err error) error {
 	return fmt.Errorf("%w: %s: %w", eventlog.ErrUnavailable, what, err)
 }
 
-// streamInfos asks how the streams are, that of the log first. The bucket of files may be missing.
+// streamInfos asks how the streams are, that of the log first. That of task logs and the bucket of files may be missing.
 func (n *Node) streamInfos(ctx context.Context) (infos []*jetstream.StreamInfo, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	for _, name := range append(natslog.StreamNames(n.o.name()), "OBJ_"+n.bucketName()) {
+	for _, name := range append(natslog.StreamNames(n.o.name()), n.linesName(), "OBJ_"+n.bucketName()) {
 		stream, err := n.stream.Stream(ctx, name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) && len(infos) > 0 {
 			continue

@@ -32,6 +32,9 @@ type Lines struct {
 // Lines gives the lines of task logs to all nodes.
 func (n *Node) Lines() *Lines { return &Lines{n: n} }
 
+// linesName is the name of the stream.
+func (n *Node) linesName() string { return "daybook-" + n.o.name() + "-lines" }
+
 func (l *Lines) subject() string { return "daybook." + l.n.o.name() + ".lines" }
 
 // open finds or makes the stream.
@@ -41,7 +44,7 @@ func (l *Lines) open(ctx context.Context) (jetstream.Stream, error) {
 	if l.stream != nil {
 		return l.stream, nil
 	}
-	name := "daybook-" + l.n.o.name() + "-lines"
+	name := l.n.linesName()
 	stream, err := l.n.stream.Stream(ctx, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = l.n.stream.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{l.subject()},
