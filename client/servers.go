@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -27,6 +28,8 @@ const (
 	// aliveTime to say so.
 	silentTime = 2 * time.Second
 	aliveTime  = 2 * time.Second
+	// newTime is how long a server that is asked in place of another may not know what that one has said.
+	newTime = 15 * time.Second
 	// mostSilent is how long it is not asked again.
 	mostSilent = 10 * time.Second
 )
@@ -38,6 +41,7 @@ type servers struct {
 
 	mu      sync.Mutex
 	skipped []time.Time // guarded by mu; until when each is passed over
+	left    time.Time   // guarded by mu; when one was left last
 }
 
 // parseServers reads addresses with commas between them.
@@ -81,7 +85,7 @@ func (s *servers) failed(server *url.URL) {
 	defer s.mu.Unlock()
 	now := time.Now()
 	i := slices.Index(s.all, server)
-	s.skipped[i] = now.Add(skipTime)
+	s.skipped[i], s.left = now.Add(skipTime), now
 	if int(s.now.Load()) != i {
 		return
 	}
@@ -97,6 +101,16 @@ func (s *servers) failed(server *url.URL) {
 		}
 	}
 	s.now.Store(int32(best))
+}
+
+// isNew reports whether another server is asked since a moment ago, which may not know yet what the one before has said.
+func (s *servers) isNew() bool {
+	if !s.areSeveral() {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.left.IsZero() && time.Since(s.left) < newTime
 }
 
 // elsewhere says what an error of a call means for the other servers: whether one of them may do better, and whether it is sure
@@ -125,8 +139,14 @@ func elsewhere(err error) (mayHelp, nothingHappened bool) {
 
 // wasNotSent reports whether the call has not reached a server.
 func wasNotSent(err error) bool {
-	var dial *net.OpError
-	return errors.Is(err, errNoConnection) || errors.As(err, &dial) && dial.Op == "dial"
+	var op *net.OpError
+	switch {
+	case errors.Is(err, errNoConnection), errors.Is(err, http.ErrSchemeMismatch):
+		return true
+	case errors.As(err, new(*tls.CertificateVerificationError)), errors.As(err, new(tls.RecordHeaderError)), errors.As(err, new(tls.AlertError)):
+		return true
+	}
+	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
 // Is makes the answer outcome-unknown, and those of a proxy that had no answer, an ErrOutcomeUnknown.

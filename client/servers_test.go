@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -429,6 +430,57 @@ func TestAWorkerLeavesASilentServer(t *testing.T) {
 		stop()
 		<-ran
 	})
+}
+
+// The next server may not have yet what the first one has said before it ended: a task is waited for.
+func TestATaskIsNotYetAtTheNextServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		m, end := inMemory(map[string]http.HandlerFunc{"a": func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodPost {
+				reset(w, r)
+			}
+			oneTask(w, r)
+		}, "b": func(w http.ResponseWriter, r *http.Request) {
+			if asked.Add(1) < 5 {
+				says(404, "not-found")(w, r)
+				return
+			}
+			_, _ = io.WriteString(w, `{"id":"T1","task_type":"x","status":"SUCCESS"}`)
+		}})
+		defer end()
+		server, err := client.New("http://a,http://b", &http.Client{Transport: m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done, err := server.SubmitAndWait(t.Context(), client.Submit{TaskType: "x"})
+		if err != nil || done.Status != client.Success || asked.Load() != 5 {
+			t.Errorf("%v after %d calls: %s", err, asked.Load(), done.Status)
+		}
+		time.Sleep(time.Minute)
+		asked.Store(0)
+		if _, err := server.Wait(t.Context(), "T2"); client.StatusOf(err) != 404 || asked.Load() != 1 {
+			t.Errorf("%v after %d calls", err, asked.Load())
+		}
+	})
+}
+
+// A server whose certificate is not trusted has got nothing: that is no unknown outcome.
+func TestAServerThatIsNotTrustedGetsNothing(t *testing.T) {
+	web := httptest.NewUnstartedServer(http.HandlerFunc(oneTask))
+	web.Config.ErrorLog = log.New(io.Discard, "", 0)
+	web.StartTLS()
+	defer web.Close()
+	plain := httptest.NewServer(http.HandlerFunc(oneTask))
+	defer plain.Close()
+	for _, url := range []string{web.URL, strings.Replace(plain.URL, "http:", "https:", 1)} {
+		if _, err := clientOf(t, url).Submit(t.Context(), client.Submit{TaskType: "x"}); err == nil || errors.Is(err, client.ErrOutcomeUnknown) {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	if _, err := clientOf(t, web.URL+","+plain.URL).Submit(t.Context(), client.Submit{TaskType: "x"}); err != nil {
+		t.Error(err)
+	}
 }
 
 // A server that does not answer is passed over for ten seconds.

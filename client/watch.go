@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"net/http"
 	"time"
 )
 
@@ -25,11 +26,7 @@ func (c *Client) Wait(ctx context.Context, id string) (Task, error) {
 // after the first error: a *Problem with 404 when there is no such task, ctx's, ErrReset.
 func (c *Client) Watch(ctx context.Context, id string) iter.Seq2[Task, error] {
 	return func(yield func(Task, error) bool) {
-		var t Task
-		err := c.persist(ctx, false, func() (err error) {
-			t, err = c.Get(ctx, id)
-			return err
-		})
+		t, err := c.getNow(ctx, id, false)
 		if err != nil {
 			yield(Task{}, err)
 			return
@@ -60,15 +57,25 @@ func (c *Client) Watch(ctx context.Context, id string) iter.Seq2[Task, error] {
 // the event that the stream has sent; then it asks again.
 func (c *Client) getAfter(ctx context.Context, id string, seq int64) (Task, error) {
 	for pause := time.Millisecond; ; pause = min(2*pause, longestPause) {
-		var t Task
-		err := c.persist(ctx, true, func() (err error) {
-			t, err = c.Get(ctx, id)
-			return err
-		})
+		t, err := c.getNow(ctx, id, true)
 		if err != nil || t.LastSeq >= seq {
 			return t, err
 		}
 		if err := sleep(ctx, pause); err != nil {
+			return t, err
+		}
+	}
+}
+
+// getNow returns the task from a server that answers. One that is asked in place of another may not know the task yet: then it is
+// asked again for a while.
+func (c *Client) getNow(ctx context.Context, id string, reached bool) (t Task, err error) {
+	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+		err = c.persist(ctx, reached, func() (err error) {
+			t, err = c.Get(ctx, id)
+			return err
+		})
+		if StatusOf(err) != http.StatusNotFound || !c.servers.isNew() || sleep(ctx, pause) != nil {
 			return t, err
 		}
 	}
