@@ -36,7 +36,7 @@ func newNetwork(t *testing.T, nodes map[string]string) *network {
 	t.Helper()
 	n := &network{ways: map[[2]string]*way{}, cut: map[[2]string]bool{}, conns: map[net.Conn][2]string{}, all: map[[2]string]net.Listener{}}
 	for from := range nodes {
-		for to, addr := range nodes {
+		for to := range nodes {
 			if from == to {
 				continue
 			}
@@ -47,8 +47,10 @@ func newNetwork(t *testing.T, nodes map[string]string) *network {
 				t.Fatal(err)
 			}
 			n.all[link] = l
-			n.ended.Go(func() { n.accept(link, l, addr) })
 		}
+	}
+	for link, l := range n.all {
+		n.ended.Go(func() { n.accept(link, l, nodes[link[1]]) })
 	}
 	t.Cleanup(n.close)
 	return n
