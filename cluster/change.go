@@ -197,15 +197,27 @@ func notChanged(what string, err error) error {
 	return fmt.Errorf("%w: %s: %w", eventlog.ErrUnavailable, what, err)
 }
 
-// streamInfos asks how the streams are, that of the log first. That of task logs and the bucket of files may be missing.
-func (n *Node) streamInfos(ctx context.Context) (infos []*jetstream.StreamInfo, err error) {
+// streamInfos asks how all streams are, that of the log first. Some are made when they are needed.
+func (n *Node) streamInfos(ctx context.Context) ([]*jetstream.StreamInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	for _, name := range append(natslog.StreamNames(n.o.name()), n.linesName(), "OBJ_"+n.bucketName()) {
-		stream, err := n.stream.Stream(ctx, name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) && len(infos) > 0 {
-			continue
+	names := natslog.StreamNames(n.o.name())
+	lister := n.stream.StreamNames(ctx) // the servers of the nodes have no others
+	for name := range lister.Name() {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
+	}
+	if err := lister.Err(); err != nil {
+		return nil, notChanged("look for the log", err)
+	}
+	return n.infosOf(ctx, names)
+}
+
+// infosOf asks how streams are.
+func (n *Node) infosOf(ctx context.Context, names []string) (infos []*jetstream.StreamInfo, err error) {
+	for _, name := range names {
+		stream, err := n.stream.Stream(ctx, name)
 		if err != nil {
 			return nil, notChanged("look for the log", err)
 		}

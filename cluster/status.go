@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"daybook/eventlog/natslog"
 )
 
 // Status is a cluster as one of its nodes sees it.
@@ -180,7 +182,7 @@ const behindAfter = 2 * time.Second
 func (n *Node) streamState(ctx context.Context) *StreamState {
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
-	infos, err := n.streamInfos(ctx)
+	infos, err := n.infosOf(ctx, natslog.StreamNames(n.o.name()))
 	if err != nil {
 		return nil
 	}
@@ -197,7 +199,7 @@ func (n *Node) streamState(ctx context.Context) *StreamState {
 	for _, p := range info.Cluster.Replicas {
 		s.Replicas = append(s.Replicas, ReplicaState{Node: p.Name, Current: p.Current, Lag: p.Lag, Offline: p.Offline})
 	}
-	for _, other := range infos[1:] { // a copy is whole when that of payloads and files is
+	for _, other := range infos[1:] { // a copy is whole when that of payloads is
 		if other.Cluster == nil {
 			continue
 		}

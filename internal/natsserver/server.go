@@ -8,9 +8,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,6 +116,9 @@ func (o *Options) join(settings *server.Options) error {
 	if err != nil {
 		return fmt.Errorf("the address %q of node %s has no number as its port: %w", o.Listen, o.Name, err)
 	}
+	if wasAlone(o.Dir) {
+		return fmt.Errorf("%w: move its folder of streams, cluster, away, and start it once with --cluster-import, which brings its log into the cluster", ErrWasAlone)
+	}
 	listener, err := net.Listen("tcp", o.Listen) // NATS tries for a long time
 	if err != nil {
 		return fmt.Errorf("start the log server: node %s cannot listen at %s: give it an address of this machine that no other program has: %w", o.Name, o.Listen, err)
@@ -133,6 +139,19 @@ func (o *Options) join(settings *server.Options) error {
 		settings.Routes = append(settings.Routes, u)
 	}
 	return nil
+}
+
+// ErrWasAlone: the folder has streams of a server that was alone. In a cluster they would be mixed up with those of the others.
+var ErrWasAlone = errors.New("node was the only one of its cluster before")
+
+// wasAlone reports whether a folder has streams, and nothing that servers agree on.
+func wasAlone(dir string) bool {
+	streams, err := os.ReadDir(filepath.Join(dir, server.JetStreamStoreDir, server.DEFAULT_GLOBAL_ACCOUNT, "streams"))
+	if err != nil || len(streams) == 0 {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(dir, server.JetStreamStoreDir, server.DEFAULT_SYSTEM_ACCOUNT))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func userOf(secret string) string {

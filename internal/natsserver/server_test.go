@@ -2,6 +2,7 @@ package natsserver_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"net"
 	"strings"
@@ -146,5 +147,37 @@ func TestALoneServerIsReady(t *testing.T) {
 	}
 	if !s.IsReady() || s.Peers() != 0 {
 		t.Errorf("ready %v, %d peers", s.IsReady(), s.Peers())
+	}
+}
+
+// NATS would mix the streams of a lone server up with those of the others.
+func TestAServerThatWasAloneDoesNotJoinOthersWithItsStreams(t *testing.T) {
+	dir := t.TempDir()
+	quiet := slog.New(slog.DiscardHandler)
+	lone, err := natsserver.Start(natsserver.Options{Name: "a", Dir: dir, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := lone.Connect("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := c.Request("$JS.API.STREAM.CREATE.one", []byte(`{"name":"one","subjects":["one"],"storage":"file","num_replicas":1,"retention":"limits","discard":"old"}`), 5*time.Second)
+	c.Close()
+	lone.Stop()
+	if err != nil || strings.Contains(string(answer.Data), `"error"`) {
+		t.Fatal(err, string(answer.Data))
+	}
+	o := natsserver.Options{Name: "a", Dir: dir, Logger: quiet, Cluster: "test", Listen: free(t), Peers: []string{"127.0.0.1:1"}, Secret: "one secret"}
+	if _, err := natsserver.Start(o); !errors.Is(err, natsserver.ErrWasAlone) || !strings.Contains(err.Error(), "--cluster-import") {
+		t.Fatal(err)
+	}
+	o.Dir = t.TempDir()
+	for range 2 { // what servers of a cluster leave is theirs
+		s, err := natsserver.Start(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Stop()
 	}
 }
