@@ -28,7 +28,6 @@ type way struct {
 	held  bool          // nothing comes through, until it is released
 	delay time.Duration // of what comes through
 	moved chan struct{} // closed when held or delay changes
-	bytes int64         // that came through
 }
 
 // newNetwork links nodes whose own addresses are given, by name.
@@ -124,7 +123,6 @@ func (n *network) pump(link [2]string, in, out net.Conn) {
 		got, err := in.Read(data)
 		if got > 0 {
 			n.mu.Lock()
-			n.ways[link].bytes += int64(got)
 			due := time.Now().Add(n.ways[link].delay)
 			n.mu.Unlock()
 			chunks <- chunk{data[:got], due}
@@ -222,14 +220,4 @@ func (n *network) healAll() {
 	clear(n.cut)
 	n.mu.Unlock()
 	n.change(func([2]string) bool { return true }, func(w *way) { w.held, w.delay = false, 0 })
-}
-
-// passed is how many bytes have come through.
-func (n *network) passed() (bytes int64) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, w := range n.ways {
-		bytes += w.bytes
-	}
-	return bytes
 }
