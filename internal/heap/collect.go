@@ -14,7 +14,7 @@ const leastGrowth = 64 << 20
 const defaultPercent = 100
 
 // collectLess lets the heap grow by at least growth bytes between two garbage collections, unless GOGC or the program has set
-// how much. It looks after each collection what has stayed.
+// how much, which is seen by another value than 100. It looks after each collection what has stayed.
 func collectLess(growth uint64) {
 	percent := defaultPercent
 	if before := debug.SetGCPercent(percent); before != percent {
