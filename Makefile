@@ -34,26 +34,29 @@ test: test-go test-page ## Run all quick tests
 test-go:
 	$(GO) vet ./...
 	$(MAKE) -j2 test-rooms test-cmd
-	$(GO) test -C tools -timeout 20m ./...
 
 # PLAIN are rooms that start no goroutine, or one that only reads ahead or waits: the race detector has
 # nothing to find there, and makes their arithmetic ten times slower. HEAVY are rooms whose random tests
-# run whole without the detector, and in part with it. ONE are tests of a single goroutine.
+# run whole without the detector, and in part with it. ONE are tests of a single goroutine; LONG wait for
+# elections of NATS servers, or move much data through three of them.
 PLAIN = task|schedule|intake|internal/(jsontext|load/curve|heap)|handler/(image|image/codec|mail|table)
-HEAVY = projection|projection/viewfile
+HEAVY = projection|projection/viewfile|eventlog/natslog
 ONE   = TestALargeBatchIsWrittenCompletely|TestNoBitOfAFileChangesAnAnswer|TestADamagedFileIsUnusableOrAnswers
+LONG  = TestThreeServersLoseOneAndThenTwo|TestSmallMessagesAreEnough|TestALongLogIsCaughtUpWithInParts
 test-rooms:
 	$(GO) test -shuffle=on -timeout 30m $$($(GO) list ./... | grep -E '/($(PLAIN)|$(HEAVY))$$')
-	$(GO) test -race -shuffle=on -timeout 30m -skip '^($(ONE))$$' $$($(GO) list ./... | grep -vE '/cmd/|/($(PLAIN))$$')
+	$(GO) test -race -shuffle=on -timeout 30m -skip '^($(ONE)|$(LONG))$$' $$($(GO) list ./... | grep -vE '/cmd/|/($(PLAIN))$$')
 
 .PHONY: test-race
 test-race: ## Run the tests of all rooms under the race detector (many minutes)
 	$(GO) test -race -shuffle=on -timeout 60m $$($(GO) list ./... | grep -v '/cmd/')
 
 # cmd/daybook has the tests of the binary and of the page in a browser. They run it as it is
-# shipped: the race detector makes it several times slower and larger.
+# shipped: the race detector makes it several times slower and larger. The tools are tested after it, while
+# the rooms still run.
 test-cmd:
 	$(GO) test -shuffle=on -timeout 30m ./cmd/...
+	$(GO) test -C tools -timeout 20m ./...
 
 .PHONY: test-page
 test-page:
