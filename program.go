@@ -9,7 +9,6 @@ import (
 	"net/http"
 
 	"daybook/api"
-	"daybook/cluster"
 	"daybook/eventlog"
 	"daybook/files"
 	"daybook/projection"
@@ -49,7 +48,7 @@ func (d *Daybook) ask(ctx context.Context, what asked) ([]scheduler.Submitted, e
 	if err != nil {
 		return nil, fmt.Errorf("pass on to the node that leads: %w", err)
 	}
-	if len(body) > cluster.MaxPassed {
+	if len(body) > api.MaxPassed {
 		return nil, fmt.Errorf("%w: the tasks are too large together to be passed on to the node that leads: submit fewer at once", eventlog.ErrInvalid)
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+d.node.Name()+".node"+programPath, bytes.NewReader(body))

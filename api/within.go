@@ -49,14 +49,14 @@ func (a *API) Take(w http.ResponseWriter, r *http.Request) (body []byte, release
 			return nil, nil, err
 		}
 	}
-	if err := a.readInto(&p, r, buffer, maxTaken, 1); err != nil {
+	if err := a.readInto(&p, r, buffer, MaxPassed, 1); err != nil {
 		return nil, nil, err
 	}
 	return *buffer, free, nil
 }
 
-// maxTaken is the largest body that a node takes for another one, in bytes.
-const maxTaken = 24 << 20
+// MaxPassed is the largest body that a node passes on to another one, in bytes.
+const MaxPassed = 24 << 20
 
 // Refuse answers with the problem that an error is.
 func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {

@@ -120,21 +120,12 @@ func urlOf(server *url.URL, path string, query url.Values) string {
 // open sends the call and returns a 2xx answer, whose body the caller closes. Any other
 // answer is an error that wraps a *Problem.
 func (c *Client) open(ctx context.Context, k call) (*http.Response, error) {
-	if k.path == "" {
-		return nil, ErrNoID
-	}
-	if err := k.encode(); err != nil {
-		return nil, err
-	}
-	for t := c.tries(&k); ; {
-		resp, err := c.send(ctx, t.server, &k)
-		if err == nil {
-			return resp, nil
-		}
-		if err := t.failed(ctx, err); err != nil {
-			return nil, err
-		}
-	}
+	var resp *http.Response
+	err := c.try(ctx, &k, func(server *url.URL) (err error) {
+		resp, err = c.send(ctx, server, &k)
+		return err
+	})
+	return resp, err
 }
 
 // send makes the call at one server.
@@ -198,21 +189,13 @@ func (c *Client) do(ctx context.Context, k call, out any) (http.Header, error) {
 
 // read sends the call and returns the answer.
 func (c *Client) read(ctx context.Context, k call) ([]byte, http.Header, error) {
-	if k.path == "" {
-		return nil, nil, ErrNoID
-	}
-	if err := k.encode(); err != nil {
-		return nil, nil, err
-	}
-	for t := c.tries(&k); ; {
-		data, header, err := c.readOne(ctx, t.server, &k)
-		if err == nil {
-			return data, header, nil
-		}
-		if err := t.failed(ctx, err); err != nil {
-			return nil, nil, err
-		}
-	}
+	var data []byte
+	var header http.Header
+	err := c.try(ctx, &k, func(server *url.URL) (err error) {
+		data, header, err = c.readOne(ctx, server, &k)
+		return err
+	})
+	return data, header, err
 }
 
 // readOne sends the call to one server and returns the answer.

@@ -19,8 +19,23 @@ type tries struct {
 	told   error // the most telling error until now
 }
 
-func (c *Client) tries(k *call) tries {
-	return tries{server: c.servers.current(), client: c, call: k, left: len(c.servers.all)}
+// try has the call made at one server after the other, until one answers or none may do better.
+func (c *Client) try(ctx context.Context, k *call, once func(server *url.URL) error) error {
+	if k.path == "" {
+		return ErrNoID
+	}
+	if err := k.encode(); err != nil {
+		return err
+	}
+	for t := (tries{server: c.servers.current(), client: c, call: k, left: len(c.servers.all)}); ; {
+		err := once(t.server)
+		if err == nil {
+			return nil
+		}
+		if err := t.failed(ctx, err); err != nil {
+			return err
+		}
+	}
 }
 
 // failed decides what follows an error: nil if the next server is to be asked, else the error of the call.

@@ -49,13 +49,7 @@ func (n *Node) Add(ctx context.Context, name string) (Change, error) {
 		return done, err
 	}
 	keep := votersOf(infos[0]).names
-	all := slices.Clone(keep)
-	for _, m := range n.members() {
-		if n.runs(m.Name) && !slices.Contains(all, m.Name) {
-			all = append(all, m.Name)
-		}
-	}
-	want := replicasFor(len(all))
+	want := replicasFor(len(n.candidates(infos[0])))
 	copied := true
 	for _, info := range infos {
 		if info.Config.Replicas < want {
@@ -93,16 +87,10 @@ func (n *Node) Remove(ctx context.Context, name string) (Change, error) {
 	if err != nil {
 		return done, err
 	}
-	known := n.members()
-	if !slices.ContainsFunc(known, func(m Member) bool { return m.Name == name }) {
+	if !slices.ContainsFunc(n.members(), func(m Member) bool { return m.Name == name }) {
 		return done, refused("there is no node %s: `daybook cluster status` shows all", name)
 	}
-	rest := slices.DeleteFunc(votersOf(infos[0]).names, func(one string) bool { return one == name })
-	for _, m := range known {
-		if m.Name != name && n.runs(m.Name) && !slices.Contains(rest, m.Name) {
-			rest = append(rest, m.Name)
-		}
-	}
+	rest := slices.DeleteFunc(n.candidates(infos[0]), func(one string) bool { return one == name })
 	if n.running(rest) < 3 {
 		return done, refused("without node %s only %d nodes run, and a cluster needs three: start another one first, or go back to one machine", name, n.running(rest))
 	}
@@ -239,6 +227,17 @@ func votersOf(info *jetstream.StreamInfo) (e electorate) {
 		}
 	}
 	return e
+}
+
+// candidates are the nodes that can keep a stream: those that do, and others that run.
+func (n *Node) candidates(info *jetstream.StreamInfo) []string {
+	all := votersOf(info).names
+	for _, m := range n.members() {
+		if n.runs(m.Name) && !slices.Contains(all, m.Name) {
+			all = append(all, m.Name)
+		}
+	}
+	return all
 }
 
 // areCurrent reports whether all copies that are reached are whole.

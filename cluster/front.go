@@ -32,8 +32,6 @@ const (
 	leadPatience = 15 * time.Second
 	// viewPatience is how long the answer to a write waits for the views of this node.
 	viewPatience = 5 * time.Second
-	// MaxPassed is the largest body that is passed on, in bytes.
-	MaxPassed = 24 << 20
 )
 
 // Front answers requests from outside: reads by this node, writes by the node that leads. An answer comes when this node

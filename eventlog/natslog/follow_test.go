@@ -272,11 +272,9 @@ func TestALongLogIsCaughtUpWithInParts(t *testing.T) {
 	}
 	wantSame(t, writer, follower)
 	wantSame(t, writer, open(t, js, t.TempDir()))
-	ctx, stop := context.WithCancel(t.Context())
-	fresh, over := open(t, js, t.TempDir()), make(chan error, 1)
-	go func() { over <- fresh.Follow(ctx) }()
-	waitUpTo(t, fresh, writer.Head().Seq)
-	stop()
-	<-over
+	fresh := open(t, js, t.TempDir())
+	stop := follow(t, fresh)
+	waitFor(t, fresh, writer.Head().Seq)
+	_ = stop()
 	wantSame(t, writer, fresh)
 }

@@ -1,9 +1,7 @@
 package natslog_test
 
 import (
-	"context"
 	"testing"
-	"time"
 
 	"daybook/eventlog"
 	"daybook/eventlog/natslog"
@@ -28,38 +26,19 @@ func TestAFollowerGoesOnWhenItsConsumerOfPayloadsFallsSilent(t *testing.T) {
 	victim := -1
 	for victim <= 0 || victim == leader {
 		follower = openWith(t, t.TempDir(), settings(nodes[leader].js, 3))
-		ctx, end := context.WithCancel(t.Context())
-		over := make(chan error, 1)
-		go func() { over <- follower.Follow(ctx) }()
-		stop := func() { end(); <-over }
+		stop := follow(t, follower)
 		many("before")
-		waitUpTo(t, follower, writer.Head().Seq)
+		waitFor(t, follower, writer.Head().Seq)
 		victim = consumerOn(t, nodes, nodes[leader], natslog.PayloadsStream("test"))
 		if victim == leader || victim <= 0 {
-			stop()
+			_ = stop()
 			continue
 		}
-		defer stop()
+		defer func() { _ = stop() }()
 	}
 	nodes[victim].Stop()
 	many("after")
-	waitUpTo(t, follower, writer.Head().Seq)
-}
-
-// waitUpTo waits until the replica has an event.
-func waitUpTo(t *testing.T, log *natslog.Log, seq int64) {
-	t.Helper()
-	for {
-		advanced := log.Advanced()
-		if log.Head().Seq >= seq {
-			return
-		}
-		select {
-		case <-advanced:
-		case <-time.After(20 * time.Second):
-			t.Fatalf("the follower stays at event %d of %d", log.Head().Seq, seq)
-		}
-	}
+	waitFor(t, follower, writer.Head().Seq)
 }
 
 // consumerOn is the index of the node whose server has the consumer of a stream, -1 = none has one.
