@@ -199,12 +199,11 @@ func TestAStreamThatSomebodyHasEditedIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, js := lone(t)
-			o := settings(js, 1)
-			o.Patience = 200 * time.Millisecond
 			dir := t.TempDir()
-			log := openWith(t, dir, o)
+			log := open(t, js, dir)
 			appendAll(t, log, "a")
 			appendAll(t, log, "b")
+			log.SetPatience(200 * time.Millisecond)
 			c.edit(t, js, log)
 			log.LookAtTheStream()
 			r := log.Append(t.Context(), []eventlog.Entry{entry("c", "")})[0]
