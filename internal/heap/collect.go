@@ -13,22 +13,25 @@ const leastGrowth = 64 << 20
 // defaultPercent is GOGC of a program that sets none.
 const defaultPercent = 100
 
-// collectLess lets the heap grow by at least growth bytes between two garbage collections, unless GOGC or the program has set
-// how much, which is seen by another value than 100. It looks after each collection what has stayed.
+// collectLess lets the heap grow by at least growth bytes between two garbage collections, until GOGC or the program sets how
+// much, which is seen by another value than the one that it expects: 100 first, then its own. It looks after each collection
+// what has stayed.
 func collectLess(growth uint64) {
 	percent := defaultPercent
-	if before := debug.SetGCPercent(percent); before != percent {
-		debug.SetGCPercent(before)
-		return
-	}
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/gogc:percent"}}
 	var arm func()
 	adjust := func(struct{}) {
 		metrics.Read(live)
+		if int(live[1].Value.Uint64()) != percent {
+			return
+		}
 		wanted := percentFor(live[0].Value.Uint64(), growth)
 		if wanted < percent-percent/8 || wanted > percent+percent/8 { // each change stops all goroutines for a moment
+			if before := debug.SetGCPercent(wanted); before != percent { // the program set it since
+				debug.SetGCPercent(before)
+				return
+			}
 			percent = wanted
-			debug.SetGCPercent(percent)
 		}
 		arm()
 	}

@@ -44,12 +44,35 @@ func TestTheGoalFollowsWhatIsLive(t *testing.T) {
 	await("small again", func(goal uint64) bool { return goal >= growth && goal < 2*growth })
 }
 
+// percent is GOGC as the runtime has it.
+func percent() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
 func TestCollectLessKeepsWhatTheProgramHasSet(t *testing.T) {
 	t.Cleanup(func() { debug.SetGCPercent(defaultPercent) })
+	collectAndLook := func(when string) {
+		t.Helper()
+		debug.SetGCPercent(50)
+		for range 20 {
+			runtime.GC() // what is done after a collection is done beside it, a moment later
+			time.Sleep(time.Millisecond)
+			if got := percent(); got != 50 {
+				t.Fatalf("%s: GOGC was 50 and is %d", when, got)
+			}
+		}
+	}
 	debug.SetGCPercent(50)
 	collectLess(128 << 20)
-	runtime.GC()
-	if got := debug.SetGCPercent(50); got != 50 {
-		t.Errorf("GOGC was 50 and is %d", got)
+	collectAndLook("set before")
+	debug.SetGCPercent(defaultPercent)
+	collectLess(128 << 20)
+	for deadline := time.Now().Add(10 * time.Second); percent() == defaultPercent; time.Sleep(time.Millisecond) {
+		if runtime.GC(); time.Now().After(deadline) {
+			t.Fatal("GOGC was not adjusted")
+		}
 	}
+	collectAndLook("set after")
 }
