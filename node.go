@@ -148,27 +148,28 @@ func (d *Daybook) runWorker(ctx context.Context) {
 		return
 	}
 	calls := &http.Client{Transport: inside{d.node.Own(d.api)}}
+	c, err := client.New("http://"+d.node.Name()+".node", calls)
+	if err != nil {
+		d.o.Logger.Error("run tasks", "error", err)
+		return
+	}
+	w := client.NewWorker(c, client.WorkerOptions{Name: d.node.Name(), Build: Version, Slots: max(d.o.Concurrency, 0), Lease: nodeLease, Grace: d.o.Grace, Logger: d.o.Logger})
+	run := nodeRun{d: d, calls: calls, url: c.URL()}
+	for _, spec := range d.registry.Specs() {
+		if d.registry.Runs(spec.Name) {
+			client.Handle(w, spec.Name, run.handle)
+		}
+	}
 	for ctx.Err() == nil {
-		c, err := client.New("http://"+d.node.Name()+".node", calls)
-		if err != nil {
-			d.o.Logger.Error("run tasks", "error", err)
-			return
-		}
-		grace := d.o.Grace
-		w := client.NewWorker(c, client.WorkerOptions{Name: d.node.Name(), Build: Version, Slots: max(d.o.Concurrency, 0), Lease: nodeLease, Grace: grace, Logger: d.o.Logger})
-		run := nodeRun{d: d, calls: calls, url: c.URL()}
-		for _, spec := range d.registry.Specs() {
-			if d.registry.Runs(spec.Name) {
-				client.Handle(w, spec.Name, run.handle)
-			}
-		}
-		if err := w.Run(ctx); err != nil {
+		following, end := d.node.WhileFollowing(ctx)
+		if err := w.Run(following); err != nil {
 			d.o.Logger.Error("this node runs no tasks for a moment", "error", err)
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Second):
 			}
 		}
+		end()
 	}
 }
 

@@ -30,7 +30,7 @@ type ClusterNode struct {
 	Name        string     `json:"name"`
 	Addr        string     `json:"addr"` // at which the other nodes reach it
 	URL         *string    `json:"url"`
-	State       string     `json:"state"`    // leads, follows, behind, cut_off, stopped, silent
+	State       string     `json:"state"`    // leads, follows, behind, cut_off, halted, stopped, silent
 	HeardAt     *time.Time `json:"heard_at"` // nil = never
 	Seq         int64      `json:"seq"`      // that its views show
 	LagEvents   int64      `json:"lag_events"`

@@ -31,6 +31,7 @@ type Beat struct {
 	URL     string    `json:"url,omitempty"`     // where people reach it
 	Stopped bool      `json:"stopped,omitempty"` // its last one
 	Problem string    `json:"problem,omitempty"` // why it does not follow
+	Halted  bool      `json:"halted,omitempty"`  // it does not until a person does what Problem says
 
 	LagSeconds float64 `json:"lag_seconds"` // for how long it has lacked events that another node has
 	FreeBytes  int64   `json:"disk_free_bytes"`
@@ -244,11 +245,10 @@ func (n *Node) addr() string {
 
 // own is the beat of this node.
 func (n *Node) own() Beat {
-	n.mu.Lock()
-	term, problem := n.term, n.problem
-	n.mu.Unlock()
+	term, _ := n.leads()
+	problem, halted := n.doesNotFollow()
 	now := time.Now()
-	b := Beat{Node: n.o.Node, Leads: term > 0, Wall: now, Started: n.started, Version: n.o.Version, URL: n.o.URL, Problem: problem, heard: now,
+	b := Beat{Node: n.o.Node, Leads: term > 0, Wall: now, Started: n.started, Version: n.o.Version, URL: n.o.URL, Problem: problem, Halted: halted, heard: now,
 		Addr: n.addr(), Log: n.log.ID()}
 	b.Seq, b.Term = n.seq(), n.lastLead().Term
 	newest := n.newestSeq()

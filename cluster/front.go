@@ -153,7 +153,7 @@ func isUndecided(answer *Answer) bool {
 
 // answerWith answers when the views of this node show what the answer says.
 func (n *Node) answerWith(w http.ResponseWriter, r *http.Request, answer *Answer, leader string) {
-	if seq, err := strconv.ParseInt(answer.Header().Get("X-Log-Seq"), 10, 64); err == nil {
+	if seq, err := strconv.ParseInt(answer.Header().Get("X-Log-Seq"), 10, 64); err == nil && !n.isHalted() {
 		ctx, cancel := context.WithTimeout(r.Context(), viewPatience)
 		_ = n.views.Await(ctx, seq) // then it shows the answer a little later
 		cancel()

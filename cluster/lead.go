@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"daybook/eventlog"
-	"daybook/eventlog/natslog"
-	"daybook/eventlog/sqlitelog"
 	"daybook/scheduler"
 )
 
@@ -64,7 +62,7 @@ func (n *Node) Run(ctx context.Context, h Hooks) (err error) {
 			return n.afterStop(err)
 		}
 		switch {
-		case errors.Is(err, eventlog.ErrDamaged):
+		case errors.Is(err, eventlog.ErrDamaged) && !n.streamIsDamaged(ctx):
 			return err
 		case errors.Is(err, scheduler.ErrLeadLost):
 			n.logger.Warn("another node leads now")
@@ -167,7 +165,7 @@ func (n *Node) follow(ctx context.Context) error {
 			since = time.Now()
 			continue
 		}
-		if err != nil {
+		if err != nil || n.isHalted() {
 			notBefore = time.Now().Add(tick)
 			continue
 		}
@@ -179,6 +177,9 @@ func (n *Node) follow(ctx context.Context) error {
 
 // shouldTry reports whether this node is to try to lead.
 func (n *Node) shouldTry(since time.Time) bool {
+	if n.isHalted() {
+		return false
+	}
 	wait := time.Duration(n.rank()) * rankDelay
 	leader := n.views.Lead().Node
 	if leader != "" && leader != n.o.Node {
@@ -202,68 +203,4 @@ func latest(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// read joins the log of the cluster and follows it. It returns when ctx ends (nil), or with an error that a person must
-// look at.
-func (n *Node) read(ctx context.Context) error {
-	for {
-		tried, cancel := context.WithTimeout(ctx, joinTime)
-		err := n.log.Join(tried)
-		cancel()
-		if err == nil {
-			n.note(nil)
-			err = n.log.Follow(ctx)
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		if !isPassing(err) {
-			return err
-		}
-		n.note(err)
-		if !sleep(ctx, retryTime) {
-			return nil
-		}
-	}
-}
-
-// note keeps why this node does not follow; nil = it does.
-func (n *Node) note(err error) {
-	problem := ""
-	switch {
-	case err == nil:
-	case errors.Is(err, natslog.ErrNoStream):
-		problem = err.Error()
-	case errors.Is(err, eventlog.ErrFull):
-		problem = "the disk of this node is full: free some space"
-	case n.o.NATS != nil:
-		problem = "the log of the cluster cannot be reached: NATS must run with JetStream, and more than half of the servers that keep the log"
-		if denied := n.denied.Load(); denied != nil {
-			problem = (*denied).Error()
-		}
-	default:
-		problem = "the log of the cluster cannot be reached: more than half of the nodes must run and reach each other"
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.problem == "" && problem != "" {
-		n.logger.Info("the log of the cluster cannot be reached", "error", err)
-	}
-	n.problem = problem
-}
-
-// isPassing reports whether waiting may help.
-func isPassing(err error) bool {
-	switch {
-	case errors.Is(err, natslog.ErrHistory), errors.Is(err, natslog.ErrStream), errors.Is(err, sqlitelog.ErrOther), errors.Is(err, eventlog.ErrDamaged):
-		return false
-	}
-	return errors.Is(err, eventlog.ErrUnavailable) || errors.Is(err, eventlog.ErrFull) || errors.Is(err, natslog.ErrNoStream) ||
-		errors.Is(err, context.DeadlineExceeded)
-}
-
-// fold folds what the replica has.
-func (n *Node) fold(ctx context.Context) error {
-	return n.views.ReadOn(ctx, n.log, func([]*eventlog.Event) {})
 }

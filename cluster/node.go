@@ -130,6 +130,9 @@ type Node struct {
 	current *scheduler.Scheduler // guarded by mu; of the lead that this node has, or would have
 	term    int64                // guarded by mu; of the lead that this node has, 0 = none
 	problem string               // guarded by mu; why this node does not follow, "" = it does
+	halted  bool                 // guarded by mu; a person must do what problem says
+	unknown string               // guarded by mu; the event that the views do not know, and what to do; "" = there is none
+	turned  chan struct{}        // guarded by mu; closed when this node halts, or follows again
 	behind  time.Time            // guarded by mu; since when it lacks events, zero = it does not
 	// behindOf is the newest seq that was known then; guarded by mu.
 	behindOf int64
@@ -147,7 +150,7 @@ func Open(o Options) (*Node, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	n := &Node{o: o, logger: o.Logger.With("node", o.Node), started: time.Now(), moved: make(chan struct{})}
+	n := &Node{o: o, logger: o.Logger.With("node", o.Node), started: time.Now(), moved: make(chan struct{}), turned: make(chan struct{})}
 	n.beats.init()
 	n.failed, n.fail = context.WithCancelCause(context.Background())
 	if err := n.connect(); err != nil {

@@ -53,6 +53,7 @@ const (
 	stateFollows = "follows"
 	stateBehind  = "behind" // it does not have the latest events yet
 	stateCutOff  = "cut_off"
+	stateHalted  = "halted" // it does not follow the log until a person does what its problem says
 	stateStopped = "stopped"
 	stateSilent  = "silent" // nothing was heard for 3 s
 )
@@ -165,6 +166,8 @@ func stateOf(m Member, b *Beat, heard bool, newest int64) NodeState {
 	case time.Since(b.heard) > silentAfter:
 	case b.Leads:
 		s.State = stateLeads
+	case b.Halted:
+		s.State = stateHalted
 	case b.Problem != "":
 		s.State = stateCutOff
 	case b.LagSeconds > behindAfter.Seconds():
@@ -238,6 +241,8 @@ func (n *Node) Ready() error {
 		return errors.New("this node hears fewer than half of the others")
 	case b.Leads:
 		return nil
+	case b.Halted:
+		return errors.New("this node does not follow the log of the cluster: " + b.Problem)
 	case b.Problem != "":
 		return errors.New("this node cannot reach the log of the cluster: " + b.Problem)
 	case b.LagSeconds > behindAfter.Seconds():

@@ -18,22 +18,12 @@ import (
 // compiles everything anew.
 func buildShifted(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(strings.TrimSpace(string(root)), "src", "time", "time.go")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const now = "func Now() Time {"
-	if strings.Count(string(text), now) != 1 {
-		t.Fatalf("%s has no %q", path, now)
-	}
-	shifted := strings.Replace(string(text), now, "func trueNow() Time {", 1) + `
-func Now() Time {
+	return buildEdited(t, path, "import (", "import (\n\t\"syscall\"", "func Now() Time {", `func Now() Time {
 	t := trueNow()
 	if t.wall&hasMonotonic != 0 {
 		t.wall += uint64(clockShift) << nsecShift
@@ -54,11 +44,32 @@ func readClockShift() int64 {
 	n, _ := atoi(text)
 	return sign * int64(n)
 }
-`
-	shifted = strings.Replace(shifted, "import (", "import (\n\t\"syscall\"", 1)
-	replacement, overlay, built := filepath.Join(dir, "time.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "daybook")
+
+func trueNow() Time {`)
+}
+
+// buildEdited builds the command with a source file in which the first of each pair of texts is replaced by the second.
+func buildEdited(t *testing.T, path string, edits ...string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := string(text)
+	for i := 0; i < len(edits); i += 2 {
+		if strings.Count(edited, edits[i]) != 1 {
+			t.Fatalf("%s does not have %q once", path, edits[i])
+		}
+		edited = strings.Replace(edited, edits[i], edits[i+1], 1)
+	}
+	dir := t.TempDir()
+	replacement, overlay, built := filepath.Join(dir, "edited.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "daybook")
 	list, _ := json.Marshal(map[string]map[string]string{"Replace": {path: replacement}}) // of texts
-	for name, content := range map[string][]byte{replacement: []byte(shifted), overlay: list} {
+	for name, content := range map[string][]byte{replacement: []byte(edited), overlay: list} {
 		if err := os.WriteFile(name, content, 0o600); err != nil {
 			t.Fatal(err)
 		}

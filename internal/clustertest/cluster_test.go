@@ -260,9 +260,9 @@ type clusterState struct {
 		Term int64
 	}
 	Nodes []struct {
-		Name, State string
-		Seq         int64
-		Skew        float64 `json:"clock_skew_seconds"`
+		Name, State, Problem string
+		Seq                  int64
+		Skew                 float64 `json:"clock_skew_seconds"`
 	}
 }
 
@@ -321,7 +321,7 @@ func (c *cluster) verify() {
 	c.t.Helper()
 	heads := map[string]string{}
 	for _, name := range names {
-		out, err := exec.Command(program, "verify", "--json", "--data", c.nodes[name].data).CombinedOutput()
+		out, err := exec.Command(c.nodes[name].program, "verify", "--json", "--data", c.nodes[name].data).CombinedOutput()
 		if err != nil {
 			c.t.Errorf("verify node %s: %v\n%s", name, err, out)
 		}

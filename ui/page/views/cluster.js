@@ -22,6 +22,7 @@ const STATES = {
   follows: ["Follows", "good", "SUCCESS"],
   behind: ["Behind", "warn", "PARTIAL"],
   cut_off: ["Cut off", "bad", "FAILED"],
+  halted: ["Halted", "bad", "FAILED"],
   silent: ["Silent", "bad", "FAILED"],
   stopped: ["Stopped", "quiet", "CANCELLED"],
 };
