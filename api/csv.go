@@ -13,7 +13,7 @@ import (
 var csvColumns = []string{"id", "task_type", "status", "created_at", "started_at", "completed_at", "progress",
 	"progress_message", "parameters", "result_data", "error_message", "queue", "priority", "run_at", "attempt",
 	"max_attempts", "timeout_seconds", "tags", "idempotency_key", "worker", "version", "last_seq", "ready_at", "attempts_before_retry",
-	"progress_reports", "subject", "outcome", "partial", "damaged", "unique_key", "retry_of", "retried_as", "replaced_by", "traceparent", "concurrency_key"}
+	"progress_reports", "subject", "outcome", "partial", "damaged", "unique_key", "retry_of", "retried_as", "replaced_by", "traceparent", "concurrency_key", "steps"}
 
 // appendCSV appends a record as RFC 4180. Summaries lack two columns. Every cell with a
 // character that separates cells in some country's spreadsheet is quoted, so that none of
@@ -53,7 +53,7 @@ func csvRecord(r *row) []string {
 		harmless(notes.Subject), harmless(notes.Outcome), strconv.FormatBool(notes.Partial),
 		strings.Join(r.damaged.names(), ","),
 	}
-	return append(append(record, csvLinks(t)...), harmless(t.ConcurrencyKey))
+	return append(append(record, csvLinks(t)...), harmless(t.ConcurrencyKey), strconv.Itoa(t.StepCount()))
 }
 
 // harmless keeps a spreadsheet from running a cell as a formula: such a cell gets an

@@ -184,9 +184,16 @@ func validWorker(name string) bool {
 
 // sendLeases answers POST /api/leases.
 func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequest, leases []scheduler.Leased, results []error) error {
-	tasks := make([]task.Task, len(leases))
+	tasks, steps := make([]task.Task, len(leases)), make([][]scheduler.Step, len(leases))
 	for i := range leases {
 		tasks[i] = leases[i].Task
+		if tasks[i].StepCount() == 0 {
+			continue
+		}
+		var err error
+		if steps[i], err = a.sched().Steps(r.Context(), tasks[i].ID); err != nil {
+			return err
+		}
 	}
 	rows, err := a.rowsOf(r.Context(), tasks, whole)
 	if err != nil {
@@ -208,6 +215,7 @@ func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequ
 		w.Key("traceparent").OptionalString(within(&tasks[i]))
 		w.Key("task")
 		*w = appendRow(*w, &rows[i], whole)
+		writeSteps(w.Key("steps"), steps[i])
 		w.EndObject()
 	}
 	w.EndArray()

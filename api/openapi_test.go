@@ -232,6 +232,26 @@ func (d *document) queues() {
 	d.drive(404, "POST", "/api/queues/a%20b/pause", "")
 }
 
+// steps drives the calls about durable steps.
+func (d *document) steps(id, token string) {
+	d.house.Helper()
+	at := "/api/leases/" + token + "/steps"
+	d.drive(200, "PUT", at+"/charge", `{"payment":"p-1"}`)
+	d.drive(200, "PUT", at+"/charge.2", `null`)
+	d.drive(409, "PUT", at+"/charge", `{"payment":"p-2"}`)
+	d.drive(400, "PUT", at+"/charge", "")
+	d.drive(400, "PUT", at+"/char%20ge", "1")
+	d.drive(200, "PUT", at, `{"steps":{"a":1,"b":[2]}}`)
+	d.drive(200, "PUT", at, `{"steps":{}}`)
+	d.drive(409, "PUT", at, `{"steps":{"a":2,"b":3,"c":3}}`)
+	d.drive(400, "PUT", at, `{"step":{"a":2}}`)
+	d.drive(200, "GET", "/api/tasks/"+id+"/steps", "")
+	d.drive(404, "GET", "/api/tasks/nonsense/steps", "")
+	d.drive(200, "POST", "/api/tasks/"+id+"/steps/charge/forget", `{"reason":"it was refunded by hand"}`)
+	d.drive(404, "POST", "/api/tasks/"+id+"/steps/charge/forget", `{"reason":"it was refunded by hand"}`)
+	d.drive(400, "POST", "/api/tasks/"+id+"/steps/a/forget", `{}`)
+}
+
 // workers drives the calls of workers.
 func (d *document) workers() {
 	h := d.house
@@ -251,6 +271,7 @@ func (d *document) workers() {
 	d.drive(200, "POST", "/api/leases/"+token+"/heartbeat", `{"progress":60,"log":`+lines+`}`)
 	d.drive(400, "POST", "/api/leases/"+token+"/log", `[{"text":"a","level":"loud"}]`)
 	id := d.house.want("GET", "/api/workers", "").list(h)[0]["holds"].([]any)[0].(map[string]any)["task_id"].(string)
+	d.steps(id, token)
 	d.drive(200, "GET", "/api/tasks/"+id+"/log?after=0&limit=3&attempt=1&level=info", "")
 	d.drive(200, "GET", "/api/tasks/"+id+"/log?tail=2&before=100", "", "Accept: application/x-ndjson")
 	d.drive(200, "POST", "/api/leases/"+token+"/complete", `{"result":{"n":1},"outcome":"one"}`)

@@ -28,6 +28,8 @@ type problem struct {
 	Kind       string // "invalid", "not-found": stable, for programs
 	Detail     string // for people: what is wrong and what to do next
 	Fields     []task.FieldError
+	Step       []byte   // with other-step: the first of the name, as JSON
+	Steps      []byte   // the same of several, by name
 	TaskID     string   // with not-unique: the task that holds the key; "" = one of the same batch
 	RetryAfter int      // seconds; 0 = no header
 	Allow      []string // with 405
@@ -46,6 +48,7 @@ const (
 	kindEmptyFile   = "empty-file"
 	kindNoStreaming = "streaming-unsupported"
 	kindBehind      = "behind"
+	kindOtherStep   = "other-step"
 )
 
 // The details of an unexpected error, for a request that reads and for one that writes.
@@ -99,6 +102,8 @@ var answers = []struct {
 	{scheduler.ErrTooManySchedules, problem{Status: 409, Kind: "too-many-schedules", Detail: "There are 1,000 schedules, and there can be no more. Delete one first."}},
 	{task.ErrTooManyTypes, problem{Status: 400, Kind: "too-many-types", Detail: "The server knows 1,000 task types, and takes no more. Use one of them: parameters tell tasks of a type apart. " +
 		"Or ask who operates the server: a restart forgets types that no task and no declaration names."}},
+	{task.ErrStepsFull, problem{Status: 409, Kind: "steps-full", Detail: "The task has as many steps as it may have."}},
+	{task.ErrStepsChanged, problem{Status: 409, Kind: "changed-meanwhile", Detail: "The steps of the task were changed by another request meanwhile. Nothing was changed; look at them and try again."}},
 	{task.ErrStale, problem{Status: 409, Kind: "stale-attempt", Detail: "The attempt no longer holds the task. Stop it."}},
 	{task.ErrStopping, problem{Status: 409, Kind: "being-cancelled", Detail: "The task is being cancelled. Stop the attempt."}},
 	{task.ErrEnded, problem{Status: 400, Kind: "already-ended", Detail: "The task has already ended. Only a pending or running task can be cancelled."}},
@@ -161,7 +166,7 @@ func percentOf(p projection.Progress) string {
 // kinds lists every kind of problem, for the reference and its test.
 func kinds() []string {
 	all := []string{kindInvalid, "method-not-allowed", "too-large", "body-too-slow", "no-such-range", "precondition-failed", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal, kindEmptyFile, kindNoStreaming, "cancelled",
-		kindUnauthorized, kindForbidden, kindSignIns, kindBuiltIn, kindDeclared, kindBehind}
+		kindUnauthorized, kindForbidden, kindSignIns, kindBuiltIn, kindDeclared, kindBehind, kindOtherStep}
 	for i := range answers {
 		all = append(all, answers[i].problem.Kind)
 	}
@@ -199,7 +204,7 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 			if errors.As(err, &again) {
 				found = rebuilding(again, found)
 			}
-			if refusal != nil && refusal.Kind == task.ErrQueueFull {
+			if refusal != nil && (refusal.Kind == task.ErrQueueFull || refusal.Kind == task.ErrStepsFull) {
 				found.Detail = refusal.Detail
 			}
 			if refusal != nil && (refusal.Kind == task.ErrNotUnique || refusal.Kind == task.ErrKeyBusy) {
@@ -258,13 +263,15 @@ func under(prefix string, fields []task.FieldError) []task.FieldError {
 }
 
 type problemJSON struct {
-	Type     string      `json:"type"`
-	Title    string      `json:"title"`
-	Status   int         `json:"status"`
-	Detail   string      `json:"detail"`
-	Instance string      `json:"instance,omitempty"`
-	TaskID   string      `json:"task_id,omitempty"`
-	Errors   []fieldJSON `json:"errors,omitempty"`
+	Type     string          `json:"type"`
+	Title    string          `json:"title"`
+	Status   int             `json:"status"`
+	Detail   string          `json:"detail"`
+	Instance string          `json:"instance,omitempty"`
+	TaskID   string          `json:"task_id,omitempty"`
+	Errors   []fieldJSON     `json:"errors,omitempty"`
+	Step     json.RawMessage `json:"step,omitempty"`
+	Steps    json.RawMessage `json:"steps,omitempty"`
 }
 
 type fieldJSON struct {
@@ -278,7 +285,7 @@ const mostErrors = 100
 // encodeProblem returns the JSON of a problem, with a line feed at its end; instance "" is left out.
 func (a *API) encodeProblem(r *http.Request, what problem, instance string) *bytes.Buffer {
 	body := problemJSON{Type: a.address.before(r) + "/docs#" + what.Kind, Title: http.StatusText(what.Status), Status: what.Status,
-		Detail: what.Detail, Instance: instance, TaskID: what.TaskID}
+		Detail: what.Detail, Instance: instance, TaskID: what.TaskID, Step: what.Step, Steps: what.Steps}
 	for _, f := range what.Fields[:min(len(what.Fields), mostErrors)] {
 		body.Errors = append(body.Errors, fieldJSON(f))
 	}

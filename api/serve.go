@@ -85,8 +85,12 @@ func (a *API) match(r *http.Request, p *reply) *route {
 	if !a.router.Match(r, &match) || match.MatchErr != nil {
 		return nil
 	}
-	for _, value := range match.Vars { // no path has more than one
-		p.id = value
+	for name, value := range match.Vars { // no path has more than one beside {step}
+		if name == "step" {
+			p.step = value
+		} else {
+			p.id = value
+		}
 	}
 	return match.Handler.(*route)
 }
@@ -129,6 +133,7 @@ type reply struct {
 	http.ResponseWriter
 	status int    // 0 until the header is written
 	id     string // {id} of the path
+	step   string // {step} of the path
 	caller caller // who sent the request
 
 	request *http.Request

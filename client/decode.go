@@ -246,6 +246,8 @@ func (t *Task) set(key string, value []byte) bool {
 		return readOptional(value, &t.ReadyAt, readTime)
 	case "progress_reports":
 		return readInt(value, &t.ProgressReports)
+	case "steps":
+		return readInt(value, &t.Steps)
 	case "attempt":
 		return readInt(value, &t.Attempt)
 	case "max_attempts":

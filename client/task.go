@@ -67,7 +67,9 @@ type Task struct {
 	Version     int64   `json:"version"` // number of the task's own events
 	// ProgressReports is how many of these are reports of progress.
 	ProgressReports int64 `json:"progress_reports"`
-	LastSeq         int64 `json:"last_seq"` // log position of the latest of them
+	// Steps is how many durable steps it has.
+	Steps   int   `json:"steps"`
+	LastSeq int64 `json:"last_seq"` // log position of the latest of them
 
 	// Raw is the task as it was received, with the fields this client does not know. The
 	// other RawMessages may be parts of it.

@@ -126,7 +126,8 @@ func (v *Views) bringOne(id ulid.ULID) error {
 // canFollowEnd reports whether an event of the type can follow the end of a task. All
 // others are about tasks that are in memory.
 func canFollowEnd(e task.EventType) bool {
-	return e == task.EventRetried || e == task.EventErased || e == task.EventLateResultRefused || e == task.EventResubmitted
+	return e == task.EventRetried || e == task.EventErased || e == task.EventLateResultRefused || e == task.EventResubmitted ||
+		e == task.EventStepForgotten
 }
 
 func (v *Views) has(id ulid.ULID) bool {

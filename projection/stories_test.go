@@ -68,6 +68,25 @@ var stories = []story{
 		l.do(system, id, task.Fail{Fence: fence, Code: task.CodePermanent, Error: "the file is not text"})
 	}},
 
+	{"steps", func(l *ledger) {
+		id := l.submit(task.Submit{})
+		l.do(robot, id, task.Start{Worker: "crane-7", LeaseSeconds: 30, TokenHash: sha256.Sum256([]byte("token"))})
+		fence := l.tasks[id].Fence
+		l.do(robot, id, task.RecordSteps{Fence: fence, Build: "v42", Steps: []task.NewStep{{Name: "charge", Value: []byte(`{"payment":"p-1"}`)}, {Name: "mail", Value: []byte("true")}}})
+		l.after(30 * task.Second)
+		l.do(system, id, task.Expire{Fence: fence})
+		l.refused(robot, id, task.RecordSteps{Fence: fence, Steps: []task.NewStep{{Name: "late", Value: []byte("1")}}}, task.ErrStale)
+		fence = l.start(id)
+		l.do(person, id, task.Cancel{Reason: "wrong order"})
+		l.do(system, id, task.RecordSteps{Fence: fence, Steps: []task.NewStep{{Name: "refund", Value: []byte("null")}}})
+		l.do(system, id, task.Stop{Fence: fence})
+		l.refused(person, id, task.ForgetStep{Name: "charge", Bytes: 17, Changes: 2, Reason: "seen too early"}, task.ErrStepsChanged)
+		l.do(person, id, task.ForgetStep{Name: "charge", Bytes: 17, Changes: 3, Reason: "it was refunded by hand"})
+		l.do(person, id, task.Retry{})
+		l.do(system, id, task.Succeed{Fence: l.start(id)})
+		l.refused(person, id, task.ForgetStep{Name: "mail", Bytes: 4, Changes: 4}, task.ErrSucceeded)
+	}},
+
 	{"cancel_pending", func(l *ledger) {
 		id := l.submit(task.Submit{})
 		l.submit(task.Submit{})

@@ -46,6 +46,10 @@ func (l *loop) decide(rd *round, r *request) {
 		l.record(rd, r)
 		return
 	}
+	if r.steps != nil {
+		l.recordSteps(rd, r)
+		return
+	}
 	if r.lease != nil {
 		l.report(rd, r)
 		return

@@ -272,6 +272,9 @@ func (rd *round) noteAppended(c *projection.Change, seq int64) {
 	if c.Event.Payload != nil && c.Event.Type != task.EventSucceeded {
 		rd.l.s.o.Payloads.Put(seq, c.Event.Payload)
 	}
+	if len(rd.l.steps) > 0 {
+		rd.l.stepAppended(c)
+	}
 	switch {
 	case isEnd(c.Event.Type):
 		rd.ended = append(rd.ended, c.ID)

@@ -39,6 +39,7 @@ func (l *loop) readOn() error {
 		return ErrLeadLost
 	}
 	for id := range touched {
+		delete(l.steps, id)
 		if one := l.s.leases.of(id); one != nil {
 			l.endIfLost(one)
 		}

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"daybook/eventlog"
-	"daybook/internal/jsontext"
 	"daybook/projection"
 	"daybook/task"
 
@@ -284,10 +282,7 @@ func (s *Scheduler) compareResult(ctx context.Context, succeeded *eventlog.Event
 			return fmt.Errorf("read the result: %w", err)
 		}
 	}
-	switch {
-	case bytes.Equal(result, other):
-	case result == nil || other == nil,
-		!bytes.Equal(jsontext.AppendRFC8785(nil, result), jsontext.AppendRFC8785(nil, other)):
+	if !sameValue(result, other) {
 		return ErrOtherResult
 	}
 	return nil

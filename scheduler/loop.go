@@ -32,23 +32,24 @@ type loop struct {
 	s           *Scheduler
 	ids         *idSource
 	seeds       *rand.Rand
-	start       task.Command    // what every start here is
-	head        int64           // of the log
-	lastAt      task.Micros     // of the latest event: time never goes below it
-	clock       clock           // steps of the wall clock
-	serverV     int64           // version of this server's own stream
-	lead        projection.Lead // the one that is known, in a cluster
-	views       source          // what decisions read
-	slots       slots           // attempts that run
-	backlog     backlog         // what is decided before all else
-	gates       gates           // of queues with a pause or a limit
-	offers      offers          // of workers that wait for tasks
-	schedules   schedules       // of tasks that recur
-	wakeAt      time.Time       // when the loop is to wake up at the latest; zero = not known
-	trials      trials          // of those that may have killed an earlier process
-	refusals    refusals        // starts that the log does not take
-	knownQueues map[string]bool // names of queues that were used since it was made
-	fullUntil   time.Time       // while the log is full: when to try again
+	start       task.Command           // what every start here is
+	head        int64                  // of the log
+	lastAt      task.Micros            // of the latest event: time never goes below it
+	clock       clock                  // steps of the wall clock
+	serverV     int64                  // version of this server's own stream
+	lead        projection.Lead        // the one that is known, in a cluster
+	views       source                 // what decisions read
+	slots       slots                  // attempts that run
+	backlog     backlog                // what is decided before all else
+	gates       gates                  // of queues with a pause or a limit
+	offers      offers                 // of workers that wait for tasks
+	schedules   schedules              // of tasks that recur
+	wakeAt      time.Time              // when the loop is to wake up at the latest; zero = not known
+	trials      trials                 // of those that may have killed an earlier process
+	refusals    refusals               // starts that the log does not take
+	steps       map[ulid.ULID]*stepSet // of running tasks whose attempts record steps
+	knownQueues map[string]bool        // names of queues that were used since it was made
+	fullUntil   time.Time              // while the log is full: when to try again
 	pipeline
 }
 
@@ -89,6 +90,7 @@ func (l *loop) init(s *Scheduler) {
 	l.ids = newIDSource()
 	l.seeds = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	l.slots.holders = make(map[ulid.ULID]*attempt)
+	l.steps = make(map[ulid.ULID]*stepSet)
 	l.trials.on = make(map[ulid.ULID]bool)
 	l.refusals.apart, l.refusals.final = make(map[ulid.ULID]bool), make(map[ulid.ULID]bool)
 	l.rounds, l.appended = make(chan *round, 1), make(chan *round, 1)

@@ -110,6 +110,9 @@ func (rd *round) add(n *node, id ulid.ULID, decided []task.Event) {
 			rd.noteClaim(n)
 			rd.noteMate(n)
 		}
+		if d.Type == task.EventStepRecorded || d.Type == task.EventStepForgotten {
+			rd.noteStep(id, d)
+		}
 		r := rd.record(d.Payload)
 		r.At, r.Stream, r.Version, r.Type, r.V = int64(d.At), n.stream, d.Version, d.Type.String(), d.Type.SchemaVersion()
 		r.Actor, r.Data, r.Payload, r.HasPayload = e.actor, rd.encode(d), d.Payload, d.HasPayload

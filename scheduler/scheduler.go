@@ -57,10 +57,9 @@ type Attempt struct {
 	// Report tells how far the attempt is: 0 … 100 and a message ("" = none). It may be
 	// called as often as one likes, by any goroutine, until Run returns.
 	Report func(percent float64, message string)
-	// Save writes a progress report with a JSON value that later attempts of the task get. It returns when
-	// they are on disk.
-	Save func(ctx context.Context, percent float64, message string, value []byte) error
-	// Saved reads what earlier attempts have saved, in order.
+	// Save writes a progress report with a JSON value that later attempts of the task get from Saved, in order. It
+	// returns when they are on disk.
+	Save  func(ctx context.Context, percent float64, message string, value []byte) error
 	Saved func(ctx context.Context) ([][]byte, error)
 }
 
@@ -273,7 +272,8 @@ type request struct {
 	offer   *offer
 	others  func() ([]Other, error) // events that are not of tasks, see Record
 	recurs  *ScheduleCommand
-	visit   *Visit // of the person who asks; nil = a program
+	steps   *stepsAsked // with task.RecordSteps
+	visit   *Visit      // of the person who asks; nil = a program
 	done    chan answer
 }
 

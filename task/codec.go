@@ -69,6 +69,12 @@ var allFields = []field{
 	{name: "concurrency_key", at: func(d *Data) any { return &d.ConcurrencyKey }},
 	{name: "charge", at: func(d *Data) any { return &d.Charge }},
 	{name: "backoff", at: func(d *Data) any { return &d.InBackoff }},
+	{name: "step", at: func(d *Data) any { return &d.Step }},
+	{name: "step_kind", at: func(d *Data) any { return &d.StepKind }},
+	{name: "step_outcome", at: func(d *Data) any { return &d.StepOutcome }},
+	{name: "signal", at: func(d *Data) any { return &d.Signal }, distinct: true},
+	{name: "build", at: func(d *Data) any { return &d.Build }},
+	{name: "bytes", at: func(d *Data) any { return &d.Bytes }},
 }
 
 // fieldsOf is the shape of each type's data, in the order of writing.
@@ -91,6 +97,8 @@ var fieldsOf = [typeCount][]*field{
 	EventLateResultRefused: named("fence"),
 	EventErased:            named(""),
 	EventResubmitted:       named("retried_as"),
+	EventStepRecorded:      named("fence step step_kind step_outcome signal attempt build bytes"),
+	EventStepForgotten:     named("step bytes"),
 }
 
 // named finds fields by their names, with spaces between them.
@@ -173,6 +181,14 @@ func writeField(w *jsontext.Writer, name string, p any) {
 		}
 	case *BackoffKind:
 		if *p != Exponential {
+			w.Key(name).EscapedString(p.String())
+		}
+	case *StepKind:
+		if *p != StepResult {
+			w.Key(name).EscapedString(p.String())
+		}
+	case *StepOutcome:
+		if *p != StepDone {
 			w.Key(name).EscapedString(p.String())
 		}
 	default:

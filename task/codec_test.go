@@ -25,6 +25,7 @@ func fullData() Data {
 		Clock: 1_795_521_600_000_001, Suspicion: 7, Deaths: 2, Trusted: true,
 		UniqueKey: "reindex/é", UniqueFor: 60 * Second, UniqueSince: 1_795_521_600_000_002, UniqueBehind: ulid.ULID{3}, RetryOf: ulid.ULID{4}, TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ReplacedBy: ulid.ULID{5}, RetriedAs: ulid.ULID{6},
 		Subject: "Grüße <b>", SubjectGiven: true, ConcurrencyKey: "customer/é", Charge: 1_234, InBackoff: true,
+		Step: "charge#2", StepKind: StepApproval, StepOutcome: StepTimeout, Signal: "paid:é", Build: "v42", Bytes: 77,
 	}
 }
 
@@ -133,6 +134,9 @@ func anyData(rt *rapid.T) Data {
 		RetryOf: id.Draw(rt, "retry of"), ReplacedBy: id.Draw(rt, "replaced by"), RetriedAs: id.Draw(rt, "retried as"),
 		Subject: text.Draw(rt, "subject"), TraceParent: text.Draw(rt, "traceparent"), SubjectGiven: rapid.Bool().Draw(rt, "given"),
 		ConcurrencyKey: text.Draw(rt, "concurrency key"), Charge: micros("charge"), InBackoff: rapid.Bool().Draw(rt, "in backoff"),
+		Step: text.Draw(rt, "step"), StepKind: StepKind(rapid.IntRange(0, int(stepKindCount)-1).Draw(rt, "step kind")),
+		StepOutcome: StepOutcome(rapid.IntRange(0, int(stepOutcomeCount)-1).Draw(rt, "step outcome")),
+		Signal:      text.Draw(rt, "signal"), Build: text.Draw(rt, "build"), Bytes: number.Draw(rt, "bytes"),
 	}
 }
 
@@ -153,6 +157,7 @@ var nearMisses = []struct {
 	{EventProgressed, `{"fence":1,"fence":2}`}, {EventProgressed, `{"progress":1,"fence":1}`}, {EventProgressed, `{"Fence":1}`},
 	{EventProgressed, `{"fence":1,"progress":2}`}, {EventProgressed, `{"fence":1"progress":2}`}, {EventProgressed, `{"fence":null}`},
 	{EventProgressed, `{"fencf":1}`}, {EventProgressed, `{"f`}, {EventProgressed, `{"fence"`}, {EventProgressed, `{"fence":1,`},
+	{EventStepRecorded, `{"step_kind":"result"}`}, {EventStepRecorded, `{"step_kind":"sleep"}`}, {EventStepRecorded, `{"step_outcome":"gone"}`},
 	{EventErased, `{}`}, {EventErased, `{"fence":1}`},
 	{EventSubmitted, `{"task_type":""}`}, {EventSubmitted, `{"task_type":"a`}, {EventSubmitted, `{"task_type":"a\`},
 	{EventSubmitted, `{"task_type":"\u0041"}`}, {EventSubmitted, `{"task_type":"\n"}`}, {EventSubmitted, "{\"task_type\":\"\n\"}"},

@@ -169,6 +169,9 @@ var (
 	ErrQueueFull   = errors.New("queue is full")                        // submit: see Refusal.Detail
 	ErrNotUnique   = errors.New("another task holds the unique key")    // see Refusal.Other
 	ErrKeyBusy     = errors.New("other tasks have the concurrency key") // the same
+
+	ErrStepsFull    = errors.New("task has as many steps as it may have") // see Refusal.Detail
+	ErrStepsChanged = errors.New("steps of the task have changed")        // forget
 )
 
 // FieldError says what is wrong with one field of a command.

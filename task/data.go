@@ -50,6 +50,14 @@ type Data struct {
 	Outcome string // task.succeeded: what came of it, in a few words; "" = the handler did not say
 	Partial bool   // task.succeeded: not all of it came about
 
+	// task.step_recorded, task.step_forgotten
+	Step        string // its name
+	StepKind    StepKind
+	StepOutcome StepOutcome
+	Signal      string // whose payload is its value, if the task waited for any of several
+	Build       string // of the code that did it; "" = not said
+	Bytes       int64  // of its value
+
 	// The wall clock of a task.submitted, task.snoozed or task.retried when it stood behind
 	// the event's time, because it was set back; 0 = it did not. See Now.
 	Clock Micros

@@ -87,6 +87,12 @@ func (dec *Decoder) value(f *field, p any, value []byte) (ok bool) {
 	case *BackoffKind:
 		*p, ok = ParseBackoffKind(jsontext.Unquote(value))
 		return ok
+	case *StepKind:
+		*p, ok = parseStepKind(jsontext.Unquote(value))
+		return ok
+	case *StepOutcome:
+		*p, ok = parseStepOutcome(jsontext.Unquote(value))
+		return ok
 	default:
 		panic("task: a field without a reader")
 	}

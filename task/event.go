@@ -21,6 +21,8 @@ const (
 	EventLateResultRefused                      // an attempt that no longer holds it tried to finish it
 	EventErased                                 // its payloads were erased; the facts remain
 	EventResubmitted                            // a person retries an ended task as another one, with other parameters
+	EventStepRecorded                           // an attempt has done a step, which later ones do not do again
+	EventStepForgotten                          // a person lets a step be done again
 
 	typeCount
 )
@@ -42,6 +44,8 @@ var typeNames = [typeCount]string{
 	EventLateResultRefused: "task.late_result_refused",
 	EventErased:            "task.erased",
 	EventResubmitted:       "task.resubmitted",
+	EventStepRecorded:      "task.step_recorded",
+	EventStepForgotten:     "task.step_forgotten",
 }
 
 var typesByName = func() map[string]EventType {

@@ -3,6 +3,7 @@ package task
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +20,8 @@ type machine struct {
 	task    Task
 	now     Micros
 	events  []Event
-	refused map[int64]bool // fences whose late result was refused
+	refused map[int64]bool   // fences whose late result was refused
+	steps   map[string]int64 // bytes of the steps that it has
 	dec     Decoder
 }
 
@@ -29,7 +31,7 @@ func newMachine(t interface {
 	Helper()
 	Fatalf(string, ...any)
 }) *machine {
-	return &machine{t: t, now: 1_795_521_600_000_000, refused: make(map[int64]bool)}
+	return &machine{t: t, now: 1_795_521_600_000_000, refused: make(map[int64]bool), steps: make(map[string]int64)}
 }
 
 // do decides and applies a command.
@@ -77,8 +79,27 @@ func (m *machine) apply(e *Event) {
 	}
 	m.events = append(m.events, *e)
 	m.checkStep(&before, e)
+	m.countSteps(e)
 	m.checkState()
 	m.checkCodec(e)
+}
+
+// countSteps: the number of steps and of their bytes is that of those that were recorded and not forgotten.
+func (m *machine) countSteps(e *Event) {
+	m.t.Helper()
+	switch e.Type {
+	case EventStepRecorded:
+		m.steps[e.Data.Step] = int64(len(e.Payload))
+	case EventStepForgotten:
+		delete(m.steps, e.Data.Step)
+	}
+	var bytes int64
+	for _, n := range m.steps {
+		bytes += n
+	}
+	if now := m.task.stepsNow(); now.Count != len(m.steps) || now.Bytes != bytes {
+		m.t.Fatalf("%s: %+v of %v", e.Type, now, m.steps)
+	}
 }
 
 // checkStep is what one event may change.
@@ -103,6 +124,9 @@ func (m *machine) checkStep(before *Task, e *Event) {
 		kept.Version, kept.LastSeq, kept.Erased = before.Version, before.LastSeq, before.Erased
 		if e.Type == EventResubmitted || e.Type == EventLateResultRefused {
 			kept.Links = before.Links
+		}
+		if e.Type == EventStepForgotten {
+			kept.Steps = before.Steps
 		}
 		if e.Type == EventErased {
 			if now.Subject() != "" || now.Notes != nil && now.Notes.Outcome != "" {
@@ -210,7 +234,26 @@ func (m *machine) step(op byte, n uint64) {
 		fence = int64(n % 16) // perhaps a stale one, perhaps none
 	}
 	m.now += Micros(n % (10 * uint64(Second)))
-	_ = m.do(machineCommand(op&0x7F, n, fence, m.now)) // do checks refusals
+	_ = m.do(m.command(op&0x7F, n, fence)) // do checks refusals
+}
+
+func (m *machine) command(op byte, n uint64, fence int64) Command {
+	switch op % 18 {
+	case 16:
+		steps := make([]NewStep, n%3+1)
+		for i := range steps {
+			steps[i] = NewStep{Name: fmt.Sprint("s", len(m.events), ".", i), Value: []byte("12345678")[:n%8+1]}
+		}
+		return RecordSteps{Fence: fence, Build: "b", Steps: steps}
+	case 17: // of a step that it has, or has not
+		c := ForgetStep{Reason: "r", Changes: m.task.StepChanges() - int64(n%7)/6}
+		for name, bytes := range m.steps {
+			c.Name, c.Bytes = name, bytes
+			return c
+		}
+		return Reprioritise{Priority: 1}
+	}
+	return machineCommand(op, n, fence, m.now)
 }
 
 func machineCommand(op byte, n uint64, fence int64, now Micros) Command {

@@ -88,6 +88,20 @@ type (
 	refResubmitted struct {
 		RetriedAs refULID `json:"retried_as,omitzero"`
 	}
+	refStepRecorded struct {
+		Fence   int64          `json:"fence,omitzero"`
+		Step    string         `json:"step,omitzero"`
+		Kind    refStepKind    `json:"step_kind,omitzero"`
+		Outcome refStepOutcome `json:"step_outcome,omitzero"`
+		Signal  string         `json:"signal,omitzero"`
+		Attempt int            `json:"attempt,omitzero"`
+		Build   string         `json:"build,omitzero"`
+		Bytes   int64          `json:"bytes,omitzero"`
+	}
+	refStepForgotten struct {
+		Step  string `json:"step,omitzero"`
+		Bytes int64  `json:"bytes,omitzero"`
+	}
 	refRunAt struct {
 		RunAt Micros `json:"run_at,omitzero"`
 		Clock Micros `json:"clock,omitzero"`
@@ -141,6 +155,11 @@ func (r *refSnoozed) data() Data {
 func (r *refPriority) data() Data { return Data{Priority: r.Priority} }
 func (r *refNothing) data() Data  { return Data{} }
 
+func (r *refStepRecorded) data() Data {
+	return Data{Fence: r.Fence, Step: r.Step, StepKind: StepKind(r.Kind), StepOutcome: StepOutcome(r.Outcome), Signal: r.Signal, Attempt: r.Attempt, Build: r.Build, Bytes: r.Bytes}
+}
+func (r *refStepForgotten) data() Data { return Data{Step: r.Step, Bytes: r.Bytes} }
+
 // referenceFor returns the empty shape of a type.
 func referenceFor(t EventType) reference {
 	switch t {
@@ -162,6 +181,10 @@ func referenceFor(t EventType) reference {
 		return new(refCancelled)
 	case EventResubmitted:
 		return new(refResubmitted)
+	case EventStepRecorded:
+		return new(refStepRecorded)
+	case EventStepForgotten:
+		return new(refStepForgotten)
 	case EventReleased, EventLateResultRefused:
 		return new(refFence)
 	case EventSnoozed:
@@ -200,6 +223,10 @@ func referenceDecode(t EventType, data []byte) (Data, error) {
 // Values that are text in the log.
 type (
 	refKind BackoffKind
+
+	refStepKind    StepKind
+	refStepOutcome StepOutcome
+
 	refCode Code
 	refHash [32]byte
 	refULID ulid.ULID
@@ -211,6 +238,20 @@ func (k refKind) MarshalText() ([]byte, error) { return []byte(BackoffKind(k).St
 func (k *refKind) UnmarshalText(text []byte) error {
 	kind, ok := ParseBackoffKind(string(text))
 	*k = refKind(kind)
+	return found(ok)
+}
+
+func (k refStepKind) MarshalText() ([]byte, error) { return []byte(StepKind(k).String()), nil }
+func (k *refStepKind) UnmarshalText(text []byte) error {
+	kind, ok := parseStepKind(string(text))
+	*k = refStepKind(kind)
+	return found(ok)
+}
+
+func (o refStepOutcome) MarshalText() ([]byte, error) { return []byte(StepOutcome(o).String()), nil }
+func (o *refStepOutcome) UnmarshalText(text []byte) error {
+	outcome, ok := parseStepOutcome(string(text))
+	*o = refStepOutcome(outcome)
 	return found(ok)
 }
 

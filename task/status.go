@@ -75,6 +75,7 @@ var transitions = []Transition{
 	{Running, EventLeaseExpired, Pending},
 	{Running, EventReleased, Pending},
 	{Running, EventReprioritised, Running},
+	{Running, EventStepRecorded, Running},
 
 	{Failed, EventRetried, Pending},
 	{Cancelled, EventRetried, Pending},
@@ -87,6 +88,11 @@ var transitions = []Transition{
 
 	{Failed, EventResubmitted, Failed},
 	{Cancelled, EventResubmitted, Cancelled},
+
+	{Pending, EventStepForgotten, Pending},
+	{Running, EventStepForgotten, Running},
+	{Failed, EventStepForgotten, Failed},
+	{Cancelled, EventStepForgotten, Cancelled},
 
 	{Success, EventErased, Success},
 	{Failed, EventErased, Failed},

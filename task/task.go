@@ -56,6 +56,7 @@ type Task struct {
 	RequestHash    *[32]byte // SHA-256 of the request with the idempotency key; nil = none. The same
 	Notes          *Notes    // nil = none; shared between copies, never changed in place
 	Links          *Links    // the same
+	Steps          *Steps    // nil = it never had one; the same
 
 	Version   int64 // number of the task's own events
 	LastSeq   int64 // log position of the latest
@@ -205,7 +206,7 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 	}
 	t.Status = to
 	t.Version, t.LastSeq = e.Version, e.Seq
-	if to.Ended() && e.Type != EventLateResultRefused && e.Type != EventErased && e.Type != EventResubmitted {
+	if to.Ended() && e.Type != EventLateResultRefused && e.Type != EventErased && e.Type != EventResubmitted && e.Type != EventStepForgotten {
 		t.CompletedAt = e.At
 	}
 	fold[e.Type](t, id, e, d)
@@ -219,7 +220,7 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 // the task: 0 when none does, as for the end of a pending task.
 func held(e EventType) bool {
 	switch e {
-	case EventProgressed, EventSucceeded, EventAttemptFailed, EventFailed, EventCancelled, EventLeaseExpired, EventReleased:
+	case EventProgressed, EventSucceeded, EventAttemptFailed, EventFailed, EventCancelled, EventLeaseExpired, EventReleased, EventStepRecorded:
 		return true
 	}
 	return false
@@ -323,5 +324,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		n.Subject, n.Outcome = "", "" // the log keeps them, see docs/adr/0032
 		t.note(n)
 	},
-	EventResubmitted: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.link().RetriedAs = d.RetriedAs },
+	EventResubmitted:   func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.link().RetriedAs = d.RetriedAs },
+	EventStepRecorded:  func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.changeSteps(1, d.Bytes) },
+	EventStepForgotten: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.changeSteps(-1, -d.Bytes) },
 }

@@ -46,6 +46,8 @@ const WORDS = {
   "task.reprioritised": (e) => words(`Priority set to ${e.data.priority ?? 0}`, "", "quiet"),
   "task.late_result_refused": () => words("Late result refused", "The attempt no longer held the task.", "warn"),
   "task.resubmitted": () => words("Retried as another task", "The new task has other parameters; this one is unchanged.", "quiet"),
+  "task.step_recorded": (e) => words(`Step ${isolated(e.data.step)} done`, "", "quiet"),
+  "task.step_forgotten": (e) => words(`Step ${isolated(e.data.step)} is done again`, reasonOf(e), "warn"),
   "task.erased": () => words("Content erased", "Parameters, result and texts were deleted; the events remain.", "quiet"),
 };
 

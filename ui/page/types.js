@@ -54,6 +54,7 @@
  *   worker: string | null,
  *   version: number,
  *   progress_reports: number,
+ *   steps: number,
  *   last_seq: number,
  *   damaged?: string[],
  * }} Row
