@@ -115,15 +115,21 @@ func valueEnd(b []byte) int {
 
 // stringEnd is the index of the quote that ends the string which begins at i.
 func stringEnd(b []byte, i int) int {
-	for i++; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i
+	for from := i + 1; ; {
+		n := bytes.IndexByte(b[from:], '"')
+		if n < 0 {
+			return len(b) - 1
 		}
+		end := from + n
+		before := end - 1
+		for before > i && b[before] == '\\' {
+			before--
+		}
+		if (end-before)%2 == 1 { // an even number of backslashes
+			return end
+		}
+		from = end + 1
 	}
-	return len(b) - 1
 }
 
 // Unquote returns the text of a string.
