@@ -131,7 +131,7 @@ func (a *leasesAnswer) set(key string, value []byte) bool {
 			return false
 		}
 		for item := range jsontext.Items(value) {
-			var l leased
+			l := new(leased)
 			if !l.fromCanonical(item) {
 				return false
 			}

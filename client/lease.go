@@ -56,7 +56,7 @@ func (l Lease[P]) AddFile(id string) { l.attempt.addFile(id) }
 type attempt struct {
 	run    *workerRun
 	token  string
-	task   Task
+	task   *Task // as it was leased; nobody changes it
 	number int
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -122,7 +122,7 @@ func (a *attempt) completion(result json.RawMessage) *report {
 // attempt's goroutine. A panic, and runtime.Goexit, are errors.
 func (a *attempt) runHandler(do handlerFunc) {
 	var result json.RawMessage
-	err := errors.New("handler ended its goroutine (runtime.Goexit)")
+	err := errGoexit
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n\n%s", p, debug.Stack())
@@ -135,6 +135,8 @@ func (a *attempt) runHandler(do handlerFunc) {
 	}()
 	result, err = do(a.ctx, a)
 }
+
+var errGoexit = errors.New("handler ended its goroutine (runtime.Goexit)")
 
 // maxErrorText is the most bytes of an error that are reported.
 const maxErrorText = 16 << 10

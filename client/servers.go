@@ -229,15 +229,16 @@ func (g *guard) hear() {
 	}
 }
 
-// stop ends the guard. dead is not called any more.
-func (g *guard) stop() {
+// stop ends the guard. dead is not called any more. It returns whether it was.
+func (g *guard) stop() (wasDead bool) {
 	if g == nil {
-		return
+		return false
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.over = true
+	wasDead, g.over = g.over, true
 	g.timer.Stop()
+	return wasDead
 }
 
 // isAlive asks a server whether it is there. Any answer will do.

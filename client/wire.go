@@ -27,7 +27,14 @@ type wire struct {
 	conn   net.Conn
 	in     *bufio.Reader
 	out    []byte
+
+	until     time.Time       // when reading and writing fail
+	watched   context.Context // its end breaks off what conn does
+	unwatched func() bool
 }
+
+// lateBy is how much later than asked for a call may be given up. Within it, calls that follow each other share a deadline.
+const lateBy = time.Second
 
 // errRedirected: the server wants the call elsewhere, and has not carried it out.
 var errRedirected = errors.New("the server redirects the call")
@@ -118,19 +125,27 @@ func (w *wire) try(ctx context.Context, until time.Time, t *http.Transport, path
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
+	if w.watched != ctx && !w.unwatch() {
+		w.close()
+	}
 	if w.conn == nil {
 		if err := w.dial(ctx, until, t); err != nil {
 			return nil, false, err
 		}
 	}
+	w.watch(ctx)
+	if w.until.Before(until) || w.until.After(until.Add(2*lateBy)) {
+		w.until = until.Add(lateBy)
+		_ = w.conn.SetDeadline(w.until) // it fails only on a connection that is closed
+	}
+	if err := ctx.Err(); err != nil { // it has ended before the deadline was set
+		w.close()
+		return nil, false, err
+	}
 	conn := w.conn
-	_ = conn.SetDeadline(until) // it fails only on a connection that is closed
-	breakOff := func() { _ = conn.SetDeadline(time.Unix(1, 0)) }
-	stop := context.AfterFunc(ctx, breakOff)
-	g := w.client.guard(w.server, breakOff)
+	g := w.client.guard(w.server, func() { breakOff(conn) })
 	data, begun, keep, err := w.exchange(path, body)
-	g.stop()
-	if !stop() || !keep || w.in.Buffered() > 0 {
+	if g.stop() || ctx.Err() != nil || !keep || w.in.Buffered() > 0 {
 		w.close()
 	}
 	if err != nil && ctx.Err() != nil {
@@ -138,6 +153,27 @@ func (w *wire) try(ctx context.Context, until time.Time, t *http.Transport, path
 	}
 	return data, begun, err
 }
+
+// watch lets the end of ctx break off what the connection does. It costs more than it seems, and most calls of a wire have
+// the same ctx.
+func (w *wire) watch(ctx context.Context) {
+	if w.watched == nil {
+		conn := w.conn
+		w.watched, w.unwatched = ctx, context.AfterFunc(ctx, func() { breakOff(conn) })
+	}
+}
+
+// unwatch reports whether the connection can still be used: the end of the context has broken off nothing.
+func (w *wire) unwatch() (usable bool) {
+	if w.watched == nil {
+		return true
+	}
+	usable = w.unwatched()
+	w.watched, w.unwatched = nil, nil
+	return usable
+}
+
+func breakOff(conn net.Conn) { _ = conn.SetDeadline(time.Unix(1, 0)) }
 
 func (w *wire) dial(ctx context.Context, until time.Time, t *http.Transport) error {
 	if soon := time.Now().Add(silentTime + aliveTime); w.client.servers.areSeveral() && soon.Before(until) {
@@ -157,12 +193,13 @@ func (w *wire) dial(ctx context.Context, until time.Time, t *http.Transport) err
 	if err != nil {
 		return fmt.Errorf("connect to the server: %w", err)
 	}
-	w.conn, w.in = conn, bufio.NewReader(conn)
+	w.conn, w.in, w.until = conn, bufio.NewReader(conn), time.Time{}
 	return nil
 }
 
 func (w *wire) close() {
 	if w.conn != nil {
+		w.unwatch()
 		_ = w.conn.Close() // nothing is on its way
 		w.conn, w.in = nil, nil
 	}

@@ -121,11 +121,11 @@ func Handle[P, R any](w *Worker, taskType string, do func(ctx context.Context, l
 	}
 	w.types = append(w.types, taskType)
 	w.handlers[taskType] = func(ctx context.Context, a *attempt) (json.RawMessage, error) {
-		l := Lease[P]{Task: a.task, Attempt: a.number, attempt: a}
-		if err := json.Unmarshal(a.task.Parameters, &l.Parameters); err != nil {
+		var parameters P
+		if err := json.Unmarshal(a.task.Parameters, &parameters); err != nil {
 			return nil, Permanent(fmt.Errorf("parameters do not fit the handler: %w", err))
 		}
-		result, err := do(ctx, l)
+		result, err := do(ctx, Lease[P]{Parameters: parameters, Task: *a.task, Attempt: a.number, attempt: a})
 		if err != nil {
 			return nil, err
 		}

@@ -38,8 +38,8 @@ type leaseCall struct {
 	body    []byte
 	reports []*report
 	ctx     context.Context
-	cancel  context.CancelFunc
-	failed  atomic.Bool // at least once
+	cancel  context.CancelFunc // nil = the context is that of other calls too
+	failed  atomic.Bool        // at least once
 
 	// Set before the call is sent to workerRun.answered.
 	answer leasesAnswer
@@ -48,7 +48,7 @@ type leaseCall struct {
 
 // leasesAnswer is the answer to POST /api/leases.
 type leasesAnswer struct {
-	Leases      []leased  `json:"leases"`
+	Leases      []*leased `json:"leases"`
 	Results     []Problem `json:"results"` // Status 200 = recorded
 	Quiet       bool      `json:"quiet"`
 	BeatSeconds float64   `json:"beat_seconds"`
@@ -75,10 +75,13 @@ var callHeader = http.Header{"Content-Type": {"application/json"}, "Accept-Encod
 
 func (r *workerRun) newCall(most int, wait time.Duration, pollID string, reports []*report) *leaseCall {
 	c := &leaseCall{most: most, wait: wait, pollID: pollID, reports: reports}
-	if r.stopping && len(reports) == 0 { // it asks what a lost answer had: not for long
+	switch {
+	case r.stopping && len(reports) == 0: // it asks what a lost answer had: not for long
 		c.ctx, c.cancel = context.WithTimeout(r.calls, deliverTime)
-	} else {
-		c.ctx, c.cancel = context.WithCancel(r.calls)
+	case most > 0:
+		c.ctx = r.polling
+	default:
+		c.ctx = r.calls
 	}
 	c.method, c.header, c.again = http.MethodPost, callHeader, true
 	if len(reports) == 1 && reports[0].alone {
@@ -145,7 +148,9 @@ func (c *leaseCall) isSlow() bool { return c.failed.Load() || len(c.body) > slow
 
 // send repeats the call until it has an answer that a repetition would not change.
 func (c *leaseCall) send(r *workerRun, w *wire) {
-	defer c.cancel()
+	if c.cancel != nil {
+		defer c.cancel()
+	}
 	for pause := shortestPause; ; pause = min(2*pause, longestCallPause) {
 		c.err = c.once(w)
 		if c.err == nil || !transient(c.err) || c.ctx.Err() != nil {

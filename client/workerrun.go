@@ -34,6 +34,8 @@ type workerRun struct {
 	base    context.Context    // the parent of every handler's context
 	calls   context.Context    // the parent of every call's context
 	abandon context.CancelFunc // ends calls
+	polling context.Context    // of calls that lease; below calls
+	endPoll context.CancelFunc // ends polling
 
 	ended    chan *attempt      // with room for every slot
 	calling  [2]chan *leaseCall // to the goroutines that send polls and quick calls; with room for one each
@@ -93,6 +95,7 @@ func newWorkerRun(ctx context.Context, w *Worker) *workerRun {
 		deadline:  stoppedTimer(),
 	}
 	r.calls, r.abandon = context.WithCancel(r.base)
+	r.polling, r.endPoll = context.WithCancel(r.calls)
 	r.callHead, r.pollPrefix = r.newCallHead(), rand.Text()+"-"
 	return r
 }
@@ -324,11 +327,11 @@ func (r *workerRun) answer(c *leaseCall) {
 }
 
 // begin starts what was leased.
-func (r *workerRun) begin(l leased) {
-	if l.Token == "" || r.running[l.Token] != nil {
+func (r *workerRun) begin(l *leased) {
+	if l == nil || l.Token == "" || r.running[l.Token] != nil {
 		return
 	}
-	a := &attempt{run: r, token: l.Token, task: l.Task, number: l.Attempt, until: time.Now().Add(r.options.Lease)}
+	a := &attempt{run: r, token: l.Token, task: &l.Task, number: l.Attempt, until: time.Now().Add(r.options.Lease)}
 	do := r.worker.handlers[l.Task.TaskType]
 	if r.stopping || do == nil {
 		release, _ := a.newReport(reportBody{Do: "release"})

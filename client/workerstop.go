@@ -14,9 +14,7 @@ func (r *workerRun) stop() {
 	}
 	r.stopping = true
 	r.logger.Info("the worker stops: running tasks finish first", "running", len(r.running), "grace", r.options.Grace)
-	if r.poll != nil {
-		r.poll.cancel()
-	}
+	r.endPoll()
 	r.deadline.Reset(r.options.Grace)
 }
 
