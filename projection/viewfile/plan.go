@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"daybook/internal/sqlite"
-	"daybook/task"
 )
 
 const (
@@ -24,6 +23,10 @@ const (
 
 // plan chooses the index with the lowest cost. Its candidates include every match.
 func (r *Reader) plan(m *match) (*walk, error) {
+	if m.isPlain(r.summary) && m.isOneTag() { // all candidates match
+		w := &walk{r: r, m: m, streams: m.tagStreams(r), byTags: true}
+		return w, w.start()
+	}
 	cost := int64(1) // of a candidate from an index without tags
 	if m.tags != nil {
 		cost = tagCost * int64(len(m.tags))
@@ -125,10 +128,7 @@ func (m *match) classStreams(r *Reader) (streams []*stream) {
 }
 
 func (m *match) tagStreams(r *Reader) (streams []*stream) {
-	for _, status := range task.Statuses() {
-		if !status.Ended() || m.listed != nil && !slices.ContainsFunc(m.listed, func(facet uint32) bool { return statusOf(facet) == status }) {
-			continue
-		}
+	for _, status := range m.statuses() {
 		for _, tag := range m.tags {
 			streams = append(streams, &stream{query: r.tag, byTag: true, tag: tag, parameters: []int64{int64(status)}})
 		}

@@ -15,9 +15,41 @@ type Part struct {
 	Limit  int   // maximum number of rows, the latest submitted first
 }
 
-// Page returns the rows of a part, and the number of all matches up to most, which is not 0. It finds
-// both in one walk if possible.
+// Page returns the rows of a part, and the number of all matches up to most, which is not 0.
 func (r *Reader) Page(ctx context.Context, q *Query, part Part, most int64) ([]Row, int64, error) {
+	rows, n, ok, err := r.pageCounted(ctx, q, part, most)
+	if err == nil && !ok {
+		rows, n, err = r.pageWalked(ctx, q, part, most)
+	}
+	if err != nil {
+		return nil, 0, fail("list and count ended tasks", err)
+	}
+	return rows, n, nil
+}
+
+// pageCounted does it by a count and a walk of the part; ok is false if there is no such count.
+func (r *Reader) pageCounted(ctx context.Context, q *Query, part Part, most int64) (rows []Row, n int64, ok bool, err error) {
+	m, some, err := r.newMatch(q)
+	if err != nil || !some {
+		return []Row{}, 0, true, err
+	}
+	if n, ok, err = r.countPlain(m, most); err != nil || !ok || n == 0 {
+		return []Row{}, n, ok, err
+	}
+	of := *q
+	of.From, of.Before = max(m.from, part.From), min(m.before, part.Before)
+	var seqs []int64
+	if of.From < of.Before {
+		if seqs, err = r.latest(ctx, &of, nil, part.Limit); err != nil {
+			return nil, 0, true, err
+		}
+	}
+	rows, err = r.rowsAt(seqs)
+	return rows, n, true, err
+}
+
+// pageWalked does it by a walk of all matches.
+func (r *Reader) pageWalked(ctx context.Context, q *Query, part Part, most int64) ([]Row, int64, error) {
 	var seqs []int64
 	n, at := int64(0), int64(math.MaxInt64)
 	err := r.walk(ctx, q, func(seq int64) bool {
@@ -35,14 +67,11 @@ func (r *Reader) Page(ctx context.Context, q *Query, part Part, most int64) ([]R
 			seqs, err = r.latest(ctx, &rest, seqs, part.Limit)
 		}
 	}
-	var rows []Row
-	if err == nil {
-		rows, err = r.rowsAt(seqs)
-	}
 	if err != nil {
-		return nil, 0, fail("list and count ended tasks", err)
+		return nil, 0, err
 	}
-	return rows, n, nil
+	rows, err := r.rowsAt(seqs)
+	return rows, n, err
 }
 
 // Rows returns up to limit matches, the latest submitted first.
