@@ -190,6 +190,10 @@ type Log interface {
 	// when that is on disk. Errors: ErrNotFound (there is none, or no more), ErrFull, ErrUnknown.
 	ErasePayload(ctx context.Context, seq int64) error
 
+	// Sync returns when all that was appended is on the disk of this machine too. An engine that keeps it on others need not have it
+	// there when Append returns. What is derived from events calls it before it is written to a file. Errors: those of the disk.
+	Sync() error
+
 	// Stats returns the sizes of the log.
 	Stats() Stats
 }

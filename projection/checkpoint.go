@@ -116,6 +116,9 @@ func (k *keeper) checkpoint() error {
 		return nil
 	}
 	c := k.begin()
+	if err := k.log.Sync(); err != nil { // the file must not show what a power cut takes from the log
+		return fmt.Errorf("write the view file: %w", err)
+	}
 	c.trim = k.indexed.Load()
 	err := k.write(c)
 	if sqlite.IsFull(err) {

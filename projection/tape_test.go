@@ -19,6 +19,8 @@ func (t tape) ID() string { return logID }
 
 func (t tape) HasRoom() bool { return true }
 
+func (t tape) Sync() error { return nil }
+
 func (t tape) Events(_ context.Context, seqs []int64) ([]*eventlog.Event, error) {
 	list := make([]*eventlog.Event, len(seqs))
 	for i, seq := range seqs {

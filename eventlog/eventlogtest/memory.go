@@ -53,6 +53,9 @@ func (m *Memory) head() eventlog.Head {
 	return eventlog.Head{Seq: last.Seq, Hash: last.Hash, At: last.At}
 }
 
+// Sync does nothing: the log has no disk.
+func (m *Memory) Sync() error { return nil }
+
 // Append appends the entries.
 func (m *Memory) Append(ctx context.Context, entries []eventlog.Entry) []eventlog.Result {
 	results := make([]eventlog.Result, len(entries))

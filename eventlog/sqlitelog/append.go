@@ -102,7 +102,7 @@ func (l *Log) commit(batch []*eventlog.Event) error {
 	return l.publish(batch, hash)
 }
 
-// publish updates the witness and makes the events visible to readers. They are on disk.
+// publish updates the witness and makes the events visible to readers. They are on disk, here or on other machines.
 func (l *Log) publish(batch []*eventlog.Event, hash eventlog.Hash) error {
 	last := batch[len(batch)-1]
 	head := eventlog.Head{Seq: last.Seq, Hash: hash, At: last.At}
@@ -119,19 +119,48 @@ func (l *Log) publish(batch []*eventlog.Event, hash eventlog.Hash) error {
 }
 
 // witness writes to the sidecar how far the log is on disk, and checks that its files are
-// still where the next start will look for them.
+// still where the next start will look for them. Of a replica it does not write more often than it syncs.
 func (l *Log) witness(head eventlog.Head) error {
-	first := l.sidecar.file == nil
-	if err := l.sidecar.write(witness{l.id, head.Seq, head.Hash, l.epoch}); err != nil {
-		return fmt.Errorf("write %s: %w", sidecarName, err)
-	}
-	if first {
-		if err := l.places.noteSidecar(l.dir); err != nil {
+	if !l.options.Replica || l.sidecar.file == nil || time.Since(l.sidecar.synced) >= syncPeriod {
+		if err := l.writeWitness(head); err != nil {
 			return err
 		}
 	}
 	if err := l.places.check(0); err != nil {
 		return l.checkFiles(0)
+	}
+	return nil
+}
+
+// writeWitness writes to the sidecar that the log reaches head on the disk.
+func (l *Log) writeWitness(head eventlog.Head) error {
+	if l.options.Replica {
+		if err := l.writer.sync(); err != nil {
+			return fmt.Errorf("sync the WAL: %w", err)
+		}
+	}
+	first := l.sidecar.file == nil
+	if err := l.sidecar.write(witness{l.id, head.Seq, head.Hash, l.epoch}); err != nil {
+		return fmt.Errorf("write %s: %w", sidecarName, err)
+	}
+	if first {
+		return l.places.noteSidecar(l.dir)
+	}
+	return nil
+}
+
+// Sync returns when all that was appended is on the disk of this machine. See eventlog.Log.
+func (l *Log) Sync() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.options.Replica || l.writer == nil || l.closed {
+		return nil
+	}
+	if err := l.Failed(); err != nil {
+		return fmt.Errorf("sync log: %w", err)
+	}
+	if err := l.writeWitness(l.Head()); err != nil {
+		return fmt.Errorf("sync log: %w", l.fail(err))
 	}
 	return nil
 }

@@ -198,7 +198,11 @@ func (l *Log) openForWriting(f found) error {
 	if id == "" {
 		id = NewID(time.Now())
 	}
-	w, err := openWriter(path, f.empty, id)
+	synchronous := syncCommits
+	if l.options.Replica {
+		synchronous = syncCheckpoints
+	}
+	w, err := openWriter(path, f.empty, id, synchronous)
 	if err != nil {
 		return err
 	}

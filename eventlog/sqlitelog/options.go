@@ -25,6 +25,11 @@ type Options struct {
 	// is refused changes nothing.
 	LookFirst bool
 
+	// Replica says that what is appended is on the disks of other machines already, and can be copied from
+	// them again: AppendCopied does not wait for the disk. Sync does, and an append once a second. After a power cut the log may
+	// lack its last events, which is no loss.
+	Replica bool
+
 	Logger *slog.Logger // nil = slog.Default()
 
 	// MinFree is how many bytes of the disk are kept for entries with Reserve.

@@ -75,6 +75,11 @@ func (l *Log) ErasePayload(ctx context.Context, seq int64) error {
 	if changed == 0 {
 		return fmt.Errorf("erase payload of event %d: %w", seq, eventlog.ErrNotFound)
 	}
+	if l.options.Replica {
+		if err := l.writer.sync(); err != nil {
+			return fmt.Errorf("erase payload of event %d: %w", seq, l.fail(err))
+		}
+	}
 	if err := l.checkFiles(0); err != nil {
 		return fmt.Errorf("erase payload of event %d: %w", seq, err)
 	}

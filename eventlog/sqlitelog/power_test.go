@@ -23,6 +23,9 @@ var cuts = flag.Int("cuts", 20, "how many power cuts are simulated")
 // childPower is set for a process whose writes are recorded; it says which run it is.
 const childPower = "DAYBOOK_TEST_CHILD_POWER"
 
+// childReplica is set if its log is a replica.
+const childReplica = "DAYBOOK_TEST_CHILD_REPLICA"
+
 // powerRuns is how many runs are recorded, one after the other, of one log.
 const powerRuns = 3
 
@@ -32,7 +35,11 @@ type speaker struct {
 	err error
 }
 
+// head says that the log reaches its head. A replica must be synced before it does.
 func (s *speaker) head() {
+	if s.err == nil {
+		s.err = s.log.Sync()
+	}
 	if head := s.log.Head(); s.err == nil {
 		fmt.Printf("event %d %s\n", head.Seq, hex.EncodeToString(head.Hash[:]))
 	}
@@ -45,7 +52,9 @@ func (s *speaker) append(sizes ...int) {
 		if s.err == nil {
 			s.err = s.log.Append(context.Background(), []eventlog.Entry{e})[0].Err
 		}
-		s.head()
+		if !s.log.options.Replica || size == 20_000 {
+			s.head()
+		}
 	}
 }
 
@@ -62,7 +71,7 @@ func (s *speaker) erase(seq int64) {
 func (s *speaker) witness() {
 	s.log.sidecar.synced = time.Now().Add(-syncPeriod)
 	s.append(10)
-	if s.err == nil {
+	if s.err == nil { // the witness of a replica too says what is on the disk
 		fmt.Printf("witness %d\n", s.log.Head().Seq)
 	}
 }
@@ -70,7 +79,7 @@ func (s *speaker) witness() {
 // power does what is recorded of one run and returns its exit code. The first and the last run
 // end as if they were killed.
 func power(dir, run string) int {
-	log, err := Open(context.Background(), Options{Dir: dir, Logger: quiet})
+	log, err := Open(context.Background(), Options{Dir: dir, Logger: quiet, Replica: os.Getenv(childReplica) != ""})
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -101,11 +110,11 @@ func code(err error) int {
 	return 0
 }
 
-// record records the runs of a log in data below the folder.
-func record(t *testing.T) *powercut.Recording {
+// record records the runs of a log in data below the folder; replica is not empty if it is one.
+func record(t *testing.T, replica string) *powercut.Recording {
 	t.Helper()
 	for try := 1; ; try++ {
-		recording, err := recordRuns(t, t.TempDir())
+		recording, err := recordRuns(t, t.TempDir(), replica)
 		if err == nil {
 			return recording
 		}
@@ -117,14 +126,14 @@ func record(t *testing.T) *powercut.Recording {
 }
 
 // recordRuns makes one recording. An error is one of the recording.
-func recordRuns(t *testing.T, root string) (*powercut.Recording, error) {
+func recordRuns(t *testing.T, root, replica string) (*powercut.Recording, error) {
 	t.Helper()
 	recording, err := powercut.New(root)
 	must(t, err)
 	var unread error
 	for run := range powerRuns {
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childDir+"="+filepath.Join(root, "data"), childPower+"="+fmt.Sprint(run))
+		cmd.Env = append(os.Environ(), childDir+"="+filepath.Join(root, "data"), childPower+"="+fmt.Sprint(run), childReplica+"="+replica)
 		var out bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &out
 		traced, err := recording.Start(cmd)
@@ -193,7 +202,7 @@ func (p promised) kept(ctx context.Context, dir string) error {
 	})
 }
 
-// A log holds after any power cut what it had acknowledged by then; the same log on a disk that
+// A log holds after any power cut what it had acknowledged by then, and a replica what it had synced; the same log on a disk that
 // forgets what was synced does not, or the test would see nothing.
 func TestNothingAcknowledgedIsLostByAPowerCut(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {
@@ -202,7 +211,12 @@ func TestNothingAcknowledgedIsLostByAPowerCut(t *testing.T) {
 		}
 		t.Skip("what a log writes is recorded by strace, which is not here")
 	}
-	recording := record(t)
+	for name, replica := range map[string]string{"log": "", "replica": "yes"} {
+		t.Run(name, func(t *testing.T) { cutPower(t, record(t, replica)) })
+	}
+}
+
+func cutPower(t *testing.T, recording *powercut.Recording) {
 	temp := t.TempDir()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("%d events, seed %d", recording.Events(), seed)

@@ -19,38 +19,48 @@ const pageSize = 8192
 // writer is the one connection that writes. It is used with Log.mu held.
 type writer struct {
 	c                              *sqlite.Conn
+	path                           string
+	synchronous                    int64
 	begin, commit, rollback, erase *sqlite.Stmt
 	events, payloads               *sqlite.Rows
 	rows                           rows
 	checkpointer                   *walCheckpointer // nil until the writer is in use
 }
 
-// A commit is synced before it returns.
-const writerSettings = "_synchronous=FULL&_recursive_triggers=1&_txlock=immediate&_secure_delete=1"
+const writerSettings = "&_recursive_triggers=1&_txlock=immediate&_secure_delete=1"
 
-// openWriter opens path for writing; fresh makes the log, with that identity.
-func openWriter(path string, fresh bool, id string) (*writer, error) {
+// Values of PRAGMA synchronous.
+const (
+	syncCheckpoints = 1 // NORMAL: what is checkpointed is synced before
+	syncCommits     = 2 // FULL: a commit is synced before it returns
+)
+
+// openWriter opens path for writing; fresh makes the log, with that identity. synchronous is syncCommits or syncCheckpoints.
+func openWriter(path string, fresh bool, id string, synchronous int) (*writer, error) {
 	if fresh {
 		if err := makeLog(path, id); err != nil {
 			return nil, err
 		}
 	}
-	c, err := sqlite.Connect(path, "mode=rw&_journal_mode=WAL&"+writerSettings)
+	c, err := sqlite.Connect(path, fmt.Sprintf("mode=rw&_journal_mode=WAL&_synchronous=%d%s", synchronous, writerSettings))
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{c: c}
+	w := &writer{c: c, path: path, synchronous: int64(synchronous)}
 	if err := c.KeepWAL(true); err != nil { // until the log is intact: see checkpointAndClose
 		return nil, errors.Join(err, c.Close())
 	}
 	if err := w.prepare(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	if err := syncFile(path + "-wal"); err != nil { // what a process wrote that was killed before its sync
+	if err := w.sync(); err != nil { // what a process wrote that was killed before its sync
 		return nil, errors.Join(err, w.close())
 	}
 	return w, nil
 }
+
+// sync waits until all commits are on the disk.
+func (w *writer) sync() error { return syncFile(w.path + "-wal") }
 
 func syncFile(path string) error {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -156,7 +166,7 @@ func (w *writer) assertSettings() error {
 	if row[0] != "wal" {
 		return fmt.Errorf("journal_mode is %v, want wal", row[0])
 	}
-	for pragma, want := range map[string]int64{"synchronous": 2, "recursive_triggers": 1} {
+	for pragma, want := range map[string]int64{"synchronous": w.synchronous, "recursive_triggers": 1} {
 		got, err := w.c.Number("PRAGMA " + pragma)
 		if err != nil {
 			return err
@@ -168,7 +178,7 @@ func (w *writer) assertSettings() error {
 	return nil
 }
 
-// write appends the events in one transaction, on disk when it returns, and fills in
+// write appends the events in one transaction, on disk when it returns if commits are synced, and fills in
 // PayloadHash and Hash. prev is the hash before the first one; the last one's is returned. What is
 // copied from another log keeps its salts and must have its hashes: copied is nil for new events.
 func (w *writer) write(prev eventlog.Hash, events []*eventlog.Event, copied *Copied) (eventlog.Hash, error) {
