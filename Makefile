@@ -42,7 +42,7 @@ test-go:
 PLAIN = task|schedule|intake|internal/(jsontext|load/curve|heap)|handler/(image|image/codec|mail|table)
 HEAVY = projection|projection/viewfile|eventlog/natslog
 ONE   = TestALargeBatchIsWrittenCompletely|TestNoBitOfAFileChangesAnAnswer|TestADamagedFileIsUnusableOrAnswers
-LONG  = TestThreeServersLoseOneAndThenTwo|TestSmallMessagesAreEnough|TestALongLogIsCaughtUpWithInParts
+LONG  = TestThreeServersLoseOneAndThenTwo|TestALargeRoundReachesThreeServers|TestSmallMessagesAreEnough|TestALongLogIsCaughtUpWithInParts
 test-rooms:
 	$(GO) test -shuffle=on -timeout 30m $$($(GO) list ./... | grep -E '/($(PLAIN)|$(HEAVY))$$')
 	$(GO) test -race -shuffle=on -timeout 30m -skip '^($(ONE)|$(LONG))$$' $$($(GO) list ./... | grep -vE '/cmd/|/($(PLAIN))$$')

@@ -189,7 +189,7 @@ func notChanged(what string, err error) error {
 func (n *Node) streamInfos(ctx context.Context) ([]*jetstream.StreamInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	names := natslog.StreamNames(n.o.name())
+	names := []string{natslog.StreamName(n.o.name())}
 	lister := n.stream.StreamNames(ctx) // the servers of the nodes have no others
 	for name := range lister.Name() {
 		if !slices.Contains(names, name) {

@@ -135,7 +135,7 @@ func TestANodeThatCannotReadTheStreamSaysSoAndGoesOn(t *testing.T) {
 		"messages are gone": {func(t *testing.T, w *Node) {
 			edit(t, w.stream, func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 1, jetstream.DiscardOld })
 			edit(t, w.stream, func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = -1, jetstream.DiscardNew })
-		}, "the stream has 1 of 2 messages: somebody has deleted some", nil},
+		}, "1 messages of the stream are missing, and erasures explain 0 of them: somebody has deleted some", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

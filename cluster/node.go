@@ -199,7 +199,7 @@ func (n *Node) connect() (err error) {
 // ends. Errors: those of sqlitelog.Open and natslog.Open.
 func (n *Node) Log(ctx context.Context, o sqlitelog.Options) (*natslog.Log, error) {
 	settings := natslog.Options{JetStream: n.stream, Cluster: n.o.name(), Replicas: n.replicas(), Least: n.leastReplicas(), Logger: n.logger}
-	o.Dir = n.o.Data
+	o.Dir, o.Replica = n.o.Data, true
 	if has, err := sqlitelog.HasEvents(ctx, o.Dir); err != nil {
 		return nil, err
 	} else if has {

@@ -185,11 +185,11 @@ const behindAfter = 2 * time.Second
 func (n *Node) streamState(ctx context.Context) *StreamState {
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
-	infos, err := n.infosOf(ctx, natslog.StreamNames(n.o.name()))
+	stream, err := n.stream.Stream(ctx, natslog.StreamName(n.o.name()))
 	if err != nil {
 		return nil
 	}
-	info := infos[0]
+	info := stream.CachedInfo()
 	s := &StreamState{Messages: info.State.Msgs, Bytes: info.State.Bytes, Replicas: []ReplicaState{}}
 	if info.Cluster == nil {
 		s.Leader = n.conn.ConnectedServerName()
@@ -201,17 +201,6 @@ func (n *Node) streamState(ctx context.Context) *StreamState {
 	}
 	for _, p := range info.Cluster.Replicas {
 		s.Replicas = append(s.Replicas, ReplicaState{Node: p.Name, Current: p.Current, Lag: p.Lag, Offline: p.Offline})
-	}
-	for _, other := range infos[1:] { // a copy is whole when that of payloads is
-		if other.Cluster == nil {
-			continue
-		}
-		for _, p := range other.Cluster.Replicas {
-			if i := slices.IndexFunc(s.Replicas, func(r ReplicaState) bool { return r.Node == p.Name }); i >= 0 {
-				s.Replicas[i].Current = s.Replicas[i].Current && p.Current
-				s.Replicas[i].Lag += p.Lag
-			}
-		}
 	}
 	return s
 }

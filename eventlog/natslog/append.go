@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -124,63 +125,55 @@ func forget(events []*eventlog.Event) {
 // errRival: somebody else has published, so the round was not stored.
 var errRival = errors.New("the stream has moved on")
 
-// appendRound publishes the events, which are numbered, and appends them to the replica. Errors: errRival,
+// appendRound publishes events, which are numbered, and appends them to the replica. Errors: errRival,
 // eventlog.ErrUnavailable, ErrFull (nothing was written), ErrUnknown.
-func (l *Log) appendRound(ctx context.Context, events []*eventlog.Event) error {
-	round := newBatch(len(events))
-	content := make([]stored, len(events))
-	var bodies []salted
-	hash := l.Head().Hash
-	for i, e := range events {
-		content[i].event = e
-		var body salted
+func (l *Log) appendRound(ctx context.Context, list []*eventlog.Event) error {
+	round := events{list: list, salts: newSalts(list)}
+	before := l.Head()
+	hash := before.Hash
+	for i, e := range list {
 		if e.HasPayload {
-			body = newSalted(e.Payload)
-			e.PayloadHash = eventlog.PayloadHash(body.salt(), body.body())
-			bodies = append(bodies, body)
+			e.PayloadHash = eventlog.PayloadHash(round.salts[i], e.Payload)
 		}
 		hash = eventlog.Chain(hash, e)
 		e.Hash = hash
-		round.addKnown(e, body)
 	}
-	round.copied.Hash = hash
-	var pieces []uint64
-	if len(bodies) > 0 {
-		places, sequences, err := l.publishPayloads(ctx, bodies)
-		if err != nil {
-			return err
-		}
-		pieces = sequences
-		for i, e := range events {
-			if e.HasPayload {
-				content[i].at, places = places[0], places[1:]
-			}
-		}
-	}
-	before := l.Head()
 	h := newHeader(kindRound, before)
-	list := messages(h, eventlog.Head{Seq: before.Seq + int64(len(events)), Hash: hash}, appendContent(nil, content), l.most)
-	if len(list) > mostParts {
-		l.sweeper.add(l.bodies.stream, pieces)
-		return fmt.Errorf("%w: a round of %d messages: send fewer tasks at once", eventlog.ErrFull, len(list))
+	published := messages(h, eventlog.Head{Seq: before.Seq + int64(len(list)), Hash: hash}, round.append(nil), l.most)
+	if len(published) > mostParts {
+		return fmt.Errorf("%w: a round of %d messages: send fewer tasks at once", eventlog.ErrFull, len(published))
 	}
-	sequence, err := l.publish(ctx, l.names.roundsSubject, h.id, list)
-	switch {
-	case errors.Is(err, errRival): // the place is taken, so the round never comes
-		l.sweeper.add(l.bodies.stream, pieces)
+	sequence, err := l.publish(ctx, l.names.eventsSubject, h.id, published)
+	if err != nil || sequence == 0 { // 0: it was found in the stream, and is in the replica
 		return err
-	case err != nil:
-		return err
-	case sequence == 0: // it was found in the stream, and is in the replica
-		return nil
 	}
-	l.noteNamed(ctx, content, true)
-	round.upTo = sequence
-	if err := l.appendToReplica(&round); err != nil {
+	l.noteReached(sequence, nil)
+	b := batch{upTo: sequence}
+	b.add(round, hash)
+	if err := l.appendToReplica(&b); err != nil {
 		l.doubtful = true // it is read again
 		return fmt.Errorf("%w: the round is in the stream, and not in the folder of this node: %w", eventlog.ErrUnknown, plain{err})
 	}
 	return nil
+}
+
+// newSalts are random salts for those of the events that have a payload.
+func newSalts(list []*eventlog.Event) [][]byte {
+	n := 0
+	for _, e := range list {
+		if e.HasPayload {
+			n++
+		}
+	}
+	random := make([]byte, n*saltSize)
+	rand.Read(random) // never returns an error
+	salts := make([][]byte, len(list))
+	for i, e := range list {
+		if e.HasPayload {
+			salts[i], random = random[:saltSize:saltSize], random[saltSize:]
+		}
+	}
+	return salts
 }
 
 // appendToReplica appends what the stream has. An error leaves the replica behind the stream: eventlog.ErrDamaged, ErrFull, ErrUnknown.
@@ -208,8 +201,10 @@ func (l *Log) settle(ctx context.Context) error {
 	was := l.applied
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		head := l.Head()
-		sequence, err := l.publishOnce(ctx, l.names.roundsSubject, messages(newHeader(kindFence, head), head, nil, l.most))
+		sequence, err := l.publishOnce(ctx, l.names.eventsSubject, messages(newHeader(kindFence, head), head, nil, l.most))
 		if err == nil {
+			l.dropStaged()
+			l.noteReached(sequence, nil)
 			l.setApplied(sequence)
 		} else if errors.Is(err, errRival) {
 			err = l.catchUpWithRival(ctx)

@@ -16,7 +16,7 @@ import (
 // leaderOf is the index of the node whose server leads the stream of rounds.
 func leaderOf(t *testing.T, js jetstream.JetStream, nodes []*node) int {
 	t.Helper()
-	s, err := js.Stream(t.Context(), natslog.RoundsStream("test"))
+	s, err := js.Stream(t.Context(), natslog.StreamName("test"))
 	if err != nil {
 		t.Fatal(err)
 	}

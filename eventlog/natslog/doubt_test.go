@@ -14,7 +14,7 @@ import (
 )
 
 // isRound reports whether a message is published to the stream of rounds.
-func isRound(m *nats.Msg) bool { return strings.HasSuffix(m.Subject, ".log") }
+func isRound(m *nats.Msg) bool { return strings.HasSuffix(m.Subject, ".events") }
 
 // What happens to the first publish of a round of which no acknowledgement comes, and to what is published next.
 var losses = map[string]func(first bool, kept **nats.Msg, next natslog.Request, ctx context.Context, m *nats.Msg) (*nats.Msg, error){
@@ -106,7 +106,7 @@ func TestAnAppendFindsOutWhatALostAnswerWas(t *testing.T) {
 				if n := len(content(t, other)); n != 2+len(e.Events) {
 					t.Errorf("%d events, want %d", n, 2+len(e.Events))
 				}
-				wantNoOrphans(t, js, log)
+				wantReplacedDeleted(t, js, log)
 			})
 		}
 	}
@@ -153,7 +153,7 @@ func TestTheNextAppendSettlesWhatIsUnknown(t *testing.T) {
 			if n := len(content(t, log)); n != want {
 				t.Errorf("%d events, want %d", n, want)
 			}
-			wantNoOrphans(t, js, log)
+			wantReplacedDeleted(t, js, log)
 		})
 	}
 }
@@ -168,39 +168,5 @@ func TestNothingIsUnknownWhenNobodyHasGotIt(t *testing.T) {
 	})
 	if r := log.Append(t.Context(), []eventlog.Entry{entry("a", "")})[0]; !errors.Is(r.Err, eventlog.ErrUnavailable) || errors.Is(r.Err, eventlog.ErrUnknown) {
 		t.Errorf("%v, want one that says that nothing was written", r.Err)
-	}
-}
-
-// The acknowledgement of a body is lost, so it is published again: the first copy does not stay, also if the outcome of its round
-// is unknown at first.
-func TestABodyThatIsPublishedTwiceIsKeptOnce(t *testing.T) {
-	for name, unknown := range map[string]bool{"the round is acknowledged": false, "the round is found by the next append": true} {
-		t.Run(name, func(t *testing.T) {
-			_, js := lone(t)
-			o := settings(js, 1)
-			o.Patience = time.Second
-			log := openWith(t, t.TempDir(), o)
-			bodyLost, roundLost := false, !unknown
-			log.Intercept(func(next natslog.Request, ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
-				lost := &bodyLost
-				if isRound(m) {
-					lost = &roundLost
-				}
-				if *lost {
-					return next(ctx, m)
-				}
-				if _, err := next(ctx, m); err != nil {
-					return nil, err
-				}
-				*lost = true
-				return nil, nats.ErrTimeout
-			})
-			appendAll(t, log, "a")
-			appendAll(t, log, "b")
-			if n := len(content(t, log)); n != 2 {
-				t.Errorf("%d events, want 2", n)
-			}
-			wantNoOrphans(t, js, log)
-		})
 	}
 }

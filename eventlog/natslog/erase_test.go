@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"daybook/eventlog"
@@ -43,25 +47,34 @@ func erase(t *testing.T, log *natslog.Log, seqs ...int64) {
 	}
 }
 
-// wantGone checks that the stream of payloads does not have the bytes.
+// wantGone checks whether the stream has the text in a payload.
 func wantGone(t *testing.T, js jetstream.JetStream, there bool, text string) {
 	t.Helper()
-	s, err := js.Stream(t.Context(), natslog.PayloadsStream("test"))
+	s, err := js.Stream(t.Context(), natslog.StreamName("test"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := false
-	for sequence := range pieces(t, js) {
+	info, err := s.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := missing(t, js)
+	var list [][]byte
+	for sequence := uint64(1); sequence <= info.State.LastSeq; sequence++ {
+		if gone[sequence] {
+			continue
+		}
 		message, err := s.GetMsg(t.Context(), sequence)
 		if err != nil {
 			t.Fatal(err)
 		}
-		content, err := natslog.UnpackPiece(message.Data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found = found || bytes.Contains(content, []byte(text))
+		list = append(list, message.Data)
 	}
+	contents, err := natslog.Unpack(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := slices.ContainsFunc(contents, func(content []byte) bool { return bytes.Contains(content, []byte(text)) })
 	if found != there {
 		t.Errorf("the stream has %.20q: %v, want %v", text, found, there)
 	}
@@ -72,9 +85,9 @@ func TestAnErasureReachesTheStreamAndAllNodes(t *testing.T) {
 	log := open(t, js, t.TempDir())
 	dir := t.TempDir()
 	late := open(t, connect(t, s), dir)
-	appendAll(t, log, names("small", 10)...) // share a piece
-	large, medium := noise(1_200_000), noise(40_000)
-	for i, r := range log.Append(t.Context(), []eventlog.Entry{entry("large", large), entry("medium", medium)}) {
+	appendAll(t, log, names("small", 10)...)
+	long, medium := noise(2_400_000), noise(40_000) // the first has several messages
+	for i, r := range log.Append(t.Context(), []eventlog.Entry{entry("long", long), entry("medium", medium), entry("stays", "body that stays")}) {
 		if r.Err != nil {
 			t.Fatal(i, r.Err)
 		}
@@ -85,28 +98,26 @@ func TestAnErasureReachesTheStreamAndAllNodes(t *testing.T) {
 	}
 	wantGone(t, js, true, "body of small-3")
 	erase(t, log, 4, 11, 12, 5)
-	for _, text := range []string{"body of small-3", "body of small-4", large[600_000:600_020], medium[:20]} {
+	for _, text := range []string{"body of small-3", "body of small-4", long[600_000:600_020], medium[:20]} {
 		wantGone(t, js, false, text)
 	}
 	wantGone(t, js, true, "body of small-5")
+	wantGone(t, js, true, "body that stays")
 	late = open(t, connect(t, s), dir)
 	fresh := open(t, connect(t, s), t.TempDir())
 	for _, l := range []*natslog.Log{log, late, fresh} {
 		wantErased(t, l, 4, 5, 11, 12)
 	}
 	wantSame(t, log, fresh)
-	erase(t, fresh, 1, 2, 3, 6, 7, 8, 9, 10) // the last one leaves an empty piece, which is not written
+	erase(t, fresh, 1, 2, 3, 6, 7, 8, 9, 10)
 	catchUp(t, log)
 	wantErased(t, log, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
-	wantNoOrphans(t, js, log)
-	if n := len(pieces(t, js)); n != 0 {
-		t.Errorf("%d pieces are left", n)
-	}
+	wantReplacedDeleted(t, js, log)
 	appendAll(t, log, "after")
 	wantSame(t, log, open(t, connect(t, s), t.TempDir()))
 }
 
-// An erasure that is told, and ends before the pieces are deleted, is finished by the next call, on any node.
+// An erasure that is told, and ends before the messages are deleted, is finished by the next call, on any node.
 func TestAnErasureIsFinishedByTheNextCall(t *testing.T) {
 	s, js := lone(t)
 	log, other := open(t, js, t.TempDir()), open(t, connect(t, s), t.TempDir())
@@ -115,13 +126,13 @@ func TestAnErasureIsFinishedByTheNextCall(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	log.Intercept(func(next natslog.Request, c context.Context, m *nats.Msg) (*nats.Msg, error) {
 		answer, err := next(c, m)
-		if m.Subject == natslog.ErasedSubject("test") {
+		if m.Subject == natslog.ErasuresSubject("test") {
 			cancel()
 		}
 		return answer, err
 	})
 	if err := log.ErasePayload(ctx, 2); err == nil {
-		t.Fatal("the pieces were deleted after the caller had gone")
+		t.Fatal("the messages were deleted after the caller had gone")
 	}
 	wantGone(t, js, true, "body of b")
 	catchUp(t, other)
@@ -133,40 +144,149 @@ func TestAnErasureIsFinishedByTheNextCall(t *testing.T) {
 	wantErased(t, open(t, js, t.TempDir()), 1, 2)
 }
 
-func TestAPieceThatNobodyHasErasedIsDamageWhenItIsMissing(t *testing.T) {
-	_, js := lone(t)
+// The writer of an erasure stops when it has deleted some of the messages of a round.
+func TestARoundThatIsDeletedInPartIsRead(t *testing.T) {
+	for name, deletes := range map[string]int{"none of its messages": 0, "one": 1, "two": 2} {
+		t.Run(name, func(t *testing.T) {
+			_, js := lone(t)
+			log, half := open(t, js, t.TempDir()), open(t, js, t.TempDir())
+			appendAll(t, log, "before")
+			if r := log.Append(t.Context(), []eventlog.Entry{entry("long", noise(2_400_000)), entry("stays", "body")}); r[0].Err != nil {
+				t.Fatal(r[0].Err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			log.Intercept(func(next natslog.Request, c context.Context, m *nats.Msg) (*nats.Msg, error) {
+				answer, err := next(c, m)
+				cancel()
+				return answer, err
+			})
+			if err := log.ErasePayload(ctx, 2); err == nil {
+				t.Fatal("the messages were deleted after the caller had gone")
+			}
+			stream, err := js.Stream(t.Context(), natslog.StreamName("test"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for sequence := range deletes {
+				if err := stream.DeleteMsg(t.Context(), uint64(2+sequence)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			wantSame(t, log, half)
+			wantErased(t, half, 2)
+			fresh := open(t, js, t.TempDir())
+			wantErased(t, fresh, 2)
+			if err := fresh.ErasePayload(t.Context(), 2); err != nil {
+				t.Error(err)
+			}
+			wantReplacedDeleted(t, js, fresh)
+			appendAll(t, fresh, "after")
+			wantSame(t, fresh, half)
+		})
+	}
+}
+
+// Copies are replaced too. A node that was away with the round as the last one that it has finds its place.
+func TestARoundIsErasedFromAgainAndAgain(t *testing.T) {
+	s, js := lone(t)
 	log := open(t, js, t.TempDir())
+	dir := t.TempDir()
+	away := open(t, connect(t, s), dir)
+	appendAll(t, log, names("small", 5)...)
+	catchUp(t, away)
+	if err := away.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other := open(t, connect(t, s), t.TempDir())
+	for seq := int64(1); seq <= 4; seq++ {
+		erase(t, []*natslog.Log{log, other}[seq%2], seq)
+	}
+	for _, l := range []*natslog.Log{open(t, connect(t, s), dir), open(t, connect(t, s), t.TempDir()), log, other} {
+		catchUp(t, l)
+		wantErased(t, l, 1, 2, 3, 4)
+	}
+	wantReplacedDeleted(t, js, log)
+	wantGone(t, js, false, "body of small-3")
+	wantGone(t, js, true, "body of small-4")
+}
+
+// Two nodes erase at the same time, while others append.
+func TestErasuresOfSeveralNodesAreAllDone(t *testing.T) {
+	s, js := lone(t)
+	logs := []*natslog.Log{open(t, js, t.TempDir()), open(t, connect(t, s), t.TempDir())}
+	const n = 40
+	appendAll(t, logs[0], names("small", n)...)
+	var done sync.WaitGroup
+	for i, log := range logs {
+		done.Go(func() {
+			for seq := int64(1 + i); seq < n; seq += 2 {
+				if err := log.ErasePayload(t.Context(), seq); err != nil {
+					t.Errorf("erase event %d: %v", seq, err)
+				}
+				if r := log.Append(t.Context(), []eventlog.Entry{entry(fmt.Sprint("more-", seq), "body")}); r[0].Err != nil {
+					t.Error(r[0].Err)
+				}
+			}
+		})
+	}
+	done.Wait()
+	wantSame(t, logs[0], logs[1])
+	wantReplacedDeleted(t, js, logs[0])
+	fresh := open(t, js, t.TempDir())
+	wantSame(t, logs[0], fresh)
+	var erased []int64
+	for seq := int64(1); seq < n; seq++ {
+		erased = append(erased, seq)
+	}
+	wantErased(t, fresh, erased...)
+}
+
+func TestAMessageThatNobodyHasErasedIsDamageWhenItIsMissing(t *testing.T) {
+	_, js := lone(t)
+	log, follower := open(t, js, t.TempDir()), open(t, js, t.TempDir())
 	appendAll(t, log, "a")
 	appendAll(t, log, "b")
 	erase(t, log, 1)
-	s, err := js.Stream(t.Context(), natslog.PayloadsStream("test"))
+	s, err := js.Stream(t.Context(), natslog.StreamName("test"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for sequence := range pieces(t, js) {
-		if err := s.DeleteMsg(t.Context(), sequence); err != nil {
-			t.Fatal(err)
-		}
+	if err := s.DeleteMsg(t.Context(), 2); err != nil {
+		t.Fatal(err)
 	}
 	wantErased(t, log, 1) // the replica has it
 	if _, err := openOnce(t, js, t.TempDir()); !errors.Is(err, eventlog.ErrDamaged) {
 		t.Errorf("a new replica: %v", err)
 	}
+	if err := follower.Follow(t.Context()); !errors.Is(err, eventlog.ErrDamaged) {
+		t.Errorf("a follower: %v", err)
+	}
 }
 
-// The last pieces of the stream may be erased: no later one tells that they are gone.
-func TestErasedPiecesAtTheEndOfTheStreamAreNotWaitedFor(t *testing.T) {
+// An erasure that has not deleted its messages explains the number of those that are missing, and not which ones.
+func TestAReaderNoticesWhichMessageIsMissing(t *testing.T) {
 	_, js := lone(t)
 	log := open(t, js, t.TempDir())
-	var seqs []int64
-	for i := range 30 {
-		if r := log.Append(t.Context(), []eventlog.Entry{entry("large", noise(40_000+i))}); r[0].Err != nil {
-			t.Fatal(r[0].Err)
-		}
-		if i > 2 {
-			seqs = append(seqs, int64(i+1))
-		}
+	for _, name := range []string{"a", "b", "c"} {
+		appendAll(t, log, name)
 	}
-	erase(t, log, seqs...)
-	wantSame(t, log, open(t, js, t.TempDir()))
+	ctx, cancel := context.WithCancel(t.Context())
+	log.Intercept(func(next natslog.Request, c context.Context, m *nats.Msg) (*nats.Msg, error) {
+		answer, err := next(c, m)
+		cancel()
+		return answer, err
+	})
+	if err := log.ErasePayload(ctx, 1); err == nil {
+		t.Fatal("the messages were deleted after the caller had gone")
+	}
+	stream, err := js.Stream(t.Context(), natslog.StreamName("test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.DeleteMsg(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openOnce(t, js, t.TempDir()); !errors.Is(err, eventlog.ErrDamaged) || !strings.Contains(err.Error(), "message 2 is missing") {
+		t.Error(err)
+	}
 }

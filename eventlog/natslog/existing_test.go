@@ -66,7 +66,7 @@ func TestSmallMessagesAreEnough(t *testing.T) {
 			wantSame(t, log, open(t, js, t.TempDir()))
 			erase(t, log, 1, 50)
 			wantSame(t, log, open(t, js, t.TempDir()))
-			wantNoOrphans(t, js, log)
+			wantReplacedDeleted(t, js, log)
 		})
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"daybook/eventlog"
+
 	"github.com/nats-io/nats.go"
 )
 
@@ -16,67 +18,60 @@ func (l *Log) Intercept(wrap func(next Request, ctx context.Context, m *nats.Msg
 	l.request = func(ctx context.Context, m *nats.Msg) (*nats.Msg, error) { return wrap(next, ctx, m) }
 }
 
-// WaitForSweeper waits until no piece waits to be deleted.
-func (l *Log) WaitForSweeper() { l.sweeper.done.Wait() }
-
-// NamedPieces are the pieces that the rounds and erasures of the stream name now.
-func (l *Log) NamedPieces(ctx context.Context) (map[uint64]bool, error) {
+// Replaced are the sequences of the messages that the erasures of the stream have replaced.
+func (l *Log) Replaced(ctx context.Context) (map[uint64]bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.catchUp(ctx); err != nil {
+	if err := l.lookForErasures(ctx); err != nil {
 		return nil, err
 	}
-	named := map[uint64]bool{}
-	for at := uint64(1); at <= l.applied; at++ {
-		h, content, err := l.message(ctx, at)
+	replaced := map[uint64]bool{}
+	for _, m := range l.told.rounds {
+		for _, s := range m.spans[:len(m.spans)-1] {
+			for sequence := s.first; sequence <= s.last(); sequence++ {
+				replaced[sequence] = true
+			}
+		}
+	}
+	return replaced, nil
+}
+
+// ErasuresSubject is the subject of erasures.
+func ErasuresSubject(cluster string) string { return namesOf(cluster).erasuresSubject }
+
+// OlderStream is the stream of rounds of an earlier version.
+func OlderStream(cluster string) string { return olderNames(cluster)[0] }
+
+// OlderMessage is a message of an earlier version that ends with the head.
+func OlderMessage(head eventlog.Head) []byte {
+	message := messages(newHeader(kindFence, head), head, nil, mostMessage)[0]
+	message[1] = oldestFormat
+	return message
+}
+
+// Unpack is the content of messages, of which some are parts of one round.
+func Unpack(messages [][]byte) (contents [][]byte, err error) {
+	var packed []byte
+	for _, message := range messages {
+		h, piece, err := parseHeader(message)
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case h.part != h.parts-1:
-		case h.kind == kindRound:
-			events, err := l.roundAt(ctx, at, h, content)
-			if err != nil {
-				return nil, err
-			}
-			for i := range events {
-				for _, sequence := range events[i].at.pieces {
-					named[sequence] = true
-				}
-			}
-		case h.kind == kindErased:
-			if content, err = unpack(content); err != nil {
-				return nil, err
-			}
-			list, err := parseErasures(content)
-			if err != nil {
-				return nil, err
-			}
-			for _, e := range list {
-				for i, old := range e.old {
-					delete(named, old)
-					if e.new[i] > 0 {
-						named[e.new[i]] = true
-					}
-				}
-			}
+		if h.part == 0 {
+			packed = nil
 		}
+		packed = append(packed, piece...)
+		if h.part < h.parts-1 {
+			continue
+		}
+		content, err := unpack(packed)
+		if err != nil {
+			return nil, err
+		}
+		contents = append(contents, content)
 	}
-	return named, nil
+	return contents, nil
 }
-
-// RoundsStream and PayloadsStream are the names of the streams of a cluster.
-func RoundsStream(cluster string) string   { return namesOf(cluster).rounds }
-func PayloadsStream(cluster string) string { return namesOf(cluster).payloads }
-
-// PayloadsSubject is the subject of the stream of payloads.
-func PayloadsSubject(cluster string) string { return namesOf(cluster).payloadsSubject }
-
-// ErasedSubject is the subject of erasures.
-func ErasedSubject(cluster string) string { return namesOf(cluster).erasedSubject }
-
-// UnpackPiece is the content of a message of the stream of payloads.
-func UnpackPiece(message []byte) ([]byte, error) { return unpackPiece(message) }
 
 // LookAtTheStream makes the next append look at the state of the stream.
 func (l *Log) LookAtTheStream() { l.looked = time.Time{} }

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// pullMessages is how many messages of a stream are asked for ahead.
+	// pullMessages is how many messages of the stream are asked for ahead.
 	pullMessages = 256
 	// stagedEvents is how many events are read before they are appended to the replica together, at most.
 	stagedEvents = 32_768
@@ -22,7 +22,7 @@ const (
 	// nearStaged is how long they may wait for others while the log is followed, farStaged while it is caught up with.
 	nearStaged = 20 * time.Millisecond
 	farStaged  = time.Second
-	// pullBytes is how many bytes of a stream are asked for ahead.
+	// pullBytes is how many bytes of it are asked for ahead.
 	pullBytes = 16 << 20
 	// quietTime is after how long without a message the state of the stream is looked at. A node that was served by one that is
 	// gone lacks events for as long.
@@ -35,31 +35,18 @@ var ErrHistory = fmt.Errorf("%w: the folder and the stream of the cluster differ
 // batch is events of the stream that are about to be appended to the replica.
 type batch struct {
 	copied sqlitelog.Copied
-	bytes  int    // of data and payloads, as far as they were read from the stream
+	bytes  int    // of data and payloads
 	upTo   uint64 // sequence of the last message
 }
 
-func newBatch(n int) batch {
-	return batch{copied: sqlitelog.Copied{Events: make([]*eventlog.Event, 0, n), Salts: make([][]byte, 0, n)}}
-}
-
-// add adds an event that was read; body is nil if there is none (any more).
-func (b *batch) add(e *eventlog.Event, body salted) {
-	if body != nil {
-		e.Payload = body.body()
+// add adds the events of a round that was read.
+func (b *batch) add(round events, hash eventlog.Hash) {
+	for _, e := range round.list {
+		b.bytes += len(e.Data) + len(e.Payload)
 	}
-	b.bytes += len(e.Data) + len(body)
-	b.addKnown(e, body)
-}
-
-// addKnown adds an event that has its payload.
-func (b *batch) addKnown(e *eventlog.Event, body salted) {
-	b.copied.Events = append(b.copied.Events, e)
-	if body == nil {
-		b.copied.Salts = append(b.copied.Salts, nil)
-		return
-	}
-	b.copied.Salts = append(b.copied.Salts, body.salt())
+	b.copied.Events = append(b.copied.Events, round.list...)
+	b.copied.Salts = append(b.copied.Salts, round.salts...)
+	b.copied.Hash = hash
 }
 
 // Follow appends to the replica what others append to the log, until ctx ends (its error), or the replica cannot follow:
@@ -137,7 +124,7 @@ func (l *Log) beginToFollow(ctx context.Context) (stream jetstream.Stream, next,
 		return nil, 0, 0, errNotJoined
 	}
 	last, err = l.lastSequence(ctx)
-	return l.rounds, l.reached + 1, last, err
+	return l.stream, l.reached + 1, last, err
 }
 
 // nextOf waits for the next message, nil if none comes for some time.
@@ -172,6 +159,9 @@ func (l *Log) take(ctx context.Context, message jetstream.Msg, longest time.Dura
 	if err := l.read(ctx, meta.Sequence.Stream, message.Data()); err != nil {
 		return err
 	}
+	if l.parts > 0 {
+		return nil // a part of a round, which is appended as a whole
+	}
 	if meta.NumPending == 0 || len(l.staged.copied.Events) >= stagedEvents || time.Since(l.stagedAt) >= longest || l.staged.bytes >= stagedBytes {
 		return flush()
 	}
@@ -180,11 +170,13 @@ func (l *Log) take(ctx context.Context, message jetstream.Msg, longest time.Dura
 
 // read stages one message. Messages that were read before are left out.
 func (l *Log) read(ctx context.Context, sequence uint64, data []byte) error {
+	for l.reached+1 < sequence {
+		if err := l.readGap(ctx); err != nil {
+			return err
+		}
+	}
 	if sequence <= l.reached {
 		return nil
-	}
-	if sequence != l.reached+1 { // what was staged between was dropped; whether a message is missing, the state of the stream says
-		return unavailable("read the log", fmt.Errorf("message %d came after message %d", sequence, l.reached))
 	}
 	h, content, err := parseHeader(data)
 	if err != nil {
@@ -197,64 +189,82 @@ func (l *Log) read(ctx context.Context, sequence uint64, data []byte) error {
 		l.partial = append(l.partial, content...)
 		l.parts++
 		if l.parts < h.parts {
-			l.reached = sequence
+			l.noteReached(sequence, nil)
 			return nil
 		}
 		content, l.partial, l.parts = l.partial, nil, 0
 	}
+	var erased []erasure
 	if content, err = unpack(content); err == nil {
-		err = l.stage(ctx, h, content)
+		erased, err = l.stage(ctx, h, content)
 	}
 	if err != nil {
 		return fmt.Errorf("message %d: %w", sequence, err)
 	}
-	if l.staged.upTo <= l.applied {
-		l.stagedAt = time.Now()
-	}
-	l.reached, l.staged.upTo = sequence, sequence
+	l.noteStaged(sequence)
+	l.noteReached(sequence, erased)
 	l.found = l.found || h.id == l.lookedFor
 	return nil
 }
 
-// stage stages what a message says.
-func (l *Log) stage(ctx context.Context, h header, content []byte) error {
+// noteStaged notes that what is staged goes up to the sequence.
+func (l *Log) noteStaged(sequence uint64) {
+	if l.staged.upTo <= l.applied {
+		l.stagedAt = time.Now()
+	}
+	l.staged.upTo = sequence
+}
+
+// noteReached notes that a message was read, and the erasures that it tells.
+func (l *Log) noteReached(sequence uint64, erased []erasure) {
+	if l.told.upTo == l.reached { // all before it are known
+		l.told.add(erased)
+		l.told.upTo = sequence
+	}
+	l.reached = sequence
+}
+
+// stage stages what a message says, and returns the erasures that it tells.
+func (l *Log) stage(ctx context.Context, h header, content []byte) ([]erasure, error) {
 	switch h.kind {
 	case kindRound:
-		events, err := parseContent(content, l.end.Seq+1)
-		if err != nil {
-			return err
-		}
-		if n := int64(len(events)); n == 0 || l.end.Seq+n != h.last {
-			return fmt.Errorf("%w: a round of %d events after event %d ends with event %d", ErrHistory, n, l.end.Seq, h.last)
-		}
-		hash := l.end.Hash
-		for i := range events {
-			hash = eventlog.Chain(hash, events[i].event)
-		}
-		if hash != h.hash {
-			return fmt.Errorf("%w: event %d has another hash", ErrHistory, h.last)
-		}
-		if err := l.stageEvents(ctx, events); err != nil {
-			return err
-		}
-		l.noteNamed(ctx, events, false)
-		l.end = eventlog.Head{Seq: h.last, Hash: hash, At: events[len(events)-1].event.At}
-		l.staged.copied.Hash = hash
+		return nil, l.stageRound(content, h.last, h.hash)
 	case kindErased:
 		if err := l.flush(); err != nil {
-			return err
+			return nil, err
 		}
 		list, err := parseErasures(content)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, e := range list {
 			if err := l.eraseHere(ctx, e.seq); err != nil {
-				return err
+				return nil, err
 			}
-			l.noteErasure(e)
 		}
+		return list, nil
 	}
+	return nil, nil
+}
+
+// stageRound stages the events of a round that ends with event last, which has the hash.
+func (l *Log) stageRound(content []byte, last int64, want eventlog.Hash) error {
+	round, err := parseEvents(content, l.end.Seq+1)
+	if err != nil {
+		return err
+	}
+	if n := int64(len(round.list)); n == 0 || l.end.Seq+n != last {
+		return fmt.Errorf("%w: a round of %d events after event %d ends with event %d", ErrHistory, n, l.end.Seq, last)
+	}
+	hash := l.end.Hash
+	for _, e := range round.list {
+		hash = eventlog.Chain(hash, e)
+	}
+	if hash != want {
+		return fmt.Errorf("%w: event %d has another hash", ErrHistory, last)
+	}
+	l.staged.add(round, hash)
+	l.end = eventlog.Head{Seq: last, Hash: hash, At: round.list[len(round.list)-1].At}
 	return nil
 }
 
@@ -323,7 +333,7 @@ func (l *Log) catchUp(ctx context.Context) (err error) {
 	if err != nil || last <= l.applied {
 		return err
 	}
-	iter, err := messagesFrom(ctx, l.rounds, l.applied+1)
+	iter, err := messagesFrom(ctx, l.stream, l.applied+1)
 	if err != nil {
 		return unavailable("read the log", err)
 	}

@@ -85,12 +85,12 @@ func TestAFollowerReadsOnWhenItsConsumerIsSilent(t *testing.T) {
 	stop := follow(t, follower)
 	appendAll(t, log, "a")
 	waitFor(t, follower, 1)
-	stream, err := js.Stream(t.Context(), natslog.RoundsStream("test"))
+	stream, err := js.Stream(t.Context(), natslog.StreamName("test"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name := range stream.ConsumerNames(t.Context()).Name() {
-		if _, err := js.PauseConsumer(t.Context(), natslog.RoundsStream("test"), name, time.Now().Add(time.Hour)); err != nil {
+		if _, err := js.PauseConsumer(t.Context(), natslog.StreamName("test"), name, time.Now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -156,7 +156,7 @@ func TestAFolderThatDoesNotFitIsRefused(t *testing.T) {
 // edit changes the stream of rounds.
 func edit(t *testing.T, js jetstream.JetStream, change func(*jetstream.StreamConfig)) {
 	t.Helper()
-	s, err := js.Stream(t.Context(), natslog.RoundsStream("test"))
+	s, err := js.Stream(t.Context(), natslog.StreamName("test"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,17 +179,29 @@ func TestAStreamThatSomebodyHasEditedIsRefused(t *testing.T) {
 		"messages are gone": {func(t *testing.T, js jetstream.JetStream, _ *natslog.Log) {
 			edit(t, js, func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 1, jetstream.DiscardOld })
 			edit(t, js, func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = -1, jetstream.DiscardNew })
-		}, eventlog.ErrDamaged, "1 of 2"},
+		}, eventlog.ErrDamaged, "1 messages of the stream are missing"},
+		"a message was deleted": {func(t *testing.T, js jetstream.JetStream, log *natslog.Log) {
+			log.SetPatience(15 * time.Second)
+			erase(t, log, 2) // so that one is missing with a reason
+			log.SetPatience(200 * time.Millisecond)
+			stream, err := js.Stream(t.Context(), natslog.StreamName("test"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := stream.DeleteMsg(t.Context(), 1); err != nil {
+				t.Fatal(err)
+			}
+		}, eventlog.ErrDamaged, "2 messages of the stream are missing, and erasures explain 1"},
 		"it takes other subjects": {func(t *testing.T, js jetstream.JetStream, _ *natslog.Log) {
 			edit(t, js, func(c *jetstream.StreamConfig) { c.Subjects = append(c.Subjects, "other") })
 		}, natslog.ErrStream, "nothing else"},
 		"it was deleted": {func(t *testing.T, js jetstream.JetStream, _ *natslog.Log) {
-			if err := js.DeleteStream(t.Context(), natslog.RoundsStream("test")); err != nil {
+			if err := js.DeleteStream(t.Context(), natslog.StreamName("test")); err != nil {
 				t.Fatal(err)
 			}
 		}, natslog.ErrNoStream, "deleted the stream"},
 		"it was made anew": {func(t *testing.T, js jetstream.JetStream, log *natslog.Log) {
-			if err := js.DeleteStream(t.Context(), natslog.RoundsStream("test")); err != nil {
+			if err := js.DeleteStream(t.Context(), natslog.StreamName("test")); err != nil {
 				t.Fatal(err)
 			}
 			if err := natslog.Make(t.Context(), settings(js, 1), log.ID(), ""); err != nil {
@@ -229,7 +241,7 @@ func TestAStreamThatSomebodyHasEditedIsRefused(t *testing.T) {
 
 func TestAStreamOfSomebodyElseIsRefused(t *testing.T) {
 	_, js := lone(t)
-	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: natslog.RoundsStream("test"), Subjects: []string{"daybook.test.log"}}); err != nil {
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: natslog.StreamName("test"), Subjects: []string{"daybook.test.log"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := openOnce(t, js, t.TempDir()); !errors.Is(err, natslog.ErrStream) && !errors.Is(err, natslog.ErrNoStream) {

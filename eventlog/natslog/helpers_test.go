@@ -211,10 +211,10 @@ func wantSame(t testing.TB, a, b *natslog.Log) {
 	}
 }
 
-// pieces are the sequences of the messages that the stream of payloads has.
-func pieces(t testing.TB, js jetstream.JetStream) map[uint64]bool {
+// missing are the sequences of the messages that the stream has not any more.
+func missing(t testing.TB, js jetstream.JetStream) map[uint64]bool {
 	t.Helper()
-	s, err := js.Stream(t.Context(), natslog.PayloadsStream("test"))
+	s, err := js.Stream(t.Context(), natslog.StreamName("test"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,26 +222,25 @@ func pieces(t testing.TB, js jetstream.JetStream) map[uint64]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	there := map[uint64]bool{}
-	for sequence := info.State.FirstSeq; sequence <= info.State.LastSeq; sequence++ {
-		there[sequence] = true
+	missing := map[uint64]bool{}
+	for sequence := uint64(1); sequence < info.State.FirstSeq; sequence++ {
+		missing[sequence] = true
 	}
 	for _, sequence := range info.State.Deleted {
-		delete(there, sequence)
+		missing[sequence] = true
 	}
-	return there
+	return missing
 }
 
-// wantNoOrphans checks that the stream of payloads has the pieces that the log names, and no others.
-func wantNoOrphans(t testing.TB, js jetstream.JetStream, log *natslog.Log) {
+// wantReplacedDeleted checks that the messages that erasures have replaced, and no others, are deleted.
+func wantReplacedDeleted(t testing.TB, js jetstream.JetStream, log *natslog.Log) {
 	t.Helper()
-	log.WaitForSweeper()
-	named, err := log.NamedPieces(t.Context())
+	replaced, err := log.Replaced(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(named, pieces(t, js)); diff != "" {
-		t.Errorf("named pieces (-) and those that are there (+): %s", diff)
+	if diff := cmp.Diff(replaced, missing(t, js)); diff != "" {
+		t.Errorf("replaced messages (-) and those that are missing (+): %s", diff)
 	}
 }
 

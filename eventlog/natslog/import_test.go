@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"daybook/eventlog"
 	"daybook/eventlog/natslog"
 	"daybook/eventlog/sqlitelog"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 func TestALogOfOneNodeIsBroughtIntoACluster(t *testing.T) {
@@ -72,7 +75,7 @@ func TestALogOfOneNodeIsBroughtIntoACluster(t *testing.T) {
 	}
 	appendAll(t, fresh, "after")
 	wantSame(t, old, fresh)
-	wantNoOrphans(t, js, fresh)
+	wantReplacedDeleted(t, js, fresh)
 }
 
 func TestAnImportIntoAClusterThatHasEventsIsRefused(t *testing.T) {
@@ -98,5 +101,66 @@ func TestAnImportIntoAClusterThatHasEventsIsRefused(t *testing.T) {
 				t.Errorf("%v, want %v", err, c.want)
 			}
 		})
+	}
+}
+
+// older makes the streams of an earlier version, which end with the head.
+func older(t *testing.T, js jetstream.JetStream, id string, head eventlog.Head) {
+	t.Helper()
+	config := jetstream.StreamConfig{
+		Name: natslog.OlderStream("test"), Subjects: []string{"daybook.test.log"}, DenyDelete: true, DenyPurge: true, Metadata: map[string]string{"daybook_log_id": id},
+	}
+	if _, err := js.CreateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), "daybook.test.log", natslog.OlderMessage(head)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestALogOfAnEarlierVersionIsImportedFromAFolderThatHasAllOfIt(t *testing.T) {
+	_, js := lone(t)
+	id := sqlitelog.NewID(time.Now())
+	from, err := sqlitelog.Open(t.Context(), replicaIn(alone(t, id, "", "a", "b")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	behind, err := sqlitelog.Open(t.Context(), replicaIn(alone(t, id, "", "a")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer behind.Close()
+	other, err := sqlitelog.Open(t.Context(), replicaIn(alone(t, id, "", "a", "c", "d")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	foreign, err := sqlitelog.Open(t.Context(), replicaIn(alone(t, sqlitelog.NewID(time.Now()), "", "a", "b")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer foreign.Close()
+	older(t, js, id, from.Head())
+	if _, err := openOnce(t, js, t.TempDir()); !errors.Is(err, natslog.ErrNoStream) || !strings.Contains(err.Error(), "--cluster-import") {
+		t.Errorf("an empty folder: %v", err)
+	}
+	for name, c := range map[string]struct {
+		from *sqlitelog.Log
+		want error
+	}{"that lacks events": {behind, natslog.ErrHistory}, "of another history": {other, natslog.ErrHistory}, "of another log": {foreign, sqlitelog.ErrOther}} {
+		if err := natslog.Import(t.Context(), c.from, settings(js, 1), nil); !errors.Is(err, c.want) {
+			t.Errorf("a folder %s: %v, want %v", name, err, c.want)
+		}
+	}
+	if err := natslog.Import(t.Context(), from, settings(js, 1), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Stream(t.Context(), natslog.OlderStream("test")); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		t.Errorf("the stream of the earlier version: %v", err)
+	}
+	fresh := open(t, js, t.TempDir())
+	if fresh.Head() != from.Head() {
+		t.Errorf("the log ends with %+v, want %+v", fresh.Head(), from.Head())
 	}
 }

@@ -11,34 +11,49 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// lastSequence is the sequence of the last message of the stream of rounds. Errors: eventlog.ErrUnavailable; ErrStream and
+// lastSequence is the sequence of the last message of the stream. Errors: eventlog.ErrUnavailable; ErrStream and
 // ErrDamaged, if somebody has edited the stream, made it anew or deleted messages.
 func (l *Log) lastSequence(ctx context.Context) (uint64, error) {
-	info, err := l.rounds.Info(ctx)
+	info, err := l.stream.Info(ctx)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		err = fmt.Errorf("%w any more: somebody has deleted the stream; bring the folder of a node into a new one with `daybook cluster import`", ErrNoStream)
 	}
 	if err != nil {
 		return 0, unavailable("look for the end of the log", err)
 	}
-	want, _ := configs(l.o, "", "")
+	want := configOf(l.o, "", "")
 	if why := differs(info.Config, want, l.o.Least); why != "" {
 		return 0, fmt.Errorf("%w: %w: stream %s: %s", eventlog.ErrUnavailable, ErrStream, want.Name, why)
 	}
-	s := info.State
-	switch {
-	case !info.Created.Equal(l.created):
+	if !info.Created.Equal(l.created) {
 		l.joined = false // Join says what is in it
 		return 0, fmt.Errorf("%w: the stream was made anew", eventlog.ErrUnavailable)
-	case s.Msgs != s.LastSeq || s.NumDeleted > 0:
-		return 0, fmt.Errorf("%w: the stream has %d of %d messages: somebody has deleted some; bring the folder of a node into a new one with `daybook cluster import`", eventlog.ErrDamaged, s.Msgs, s.LastSeq)
-	case s.LastSeq >= l.applied:
-		if l.joined {
-			l.behind = time.Time{}
-		}
-		return s.LastSeq, nil
 	}
-	return 0, l.isBehind(fmt.Errorf("it ends with message %d, and this node has read message %d", s.LastSeq, l.applied))
+	s := info.State
+	if err := l.checkMissing(ctx, s.LastSeq-s.Msgs); err != nil {
+		return 0, err
+	}
+	if s.LastSeq < l.applied {
+		return 0, l.isBehind(fmt.Errorf("it ends with message %d, and this node has read message %d", s.LastSeq, l.applied))
+	}
+	if l.joined {
+		l.behind = time.Time{}
+	}
+	return s.LastSeq, nil
+}
+
+// checkMissing compares the number of messages that are missing in the stream with the erasures.
+func (l *Log) checkMissing(ctx context.Context, missing uint64) error {
+	if missing > l.told.gone {
+		if err := l.lookForErasures(ctx); err != nil {
+			return err
+		}
+	}
+	if missing > l.told.gone {
+		return fmt.Errorf("%w: %d messages of the stream are missing, and erasures explain %d of them: somebody has deleted some; bring the folder of a node into a new one with `daybook cluster import`",
+			eventlog.ErrDamaged, missing, l.told.gone)
+	}
+	return nil
 }
 
 // errBehind: the stream seems to have less than the replica.
@@ -58,7 +73,7 @@ func (l *Log) isBehind(why error) error {
 // locate finds the message of the stream that ends with the head of the replica. What follows it without an event, an
 // erasure, is read again.
 func (l *Log) locate(ctx context.Context) error {
-	l.applied = 0
+	l.applied, l.reached = 0, 0
 	last, err := l.lastSequence(ctx)
 	if err != nil {
 		return err
@@ -68,13 +83,13 @@ func (l *Log) locate(ctx context.Context) error {
 		l.setApplied(0)
 		return nil
 	}
-	at, h, _, err := l.firstReaching(ctx, last, head.Seq)
+	at, r, err := l.find(ctx, last, head.Seq)
 	switch {
 	case err != nil:
 		return err
 	case at == 0:
 		return l.isBehind(fmt.Errorf("it ends before event %d, with which the folder ends", head.Seq))
-	case h.last != head.Seq || h.hash != head.Hash:
+	case r.last != head.Seq || r.hash != head.Hash:
 		return fmt.Errorf("%w: up to event %d; move the folder away, and this node copies the log of the others", ErrHistory, head.Seq)
 	}
 	l.behind = time.Time{}
@@ -82,79 +97,121 @@ func (l *Log) locate(ctx context.Context) error {
 	return nil
 }
 
-// firstReaching finds the message with which the log has event seq, among those up to last: the last part of a round. 0 = there is none.
-func (l *Log) firstReaching(ctx context.Context, last uint64, seq int64) (at uint64, h header, content []byte, err error) {
+// round is a round as it is in the stream.
+type round struct {
+	last  int64 // event
+	hash  eventlog.Hash
+	spans []span // where it was published, then its copies; the last one is there
+}
+
+// find finds the round that has event seq, among the messages up to last. at is the last message of the round where it was published;
+// 0 = there is none. Errors: eventlog.ErrUnavailable, ErrDamaged.
+func (l *Log) find(ctx context.Context, last uint64, seq int64) (at uint64, r round, err error) {
+	for looked := false; ; looked = true {
+		if moved := l.told.of(seq); moved != nil {
+			content, err := l.contentOf(ctx, moved.now())
+			if errors.Is(err, errGone) && !looked { // it was replaced since
+				if err := l.lookForErasures(ctx); err != nil {
+					return 0, r, err
+				}
+				continue
+			}
+			if err != nil {
+				return 0, r, unavailable("read a round of which a payload was erased", err)
+			}
+			r.spans = moved.spans
+			r.last, r.hash, _, err = parseCopy(content)
+			return moved.spans[0].last(), r, err
+		}
+		at, h, err := l.firstReaching(ctx, last, seq)
+		switch {
+		case err != nil || at == 0:
+			return 0, r, err
+		case h.kind == kindRound && uint64(h.parts) <= at:
+			return at, round{h.last, h.hash, []span{{at - uint64(h.parts) + 1, h.parts}}}, nil
+		case looked:
+			return 0, r, fmt.Errorf("message %d: %w: the round before it is missing", at, errMessage)
+		}
+		if err := l.lookForErasures(ctx); err != nil {
+			return 0, r, err
+		}
+	}
+}
+
+// firstReaching finds the message with which the log has event seq, among those up to last that were not deleted: the last part of a
+// round. 0 = there is none.
+func (l *Log) firstReaching(ctx context.Context, last uint64, seq int64) (at uint64, h header, err error) {
 	for low, high := uint64(1), last; low <= high; {
 		middle := low + (high-low)/2
-		one, piece, err := l.message(ctx, middle)
+		sequence, one, err := l.messageFrom(ctx, middle)
 		if err != nil {
-			return 0, header{}, nil, err
+			return 0, header{}, err
 		}
 		if one.last >= seq {
-			at, h, content, high = middle, one, piece, middle-1
+			at, h, high = sequence, one, middle-1
 		} else {
-			low = middle + 1
+			low = sequence + 1
 		}
 	}
-	return at, h, content, nil
+	return at, h, nil
 }
 
-// message reads one message of the stream.
-func (l *Log) message(ctx context.Context, sequence uint64) (header, []byte, error) {
-	message, err := l.rounds.GetMsg(ctx, sequence)
+// messageFrom reads the header of the first message from the sequence on that was not deleted.
+func (l *Log) messageFrom(ctx context.Context, sequence uint64) (uint64, header, error) {
+	message, err := l.stream.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(l.names.allSubjects))
 	if err != nil {
-		return header{}, nil, unavailable(fmt.Sprintf("read message %d of the log", sequence), err)
+		return 0, header{}, unavailable(fmt.Sprintf("read message %d of the log", sequence), err)
 	}
-	h, content, err := parseHeader(message.Data)
+	h, _, err := parseHeader(message.Data)
 	if err != nil {
-		err = fmt.Errorf("message %d: %w", sequence, err)
+		err = fmt.Errorf("message %d: %w", message.Sequence, err)
 	}
-	return h, content, err
+	return message.Sequence, h, err
 }
 
-// roundAt reads the events of the round whose last part is the message at the sequence.
-func (l *Log) roundAt(ctx context.Context, at uint64, h header, content []byte) ([]stored, error) {
-	if h.kind != kindRound || h.part != h.parts-1 || uint64(h.parts) > at {
-		return nil, fmt.Errorf("message %d: %w", at, errMessage)
+// get reads one message, nil if it was deleted.
+func (l *Log) get(ctx context.Context, sequence uint64) ([]byte, error) {
+	message, err := l.stream.GetMsg(ctx, sequence)
+	if err == nil {
+		return message.Data, nil
 	}
+	if !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, err
+	}
+	info, err := l.stream.Info(ctx)
+	if err == nil && info.State.LastSeq < sequence { // a server that does not have it yet has answered
+		err = fmt.Errorf("message %d of a stream that ends with message %d", sequence, info.State.LastSeq)
+	}
+	return nil, err
+}
+
+// errGone: a message was deleted.
+var errGone = errors.New("the message was deleted")
+
+// contentOf reads what messages have together. Errors: errGone, eventlog.ErrUnavailable, ErrDamaged.
+func (l *Log) contentOf(ctx context.Context, s span) ([]byte, error) {
 	var packed []byte
-	for sequence := at - uint64(h.parts) + 1; sequence < at; sequence++ {
-		_, piece, err := l.message(ctx, sequence)
+	for part := range s.parts {
+		sequence := s.first + uint64(part)
+		message, err := l.get(ctx, sequence)
+		switch {
+		case err != nil:
+			return nil, unavailable(fmt.Sprintf("read message %d of the log", sequence), err)
+		case message == nil:
+			return nil, fmt.Errorf("message %d: %w", sequence, errGone)
+		}
+		h, piece, err := parseHeader(message)
+		if err == nil && (h.part != part || h.parts != s.parts) {
+			err = errMessage
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("message %d: %w", sequence, err)
 		}
 		packed = append(packed, piece...)
 	}
-	content, err := unpack(append(packed, content...))
+	content, err := unpack(packed)
 	if err != nil {
-		return nil, fmt.Errorf("message %d: %w", at, err)
+		return nil, fmt.Errorf("message %d: %w", s.first, err)
 	}
-	events, err := parseContent(content, 1)
-	if err != nil {
-		return nil, fmt.Errorf("message %d: %w", at, err)
-	}
-	for i := range events {
-		events[i].event.Seq = h.last - int64(len(events)-1-i)
-	}
-	return events, nil
-}
-
-// placeOf is where the payload of an event lies, or lay before it was erased.
-func (l *Log) placeOf(ctx context.Context, seq int64) (place, error) {
-	at, h, content, err := l.firstReaching(ctx, l.applied, seq)
-	if err != nil {
-		return place{}, err
-	}
-	if at == 0 {
-		return place{}, fmt.Errorf("%w: event %d is not in the stream", eventlog.ErrDamaged, seq)
-	}
-	events, err := l.roundAt(ctx, at, h, content)
-	if err != nil {
-		return place{}, err
-	}
-	i := seq - h.last - 1 + int64(len(events))
-	if i < 0 {
-		return place{}, fmt.Errorf("message %d: %w", at, errMessage)
-	}
-	return events[i].at, nil
+	return content, nil
 }

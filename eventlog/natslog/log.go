@@ -19,7 +19,7 @@ import (
 type Options struct {
 	JetStream jetstream.JetStream
 	Cluster   string // name of the cluster, see IsClusterName
-	Replicas  int    // that each stream gets when it is made: 1, 3 or 5; 0 = 3
+	Replicas  int    // that the stream gets when it is made: 1, 3 or 5; 0 = 3
 	Least     int    // that a stream which is there must have; 0 = Replicas
 	// Patience is how long an Append tries to find out whether a round was stored of which no
 	// acknowledgement came, and how long reading the stream waits for an answer. 0 = 15 s.
@@ -39,37 +39,32 @@ type Log struct {
 
 	// request publishes a message and returns the acknowledgement. Tests lose and delay what it does.
 	request func(ctx context.Context, m *nats.Msg) (*nats.Msg, error)
-	sweeper sweeper
 
 	position atomic.Uint64 // is applied
 
 	waits    context.Context // ends when nothing is to wait for the stream any more
 	endWaits context.CancelFunc
 
-	mu         sync.Mutex // held by all that appends to the replica
-	closed     bool       // guarded by mu, as what follows
-	joined     bool       // the streams are known, and where the replica stands
-	rounds     jetstream.Stream
-	created    time.Time // when the stream of rounds was made
-	behind     time.Time // since when the stream seems to end before the replica; zero = it does not
-	bodies     bodyReader
-	most       int           // bytes of a message
-	applied    uint64        // sequence of the last message of the stream that the replica has
-	staged     batch         // read from the stream, and about to be appended to the replica
-	stagedAt   time.Time     // when the first of them was read
-	beside     *beside       // being appended to the replica; nil = nothing is
-	end        eventlog.Head // of the log with what is staged
-	partial    []byte        // content of the parts of a round that were read
-	parts      int           // how many they are
-	reached    uint64        // sequence of the last message that was read, at least applied
-	named      uint64        // the last piece of a payload that the rounds name, as far as they were read
-	namedKnown bool
-	suspects   map[uint64]bool // pieces of which it is not known whether a round names them
-	told       told            // erasures that lie ahead
-	looked     time.Time       // at the state of the stream, by an append
-	doubtful   bool            // a round was published, and it is not known whether it is stored
-	lookedFor  roundID         // the round that an Append looks for
-	found      bool            // it was read
+	mu        sync.Mutex // held by all that appends to the replica
+	closed    bool       // guarded by mu, as what follows
+	joined    bool       // the stream is known, and where the replica stands
+	stream    jetstream.Stream
+	created   time.Time     // when the stream was made
+	behind    time.Time     // since when the stream seems to end before the replica; zero = it does not
+	most      int           // bytes of a message
+	applied   uint64        // sequence of the last message of the stream that the replica has
+	staged    batch         // read from the stream, and about to be appended to the replica
+	stagedAt  time.Time     // when the first of them was read
+	beside    *beside       // being appended to the replica; nil = nothing is
+	end       eventlog.Head // of the log with what is staged
+	partial   []byte        // content of the parts of a round that were read
+	parts     int           // how many they are
+	reached   uint64        // sequence of the last message that was read, at least applied
+	told      told          // erasures
+	looked    time.Time     // at the state of the stream, by an append
+	doubtful  bool          // a round was published, and it is not known whether it is stored
+	lookedFor roundID       // the round that an Append looks for
+	found     bool          // it was read
 }
 
 var _ eventlog.Log = (*Log)(nil)
@@ -115,7 +110,7 @@ func (l *Log) patient(ctx context.Context, more time.Duration) (context.Context,
 // errNotJoined: Join has not been called, or has failed.
 var errNotJoined = fmt.Errorf("%w: this node has not found the log of the cluster yet", eventlog.ErrUnavailable)
 
-// Join finds the streams and where the replica stands in them. Errors: ErrNoStream, ErrStream, ErrHistory,
+// Join finds the stream and where the replica stands in it. Errors: ErrNoStream, ErrStream, ErrHistory,
 // eventlog.ErrUnavailable, ErrDamaged; sqlitelog.ErrOther: the replica is of another log. It may be called again.
 func (l *Log) Join(ctx context.Context) error {
 	l.mu.Lock()
@@ -134,24 +129,24 @@ func (l *Log) Join(ctx context.Context) error {
 	return nil
 }
 
-// enter finds the streams.
+// enter finds the stream.
 func (l *Log) enter(ctx context.Context) error {
-	rounds, payloads, err := openStreams(ctx, l.o)
+	stream, err := openStream(ctx, l.o)
 	if err != nil {
 		return err
 	}
-	info := rounds.CachedInfo()
+	info := stream.CachedInfo()
 	if id := info.Config.Metadata[metaLogID]; id != l.ID() {
 		return fmt.Errorf("%w: it is a replica of log %s, and the log of cluster %s is %s; move the folder away", sqlitelog.ErrOther, l.ID(), l.o.Cluster, id)
 	}
 	if epoch := info.Config.Metadata[metaEpoch]; epoch != l.Epoch() {
 		return fmt.Errorf("%w: a loss of events was accepted in one of them, not in the other; move the folder away, and this node copies the log of the others", ErrHistory)
 	}
-	l.rounds, l.created = rounds, info.Created
-	l.bodies.close()
-	l.bodies = bodyReader{stream: payloads}
+	if !info.Created.Equal(l.created) {
+		l.told = told{}
+	}
+	l.stream, l.created = stream, info.Created
 	l.most = int(min(l.o.JetStream.Conn().MaxPayload(), mostMessage)) - messageOverhead
-	l.named, l.namedKnown, l.told = 0, l.Head().Seq == 0, told{}
 	return nil
 }
 
@@ -173,8 +168,6 @@ func (l *Log) Close() error {
 	l.mu.Lock()
 	l.closed, l.joined = true, false
 	l.endWaits()
-	l.bodies.close()
 	l.mu.Unlock()
-	l.sweeper.stop()
 	return l.Log.Close()
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A message of the stream of rounds:
+// A message of the stream:
 //
 //	magic    1 byte, 'D'
-//	format   1 byte, 1
+//	format   1 byte, 2 (1 was that of the streams before ADR 54)
 //	kind     1 byte, see kind
 //	id       16 random bytes of the round
 //	part     uvarint, from 0: a round that is larger than a message may be has several parts
@@ -27,24 +27,21 @@ import (
 //
 //	at          uvarint, microseconds after the event before (the first one: after the epoch of Unix)
 //	stream, version (uvarint), type, v (uvarint), actor, data
-//	pieces      uvarint: 0 = no payload, else 1 + the number of messages in the stream of payloads that have its body
-//	hash        32 bytes, of the payload, if there is one
-//	sequences   uvarint each, of these messages
-//	offset      uvarint, of salt and body in what the messages have, one after the other
-//	size        uvarint, of salt and body
+//	payload     1 byte: 0 = none, 1 = salt (16 bytes) and body (a text) follow, 2 = it was erased, and its hash (32 bytes) follows
+//
+// The content of kindCopy: seq (uvarint) and hash (32 bytes) of the last event of the round that it is a copy of, then the content of
+// that round, without the bodies that were erased.
 //
 // The content of kindErased, for each payload that was erased: uvarints
 //
-//	seq         of its event
-//	pieces      the number of messages that had its body
-//	old, new    sequences of each of them and of the message that has the other bodies of it; 0 = it had no other
-//
-// A message of the stream of payloads: the magic byte 'P', the format 1, then salts and bodies, compressed with zstd.
+//	seq           of its event
+//	last, events  the seq of the last event of its round, and how many events that has
+//	first, parts  the first message of the round where it was published, and how many these are
+//	first, parts  of its copy, which takes the place of the round and of its copies before
 const (
 	magic         = 'D'
-	messageFormat = 1
-	pieceMagic    = 'P'
-	pieceFormat   = 1
+	messageFormat = 2
+	oldestFormat  = 1
 )
 
 // kind is what a message says.
@@ -54,6 +51,7 @@ const (
 	kindRound  kind = 1 // events
 	kindErased kind = 2 // payloads that were erased
 	kindFence  kind = 3 // nothing: it takes a place, so that no earlier message can
+	kindCopy   kind = 4 // a round again, in the place of one that had a payload that was erased
 )
 
 // roundID tells the rounds of all nodes apart.
@@ -82,7 +80,7 @@ func (h *header) append(b []byte) []byte {
 // parseHeader reads the header of a message and returns the rest.
 func parseHeader(message []byte) (h header, content []byte, err error) {
 	r := reader{b: message}
-	if m, f := r.byte(), r.byte(); m != magic || f != messageFormat {
+	if m, f := r.byte(), r.byte(); m != magic || f < oldestFormat || f > messageFormat {
 		if r.err == nil && m == magic && f > messageFormat {
 			return h, nil, fmt.Errorf("%w: it has format %d, this version reads up to %d: upgrade this node", errNewer, f, messageFormat)
 		}
@@ -95,7 +93,7 @@ func parseHeader(message []byte) (h header, content []byte, err error) {
 	if r.err != nil || h.part < 0 || h.part >= h.parts || h.last < 0 {
 		return h, nil, errMessage
 	}
-	if h.kind < kindRound || h.kind > kindFence {
+	if h.kind < kindRound || h.kind > kindCopy {
 		return h, nil, fmt.Errorf("%w: it has kind %d: upgrade this node", errNewer, h.kind)
 	}
 	return h, r.b, nil
@@ -104,23 +102,25 @@ func parseHeader(message []byte) (h header, content []byte, err error) {
 // errNewer: a newer version of Daybook has written the message.
 var errNewer = errors.New("message of a newer version")
 
-// stored is an event with what is beside it.
-type stored struct {
-	event *eventlog.Event
-	at    place
+// events are those of a round, with the salt of each payload; no salt = there is no body (any more).
+type events struct {
+	list  []*eventlog.Event
+	salts [][]byte
 }
 
-// place is where a body with its salt lies in the stream of payloads: in the bytes of its pieces, one after the other.
-type place struct {
-	pieces       []uint64 // sequences, ascending; none = no payload
-	offset, size int
-}
+// What the content of a round says of a payload.
+const (
+	noPayload     = 0
+	payloadHere   = 1
+	payloadErased = 2
+)
 
-// appendContent appends the events of a round.
-func appendContent(b []byte, events []stored) []byte {
+const saltSize = 16
+
+// append appends the content of a round.
+func (r *events) append(b []byte) []byte {
 	var at int64
-	for i := range events {
-		e := events[i].event
+	for i, e := range r.list {
 		b = binary.AppendUvarint(b, uint64(e.At-at))
 		at = e.At
 		b = appendText(b, e.Stream)
@@ -129,18 +129,15 @@ func appendContent(b []byte, events []stored) []byte {
 		b = binary.AppendUvarint(b, uint64(e.V))
 		b = appendText(b, e.Actor)
 		b = appendText(b, e.Data)
-		if !e.HasPayload {
-			b = append(b, 0)
-			continue
+		switch {
+		case !e.HasPayload:
+			b = append(b, noPayload)
+		case r.salts[i] == nil:
+			b = append(append(b, payloadErased), e.PayloadHash[:]...)
+		default:
+			b = append(append(b, payloadHere), r.salts[i]...)
+			b = appendText(b, e.Payload)
 		}
-		at := &events[i].at
-		b = binary.AppendUvarint(b, 1+uint64(len(at.pieces)))
-		b = append(b, e.PayloadHash[:]...)
-		for _, sequence := range at.pieces {
-			b = binary.AppendUvarint(b, sequence)
-		}
-		b = binary.AppendUvarint(b, uint64(at.offset))
-		b = binary.AppendUvarint(b, uint64(at.size))
 	}
 	return b
 }
@@ -149,9 +146,9 @@ func appendText[T string | []byte](b []byte, text T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// parseContent reads the events of a round of which the first has the seq first.
-func parseContent(content []byte, first int64) ([]stored, error) {
-	var events []stored
+// parseEvents reads the content of a round of which the first event has the seq first.
+func parseEvents(content []byte, first int64) (events, error) {
+	var all events
 	var at int64
 	r := reader{b: content}
 	for seq := first; len(r.b) > 0; seq++ {
@@ -163,24 +160,26 @@ func parseContent(content []byte, first int64) ([]stored, error) {
 		e.V = int(r.number())
 		e.Actor = string(r.text())
 		e.Data = r.text()
-		one := stored{event: e}
-		if n := r.number(); n > 0 {
+		var salt []byte
+		switch r.byte() {
+		case noPayload:
+		case payloadHere:
+			e.HasPayload = true
+			salt = r.take(saltSize)
+			e.Payload = r.text()
+			e.PayloadHash = eventlog.PayloadHash(salt, e.Payload)
+		case payloadErased:
 			e.HasPayload = true
 			copy(e.PayloadHash[:], r.take(eventlog.HashSize))
-			for range n - 1 {
-				one.at.pieces = append(one.at.pieces, r.number())
-				if r.err != nil {
-					break
-				}
-			}
-			one.at.offset, one.at.size = int(r.number()), int(r.number())
+		default:
+			r.err = errMessage
 		}
 		if r.err != nil {
-			return nil, r.err
+			return events{}, r.err
 		}
-		events = append(events, one)
+		all.list, all.salts = append(all.list, e), append(all.salts, salt)
 	}
-	return events, nil
+	return all, nil
 }
 
 // reader reads what the functions above append. After an error it gives zeros.
@@ -263,17 +262,4 @@ func unpack(packed []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", errMessage, err)
 	}
 	return content, nil
-}
-
-// packPiece makes a message of the stream of payloads.
-func packPiece(content []byte) []byte {
-	return compressor.EncodeAll(content, append(make([]byte, 0, len(content)/2+64), pieceMagic, pieceFormat))
-}
-
-// unpackPiece is the content of a message of the stream of payloads.
-func unpackPiece(message []byte) ([]byte, error) {
-	if len(message) < 2 || message[0] != pieceMagic || message[1] != pieceFormat {
-		return nil, errMessage
-	}
-	return unpack(message[2:])
 }

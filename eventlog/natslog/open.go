@@ -10,12 +10,12 @@ import (
 	"daybook/eventlog/sqlitelog"
 )
 
-// Begin opens the replica. It makes what is not there: the streams, if the folder is empty too, and the replica. Errors: those of
+// Begin opens the replica. It makes what is not there: the stream, if the folder is empty too, and the replica. Errors: those of
 // sqlitelog.Open, Identity and Make.
 func Begin(ctx context.Context, replica sqlitelog.Options, o Options) (*Log, error) {
 	o = o.withDefaults()
 	id, epoch, err := Identity(ctx, o)
-	if errors.Is(err, ErrNoStream) {
+	if errors.Is(err, ErrNoStream) && !errors.Is(err, errOlder) {
 		id, epoch, err = found(ctx, replica.Dir, o)
 	}
 	if err != nil {
@@ -54,7 +54,7 @@ func Open(ctx context.Context, replica sqlitelog.Options, o Options) (*Log, erro
 // behindTime is how long to wait for a stream that seems to be behind.
 const behindTime = 100 * time.Millisecond
 
-// found makes the streams of a new log, and returns its ID and epoch.
+// found makes the stream of a new log, and returns its ID and epoch.
 func found(ctx context.Context, dir string, o Options) (id, epoch string, err error) {
 	id = sqlitelog.NewID(time.Now())
 	old, err := sqlitelog.OpenReadOnly(ctx, dir)

@@ -65,30 +65,26 @@ func (l *Log) publish(ctx context.Context, subject string, id roundID, list [][]
 	return 0, fmt.Errorf("%w: %w", eventlog.ErrUnknown, plain{err})
 }
 
-// publishOnce publishes the messages of a round and waits for the acknowledgement.
+// publishOnce publishes messages to the stream at the place after what is applied, all or none, and returns the sequence of the last one.
+// That one goes to the subject, those before it to the one of events.
 func (l *Log) publishOnce(ctx context.Context, subject string, list [][]byte) (uint64, error) {
-	return l.publishAll(ctx, l.names.rounds, subject, strconv.FormatUint(l.applied, 10), list)
-}
-
-// publishAll publishes messages to a stream, all or none, and returns the sequence of the last one. expected is the sequence that must be
-// the last one of the stream; "" = any.
-func (l *Log) publishAll(ctx context.Context, stream, subject, expected string, list [][]byte) (uint64, error) {
 	var id roundID
 	rand.Read(id[:]) // never returns an error
 	batch := hex.EncodeToString(id[:])
 	for i, data := range list {
-		message := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{}}
+		message := &nats.Msg{Subject: l.names.eventsSubject, Data: data, Header: nats.Header{}}
 		if len(list) > 1 {
 			message.Header = batchHeader(batch, i+1)
 		}
-		if i == 0 && expected != "" {
-			message.Header.Set(jetstream.ExpectedLastSeqHeader, expected)
+		if i == 0 {
+			message.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(l.applied, 10))
 		}
 		if i == len(list)-1 {
 			if i > 0 {
 				message.Header.Set("Nats-Batch-Commit", "1")
 			}
-			return l.commit(ctx, stream, message, timeFor(list))
+			message.Subject = subject
+			return l.commit(ctx, message, timeFor(list))
 		}
 		if err := l.o.JetStream.Conn().PublishMsg(message); err != nil {
 			return 0, unavailable("publish a part of a round", err)
@@ -115,7 +111,7 @@ func timeFor(list [][]byte) time.Duration {
 
 // commit publishes a message and returns the sequence that the acknowledgement has. more is how much longer than a small one it and
 // those before it in its batch may take.
-func (l *Log) commit(ctx context.Context, stream string, message *nats.Msg, more time.Duration) (uint64, error) {
+func (l *Log) commit(ctx context.Context, message *nats.Msg, more time.Duration) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.o.Patience/3+more)
 	defer cancel()
 	answer, err := l.request(ctx, message)
@@ -133,7 +129,7 @@ func (l *Log) commit(ctx context.Context, stream string, message *nats.Msg, more
 	switch {
 	case ack.Error != nil:
 		return 0, refusalOf("publish a round", ack.Error)
-	case ack.Stream != stream:
+	case ack.Stream != l.names.stream:
 		return 0, unavailable("publish a round", fmt.Errorf("stream %q takes %s", ack.Stream, message.Subject))
 	}
 	return ack.Sequence, nil

@@ -56,53 +56,21 @@ func TestOfTwoWritersOneGetsEachPlace(t *testing.T) {
 			t.Errorf("event %d is %s; %q and %q were acknowledged", e.Seq, e.Stream, one, other)
 		}
 	}
-	appendAll(t, logs[0], "last") // sweeps what lies before it
-	logs[1].WaitForSweeper()
-	wantNoOrphans(t, js, logs[0])
+	wantReplacedDeleted(t, js, logs[0])
 }
 
-// A writer that dies between its payloads and its round leaves pieces that no round names.
-func TestPiecesOfADeadWriterAreDeleted(t *testing.T) {
-	for name, c := range map[string]struct{ known, erases bool }{
-		"by one who was there": {true, false}, "by one who comes later": {false, false}, "by one who erases": {true, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, js := lone(t)
-			log := open(t, js, t.TempDir())
-			appendAll(t, log, "a", "other")
-			for range 3 {
-				if _, err := js.Publish(t.Context(), natslog.PayloadsSubject("test"), []byte("left")); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if !c.known {
-				log = open(t, js, t.TempDir())
-			}
-			if c.erases {
-				erase(t, log, 1)
-			} else {
-				appendAll(t, log, "b")
-			}
-			wantNoOrphans(t, js, log)
-		})
-	}
-}
-
-func TestPiecesOfARefusedRoundAreDeleted(t *testing.T) {
+func TestARefusedRoundLeavesNothing(t *testing.T) {
 	s, js := lone(t)
 	log, rival := open(t, js, t.TempDir()), open(t, connect(t, s), t.TempDir())
 	appendAll(t, log, "a")
 	catchUp(t, rival)
 	log.Intercept(func(next natslog.Request, ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
-		if m.Subject != natslog.PayloadsSubject("test") && rival.Head().Seq == 1 {
-			// It has no payload, so that it deletes none.
-			if r := rival.Append(t.Context(), []eventlog.Entry{entry("b", "")}); r[0].Err != nil {
-				t.Error(r[0].Err)
-			}
+		if rival.Head().Seq == 1 {
+			appendAll(t, rival, "b")
 		}
 		return next(ctx, m)
 	})
-	e := entry("refused", "body")
+	e := entry("refused", "body of refused")
 	e.Expect = eventlog.NothingAfter(1)
 	if r := log.Append(t.Context(), []eventlog.Entry{e}); !errors.Is(r[0].Err, eventlog.ErrConflict) {
 		t.Fatalf("%v, want a conflict", r[0].Err)
@@ -110,6 +78,6 @@ func TestPiecesOfARefusedRoundAreDeleted(t *testing.T) {
 	if e.Events[0].Seq != 0 || e.Events[0].PayloadHash != (eventlog.Hash{}) {
 		t.Errorf("a refused event has seq %d", e.Events[0].Seq)
 	}
-	wantNoOrphans(t, js, log)
+	wantGone(t, js, false, "body of refused")
 	wantSame(t, log, rival)
 }

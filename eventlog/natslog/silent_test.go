@@ -7,14 +7,14 @@ import (
 	"daybook/eventlog/natslog"
 )
 
-// A consumer lies on one server. When that dies, NATS does not say so: the one who reads payloads finds out.
-func TestAFollowerGoesOnWhenItsConsumerOfPayloadsFallsSilent(t *testing.T) {
+// A consumer lies on one server. When that dies, NATS does not say so: the follower finds out.
+func TestAFollowerGoesOnWhenTheServerOfItsConsumerDies(t *testing.T) {
 	nodes := three(t)
 	writer := openWith(t, t.TempDir(), settings(nodes[0].js, 3))
 	leader := leaderOf(t, nodes[0].js, nodes)
 	many := func(name string) {
 		large := entry(name, noise(100_000))
-		for range 5 { // so many pieces are read by a consumer
+		for range 5 {
 			large.Events = append(large.Events, entry(name, noise(100_001)).Events[0])
 			large.Events[len(large.Events)-1].Version = int64(len(large.Events))
 		}
@@ -29,7 +29,7 @@ func TestAFollowerGoesOnWhenItsConsumerOfPayloadsFallsSilent(t *testing.T) {
 		stop := follow(t, follower)
 		many("before")
 		waitFor(t, follower, writer.Head().Seq)
-		victim = consumerOn(t, nodes, nodes[leader], natslog.PayloadsStream("test"))
+		victim = consumerOn(t, nodes, nodes[leader], natslog.StreamName("test"))
 		if victim == leader || victim <= 0 {
 			_ = stop()
 			continue

@@ -26,52 +26,39 @@ var ErrStream = errors.New("stream cannot hold the log")
 // ErrNoStream: the cluster has no stream yet.
 var ErrNoStream = errors.New("cluster has no log yet")
 
-// names are those of the streams of a cluster and of their subjects.
-type names struct{ rounds, payloads, roundsSubject, erasedSubject, payloadsSubject string }
+// names are those of the stream of a cluster and of its subjects.
+type names struct{ stream, eventsSubject, erasuresSubject, allSubjects string }
 
 func namesOf(cluster string) names {
+	prefix := "daybook." + cluster
 	return names{
-		rounds: "daybook-" + cluster + "-log", payloads: "daybook-" + cluster + "-payloads",
-		roundsSubject: "daybook." + cluster + ".log", erasedSubject: "daybook." + cluster + ".erased", payloadsSubject: "daybook." + cluster + ".payloads",
+		stream: "daybook-" + cluster + "-events", eventsSubject: prefix + ".events", erasuresSubject: prefix + ".erasures", allSubjects: prefix + ".*",
 	}
 }
 
 // StreamName is the name of the stream that has the log of a cluster.
-func StreamName(cluster string) string { return namesOf(cluster).rounds }
-
-// StreamNames are the names of the streams of a cluster, that of the log first.
-func StreamNames(cluster string) []string {
-	n := namesOf(cluster)
-	return []string{n.rounds, n.payloads}
-}
+func StreamName(cluster string) string { return namesOf(cluster).stream }
 
 // IsClusterName reports whether the name may be that of a cluster: 1 to 32 of A-Z a-z 0-9 _ -
 func IsClusterName(name string) bool {
 	return name != "" && len(name) <= 32 && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == ""
 }
 
-// configs are those of the two streams.
-func configs(o Options, id, epoch string) (rounds, payloads jetstream.StreamConfig) {
+// configOf is that of the stream. Messages may be deleted, since an erasure does; what else is missing is noticed.
+func configOf(o Options, id, epoch string) jetstream.StreamConfig {
 	n := namesOf(o.Cluster)
-	rounds = jetstream.StreamConfig{
-		Name: n.rounds, Subjects: []string{n.roundsSubject, n.erasedSubject}, Description: "The log of Daybook: never edit or purge it.",
-		Storage: jetstream.FileStorage, Replicas: o.Replicas, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
-		MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, DenyDelete: true, DenyPurge: true, AllowAtomicPublish: true,
-		Duplicates: time.Second, Metadata: map[string]string{metaLogID: id, metaEpoch: epoch},
-	}
-	payloads = jetstream.StreamConfig{
-		Name: n.payloads, Subjects: []string{n.payloadsSubject}, Description: "Bodies of the log of Daybook: never edit or purge it.",
+	return jetstream.StreamConfig{
+		Name: n.stream, Subjects: []string{n.eventsSubject, n.erasuresSubject}, Description: "The log of Daybook: never edit or purge it.",
 		Storage: jetstream.FileStorage, Replicas: o.Replicas, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
 		MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, DenyPurge: true, AllowAtomicPublish: true,
-		Duplicates: time.Second, Metadata: map[string]string{metaLogID: id},
+		Duplicates: time.Second, Metadata: map[string]string{metaLogID: id, metaEpoch: epoch},
 	}
-	return rounds, payloads
 }
 
 // Identity is the ID and the epoch of the log of the cluster. Errors: ErrNoStream, ErrStream, eventlog.ErrUnavailable.
 func Identity(ctx context.Context, o Options) (id, epoch string, err error) {
 	o = o.withDefaults()
-	s, _, err := openStreams(ctx, o)
+	s, err := openStream(ctx, o)
 	if err != nil {
 		return "", "", err
 	}
@@ -79,24 +66,14 @@ func Identity(ctx context.Context, o Options) (id, epoch string, err error) {
 	return meta[metaLogID], meta[metaEpoch], nil
 }
 
-// Make makes the streams of a new log; epoch "" = its first one. Whoever comes second finds those of the first. Errors: eventlog.ErrUnavailable, ErrStream.
+// Make makes the stream of a new log; epoch "" = its first one. Whoever comes second finds that of the first. Errors: eventlog.ErrUnavailable, ErrStream.
 func Make(ctx context.Context, o Options, id, epoch string) error {
 	o = o.withDefaults()
 	if epoch == "" {
 		epoch = eventlog.FirstEpoch(id)
 	}
-	rounds, payloads := configs(o, id, epoch)
-	if _, err := o.JetStream.CreateStream(ctx, rounds); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+	if _, err := o.JetStream.CreateStream(ctx, configOf(o, id, epoch)); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 		return cannotMake("make the stream of the log", o, err)
-	}
-	// Another node may have made the first stream: the second one belongs to that log.
-	s, err := o.JetStream.Stream(ctx, rounds.Name)
-	if err != nil {
-		return unavailable("look for the stream of the log", err)
-	}
-	payloads.Metadata[metaLogID] = s.CachedInfo().Config.Metadata[metaLogID]
-	if _, err := o.JetStream.CreateStream(ctx, payloads); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return cannotMake("make the stream of payloads", o, err)
 	}
 	return nil
 }
@@ -120,32 +97,31 @@ func notThere(what string, err error) error {
 	return unavailable(what, err)
 }
 
-// openStreams finds both streams and checks them.
-func openStreams(ctx context.Context, o Options) (rounds, payloads jetstream.Stream, err error) {
-	n := namesOf(o.Cluster)
-	rounds, err = o.JetStream.Stream(ctx, n.rounds)
-	if err == nil {
-		payloads, err = o.JetStream.Stream(ctx, n.payloads)
-	}
+// openStream finds the stream and checks it.
+func openStream(ctx context.Context, o Options) (jetstream.Stream, error) {
+	name := StreamName(o.Cluster)
+	stream, err := o.JetStream.Stream(ctx, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, nil, fmt.Errorf("%w: %s", ErrNoStream, o.Cluster)
+		older, err := olderStream(ctx, o)
+		switch {
+		case err != nil:
+			return nil, err
+		case older != nil:
+			return nil, errOlder
+		}
+		return nil, fmt.Errorf("%w: %s", ErrNoStream, o.Cluster)
 	}
 	if err != nil {
-		return nil, nil, notThere("look for the streams of the log", err)
+		return nil, notThere("look for the stream of the log", err)
 	}
-	wantRounds, wantPayloads := configs(o, "", "")
-	for _, c := range []struct {
-		have, want jetstream.StreamConfig
-	}{{rounds.CachedInfo().Config, wantRounds}, {payloads.CachedInfo().Config, wantPayloads}} {
-		if why := differs(c.have, c.want, o.Least); why != "" {
-			return nil, nil, fmt.Errorf("%w: stream %s: %s", ErrStream, c.want.Name, why)
-		}
+	config := stream.CachedInfo().Config
+	if why := differs(config, configOf(o, "", ""), o.Least); why != "" {
+		return nil, fmt.Errorf("%w: stream %s: %s", ErrStream, name, why)
 	}
-	a, b := rounds.CachedInfo().Config.Metadata[metaLogID], payloads.CachedInfo().Config.Metadata[metaLogID]
-	if a == "" || a != b {
-		return nil, nil, fmt.Errorf("%w: stream %s belongs to log %q and stream %s to log %q: one of them was made again; restore it from a backup", ErrStream, n.rounds, a, n.payloads, b)
+	if config.Metadata[metaLogID] == "" {
+		return nil, fmt.Errorf("%w: stream %s: it was not made by Daybook; import the log into a new cluster", ErrStream, name)
 	}
-	return rounds, payloads, nil
+	return stream, nil
 }
 
 // differs says what is wrong with the settings of a stream, "" if nothing is.
@@ -157,8 +133,8 @@ func differs(have, want jetstream.StreamConfig, replicas int) string {
 		return "it is kept in memory: make it anew with storage in files"
 	case have.Retention != want.Retention || have.Discard != want.Discard || have.MaxAge != 0 || have.MaxMsgs > 0 || have.MaxBytes > 0 || have.MaxMsgsPerSubject > 0:
 		return "it discards messages: remove its limits of age, number and size, and let it discard new ones"
-	case want.DenyDelete && !have.DenyDelete || !have.DenyPurge:
-		return "its messages may be deleted: it was not made by Daybook; import the log into a new cluster"
+	case !have.DenyPurge:
+		return "it may be purged: it was not made by Daybook; import the log into a new cluster"
 	case want.AllowAtomicPublish && !have.AllowAtomicPublish:
 		return "it takes no batches: set allow_atomic, with a NATS server of version 2.12 or newer"
 	case have.Mirror != nil || len(have.Sources) > 0 || !slices.Equal(slices.Sorted(slices.Values(have.Subjects)), slices.Sorted(slices.Values(want.Subjects))):
