@@ -82,6 +82,22 @@ func (k *kit) Offer(names []string) error {
 	return nil
 }
 
+// CheckFields refuses a schema of no known type.
+func (k *kit) CheckFields(pointer string, schema []byte) []task.FieldError {
+	if bytes.Contains(schema, []byte("objekt")) {
+		return []task.FieldError{{Pointer: pointer + "/type", Detail: "must be a type"}}
+	}
+	return nil
+}
+
+// CheckAnswer wants a member named amount.
+func (k *kit) CheckAnswer(_, answer []byte) ([]byte, []task.FieldError) {
+	if !bytes.Contains(answer, []byte(`"amount":`)) {
+		return nil, []task.FieldError{{Pointer: "/answer/amount", Detail: "must be given"}}
+	}
+	return answer, nil
+}
+
 // CheckDeclared refuses a schema of no known type.
 func (k *kit) CheckDeclared(spec task.TypeSpec) []task.FieldError {
 	if bytes.Contains(spec.ParametersSchema, []byte("objekt")) {

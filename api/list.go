@@ -204,7 +204,7 @@ func filterOf(q *query) projection.Query {
 	for _, name := range q.list("waiting") {
 		state, ok := projection.ParseWaitState(name)
 		if !ok {
-			q.wrong("waiting", "must be ready, scheduled, backoff or blocked")
+			q.wrong("waiting", "must be ready, scheduled, backoff, blocked or suspended")
 			break
 		}
 		f.Waiting, f.Wall = append(f.Waiting, state), task.MicrosOf(time.Now())

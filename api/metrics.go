@@ -35,7 +35,7 @@ var (
 	viewDesc     = prometheus.NewDesc("daybook_view_seq", "Seq that the views have applied.", nil, nil)
 	cacheDesc    = prometheus.NewDesc("daybook_payload_cache_bytes", "Bytes in the cache of payloads.", nil, nil)
 	entriesDesc  = prometheus.NewDesc("daybook_payload_cache_entries", "Payloads in the cache.", nil, nil)
-	depthDesc    = prometheus.NewDesc("daybook_queue_depth", "Tasks of a queue by state: running, or what they wait for: ready, scheduled, backoff or blocked. The queues of which there are too many are counted together as other.", []string{"queue", "state"}, nil)
+	depthDesc    = prometheus.NewDesc("daybook_queue_depth", "Tasks of a queue by state: running, or what they wait for: ready, scheduled, backoff, blocked or suspended. The queues of which there are too many are counted together as other.", []string{"queue", "state"}, nil)
 	oldestDesc   = prometheus.NewDesc("daybook_queue_oldest_ready_seconds", "For how long the first ready task of a queue has been ready; 0 without one.", []string{"queue"}, nil)
 	pausedDesc   = prometheus.NewDesc("daybook_queue_paused", "1 for each queue that is paused.", []string{"queue"}, nil)
 	workersDesc  = prometheus.NewDesc("daybook_workers", "Workers outside of the server by state: busy (they hold tasks), idle, quiet or silent (gone, and not forgotten yet).", []string{"state"}, nil)

@@ -252,6 +252,34 @@ func (d *document) steps(id, token string) {
 	d.drive(400, "POST", "/api/tasks/"+id+"/steps/a/forget", `{}`)
 }
 
+// suspends drives the calls about suspended tasks. lease gives a token.
+func (d *document) suspends(lease func() string) {
+	h := d.house
+	h.Helper()
+	at := "/api/leases/" + lease() + "/suspend"
+	d.drive(400, "POST", at, `{"step":"s"}`)
+	d.drive(400, "POST", at, `{"step":"s","events":[]}`)
+	d.drive(200, "POST", "/api/events", `{"name":"early","payload":[1],"keep_seconds":60}`)
+	d.drive(200, "POST", "/api/events", `{"name":"early"}`)
+	d.drive(400, "POST", "/api/events", `{"name":"ea rly"}`)
+	d.drive(200, "POST", at, `{"step":"early","events":["early","late"],"timeout_seconds":3600}`)
+	d.drive(200, "POST", at, `{"step":"slept","seconds":0}`)
+	d.drive(200, "POST", at, `{"step":"ask","approval":{"role":"operator","title":"Refund?","fields":{"type":"object"}},"timeout_seconds":3600}`)
+	d.drive(409, "POST", at, `{"step":"more","until":"2100-01-01T00:00:00Z"}`)
+	asked := d.drive(200, "GET", "/api/approvals?limit=1&after=0", "").list(h)
+	id := asked[0]["task_id"].(string)
+	d.drive(200, "GET", "/api/tasks/"+id, "")
+	d.drive(200, "GET", "/api/tasks?waiting=suspended", "")
+	d.drive(200, "GET", "/api/stats", "")
+	d.drive(400, "PATCH", "/api/tasks/"+id, `{"run_at":null}`)
+	answer := "/api/tasks/" + id + "/approvals/ask"
+	d.drive(400, "POST", answer, `{}`)
+	d.drive(400, "POST", answer, `{"approve":true,"answer":{"other":1}}`)
+	d.drive(200, "POST", answer, `{"approve":true,"answer":{"amount":1},"reason":"within budget"}`)
+	d.drive(409, "POST", answer, `{"approve":false}`)
+	d.drive(200, "GET", "/api/tasks/"+id+"/steps", "")
+}
+
 // workers drives the calls of workers.
 func (d *document) workers() {
 	h := d.house
@@ -280,6 +308,7 @@ func (d *document) workers() {
 	d.drive(409, "POST", "/api/leases/"+token+"/complete", `{"result":{"n":2}}`)
 	d.drive(409, "POST", "/api/leases/"+token+"/heartbeat", "")
 	d.drive(409, "POST", "/api/leases/"+token+"/log", lines)
+	d.suspends(lease)
 	d.drive(200, "POST", "/api/leases/"+lease()+"/fail", `{"error":"no","retryable":false}`)
 	token = lease()
 	d.drive(400, "POST", "/api/leases/"+token+"/complete", `{"files":["none"]}`)

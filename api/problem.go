@@ -103,6 +103,9 @@ var answers = []struct {
 	{task.ErrTooManyTypes, problem{Status: 400, Kind: "too-many-types", Detail: "The server knows 1,000 task types, and takes no more. Use one of them: parameters tell tasks of a type apart. " +
 		"Or ask who operates the server: a restart forgets types that no task and no declaration names."}},
 	{task.ErrStepsFull, problem{Status: 409, Kind: "steps-full", Detail: "The task has as many steps as it may have."}},
+	{task.ErrSuspended, problem{Status: 400, Kind: "suspended", Detail: "The task is suspended and has no due time. Send what it waits for, or cancel it."}},
+	{task.ErrNotWaiting, problem{Status: 409, Kind: "not-waiting", Detail: "The task does not wait for an answer in that step. It was answered before, or the task was cancelled, or has not come to it. GET /api/tasks/{id}/steps has the answers that were given."}},
+	{scheduler.ErrSignalsFull, problem{Status: 429, Kind: "events-full", RetryAfter: 60, Detail: "100,000 events are kept, and there can be no more. Nothing was changed. Send events with a shorter keep_seconds, and try again when the time of others is over."}},
 	{task.ErrStepsChanged, problem{Status: 409, Kind: "changed-meanwhile", Detail: "The steps of the task were changed by another request meanwhile. Nothing was changed; look at them and try again."}},
 	{task.ErrStale, problem{Status: 409, Kind: "stale-attempt", Detail: "The attempt no longer holds the task. Stop it."}},
 	{task.ErrStopping, problem{Status: 409, Kind: "being-cancelled", Detail: "The task is being cancelled. Stop the attempt."}},
@@ -204,7 +207,7 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 			if errors.As(err, &again) {
 				found = rebuilding(again, found)
 			}
-			if refusal != nil && (refusal.Kind == task.ErrQueueFull || refusal.Kind == task.ErrStepsFull) {
+			if refusal != nil && (refusal.Kind == task.ErrQueueFull || refusal.Kind == task.ErrStepsFull || refusal.Kind == task.ErrSuspended) {
 				found.Detail = refusal.Detail
 			}
 			if refusal != nil && (refusal.Kind == task.ErrNotUnique || refusal.Kind == task.ErrKeyBusy) {

@@ -182,12 +182,17 @@ func (a *API) startReport(r *http.Request, who string, one *report) (wait func()
 		if errors.As(err, &permanent) && permanent.Permanent() {
 			return t, invalid("/result", strings.TrimPrefix(err.Error(), "the result "))
 		}
-		if errors.Is(err, task.ErrStopping) {
-			return t, &problem{Status: http.StatusConflict, Kind: "cancelled",
-				Detail: "The task was cancelled. Stop work on it; nothing of it is kept."}
-		}
-		return t, err
+		return t, stopped(err)
 	}
+}
+
+// stopped is the error of what a worker asks of a task, which is another one if the task was cancelled.
+func stopped(err error) error {
+	if errors.Is(err, task.ErrStopping) {
+		return &problem{Status: http.StatusConflict, Kind: "cancelled",
+			Detail: "The task was cancelled. Stop work on it; nothing of it is kept."}
+	}
+	return err
 }
 
 // checkReport refuses a report that cannot be carried out, whatever its token holds.

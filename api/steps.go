@@ -136,6 +136,9 @@ func writeStep(w *jsontext.Writer, s *scheduler.Step) {
 	w.Key("name").String(s.Name)
 	w.Key("kind").String(s.Kind.String())
 	w.Key("outcome").String(s.Outcome.String())
+	if s.Signal != "" {
+		w.Key("event").String(s.Signal)
+	}
 	w.Key("value").Raw(s.Value)
 	if s.Damaged {
 		w.Key("damaged").Bool(true)

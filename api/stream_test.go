@@ -158,7 +158,7 @@ func TestTheLogStreamHasEveryEventInOrderOldOnesAndNew(t *testing.T) {
 func TestTheScreenStreamHasRowsAsTheyAreWithCountsAndState(t *testing.T) {
 	h := open(t, nil)
 	l := h.listen("/api/stream?after=0")
-	if m := l.must(t); !strings.Contains(m.data, `"counts":[],"waiting":{"ready":0,"scheduled":0,"backoff":0,"blocked":0,"next_due":null},"state":{"running":0,"slots":2`) {
+	if m := l.must(t); !strings.Contains(m.data, `"counts":[],"waiting":{"ready":0,"scheduled":0,"backoff":0,"blocked":0,"suspended":0,"next_due":null},"state":{"running":0,"slots":2`) {
 		t.Error(m)
 	}
 	id := h.submit(`{"task_type":"HOLD"}`)

@@ -33,6 +33,15 @@ func writeReason(w *jsontext.Writer, r *scheduler.Waiting) {
 	if r.Until != 0 {
 		w.Key("until").Time(int64(r.Until))
 	}
+	if r.Step != "" {
+		w.Key("step").String(r.Step)
+	}
+	if r.Names != nil {
+		w.Key("names").Strings(r.Names)
+	}
+	if r.Role != "" {
+		w.Key("role").String(r.Role)
+	}
 	if r.Task != (ulid.ULID{}) {
 		writeID(w.Key("task_id"), r.Task)
 	}

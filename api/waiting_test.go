@@ -43,7 +43,7 @@ func TestPendingTasksAreCountedAndListedByWhatTheyWaitFor(t *testing.T) {
 	if got := append(ids(t, first), ids(t, second)...); !slices.Equal(got, []string{soon, later}) || next(second) != "" {
 		t.Errorf("in pages: %v, then %q", got, next(second))
 	}
-	if a := h.do("GET", "/api/tasks/?waiting=soon", ""); a.status != 400 || !strings.Contains(a.body, "ready, scheduled, backoff or blocked") {
+	if a := h.do("GET", "/api/tasks/?waiting=soon", ""); a.status != 400 || !strings.Contains(a.body, "ready, scheduled, backoff, blocked or suspended") {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	stats := h.want("GET", "/api/stats", "").object(t)

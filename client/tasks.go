@@ -188,6 +188,7 @@ type Waiting struct {
 	Scheduled int64      `json:"scheduled"` // their time
 	Backoff   int64      `json:"backoff"`   // the time of their retry
 	Blocked   int64      `json:"blocked"`   // a pause, a limit, or another task
+	Suspended int64      `json:"suspended"` // something that their attempt has suspended them for
 	NextDue   *time.Time `json:"next_due"`  // when the first of those that wait for a time is due; nil if none does
 }
 
@@ -206,7 +207,7 @@ func taskPath(id, after string) string { return pathOf("/api/tasks/", id, after)
 // Filter says which tasks to list. Lists mean "any of"; the zero value means all.
 type Filter struct {
 	Statuses      []Status
-	Waiting       []string // only pending tasks: ready, scheduled, backoff, blocked
+	Waiting       []string // only pending tasks: ready, scheduled, backoff, blocked, suspended
 	TaskTypes     []string
 	Queues        []string
 	Tags          []string

@@ -49,7 +49,11 @@ func TestTheTextOfARequestNeverChanges(t *testing.T) {
 }
 
 // Offer adds nothing.
-func (types) Offer([]string) error                          { return nil }
-func (types) Runs(string) bool                              { return false }
+func (types) Offer([]string) error                         { return nil }
+func (types) Runs(string) bool                             { return false }
+func (types) CheckFields(string, []byte) []task.FieldError { return nil }
+func (types) CheckAnswer(_, answer []byte) ([]byte, []task.FieldError) {
+	return answer, nil
+}
 func (types) CheckDeclared(task.TypeSpec) []task.FieldError { return nil }
 func (types) Reserved(string) bool                          { return false }

@@ -39,6 +39,10 @@ type Types interface {
 	Runs(name string) bool
 	// CheckDeclared lists what is wrong with the schemas of a type that workers run.
 	CheckDeclared(spec task.TypeSpec) []task.FieldError
+	// CheckFields lists what is wrong with a JSON Schema of the answer of a person; its place is pointer.
+	CheckFields(pointer string, schema []byte) []task.FieldError
+	// CheckAnswer checks an answer, an object, against such a schema, and adds its defaults; pointers are below /answer.
+	CheckAnswer(schema, answer []byte) (filled []byte, bad []task.FieldError)
 	// Defaults are the parameters that Prepare adds where they are left out, as a canonical
 	// object; nil = none.
 	Defaults(name string) []byte

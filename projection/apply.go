@@ -187,6 +187,10 @@ func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 			_, name, _ := strings.Cut(other.Stream, ":")
 			v.setKeyRules(name, foldIn[*queueStates](v.streams).States[name].Limits.KeyRules())
 		}
+		if other.Type == SignalSent {
+			_, name, _ := strings.Cut(other.Stream, ":")
+			v.signalSent(name)
+		}
 		for _, o := range v.observers {
 			o.StreamChanged(other)
 		}
@@ -270,8 +274,8 @@ func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 
 // observe updates due.
 func (rec *record) observe(before task.Status, e *task.Event) {
-	if rec.task.Status == task.Pending && (before != task.Pending || e.Type == task.EventSnoozed) {
-		rec.due = !rec.task.Timed
+	if rec.task.Status == task.Pending && (before != task.Pending || e.Type == task.EventSnoozed || e.Type == task.EventStepRecorded) {
+		rec.due = !rec.task.Timed && rec.task.Waits() == nil
 	}
 }
 
@@ -281,5 +285,6 @@ func (v *Views) index(rec *record) {
 		v.table.refacet(rec)
 	}
 	v.follow(rec)
+	v.wait(rec)
 	v.order.put(rec)
 }

@@ -74,7 +74,7 @@ func (v *Views) restore(row *fileRow) *record {
 // load puts a task of the file into memory.
 func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
 	rec := v.table.next()
-	rec.task, rec.group, rec.due, rec.filed = row.Task, row.Group, !row.Task.Timed, filed
+	rec.task, rec.group, rec.due, rec.filed = row.Task, row.Group, !row.Task.Timed && row.Task.Waits() == nil, filed
 	name := v.counts.names[row.Group]
 	rec.task.Type, rec.task.Queue = name.taskType, name.queue // one string for all of the group
 	rec.trail.set(row.Events)
@@ -83,6 +83,7 @@ func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
 	v.addKey(rec)
 	v.claim(rec)
 	v.follow(rec)
+	v.wait(rec)
 	v.mate(rec)
 	v.order.put(rec)
 	return rec

@@ -224,7 +224,7 @@ func TestTheEventsOfOldLogsAreNeverEdited(t *testing.T) {
 
 // withSteps adds the types of events that durable steps came with.
 func withSteps(types ...task.EventType) map[task.EventType]bool {
-	later := map[task.EventType]bool{task.EventStepRecorded: true, task.EventStepForgotten: true}
+	later := map[task.EventType]bool{task.EventStepRecorded: true, task.EventStepForgotten: true, task.EventSuspended: true}
 	for _, t := range types {
 		later[t] = true
 	}

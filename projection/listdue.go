@@ -73,7 +73,7 @@ func (v *Views) scanDue(l *dueListing, q Query, first bool) {
 		}
 	}
 	looked := 0
-	walkDue(v.order.timed, l.at, func(key dueKey) bool {
+	walkDue(v.order.dueTrees(), l.at, func(key dueKey) bool {
 		if l.done() || looked == scanChunk {
 			return false
 		}
@@ -105,8 +105,8 @@ func (l *dueListing) add(t *task.Task) {
 
 func (d Due) before(o Due) bool { return d.At < o.At || d.At == o.At && d.Seq < o.Seq }
 
-// walkDue calls fn for the tasks of both trees that are due after a place, in order, until it returns false.
-func walkDue(trees [2]*btree.BTreeG[dueKey], after Due, fn func(dueKey) bool) {
+// walkDue calls fn for the tasks of all trees that are due after a place, in order, until it returns false.
+func walkDue(trees []*btree.BTreeG[dueKey], after Due, fn func(dueKey) bool) {
 	var heads []btree.IterG[dueKey]
 	for _, tree := range trees {
 		head := tree.Iter()
@@ -116,8 +116,10 @@ func walkDue(trees [2]*btree.BTreeG[dueKey], after Due, fn func(dueKey) bool) {
 	}
 	for len(heads) > 0 {
 		first := 0
-		if len(heads) > 1 && heads[1].Item().less(heads[0].Item()) {
-			first = 1
+		for i := range heads {
+			if heads[i].Item().less(heads[first].Item()) {
+				first = i
+			}
 		}
 		if !fn(heads[first].Item()) {
 			return

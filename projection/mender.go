@@ -268,7 +268,7 @@ func (v *Views) replace(n *Views) {
 	for queue := range v.order.ready.parked {
 		v.setTurns(queue)
 	}
-	v.claims, v.mates = n.claims, n.mates
+	v.claims, v.mates, v.waits = n.claims, n.mates, n.waits
 	v.keys, v.decoder, v.batch, v.touched, v.back = n.keys, n.decoder, n.batch, n.touched, n.back
 	v.publishTokens()
 	v.publishQuiet()

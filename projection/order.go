@@ -23,6 +23,7 @@ const (
 	inHeld                   // pending and due, but behind a task that has not ended: see task.Task.Behind
 	inScheduled              // pending, and its time is to come
 	inBackoff                // pending, and the time of its retry is to come
+	inSuspended              // pending, and suspended until something comes
 	inRunning                // running
 	places
 )
@@ -39,7 +40,7 @@ func (a dueKey) less(b dueKey) bool { return a.Less(b.ReadyKey) }
 type order struct {
 	ready     readyTrees
 	keyed     keyQueues
-	timed     [2]*btree.BTreeG[dueKey] // inScheduled and inBackoff, each by due, seq: priorities do not count
+	timed     [3]*btree.BTreeG[dueKey] // inScheduled, inBackoff and inSuspended, each by due, seq: priorities do not count
 	running   []*record                // in no order
 	in        [][places]int64          // by group: how many tasks lie where
 	followers map[ulid.ULID][]*record  // pending tasks, by the task that they are behind, whether that lives or not
@@ -50,7 +51,7 @@ type order struct {
 var noLocks = btree.Options{NoLocks: true}
 
 func newOrder() order {
-	return order{keyed: newKeyQueues(), timed: [2]*btree.BTreeG[dueKey]{newDueTree(), newDueTree()}, followers: make(map[ulid.ULID][]*record)}
+	return order{keyed: newKeyQueues(), timed: [3]*btree.BTreeG[dueKey]{newDueTree(), newDueTree(), newDueTree()}, followers: make(map[ulid.ULID][]*record)}
 }
 
 // replace takes over another order.
@@ -60,8 +61,11 @@ func (o *order) replace(n *order) {
 	o.publish()
 }
 
-// tree is where the tasks of inScheduled or inBackoff lie.
+// tree is where the tasks of inScheduled, inBackoff or inSuspended lie.
 func (o *order) tree(p place) *btree.BTreeG[dueKey] { return o.timed[p-inScheduled] }
+
+// dueTrees are those whose tasks are ready when they are due.
+func (o *order) dueTrees() []*btree.BTreeG[dueKey] { return o.timed[:2] }
 
 // put moves the record to where its task now belongs.
 func (o *order) put(rec *record) {
@@ -80,7 +84,7 @@ func (o *order) put(rec *record) {
 	switch to {
 	case inReady:
 		o.addReady(key)
-	case inScheduled, inBackoff:
+	case inScheduled, inBackoff, inSuspended:
 		o.tree(to).Load(key)
 	case inRunning:
 		rec.lane = int32(len(o.running))
@@ -97,6 +101,13 @@ func (rec *record) belongs() (place, dueKey) {
 	case task.Running:
 		return inRunning, dueKey{task.ReadyKey{Seq: t.SubmitSeq}, rec}
 	case task.Pending:
+		if w := t.Waits(); w != nil {
+			end := w.Until
+			if end == 0 {
+				end = never
+			}
+			return inSuspended, dueKey{task.ReadyKey{Due: end, Seq: t.SubmitSeq}, rec}
+		}
 		switch {
 		case rec.due && rec.held:
 			return inHeld, dueKey{t.ReadyKey(), rec}
@@ -122,7 +133,7 @@ func (o *order) remove(rec *record) {
 	switch rec.place {
 	case inReady:
 		o.removeReady(rec.key())
-	case inScheduled, inBackoff:
+	case inScheduled, inBackoff, inSuspended:
 		o.tree(rec.place).Delete(rec.key())
 	case inRunning:
 		last := len(o.running) - 1
@@ -222,7 +233,7 @@ func (v *Views) Promote(now task.Micros) {
 	v.mu.Lock() // a checkpoint may be copying the tasks
 	defer v.mu.Unlock()
 	o := &v.order
-	for _, tree := range o.timed {
+	for _, tree := range o.dueTrees() {
 		for {
 			key, ok := tree.Min()
 			if !ok || key.Due > now {
@@ -242,7 +253,7 @@ func (v *Views) PromoteStale(now task.Micros) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var due []*record
-	for _, tree := range v.order.timed {
+	for _, tree := range v.order.dueTrees() {
 		tree.Scan(func(key dueKey) bool {
 			if key.rec.task.Due(now) {
 				due = append(due, key.rec)
@@ -259,7 +270,7 @@ func (v *Views) PromoteStale(now task.Micros) {
 
 // NextDue is when the next pending task that is not ready becomes due; 0 = none.
 func (v *Views) NextDue() (next task.Micros) {
-	for _, tree := range v.order.timed {
+	for _, tree := range v.order.dueTrees() {
 		if key, some := tree.Min(); some && (next == 0 || key.Due < next) {
 			next = key.Due
 		}

@@ -39,6 +39,7 @@ type Views struct {
 	recent  recent   // guarded by mu
 	claims  claims   // guarded by mu
 	mates   keyMates // guarded by mu
+	waits   waits    // guarded by mu
 	windows *windows // guarded by mu
 	streams streams  // guarded by mu; what is not of a task
 	seq     atomic.Int64
@@ -96,6 +97,7 @@ func newViews(tasks int64) *Views {
 		keys:     make(map[string]uint32),
 		claims:   claims{held: make(map[task.Claim][]*record)},
 		mates:    make(keyMates),
+		waits:    newWaits(),
 	}
 }
 

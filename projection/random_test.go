@@ -31,7 +31,7 @@ func wander(rt *rapid.T, l *ledger) {
 
 // step is one random command.
 func step(rt *rapid.T, l *ledger) {
-	kind := rapid.IntRange(0, 17).Draw(rt, "command")
+	kind := rapid.IntRange(0, 22).Draw(rt, "command")
 	if len(l.order) == 0 || kind < 4 {
 		submitAny(rt, l)
 		return
@@ -44,12 +44,16 @@ func step(rt *rapid.T, l *ledger) {
 		l.other("server.started", int64(len(l.events)), `{}`)
 		return
 	}
+	if kind == 18 {
+		sendAny(rt, l)
+		return
+	}
 	id := rapid.SampledFrom(l.order).Draw(rt, "task")
 	fence := l.tasks[id].LastFence
 	if rapid.IntRange(0, 9).Draw(rt, "stale") == 0 {
 		fence = rapid.Int64Range(0, 9).Draw(rt, "fence")
 	}
-	_ = l.try(person, id, commandOf(rt, l, kind, fence)) // a refusal is an answer too
+	_ = l.try(person, id, commandOf(rt, l, kind, id, fence)) // a refusal is an answer too
 }
 
 func submitAny(rt *rapid.T, l *ledger) {
@@ -92,7 +96,7 @@ func anyRules(rt *rapid.T) QueueLimits {
 	return limits
 }
 
-func commandOf(rt *rapid.T, l *ledger, kind int, fence int64) task.Command {
+func commandOf(rt *rapid.T, l *ledger, kind int, id ulid.ULID, fence int64) task.Command {
 	switch kind {
 	case 5, 6, 7:
 		return task.Start{Boot: l.boot, Charge: task.Micros(rapid.SampledFrom([]int64{0, 1, 100_000, 5_000_000}).Draw(rt, "charge"))}
@@ -110,6 +114,8 @@ func commandOf(rt *rapid.T, l *ledger, kind int, fence int64) task.Command {
 			task.Expire{Fence: fence, Crash: task.CrashAlone}, task.Expire{Fence: fence, Crash: task.CrashTogether}}).Draw(rt, "lose")
 	case 15:
 		return task.Retry{}
+	case 19, 20, 21, 22:
+		return stepCommand(rt, l, kind, id, fence)
 	case 16:
 		return task.Snooze{Until: l.now + task.Micros(rapid.Int64Range(-5, 50).Draw(rt, "until"))*task.Second}
 	default:
@@ -148,6 +154,7 @@ func TestViewsAreWhatTheTasksSay(t *testing.T) {
 		checkChanges(rt, l)
 		checkClaims(rt, l, l.views)
 		checkWindows(rt, l)
+		checkSuspended(rt, l)
 		checkWaiting(rt, l)
 	})
 }
@@ -217,7 +224,7 @@ func checkOrder(t failer, l *ledger) {
 		case r.Status == task.Pending && r.Due(l.now) && l.isHeld(r):
 		case r.Status == task.Pending && r.Due(l.now):
 			ready = append(ready, r)
-		case r.Status == task.Pending:
+		case r.Status == task.Pending && r.Waits() == nil:
 			waiting = append(waiting, r)
 		}
 	}
@@ -311,7 +318,7 @@ func checkWindows(t failer, l *ledger) {
 			id, _ := task.ParseStream(e.Stream)
 			was := running[id]
 			running[id] = e.Type == "task.started" || was && (e.Type == "task.progressed" ||
-				e.Type == "task.cancel_requested" || e.Type == "task.reprioritised" || e.Type == "task.late_result_refused")
+				e.Type == "task.cancel_requested" || e.Type == "task.reprioritised" || e.Type == "task.late_result_refused" || e.Type == "task.step_recorded")
 			if task.Micros(e.At)/task.Second < first {
 				continue
 			}

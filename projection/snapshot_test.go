@@ -35,6 +35,7 @@ type snapshot struct {
 	Windows                 [][]Window
 	Servers                 []ServerRun
 	Changed                 []string
+	Suspended               []string
 }
 
 // snapshotOf looks at the views after all that is due by now was promoted.
@@ -69,6 +70,7 @@ func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 	s.WaitCounts, _ = v.WaitCounts(now)
 	s.Servers = v.ServerRuns()
 	s.Ready, s.Waiting, s.Running = orderOf(v)
+	s.Suspended = suspendedIn(v)
 	slices.Sort(s.Keys)
 	s.KeyStates, s.Held = keyStatesOf(v, now), heldOf(v, "mail")
 	for _, at := range []task.Micros{now, now + 59*task.Second, now + 301*task.Second, now + 3500*task.Second} {
@@ -136,7 +138,7 @@ func orderOf(v *Views) (ready, waiting, running []string) {
 	for r := range v.Ready(anyType) {
 		ready = append(ready, r.Name())
 	}
-	walkDue(v.order.timed, Due{}, func(key dueKey) bool {
+	walkDue(v.order.dueTrees(), Due{}, func(key dueKey) bool {
 		waiting = append(waiting, key.rec.task.Name())
 		return true
 	})

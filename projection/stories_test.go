@@ -2,6 +2,7 @@ package projection
 
 import (
 	"crypto/sha256"
+	"fmt"
 
 	"daybook/task"
 
@@ -85,6 +86,30 @@ var stories = []story{
 		l.do(person, id, task.Retry{})
 		l.do(system, id, task.Succeed{Fence: l.start(id)})
 		l.refused(person, id, task.ForgetStep{Name: "mail", Bytes: 4, Changes: 4}, task.ErrSucceeded)
+	}},
+
+	{"suspended_streams", func(l *ledger) {
+		ids := make([]ulid.ULID, 4)
+		waits := []task.Suspend{
+			{Step: "nap", Kind: task.StepSleep, Until: l.now + 60*task.Second},
+			{Step: "paid", Kind: task.StepSignal, Signals: []string{"paid:1", "paid:2"}, Until: l.now + 3600*task.Second},
+			{Step: "both", Kind: task.StepSignal, Signals: []string{"paid:1", "paid:2"}, All: true},
+			{Step: "ask", Kind: task.StepApproval, Role: "operator", Detail: []byte(`{"title":"Refund order 42?","fields":{"type":"object"}}`)},
+		}
+		for i := range ids {
+			ids[i] = l.submit(task.Submit{})
+			waits[i].Fence = l.start(ids[i])
+			l.do(system, ids[i], waits[i])
+		}
+		l.refused(person, ids[0], task.Snooze{Until: l.now}, task.ErrSuspended)
+		l.refused(system, ids[0], task.Start{Boot: l.boot}, task.ErrNotPending)
+		l.after(task.Second)
+		l.otherOf("signal:paid:2", SignalSent, 1, fmt.Sprintf(`{"until":%d}`, l.now+7*86400*task.Second))
+		l.do(system, ids[1], task.Wake{Step: "paid", Outcome: task.StepFired, Signal: "paid:2", Value: []byte(`{"amount":99}`)})
+		l.do(system, ids[1], task.Succeed{Fence: l.start(ids[1])})
+		l.after(60 * task.Second)
+		l.do(system, ids[0], task.Wake{Step: "nap", Value: []byte("null")})
+		l.do(person, ids[3], task.Cancel{Reason: "nobody answers"})
 	}},
 
 	{"cancel_pending", func(l *ledger) {

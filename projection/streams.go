@@ -37,6 +37,7 @@ var kinds = []kind{
 	{"schedule", scheduleEvents, func() fold { return new(schedules) }},
 	{"type", typeEvents, func() fold { return new(declaredTypes) }},
 	{"worker", workerEvents, func() fold { return new(quietWorkers) }},
+	{"signal", signalEvents, func() fold { return new(signals) }},
 }
 
 // OtherEventTypes lists the types of events that are not of a task, in alphabetical order.
@@ -117,6 +118,10 @@ func foldIn[F fold](s streams) F {
 func (s streams) snapshot() []viewfile.Stream {
 	kept := make([]viewfile.Stream, len(s))
 	for i, f := range s {
+		if long, ok := f.(*signals); ok {
+			kept[i] = viewfile.Stream{Kind: kinds[i].name, State: long.state()}
+			continue
+		}
 		state, err := json.Marshal(f)
 		if err != nil {
 			panic("projection: a fold is not plain data: " + err.Error())

@@ -34,6 +34,8 @@ type record struct {
 	lane   int32          // in order.running, while place is inRunning
 	keyDue task.Micros    // in order, except inRunning: see key
 
+	wait *task.Wait // that waits has it for; nil = it is not suspended
+
 	batch uint64 // the latest batch that touched it
 	dirty uint64 // the checkpoint that is to write it; 0 = the file has it as it is
 }

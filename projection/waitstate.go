@@ -15,10 +15,11 @@ const (
 	WaitScheduled                  // its time (run_at, a delay) is to come
 	WaitBackoff                    // the time of its retry is to come
 	WaitBlocked                    // it is due, but held by a pause, a limit, or a task that must end first
+	WaitSuspended                  // its attempt has suspended it until something comes
 	waitStates
 )
 
-var waitNames = [waitStates]string{"ready", "scheduled", "backoff", "blocked"}
+var waitNames = [waitStates]string{"ready", "scheduled", "backoff", "blocked", "suspended"}
 
 // String returns the name in a request: "ready".
 func (s WaitState) String() string { return waitNames[s] }
@@ -30,7 +31,9 @@ func ParseWaitState(name string) (WaitState, bool) {
 }
 
 // WaitStates lists all states.
-func WaitStates() []WaitState { return []WaitState{WaitReady, WaitScheduled, WaitBackoff, WaitBlocked} }
+func WaitStates() []WaitState {
+	return []WaitState{WaitReady, WaitScheduled, WaitBackoff, WaitBlocked, WaitSuspended}
+}
 
 // Holds reports whether the pause or a limit of the queue holds all its tasks that are due, while so many run.
 func (s *QueueState) Holds(running int64, wall task.Micros) bool {
@@ -65,6 +68,8 @@ func (o *order) waitState(rec *record, held bool) (WaitState, bool) {
 		return WaitScheduled, true
 	case inBackoff:
 		return WaitBackoff, true
+	case inSuspended:
+		return WaitSuspended, true
 	}
 	return 0, false
 }
@@ -75,7 +80,7 @@ func (o *order) waits(group uint32, held bool) (n [waitStates]int64) {
 		return n
 	}
 	in := &o.in[group]
-	n[WaitScheduled], n[WaitBackoff], n[WaitBlocked] = in[inScheduled], in[inBackoff], in[inHeld]
+	n[WaitScheduled], n[WaitBackoff], n[WaitBlocked], n[WaitSuspended] = in[inScheduled], in[inBackoff], in[inHeld], in[inSuspended]
 	if held {
 		n[WaitBlocked] += in[inReady]
 	} else {

@@ -21,6 +21,8 @@ func (l *ledger) waitOf(r *task.Task) WaitState {
 		}
 	}
 	switch {
+	case r.Waits() != nil:
+		return WaitSuspended
 	case !r.Due(l.now) && r.Retrying:
 		return WaitBackoff
 	case !r.Due(l.now):
@@ -71,7 +73,7 @@ func checkWaiting(t *rapid.T, l *ledger) {
 	if diff := diffOf(want, got); diff != "" || next != l.views.NextDue() {
 		t.Fatalf("next due %d, want %d; counts (-want +got):\n%s", next, l.views.NextDue(), diff)
 	}
-	for _, states := range [][]WaitState{{WaitReady}, {WaitScheduled}, {WaitBackoff}, {WaitBlocked}, {WaitScheduled, WaitBackoff}, {WaitReady, WaitBackoff}} {
+	for _, states := range [][]WaitState{{WaitReady}, {WaitScheduled}, {WaitBackoff}, {WaitBlocked}, {WaitSuspended}, {WaitScheduled, WaitBackoff}, {WaitReady, WaitBackoff}} {
 		checkWaitList(t, l, states, byState)
 	}
 }

@@ -11,6 +11,17 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
+// BatchError is the refusal of one submit of several.
+type BatchError struct {
+	Index int
+	Err   error
+}
+
+func (e *BatchError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the refusal to errors.Is.
+func (e *BatchError) Unwrap() error { return e.Err }
+
 // command decides one request from outside.
 func (l *loop) command(rd *round, r *request) {
 	if r.offer != nil {
@@ -46,8 +57,12 @@ func (l *loop) decide(rd *round, r *request) {
 		l.record(rd, r)
 		return
 	}
+	if r.signal != nil {
+		l.sendSignal(rd, r)
+		return
+	}
 	if r.steps != nil {
-		l.recordSteps(rd, r)
+		l.decideSteps(rd, r)
 		return
 	}
 	if r.lease != nil {

@@ -30,6 +30,7 @@ type ending struct {
 	success  task.Succeed // what command points to after a success
 	command  task.Command // what ends the attempt
 	fail     task.Fail    // what command is after a failure
+	suspend  task.Suspend // what command is if the handler suspends the task
 }
 
 // Failures of which the handler says nothing itself.
@@ -88,6 +89,11 @@ func (a *attempt) explain() {
 		if errors.As(e.err, &permanent) && permanent.Permanent() {
 			e.fail.Code = task.CodePermanent
 		}
+		var suspended interface{ Suspension() task.Suspend }
+		if errors.As(e.err, &suspended) {
+			e.suspend = suspended.Suspension()
+			e.suspend.Fence = a.fence
+		}
 		var later interface{ RetryAfter() time.Duration }
 		if errors.As(e.err, &later) {
 			e.fail.After = task.SpanOf(min(later.RetryAfter(), task.MaxBackoffMax.Duration()))
@@ -105,7 +111,9 @@ func (a *attempt) explain() {
 func (a *attempt) afterFailure(cause error) task.Command {
 	fail := a.ending.fail
 	permanent := fail.Code == task.CodePermanent
-	switch {
+	switch suspended := a.ending.suspend.Step != ""; {
+	case suspended && !errors.Is(cause, task.ErrAttemptTimeout) && !errors.Is(cause, task.ErrAttemptLeaseLost):
+		return a.ending.suspend // of a task that is being cancelled it is refused
 	case errors.Is(cause, task.ErrAttemptCancelled):
 		return task.Stop{Fence: a.fence}
 	case errors.Is(cause, task.ErrAttemptStopping) && !permanent:

@@ -14,6 +14,7 @@ func (l *loop) decideInputs(rd *round, first *input) {
 	l.expireLeases(rd)
 	l.expireOrphans(rd)
 	l.fireSchedules(rd)
+	l.endWaits(rd)
 	l.decideHeld(rd)
 	l.redecide(rd)
 	l.decideProgress(rd)

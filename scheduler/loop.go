@@ -44,6 +44,7 @@ type loop struct {
 	gates       gates                  // of queues with a pause or a limit
 	offers      offers                 // of workers that wait for tasks
 	schedules   schedules              // of tasks that recur
+	wakeAfter   time.Time              // suspended tasks are woken from then on
 	wakeAt      time.Time              // when the loop is to wake up at the latest; zero = not known
 	trials      trials                 // of those that may have killed an earlier process
 	refusals    refusals               // starts that the log does not take
@@ -221,5 +222,5 @@ func (l *loop) sleep() time.Duration {
 			sleep = min(sleep, time.Until(due))
 		}
 	}
-	return max(min(sleep, l.scheduleSleep()), 0)
+	return max(min(l.untilWake(sleep), l.scheduleSleep()), 0)
 }

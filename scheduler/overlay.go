@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"daybook/projection"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -12,13 +13,14 @@ type overlay struct {
 	views   *source
 	below   *overlay // of the round that is being appended, until that is done
 	tasks   map[ulid.ULID]*node
-	largest int                      // the most that tasks has held since it was made
-	keys    map[string]*node         // by idempotency key
-	claims  map[task.Claim][]*node   // tasks that have come to hold a unique key
-	mates   map[mateKey][]*node      // tasks that are live anew, by concurrency key
-	steps   map[stepName]*task.Event // that were recorded, nil for those that were forgotten
-	ready   line                     // pending tasks, for dispatch
-	nodes   slab[node]               // memory of tasks
+	largest int                           // the most that tasks has held since it was made
+	keys    map[string]*node              // by idempotency key
+	claims  map[task.Claim][]*node        // tasks that have come to hold a unique key
+	mates   map[mateKey][]*node           // tasks that are live anew, by concurrency key
+	steps   map[stepName]*task.Event      // that were recorded, nil for those that were forgotten
+	signals map[string]*projection.Signal // that were sent
+	ready   line                          // pending tasks, for dispatch
+	nodes   slab[node]                    // memory of tasks
 }
 
 // node is a task as a round leaves it.
@@ -135,6 +137,7 @@ func (o *overlay) reset() {
 	clear(o.claims)
 	clear(o.mates)
 	clear(o.steps)
+	clear(o.signals)
 	o.ready = emptied(o.ready)
 	o.nodes.reset(keptChunks)
 }

@@ -77,6 +77,9 @@ func (l *loop) decideEnd(rd *round, r report) {
 	if errors.Is(refusal, task.ErrStopping) {
 		decided, refusal = rd.decideOn(state, task.Stop{Fence: a.fence})
 	}
+	if errors.Is(refusal, task.ErrStepsFull) {
+		decided, refusal = rd.decideOn(state, task.Fail{Fence: a.fence, Code: task.CodePermanent, Error: refusal.Error()})
+	}
 	if refusal != nil && len(decided) == 0 {
 		l.s.o.Logger.Warn("outcome of an attempt is refused", "task", a.task.Name(), "attempt", a.task.Attempt, "reason", refusal)
 	}

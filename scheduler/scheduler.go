@@ -57,10 +57,13 @@ type Attempt struct {
 	// Report tells how far the attempt is: 0 … 100 and a message ("" = none). It may be
 	// called as often as one likes, by any goroutine, until Run returns.
 	Report func(percent float64, message string)
-	// Save writes a progress report with a JSON value that later attempts of the task get from Saved, in order. It
-	// returns when they are on disk.
+	// Save writes a progress report with a JSON value that later attempts get from Saved, in order; it is then on disk.
 	Save  func(ctx context.Context, percent float64, message string, value []byte) error
 	Saved func(ctx context.Context) ([][]byte, error)
+	// Steps reads the steps of the task. RecordStep records one, and returns it when it is on disk: see
+	// Scheduler.RecordSteps.
+	Steps      func(ctx context.Context) ([]Step, error)
+	RecordStep func(ctx context.Context, step task.NewStep) (Step, error)
 }
 
 // Outcome is what an attempt leads to.
@@ -72,9 +75,9 @@ type Outcome struct {
 	Partial bool   // not all of it came about
 }
 
-// Runner runs attempts. An error that has a method Permanent() bool which returns true
-// is not retried; one with a method RetryAfter() time.Duration is retried in that time, if it is
-// more than 0. A panic is a failed attempt.
+// Runner runs attempts. An error with a method Permanent() bool that returns true is not retried; one with a method
+// RetryAfter() time.Duration is retried in that time, if it is more than 0; one with a method Suspension() task.Suspend
+// suspends the task. A panic is a failed attempt.
 type Runner interface {
 	// Run runs one attempt and returns when it is over. ctx ends on cancel, timeout or
 	// stop (its cause says which).
@@ -234,17 +237,6 @@ func (s *Scheduler) Submit(ctx context.Context, actor string, submits []task.Sub
 	return answer.tasks, err
 }
 
-// BatchError is the refusal of one submit of several.
-type BatchError struct {
-	Index int
-	Err   error
-}
-
-func (e *BatchError) Error() string { return e.Err.Error() }
-
-// Unwrap gives the refusal to errors.Is.
-func (e *BatchError) Unwrap() error { return e.Err }
-
 // Do carries out Cancel, Retry, Snooze, Reprioritise or Move on a task and returns it as it
 // then stands. Errors: *task.Refusal, and those above. ctx ends the waiting, not
 // the command.
@@ -272,8 +264,9 @@ type request struct {
 	offer   *offer
 	others  func() ([]Other, error) // events that are not of tasks, see Record
 	recurs  *ScheduleCommand
-	steps   *stepsAsked // with task.RecordSteps
-	visit   *Visit      // of the person who asks; nil = a program
+	steps   *stepsAsked // with task.RecordSteps and task.Suspend
+	signal  *signalAsked
+	visit   *Visit // of the person who asks; nil = a program
 	done    chan answer
 }
 

@@ -20,6 +20,7 @@ type Step struct {
 	Name    string
 	Kind    task.StepKind
 	Outcome task.StepOutcome
+	Signal  string // whose payload is the value, of a step that has waited for any of several
 	Value   []byte // one JSON value; nil = it was erased, or is damaged
 	Damaged bool   // the log has the value and cannot give it
 	At      task.Micros
@@ -85,7 +86,7 @@ func (s *Scheduler) readSteps(ctx context.Context, id ulid.ULID) (steps []Step, 
 				forgotten[d.Step] = len(steps)
 				continue
 			}
-			steps = append(steps, Step{Name: d.Step, Kind: d.StepKind, Outcome: d.StepOutcome, At: task.Micros(e.At),
+			steps = append(steps, Step{Name: d.Step, Kind: d.StepKind, Outcome: d.StepOutcome, Signal: d.Signal, At: task.Micros(e.At),
 				Attempt: d.Attempt, Build: d.Build, seq: e.Seq, bytes: d.Bytes})
 		}
 	}
@@ -142,6 +143,19 @@ func (s *Scheduler) RecordSteps(ctx context.Context, actor, token string, steps 
 	return recorded, err
 }
 
+// steps reads the steps of the task.
+func (a *attempt) steps(ctx context.Context) ([]Step, error) { return a.s.Steps(ctx, a.id) }
+
+// recordStep records a step of a local attempt.
+func (a *attempt) recordStep(ctx context.Context, step task.NewStep) (Step, error) {
+	steps, err := a.s.recordSteps(ctx, &request{actor: ActorScheduler, id: a.id,
+		command: task.RecordSteps{Fence: a.fence, Build: a.s.o.Version, Steps: []task.NewStep{step}}})
+	if err != nil {
+		return Step{}, err
+	}
+	return steps[0], nil
+}
+
 // heard extends a lease whose worker has called, and returns the build of the worker.
 func (t *leaseTable) heard(l *lease, now time.Time) (build string) {
 	t.mu.Lock()
@@ -159,17 +173,8 @@ func (t *leaseTable) heard(l *lease, now time.Time) (build string) {
 func (s *Scheduler) recordSteps(ctx context.Context, r *request) ([]Step, error) {
 	asked := r.command.(task.RecordSteps)
 	r.steps = &stepsAsked{found: make([]foundStep, len(asked.Steps))}
-	for {
-		_, err := s.ask(ctx, r)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, errStepsUnknown) {
-			return nil, err
-		}
-		if r.steps.known, err = s.stepSetOf(ctx, r.id); err != nil {
-			return nil, err
-		}
+	if err := s.askOfSteps(ctx, r); err != nil {
+		return nil, err
 	}
 	steps := make([]Step, len(asked.Steps))
 	var before []int

@@ -67,8 +67,8 @@ func (l *loop) stepsOf(r *request) *stepSet {
 	return set
 }
 
-// recordSteps decides a request to record steps.
-func (l *loop) recordSteps(rd *round, r *request) {
+// decideSteps decides a request to record steps, or to suspend the task in one.
+func (l *loop) decideSteps(rd *round, r *request) {
 	l.views.missing = nil
 	before := rd.get(r.id)
 	if before == nil {
@@ -79,13 +79,12 @@ func (l *loop) recordSteps(rd *round, r *request) {
 		rd.reply(r, answer{err: err})
 		return
 	}
-	c := r.command.(task.RecordSteps)
-	if before.Status != task.Running || before.Fence != c.Fence {
+	if before.Status != task.Running || before.Fence != fenceOf(r.command) {
 		if r.lease != nil {
 			l.report(rd, r)
 			return
 		}
-		_, refusal := rd.decideOn(before, c)
+		_, refusal := rd.decideOn(before, r.command)
 		rd.reply(r, answer{err: refusal})
 		return
 	}
@@ -94,7 +93,22 @@ func (l *loop) recordSteps(rd *round, r *request) {
 		rd.reply(r, answer{err: errStepsUnknown})
 		return
 	}
+	if _, suspends := r.command.(task.Suspend); suspends {
+		l.suspend(rd, r, before, set)
+		return
+	}
 	l.recordNewSteps(rd, r, before, set)
+}
+
+// fenceOf is the fence of a command about steps.
+func fenceOf(c task.Command) int64 {
+	switch c := c.(type) {
+	case task.RecordSteps:
+		return c.Fence
+	case task.Suspend:
+		return c.Fence
+	}
+	return 0
 }
 
 // recordNewSteps records those of the steps that the task does not have yet.

@@ -8,12 +8,15 @@ import (
 
 // Waiting says why a pending task is not running.
 type Waiting struct {
-	// Reason is run_at, backoff, worker (nobody runs its type), capacity, draining, log_full, log_damaged, previous_attempt (its
+	// Reason is run_at, backoff, sleep, signal, approval (it is suspended), worker (nobody runs its type), capacity, draining, log_full, log_damaged, previous_attempt (its
 	// handler has not returned, though it was told to), queue_paused, queue_limit, rate_limit (of its queue or its key),
 	// concurrency_key (as many tasks of its key run as may), unique (a task with the same unique key ran
 	// when it was submitted, and ends first), crash_check (the process died while
 	// tasks ran, which are tried one at a time now) or turn (ready tasks come before it).
 	Reason    string
+	Step      string      // sleep, signal, approval: the step in which the task is suspended
+	Names     []string    // signal: what it waits for
+	Role      string      // approval: who may answer; Until is when they wait no more
 	Task      ulid.ULID   // unique: the task that ends first
 	Until     task.Micros // run_at, backoff, rate_limit: when that ends; else 0
 	Attempt   int         // backoff: attempts so far
@@ -54,6 +57,10 @@ func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 // reasonsOfPlanned are why a task waits that is not due.
 func (s *Scheduler) reasonsOfPlanned(t *task.Task) []Waiting {
 	all := make([]Waiting, 1, 3)
+	if w := t.Waits(); w != nil {
+		all[0] = Waiting{Reason: w.Kind.String(), Step: w.Step, Names: w.Signals, Until: w.Until, Role: w.Role}
+		return all // what else would hold it is not known before it goes on
+	}
 	if all[0] = (Waiting{Reason: "run_at", Until: t.DueAt}); t.Retrying {
 		all[0] = Waiting{Reason: "backoff", Until: t.DueAt, Attempt: t.Attempt}
 	}

@@ -21,8 +21,12 @@ func TestApplyTakesWhatIsInTheTableAndNothingElse(t *testing.T) {
 	for status := None; status < statusCount; status++ {
 		for _, kind := range EventTypes() {
 			m := at(t, status)
+			if status == Pending && kind == EventStepRecorded { // of a suspended task alone
+				m = at(t, Running)
+				_ = m.do(Suspend{Fence: m.task.Fence, Step: "s", Kind: StepApproval})
+			}
 			before := m.task
-			e := Event{Type: kind, Version: before.Version + 1, At: m.now, Data: Data{Fence: before.Fence, Attempt: 1}}
+			e := Event{Type: kind, Version: before.Version + 1, At: m.now, Data: Data{Fence: before.Fence, Attempt: 1, Step: "s"}}
 			err := Apply(&m.task, machineID, &e)
 			to, ok := legal[status][kind]
 			switch {

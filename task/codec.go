@@ -73,6 +73,10 @@ var allFields = []field{
 	{name: "step_kind", at: func(d *Data) any { return &d.StepKind }},
 	{name: "step_outcome", at: func(d *Data) any { return &d.StepOutcome }},
 	{name: "signal", at: func(d *Data) any { return &d.Signal }, distinct: true},
+	{name: "until", at: func(d *Data) any { return &d.Until }},
+	{name: "signals", at: func(d *Data) any { return &d.Signals }},
+	{name: "all", at: func(d *Data) any { return &d.All }},
+	{name: "role", at: func(d *Data) any { return &d.Role }},
 	{name: "build", at: func(d *Data) any { return &d.Build }},
 	{name: "bytes", at: func(d *Data) any { return &d.Bytes }},
 }
@@ -99,6 +103,7 @@ var fieldsOf = [typeCount][]*field{
 	EventResubmitted:       named("retried_as"),
 	EventStepRecorded:      named("fence step step_kind step_outcome signal attempt build bytes"),
 	EventStepForgotten:     named("step bytes"),
+	EventSuspended:         named("fence step step_kind until signals all role"),
 }
 
 // named finds fields by their names, with spaces between them.

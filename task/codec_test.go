@@ -26,6 +26,7 @@ func fullData() Data {
 		UniqueKey: "reindex/é", UniqueFor: 60 * Second, UniqueSince: 1_795_521_600_000_002, UniqueBehind: ulid.ULID{3}, RetryOf: ulid.ULID{4}, TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ReplacedBy: ulid.ULID{5}, RetriedAs: ulid.ULID{6},
 		Subject: "Grüße <b>", SubjectGiven: true, ConcurrencyKey: "customer/é", Charge: 1_234, InBackoff: true,
 		Step: "charge#2", StepKind: StepApproval, StepOutcome: StepTimeout, Signal: "paid:é", Build: "v42", Bytes: 77,
+		Until: 1_795_521_600_000_003, Signals: []string{"paid:42", "é"}, All: true, Role: "operator",
 	}
 }
 
@@ -137,6 +138,7 @@ func anyData(rt *rapid.T) Data {
 		Step: text.Draw(rt, "step"), StepKind: StepKind(rapid.IntRange(0, int(stepKindCount)-1).Draw(rt, "step kind")),
 		StepOutcome: StepOutcome(rapid.IntRange(0, int(stepOutcomeCount)-1).Draw(rt, "step outcome")),
 		Signal:      text.Draw(rt, "signal"), Build: text.Draw(rt, "build"), Bytes: number.Draw(rt, "bytes"),
+		Until: micros("until"), Signals: rapid.SliceOfN(text, 0, 2).Draw(rt, "signals"), All: rapid.Bool().Draw(rt, "all"), Role: text.Draw(rt, "role"),
 	}
 }
 

@@ -171,6 +171,8 @@ var (
 	ErrKeyBusy     = errors.New("other tasks have the concurrency key") // the same
 
 	ErrStepsFull    = errors.New("task has as many steps as it may have") // see Refusal.Detail
+	ErrSuspended    = errors.New("task is suspended")                     // snooze, move: see Refusal.Detail
+	ErrNotWaiting   = errors.New("task does not wait for that")           // wake
 	ErrStepsChanged = errors.New("steps of the task have changed")        // forget
 )
 

@@ -58,6 +58,12 @@ type Data struct {
 	Build       string // of the code that did it; "" = not said
 	Bytes       int64  // of its value
 
+	// task.suspended, with Step and StepKind
+	Until   Micros   // when the wait ends by itself; 0 = never
+	Signals []string // that it waits for
+	All     bool     // of these it needs all, not any
+	Role    string   // of who may answer an approval
+
 	// The wall clock of a task.submitted, task.snoozed or task.retried when it stood behind
 	// the event's time, because it was set back; 0 = it did not. See Now.
 	Clock Micros

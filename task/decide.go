@@ -72,6 +72,10 @@ func AppendDecision(events []Event, t *Task, command Command, now Now) ([]Event,
 		err = d.recordSteps(c)
 	case ForgetStep:
 		err = d.forgetStep(c)
+	case Suspend:
+		err = d.suspend(c)
+	case Wake:
+		err = d.wake(c)
 	}
 	return d.events, err
 }
@@ -129,7 +133,7 @@ func (d *decision) submit(c Submit) error {
 
 func (d *decision) start(c Start) error {
 	t := d.task
-	if t.Status != Pending {
+	if t.Status != Pending || t.Waits() != nil {
 		return d.refuse(ErrNotPending, "")
 	}
 	d.add(EventStarted, Data{

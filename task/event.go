@@ -23,6 +23,7 @@ const (
 	EventResubmitted                            // a person retries an ended task as another one, with other parameters
 	EventStepRecorded                           // an attempt has done a step, which later ones do not do again
 	EventStepForgotten                          // a person lets a step be done again
+	EventSuspended                              // the attempt waits for something, and holds nothing meanwhile
 
 	typeCount
 )
@@ -46,6 +47,7 @@ var typeNames = [typeCount]string{
 	EventResubmitted:       "task.resubmitted",
 	EventStepRecorded:      "task.step_recorded",
 	EventStepForgotten:     "task.step_forgotten",
+	EventSuspended:         "task.suspended",
 }
 
 var typesByName = func() map[string]EventType {

@@ -150,7 +150,7 @@ func (m *machine) checkStep(before *Task, e *Event) {
 	if now.Fence != 0 && now.Fence == before.Fence && now.Progress < before.Progress {
 		fail("progress went down within an attempt")
 	}
-	if now.Attempt < before.Attempt && e.Type != EventReleased && e.Data.Suspicion == 0 {
+	if now.Attempt < before.Attempt && e.Type != EventReleased && e.Type != EventSuspended && e.Data.Suspicion == 0 {
 		fail("attempts went down")
 	}
 	if now.Status.Ended() && now.Suspect() || now.Status == Pending && now.Trusted {
@@ -186,6 +186,8 @@ func (m *machine) checkState() {
 		fail("progress out of range")
 	case t.RefusedFence() > t.LastFence:
 		fail("a fence refused that never was")
+	case t.Waits() != nil && (t.Status != Pending || t.Due(1<<62)):
+		fail("suspended, and not pending, or due")
 	case t.Remote() && !running:
 		fail("remote and not running")
 	}
@@ -238,7 +240,19 @@ func (m *machine) step(op byte, n uint64) {
 }
 
 func (m *machine) command(op byte, n uint64, fence int64) Command {
-	switch op % 18 {
+	switch op % 20 {
+	case 18:
+		c := Suspend{Fence: fence, Step: fmt.Sprint("w", len(m.events)), Kind: StepSleep + StepKind(n%3), Until: m.now + Micros(n%1000)}
+		if c.Kind == StepSignal {
+			c.Signals, c.All = []string{"a", "b"}[:n%2+1], n%4 == 0
+		}
+		return c
+	case 19:
+		c := Wake{Step: "none", Outcome: StepOutcome(n % 3), Value: []byte("null"), Approval: n%5 == 0}
+		if w := m.task.Waits(); w != nil && n%7 != 0 {
+			c.Step = w.Step
+		}
+		return c
 	case 16:
 		steps := make([]NewStep, n%3+1)
 		for i := range steps {

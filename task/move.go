@@ -6,6 +6,9 @@ func (d *decision) snooze(c Snooze) error {
 	if d.task.Status != Pending {
 		return d.refuse(ErrNotPending, "only a pending task can be snoozed")
 	}
+	if d.task.Waits() != nil {
+		return d.suspended()
+	}
 	if c.Until <= 0 || c.Until > maxMoment {
 		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{"/until", "must be between 1970 and 9999"}}}
 	}
@@ -36,6 +39,9 @@ func (d *decision) move(c Move) error {
 	}
 	if c.Until != nil && (*c.Until < 0 || *c.Until > maxMoment) {
 		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{"/run_at", "must be between 1970 and 9999"}}}
+	}
+	if c.Until != nil && t.Waits() != nil {
+		return d.suspended()
 	}
 	if c.Until != nil && (*c.Until != t.RunAt || t.Timed && *c.Until < t.DueAt) {
 		d.add(EventSnoozed, Data{RunAt: *c.Until, Clock: d.clock()}, nil)

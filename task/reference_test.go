@@ -102,6 +102,15 @@ type (
 		Step  string `json:"step,omitzero"`
 		Bytes int64  `json:"bytes,omitzero"`
 	}
+	refSuspended struct {
+		Fence   int64       `json:"fence,omitzero"`
+		Step    string      `json:"step,omitzero"`
+		Kind    refStepKind `json:"step_kind,omitzero"`
+		Until   Micros      `json:"until,omitzero"`
+		Signals []string    `json:"signals,omitempty"`
+		All     bool        `json:"all,omitzero"`
+		Role    string      `json:"role,omitzero"`
+	}
 	refRunAt struct {
 		RunAt Micros `json:"run_at,omitzero"`
 		Clock Micros `json:"clock,omitzero"`
@@ -160,6 +169,10 @@ func (r *refStepRecorded) data() Data {
 }
 func (r *refStepForgotten) data() Data { return Data{Step: r.Step, Bytes: r.Bytes} }
 
+func (r *refSuspended) data() Data {
+	return Data{Fence: r.Fence, Step: r.Step, StepKind: StepKind(r.Kind), Until: r.Until, Signals: r.Signals, All: r.All, Role: r.Role}
+}
+
 // referenceFor returns the empty shape of a type.
 func referenceFor(t EventType) reference {
 	switch t {
@@ -183,6 +196,8 @@ func referenceFor(t EventType) reference {
 		return new(refResubmitted)
 	case EventStepRecorded:
 		return new(refStepRecorded)
+	case EventSuspended:
+		return new(refSuspended)
 	case EventStepForgotten:
 		return new(refStepForgotten)
 	case EventReleased, EventLateResultRefused:

@@ -65,6 +65,7 @@ var transitions = []Transition{
 	{Pending, EventFailed, Failed}, // right after task.lease_expired, in the same entry
 	{Pending, EventSnoozed, Pending},
 	{Pending, EventReprioritised, Pending},
+	{Pending, EventStepRecorded, Pending}, // what a suspended task waits for has come
 
 	{Running, EventProgressed, Running},
 	{Running, EventSucceeded, Success},
@@ -74,6 +75,7 @@ var transitions = []Transition{
 	{Running, EventCancelled, Cancelled},
 	{Running, EventLeaseExpired, Pending},
 	{Running, EventReleased, Pending},
+	{Running, EventSuspended, Pending},
 	{Running, EventReprioritised, Running},
 	{Running, EventStepRecorded, Running},
 

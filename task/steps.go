@@ -11,14 +11,18 @@ const (
 	MaxStepBytes = 64 << 20  // bytes of the values of its steps together
 	MaxStepValue = 256 << 10 // bytes of one value
 	MaxStepName  = 128       // bytes of a name
+
+	MaxSignalName  = 200
+	MaxSignalValue = 64 << 10 // bytes of the payload of a signal
 )
 
 // Steps is what is known of the durable steps of a task: what its attempts have done and must not do again.
 // The values are payloads in the log.
 type Steps struct {
-	Count   int   `json:"count"`   // steps that it has
-	Bytes   int64 `json:"bytes"`   // of their values together
-	Changes int64 `json:"changes"` // how many events have recorded or forgotten one
+	Count   int   `json:"count"`          // steps that it has
+	Bytes   int64 `json:"bytes"`          // of their values together
+	Changes int64 `json:"changes"`        // how many events have recorded or forgotten one
+	Wait    *Wait `json:"wait,omitempty"` // what the task waits for while it is suspended; nil = it is not. Never changed in place
 }
 
 // StepKind is what made a step.
@@ -76,6 +80,11 @@ func parseStepOutcome(name string) (StepOutcome, bool) {
 type NewStep struct {
 	Name  string // see ValidStepName; the task has none of that name yet
 	Value []byte // one JSON value, canonical, at most MaxStepValue bytes
+
+	// Of a wait that was over at once; the zero values are those of a result.
+	Kind    StepKind
+	Outcome StepOutcome
+	Signal  string
 }
 
 // RecordSteps keeps the values of steps for later attempts. They are kept also of an attempt that is being
@@ -130,6 +139,18 @@ func ValidStepName(name string) bool {
 	return 0 < len(name) && len(name) <= MaxStepName && strings.Trim(name, ".") != ""
 }
 
+// ValidSignalName reports whether a signal may have the name: 1 to 200 of A-Z a-z 0-9 . _ - : @ # /.
+func ValidSignalName(name string) bool {
+	for _, c := range []byte(name) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("._-:@#/", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return 0 < len(name) && len(name) <= MaxSignalName
+}
+
 func (d *decision) recordSteps(c RecordSteps) error {
 	t := d.task
 	if t.Status != Running || c.Fence != t.Fence {
@@ -144,7 +165,7 @@ func (d *decision) recordSteps(c RecordSteps) error {
 		return d.noRoomForSteps(t.stepsNow())
 	}
 	for _, s := range c.Steps {
-		d.add(EventStepRecorded, Data{Fence: c.Fence, Step: s.Name, Attempt: t.Attempt, Build: c.Build, Bytes: int64(len(s.Value))}, s.Value)
+		d.add(EventStepRecorded, Data{Fence: c.Fence, Step: s.Name, StepKind: s.Kind, StepOutcome: s.Outcome, Signal: s.Signal, Attempt: t.Attempt, Build: c.Build, Bytes: int64(len(s.Value))}, s.Value)
 	}
 	return nil
 }

@@ -139,6 +139,9 @@ func (t *Task) AttemptsLeft() int { return t.MaxAttempts - (t.Attempt - t.Attemp
 // that seems to end later than its longest wait from now was planned by a clock that has
 // been set back since: it is over. A time that was asked for, which is RunAt then, is never over early.
 func (t *Task) Due(wall Micros) bool {
+	if t.Waits() != nil {
+		return false
+	}
 	return !t.Timed || t.DueAt <= wall || t.Retrying && t.DueAt != t.RunAt && t.DueAt-wall > t.Backoff().Max
 }
 
@@ -193,6 +196,9 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 	if held(e.Type) && d.Fence != t.Fence {
 		return fmt.Errorf("%w: %s with fence %d while %d holds the task", ErrIllegal, e.Type, d.Fence, t.Fence)
 	}
+	if waits := t.Waits(); waits != nil && e.Type == EventStarted || e.Type == EventStepRecorded && t.Status == Pending && (waits == nil || waits.Step != d.Step) {
+		return fmt.Errorf("%w: %s of a task that waits for %+v", ErrIllegal, e.Type, waits)
+	}
 	if t.Status == Running && to != Running {
 		t.Fence, t.CancelRequested, t.Holder = 0, false, nil
 		if e.Type == EventReleased && t.Trusted {
@@ -210,8 +216,11 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 		t.CompletedAt = e.At
 	}
 	fold[e.Type](t, id, e, d)
-	if to == Pending && (from != Pending || e.Type == EventSnoozed) {
+	if to == Pending && (from != Pending || e.Type == EventSnoozed || e.Type == EventStepRecorded) {
 		t.ReadyAt = max(t.DueAt, e.At)
+		if w := t.Waits(); w != nil { // it may be sooner
+			t.ReadyAt = max(w.Until, e.At)
+		}
 	}
 	return nil
 }
@@ -220,7 +229,7 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 // the task: 0 when none does, as for the end of a pending task.
 func held(e EventType) bool {
 	switch e {
-	case EventProgressed, EventSucceeded, EventAttemptFailed, EventFailed, EventCancelled, EventLeaseExpired, EventReleased, EventStepRecorded:
+	case EventProgressed, EventSucceeded, EventAttemptFailed, EventFailed, EventCancelled, EventLeaseExpired, EventReleased, EventStepRecorded, EventSuspended:
 		return true
 	}
 	return false
@@ -284,6 +293,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	EventCancelRequested: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.CancelRequested = true },
 	EventCancelled: func(t *Task, _ ulid.ULID, _ *Event, d *Data) {
 		t.Timed, t.Retrying = false, false
+		t.waitFor(nil)
 		if d.ReplacedBy != (ulid.ULID{}) {
 			t.link().ReplacedBy = d.ReplacedBy
 		}
@@ -324,7 +334,18 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		n.Subject, n.Outcome = "", "" // the log keeps them, see docs/adr/0032
 		t.note(n)
 	},
-	EventResubmitted:   func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.link().RetriedAs = d.RetriedAs },
-	EventStepRecorded:  func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.changeSteps(1, d.Bytes) },
+	EventResubmitted: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.link().RetriedAs = d.RetriedAs },
+	EventStepRecorded: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
+		t.changeSteps(1, d.Bytes)
+		if t.Waits() != nil {
+			t.waitFor(nil)
+			t.DueAt = e.wall()
+		}
+	},
+	EventSuspended: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
+		t.Attempt--
+		t.Suspicion, t.Deaths = 0, 0 // its handler returned
+		t.waitFor(&Wait{Step: d.Step, Kind: d.StepKind, Until: d.Until, Signals: d.Signals, All: d.All, Role: d.Role, Since: e.At, Seq: e.Seq})
+	},
 	EventStepForgotten: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.changeSteps(-1, -d.Bytes) },
 }

@@ -14,7 +14,7 @@ import (
 type tasksCmd struct {
 	remote
 	Status        []string      `placeholder:"STATUS" help:"Only tasks with this status: pending, running, success, failed, cancelled; may be repeated."`
-	Waiting       []string      `placeholder:"STATE" help:"Only pending tasks in this state: ready, scheduled, backoff, blocked; may be repeated."`
+	Waiting       []string      `placeholder:"STATE" help:"Only pending tasks in this state: ready, scheduled, backoff, blocked, suspended; may be repeated."`
 	Type          []string      `placeholder:"TYPE" help:"Only tasks of this type; may be repeated."`
 	Queue         []string      `help:"Only tasks in this queue; may be repeated."`
 	Tag           []string      `help:"Only tasks with this tag; may be repeated."`
@@ -46,8 +46,8 @@ func (c *tasksCmd) AfterApply() error {
 		}
 	}
 	for _, name := range c.Waiting {
-		if !slices.Contains([]string{"ready", "scheduled", "backoff", "blocked"}, name) {
-			return fmt.Errorf("--waiting %s: it must be one of ready, scheduled, backoff, blocked", name)
+		if !slices.Contains([]string{"ready", "scheduled", "backoff", "blocked", "suspended"}, name) {
+			return fmt.Errorf("--waiting %s: it must be one of ready, scheduled, backoff, blocked, suspended", name)
 		}
 	}
 	if c.Limit < 0 {

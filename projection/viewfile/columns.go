@@ -76,7 +76,7 @@ var columns = []column{
 	{"request_hash", "BLOB", 'b', false, "SHA-256 of the request with its idempotency key", writeHash, readHash},
 	jsonOf("backoff", "JSON; '' = exponential, 2 s to 600 s, with jitter", usualBackoff, func(r *row) *backoff { return &r.backoff }),
 	jsonOf("links", "JSON: unique key, retried and retrying task, traceparent; '' = none", links{}, func(r *row) *links { return &r.links }),
-	{"steps", "TEXT NOT NULL", 't', false, "JSON: number of its durable steps, their bytes, changes; '' = it never had one", writeSteps, readSteps},
+	{"steps", "TEXT NOT NULL", 't', false, "JSON: number of its durable steps, their bytes, changes, and what it is suspended for; '' = none", writeSteps, readSteps},
 	number("version", "NOT NULL", "number of its events", func(r *row) *int64 { return &r.Task.Version }),
 	number("last_seq", "NOT NULL", "seq of its latest event", func(r *row) *int64 { return &r.Task.LastSeq }),
 	number("message_seq", "NOT NULL", "seq of the event with its message", func(r *row) *int64 { return &r.Task.MessageSeq }),

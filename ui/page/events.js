@@ -47,9 +47,18 @@ const WORDS = {
   "task.late_result_refused": () => words("Late result refused", "The attempt no longer held the task.", "warn"),
   "task.resubmitted": () => words("Retried as another task", "The new task has other parameters; this one is unchanged.", "quiet"),
   "task.step_recorded": (e) => words(`Step ${isolated(e.data.step)} done`, "", "quiet"),
+  "task.suspended": (e) => words("Suspended", suspendedText(e.data), "quiet"),
   "task.step_forgotten": (e) => words(`Step ${isolated(e.data.step)} is done again`, reasonOf(e), "warn"),
   "task.erased": () => words("Content erased", "Parameters, result and texts were deleted; the events remain.", "quiet"),
 };
+
+/** What a suspended task waits for. @param {Record<string, any>} d */
+function suspendedText(d) {
+  const until = d.until ? absolute(d.until) : "";
+  if (d.step_kind === "sleep") return `In step ${isolated(d.step)}, until ${until}`;
+  const what = d.step_kind === "approval" ? "the answer of a person" : `${d.all || d.signals?.length === 1 ? "" : "any of "}${(d.signals ?? []).map(isolated).join(", ")}`;
+  return `In step ${isolated(d.step)}, until it has ${what}${until ? `, at the latest ${until}` : ""}`;
+}
 
 /** Who moved the due time: the attempt that ended, or a person. @param {Record<string, any>} data */
 function snoozedTitle(data) {

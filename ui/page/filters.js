@@ -7,7 +7,7 @@ import { quoted } from "./format.js";
 export const STATUSES = /** @type {const} */ (["PENDING", "RUNNING", "SUCCESS", "FAILED", "CANCELLED"]);
 
 /** What pending tasks wait for. */
-export const WAITS = /** @type {const} */ (["ready", "scheduled", "backoff", "blocked"]);
+export const WAITS = /** @type {const} */ (["ready", "scheduled", "backoff", "blocked", "suspended"]);
 
 const LISTS = /** @type {const} */ (["status", "waiting", "task_type", "queue", "tag"]);
 
@@ -95,7 +95,7 @@ export function isByDue(f) {
 }
 
 /** The reasons to wait that are not of the server as a whole, and what they mean. @type {Record<string, string>} */
-const WAIT_OF = { run_at: "scheduled", backoff: "backoff", queue_paused: "blocked", queue_limit: "blocked", rate_limit: "blocked", concurrency_key: "blocked", unique: "blocked" };
+const WAIT_OF = { run_at: "scheduled", backoff: "backoff", queue_paused: "blocked", queue_limit: "blocked", rate_limit: "blocked", concurrency_key: "blocked", unique: "blocked", sleep: "suspended", signal: "suspended", approval: "suspended" };
 
 /** What a pending task waits for; "" if it is not pending. @param {Row} row */
 export function waitOf(row) {

@@ -66,7 +66,7 @@
 
 /**
  * How many pending tasks wait for what, and when the first of those is due that wait for their time.
- * @typedef {{ ready: number, scheduled: number, backoff: number, blocked: number, next_due: string | null }} WaitTotals
+ * @typedef {{ ready: number, scheduled: number, backoff: number, blocked: number, suspended: number, next_due: string | null }} WaitTotals
  */
 
 /** @typedef {{ waiting: string, task_type: string, queue: string, n: number }[]} WaitingCounts */

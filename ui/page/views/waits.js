@@ -15,6 +15,7 @@ const WORDS = {
   scheduled: ["Scheduled", "Waiting for their time; the next one comes first"],
   backoff: ["Backoff", "An attempt failed; waiting for the time of the retry; the next one comes first"],
   blocked: ["Blocked", "Due, but held by a paused queue, a limit, or another task that must end first"],
+  suspended: ["Suspended", "Until the time, the event or the answer that they wait for comes"],
 };
 
 export class WaitsView {

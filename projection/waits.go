@@ -1,0 +1,126 @@
+package projection
+
+import (
+	"iter"
+	"math"
+
+	"daybook/task"
+
+	"github.com/tidwall/btree"
+)
+
+// never is the key of what waits without an end.
+const never task.Micros = math.MaxInt64
+
+// waits is who is suspended, by what they wait for. Those with an end are in order, under inSuspended.
+type waits struct {
+	bySignal  map[string][]*record      // those that wait for a signal of the name
+	over      []ended                   // waits that have got their signals; some may have ended since
+	approvals *btree.BTreeG[approvalOf] // those that wait for a person
+}
+
+// ended is a wait that is over.
+type ended struct {
+	rec  *record
+	wait *task.Wait
+}
+
+// approvalOf is a task that waits for a person, in the order in which they were suspended.
+type approvalOf struct {
+	seq int64
+	rec *record
+}
+
+func newWaits() waits {
+	return waits{bySignal: make(map[string][]*record),
+		approvals: btree.NewBTreeGOptions(func(a, b approvalOf) bool { return a.seq < b.seq }, noLocks)}
+}
+
+// wait notes what the task of the record waits for now.
+func (v *Views) wait(rec *record) {
+	w := rec.task.Waits()
+	if w == rec.wait {
+		return
+	}
+	if old := rec.wait; old != nil {
+		for _, name := range old.Signals {
+			if others := without(v.waits.bySignal[name], rec); len(others) > 0 {
+				v.waits.bySignal[name] = others
+			} else {
+				delete(v.waits.bySignal, name)
+			}
+		}
+		v.waits.approvals.Delete(approvalOf{seq: old.Seq})
+	}
+	if rec.wait = w; w == nil {
+		return
+	}
+	for _, name := range w.Signals {
+		v.waits.bySignal[name] = append(v.waits.bySignal[name], rec)
+	}
+	if w.Kind == task.StepApproval {
+		v.waits.approvals.Set(approvalOf{w.Seq, rec})
+	}
+	v.lookForSignals(rec)
+}
+
+// signalSent looks who has got all that they wait for with a signal.
+func (v *Views) signalSent(name string) {
+	for _, rec := range v.waits.bySignal[name] {
+		v.lookForSignals(rec)
+	}
+}
+
+// lookForSignals notes that the task has got the signals that it waits for, if it has.
+func (v *Views) lookForSignals(rec *record) {
+	if w := rec.wait; w != nil && w.Kind == task.StepSignal && v.SignalsFor(w) != nil {
+		v.waits.over = append(v.waits.over, ended{rec, w})
+	}
+}
+
+// WaitsOver goes through the suspended tasks whose wait is over at a moment: they have got their signals, or the time is over.
+// It is for the goroutine that writes; nothing may be applied while it runs.
+func (v *Views) WaitsOver(now task.Micros) iter.Seq[*task.Task] {
+	return func(yield func(*task.Task) bool) {
+		kept := v.waits.over[:0]
+		for _, one := range v.waits.over {
+			if one.rec.wait == one.wait {
+				kept = append(kept, one)
+			}
+		}
+		clear(v.waits.over[len(kept):])
+		v.waits.over = kept
+		for _, one := range kept {
+			if !yield(&one.rec.task) {
+				return
+			}
+		}
+		v.order.tree(inSuspended).Scan(func(key dueKey) bool { return key.Due <= now && yield(&key.rec.task) })
+	}
+}
+
+// NextWaitOver is when the wait of the next suspended task is over: 1 if it is now, 0 if none is known. It is for the goroutine
+// that writes.
+func (v *Views) NextWaitOver() task.Micros {
+	for _, one := range v.waits.over {
+		if one.rec.wait == one.wait {
+			return 1
+		}
+	}
+	if key, some := v.order.tree(inSuspended).Min(); some && key.Due != never {
+		return key.Due
+	}
+	return 0
+}
+
+// Approvals returns the tasks that wait for a person, those that wait longest first, at most limit after the one that was suspended
+// with an event; and the seq at which they did so.
+func (v *Views) Approvals(after int64, limit int) (list []task.Task, seq int64) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	v.waits.approvals.Ascend(approvalOf{seq: after + 1}, func(one approvalOf) bool {
+		list = append(list, one.rec.task)
+		return len(list) < limit
+	})
+	return list, v.Seq()
+}
