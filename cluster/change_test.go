@@ -80,7 +80,10 @@ func TestNodesComeAndGo(t *testing.T) {
 	begin(members[:3], "a", "b", "c")
 	a := nodes["a"]
 	heard := func(name string) {
-		for !a.runs(name) {
+		for {
+			if b, ok := a.beats.of(name); ok && b.Problem == "" {
+				return
+			}
 			time.Sleep(10 * time.Millisecond) // it tells so twice a second
 		}
 	}

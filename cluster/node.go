@@ -150,7 +150,7 @@ func Open(o Options) (*Node, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	n := &Node{o: o, logger: o.Logger.With("node", o.Node), started: time.Now(), moved: make(chan struct{}), turned: make(chan struct{})}
+	n := &Node{o: o, logger: o.Logger.With("node", o.Node), started: time.Now(), moved: make(chan struct{}), turned: make(chan struct{}), problem: "it has not found the log yet"}
 	n.beats.init()
 	n.failed, n.fail = context.WithCancelCause(context.Background())
 	if err := n.connect(); err != nil {
@@ -267,6 +267,7 @@ func (n *Node) copyLog(ctx context.Context) error {
 		}
 		switch {
 		case err == nil:
+			n.note(nil)
 			return nil
 		case n.failed.Err() != nil:
 			err = context.Cause(n.failed)

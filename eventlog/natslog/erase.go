@@ -51,7 +51,7 @@ func (l *Log) erase(ctx context.Context, seq int64) error {
 			return err
 		}
 		err = l.eraseEverywhere(ctx, seq)
-		if errors.Is(err, errRival) {
+		if errors.Is(err, errRival) || errors.Is(err, errGone) { // another node appends, or erases from the same round
 			continue
 		}
 		if err == nil {
@@ -105,21 +105,12 @@ func (l *Log) eraseEverywhere(ctx context.Context, seq int64) error {
 
 // withoutBody reads the events of a round without the body that belongs to event seq, and without those that the replica has erased.
 func (l *Log) withoutBody(ctx context.Context, r *round, seq int64) (all events, err error) {
-	now := r.spans[len(r.spans)-1]
-	content, err := l.contentOf(ctx, now)
-	if err == nil && len(r.spans) > 1 {
-		_, _, content, err = parseCopy(content)
-	}
-	if err == nil {
-		all, err = parseEvents(content, 1)
-	}
-	if err != nil {
+	if all, err = l.eventsOf(ctx, r); err != nil {
 		return all, err
 	}
 	var with []int64
 	var at []int
 	for i, e := range all.list {
-		e.Seq = r.last - int64(len(all.list)-1-i)
 		if all.salts[i] != nil {
 			with, at = append(with, e.Seq), append(at, i)
 		}
@@ -130,8 +121,8 @@ func (l *Log) withoutBody(ctx context.Context, r *round, seq int64) (all events,
 		}
 		return err
 	})
-	if err == nil && (len(all.list) == 0 || all.list[0].Seq > seq) {
-		err = fmt.Errorf("message %d: %w", now.first, errMessage)
+	if err == nil && all.list[0].Seq > seq {
+		err = fmt.Errorf("the round with event %d: %w", r.last, errMessage)
 	}
 	return all, err
 }

@@ -164,3 +164,27 @@ func TestALogOfAnEarlierVersionIsImportedFromAFolderThatHasAllOfIt(t *testing.T)
 		t.Errorf("the log ends with %+v, want %+v", fresh.Head(), from.Head())
 	}
 }
+
+// An import makes larger rounds than there were: the folder of another node may end within one.
+func TestAFolderThatEndsWithinAnImportedRoundFollows(t *testing.T) {
+	_, js := lone(t)
+	id := sqlitelog.NewID(time.Now())
+	dirs := map[string]string{"all": alone(t, id, "", "a", "b", "c"), "some": alone(t, id, "", "a", "b"), "other": alone(t, id, "", "a", "x")}
+	from, err := sqlitelog.Open(t.Context(), replicaIn(dirs["all"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(natslog.Import(t.Context(), from, settings(js, 1), nil), from.Close()); err != nil {
+		t.Fatal(err)
+	}
+	all, some := open(t, js, dirs["all"]), open(t, js, dirs["some"])
+	wantSame(t, all, some)
+	appendAll(t, some, "after")
+	wantSame(t, all, some)
+	if some.Position() != all.Position() || some.Head().Seq != 4 {
+		t.Errorf("at message %d with event %d, want message %d with event 4", some.Position(), some.Head().Seq, all.Position())
+	}
+	if _, err := openOnce(t, js, dirs["other"]); !errors.Is(err, natslog.ErrHistory) {
+		t.Errorf("a folder of another history: %v", err)
+	}
+}

@@ -89,12 +89,45 @@ func (l *Log) locate(ctx context.Context) error {
 		return err
 	case at == 0:
 		return l.isBehind(fmt.Errorf("it ends before event %d, with which the folder ends", head.Seq))
-	case r.last != head.Seq || r.hash != head.Hash:
-		return fmt.Errorf("%w: up to event %d; move the folder away, and this node copies the log of the others", ErrHistory, head.Seq)
+	case r.last > head.Seq:
+		err = l.completeRound(ctx, at, &r)
+	case r.hash != head.Hash:
+		err = l.otherHistory(head.Seq)
+	}
+	if err != nil {
+		return err
 	}
 	l.behind = time.Time{}
 	l.setApplied(at)
 	return nil
+}
+
+func (l *Log) otherHistory(upTo int64) error {
+	return fmt.Errorf("%w: up to event %d; move the folder away, and this node copies the log of the others", ErrHistory, upTo)
+}
+
+// completeRound appends to the replica the events of a round of which it has the first ones only: the round was put together by an
+// import.
+func (l *Log) completeRound(ctx context.Context, at uint64, r *round) error {
+	head := l.Head()
+	all, err := l.eventsOf(ctx, r)
+	if err != nil {
+		return err
+	}
+	n := int64(len(all.list)) - (r.last - head.Seq) // that it has
+	if n < 0 {
+		return fmt.Errorf("message %d: %w", at, errMessage)
+	}
+	var b batch
+	b.add(events{all.list[n:], all.salts[n:]}, r.hash)
+	err = l.Log.AppendCopied(ctx, &b.copied)
+	if errors.Is(err, eventlog.ErrDamaged) && l.Damage() == nil { // they do not follow from what it has
+		return l.otherHistory(head.Seq)
+	}
+	if err == nil {
+		l.advanced.Raise()
+	}
+	return err
 }
 
 // round is a round as it is in the stream.
@@ -167,6 +200,25 @@ func (l *Log) messageFrom(ctx context.Context, sequence uint64) (uint64, header,
 		err = fmt.Errorf("message %d: %w", message.Sequence, err)
 	}
 	return message.Sequence, h, err
+}
+
+// eventsOf reads the events of a round.
+func (l *Log) eventsOf(ctx context.Context, r *round) (all events, err error) {
+	now := r.spans[len(r.spans)-1]
+	content, err := l.contentOf(ctx, now)
+	if err == nil && len(r.spans) > 1 {
+		_, _, content, err = parseCopy(content)
+	}
+	if err == nil {
+		all, err = parseEvents(content, 1)
+	}
+	if err == nil && len(all.list) == 0 {
+		err = fmt.Errorf("message %d: %w", now.first, errMessage)
+	}
+	for i, e := range all.list {
+		e.Seq = r.last - int64(len(all.list)-1-i)
+	}
+	return all, err
 }
 
 // get reads one message, nil if it was deleted.
