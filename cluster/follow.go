@@ -85,6 +85,8 @@ func (n *Node) note(err error) {
 		if denied := n.denied.Load(); denied != nil {
 			problem = (*denied).Error()
 		}
+	case n.stranger() != "":
+		problem = "the log of the cluster cannot be reached, and " + n.stranger()
 	default:
 		problem = "the log of the cluster cannot be reached: more than half of the nodes must run and reach each other"
 	}

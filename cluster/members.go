@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -100,6 +101,21 @@ func (n *Node) lookForVoters(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// strangerFor is how long a node of another log is told of after it has tried to come in; it tries once a second.
+const strangerFor = 15 * time.Second
+
+// stranger says which node of another log tries to come in, "" = none does.
+func (n *Node) stranger() string {
+	if n.server == nil {
+		return ""
+	}
+	s := n.server.Stranger()
+	if s.At.IsZero() || time.Since(s.At) > strangerFor {
+		return ""
+	}
+	return fmt.Sprintf("a node at %s that has another log is refused (%s; that of this node is %s). If it is of another cluster, correct the addresses in --cluster, there or here, and give each cluster its own --cluster-name; if not, move the folder with the wrong log away", s.From, s.Log, n.log.ID())
 }
 
 // runs reports whether a node is heard of, or is this one.

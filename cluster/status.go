@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"daybook/eventlog/natslog"
@@ -102,6 +103,9 @@ func (n *Node) missing(s *Status) []string {
 	list := []string{}
 	if n.o.NATS != nil {
 		return list
+	}
+	if stranger := n.stranger(); stranger != "" {
+		list = append(list, strings.ToUpper(stranger[:1])+stranger[1:])
 	}
 	var keep, listed int
 	for i := range s.Nodes {

@@ -3,10 +3,12 @@
 package clustertest
 
 import (
+	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,7 +55,12 @@ func TestAFolderThatDoesNotBelongIsNamed(t *testing.T) {
 
 	t.Log("it is of another log")
 	c.useAlone(stranger)
-	c.isRefused(third, stranger, "it is a replica of log")
+	third.moveTo(stranger)
+	c.start("c")
+	c.awaitProblem(third, "has another log is refused")
+	c.awaitMissing(c.nodes["a"], "has another log is refused")
+	c.write(5)
+	c.end("c")
 
 	third.moveTo(current)
 	c.start("c")
@@ -141,5 +148,70 @@ func copyFolder(t *testing.T, from, to string) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// awaitProblem waits until a node says of itself that it does not follow, and why.
+func (c *cluster) awaitProblem(n *node, want ...string) {
+	c.t.Helper()
+	c.await(n, fmt.Sprint(want), func(s *clusterState) bool {
+		for _, one := range s.Nodes {
+			if one.Name == n.name {
+				return !slices.ContainsFunc(want, func(text string) bool { return !strings.Contains(one.Problem, text) })
+			}
+		}
+		return false
+	})
+}
+
+// awaitMissing waits until a node says that something is missing.
+func (c *cluster) awaitMissing(n *node, want string) {
+	c.t.Helper()
+	c.await(n, want, func(s *clusterState) bool {
+		return slices.ContainsFunc(s.Missing, func(text string) bool { return strings.Contains(text, want) })
+	})
+}
+
+// await waits until GET /api/cluster of a node says what is wanted.
+func (c *cluster) await(n *node, want string, says func(*clusterState) bool) {
+	c.t.Helper()
+	var s clusterState
+	var err error
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if s, err = n.state(); err == nil && says(&s) {
+			return
+		}
+	}
+	c.t.Fatalf("node %s does not say %q: %+v, %v", n.name, want, s, err)
+}
+
+// Two clusters have the same name and the same secret, and a node of one is started with the address of a node of the other. Both go on,
+// each with its own log, and say what is wrong.
+func TestTwoClustersOfOneNameStayTwo(t *testing.T) {
+	t.Parallel()
+	one, other := startCluster(t), newClusterOf(t, "2").startAll()
+	one.write(3)
+	other.write(4)
+	lost := other.nodes["b"]
+	other.end("b")
+	place := slices.Index(lost.args, "--cluster") + 1
+	right := lost.args[place]
+	lost.args[place] = strings.Replace(right, other.net.addr("b", "c"), one.net.own["c"], 1)
+	if lost.args[place] == right {
+		t.Fatalf("node b has no address of node c in %s", right)
+	}
+	other.start("b")
+	one.awaitMissing(one.nodes["c"], "has another log is refused")
+	other.awaitReady("b") // it reaches node a
+	one.write(3)
+	other.write(3)
+	other.end("b")
+	lost.args[place] = right
+	other.start("b")
+	other.awaitReady("b")
+	for _, c := range []*cluster{one, other} {
+		c.sameLogs()
+		c.endAll()
+		c.verify()
 	}
 }

@@ -27,10 +27,11 @@ var names = []string{"a", "b", "c"}
 
 // cluster is three nodes, each a process.
 type cluster struct {
-	t     *testing.T
-	dir   string
-	net   *network
-	nodes map[string]*node
+	t      *testing.T
+	dir    string
+	suffix string // of the names that the nodes have for each other
+	net    *network
+	nodes  map[string]*node
 }
 
 // node is one server of a cluster.
@@ -52,7 +53,12 @@ type node struct {
 // startCluster starts three nodes and waits until they are ready. more are flags of all of them.
 func startCluster(t *testing.T, more ...string) *cluster {
 	t.Helper()
-	c := newCluster(t, more...)
+	return newCluster(t, more...).startAll()
+}
+
+// startAll starts all nodes and waits until they are ready.
+func (c *cluster) startAll() *cluster {
+	c.t.Helper()
 	for _, name := range names {
 		c.start(name)
 	}
@@ -65,7 +71,13 @@ func startCluster(t *testing.T, more ...string) *cluster {
 // newCluster makes three nodes that do not run.
 func newCluster(t *testing.T, more ...string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: t.TempDir(), nodes: map[string]*node{}}
+	return newClusterOf(t, "", more...)
+}
+
+// newClusterOf makes three nodes whose names end with the suffix.
+func newClusterOf(t *testing.T, suffix string, more ...string) *cluster {
+	t.Helper()
+	c := &cluster{t: t, dir: t.TempDir(), suffix: suffix, nodes: map[string]*node{}}
 	own := map[string]string{}
 	for _, name := range names {
 		own[name] = freePort(t)
@@ -78,10 +90,10 @@ func newCluster(t *testing.T, more ...string) *cluster {
 			if other != name {
 				addr = c.net.addr(name, other)
 			}
-			list = append(list, other+"="+addr)
+			list = append(list, other+suffix+"="+addr)
 		}
 		n := &node{name: name, addr: freePort(t), data: filepath.Join(c.dir, name), program: program, output: filepath.Join(c.dir, name+".out")}
-		n.args = append([]string{"serve", "--addr", n.addr, "--data", n.data, "--node", name, "--cluster", strings.Join(list, ","),
+		n.args = append([]string{"serve", "--addr", n.addr, "--data", n.data, "--node", name + suffix, "--cluster", strings.Join(list, ","),
 			"--concurrency", "4", "--grace", "1s"}, more...)
 		c.nodes[name] = n
 	}
@@ -264,6 +276,7 @@ type clusterState struct {
 		Seq                  int64
 		Skew                 float64 `json:"clock_skew_seconds"`
 	}
+	Missing []string
 }
 
 func (n *node) state() (s clusterState, err error) {
@@ -280,8 +293,10 @@ func (c *cluster) leader() string {
 		if !n.runs() {
 			continue
 		}
-		if s, err := n.state(); err == nil && s.Leading && s.Leader != nil && c.nodes[s.Leader.Node].runs() {
-			return s.Leader.Node
+		if s, err := n.state(); err == nil && s.Leading && s.Leader != nil {
+			if name := strings.TrimSuffix(s.Leader.Node, c.suffix); c.nodes[name].runs() {
+				return name
+			}
 		}
 	}
 	return ""

@@ -15,6 +15,7 @@ const elsewhere = "127.0.0.99"
 
 // network is what the nodes tell each other: a proxy for each that connects to another.
 type network struct {
+	own   map[string]string // where each node listens
 	mu    sync.Mutex
 	ways  map[[2]string]*way     // guarded by mu; by the node that says something and the one that hears it
 	cut   map[[2]string]bool     // guarded by mu; pairs whose connections are broken
@@ -33,7 +34,7 @@ type way struct {
 // newNetwork links nodes whose own addresses are given, by name.
 func newNetwork(t *testing.T, nodes map[string]string) *network {
 	t.Helper()
-	n := &network{ways: map[[2]string]*way{}, cut: map[[2]string]bool{}, conns: map[net.Conn][2]string{}, all: map[[2]string]net.Listener{}}
+	n := &network{own: nodes, ways: map[[2]string]*way{}, cut: map[[2]string]bool{}, conns: map[net.Conn][2]string{}, all: map[[2]string]net.Listener{}}
 	for from := range nodes {
 		for to := range nodes {
 			if from == to {

@@ -34,6 +34,7 @@ type Options struct {
 	Listen  string   // address at which the other nodes reach this one, "10.0.0.1:7101"
 	Peers   []string // addresses of the other nodes
 	Secret  string   // that all nodes know; "" = none
+	Log     string   // ID of the log that this node has, "" = none yet; nodes that have another one are refused
 	TLS     *tls.Config
 	// MaxMessage is the largest message in bytes; 0 = 8 MiB.
 	MaxMessage int32
@@ -45,6 +46,8 @@ type Server struct {
 	nats     *server.Server
 	password string // of clients
 	streams  server.JetStreamConfig
+	settings *server.Options
+	door     *door
 }
 
 const (
@@ -63,6 +66,11 @@ func Start(o Options) (*Server, error) {
 		DisableJetStreamBanner: true,
 	}
 	password := ""
+	logger := o.Logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	door := newDoor(&o, logger)
 	if settings.MaxPayload == 0 {
 		settings.MaxPayload = 8 << 20
 	}
@@ -79,14 +87,11 @@ func Start(o Options) (*Server, error) {
 		if err := o.join(settings); err != nil {
 			return nil, err
 		}
+		settings.CustomRouterAuthentication = door
 	}
 	s, err := server.NewServer(settings)
 	if err != nil {
 		return nil, fmt.Errorf("start the log server: %w", err)
-	}
-	logger := o.Logger
-	if logger == nil {
-		logger = slog.Default()
 	}
 	said := &logs{to: logger}
 	s.SetLoggerV2(said, false, false, false)
@@ -96,7 +101,7 @@ func Start(o Options) (*Server, error) {
 		s.WaitForShutdown()
 		return nil, said.whyNotReady(&o)
 	}
-	return &Server{nats: s, password: password, streams: server.JetStreamConfig{
+	return &Server{nats: s, password: password, door: door, settings: settings, streams: server.JetStreamConfig{
 		MaxMemory: settings.JetStreamMaxMemory, MaxStore: settings.JetStreamMaxStore, StoreDir: o.Dir, SyncAlways: true,
 	}}, nil
 }
@@ -128,15 +133,10 @@ func (o *Options) join(settings *server.Options) error {
 	}
 	settings.Cluster = server.ClusterOpts{
 		Name: o.Cluster, Host: host, Port: number, NoAdvertise: true, TLSConfig: o.TLS, PoolSize: -1,
-		// The secret is checked by both sides of a route.
-		Username: userOf(o.Secret), Password: o.Secret, AuthTimeout: 5, TLSTimeout: 5,
+		Username: userOf(o.Log), Password: o.Secret, AuthTimeout: 5, TLSTimeout: 5, // of routes to nodes that others tell of
 	}
 	for _, peer := range o.Peers {
-		u := &url.URL{Scheme: "nats-route", Host: peer}
-		if o.Secret != "" {
-			u.User = url.UserPassword(user, o.Secret)
-		}
-		settings.Routes = append(settings.Routes, u)
+		settings.Routes = append(settings.Routes, &url.URL{Scheme: "nats-route", Host: peer, User: url.UserPassword(userOf(o.Log), o.Secret)})
 	}
 	return nil
 }
@@ -152,13 +152,6 @@ func wasAlone(dir string) bool {
 	}
 	_, err = os.Stat(filepath.Join(dir, server.JetStreamStoreDir, server.DEFAULT_SYSTEM_ACCOUNT))
 	return errors.Is(err, fs.ErrNotExist)
-}
-
-func userOf(secret string) string {
-	if secret == "" {
-		return ""
-	}
-	return user
 }
 
 // Connect connects to the server without a network.
@@ -191,6 +184,14 @@ func (s *Server) Stop() {
 type logs struct {
 	to    *slog.Logger
 	fatal atomic.Pointer[string] // the last reason for which the server does not start
+
+	refused atomic.Int64 // when a refused node was named last, in Unix nanoseconds
+}
+
+// sayRefused reports whether a node that is refused is to be named: it tries again once a second.
+func (l *logs) sayRefused() bool {
+	last, now := l.refused.Load(), time.Now().UnixNano()
+	return now-last >= int64(sayStranger) && l.refused.CompareAndSwap(last, now)
 }
 
 // whyNotReady is the error of a server that has not started.
@@ -223,7 +224,10 @@ func (l *logs) Fatalf(format string, v ...any)  { l.say(slog.LevelError, format,
 func (l *logs) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	if strings.Contains(text, server.ErrAuthentication.Error()) || strings.Contains(text, "Authorization Violation") {
-		l.to.Error("a node is refused: its secret is not that of this node; give all nodes the same one", "error", text)
+		if !l.sayRefused() {
+			return
+		}
+		l.to.Error("a node is refused: its secret is not that of this node, or it has another log; give all nodes the same secret, and each cluster a name of its own", "error", text)
 		return
 	}
 	if strings.Contains(text, "duplicate name") {

@@ -96,6 +96,41 @@ func TestANodeWithAnotherSecretIsRefused(t *testing.T) {
 	}
 }
 
+// Two clusters of one name and one secret: a node of one has an address of the other. They stay two.
+func TestANodeOfAnotherLogIsRefused(t *testing.T) {
+	a := free(t)
+	first, log, err := start(t, natsserver.Options{Name: "a", Cluster: "test", Listen: a, Peers: []string{"127.0.0.1:1"}, Secret: "one secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.SetLog("ONE"); err != nil { // it began with an empty folder
+		t.Fatal(err)
+	}
+	second, other, err := start(t, natsserver.Options{Name: "b", Cluster: "test", Listen: free(t), Peers: []string{a}, Secret: "one secret", Log: "ANOTHER"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.wait(t, "a node of another log is refused")
+	other.wait(t, "or it has another log")
+	if first.Peers() != 0 || second.Peers() != 0 {
+		t.Errorf("%d and %d peers", first.Peers(), second.Peers())
+	}
+	if s := first.Stranger(); s.Log != "ANOTHER" || s.At.IsZero() || s.From != "127.0.0.1" {
+		t.Errorf("the stranger is %+v", s)
+	}
+	for name, id := range map[string]string{"c": "ONE", "d": ""} {
+		friend, _, err := start(t, natsserver.Options{Name: name, Cluster: "test", Listen: free(t), Peers: []string{a}, Secret: "one secret", Log: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(20 * time.Second); friend.Peers() == 0; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("node %s, with log %q, is not let in", name, id)
+			}
+		}
+	}
+}
+
 // The one that was there says so.
 func TestASecondNodeOfTheSameNameIsNamed(t *testing.T) {
 	a := free(t)
