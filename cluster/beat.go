@@ -74,13 +74,6 @@ func (b *beats) names() (names []string) {
 	return names
 }
 
-// forget forgets a node.
-func (b *beats) forget(node string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.by, node)
-}
-
 // leading returns the beat of the node that says it leads, of the newest term.
 func (b *beats) leading() (newest Beat, ok bool) {
 	b.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -48,7 +49,11 @@ func (n *Node) Add(ctx context.Context, name string) (Change, error) {
 	if err != nil {
 		return done, err
 	}
-	keep := votersOf(infos[0]).names
+	voters := votersOf(infos[0])
+	if err := n.setRemoved(ctx, infos[0], slices.DeleteFunc(voters.removed, func(one string) bool { return one == name })); err != nil {
+		return done, err
+	}
+	keep := voters.names
 	want := replicasFor(len(n.candidates(infos[0])))
 	copied := true
 	for _, info := range infos {
@@ -106,10 +111,37 @@ func (n *Node) Remove(ctx context.Context, name string) (Change, error) {
 	if err := n.server.Forget(ctx, name); err != nil {
 		return done, notChanged("remove the node", err)
 	}
-	n.beats.forget(name)
+	if err := n.setRemoved(ctx, infos[0], append(votersOf(infos[0]).removed, name)); err != nil {
+		return done, err
+	}
 	n.logger.Info("a node was removed", "removed", name)
 	done.Next = fmt.Sprintf("node %s is removed. Take it off --cluster of the others before they are started the next time; nothing needs a restart now", name)
 	return done, nil
+}
+
+// metaRemoved is the key of the nodes that were removed, with commas between, in the metadata of the stream of the log. So all nodes
+// know, also those that begin later with a list that still has them.
+const metaRemoved = "daybook_removed"
+
+// setRemoved says which nodes were removed, and has all nodes see it.
+func (n *Node) setRemoved(ctx context.Context, info *jetstream.StreamInfo, names []string) error {
+	slices.Sort(names)
+	text := strings.Join(slices.Compact(names), ",")
+	if info.Config.Metadata[metaRemoved] == text {
+		return nil
+	}
+	config := info.Config
+	config.Metadata = maps.Clone(config.Metadata)
+	if config.Metadata[metaRemoved] = text; text == "" {
+		delete(config.Metadata, metaRemoved)
+	}
+	changed, err := n.stream.UpdateStream(ctx, config)
+	if err != nil {
+		return notChanged("note which nodes were removed", err)
+	}
+	info.Config = changed.CachedInfo().Config
+	_ = n.conn.Publish(n.lookSubject(), nil) // who does not hear it looks later
+	return nil
 }
 
 // moveOff moves a stream from a node to others, with so many copies in the end. It says what it waits for, "" = it is done.
@@ -221,6 +253,9 @@ func votersOf(info *jetstream.StreamInfo) (e electorate) {
 	}
 	e.names = append(e.names, info.Cluster.Leader)
 	e.total = 1 + len(info.Cluster.Replicas)
+	if text := info.Config.Metadata[metaRemoved]; text != "" {
+		e.removed = strings.Split(text, ",")
+	}
 	for _, r := range info.Cluster.Replicas {
 		if !strings.ContainsRune(r.Name, ' ') { // NATS has a sentence for one that it has not heard of since it started
 			e.names = append(e.names, r.Name)

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"daybook/eventlog/sqlitelog"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // startNode starts a node without views and without a leader: its log, and its beats.
@@ -117,7 +120,23 @@ func TestNodesComeAndGo(t *testing.T) {
 	if !strings.Contains(change.Next, "5 nodes keep the log, of which 2 may fail") {
 		t.Error(change.Next)
 	}
-	wantCopies(t, a, 5, "abcde")
+	wantCopies(t, a, 5, "abcde", 2)
+
+	// What is made later gets as many copies, although the list of this node has three; what has fewer is told of, and gets them.
+	if lines, err := a.Lines().open(t.Context()); err != nil || lines.CachedInfo().Config.Replicas != 5 {
+		t.Errorf("the lines of task logs: %+v, %v", lines, err)
+	}
+	if _, err := a.stream.CreateStream(t.Context(), jetstream.StreamConfig{Name: "later", Replicas: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if said := fmt.Sprint(missingAt(t, a)); !strings.Contains(said, "Stream later has 3 copies, and the log has 5. Give it as many: daybook cluster add a") {
+		t.Error(said)
+	}
+	until(t, func() (Change, error) { return a.Add(t.Context(), "a") }, func(Change) {})
+	wantCopies(t, a, 5, "abcde", 4)
+	if said := fmt.Sprint(missingAt(t, a)); strings.Contains(said, "later") {
+		t.Error(said)
+	}
 
 	a.beats.mu.Lock()
 	other := a.beats.by["d"]
@@ -140,6 +159,13 @@ func TestNodesComeAndGo(t *testing.T) {
 	}
 	stop("c")
 	until(t, func() (Change, error) { return a.Remove(t.Context(), "c") }, func(Change) {})
+	for _, name := range []string{"a", "b", "d"} { // the list of each has it
+		for deadline := time.Now().Add(lookEvery / 2); isMember(nodes[name], "c"); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("node %s still has node c: %v", name, nodes[name].members())
+			}
+		}
+	}
 	if infos, err := a.streamInfos(t.Context()); err != nil || infos[0].Config.Replicas != 3 {
 		t.Errorf("four nodes are left: %+v, %v", infos[0].Config, err)
 	}
@@ -153,17 +179,44 @@ func TestNodesComeAndGo(t *testing.T) {
 	if !stopped {
 		t.Error("a node that runs was removed")
 	}
-	wantCopies(t, a, 3, "abd")
+	wantCopies(t, a, 3, "abd", 4)
+	begin(members, "c") // it comes again, and is one of them when it is added
+	heard("c")
+	if !isMember(a, "c") {
+		t.Error("a removed node that runs again is not shown")
+	}
+	if _, err := a.Add(t.Context(), "c"); err != nil {
+		t.Error(err)
+	}
+	stop("c")
+	if !isMember(a, "c") {
+		t.Error("a node that was added again is gone when it stops")
+	}
 	refuses(a.Remove, "d", "without node d only 2 nodes run")
 }
 
-func wantCopies(t *testing.T, n *Node, copies int, on string) {
+// isMember reports whether a node knows another one.
+func isMember(n *Node, name string) bool {
+	return slices.ContainsFunc(n.members(), func(m Member) bool { return m.Name == name })
+}
+
+// missingAt is what a node says that is missing of the streams.
+func missingAt(t *testing.T, n *Node) []string {
+	t.Helper()
+	streams := n.streamsNow(t.Context())
+	if streams == nil {
+		t.Fatal("the streams cannot be reached")
+	}
+	return n.missing(&Status{Node: n.o.Node, Stream: &StreamState{}}, streams)
+}
+
+func wantCopies(t *testing.T, n *Node, copies int, on string, streams int) {
 	t.Helper()
 	infos, err := n.streamInfos(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(infos) != 2 { // that of the log and that of files
+	if len(infos) != streams {
 		t.Errorf("%d streams", len(infos))
 	}
 	for _, info := range infos {

@@ -196,3 +196,22 @@ func TestAMajorityIsMoreThanHalf(t *testing.T) {
 		t.Error("two of three are no majority")
 	}
 }
+
+// The clock of each node is compared with that of the node that answers.
+func TestAClockThatIsOffIsNamed(t *testing.T) {
+	n := &Node{o: Options{Node: "a", NATS: &NATS{}}}
+	n.beats.init()
+	s := &Status{Node: "a"}
+	for name, skew := range map[string]float64{"b": 366 * 24 * 3600, "c": -3600, "d": 4.9, "e": -4.9} {
+		s.Nodes = append(s.Nodes, NodeState{Name: name, SkewSeconds: skew})
+	}
+	said := strings.Join(n.missing(s, nil), "\n")
+	for _, want := range []string{"clock of node b is off by 8784h0m0s", "clock of node c is off by -1h0m0s"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say %q: %s", want, said)
+		}
+	}
+	if strings.Contains(said, "node d") || strings.Contains(said, "node e") {
+		t.Error(said)
+	}
+}

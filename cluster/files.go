@@ -40,8 +40,11 @@ func (b *bucket) open(ctx context.Context) (jetstream.ObjectStore, error) {
 	name := b.n.bucketName()
 	store, err := b.n.stream.ObjectStore(ctx, name)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		store, err = b.n.stream.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: name, Storage: jetstream.FileStorage,
-			Replicas: b.n.replicas(), Description: "Files of Daybook, by SHA-256."})
+		var copies int
+		if copies, err = b.n.copies(ctx); err == nil {
+			store, err = b.n.stream.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: name, Storage: jetstream.FileStorage,
+				Replicas: copies, Description: "Files of Daybook, by SHA-256."})
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: open the files of the cluster: %w", eventlog.ErrUnavailable, err)

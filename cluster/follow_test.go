@@ -186,8 +186,9 @@ func TestANodeThatCannotReadTheStreamSaysSoAndGoesOn(t *testing.T) {
 					t.Errorf("%s: answered by %q, %d", method, as, w.Code)
 				}
 			}
-			follower.beats.forget("z") // it does not lead in place of the one that is gone
-			follower.beats.forget("w")
+			follower.beats.mu.Lock()
+			clear(follower.beats.by) // it does not lead in place of the one that is gone
+			follower.beats.mu.Unlock()
 			if follower.shouldTry(time.Time{}) {
 				t.Error("it tries to lead")
 			}

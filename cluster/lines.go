@@ -47,8 +47,12 @@ func (l *Lines) open(ctx context.Context) (jetstream.Stream, error) {
 	name := l.n.linesName()
 	stream, err := l.n.stream.Stream(ctx, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		var copies int
+		if copies, err = l.n.copies(ctx); err != nil {
+			return nil, fmt.Errorf("%w: open the stream of task logs: %w", eventlog.ErrUnavailable, err)
+		}
 		stream, err = l.n.stream.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{l.subject()},
-			Description: "Lines of the logs of tasks of Daybook, on their way to all nodes.", Storage: jetstream.FileStorage, Replicas: l.n.replicas(),
+			Description: "Lines of the logs of tasks of Daybook, on their way to all nodes.", Storage: jetstream.FileStorage, Replicas: copies,
 			Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld, MaxBytes: maxLines, MaxAge: linesAge, MaxMsgs: -1, MaxMsgSize: -1,
 			// Numbers begin after those that a node may have from before, as from a stream that was lost.
 			FirstSeq: uint64(time.Now().Unix())})

@@ -2,12 +2,16 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"daybook/eventlog/natslog"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // rank is the place of this node among all: the first ones try first to lead.
@@ -23,7 +27,13 @@ func (n *Node) members() []Member {
 	}
 	others := n.beats.names()
 	if n.o.NATS == nil {
-		others = append(others, n.voters().names...)
+		voters := n.voters()
+		others = append(others, voters.names...)
+		gone := func(name string) bool {
+			return slices.Contains(voters.removed, name) && !slices.Contains(voters.names, name) && !n.runs(name)
+		}
+		all = slices.DeleteFunc(all, func(m Member) bool { return gone(m.Name) })
+		others = slices.DeleteFunc(others, gone)
 	}
 	slices.Sort(others)
 	for _, name := range others {
@@ -67,8 +77,9 @@ func (n *Node) leastReplicas() int {
 
 // electorate are the nodes of which more than half must have what is appended.
 type electorate struct {
-	names []string
-	total int // of which some may have no name that is known
+	names   []string
+	total   int      // of which some may have no name that is known
+	removed []string // nodes that were removed and are none any more, also if a list still has them
 }
 
 // voters are the nodes that keep the log, as the NATS servers last said, or those of the list.
@@ -83,11 +94,20 @@ func (n *Node) voters() electorate {
 	return e
 }
 
-// lookEvery is how often a node asks which nodes keep the log.
+// lookEvery is how often a node asks which nodes keep the log, if nobody says that it should.
 const lookEvery = 5 * time.Second
+
+// lookSubject is the subject by which a node has all ask which nodes keep the log.
+func (n *Node) lookSubject() string { return "daybook." + n.o.name() + ".look" }
 
 // lookForVoters asks which nodes keep the log until ctx ends.
 func (n *Node) lookForVoters(ctx context.Context) {
+	said := make(chan *nats.Msg, 16)
+	if heard, err := n.conn.ChanSubscribe(n.lookSubject(), said); err == nil {
+		defer func() { _ = heard.Unsubscribe() }()
+	}
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
 	for {
 		asked, cancel := context.WithTimeout(ctx, tryTime)
 		stream, err := n.stream.Stream(asked, natslog.StreamName(n.o.name()))
@@ -97,10 +117,25 @@ func (n *Node) lookForVoters(ctx context.Context) {
 				n.electorate.Store(&e)
 			}
 		}
-		if !sleep(ctx, lookEvery) {
+		select {
+		case <-ctx.Done():
 			return
+		case <-ticker.C:
+		case <-said:
 		}
 	}
+}
+
+// copies is how many copies a stream gets that is made beside the log: as many as that has, whatever the list of this node says.
+func (n *Node) copies(ctx context.Context) (int, error) {
+	log, err := n.stream.Stream(ctx, natslog.StreamName(n.o.name()))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return n.replicas(), nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return log.CachedInfo().Config.Replicas, nil
 }
 
 // strangerFor is how long a node of another log is told of after it has tried to come in; it tries once a second.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"daybook/eventlog/natslog"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Status is a cluster as one of its nodes sees it.
@@ -93,14 +96,21 @@ func (n *Node) Status(ctx context.Context) Status {
 		state.KeepsLog = slices.Contains(n.voters().names, m.Name)
 		s.Nodes = append(s.Nodes, state)
 	}
-	s.Stream = n.streamState(ctx)
-	s.Missing = n.missing(&s)
+	infos := n.streamsNow(ctx)
+	s.Stream = n.streamState(infos)
+	s.Missing = n.missing(&s, infos)
 	return s
 }
 
 // missing lists what keeps the cluster from being as safe as it can be.
-func (n *Node) missing(s *Status) []string {
+func (n *Node) missing(s *Status, streams []*jetstream.StreamInfo) []string {
 	list := []string{}
+	for i := range s.Nodes {
+		if one := &s.Nodes[i]; math.Abs(one.SkewSeconds) > mostSkew.Seconds() {
+			list = append(list, fmt.Sprintf("The clock of node %s is off by %s, as seen from node %s. Set it, and keep all clocks in step, as with NTP: due times follow the clock of the node that leads",
+				one.Name, time.Duration(one.SkewSeconds*float64(time.Second)).Round(time.Second), s.Node))
+		}
+	}
 	if n.o.NATS != nil {
 		return list
 	}
@@ -130,6 +140,11 @@ func (n *Node) missing(s *Status) []string {
 	}
 	if s.Stream == nil {
 		return list
+	}
+	for _, one := range streams[1:] {
+		if have, want := one.Config.Replicas, streams[0].Config.Replicas; have < want {
+			list = append(list, fmt.Sprintf("Stream %s has %d copies, and the log has %d. Give it as many: daybook cluster add %s", one.Config.Name, have, want, s.Node))
+		}
 	}
 	for _, r := range s.Stream.Replicas {
 		if !r.Current && !r.Offline && n.runs(r.Node) {
@@ -185,15 +200,31 @@ func stateOf(m Member, b *Beat, heard bool, newest int64) NodeState {
 // behindAfter is how long a node may lack events until it is called behind.
 const behindAfter = 2 * time.Second
 
-// streamState asks the NATS servers.
-func (n *Node) streamState(ctx context.Context) *StreamState {
+// mostSkew is how far a clock may be off until that is said.
+const mostSkew = 5 * time.Second
+
+// streamsNow asks the NATS servers how the streams are, that of the log first; nil = they cannot be reached.
+func (n *Node) streamsNow(ctx context.Context) (infos []*jetstream.StreamInfo) {
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
-	stream, err := n.stream.Stream(ctx, natslog.StreamName(n.o.name()))
+	var err error
+	if n.o.NATS != nil { // which may have streams of others
+		infos, err = n.infosOf(ctx, []string{natslog.StreamName(n.o.name())})
+	} else {
+		infos, err = n.streamInfos(ctx)
+	}
 	if err != nil {
 		return nil
 	}
-	info := stream.CachedInfo()
+	return infos
+}
+
+// streamState is how the streams are.
+func (n *Node) streamState(infos []*jetstream.StreamInfo) *StreamState {
+	if len(infos) == 0 {
+		return nil
+	}
+	info := infos[0]
 	s := &StreamState{Messages: info.State.Msgs, Bytes: info.State.Bytes, Replicas: []ReplicaState{}}
 	if info.Cluster == nil {
 		s.Leader = n.conn.ConnectedServerName()
@@ -205,6 +236,17 @@ func (n *Node) streamState(ctx context.Context) *StreamState {
 	}
 	for _, p := range info.Cluster.Replicas {
 		s.Replicas = append(s.Replicas, ReplicaState{Node: p.Name, Current: p.Current, Lag: p.Lag, Offline: p.Offline})
+	}
+	for _, other := range infos[1:] { // a copy is whole when those of the other streams are
+		if other.Cluster == nil {
+			continue
+		}
+		for _, p := range other.Cluster.Replicas {
+			if i := slices.IndexFunc(s.Replicas, func(r ReplicaState) bool { return r.Node == p.Name }); i >= 0 {
+				s.Replicas[i].Current = s.Replicas[i].Current && p.Current
+				s.Replicas[i].Lag += p.Lag
+			}
+		}
 	}
 	return s
 }
