@@ -39,6 +39,9 @@ func (d *Daybook) openLog(ctx context.Context) (err error) {
 	}
 	settings := *d.o.Cluster
 	settings.Data, settings.Version, settings.Logger = d.o.Data, Version, d.o.Logger
+	if settings.URL == "" {
+		settings.URL = d.o.PublicURL
+	}
 	if d.node, err = cluster.Open(settings); err != nil {
 		return err
 	}

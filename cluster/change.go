@@ -49,6 +49,7 @@ func (n *Node) Add(ctx context.Context, name string) (Change, error) {
 	if err != nil {
 		return done, err
 	}
+	defer n.haveAllLook()
 	voters := votersOf(infos[0])
 	if err := n.setRemoved(ctx, infos[0], slices.DeleteFunc(voters.removed, func(one string) bool { return one == name })); err != nil {
 		return done, err
@@ -92,6 +93,7 @@ func (n *Node) Remove(ctx context.Context, name string) (Change, error) {
 	if err != nil {
 		return done, err
 	}
+	defer n.haveAllLook()
 	if !slices.ContainsFunc(n.members(), func(m Member) bool { return m.Name == name }) {
 		return done, refused("there is no node %s: `daybook cluster status` shows all", name)
 	}
@@ -123,7 +125,7 @@ func (n *Node) Remove(ctx context.Context, name string) (Change, error) {
 // know, also those that begin later with a list that still has them.
 const metaRemoved = "daybook_removed"
 
-// setRemoved says which nodes were removed, and has all nodes see it.
+// setRemoved notes which nodes were removed.
 func (n *Node) setRemoved(ctx context.Context, info *jetstream.StreamInfo, names []string) error {
 	slices.Sort(names)
 	text := strings.Join(slices.Compact(names), ",")
@@ -140,7 +142,6 @@ func (n *Node) setRemoved(ctx context.Context, info *jetstream.StreamInfo, names
 		return notChanged("note which nodes were removed", err)
 	}
 	info.Config = changed.CachedInfo().Config
-	_ = n.conn.Publish(n.lookSubject(), nil) // who does not hear it looks later
 	return nil
 }
 

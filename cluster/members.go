@@ -100,6 +100,9 @@ const lookEvery = 5 * time.Second
 // lookSubject is the subject by which a node has all ask which nodes keep the log.
 func (n *Node) lookSubject() string { return "daybook." + n.o.name() + ".look" }
 
+// haveAllLook has all nodes ask which nodes keep the log. Who does not hear it asks later.
+func (n *Node) haveAllLook() { _ = n.conn.Publish(n.lookSubject(), nil) }
+
 // lookForVoters asks which nodes keep the log until ctx ends.
 func (n *Node) lookForVoters(ctx context.Context) {
 	said := make(chan *nats.Msg, 16)

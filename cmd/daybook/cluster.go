@@ -69,7 +69,11 @@ func printCluster(s *stdio, found *client.Cluster) error {
 		n := &found.Nodes[i]
 		heard := "never heard of"
 		if n.HeardAt != nil {
-			heard = fmt.Sprintf("event %d\tlag %d events, %.1f s\tclock %+.3f s\tversion %s", n.Seq, n.LagEvents, n.LagSeconds, n.SkewSeconds, n.Version)
+			lag := "no lag" // newer events than its last word lack no time
+			if n.LagEvents > 0 && n.LagSeconds > 0 {
+				lag = fmt.Sprintf("lag %d events, %.1f s", n.LagEvents, n.LagSeconds)
+			}
+			heard = fmt.Sprintf("event %d\t%s\tclock %+.3f s\tversion %s", n.Seq, lag, n.SkewSeconds, n.Version)
 		}
 		if !n.KeepsLog && found.Stream != nil && len(found.Stream.Replicas) > 0 && n.Addr != "" {
 			heard += "\tits copy does not count"

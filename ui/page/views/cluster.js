@@ -235,9 +235,9 @@ class StreamPart {
   }
 }
 
-/** The copies, without the one that leads when none does. @param {ClusterStream | null} stream */
+/** The copies by name, without the one that leads when none does. @param {ClusterStream | null} stream */
 function copiesOf(stream) {
-  return (stream?.replicas ?? []).filter((r) => r.node !== "");
+  return (stream?.replicas ?? []).filter((r) => r.node !== "").sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
 /** @param {ClusterStream} s */
