@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -184,6 +185,9 @@ func (h *history) next(random *rand.Rand) (in input, id string) {
 	return in, id
 }
 
+// impatient is how long every other client waits for an answer.
+const impatient = 4 * time.Second
+
 // once has a client do one thing at a node. It reports whether the node is there.
 func (h *history) once(client int, n *node, random *rand.Rand) bool {
 	in, id := h.next(random)
@@ -200,12 +204,19 @@ func (h *history) once(client int, n *node, random *rand.Rand) bool {
 	case doCancel:
 		method, path = http.MethodDelete, "/api/tasks/"+id
 	}
+	wait := impatient
+	if client%2 == 0 {
+		wait = 3 * impatient // it hears what the node says when the leader is gone
+	}
 	call := time.Now()
-	a, err := n.call(h.c.t.Context(), method, path, body, 4*time.Second)
+	a, err := n.call(h.c.t.Context(), method, path, body, wait)
 	out := output{}
 	switch a.outcome(err) {
 	case done:
 		out.ok = true
+		if time.Since(call) < impatient {
+			h.seesOwn(n, in, a)
+		}
 		out.replayed = a.header.Get("Idempotent-Replayed") == "true"
 	case refused:
 		if out.kind = a.kind(); a.status >= 500 {
@@ -225,6 +236,23 @@ func (h *history) once(client int, n *node, random *rand.Rand) bool {
 		h.add(1000+client, input{do: doGiveBack, task: in.task, token: in.token}, output{unknown: true}, call)
 	}
 	return true
+}
+
+// seesOwn wants a node to show what it has just acknowledged: reads of the other nodes may be older, but not of the one that was asked.
+// It answers writes when it shows them, or after 5 s.
+func (h *history) seesOwn(n *node, in input, write *answer) {
+	read, err := get(n, "/api/tasks?limit=1", impatient)
+	if err != nil || read.status != http.StatusOK {
+		return // it is gone
+	}
+	wrote, err := strconv.ParseInt(write.header.Get("X-Log-Seq"), 10, 64)
+	if err != nil {
+		h.c.t.Errorf("history %s: %s at node %s was answered without X-Log-Seq", h.name, in.do, n.name)
+		return
+	}
+	if shows, err := strconv.ParseInt(read.header.Get("X-Log-Seq"), 10, 64); err != nil || shows < wrote {
+		h.c.t.Errorf("history %s: node %s has acknowledged a %s with event %d, and shows no more than event %d, %v", h.name, n.name, in.do, wrote, shows, err)
+	}
 }
 
 func (h *history) noteTask(task int, a *answer) {
