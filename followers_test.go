@@ -10,12 +10,15 @@ import (
 	"testing"
 
 	"daybook"
+	"daybook/internal/foreignnats"
+
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 // twoNodes runs two nodes on a NATS of others, and returns the one that leads first.
 func twoNodes(t *testing.T) (leader, follower *daybook.Daybook) {
 	t.Helper()
-	nats := startNATS(t)
+	nats := foreignnats.Start(t, server.Options{JetStream: true})
 	a, _ := onNATS(t, nats.ClientURL(), "a")
 	b, _ := onNATS(t, nats.ClientURL(), "b")
 	for {

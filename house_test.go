@@ -21,12 +21,12 @@ import (
 var house = map[string]struct{ code, tests []string }{
 	"daybook/cmd/daybook": {
 		code:  []string{"daybook", "daybook/client", "daybook/cluster", "daybook/config", "daybook/trace", "daybook/internal/load", kong, ulid, xterm},
-		tests: []string{"daybook/internal/powercut", "daybook/eventlog", "daybook/eventlog/sqlitelog", chromedp, cdproto, testscript, goleak, cmp},
+		tests: []string{"daybook/internal/freeaddr", "daybook/internal/powercut", "daybook/eventlog", "daybook/eventlog/sqlitelog", chromedp, cdproto, testscript, goleak, cmp},
 	},
 	"daybook": {
 		code: []string{"daybook/api", "daybook/client", "daybook/cluster", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/command", "daybook/handler/httprequest", "daybook/handler/image",
 			"daybook/handler/mail", "daybook/handler/table", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/ui", "daybook/internal/heap", "daybook/internal/jsontext", ulid},
-		tests: []string{"daybook", natsserver, goleak, cmp},
+		tests: []string{"daybook", "daybook/internal/foreignnats", natsserver, goleak, cmp},
 	},
 	"daybook/api": {
 		code: []string{"daybook/api/eventstream", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/schedule", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/files",
@@ -35,7 +35,7 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/cluster": {
 		code:  []string{"daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/natslog", "daybook/eventlog/sqlitelog", "daybook/files", "daybook/internal/natsserver", nats},
-		tests: []string{"daybook/cluster", natsserver, goleak, cmp},
+		tests: []string{"daybook/cluster", "daybook/internal/foreignnats", "daybook/internal/freeaddr", natsserver, goleak, cmp},
 	},
 	"daybook/api/eventstream": {
 		code:  []string{"daybook/internal/jsontext", sse},
@@ -124,8 +124,12 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/internal/natsserver": {
 		code:  []string{nats, natsserver},
-		tests: []string{"daybook/internal/natsserver", goleak},
+		tests: []string{"daybook/internal/natsserver", "daybook/internal/freeaddr", goleak},
 	},
+	"daybook/internal/foreignnats": {
+		code: []string{natsserver},
+	},
+	"daybook/internal/freeaddr": {},
 	"daybook/internal/jsontext": {
 		tests: []string{"daybook/internal/jsontext", goleak, cmp},
 	},
@@ -183,7 +187,7 @@ var house = map[string]struct{ code, tests []string }{
 			"daybook/internal/load", "daybook/internal/load/curve", ulid, goleak},
 	},
 	"daybook/internal/clustertest": { // tests only: what it knows of Daybook is what clients are told
-		tests: []string{"daybook/internal/powercut", porcupine, goleak},
+		tests: []string{"daybook/internal/freeaddr", "daybook/internal/powercut", porcupine, goleak},
 	},
 	"daybook/ui": {
 		tests: []string{"daybook/ui", goleak, cmp},

@@ -8,29 +8,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"daybook"
 	"daybook/cluster"
+	"daybook/internal/foreignnats"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
-
-// startNATS starts a NATS server with JetStream.
-func startNATS(t *testing.T) *server.Server {
-	t.Helper()
-	o := server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
-	s, err := server.NewServer(&o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("NATS does not get ready")
-	}
-	return s
-}
 
 // onNATS runs a node whose log a NATS of others keeps. Its Run ends with what over gives.
 func onNATS(t *testing.T, url, name string) (d *daybook.Daybook, over chan error) {
@@ -52,7 +36,7 @@ func onNATS(t *testing.T, url, name string) (d *daybook.Daybook, over chan error
 
 // Nodes on a NATS that others operate find each other there: one leads, each answers writes, and another one leads when it ends.
 func TestNodesOnANATSOfOthers(t *testing.T) {
-	s := startNATS(t)
+	s := foreignnats.Start(t, server.Options{JetStream: true})
 	nodes := map[string]*daybook.Daybook{}
 	overs := map[string]chan error{}
 	for _, name := range []string{"a", "b", "c"} {

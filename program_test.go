@@ -11,16 +11,19 @@ import (
 	"time"
 
 	"daybook"
+	"daybook/internal/foreignnats"
 	"daybook/projection"
 	"daybook/scheduler"
 	"daybook/task"
+
+	"github.com/nats-io/nats-server/v2/server"
 
 	oklog "github.com/oklog/ulid/v2"
 )
 
 // A program asks any node of a cluster as it asks a server that is alone, and gets the same answers and the same errors.
 func TestAProgramAsksAnyNode(t *testing.T) {
-	nats := startNATS(t)
+	nats := foreignnats.Start(t, server.Options{JetStream: true})
 	nodes := map[string]*daybook.Daybook{}
 	for _, name := range []string{"a", "b"} {
 		nodes[name], _ = onNATS(t, nats.ClientURL(), name)

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"daybook/eventlog/sqlitelog"
+	"daybook/internal/freeaddr"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -56,13 +56,7 @@ func until(t *testing.T, ask func() (Change, error), between func(Change)) Chang
 func TestNodesComeAndGo(t *testing.T) {
 	var members []Member
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		members = append(members, Member{name, l.Addr().String()})
-		l.Close()
+		members = append(members, Member{name, freeaddr.Find(t)})
 	}
 	nodes := map[string]*Node{}
 	begin := func(list []Member, names ...string) {

@@ -13,6 +13,7 @@ import (
 	"daybook/eventlog"
 	"daybook/eventlog/natslog"
 	"daybook/eventlog/sqlitelog"
+	"daybook/internal/foreignnats"
 	"daybook/projection"
 	"daybook/scheduler"
 
@@ -139,7 +140,7 @@ func TestANodeThatCannotReadTheStreamSaysSoAndGoesOn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := existing(t, server.Options{JetStream: true})
+			url := foreignnats.Start(t, server.Options{JetStream: true}).ClientURL()
 			writer, follower, leader := onNATS(t, url, "w"), onNATS(t, url, "b"), onNATS(t, url, "z")
 			openLog(t, writer)
 			append1(t, writer.log, queueEvent("x"))

@@ -14,33 +14,12 @@ import (
 
 	"daybook/eventlog/natslog"
 	"daybook/eventlog/sqlitelog"
+	"daybook/internal/foreignnats"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
-
-// existing starts a NATS server that is not one of this project, and returns its URL.
-func existing(t *testing.T, o server.Options) string {
-	t.Helper()
-	o.Host, o.Port, o.NoLog, o.NoSigs = "127.0.0.1", server.RANDOM_PORT, true, true
-	if o.JetStream {
-		o.StoreDir = t.TempDir()
-	}
-	s, err := server.NewServer(&o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() {
-		s.Shutdown()
-		s.WaitForShutdown()
-	})
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server does not get ready")
-	}
-	return s.ClientURL()
-}
 
 // heardLines are what a node logs.
 type heardLines struct {
@@ -105,7 +84,7 @@ func TestANATSThatCannotKeepTheLogIsNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := existing(t, c.server)
+			url := foreignnats.Start(t, c.server).ClientURL()
 			if c.login != "" {
 				url = as(url, c.login)
 			}
@@ -130,7 +109,7 @@ func TestANATSThatCannotKeepTheLogIsNamed(t *testing.T) {
 
 // Streams that somebody has made with one replica by mistake are refused.
 func TestAStreamWithFewerReplicasIsRefused(t *testing.T) {
-	url := existing(t, server.Options{JetStream: true})
+	url := foreignnats.Start(t, server.Options{JetStream: true}).ClientURL()
 	said, err := openOn(t, NATS{URLs: []string{url}, Replicas: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"daybook/internal/freeaddr"
+
 	"github.com/chromedp/cdproto/cdp"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -65,7 +67,7 @@ type tab struct {
 // openPage opens the page of a new server in a window of its own.
 func openPage(t *testing.T, width, height int64) (*tab, *process) {
 	t.Helper()
-	server, err := startServer(t.TempDir(), os.Environ(), "--addr", freeAddr(t), "--data", "data", "--quiet")
+	server, err := startServer(t.TempDir(), os.Environ(), "--addr", freeaddr.Find(t), "--data", "data", "--quiet")
 	if err != nil {
 		t.Fatal(err)
 	}

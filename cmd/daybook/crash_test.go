@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"daybook/client"
+	"daybook/internal/freeaddr"
 )
 
 var kills = flag.Int("kills", 5, "how often the crash test kills the server")
@@ -28,7 +28,7 @@ const (
 // TestNothingAcknowledgedIsLost kills the server again and again while it is loaded, also
 // while it starts and in the very moment of an acknowledgement, and compares what the log says in the end with what was acknowledged.
 func TestNothingAcknowledgedIsLost(t *testing.T) {
-	dir, addr := t.TempDir(), freeAddr(t)
+	dir, addr := t.TempDir(), freeaddr.Find(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d, %d kills", seed, *kills)
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -99,23 +99,6 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 		t.Errorf("daybook verify --data: %v\n%s", err, out)
 	}
 	t.Logf("%d acknowledged tasks, %d events, %d cancels, %d repeated submits", len(o.tasks), seen.last, o.cancels, o.repeats)
-}
-
-// freeAddr is an address on which nobody listens, so that each server can have the same. Its
-// port is below those that the kernel gives to outgoing connections: one of these, of a client
-// that waits for the server even, would keep the next server from it.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
-		if err != nil {
-			continue
-		}
-		defer l.Close()
-		return l.Addr().String()
-	}
-	t.Fatal("no port from 10000 to 29999 is free")
-	return ""
 }
 
 // pause waits a random time. The moments of the kills are the point of the test.

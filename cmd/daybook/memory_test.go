@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"daybook"
+	"daybook/internal/freeaddr"
 )
 
 func TestTheServerSetsItsMemoryAndTheEnvironmentWins(t *testing.T) {
@@ -32,7 +33,7 @@ func TestTheServerSetsItsMemoryAndTheEnvironmentWins(t *testing.T) {
 		{[]string{"GOMEMLIMIT=", "GOGC=50"}, machine, 50},
 		{[]string{"GOMEMLIMIT=300MiB", "GOGC=150"}, 300 << 20, 150},
 	} {
-		p, err := startServer(t.TempDir(), append(os.Environ(), c.env...), "--addr", freeAddr(t), "--data", "data", "--quiet")
+		p, err := startServer(t.TempDir(), append(os.Environ(), c.env...), "--addr", freeaddr.Find(t), "--data", "data", "--quiet")
 		if err != nil {
 			t.Fatal(err)
 		}

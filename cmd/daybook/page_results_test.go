@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"daybook/client"
+	"daybook/internal/freeaddr"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -142,7 +143,7 @@ func TestPageSaysWhatAPictureLost(t *testing.T) {
 func TestPageSaysThatTheLogHasDamageUntilItIsRead(t *testing.T) {
 	dir := t.TempDir()
 	serve := func() *process {
-		server, err := startServer(dir, os.Environ(), "--addr", freeAddr(t), "--data", "data", "--quiet")
+		server, err := startServer(dir, os.Environ(), "--addr", freeaddr.Find(t), "--data", "data", "--quiet")
 		if err != nil {
 			t.Fatal(err)
 		}

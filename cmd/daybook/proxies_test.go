@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"daybook/internal/freeaddr"
 )
 
 var proxies = flag.Bool("proxies", false, "run the configurations of docs/deploy.md with nginx, Caddy and HAProxy")
@@ -86,7 +88,7 @@ type front struct {
 
 // behind starts both and does what a browser and a client do.
 func behind(t *testing.T, kind, config, base string) {
-	_, port, _ := net.SplitHostPort(freeAddr(t))
+	_, port, _ := net.SplitHostPort(freeaddr.Find(t))
 	host := "tasks.example"
 	if strings.Contains(config, "www.example") {
 		host = "www.example"

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"daybook/internal/freeaddr"
 )
 
 var soak = flag.Duration("soak", 0, "how long the soak test loads the server; 0 = it is left out")
@@ -43,7 +45,7 @@ func TestNothingGrowsUnderLoad(t *testing.T) {
 	if *soak == 0 {
 		t.Skip("make soak runs it")
 	}
-	dir, addr := t.TempDir(), freeAddr(t)
+	dir, addr := t.TempDir(), freeaddr.Find(t)
 	p, err := startServer(dir, os.Environ(), "--addr", addr, "--data", "data", "--quiet", "--concurrency", "64")
 	if err != nil {
 		t.Fatal(err)

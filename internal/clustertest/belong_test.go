@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"daybook/internal/freeaddr"
 )
 
 // A node comes with a folder that is older, or of something else. The others go on; what cannot belong to them is named.
@@ -112,7 +114,7 @@ func (c *cluster) isRefused(n *node, dir, why string) {
 // useAlone has a server that is no node write to a folder.
 func (c *cluster) useAlone(dir string) {
 	c.t.Helper()
-	n := &node{name: "alone", addr: freePort(c.t), data: dir, program: program, output: filepath.Join(c.dir, "alone.out")}
+	n := &node{name: "alone", addr: freeaddr.Find(c.t), data: dir, program: program, output: filepath.Join(c.dir, "alone.out")}
 	n.args = []string{"serve", "--addr", n.addr, "--data", dir}
 	c.nodes["alone"] = n
 	defer delete(c.nodes, "alone")

@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"daybook/internal/freeaddr"
 )
 
 const patience = time.Minute // for what must come in the end
@@ -80,7 +80,7 @@ func newClusterOf(t *testing.T, suffix string, more ...string) *cluster {
 	c := &cluster{t: t, dir: t.TempDir(), suffix: suffix, nodes: map[string]*node{}}
 	own := map[string]string{}
 	for _, name := range names {
-		own[name] = freePort(t)
+		own[name] = freeaddr.Find(t)
 	}
 	c.net = newNetwork(t, own)
 	for _, name := range names {
@@ -92,7 +92,7 @@ func newClusterOf(t *testing.T, suffix string, more ...string) *cluster {
 			}
 			list = append(list, other+suffix+"="+addr)
 		}
-		n := &node{name: name, addr: freePort(t), data: filepath.Join(c.dir, name), program: program, output: filepath.Join(c.dir, name+".out")}
+		n := &node{name: name, addr: freeaddr.Find(t), data: filepath.Join(c.dir, name), program: program, output: filepath.Join(c.dir, name+".out")}
 		n.args = append([]string{"serve", "--addr", n.addr, "--data", n.data, "--node", name + suffix, "--cluster", strings.Join(list, ","),
 			"--concurrency", "4", "--grace", "1s"}, more...)
 		c.nodes[name] = n
@@ -343,20 +343,4 @@ func (c *cluster) verify() {
 		heads[name] = string(out)
 	}
 	c.t.Logf("verified: %s", heads["a"])
-}
-
-// freePort is an address on which nobody listens, with a port below those that the kernel gives to outgoing
-// connections.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
-		if err != nil {
-			continue
-		}
-		defer l.Close()
-		return l.Addr().String()
-	}
-	t.Fatal("no port from 10000 to 29999 is free")
-	return ""
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"daybook/internal/freeaddr"
 	"daybook/internal/natsserver"
 
 	"go.uber.org/goleak"
@@ -64,23 +65,13 @@ func start(t *testing.T, o natsserver.Options) (*natsserver.Server, *lines, erro
 	return s, log, err
 }
 
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func TestANodeWithAnotherSecretIsRefused(t *testing.T) {
-	a := free(t)
+	a := freeaddr.Find(t)
 	first, log, err := start(t, natsserver.Options{Name: "a", Cluster: "test", Listen: a, Peers: []string{"127.0.0.1:1"}, Secret: "one secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, other, err := start(t, natsserver.Options{Name: "b", Cluster: "test", Listen: free(t), Peers: []string{a}, Secret: "another secret"})
+	second, other, err := start(t, natsserver.Options{Name: "b", Cluster: "test", Listen: freeaddr.Find(t), Peers: []string{a}, Secret: "another secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +89,7 @@ func TestANodeWithAnotherSecretIsRefused(t *testing.T) {
 
 // Two clusters of one name and one secret: a node of one has an address of the other. They stay two.
 func TestANodeOfAnotherLogIsRefused(t *testing.T) {
-	a := free(t)
+	a := freeaddr.Find(t)
 	first, log, err := start(t, natsserver.Options{Name: "a", Cluster: "test", Listen: a, Peers: []string{"127.0.0.1:1"}, Secret: "one secret"})
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +97,7 @@ func TestANodeOfAnotherLogIsRefused(t *testing.T) {
 	if err := first.SetLog("ONE"); err != nil { // it began with an empty folder
 		t.Fatal(err)
 	}
-	second, other, err := start(t, natsserver.Options{Name: "b", Cluster: "test", Listen: free(t), Peers: []string{a}, Secret: "one secret", Log: "ANOTHER"})
+	second, other, err := start(t, natsserver.Options{Name: "b", Cluster: "test", Listen: freeaddr.Find(t), Peers: []string{a}, Secret: "one secret", Log: "ANOTHER"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +110,7 @@ func TestANodeOfAnotherLogIsRefused(t *testing.T) {
 		t.Errorf("the stranger is %+v", s)
 	}
 	for name, id := range map[string]string{"c": "ONE", "d": ""} {
-		friend, _, err := start(t, natsserver.Options{Name: name, Cluster: "test", Listen: free(t), Peers: []string{a}, Secret: "one secret", Log: id})
+		friend, _, err := start(t, natsserver.Options{Name: name, Cluster: "test", Listen: freeaddr.Find(t), Peers: []string{a}, Secret: "one secret", Log: id})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,12 +124,12 @@ func TestANodeOfAnotherLogIsRefused(t *testing.T) {
 
 // The one that was there says so.
 func TestASecondNodeOfTheSameNameIsNamed(t *testing.T) {
-	a := free(t)
+	a := freeaddr.Find(t)
 	_, log, err := start(t, natsserver.Options{Name: "a", Cluster: "test", Listen: a, Peers: []string{"127.0.0.1:1"}, Secret: "one secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := start(t, natsserver.Options{Name: "a", Cluster: "test", Listen: free(t), Peers: []string{a}, Secret: "one secret"}); err != nil {
+	if _, _, err := start(t, natsserver.Options{Name: "a", Cluster: "test", Listen: freeaddr.Find(t), Peers: []string{a}, Secret: "one secret"}); err != nil {
 		t.Fatal(err)
 	}
 	log.wait(t, "two nodes have the same name")
@@ -154,7 +145,7 @@ func TestWhatCannotStartIsNamed(t *testing.T) {
 		o    natsserver.Options
 		text string
 	}{
-		"no secret":         {natsserver.Options{Name: "a", Cluster: "test", Listen: free(t)}, "no secret and no certificates"},
+		"no secret":         {natsserver.Options{Name: "a", Cluster: "test", Listen: freeaddr.Find(t)}, "no secret and no certificates"},
 		"a port is taken":   {natsserver.Options{Name: "a", Cluster: "test", Listen: taken.Addr().String(), Secret: "s"}, "cannot listen at"},
 		"no port":           {natsserver.Options{Name: "a", Cluster: "test", Listen: "127.0.0.1", Secret: "s"}, "is not HOST:PORT"},
 		"port is no number": {natsserver.Options{Name: "a", Cluster: "test", Listen: "127.0.0.1:http", Secret: "s"}, "no number"},
@@ -203,7 +194,7 @@ func TestAServerThatWasAloneDoesNotJoinOthersWithItsStreams(t *testing.T) {
 	if err != nil || strings.Contains(string(answer.Data), `"error"`) {
 		t.Fatal(err, string(answer.Data))
 	}
-	o := natsserver.Options{Name: "a", Dir: dir, Logger: quiet, Cluster: "test", Listen: free(t), Peers: []string{"127.0.0.1:1"}, Secret: "one secret"}
+	o := natsserver.Options{Name: "a", Dir: dir, Logger: quiet, Cluster: "test", Listen: freeaddr.Find(t), Peers: []string{"127.0.0.1:1"}, Secret: "one secret"}
 	if _, err := natsserver.Start(o); !errors.Is(err, natsserver.ErrWasAlone) || !strings.Contains(err.Error(), "--cluster-import") {
 		t.Fatal(err)
 	}

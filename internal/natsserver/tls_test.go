@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"daybook/internal/freeaddr"
 	"daybook/internal/natsserver"
 )
 
@@ -41,12 +42,12 @@ func authority(t *testing.T) *tls.Config {
 }
 
 func TestANodeWithACertificateOfAnotherAuthorityIsRefused(t *testing.T) {
-	a := free(t)
+	a := freeaddr.Find(t)
 	first, log, err := start(t, natsserver.Options{Name: "a", Cluster: "test", Listen: a, Peers: []string{"127.0.0.1:1"}, TLS: authority(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, other, err := start(t, natsserver.Options{Name: "b", Cluster: "test", Listen: free(t), Peers: []string{a}, TLS: authority(t)})
+	second, other, err := start(t, natsserver.Options{Name: "b", Cluster: "test", Listen: freeaddr.Find(t), Peers: []string{a}, TLS: authority(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
