@@ -177,7 +177,7 @@ class NodeRow {
     setIcon(this.#icon, symbol);
     attr(this.#label, "data-tone", tone);
     show(this.#problem, n.problem !== null);
-    text(this.#problem, n.problem ?? "");
+    text(this.#problem, sentence(n.problem ?? ""));
     text(this.#seq, !heard ? "–" : n.state === "behind" ? `${integer(n.seq)} of ${integer(n.seq + n.lag_events)}` : integer(n.seq));
     text(this.#lag, present ? lagWords(n) : "–");
     text(this.#skew, present ? skewWords(n.clock_skew_seconds) : "–");
@@ -203,7 +203,12 @@ class NodeRow {
 /** @param {ClusterNode} n */
 function lagWords({ lag_events, lag_seconds }) {
   if (lag_events <= 0 || lag_seconds <= 0) return "None"; // newer events than its last word lack no time
-  return `${plural(lag_events, "event", "events")}, ${span(lag_seconds * 1000)}`;
+  return `${plural(lag_events, "event", "events")}, ${span(lag_seconds * 1000).replaceAll(" ", "\u00a0")}`; // no line ends within a time
+}
+
+/** A problem begins as an error does. @param {string} problem */
+function sentence(problem) {
+  return problem.charAt(0).toUpperCase() + problem.slice(1);
 }
 
 /** @param {ClusterNode} n */
