@@ -64,7 +64,7 @@ func TestPageShowsQueuesAndTheirLimits(t *testing.T) {
 	b.click(`#places a[href="#/queues"]`)
 	b.until("the queues are open", `location.hash === "#/queues" && document.querySelector("#place h1")?.textContent === "Queues" && document.title === "Queues · Daybook"`)
 	b.until("their place is marked", current+` === "Queues"`)
-	b.until("there is none", `document.querySelector("#place").innerText.includes("No queue has been used yet")`)
+	b.until("there is none", `document.querySelector("#place").innerText.includes("No queue has open tasks or limits")`)
 	waits := client.Submit{TaskType: "SLEEP", Queue: "mail", Parameters: map[string]any{"seconds": 3600}}
 	c := connect(t, server)
 	if _, err := c.Submit(t.Context(), waits); err != nil {

@@ -19,7 +19,7 @@ const COLUMNS = ["Queue", "Pending", "Due", "Running", "Oldest due", "Limits", "
 export class QueuesView {
   #table = placeTable("Queues", COLUMNS);
   #wait = h("p", { class: "place-note" }, "Loading…");
-  #none = h("p", { class: "place-note", hidden: true }, "No queue has been used yet. A task names its queue when it is submitted; without one it goes to “default”.");
+  #none = h("p", { class: "place-note", hidden: true }, "No queue has open tasks or limits. A task names its queue when it is submitted; without one it goes to “default”.");
   el = headed("Queues", "Tasks start in the order of their queue. Limits hold for all workers together. A paused queue takes tasks, but starts none.", this.#wait, this.#none, this.#table.el);
   /** @type {Map<string, QueueRow>} */
   #rows = new Map();
