@@ -20,8 +20,8 @@ import (
 // library is open to all. tests is what a room's own tests may import beside that.
 var house = map[string]struct{ code, tests []string }{
 	"daybook/cmd/daybook": {
-		code:  []string{"daybook", "daybook/client", "daybook/cluster", "daybook/config", "daybook/trace", "daybook/internal/load", kong, ulid, xterm},
-		tests: []string{"daybook/internal/freeaddr", "daybook/internal/powercut", "daybook/eventlog", "daybook/eventlog/sqlitelog", chromedp, cdproto, testscript, goleak, cmp},
+		code:  []string{"daybook", "daybook/client", "daybook/cluster", "daybook/config", "daybook/trace", "daybook/internal/load", "daybook/internal/outbox", kong, ulid, xterm},
+		tests: []string{"daybook/internal/freeaddr", "daybook/internal/powercut", sqlite, "daybook/eventlog", "daybook/eventlog/sqlitelog", chromedp, cdproto, testscript, goleak, cmp},
 	},
 	"daybook": {
 		code: []string{"daybook/api", "daybook/client", "daybook/cluster", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/command", "daybook/handler/httprequest", "daybook/handler/image",
@@ -182,6 +182,13 @@ var house = map[string]struct{ code, tests []string }{
 	"daybook/examples/embed": {
 		code: []string{"daybook", "daybook/handler", "daybook/task"},
 	},
+	"daybook/examples/outbox": {
+		code: []string{sqlite},
+	},
+	"daybook/internal/outbox": {
+		code:  []string{"daybook/client", pq, sqlite},
+		tests: []string{"daybook", "daybook/client", goleak},
+	},
 	"daybook/internal/bench": {
 		tests: []string{"daybook", "daybook/client", "daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/handler", "daybook/projection", "daybook/task",
 			"daybook/internal/load", "daybook/internal/load/curve", ulid, goleak},
@@ -222,6 +229,7 @@ const (
 	rapid       = "pgregory.net/rapid"
 	sasl        = "github.com/emersion/go-sasl"
 	smtp        = "github.com/emersion/go-smtp"
+	pq          = "github.com/lib/pq"
 	sqlite      = "github.com/mattn/go-sqlite3"
 	sse         = "github.com/r3labs/sse/v2"
 	testscript  = "github.com/rogpeppe/go-internal"

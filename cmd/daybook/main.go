@@ -103,6 +103,7 @@ type cli struct {
 	Queue    queueCmd    `cmd:"" help:"Pause, resume and limit queues."`
 	Worker   workerCmd   `cmd:"" help:"List workers, and quiet them."`
 	Schedule scheduleCmd `cmd:"" help:"Submit tasks by cron and interval."`
+	Outbox   outboxCmd   `cmd:"" help:"Submit tasks that a program has left in its own database."`
 	Log      logCmd      `cmd:"" help:"Print the log, or follow it."`
 	TaskLog  taskLogCmd  `cmd:"" name:"task-log" aliases:"logs" help:"Print the lines that a task has written, or follow them."`
 	Trace    traceCmd    `cmd:"" help:"Print the trace of a task as OpenTelemetry spans."`
