@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -73,6 +72,7 @@ type told struct {
 	rounds   []moved           // of which payloads were erased, in order
 	replaced map[uint64]uint64 // the first messages of copies that were replaced, with their last ones
 	gone     uint64            // messages that may be missing
+	messages uint64            // that were looked at
 	upTo     uint64            // sequence of a message: all erasures up to it are known
 }
 
@@ -85,8 +85,9 @@ type moved struct {
 // now is the copy that is there.
 func (m *moved) now() span { return m.spans[len(m.spans)-1] }
 
-// add takes note of erasures, in their order.
+// add takes note of the erasures that a message tells. Messages are added in their order.
 func (t *told) add(list []erasure) {
+	t.messages++
 	for _, e := range list {
 		i, found := slices.BinarySearchFunc(t.rounds, e.last, func(m moved, last int64) int { return cmp.Compare(m.lastSeq, last) })
 		if !found {
@@ -125,26 +126,24 @@ func (t *told) published(first uint64) *moved {
 
 // lookForErasures reads all erasures that the stream has. Errors: eventlog.ErrUnavailable, ErrDamaged.
 func (l *Log) lookForErasures(ctx context.Context) error {
-	info, err := l.stream.Info(ctx)
+	// One answer says how far the server is and how many there are: it may not know yet that another one orders the stream.
+	info, err := l.stream.Info(ctx, jetstream.WithSubjectFilter(l.names.erasuresSubject))
 	if err == nil && info.State.LastSeq < l.reached {
 		err = fmt.Errorf("it ends with message %d, and message %d was read", info.State.LastSeq, l.reached)
 	}
 	if err != nil {
 		return unavailable("look for erasures", err)
 	}
-	last, err := l.stream.GetLastMsgForSubject(ctx, l.names.erasuresSubject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && last.Sequence <= l.told.upTo {
+	all := info.State.Subjects[l.names.erasuresSubject]
+	if l.told.messages >= all {
 		return nil
-	}
-	if err != nil {
-		return unavailable("look for erasures", err)
 	}
 	iter, err := messagesFrom(ctx, l.stream, l.told.upTo+1, l.names.erasuresSubject)
 	if err != nil {
 		return unavailable("look for erasures", err)
 	}
 	defer iter.Stop()
-	for l.told.upTo < last.Sequence {
+	for l.told.messages < all {
 		wait, cancel := context.WithTimeout(ctx, l.o.Patience)
 		message, err := iter.Next(jetstream.NextContext(wait))
 		cancel()

@@ -218,7 +218,9 @@ func (l *Log) noteStaged(sequence uint64) {
 // noteReached notes that a message was read, and the erasures that it tells.
 func (l *Log) noteReached(sequence uint64, erased []erasure) {
 	if l.told.upTo == l.reached { // all before it are known
-		l.told.add(erased)
+		if erased != nil {
+			l.told.add(erased)
+		}
 		l.told.upTo = sequence
 	}
 	l.reached = sequence
