@@ -25,7 +25,7 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook": {
 		code: []string{"daybook/api", "daybook/client", "daybook/cluster", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/command", "daybook/handler/httprequest", "daybook/handler/image",
-			"daybook/handler/mail", "daybook/handler/table", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/ui", "daybook/internal/heap", "daybook/internal/jsontext", ulid},
+			"daybook/handler/mail", "daybook/handler/table", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/ui", "daybook/internal/durable", "daybook/internal/heap", "daybook/internal/jsontext", ulid},
 		tests: []string{"daybook", "daybook/internal/foreignnats", natsserver, goleak, cmp},
 	},
 	"daybook/api": {
@@ -66,7 +66,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/projection/textindex", goleak, cmp, rapid},
 	},
 	"daybook/handler": {
-		code:  []string{"daybook/task", "daybook/files", "daybook/internal/jsontext", jsonschema, xtext, uniseg},
+		code:  []string{"daybook/task", "daybook/files", "daybook/internal/durable", "daybook/internal/jsontext", jsonschema, xtext, uniseg},
 		tests: []string{"daybook/handler", goleak, cmp, rapid},
 	},
 	"daybook/config": {
@@ -130,6 +130,9 @@ var house = map[string]struct{ code, tests []string }{
 		code: []string{natsserver},
 	},
 	"daybook/internal/freeaddr": {},
+	"daybook/internal/durable": {
+		tests: []string{"daybook/internal/durable", goleak, cmp},
+	},
 	"daybook/internal/jsontext": {
 		tests: []string{"daybook/internal/jsontext", goleak, cmp},
 	},
@@ -162,7 +165,7 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/schedule", goleak, cmp},
 	},
 	"daybook/client": {
-		code:  []string{"daybook/internal/jsontext", "daybook/internal/logline", sse},
+		code:  []string{"daybook/internal/durable", "daybook/internal/jsontext", "daybook/internal/logline", sse},
 		tests: []string{"daybook", "daybook/client", goleak, cmp},
 	},
 	"daybook/internal/load": {

@@ -11,18 +11,24 @@ import (
 
 	"daybook"
 	"daybook/cluster"
+	"daybook/handler"
 	"daybook/internal/foreignnats"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
 
 // onNATS runs a node whose log a NATS of others keeps. Its Run ends with what over gives.
-func onNATS(t *testing.T, url, name string) (d *daybook.Daybook, over chan error) {
+func onNATS(t *testing.T, url, name string, types ...handler.Handler) (d *daybook.Daybook, over chan error) {
 	t.Helper()
 	d, err := daybook.Open(t.Context(), daybook.Options{Data: t.TempDir(), Grace: 1, Logger: slog.New(slog.DiscardHandler),
 		Cluster: &cluster.Options{Node: name, NATS: &cluster.NATS{URLs: []string{url}, Replicas: 1}}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, h := range types {
+		if err := d.Register(h); err != nil {
+			t.Fatal(err)
+		}
 	}
 	over = make(chan error, 1)
 	t.Cleanup(func() {

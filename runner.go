@@ -11,6 +11,7 @@ import (
 	"daybook/files"
 	"daybook/handler"
 	"daybook/intake"
+	"daybook/internal/durable"
 	"daybook/scheduler"
 	"daybook/task"
 	"daybook/tasklog"
@@ -49,6 +50,9 @@ func (r runner) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome
 		if names, err = a.FileNames(); err != nil {
 			return scheduler.Outcome{}, err
 		}
+	}
+	if a.Steps != nil { // else they are in ctx
+		ctx = durable.With(ctx, localSteps{&a, r.registry})
 	}
 	result, err := r.registry.Run(ctx, a.Task.Type, handler.Call{
 		TaskID: a.Task.Name(), TaskType: a.Task.Type,

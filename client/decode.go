@@ -170,6 +170,8 @@ func (l *leased) fromCanonical(text []byte) bool {
 			ok = readInt(value, &l.Attempt)
 		case "task":
 			ok = l.Task.fromCanonical(value)
+		case "steps":
+			ok = string(value) == "{}" || readAny(value, &l.Steps)
 		}
 		if !ok || !isPlainKey(key) {
 			return false

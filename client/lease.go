@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"daybook/internal/durable"
 	"daybook/internal/jsontext"
 )
 
@@ -69,6 +70,9 @@ type attempt struct {
 	log      *taskLog // nil = nobody has asked for it; guarded by mu
 
 	logClosed bool // guarded by mu
+
+	steps     map[string]durable.Step // that came with the lease; nobody changes it
+	suspended bool                    // the attempt has suspended its task; guarded by mu
 
 	// Of the loop alone.
 	until time.Time // the lease is valid at least until then
@@ -133,7 +137,7 @@ func (a *attempt) runHandler(do handlerFunc) {
 		a.cancel(nil)
 		a.run.ended <- a
 	}()
-	result, err = do(a.ctx, a)
+	result, err = do(durable.With(a.ctx, a), a)
 }
 
 var errGoexit = errors.New("handler ended its goroutine (runtime.Goexit)")

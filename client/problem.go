@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"daybook/internal/durable"
 )
 
 // Problem is a refusal by the server, as RFC 9457 has it.
@@ -21,7 +23,8 @@ type Problem struct {
 	Instance   string        `json:"instance"`
 	TaskID     string        `json:"task_id"` // the task that holds the unique key; "" = the refusal names none
 	Errors     []FieldError  `json:"errors"`
-	RetryAfter time.Duration `json:"-"` // 0 = the server does not say
+	Step       *durable.Step `json:"step"` // the first step of the name, whose value stays; nil = the refusal is of something else
+	RetryAfter time.Duration `json:"-"`    // 0 = the server does not say
 }
 
 // FieldError says what is wrong with one value of a request.

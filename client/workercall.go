@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"daybook/internal/durable"
 )
 
 const (
@@ -64,9 +66,10 @@ func (a *leasesAnswer) result(i int) *Problem {
 
 // leased is one task that was leased.
 type leased struct {
-	Token   string `json:"token"`
-	Attempt int    `json:"attempt"`
-	Task    Task   `json:"task"`
+	Token   string                  `json:"token"`
+	Attempt int                     `json:"attempt"`
+	Task    Task                    `json:"task"`
+	Steps   map[string]durable.Step `json:"steps"`
 }
 
 // callHeader is the header of calls that report and lease. No compression: a worker is near its server, and to unpack a small

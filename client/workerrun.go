@@ -166,7 +166,7 @@ func (r *workerRun) sendCalls(calls <-chan *leaseCall) {
 // end puts the report of an attempt that has returned into the outbox.
 func (r *workerRun) end(a *attempt) {
 	delete(r.running, a.token)
-	if a.lost {
+	if a.lost || a.isSuspended() {
 		return
 	}
 	if p := a.takeProgress(); p != nil {
@@ -331,7 +331,7 @@ func (r *workerRun) begin(l *leased) {
 	if l == nil || l.Token == "" || r.running[l.Token] != nil {
 		return
 	}
-	a := &attempt{run: r, token: l.Token, task: &l.Task, number: l.Attempt, until: time.Now().Add(r.options.Lease)}
+	a := &attempt{run: r, token: l.Token, task: &l.Task, number: l.Attempt, steps: l.Steps, until: time.Now().Add(r.options.Lease)}
 	do := r.worker.handlers[l.Task.TaskType]
 	if r.stopping || do == nil {
 		release, _ := a.newReport(reportBody{Do: "release"})

@@ -11,14 +11,14 @@ import (
 	"daybook/task"
 )
 
-// Sleep is the type SLEEP: it waits, then returns the result of its parameters.
-type Sleep struct {
+// Sleeper is the type SLEEP: it waits, then returns the result of its parameters.
+type Sleeper struct {
 	random func() float64
 }
 
 // NewSleep returns the type. random returns a number in [0, 1), for fail_rate; several goroutines
 // call it.
-func NewSleep(random func() float64) *Sleep { return &Sleep{random} }
+func NewSleep(random func() float64) *Sleeper { return &Sleeper{random} }
 
 //go:embed sleep.parameters.json
 var sleepParametersSchema []byte
@@ -39,7 +39,7 @@ type sleepParameters struct {
 }
 
 // Spec describes the type.
-func (s *Sleep) Spec() task.TypeSpec {
+func (s *Sleeper) Spec() task.TypeSpec {
 	return task.TypeSpec{
 		Name:             "SLEEP",
 		Title:            "Sleep",
@@ -50,7 +50,7 @@ func (s *Sleep) Spec() task.TypeSpec {
 }
 
 // Subject is how long it sleeps, "" when that is no time.
-func (s *Sleep) Subject(parameters json.RawMessage, _ map[string]string) string {
+func (s *Sleeper) Subject(parameters json.RawMessage, _ map[string]string) string {
 	if string(parameters) == sleepNothing {
 		return ""
 	}
@@ -62,7 +62,7 @@ func (s *Sleep) Subject(parameters json.RawMessage, _ map[string]string) string 
 }
 
 // Run waits. Errors: ctx's, or the failure drawn by fail_rate.
-func (s *Sleep) Run(ctx context.Context, call Call) (any, error) {
+func (s *Sleeper) Run(ctx context.Context, call Call) (any, error) {
 	if string(call.Parameters) == sleepNothing {
 		return nil, ctx.Err()
 	}

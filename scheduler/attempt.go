@@ -119,7 +119,7 @@ func (a *attempt) call() (outcome Outcome, err error) {
 	}
 	// The handler gets a copy: what it does to it is its own.
 	outcome, err = a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: bytes.Clone(parameters), FileNames: a.fileNames,
-		Report: a.report, Save: a.save, Saved: a.saved, Steps: a.steps, RecordStep: a.recordStep})
+		Report: a.report, Save: a.save, Saved: a.saved, Steps: a.steps, RecordStep: a.recordStep, Now: a.s.Now})
 	if err != nil {
 		return Outcome{}, err
 	}

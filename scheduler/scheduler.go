@@ -64,6 +64,7 @@ type Attempt struct {
 	// Scheduler.RecordSteps.
 	Steps      func(ctx context.Context) ([]Step, error)
 	RecordStep func(ctx context.Context, step task.NewStep) (Step, error)
+	Now        func() task.Micros // by which waits end
 }
 
 // Outcome is what an attempt leads to.
