@@ -87,7 +87,7 @@ func fact(name string, value json.RawMessage) string {
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	switch {
 	case err != nil:
-	case strings.HasSuffix(name, "_at"), name == "clock":
+	case strings.HasSuffix(name, "_at"), name == "clock", name == "until":
 		return strings.ReplaceAll(clock(time.UnixMicro(n)), " ", "T")
 	case name == "timeout", name == "backoff_base", name == "backoff_max":
 		return strings.ReplaceAll(span(time.Duration(n)*time.Microsecond), " ", "")

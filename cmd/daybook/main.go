@@ -92,29 +92,33 @@ func processStdio() *stdio {
 
 // cli is the whole command line.
 type cli struct {
-	Serve    serveCmd    `cmd:"" help:"Start the server: queue, API and page."`
-	Submit   submitCmd   `cmd:"" help:"Submit a task."`
-	Tasks    tasksCmd    `cmd:"" help:"List tasks."`
-	Task     taskCmd     `cmd:"" help:"Show one task and its history."`
-	Watch    watchCmd    `cmd:"" help:"Show changes live."`
-	Cancel   cancelCmd   `cmd:"" help:"Cancel tasks."`
-	Retry    retryCmd    `cmd:"" help:"Retry failed or cancelled tasks."`
-	Move     moveCmd     `cmd:"" help:"Change the priority or the start time of pending tasks."`
-	Queue    queueCmd    `cmd:"" help:"Pause, resume and limit queues."`
-	Worker   workerCmd   `cmd:"" help:"List workers, and quiet them."`
-	Schedule scheduleCmd `cmd:"" help:"Submit tasks by cron and interval."`
-	Outbox   outboxCmd   `cmd:"" help:"Submit tasks that a program has left in its own database."`
-	Log      logCmd      `cmd:"" help:"Print the log, or follow it."`
-	TaskLog  taskLogCmd  `cmd:"" name:"task-log" aliases:"logs" help:"Print the lines that a task has written, or follow them."`
-	Trace    traceCmd    `cmd:"" help:"Print the trace of a task as OpenTelemetry spans."`
-	Doctor   doctorCmd   `cmd:"" help:"Explain why a server does not start on a data folder, and how to repair it."`
-	SQL      sqlCmd      `cmd:"" name:"sql" help:"Query the views of a data folder with SQL."`
-	Verify   verifyCmd   `cmd:"" help:"Verify that the log and the files are unchanged."`
-	Cluster  clusterCmd  `cmd:"" help:"Show the cluster that a server belongs to."`
-	Bench    benchCmd    `cmd:"" help:"Measure the throughput and latency of a server."`
-	Types    typesCmd    `cmd:"" help:"List the task types, and declare those that workers run."`
-	Token    tokenCmd    `cmd:"" help:"Create, list and revoke tokens."`
-	Config   configCmd   `cmd:"" help:"Check a configuration file."`
+	Serve     serveCmd     `cmd:"" help:"Start the server: queue, API and page."`
+	Submit    submitCmd    `cmd:"" help:"Submit a task."`
+	Tasks     tasksCmd     `cmd:"" help:"List tasks."`
+	Task      taskCmd      `cmd:"" help:"Show one task and its history."`
+	Watch     watchCmd     `cmd:"" help:"Show changes live."`
+	Cancel    cancelCmd    `cmd:"" help:"Cancel tasks."`
+	Retry     retryCmd     `cmd:"" help:"Retry failed or cancelled tasks."`
+	Move      moveCmd      `cmd:"" help:"Change the priority or the start time of pending tasks."`
+	Event     eventCmd     `cmd:"" help:"Send an event that tasks wait for."`
+	Approvals approvalsCmd `cmd:"" help:"List what tasks ask of people."`
+	Approve   approveCmd   `cmd:"" help:"Approve what a task asks."`
+	Reject    rejectCmd    `cmd:"" help:"Reject what a task asks."`
+	Queue     queueCmd     `cmd:"" help:"Pause, resume and limit queues."`
+	Worker    workerCmd    `cmd:"" help:"List workers, and quiet them."`
+	Schedule  scheduleCmd  `cmd:"" help:"Submit tasks by cron and interval."`
+	Outbox    outboxCmd    `cmd:"" help:"Submit tasks that a program has left in its own database."`
+	Log       logCmd       `cmd:"" help:"Print the log, or follow it."`
+	TaskLog   taskLogCmd   `cmd:"" name:"task-log" aliases:"logs" help:"Print the lines that a task has written, or follow them."`
+	Trace     traceCmd     `cmd:"" help:"Print the trace of a task as OpenTelemetry spans."`
+	Doctor    doctorCmd    `cmd:"" help:"Explain why a server does not start on a data folder, and how to repair it."`
+	SQL       sqlCmd       `cmd:"" name:"sql" help:"Query the views of a data folder with SQL."`
+	Verify    verifyCmd    `cmd:"" help:"Verify that the log and the files are unchanged."`
+	Cluster   clusterCmd   `cmd:"" help:"Show the cluster that a server belongs to."`
+	Bench     benchCmd     `cmd:"" help:"Measure the throughput and latency of a server."`
+	Types     typesCmd     `cmd:"" help:"List the task types, and declare those that workers run."`
+	Token     tokenCmd     `cmd:"" help:"Create, list and revoke tokens."`
+	Config    configCmd    `cmd:"" help:"Check a configuration file."`
 
 	WorkerCheck workerCheckCmd `cmd:"" name:"worker-check" help:"Test a worker in any language against a real server."`
 

@@ -31,6 +31,8 @@ const patience = 5 * time.Minute
 //	signal TERM|INT|KILL [N] sends it to the server; with N, the exit code must be N
 //	stderr-of-serve TEXT   what the latest server said must have the text in it
 //	reload TEXT            sends SIGHUP to the server and waits until it has said the text
+//	post PATH BODY         sends JSON to the server, as curl does
+//	lease TYPE             leases a task of a type as a worker does, and sets TOKEN and ID
 //	exits N COMMAND…       runs a command that must end with exit code N
 //	capture NAME           sets NAME to the last command's standard output
 //	flip FILE TEXT         changes one bit of the first TEXT in a file
@@ -62,6 +64,8 @@ func TestScripts(t *testing.T) {
 			"stderr-of-serve": scriptServeStderr,
 			"reload":          scriptReload,
 			"watch-until":     scriptWatchUntil,
+			"post":            scriptPost,
+			"lease":           scriptLease,
 		},
 	})
 }

@@ -16,8 +16,8 @@ type taskCmd struct {
 }
 
 func (taskCmd) Help() string {
-	return `Shows a task with its parameters, its result and its full history. With --json: an object with "task" and
-"events".
+	return `Shows a task with its parameters, its result and its full history. With --json: an object with "task",
+"events" and "steps".
 
 Examples:
 
@@ -35,14 +35,21 @@ func (c *taskCmd) Run(ctx context.Context, s *stdio) error {
 		if err != nil {
 			return err
 		}
+		var steps []client.StepState
+		if t.Steps > 0 {
+			if steps, err = server.Steps(ctx, c.ID); err != nil {
+				return err
+			}
+		}
 		if c.JSON {
 			raw := make([]json.RawMessage, len(events))
 			for i := range events {
 				raw[i] = events[i].Raw
 			}
-			return json.NewEncoder(s.out).Encode(map[string]any{"task": t.Raw, "events": raw})
+			return json.NewEncoder(s.out).Encode(map[string]any{"task": t.Raw, "events": raw, "steps": rawSteps(steps)})
 		}
 		printTask(s, &t)
+		printSteps(s, steps)
 		fmt.Fprintf(s.out, "\n%s\n", s.dim("history"))
 		for i := range events {
 			fmt.Fprintln(s.out, indent(eventLine(s, &events[i], "")))

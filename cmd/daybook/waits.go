@@ -27,12 +27,25 @@ func waitReason(w *client.WaitingFor) string {
 		Limit          int
 		Key            string
 		Ahead          int
+		Step           string
+		Names          []string
 		AheadRelation  string `json:"ahead_relation"`
 	}
 	_ = json.Unmarshal(w.Raw, &detail) // what is not there stays zero
 	switch {
 	case w.Reason == "run_at" && detail.Until != nil:
 		return "until " + clock(*detail.Until)
+	case w.Reason == "sleep" && detail.Until != nil:
+		return "sleeps until " + clock(*detail.Until)
+	case w.Reason == "signal" || w.Reason == "approval":
+		what := "the answer of a person to " + detail.Step
+		if w.Reason == "signal" {
+			what = "event " + oneLine(strings.Join(detail.Names, ", "))
+		}
+		if detail.Until != nil {
+			what += ", until " + clock(*detail.Until)
+		}
+		return what
 	case w.Reason == "backoff" && detail.Until != nil && detail.Attempt > 0:
 		return fmt.Sprintf("attempt %d failed, next at %s", detail.Attempt, clock(*detail.Until))
 	case w.Reason == "backoff" && detail.Until != nil:
