@@ -28,18 +28,20 @@ async function hash({ parameters: p, signal, progress, log }) {
   return { algorithm, bytes: data.length, digest: digest.digest('hex') };
 }
 
-// Register your own: an async function of {task, parameters, attempt, signal, progress, log}. It stops when the signal is aborted.
+// Register your own: an async function of {task, parameters, attempt, signal, progress, log, lease}. It stops when the signal is aborted.
 const handlers = { hash }; // below: what the types take and give
 const declared = { hash: { title: 'Hash', description: 'Hashes a text or a file.', result_schema: { type: 'object', required: ['digest'] }, parameters_schema: { type: 'object', properties: {
   text: { type: 'string' }, file: { type: 'string', format: 'daybook-file' }, algorithm: { type: 'string' }, seconds: { type: 'number', minimum: 0 } } } } };
 
-const reason = (text) => { try { return String(JSON.parse(text).detail ?? text); } catch { return text; } }; // a proxy may answer too
+const parsed = (text) => { try { return JSON.parse(text); } catch { return undefined; } }; // a proxy may answer too
+const reason = (text) => String(parsed(text)?.detail ?? text);
 async function request(method, path, body, timeout = 60, signal, more = urls.length - 1) {
   const limit = AbortSignal.timeout(1000 * timeout), headers = { 'Content-Type': 'application/json', ...head }, [url] = urls;
   try {
     const answer = await fetch(url + path, { method, body, headers, signal: signal ? AbortSignal.any([limit, signal]) : limit });
     if (answer.ok) return answer;
-    throw Object.assign(new Error(`${method} ${path}: ${answer.status} ${reason(await answer.text()).replace(/\s+/g, ' ')}`), { status: answer.status, after: Number(answer.headers.get('Retry-After') ?? 0) });
+    const text = await answer.text();
+    throw Object.assign(new Error(`${method} ${path}: ${answer.status} ${reason(text).replace(/\s+/g, ' ')}`), { status: answer.status, problem: parsed(text), after: Number(answer.headers.get('Retry-After') ?? 0) });
   } catch (e) { // each of these calls may be made twice: the next server is asked
     if (e.status < 500 || signal?.aborted) throw e;
     if (url === urls[0]) urls.push(urls.shift());
@@ -70,15 +72,16 @@ function report(r) {
   setImmediate(() => send()); // so that what ends together travels together
 }
 
-async function run({ token, task, attempt }) {
+async function run({ token, task, attempt, steps }) {
   const over = new AbortController(), mine = { over, why: '' };
   held.set(token, mine);
   const progress = (percent, message = '') => over.signal.aborted || report({ token, do: 'progress', progress: percent, message });
   const log = (text, level = 'info', attributes = {}) => request('POST', `/api/leases/${token}/log`, JSON.stringify([{ text, level, attributes }]), 5).catch(() => {});
   try {
-    const result = await handlers[task.task_type]({ task, attempt, parameters: task.parameters, signal: over.signal, progress, log });
+    const result = await handlers[task.task_type]({ task, attempt, parameters: task.parameters, signal: over.signal, progress, log, lease: { token, steps, signal: over.signal, request } });
     report({ token, do: 'complete', result: result ?? null });
   } catch (e) {
+    if (e?.suspended) mine.why = 'lost'; // see steps.mjs: there is nothing to report
     if (mine.why === '') report({ token, do: 'fail', error: String(e?.stack ?? e).slice(0, 8000), retryable: !(e instanceof Permanent) });
     else if (mine.why !== 'lost') report({ token, do: 'release' });
   }

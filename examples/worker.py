@@ -56,8 +56,8 @@ def post(path, body, timeout, method="POST"):
             time.sleep(max(float(getattr(e, "headers", {}).get("Retry-After") or 0), pause * random.uniform(0.25, 0.5)))
 
 class Lease:
-    def __init__(self, token, attempt, task, **_):
-        self.token, self.attempt, self.task, self.over, self.why = token, attempt, task, threading.Event(), ""
+    def __init__(self, token, attempt, task, steps, **_):
+        self.token, self.attempt, self.task, self.steps, self.over, self.why = token, attempt, task, steps, threading.Event(), ""
 
     def progress(self, percent, message=""):
         self.sleep(0)
@@ -87,7 +87,9 @@ class Worker:
             report = {"do": "complete", "result": HANDLERS[lease.task["task_type"]](lease, lease.task["parameters"])}
             json.dumps(report)
         except Stopped: report = {"do": "release"}
-        except Exception as e: report = {"do": "fail", "error": traceback.format_exc()[-8000:], "retryable": not isinstance(e, Permanent)}
+        except Exception as e:
+            if getattr(e, "suspended", False): lease.why = "lost"  # see steps.py: there is nothing to report
+            report = {"do": "fail", "error": traceback.format_exc()[-8000:], "retryable": not isinstance(e, Permanent)}
         with self.changed:
             del self.held[lease.token]
             self.report(lease.token, **report) if lease.why != "lost" else self.changed.notify_all()
@@ -138,7 +140,8 @@ def forever(step):
     except Exception:  # a mistake in the worker
         traceback.print_exc()
         os._exit(1)
-if __name__ == "__main__":
+def main():
+    global worker
     worker = Worker()
     for name, what in DECLARED.items(): post(f"/api/task-types/{name}", what, 30, "PUT")
     [threading.Thread(target=forever, args=(step,), daemon=True).start() for step in (worker.poll, worker.send, worker.beat)]
@@ -148,3 +151,4 @@ if __name__ == "__main__":
         until = until if worker.stopping else time.monotonic() + GRACE
         for lease in list(worker.held.values()) if time.monotonic() > until else []: lease.end("stopping")
         time.sleep(0.1)
+if __name__ == "__main__": main()

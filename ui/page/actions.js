@@ -5,7 +5,8 @@ import { percent } from "./format.js";
 import { loadStyle } from "./later.js";
 import { numberOrText } from "./queue.js";
 import { ended, nameOf } from "./task.js";
-import { cancel, moveTask, retry, submit } from "./taskapi.js";
+import { answerFields, answerOf } from "./steps.js";
+import { answerApproval, cancel, getApproval, moveTask, retry, submit } from "./taskapi.js";
 import { ask } from "./views/question.js";
 import { fillIn } from "./views/sheet.js";
 import { toast } from "./views/toast.js";
@@ -25,7 +26,7 @@ export class TaskActions {
   }
 
   /**
-   * @param {string} kind "cancel", "retry", "now" or "priority"
+   * @param {string} kind "cancel", "retry", "now", "priority", "approve" or "reject"
    * @param {Row} row as it was when the user chose
    * @param {{ ask?: boolean }} [how] with ask, the user is asked first: the click may have been meant for another task
    */
@@ -36,6 +37,7 @@ export class TaskActions {
       if (kind === "retry") await this.#retry(row, name, how.ask ?? false);
       if (kind === "now") await this.#runNow(row, name);
       if (kind === "priority") await this.#priority(row, name);
+      if (kind === "approve" || kind === "reject") await this.#answer(row, name, kind === "approve");
     } catch (err) {
       if (!(err instanceof Problem)) throw err;
       this.#cancelling.delete(row.id);
@@ -101,6 +103,21 @@ export class TaskActions {
       send: ({ priority }) => moveTask(row.id, { priority: numberOrText(priority) }),
     });
     if (set) toast(`Priority changed: ${name}`);
+  }
+
+  /** Answers what the task asks. @param {Row} row @param {string} name @param {boolean} approve */
+  async #answer(row, name, approve) {
+    const [what] = await Promise.all([getApproval(row.id), loadStyle("form"), loadStyle("places")]);
+    if (!what) return toast(`${name} asks nothing any more`);
+    const reason = { name: "reason", label: "Reason (optional)", hint: "Kept with the answer.", long: true };
+    const done = await fillIn({
+      title: what.title || (approve ? "Approve?" : "Reject?"),
+      text: `${name}, step ${what.step}.`,
+      fields: approve ? [...answerFields(what.fields), reason] : [reason],
+      yes: approve ? "Approve" : "Reject",
+      send: (values) => answerApproval(row.id, what.step, { approve, answer: approve ? answerOf(what.fields, values) : null, reason: values.reason || null }),
+    });
+    if (done) toast(`${approve ? "Approved" : "Rejected"}: ${name}`);
   }
 
   /** @param {Row} row @param {string} name @param {boolean} unsure */

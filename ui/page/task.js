@@ -1,6 +1,7 @@
 // A row in words. Pure: the time is a parameter.
 
 import { may } from "./access.js";
+import { isSuspension, suspendedSentence } from "./steps.js";
 import { countdown, integer, isolated, shortId, span, time } from "./format.js";
 
 /** @import { Row, SchedulerState, Status, Waiting } from "./types.js" */
@@ -77,6 +78,7 @@ export function waitingSentence(row, state, now) {
   const w = row.waiting_for;
   if (state?.draining || w?.reason === "draining") return "Waiting: the server is stopping and starts no tasks";
   if (state?.damaged || w?.reason === "log_damaged") return "Waiting: the log is damaged, so writes are refused";
+  if (isSuspension(w?.reason)) return suspendedSentence(w);
   if (w?.reason === "previous_attempt") return "Waiting: its previous attempt was told to stop and has not stopped yet";
   if (w?.reason === "worker") return "Waiting for a worker to connect";
   if (w?.reason === "capacity" && w.running !== undefined && w.slots === undefined) return "Waiting: the workers that run its type are busy";

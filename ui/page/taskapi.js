@@ -3,7 +3,7 @@
 import { Problem, call, lead, nextLink, problemFrom, send } from "./api.js";
 import { parse, stringify } from "./exact.js";
 
-/** @import { FileInfo, LogEvent, LogLine, Task } from "./types.js" */
+/** @import { Approval, FileInfo, LogEvent, LogLine, StepRow, Task } from "./types.js" */
 
 /**
  * @param {string} id
@@ -133,6 +133,43 @@ export function upload(file, progress, signal) {
     signal.addEventListener("abort", () => xhr.abort());
     xhr.send(file);
   });
+}
+
+/**
+ * The durable steps of a task, in order.
+ * @param {string} id
+ * @param {AbortSignal} signal
+ * @returns {Promise<StepRow[]>}
+ */
+export async function getSteps(id, signal) {
+  const res = await call(`api/tasks/${encodeURIComponent(id)}/steps`, { signal, headers: { Accept: "application/json" } });
+  return parse(await res.text());
+}
+
+/**
+ * What the task asks of a person; undefined if it asks nothing.
+ * @param {string} id
+ * @returns {Promise<Approval | undefined>}
+ */
+export async function getApproval(id) {
+  let query = "?limit=1000";
+  for (;;) {
+    const res = await call(`api/approvals${query}`, { headers: { Accept: "application/json" } });
+    const found = /** @type {Approval[]} */ (await res.json()).find((a) => a.task_id === id);
+    const next = nextLink(res.headers.get("Link"));
+    if (found || next === null) return found;
+    query = next;
+  }
+}
+
+/**
+ * Answers what a task asks in a step.
+ * @param {string} id
+ * @param {string} step
+ * @param {Record<string, any>} answer
+ */
+export async function answerApproval(id, step, answer) {
+  await send("POST", `api/tasks/${encodeURIComponent(id)}/approvals/${encodeURIComponent(step)}`, JSON.stringify(answer));
 }
 
 /** @param {string} id */

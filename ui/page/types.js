@@ -13,6 +13,9 @@
  *   limit?: number,
  *   ahead?: number,
  *   ahead_relation?: string,
+ *   step?: string,
+ *   names?: string[],
+ *   role?: string,
  *   also?: Waiting[],
  * }} Waiting
  */
@@ -85,6 +88,13 @@
  *   state?: SchedulerState,
  * }} Message
  */
+
+/**
+ * A durable step of a task.
+ * @typedef {{ name: string, kind: string, outcome: string, event?: string, value: any, damaged?: boolean, at: string, attempt: number, build: string | null }} StepRow
+ */
+
+/** What a task asks of a person. @typedef {{ task_id: string, step: string, role: string, title: string | null, fields: any }} Approval */
 
 /**
  * One event of the log.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { justAfter, nextLink, problemFrom } from "../page/api.js";
+import { answerFields, answerOf, phaseSums, phasesOf } from "../page/steps.js";
 import { eventWords, joined, reportOf, timelineOf, turns } from "../page/events.js";
 import { countMatching, facet, formatFilters, isByDue, matches, parseFilters, waitOf, withStatus, withoutWrong, wrongWords } from "../page/filters.js";
 import { ago, bytes, countdown, humanize, number, percent, short, shortId, span, time } from "../page/format.js";
@@ -335,7 +336,7 @@ test("a list of pending tasks is narrowed by what they wait for", () => {
   assert.deepEqual(f.waiting, ["scheduled"]);
   assert.match(wrongWords(f.wrong[0]), /no state of pending tasks “.now.”/);
   const row = (/** @type {string | null} */ reason, status = "PENDING") => /** @type {any} */ ({ status, tags: [], waiting_for: reason === null ? null : { reason } });
-  const reasons = /** @type {[string | null, string][]} */ ([["run_at", "scheduled"], ["backoff", "backoff"], ["queue_paused", "blocked"], ["queue_limit", "blocked"], ["rate_limit", "blocked"], ["concurrency_key", "blocked"], ["unique", "blocked"], ["worker", "ready"], ["capacity", "ready"], [null, "ready"]]);
+  const reasons = /** @type {[string | null, string][]} */ ([["run_at", "scheduled"], ["backoff", "backoff"], ["queue_paused", "blocked"], ["queue_limit", "blocked"], ["rate_limit", "blocked"], ["concurrency_key", "blocked"], ["unique", "blocked"], ["sleep", "suspended"], ["signal", "suspended"], ["approval", "suspended"], ["worker", "ready"], ["capacity", "ready"], [null, "ready"]]);
   for (const [reason, want] of reasons) assert.equal(waitOf(row(reason)), want);
   assert.equal(waitOf(row(null, "RUNNING")), "");
   const scheduled = withoutWrong(f);
@@ -345,10 +346,10 @@ test("a list of pending tasks is narrowed by what they wait for", () => {
   assert.equal(isByDue(scheduled), true);
   assert.equal(isByDue({ ...scheduled, q: "x" }), false);
   assert.equal(isByDue({ ...scheduled, waiting: ["scheduled", "ready"] }), false);
-  const waiting = { ready: 1, scheduled: 2, backoff: 3, blocked: 4, next_due: null };
+  const waiting = { ready: 1, scheduled: 2, backoff: 3, blocked: 4, suspended: 6, next_due: null };
   assert.equal(waitSums({ filters: scheduled, waiting, waitingCounts: null })?.backoff, 3);
   const counts = [{ waiting: "ready", task_type: "A", queue: "mail", n: 5 }, { waiting: "ready", task_type: "A", queue: "other", n: 7 }];
-  assert.deepEqual(waitSums({ filters: { ...scheduled, queue: ["mail"] }, waiting, waitingCounts: counts }), { ready: 5, scheduled: 0, backoff: 0, blocked: 0 });
+  assert.deepEqual(waitSums({ filters: { ...scheduled, queue: ["mail"] }, waiting, waitingCounts: counts }), { ready: 5, scheduled: 0, backoff: 0, blocked: 0, suspended: 0 });
   assert.equal(waitSums({ filters: { ...scheduled, tag: ["x"] }, waiting, waitingCounts: counts }), null);
 });
 
@@ -405,4 +406,21 @@ test("only a task that waits for a time can be run now", () => {
   assert.equal(canRunNow(row, NOW + 3_600_000), false);
   assert.equal(canRunNow({ ...row, waiting_for: { reason: "rate_limit", until: row.waiting_for.until } }, NOW), false);
   assert.equal(canRunNow({ ...row, status: "RUNNING" }, NOW), false);
+});
+
+test("a suspended task is told apart from one that waits or runs", () => {
+  const at = (/** @type {number} */ s) => new Date(Date.UTC(2026, 10, 24, 12, 0, s)).toISOString();
+  const events = /** @type {any[]} */ ([["submitted", 0], ["started", 1], ["step_recorded", 2], ["suspended", 3], ["step_recorded", 10], ["started", 11], ["succeeded", 12]]).map(([type, s], i) => ({ seq: i + 1, at: at(s), type: `task.${type}`, data: {}, stream: "", version: i + 1, v: 1, actor: "" }));
+  const words = (/** @type {any[]} */ list) => list.map((p) => `${p.kind} ${(p.to - p.from) / 1000}`);
+  assert.deepEqual(words(phasesOf(events, 0)), ["waiting 1", "running 2", "suspended 7", "waiting 1", "running 1"]);
+  assert.deepEqual(words(phasesOf(events.slice(0, 4), Date.parse(at(5)))), ["waiting 1", "running 2", "suspended 2"]);
+  assert.deepEqual(phaseSums(phasesOf(events, 0)).map((s) => s.kind), ["waiting", "running", "suspended"]);
+});
+
+test("an answer is what the form has, by the types of its fields", () => {
+  const schema = { type: "object", required: ["amount"], properties: { amount: { type: "integer", title: "Amount" }, name: { type: "string" }, urgent: { type: "boolean" }, more: {} } };
+  assert.deepEqual(answerFields(schema).map((f) => [f.name, f.label, f.numeric, f.tick]), [["answer/amount", "Amount", true, false], ["answer/name", "name (optional)", false, false], ["answer/urgent", "urgent (optional)", false, true], ["answer/more", "more (optional)", false, false]]);
+  assert.deepEqual(answerOf(schema, { "answer/amount": "5", "answer/name": "7", "answer/urgent": "true", "answer/more": "" }), { amount: 5, name: "7", urgent: true });
+  assert.deepEqual(answerOf(schema, { "answer/amount": "much" }), { amount: "much", urgent: false });
+  assert.deepEqual(answerFields(null), []);
 });

@@ -13,6 +13,7 @@ import { LogView } from "./log.js";
 import { jsonView } from "./results/json.js";
 import { resultView } from "./results/index.js";
 import { barView, statusView } from "./status.js";
+import { StepsView } from "./steps.js";
 import { TimelineView } from "./timeline.js";
 
 /** @import { Detail } from "../detail.js" */
@@ -176,6 +177,7 @@ class TaskPanel {
   #parameters = section("Parameters");
   #log = new LogView();
   #timeline = new TimelineView();
+  #steps;
   #incomplete;
   #errorKey = "";
   /** @type {any} */
@@ -191,6 +193,7 @@ class TaskPanel {
    */
   constructor(actions, widen) {
     this.#incomplete = actions.incomplete;
+    this.#steps = new StepsView(actions.act);
     const act = (/** @type {string} */ kind) => () => this.#row && actions.act(kind, this.#row);
     this.#now.addEventListener("click", act("now"));
     this.#priority.addEventListener("click", act("priority"));
@@ -224,6 +227,7 @@ class TaskPanel {
       this.#also,
       this.#error,
       this.#facts.el,
+      this.#steps.el,
       this.#result.el,
       this.#parameters.el,
       this.#log.el,
@@ -257,6 +261,7 @@ class TaskPanel {
     put(this.#schedule, may("operator") && d.task !== null && !d.task.damaged?.includes("parameters"));
     attr(this.#schedule, "href", `#/schedules/~new?task=${row.id}`);
     if (d.task !== this.#drawnTask) this.#drawContent(d, c);
+    this.#steps.update(row, d.events, c.now);
     this.#log.update(row);
     this.#timeline.update(d.events, d.eventsProblem, c.now);
   }
@@ -264,6 +269,7 @@ class TaskPanel {
   /** Ends what goes on for the task. */
   close() {
     this.#log.close();
+    this.#steps.close();
   }
 
   /** @param {Row} row @param {DetailContext} c */

@@ -1,0 +1,23 @@
+#!/usr/bin/env python3
+"""A worker whose task charges once, waits for an event, asks a person, and goes on wherever it was: kill it at any time.
+
+    python3 examples/order.py
+    daybook submit order -p order=42 --subject "order 42"
+    daybook event paid:42 '{"amount":99}'
+    daybook approvals; daybook approve ID -p amount=99"""
+import secrets
+import worker
+from steps import Steps
+
+def order(lease, p):
+    s = Steps(lease, worker.request)
+    payment = s.step("charge", lambda: "p-" + secrets.token_hex(4))  # give the bank lease.task["id"] as an idempotency key
+    paid = s.wait_event("paid", f"paid:{p['order']}", timeout=86400)
+    answer = s.approval("ask", f"Ship order {p['order']}?", {"type": "object", "properties": {"amount": {"type": "integer", "minimum": 1}}})
+    if not answer["approved"]: return {"rejected": answer["reason"]}
+    s.sleep("cool-off", p.get("cool_off", 1))
+    return {"payment": payment, "paid": paid, "amount": (answer["answer"] or {}).get("amount")}
+
+worker.HANDLERS, worker.DECLARED = {"order": order}, {"order": {"title": "Order", "parameters_schema": {"type": "object", "required": ["order"], "properties": {
+    "order": {"type": "integer", "title": "Order"}, "cool_off": {"type": "number", "minimum": 0}}}}}
+if __name__ == "__main__": worker.main()
