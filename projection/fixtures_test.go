@@ -205,6 +205,7 @@ var compat = map[string]string{
 	"compat/v4_streams":    "58f6ae66a50284d3c0cfee14354f9eec40b2d51299924770820568a948773246", // of the streams that are not of tasks
 	"compat/v5_streams":    "93a1216b7533ff1ad0bd5d6bee941c25701a7c18e4af4bbda4e0e9667bd368c1", // with types and workers
 	"compat/v6_streams":    "2b8a96f7e0414ee10e6f631d705e85c0c2a4d68d7cac0a0ec3136dde25b09566", // of a node of a cluster
+	"compat/v7":            "5023f9bec78cf099f46f0f5ce8c5ac38239ce3dbd7c154bdf9f2178b995d0dd7", // with steps and suspended tasks
 	"compat/v4_token_uses": "4b2b82402cebbe6445fc226c699b23bba1ac7a2085cfff486787fee56ee6e91f",
 }
 
@@ -238,6 +239,7 @@ func TestACompatibilityFixtureHasEveryTypeAndField(t *testing.T) {
 		"compat/v2": withSteps(),
 		"compat/v3": withSteps(),
 		"compat/v4": withSteps(),
+		"compat/v7": {},
 	} {
 		seen, newest := make(map[string]bool), make(map[string]int)
 		for _, e := range readEvents(t, name) {

@@ -102,11 +102,13 @@ func (v *Views) WaitsOver(now task.Micros) iter.Seq[*task.Task] {
 // NextWaitOver is when the wait of the next suspended task is over: 1 if it is now, 0 if none is known. It is for the goroutine
 // that writes.
 func (v *Views) NextWaitOver() task.Micros {
-	for _, one := range v.waits.over {
-		if one.rec.wait == one.wait {
+	for over := v.waits.over; len(over) > 0; over = over[1:] {
+		if over[0].rec.wait == over[0].wait {
+			v.waits.over = over
 			return 1
 		}
 	}
+	v.waits.over = nil // they are woken in this order, so those that have ended come first
 	if key, some := v.order.tree(inSuspended).Min(); some && key.Due != never {
 		return key.Due
 	}

@@ -156,8 +156,8 @@ func (l *loop) endWaits(rd *round) {
 	woken := 0
 	for t := range l.s.o.Views.WaitsOver(rd.wall) {
 		state := rd.get(t.ID)
-		if state == nil || state.Waits() == nil || woken == mostWakes {
-			continue
+		if state == nil || state.Waits() == nil {
+			continue // the round below wakes it
 		}
 		step, over, err := l.isOver(state.Waits(), rd.wall)
 		if err != nil {
@@ -169,7 +169,9 @@ func (l *loop) endWaits(rd *round) {
 			continue
 		}
 		l.wake(rd, state, task.Wake{Step: step.Name, Outcome: step.Outcome, Signal: step.Signal, Value: step.Value})
-		woken++
+		if woken++; woken == mostWakes {
+			return
+		}
 	}
 }
 
