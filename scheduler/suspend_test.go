@@ -173,6 +173,35 @@ func TestASignalThatComesBeforeItsWaitIsNotLost(t *testing.T) {
 	})
 }
 
+// All are on their way before any is decided.
+func TestOfSeveralSignalsAtOnceOneIsTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, eventlogtest.NewMemory(), Options{})
+		defer b.stop()
+		payloads := make(chan string, 8)
+		first := make(chan string, 8)
+		for i := range cap(payloads) {
+			go func() {
+				sent, again, err := b.s.SendSignal(t.Context(), "token:ada", "a", fmt.Append(nil, i), time.Hour)
+				if err != nil {
+					t.Error(err)
+				}
+				if !again {
+					first <- string(sent.Payload)
+				}
+				payloads <- string(sent.Payload)
+			}()
+		}
+		said := make(map[string]bool)
+		for range cap(payloads) {
+			said[<-payloads] = true
+		}
+		if len(first) != 1 || len(said) != 1 || !said[<-first] {
+			t.Errorf("%d are the first, and the payloads are said to be %v", len(first), said)
+		}
+	})
+}
+
 func TestASuspendedTaskIsCancelledAndNotSuspendedAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, eventlogtest.NewMemory(), Options{})
