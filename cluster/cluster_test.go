@@ -97,8 +97,13 @@ func TestFilesAreReadAtTheServerThatOrdersThem(t *testing.T) {
 		if err := content.Close(); err != nil {
 			t.Error(err)
 		}
-		if _, _, err := shared.Get(t.Context(), "y"); !errors.Is(err, files.ErrNotFound) {
-			t.Error(err)
+		for range 3 {
+			if _, _, err := shared.Get(t.Context(), "y"); !errors.Is(err, files.ErrNotFound) {
+				t.Error(err)
+			}
+		}
+		if info, err := s.Info(t.Context()); err != nil || info.State.Msgs != 3 { // the file, what it is called, and one mark of this node
+			t.Errorf("%d messages, %v", info.State.Msgs, err)
 		}
 	}
 }

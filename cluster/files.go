@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"daybook/eventlog"
 	"daybook/files"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -18,7 +20,7 @@ import (
 type bucket struct {
 	n *Node
 
-	asking sync.Mutex // one awaitCurrent at a time
+	asking sync.Mutex // one call of has at a time
 
 	mu    sync.Mutex
 	store jetstream.ObjectStore // guarded by mu; nil until it was found or made
@@ -105,27 +107,38 @@ func (b *bucket) Put(ctx context.Context, info files.Info, content io.Reader) er
 	return nil
 }
 
-// currentTime is how long a server may need to know that another one orders the bucket.
+// currentTime is how long the server that orders the bucket may take to answer.
 const currentTime = 2 * time.Second
 
-// awaitCurrent waits until the server that answers for the bucket has what was acknowledged before the call. It may have begun to order the bucket
-// a moment ago, or not know yet that another one does. So something new is put into the bucket, and asked for.
-func (b *bucket) awaitCurrent(ctx context.Context, store jetstream.ObjectStore) error {
+// has reports whether the bucket has a file. The server that answers may be one that does not know yet that another one orders the bucket: so
+// something new is stored, and only an answer that has it counts. Then it has all that was acknowledged before the call.
+func (b *bucket) has(ctx context.Context, id string) (bool, error) {
 	b.asking.Lock()
 	defer b.asking.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, currentTime)
 	defer cancel()
-	name := "asked-by-" + b.n.o.Node // no file has such a name
-	put, err := store.PutBytes(ctx, name, nil)
+	name := b.n.bucketName()
+	stream, err := b.n.stream.Stream(ctx, "OBJ_"+name)
 	if err != nil {
-		return err
+		return false, err
 	}
+	subject := func(kind, of string) string { return "$O." + name + "." + kind + "." + of }
+	mark := &nats.Msg{Subject: subject("C", "asked-by-"+b.n.o.Node), Header: nats.Header{jetstream.MsgRollup: {jetstream.MsgRollupSubject}}} // no file has it
+	stored, err := b.n.stream.PublishMsg(ctx, mark)
+	if err != nil {
+		return false, err
+	}
+	file := subject("M", base64.URLEncoding.EncodeToString([]byte(id)))
 	for {
-		if seen, err := store.GetInfo(ctx, name); err == nil && seen.NUID == put.NUID {
-			return nil
+		info, err := stream.Info(ctx, jetstream.WithSubjectFilter(file))
+		if err != nil {
+			return false, err
+		}
+		if info.State.LastSeq >= stored.Sequence {
+			return info.State.Subjects[file] > 0, nil
 		}
 		if !sleep(ctx, tick) {
-			return ctx.Err()
+			return false, ctx.Err()
 		}
 	}
 }
@@ -138,13 +151,14 @@ func (b *bucket) Get(ctx context.Context, id string) (io.ReadCloser, files.Info,
 	}
 	object, err := store.Get(ctx, id)
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
-		if err := b.awaitCurrent(ctx, store); err != nil {
-			return nil, files.Info{}, fmt.Errorf("%w: get a file from the other nodes: %w", eventlog.ErrUnavailable, err)
+		there, asked := b.has(ctx, id)
+		if asked == nil && !there {
+			return nil, files.Info{}, files.ErrNotFound
 		}
-		object, err = store.Get(ctx, id)
-	}
-	if errors.Is(err, jetstream.ErrObjectNotFound) {
-		return nil, files.Info{}, files.ErrNotFound
+		for until := time.Now().Add(currentTime); asked == nil && errors.Is(err, jetstream.ErrObjectNotFound) && time.Now().Before(until) && sleep(ctx, tick); {
+			object, err = store.Get(ctx, id) // who says again that it is not there does not know
+		}
+		err = errors.Join(err, asked)
 	}
 	if err != nil {
 		return nil, files.Info{}, fmt.Errorf("%w: get a file from the other nodes: %w", eventlog.ErrUnavailable, err)

@@ -24,8 +24,8 @@ func TestNodesOfAnOldVersionSayThatTheyMustBeUpgraded(t *testing.T) {
 	}{
 		"another event": {"../../task/upcast.go", []string{"EventStarted:   {{1, addition}},", "EventStarted: {{1, addition}, {0, addition}},"},
 			"(task.started in schema version 3), which this one does not know: upgrade this node"},
-		"another message": {"../../eventlog/natslog/message.go", []string{"messageFormat = 1", "messageFormat = 2", "f != messageFormat", "(f != 1 && f != 2)"},
-			"it has format 2, this version reads up to 1: upgrade this node"},
+		"another message": {"../../eventlog/natslog/message.go", []string{"messageFormat = 2", "messageFormat = 3"},
+			"it has format 3, this version reads up to 2: upgrade this node"},
 	} {
 		t.Run(name, func(t *testing.T) { upgradeHalf(t, buildEdited(t, c.path, c.edits...), c.want) })
 	}
