@@ -68,6 +68,14 @@ func invalids(fields []task.FieldError) *problem {
 		Detail: "The request is not valid. See errors, correct it and send it again."}
 }
 
+// wrongOrUnknown is the answer to a request with these fields: it is wrong, or it is not known whether it is.
+func wrongOrUnknown(fields []task.FieldError) error {
+	if err := task.FirstUnknown(fields); err != nil {
+		return err
+	}
+	return invalids(fields)
+}
+
 func notFound(detail string) *problem {
 	return &problem{Status: http.StatusNotFound, Kind: kindNotFound, Detail: detail}
 }
@@ -290,7 +298,7 @@ func (a *API) encodeProblem(r *http.Request, what problem, instance string) *byt
 	body := problemJSON{Type: a.address.before(r) + "/docs#" + what.Kind, Title: http.StatusText(what.Status), Status: what.Status,
 		Detail: what.Detail, Instance: instance, TaskID: what.TaskID, Step: what.Step, Steps: what.Steps}
 	for _, f := range what.Fields[:min(len(what.Fields), mostErrors)] {
-		body.Errors = append(body.Errors, fieldJSON(f))
+		body.Errors = append(body.Errors, fieldJSON{f.Pointer, f.Detail})
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)

@@ -85,7 +85,7 @@ func (a *API) readSubmit(p *reply, r *http.Request, key string, into *task.Submi
 	}
 	*clean = text
 	if bad := a.Intake.Read(text, key, task.MicrosOf(time.Now()), into); bad != nil {
-		return invalids(bad)
+		return wrongOrUnknown(bad)
 	}
 	return nil
 }
@@ -231,7 +231,7 @@ func (a *API) submitBatch(p *reply, r *http.Request) error {
 	}
 	submits, bad := a.Intake.ReadBatch(parts, key, task.MicrosOf(time.Now()))
 	if bad != nil {
-		return invalids(bad)
+		return wrongOrUnknown(bad)
 	}
 	traced(r, submits)
 	if err := p.caller.maySubmit(submits); err != nil {

@@ -34,7 +34,7 @@ func (in *Intake) ReadBatch(bodies [][]byte, key string, now task.Micros) ([]tas
 			submits[i].IdempotencyKey = keyInBatch(key, i)
 		}
 		for _, f := range r.bad {
-			bad = append(bad, task.FieldError{Pointer: "/" + strconv.Itoa(i) + f.Pointer, Detail: f.Detail})
+			bad = append(bad, task.FieldError{Pointer: "/" + strconv.Itoa(i) + f.Pointer, Detail: f.Detail, Err: f.Err})
 		}
 		switch {
 		case len(bad) >= mostErrors:

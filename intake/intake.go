@@ -10,6 +10,7 @@ package intake
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -89,7 +90,7 @@ func New(o Options) (*Intake, error) {
 // Complete completes a submit of a program, in place: its parameters are JSON of any spelling,
 // none are taken as {}, and its FileNames are in the order of the files that they name. A hash
 // that it has already stays. RunAt is no part of the request, for a program that asks for the
-// same thing again counts a delay from another moment. The error is a *task.Refusal.
+// same thing again counts a delay from another moment. The error is a *task.Refusal, or why it is not known whether the request is right.
 func (in *Intake) Complete(s *task.Submit) error {
 	r := request{in: in, into: s, inOrder: s.FileNames}
 	s.FileNames, s.MadeSubject = nil, ""
@@ -210,11 +211,16 @@ func (r *request) files(parameters []byte) {
 		info, err := r.in.Files.Stat(id)
 		if err != nil {
 			at, _ := jsontext.PointerTo(parameters, id)
-			detail := "there is no file with that id; upload it first with POST /api/files"
-			if errors.Is(err, files.ErrDamaged) {
-				detail = "the file is damaged; upload it again with POST /api/files"
+			bad := task.FieldError{Pointer: "/parameters" + at}
+			switch {
+			case errors.Is(err, files.ErrDamaged):
+				bad.Detail = "the file is damaged; upload it again with POST /api/files"
+			case errors.Is(err, files.ErrNotFound):
+				bad.Detail = "there is no file with that id; upload it first with POST /api/files"
+			default: // the nodes that have it cannot be reached
+				bad.Detail, bad.Err = "the file cannot be looked for now; try again in a moment", fmt.Errorf("look for a file: %w", err)
 			}
-			r.wrong("/parameters"+at, detail)
+			r.bad = append(r.bad, bad)
 		}
 		name := info.Name
 		if before := r.earlier[id]; before != "" {
@@ -272,6 +278,9 @@ func (r *request) wrong(pointer, detail string) {
 func (r *request) refusal() error {
 	if r.bad == nil {
 		return nil
+	}
+	if err := task.FirstUnknown(r.bad); err != nil {
+		return err
 	}
 	return &task.Refusal{Kind: task.ErrInvalid, Fields: r.bad}
 }

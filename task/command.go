@@ -180,6 +180,17 @@ var (
 type FieldError struct {
 	Pointer string // JSON pointer into the request: "/priority"
 	Detail  string // "must be between -100 and 100"
+	Err     error  // why it is not known whether it is right, so that the command is no wrong one; nil = it is wrong
+}
+
+// FirstUnknown is the first reason for which it is not known whether a field is right, nil if all of them are wrong.
+func FirstUnknown(fields []FieldError) error {
+	for _, f := range fields {
+		if f.Err != nil {
+			return f.Err
+		}
+	}
+	return nil
 }
 
 // Refusal is a command that the state of the task does not allow. Nothing changed.

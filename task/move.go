@@ -10,7 +10,7 @@ func (d *decision) snooze(c Snooze) error {
 		return d.suspended()
 	}
 	if c.Until <= 0 || c.Until > maxMoment {
-		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{"/until", "must be between 1970 and 9999"}}}
+		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{Pointer: "/until", Detail: "must be between 1970 and 9999"}}}
 	}
 	d.add(EventSnoozed, Data{RunAt: c.Until, Clock: d.clock()}, nil)
 	return nil
@@ -20,7 +20,7 @@ func (d *decision) reprioritise(c Reprioritise) error {
 	t := d.task
 	switch {
 	case c.Priority < -MaxPriority || c.Priority > MaxPriority:
-		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{"/priority", "must be between -100 and 100"}}}
+		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{Pointer: "/priority", Detail: "must be between -100 and 100"}}}
 	case t.Status.Ended():
 		return d.refuse(ErrEnded, "its priority matters no more")
 	case c.Priority != t.Priority:
@@ -35,10 +35,10 @@ func (d *decision) move(c Move) error {
 		return d.refuse(ErrNotPending, "only a pending task can be moved")
 	}
 	if c.Priority != nil && (*c.Priority < -MaxPriority || *c.Priority > MaxPriority) {
-		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{"/priority", "must be between -100 and 100"}}}
+		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{Pointer: "/priority", Detail: "must be between -100 and 100"}}}
 	}
 	if c.Until != nil && (*c.Until < 0 || *c.Until > maxMoment) {
-		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{"/run_at", "must be between 1970 and 9999"}}}
+		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{Pointer: "/run_at", Detail: "must be between 1970 and 9999"}}}
 	}
 	if c.Until != nil && t.Waits() != nil {
 		return d.suspended()

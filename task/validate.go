@@ -74,7 +74,7 @@ func (s *Submit) Validate() []FieldError {
 	var bad []FieldError
 	check := func(ok bool, pointer, detail string) {
 		if !ok {
-			bad = append(bad, FieldError{pointer, detail})
+			bad = append(bad, FieldError{Pointer: pointer, Detail: detail})
 		}
 	}
 	check(NewName(s.Type), "/task_type", NameRule)
