@@ -18,7 +18,7 @@ func TestVariables(t *testing.T) {
 		t.Fatal(err)
 	}
 	connects := []string{"DAYBOOK_SERVER", "DAYBOOK_CA", "DAYBOOK_JSON", "DAYBOOK_ADDR", "DAYBOOK_TLS_CERT", "DAYBOOK_DATA",
-		"DAYBOOK_VERIFY_DATA", "DAYBOOK_HEALTHCHECK_TIMEOUT"}
+		"DAYBOOK_VERIFY_DATA", "DAYBOOK_HEALTHCHECK_TIMEOUT", "DAYBOOK_OUTBOX"}
 	first := map[string]*kong.Flag{} // by variable
 	for _, command := range parser.Model.Leaves(false) {
 		for _, flag := range command.Flags {

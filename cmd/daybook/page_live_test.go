@@ -172,7 +172,7 @@ func TestPageWithAnOpenTaskAsksForNothingWhileItReports(t *testing.T) {
 	if asked := later(); len(asked) > 0 {
 		t.Errorf("asked while only progress was reported: %s", strings.Join(asked, ", "))
 	}
-	b.until("the count of events goes on", `parseInt(document.querySelector("#detail .section-head .dim.num").textContent) >= 22`)
+	b.until("the count of events goes on", `parseInt([...document.querySelectorAll("#detail .section-head")].find((e) => e.textContent.startsWith("History")).querySelector(".dim.num").textContent) >= 22`)
 	cancelled := b.call("DELETE", "api/tasks/"+ids["a"], "", "task_id")
 	b.until("its end is in the history", `document.querySelector('#detail .entry[data-type="task.cancelled"]')`)
 	b.until("with one report of progress", `document.querySelectorAll('#detail .entry[data-type="task.progressed"]').length === 1`)

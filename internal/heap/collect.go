@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 )
 
 // leastGrowth is how much the heap grows at least between two garbage collections, in bytes. Go starts one when the heap has
@@ -13,16 +14,20 @@ const leastGrowth = 64 << 20
 // defaultPercent is GOGC of a program that sets none.
 const defaultPercent = 100
 
+// calls counts the calls of collectLess.
+var calls atomic.Int64
+
 // collectLess lets the heap grow by at least growth bytes between two garbage collections, until GOGC or the program sets how
-// much, which is seen by another value than the one that it expects: 100 first, then its own. It looks after each collection
-// what has stayed.
+// much, which is seen by another value than the one that it expects: 100 first, then its own. Of several calls the last one
+// counts. It looks after each collection what has stayed.
 func collectLess(growth uint64) {
+	call := calls.Add(1)
 	percent := defaultPercent
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/gogc:percent"}}
 	var arm func()
 	adjust := func(struct{}) {
 		metrics.Read(live)
-		if int(live[1].Value.Uint64()) != percent {
+		if int(live[1].Value.Uint64()) != percent || calls.Load() != call {
 			return
 		}
 		wanted := percentFor(live[0].Value.Uint64(), growth)

@@ -1,8 +1,8 @@
 // The durable steps of a task, and when it waited, ran and was suspended. Pure.
 
-import { absolute, isolated, span, time } from "./format.js";
+import { isolated, span, time } from "./format.js";
 
-/** @import { LogEvent, StepRow, Waiting } from "./types.js" */
+/** @import { LogEvent, StepRow } from "./types.js" */
 
 /** @typedef {"waiting" | "running" | "suspended"} PhaseKind */
 
@@ -69,24 +69,6 @@ export function stepWords(s) {
   if (s.kind !== "approval") return "Done";
   const by = String(s.value?.by ?? "").replace(/^token:/, "");
   return `${s.value?.approved ? "Approved" : "Rejected"}${by === "" ? "" : ` by ${isolated(by)}`}${s.value?.reason ? `: ${isolated(s.value.reason)}` : ""}`;
-}
-
-/** Whether a task is suspended for that reason. @param {string | undefined} reason */
-export function isSuspension(reason) {
-  return reason === "sleep" || reason === "signal" || reason === "approval";
-}
-
-/**
- * What a suspended task waits for, as a sentence without its full stop; "" if it is not suspended.
- * @param {Waiting | null} w
- */
-export function suspendedSentence(w) {
-  const until = w?.until ? absolute(w.until) : "";
-  if (w?.reason === "sleep") return `Suspended until ${until}`;
-  const late = until === "" ? "" : `, at the latest until ${until}`;
-  if (w?.reason === "signal") return `Suspended until the event ${(w.names ?? []).map(isolated).join(" or ")} comes${late}`;
-  if (w?.reason === "approval") return `Suspended until somebody with the role ${w.role ?? ""} answers${late}`;
-  return "";
 }
 
 /**

@@ -1,8 +1,7 @@
 // A row in words. Pure: the time is a parameter.
 
 import { may } from "./access.js";
-import { isSuspension, suspendedSentence } from "./steps.js";
-import { countdown, integer, isolated, shortId, span, time } from "./format.js";
+import { absolute, countdown, integer, isolated, shortId, span, time } from "./format.js";
 
 /** @import { Row, SchedulerState, Status, Waiting } from "./types.js" */
 
@@ -229,4 +228,22 @@ export function waited(row) {
 export function durationWords(row, now) {
   const d = duration(row, now);
   return d === null ? "–" : span(d);
+}
+
+/** Whether a task is suspended for that reason. @param {string | undefined} reason */
+export function isSuspension(reason) {
+  return reason === "sleep" || reason === "signal" || reason === "approval";
+}
+
+/**
+ * What a suspended task waits for, as a sentence without its full stop; "" if it is not suspended.
+ * @param {Waiting | null} w
+ */
+export function suspendedSentence(w) {
+  const until = w?.until ? absolute(w.until) : "";
+  if (w?.reason === "sleep") return `Suspended until ${until}`;
+  const late = until === "" ? "" : `, at the latest until ${until}`;
+  if (w?.reason === "signal") return `Suspended until the event ${(w.names ?? []).map(isolated).join(" or ")} comes${late}`;
+  if (w?.reason === "approval") return `Suspended until somebody with the role ${w.role ?? ""} answers${late}`;
+  return "";
 }

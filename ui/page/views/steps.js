@@ -6,7 +6,8 @@ import { attr, h, keyed, show, text } from "../dom.js";
 import { DAMAGED } from "../events.js";
 import { stringify } from "../exact.js";
 import { absolute, plural, span } from "../format.js";
-import { PHASE_WORDS, isSuspension, phaseSums, phasesOf, stepWords, suspendedSentence } from "../steps.js";
+import { PHASE_WORDS, phaseSums, phasesOf, stepWords } from "../steps.js";
+import { isSuspension, suspendedSentence } from "../task.js";
 import { getSteps } from "../taskapi.js";
 
 /** @import { LogEvent, Row, StepRow } from "../types.js" */
