@@ -107,11 +107,8 @@ func (a *API) answerApproval(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	id, err := idOf(p)
+	id, err := a.taskID(p, r)
 	if err != nil {
-		return err
-	}
-	if err := a.sees(p, r, id); err != nil {
 		return err
 	}
 	t, _, err := a.Views.Get(r.Context(), id)

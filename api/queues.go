@@ -304,11 +304,8 @@ func (a *API) queueEvent(name, kind string, data, payload []byte) ([]scheduler.O
 
 // move answers PATCH /api/tasks/{id}: it moves a pending task in the line.
 func (a *API) move(p *reply, r *http.Request) error {
-	id, err := idOf(p)
+	id, err := a.taskID(p, r)
 	if err != nil {
-		return err
-	}
-	if err := a.sees(p, r, id); err != nil {
 		return err
 	}
 	text, err := a.objectBody(p, r)

@@ -154,11 +154,8 @@ func (a *API) steps(p *reply, r *http.Request) error {
 	if err := noQuery(r); err != nil {
 		return err
 	}
-	id, err := idOf(p)
+	id, err := a.taskID(p, r)
 	if err != nil {
-		return err
-	}
-	if err := a.sees(p, r, id); err != nil {
 		return err
 	}
 	_, seq, err := a.Views.Get(r.Context(), id)
@@ -202,11 +199,8 @@ func (a *API) forgetStep(p *reply, r *http.Request) error {
 	if bad != nil {
 		return invalids(bad)
 	}
-	id, err := idOf(p)
+	id, err := a.taskID(p, r)
 	if err != nil {
-		return err
-	}
-	if err := a.sees(p, r, id); err != nil {
 		return err
 	}
 	t, err := a.sched().ForgetStep(r.Context(), p.caller.actor(), id, p.step, reason)

@@ -245,11 +245,8 @@ func (a *API) logQuery(q *query) (want tasklog.Query) {
 
 // logOf is the task of a request for its log.
 func (a *API) logOf(p *reply, r *http.Request) (ulid.ULID, error) {
-	id, err := idOf(p)
+	id, err := a.taskID(p, r)
 	if err != nil {
-		return id, err
-	}
-	if err := a.sees(p, r, id); err != nil {
 		return id, err
 	}
 	_, _, err = a.Views.Get(r.Context(), id)

@@ -16,11 +16,8 @@ func (a *API) get(p *reply, r *http.Request) error {
 	if err := noQuery(r); err != nil {
 		return err
 	}
-	id, err := idOf(p)
+	id, err := a.taskID(p, r)
 	if err != nil {
-		return err
-	}
-	if err := a.sees(p, r, id); err != nil {
 		return err
 	}
 	wait := preferredWait(r)
@@ -73,11 +70,8 @@ func (a *API) retry(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	id, err := idOf(p)
+	id, err := a.taskID(p, r)
 	if err != nil {
-		return err
-	}
-	if err := a.sees(p, r, id); err != nil {
 		return err
 	}
 	if changes.Parameters != nil {
@@ -128,6 +122,15 @@ func idOf(p *reply) (ulid.ULID, error) {
 		return id, errNoTask
 	}
 	return id, nil
+}
+
+// taskID is the task id of the path, if the caller's token is for the task.
+func (a *API) taskID(p *reply, r *http.Request) (ulid.ULID, error) {
+	id, err := idOf(p)
+	if err != nil {
+		return id, err
+	}
+	return id, a.sees(p, r, id)
 }
 
 // commandID checks a request that is a path and nothing else.
