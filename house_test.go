@@ -120,7 +120,7 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/eventlog/natslog": {
 		code:  []string{"daybook/eventlog", "daybook/eventlog/sqlitelog", compress, nats},
-		tests: []string{"daybook/eventlog/natslog", "daybook/eventlog/eventlogtest", "daybook/internal/natsserver", natsserver, goleak, cmp},
+		tests: []string{"daybook/eventlog/natslog", "daybook/eventlog/eventlogtest", "daybook/internal/foreignnats", "daybook/internal/freeaddr", "daybook/internal/natsserver", natsserver, goleak, cmp},
 	},
 	"daybook/internal/natsserver": {
 		code:  []string{nats, natsserver},

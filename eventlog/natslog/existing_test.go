@@ -4,9 +4,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"daybook/eventlog"
+	"daybook/internal/foreignnats"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -16,20 +16,7 @@ import (
 // existing starts a NATS server that is not one of this project, and connects to it.
 func existing(t *testing.T, o server.Options) jetstream.JetStream {
 	t.Helper()
-	o.DontListen, o.NoLog, o.NoSigs = true, true, true
-	s, err := server.NewServer(&o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() {
-		s.Shutdown()
-		s.WaitForShutdown()
-	})
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server does not get ready")
-	}
-	c, err := nats.Connect("", nats.InProcessServer(s))
+	c, err := nats.Connect(foreignnats.Start(t, o).ClientURL())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +38,7 @@ func TestNATSWithoutJetStreamIsNamed(t *testing.T) {
 func TestSmallMessagesAreEnough(t *testing.T) {
 	for name, most := range map[string]int32{"1 MiB": 0, "16 KiB": 16 << 10} {
 		t.Run(name, func(t *testing.T) {
-			js := existing(t, server.Options{JetStream: true, StoreDir: t.TempDir(), MaxPayload: most})
+			js := existing(t, server.Options{JetStream: true, MaxPayload: most})
 			log := open(t, js, t.TempDir())
 			large := entry("large", noise(2_000_000))
 			for range 3 {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"daybook/eventlog"
 	"daybook/eventlog/natslog"
 	"daybook/eventlog/sqlitelog"
+	"daybook/internal/freeaddr"
 	"daybook/internal/natsserver"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,21 +48,6 @@ func connect(t testing.TB, s *natsserver.Server) jetstream.JetStream {
 	return js
 }
 
-// freeAddresses are addresses at which nobody listens.
-func freeAddresses(t testing.TB, n int) []string {
-	t.Helper()
-	var list []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		list = append(list, l.Addr().String())
-	}
-	return list
-}
-
 // node is a server of several.
 type node struct {
 	*natsserver.Server
@@ -82,7 +67,7 @@ func (n *node) start(t testing.TB) {
 // three starts three servers that hold three replicas of each stream.
 func three(t testing.TB) []*node {
 	t.Helper()
-	addresses := freeAddresses(t, 3)
+	addresses := []string{freeaddr.Find(t), freeaddr.Find(t), freeaddr.Find(t)}
 	nodes := make([]*node, 3)
 	for i := range nodes {
 		var peers []string

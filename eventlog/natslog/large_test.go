@@ -79,7 +79,7 @@ func TestABatchThatIsNotWholeIsNothing(t *testing.T) {
 }
 
 func TestARoundOfTooManyMessagesIsRefused(t *testing.T) {
-	js := existing(t, server.Options{JetStream: true, StoreDir: t.TempDir(), MaxPayload: 4 << 10})
+	js := existing(t, server.Options{JetStream: true, MaxPayload: 4 << 10})
 	log := open(t, js, t.TempDir())
 	if r := log.Append(t.Context(), []eventlog.Entry{large("a"), large("b")}); !errors.Is(r[0].Err, eventlog.ErrFull) {
 		t.Fatal(r[0].Err)
