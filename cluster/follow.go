@@ -69,6 +69,9 @@ func (n *Node) streamIsDamaged(ctx context.Context) bool {
 	return errors.Is(err, eventlog.ErrDamaged) && !mustEnd(err)
 }
 
+// notFoundYet is the problem of a node that has not looked for the log yet.
+const notFoundYet = "it has not found the log yet"
+
 // note keeps why this node does not follow; nil = it does.
 func (n *Node) note(err error) {
 	problem, halted := "", false
@@ -95,7 +98,7 @@ func (n *Node) note(err error) {
 	switch {
 	case halted && !n.halted:
 		n.logger.Error("this node follows the log no more; it answers reads, and passes writes on", "error", err)
-	case n.problem == "" && problem != "":
+	case (n.problem == "" || n.problem == notFoundYet) && problem != "":
 		n.logger.Info("the log of the cluster cannot be reached", "error", err)
 	case n.halted && problem == "":
 		n.logger.Info("this node follows the log again")

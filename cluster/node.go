@@ -149,7 +149,7 @@ func Open(o Options) (*Node, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	n := &Node{o: o, logger: o.Logger.With("node", o.Node), started: time.Now(), moved: make(chan struct{}), turned: make(chan struct{}), problem: "it has not found the log yet"}
+	n := &Node{o: o, logger: o.Logger.With("node", o.Node), started: time.Now(), moved: make(chan struct{}), turned: make(chan struct{}), problem: notFoundYet}
 	n.beats.init()
 	n.failed, n.fail = context.WithCancelCause(context.Background())
 	if err := n.connect(); err != nil {
