@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -340,7 +341,6 @@ func FuzzMachine(f *testing.F) {
 }
 
 func TestRandomCommandsKeepWhatMustHold(t *testing.T) {
-	seen := make(map[EventType]bool)
 	rapid.Check(t, func(rt *rapid.T) {
 		m := newMachine(rt)
 		m.step(0, rapid.Uint64Max(100).Draw(rt, "submit"))
@@ -348,10 +348,23 @@ func TestRandomCommandsKeepWhatMustHold(t *testing.T) {
 			m.step(rapid.Byte().Draw(rt, "op"), rapid.Uint64().Draw(rt, "n"))
 		}
 		m.replay()
+	})
+}
+
+// The commands are the same in each run, so that it is not a matter of luck which events they lead to.
+func TestTheCommandsOfTheMachineLeadToEveryEvent(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	seen := make(map[EventType]bool)
+	for range 1000 {
+		m := newMachine(t)
+		m.step(0, random.Uint64N(100))
+		for range 60 {
+			m.step(byte(random.Uint64()), random.Uint64())
+		}
 		for _, e := range m.events {
 			seen[e.Type] = true
 		}
-	})
+	}
 	for _, kind := range EventTypes() {
 		if !seen[kind] {
 			t.Errorf("no %s was ever decided", kind)
