@@ -130,6 +130,9 @@ var house = map[string]struct{ code, tests []string }{
 		code: []string{natsserver},
 	},
 	"daybook/internal/freeaddr": {},
+	"daybook/internal/testserver": {
+		code: []string{"daybook", "daybook/handler"},
+	},
 	"daybook/internal/durable": {
 		tests: []string{"daybook/internal/durable", goleak, cmp},
 	},
@@ -166,11 +169,11 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/client": {
 		code:  []string{"daybook/internal/durable", "daybook/internal/jsontext", "daybook/internal/logline", sse},
-		tests: []string{"daybook", "daybook/client", goleak, cmp},
+		tests: []string{"daybook/client", "daybook/internal/testserver", goleak, cmp},
 	},
 	"daybook/internal/load": {
 		code:  []string{hdr},
-		tests: []string{"daybook", "daybook/client", "daybook/handler", "daybook/task", "daybook/internal/load", goleak, cmp},
+		tests: []string{"daybook/client", "daybook/handler", "daybook/task", "daybook/internal/load", "daybook/internal/testserver", goleak, cmp},
 	},
 	"daybook/internal/load/curve": {
 		tests: []string{"daybook/internal/load/curve", goleak, cmp},
@@ -190,7 +193,7 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/internal/outbox": {
 		code:  []string{"daybook/client", pq, sqlite},
-		tests: []string{"daybook", "daybook/client", goleak},
+		tests: []string{"daybook/client", "daybook/internal/testserver", goleak},
 	},
 	"daybook/internal/bench": {
 		tests: []string{"daybook", "daybook/client", "daybook/eventlog", "daybook/eventlog/sqlitelog", "daybook/handler", "daybook/projection", "daybook/task",

@@ -1,14 +1,12 @@
 package client_test
 
 import (
-	"context"
-	"log/slog"
 	"net/http/httptest"
 	"testing"
 	"time"
 
-	"daybook"
 	"daybook/client"
+	"daybook/internal/testserver"
 
 	"go.uber.org/goleak"
 )
@@ -18,30 +16,8 @@ const patience = 5 * time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve runs a real server in a folder and returns it.
-func serve(t testing.TB) *httptest.Server {
-	t.Helper()
-	d, err := daybook.Open(t.Context(), daybook.Options{Data: t.TempDir(), Grace: 1, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(d.Handler())
-	running, stop := context.WithCancel(context.Background())
-	ran := make(chan error, 1)
-	go func() { ran <- d.Run(running) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ran; err != nil {
-			t.Errorf("run: %v", err)
-		}
-		d.StopStreams()
-		web.Close()
-		if err := d.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	return web
-}
+// serve runs a real server in an empty folder.
+func serve(t testing.TB) *httptest.Server { return testserver.Start(t, nil) }
 
 // connect returns a client of a real server.
 func connect(t *testing.T) *client.Client {

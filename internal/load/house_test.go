@@ -3,15 +3,13 @@ package load
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 
-	"daybook"
 	"daybook/handler"
+	"daybook/internal/testserver"
 	"daybook/task"
 
 	"go.uber.org/goleak"
@@ -75,27 +73,5 @@ func (refusing) Run(context.Context, handler.Call) (any, error) {
 // realServer runs Daybook itself and returns where.
 func realServer(t *testing.T) string {
 	t.Helper()
-	d, err := daybook.Open(t.Context(), daybook.Options{Data: t.TempDir(), Grace: 1, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Register(refusing{}); err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(d.Handler())
-	running, stop := context.WithCancel(context.Background())
-	ran := make(chan error, 1)
-	go func() { ran <- d.Run(running) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ran; err != nil {
-			t.Errorf("run: %v", err)
-		}
-		d.StopStreams()
-		web.Close()
-		if err := d.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	return web.URL
+	return testserver.Start(t, nil, refusing{}).URL
 }

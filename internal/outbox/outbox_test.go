@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"daybook"
 	"daybook/client"
+	"daybook/internal/testserver"
 
 	"go.uber.org/goleak"
 )
@@ -34,31 +34,13 @@ var quiet = slog.New(slog.DiscardHandler)
 
 // serve runs a real server, and returns a client of it.
 func serve(t *testing.T) *client.Client {
-	return serveBehind(t, func(h http.Handler) http.Handler { return h })
+	return serveBehind(t, nil)
 }
 
 // serveBehind runs a real server behind a handler.
 func serveBehind(t *testing.T, wrap func(http.Handler) http.Handler) *client.Client {
 	t.Helper()
-	d, err := daybook.Open(t.Context(), daybook.Options{Data: t.TempDir(), Grace: 1, Logger: quiet})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(wrap(d.Handler()))
-	running, stop := context.WithCancel(context.Background())
-	ran := make(chan error, 1)
-	go func() { ran <- d.Run(running) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ran; err != nil {
-			t.Errorf("run: %v", err)
-		}
-		d.StopStreams()
-		web.Close()
-		if err := d.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
+	web := testserver.Start(t, wrap)
 	c, err := client.New(web.URL, web.Client())
 	if err != nil {
 		t.Fatal(err)
