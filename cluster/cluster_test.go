@@ -7,12 +7,16 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"daybook/eventlog"
 	"daybook/files"
 
+	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 )
 
@@ -179,6 +183,46 @@ func TestARequestThatNobodyWaitsForEnds(t *testing.T) {
 		t.Errorf("pass: %v", err)
 	}
 	<-ended
+}
+
+// silentLeader is an API whose refusals are kept.
+type silentLeader struct {
+	API
+	refused error
+}
+
+func (s *silentLeader) Refuse(_ http.ResponseWriter, _ *http.Request, err error) { s.refused = err }
+
+// The leader got a write and is not heard any more: it may have carried it out. The write is not sent again when the leader is back.
+func TestAWriteOfUnknownOutcomeIsSentOnce(t *testing.T) {
+	n := lone(t)
+	beat := func(stopped bool) {
+		n.beats.mu.Lock()
+		defer n.beats.mu.Unlock()
+		n.beats.by["b"] = Beat{Node: "b", Leads: true, Term: 1, Stopped: stopped, heard: time.Now().Add(time.Hour)}
+	}
+	beat(false)
+	var sent atomic.Int64
+	heard, err := n.conn.Subscribe(n.subjectOf("b"), func(*nats.Msg) {
+		sent.Add(1)
+		beat(true)
+		time.AfterFunc(2*time.Second, func() { beat(false) })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = heard.Unsubscribe() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://queue.example/api/tasks/submit", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := &silentLeader{}
+	n.write(api, httptest.NewRecorder(), r, nil, "a")
+	if !errors.Is(api.refused, eventlog.ErrUnknown) || sent.Load() != 1 {
+		t.Errorf("the leader got the write %d times, and its outcome is %v", sent.Load(), api.refused)
+	}
 }
 
 // A node hears itself and those whose beats are new; half is no majority.
