@@ -1,13 +1,16 @@
 package outbox
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -65,6 +68,12 @@ func startPostgres() error {
 	if text, err := make.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, text)
 	}
+	return runPostgres()
+}
+
+// runPostgres starts the server on its folder.
+func runPostgres() error {
+	data := filepath.Join(postgres.dir, "data")
 	run := exec.Command(postgresTool("postgres"), "-D", data, "-k", postgres.dir, "-h", "", "-F")
 	run.Dir = postgres.dir
 	if err := asUser(run); err != nil {
@@ -84,6 +93,25 @@ func stopPostgres() {
 	}
 	if postgres.dir != "" {
 		os.RemoveAll(postgres.dir)
+	}
+}
+
+// killPostgres ends the server as a crash does, and starts it again.
+func killPostgres(t *testing.T, db *sql.DB) {
+	t.Helper()
+	_ = postgres.server.Process.Kill()
+	_ = postgres.server.Wait()
+	for ended := true; ; time.Sleep(10 * time.Millisecond) {
+		if ended { // it does not start as long as a process of the one before is left
+			if err := runPostgres(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if db.Ping() == nil {
+			return
+		}
+		pid, err := syscall.Wait4(postgres.server.Process.Pid, nil, syscall.WNOHANG, nil)
+		ended = err == nil && pid != 0
 	}
 }
 
@@ -123,4 +151,75 @@ func newPostgres(t *testing.T) *database {
 		t.Fatal(err)
 	}
 	return (&database{t, db, address(name), "INSERT INTO daybook_outbox (task) VALUES ($1)"}).make(postgresSchema)
+}
+
+// A program commits tasks while its database crashes five times. What was committed is submitted, once and in order; of what the program does
+// not know, it is submitted once or never.
+func TestADatabaseThatCrashesLosesNothingAndSubmitsNothingTwice(t *testing.T) {
+	d := newPostgres(t)
+	server := serve(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		r := Relay{Server: server, From: d.from, Interval: time.Millisecond, Logger: quiet}
+		_, _, err := r.Run(ctx)
+		ended <- err
+	}()
+	known, commits := map[string]bool{}, make(chan int) // by subject: it was committed, or perhaps
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		defer close(commits)
+		for i := range 300 {
+			subject := fmt.Sprintf("task %03d", i)
+			tx, err := d.db.Begin()
+			if err != nil {
+				time.Sleep(5 * time.Millisecond)
+				continue // nothing was sent
+			}
+			_, err = tx.Exec(d.insert, task(subject))
+			if err == nil {
+				err = tx.Commit()
+				known[subject] = err == nil
+			} else {
+				_ = tx.Rollback()
+			}
+			commits <- i
+		}
+	})
+	n := 0
+	for range commits {
+		if n++; n%40 == 0 && n <= 200 {
+			killPostgres(t, d.db)
+		}
+	}
+	writer.Wait()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		var left int
+		if err := d.db.QueryRow("SELECT COUNT(*) FROM daybook_outbox").Scan(&left); err == nil && left == 0 {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("%d rows are left, %v", left, err)
+		}
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	got := subjects(t, server)
+	if !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+		t.Errorf("out of order, or twice: %q", got)
+	}
+	for subject, committed := range known {
+		if committed && !slices.Contains(got, subject) {
+			t.Errorf("%s was committed, and is not submitted", subject)
+		}
+	}
+	for _, subject := range got {
+		if _, sent := known[subject]; !sent {
+			t.Errorf("%s was submitted, and no commit of it was sent", subject)
+		}
+	}
+	if n < 240 || len(got) < 200 {
+		t.Errorf("%d commits and %d tasks: too few to learn from", n, len(got))
+	}
 }
