@@ -14,7 +14,7 @@ const never task.Micros = math.MaxInt64
 
 // waits is who is suspended, by what they wait for. Those with an end are in order, under inSuspended.
 type waits struct {
-	bySignal  map[string][]*record      // those that wait for a signal of the name
+	bySignal  waiters
 	over      []ended                   // waits that have got their signals; some may have ended since
 	approvals *btree.BTreeG[approvalOf] // those that wait for a person
 }
@@ -32,7 +32,7 @@ type approvalOf struct {
 }
 
 func newWaits() waits {
-	return waits{bySignal: make(map[string][]*record),
+	return waits{bySignal: newWaiters(),
 		approvals: btree.NewBTreeGOptions(func(a, b approvalOf) bool { return a.seq < b.seq }, noLocks)}
 }
 
@@ -44,11 +44,7 @@ func (v *Views) wait(rec *record) {
 	}
 	if old := rec.wait; old != nil {
 		for _, name := range old.Signals {
-			if others := without(v.waits.bySignal[name], rec); len(others) > 0 {
-				v.waits.bySignal[name] = others
-			} else {
-				delete(v.waits.bySignal, name)
-			}
+			v.waits.bySignal.remove(name, rec)
 		}
 		v.waits.approvals.Delete(approvalOf{seq: old.Seq})
 	}
@@ -56,7 +52,7 @@ func (v *Views) wait(rec *record) {
 		return
 	}
 	for _, name := range w.Signals {
-		v.waits.bySignal[name] = append(v.waits.bySignal[name], rec)
+		v.waits.bySignal.add(name, rec)
 	}
 	if w.Kind == task.StepApproval {
 		v.waits.approvals.Set(approvalOf{w.Seq, rec})
@@ -66,7 +62,7 @@ func (v *Views) wait(rec *record) {
 
 // signalSent looks who has got all that they wait for with a signal.
 func (v *Views) signalSent(name string) {
-	for _, rec := range v.waits.bySignal[name] {
+	for rec := range v.waits.bySignal.of(name) {
 		v.lookForSignals(rec)
 	}
 }

@@ -17,18 +17,27 @@ import (
 
 // suspendedIn is what the views know of suspended tasks.
 func suspendedIn(v *Views) (all []string) {
+	names := map[string]bool{}
 	walkDue(v.order.timed[inSuspended-inScheduled:], Due{}, func(key dueKey) bool {
 		all = append(all, fmt.Sprint(key.rec.task.Name(), " until ", key.Due))
+		for _, name := range key.rec.task.Waits().Signals {
+			names[name] = true
+		}
 		return true
 	})
-	for _, name := range slices.Sorted(maps.Keys(v.waits.bySignal)) {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		var by []string
-		for _, rec := range v.waits.bySignal[name] {
+		for rec := range v.waits.bySignal.of(name) {
 			by = append(by, rec.task.Name())
 		}
 		slices.Sort(by)
 		all = append(all, fmt.Sprint(name, " wakes ", by))
 	}
+	count := len(v.waits.bySignal.first)
+	for _, more := range v.waits.bySignal.more {
+		count += len(more)
+	}
+	all = append(all, fmt.Sprint(count, " waiters"))
 	approvals, _ := v.Approvals(0, 1000)
 	for i := range approvals {
 		all = append(all, approvals[i].Name()+" asks a person")
