@@ -29,6 +29,8 @@ type Query struct {
 	Before        int64       // only tasks submitted before this seq; 0 = from the newest
 	AfterDue      Due         // with IsByDue: only tasks that are due after this one; zero = from the first
 	Limit         int         // 1 … 1000
+	BySubmission  bool        // list by submission also those that wait for their time
+	Uncounted     bool        // Page.Total is not needed
 }
 
 // MaxLimit is the most rows of a page.
@@ -227,6 +229,8 @@ func (v *Views) startListing(l *listing, q Query) {
 	switch {
 	case l.filter.matchesNothing():
 		l.counted, l.next = true, l.end
+	case q.Uncounted:
+		l.counted, l.page.Exact, l.page.Total = true, false, -1
 	case l.filter.plain() && q.CreatedAfter == 0 && q.CreatedBefore == 0:
 		l.counted, l.page.Total = true, l.filter.total
 	}

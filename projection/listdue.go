@@ -22,7 +22,7 @@ func (q *Query) IsByDue() bool {
 			return false
 		}
 	}
-	return len(q.Waiting) > 0
+	return len(q.Waiting) > 0 && !q.BySubmission
 }
 
 // dueListing is one list by due time on its way.

@@ -38,6 +38,7 @@ var kinds = []kind{
 	{"type", typeEvents, func() fold { return new(declaredTypes) }},
 	{"worker", workerEvents, func() fold { return new(quietWorkers) }},
 	{"signal", signalEvents, func() fold { return new(signals) }},
+	{"bulk", bulkEventTypes, func() fold { return new(bulks) }},
 }
 
 // OtherEventTypes lists the types of events that are not of a task, in alphabetical order.
