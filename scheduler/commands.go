@@ -61,6 +61,10 @@ func (l *loop) decide(rd *round, r *request) {
 		l.sendSignal(rd, r)
 		return
 	}
+	if r.bulk != nil {
+		l.decideBulk(rd, r)
+		return
+	}
 	if r.steps != nil {
 		l.decideSteps(rd, r)
 		return
@@ -82,6 +86,10 @@ func (l *loop) do(rd *round, r *request) {
 	}
 	if before == nil {
 		rd.reply(r, answer{err: projection.ErrNotFound})
+		return
+	}
+	if r.expect != 0 && before.Version != r.expect {
+		rd.reply(r, answer{err: ErrChangedSince})
 		return
 	}
 	decided, refusal := rd.decideOn(before, r.command)

@@ -143,15 +143,24 @@ func (b *bench) want(id ulid.ULID, status task.Status) task.Task {
 func (b *bench) history(id ulid.ULID) string {
 	b.t.Helper()
 	synctest.Wait()
-	page, err := b.log.Read(b.t.Context(), 0, eventlog.Filter{Streams: []string{task.StreamOf(id)}}, 10_000)
-	if err != nil {
-		b.t.Fatal(err)
-	}
 	var names []string
-	for _, e := range page.Events {
+	for _, e := range eventsOf(b.t, b.log, eventlog.Filter{Streams: []string{task.StreamOf(id)}}) {
 		names = append(names, strings.TrimPrefix(e.Type, "task."))
 	}
 	return strings.Join(names, " ")
+}
+
+// eventsOf reads all events of a log that match.
+func eventsOf(t *testing.T, log eventlog.Log, f eventlog.Filter) (events []*eventlog.Event) {
+	t.Helper()
+	for after := int64(0); after < log.Head().Seq; {
+		page, err := log.Read(t.Context(), after, f, 10_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, after = append(events, page.Events...), page.Scanned
+	}
+	return events
 }
 
 func (b *bench) wantHistory(id ulid.ULID, want string) {

@@ -112,7 +112,9 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	appending.Go(l.appendRounds)
 	err := l.begin()
 	if err == nil {
+		end := s.startBulks(ctx)
 		err = l.serve(ctx)
+		defer end()
 	}
 	if err == nil {
 		err = l.drain()

@@ -151,6 +151,7 @@ type Scheduler struct {
 	hurry     chan struct{} // closed by EndGrace
 	hurried   sync.Once
 	stopped   chan struct{} // closed when the loop answers no more
+	bulkNudge chan struct{} // a bulk was started
 	waiters   waiters
 	lingering taskSet // whose attempt has ended but has not returned
 	leases    *leaseTable
@@ -217,7 +218,9 @@ func New(o Options) (*Scheduler, error) {
 		began:    make(chan struct{}),
 		hurry:    make(chan struct{}),
 		stopped:  make(chan struct{}),
-		leases:   newLeaseTable(func(worker string) bool { return o.Views.QuietWorkers()[worker] }),
+
+		bulkNudge: make(chan struct{}, 1),
+		leases:    newLeaseTable(func(worker string) bool { return o.Views.QuietWorkers()[worker] }),
 	}
 	s.loop.init(s)
 	return s, nil
@@ -261,12 +264,14 @@ type request struct {
 	submits []task.Submit
 	id      ulid.ULID
 	command task.Command
+	expect  int64  // of command: only if the task has that version; 0 = any
 	lease   *lease // the worker that holds the task reports the command
 	offer   *offer
 	others  func() ([]Other, error) // events that are not of tasks, see Record
 	recurs  *ScheduleCommand
 	steps   *stepsAsked // with task.RecordSteps and task.Suspend
 	signal  *signalAsked
+	bulk    *bulkChunk
 	visit   *Visit // of the person who asks; nil = a program
 	done    chan answer
 }
