@@ -148,6 +148,7 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	d.workers()
 	d.queues()
 	d.schedules()
+	d.bulks()
 	const declared = `{"title":"Declared","parameters_schema":{"type":"object"},"result_schema":null,"defaults":{"queue":"q","priority":-1,"backoff":{"kind":"linear"},"lease_seconds":60}}`
 	d.drive(201, "PUT", "/api/task-types/DECLARED", declared)
 	d.drive(200, "PUT", "/api/task-types/DECLARED", declared)
@@ -230,6 +231,56 @@ func (d *document) queues() {
 	}
 	d.drive(200, "POST", "/api/queues/slow/resume", "")
 	d.drive(404, "POST", "/api/queues/a%20b/pause", "")
+}
+
+// bulks drives the calls about bulks and undo.
+func (d *document) bulks() {
+	h := d.house
+	h.Helper()
+	id := d.drive(200, "POST", "/api/tasks/submit", `{"task_type":"ECHO","queue":"bulk","delay_seconds":3600}`).object(h)["id"].(string)
+	const all = `"filter":{"queue":["bulk"],"status":"PENDING","created_after":"2020-01-01T00:00:00Z"}`
+	d.drive(200, "POST", "/api/tasks/bulk", `{"action":"reprioritise","priority":5,"dry_run":true,`+all+`}`)
+	d.drive(409, "POST", "/api/tasks/bulk", `{"action":"cancel","expected_count":2,`+all+`}`)
+	d.drive(200, "POST", "/api/tasks/bulk", `{"action":"retry","filter":{"queue":"none"}}`)
+	d.drive(200, "POST", "/api/tasks/bulk", `{"action":"move","run_at":"2100-01-01T00:00:00Z",`+all+`}`, "Prefer: wait=10")
+	done := d.drive(200, "POST", "/api/tasks/bulk", `{"action":"cancel","expected_count":1,"reason":"not needed",`+all+`}`).object(h)["id"].(string)
+	d.drive(400, "POST", "/api/tasks/bulk", `{"action":"cancel"}`)
+	d.drive(200, "GET", "/api/bulks", "")
+	d.drive(200, "GET", "/api/bulks/"+done, "", "Prefer: wait=1")
+	d.drive(404, "GET", "/api/bulks/nonsense", "")
+	d.drive(409, "POST", "/api/bulks/"+done+"/stop", `{"reason":"late"}`)
+	d.drive(200, "POST", "/api/bulks/"+done+"/undo", `{"reason":"they are needed"}`)
+	d.drive(404, "POST", "/api/bulks/nonsense/undo", "")
+	d.drive(200, "DELETE", "/api/tasks/"+id, "")
+	seq := fmt.Sprint(d.drive(200, "GET", "/api/tasks/"+id, "").object(h)["last_seq"])
+	d.drive(200, "POST", "/api/undo", `{"seq":`+seq+`}`)
+	d.drive(409, "POST", "/api/undo", `{"seq":`+seq+`}`)
+	d.drive(400, "POST", "/api/undo", `{"seq":1}`)
+	h.want("POST", "/api/queues/bulk/pause", "")
+	events := h.want("GET", "/api/log?type=queue.paused&stream=queue:bulk", "").list(h)
+	d.drive(200, "POST", "/api/undo", `{"seq":`+fmt.Sprint(events[0]["seq"])+`}`)
+	d.longBulk()
+}
+
+// longBulk drives the calls about a bulk that takes long: the undo of a cancel whose task has not stopped.
+func (d *document) longBulk() {
+	h := d.house
+	h.Helper()
+	const worker = `{"worker":"slow","task_types":["REMOTE"],"queues":["slow-stop"],"lease_seconds":60,"max":`
+	h.want("POST", "/api/leases", worker+`0}`)
+	h.want("POST", "/api/tasks/submit", `{"task_type":"REMOTE","queue":"slow-stop"}`)
+	h.want("POST", "/api/leases", worker+`1,"wait_seconds":10}`)
+	id := h.want("POST", "/api/tasks/bulk", `{"action":"cancel","filter":{"queue":"slow-stop"}}`).object(h)["id"].(string)
+	undo := d.drive(202, "POST", "/api/bulks/"+id+"/undo", "", "Prefer: wait=0")
+	if at := undo.header.Get("Location"); at != "/api/bulks/"+undo.object(h)["id"].(string) {
+		h.Errorf("the bulk is at %q", at)
+	}
+	at := "/api/bulks/" + undo.object(h)["id"].(string)
+	d.drive(400, "POST", at+"/undo", "")
+	d.drive(200, "POST", at+"/stop", `{"reason":"it takes too long"}`)
+	if got := d.drive(200, "GET", at, "").object(h)["status"]; got != "STOPPED" {
+		h.Errorf("it is %v", got)
+	}
 }
 
 // steps drives the calls about durable steps.

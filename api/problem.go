@@ -30,6 +30,7 @@ type problem struct {
 	Fields     []task.FieldError
 	Step       []byte   // with other-step: the first of the name, as JSON
 	Steps      []byte   // the same of several, by name
+	Matched    *int64   // with other-count: how many tasks match
 	TaskID     string   // with not-unique: the task that holds the key; "" = one of the same batch
 	RetryAfter int      // seconds; 0 = no header
 	Allow      []string // with 405
@@ -49,6 +50,7 @@ const (
 	kindNoStreaming = "streaming-unsupported"
 	kindBehind      = "behind"
 	kindOtherStep   = "other-step"
+	kindOtherCount  = "other-count"
 )
 
 // The details of an unexpected error, for a request that reads and for one that writes.
@@ -115,6 +117,12 @@ var answers = []struct {
 	{task.ErrNotWaiting, problem{Status: 409, Kind: "not-waiting", Detail: "The task does not wait for an answer in that step. It was answered before, or the task was cancelled, or has not come to it. GET /api/tasks/{id}/steps has the answers that were given."}},
 	{scheduler.ErrSignalsFull, problem{Status: 429, Kind: "events-full", RetryAfter: 60, Detail: "100,000 events are kept, and there can be no more. Nothing was changed. Send events with a shorter keep_seconds, and try again when the time of others is over."}},
 	{task.ErrStepsChanged, problem{Status: 409, Kind: "changed-meanwhile", Detail: "The steps of the task were changed by another request meanwhile. Nothing was changed; look at them and try again."}},
+	{scheduler.ErrNoBulk, *errNoBulk},
+	{scheduler.ErrTooManyBulks, problem{Status: 429, Kind: "too-many-bulks", RetryAfter: 10, Detail: "16 bulks run, and no more can run at one time. Nothing was changed; wait until one has ended, or stop one with POST /api/bulks/{id}/stop."}},
+	{scheduler.ErrBulkEnded, problem{Status: 409, Kind: "bulk-ended", Detail: "The bulk has ended already, so it cannot be stopped. What it has changed can be taken back with POST /api/bulks/{id}/undo."}},
+	{scheduler.ErrBulkRunning, problem{Status: 409, Kind: "bulk-running", Detail: "The bulk still runs. Nothing was changed; stop it with POST /api/bulks/{id}/stop or wait until it has ended, and try again."}},
+	{scheduler.ErrNotUndoable, problem{Status: 400, Kind: "not-undoable", Detail: "There is no way back from this event or bulk. What can be undone: task.cancelled, task.cancel_requested, task.reprioritised, queue.paused, and bulks that cancel, reprioritise, run now or move. Tasks that were retried can be cancelled."}},
+	{scheduler.ErrChangedSince, problem{Status: 409, Kind: "changed-since", Detail: "It is not as that event has left it any more: somebody has changed it since, or the task has not stopped yet. Nothing was changed; look at its history, and try again if it is still stopping."}},
 	{task.ErrStale, problem{Status: 409, Kind: "stale-attempt", Detail: "The attempt no longer holds the task. Stop it."}},
 	{task.ErrStopping, problem{Status: 409, Kind: "being-cancelled", Detail: "The task is being cancelled. Stop the attempt."}},
 	{task.ErrEnded, problem{Status: 400, Kind: "already-ended", Detail: "The task has already ended. Only a pending or running task can be cancelled."}},
@@ -177,7 +185,7 @@ func percentOf(p projection.Progress) string {
 // kinds lists every kind of problem, for the reference and its test.
 func kinds() []string {
 	all := []string{kindInvalid, "method-not-allowed", "too-large", "body-too-slow", "no-such-range", "precondition-failed", "unsupported-media-type", "wrong-host", "cross-origin", kindInternal, kindEmptyFile, kindNoStreaming, "cancelled",
-		kindUnauthorized, kindForbidden, kindSignIns, kindBuiltIn, kindDeclared, kindBehind, kindOtherStep}
+		kindUnauthorized, kindForbidden, kindSignIns, kindBuiltIn, kindDeclared, kindBehind, kindOtherStep, kindOtherCount}
 	for i := range answers {
 		all = append(all, answers[i].problem.Kind)
 	}
@@ -283,6 +291,7 @@ type problemJSON struct {
 	Errors   []fieldJSON     `json:"errors,omitempty"`
 	Step     json.RawMessage `json:"step,omitempty"`
 	Steps    json.RawMessage `json:"steps,omitempty"`
+	Matched  *int64          `json:"matched,omitempty"`
 }
 
 type fieldJSON struct {
@@ -296,7 +305,7 @@ const mostErrors = 100
 // encodeProblem returns the JSON of a problem, with a line feed at its end; instance "" is left out.
 func (a *API) encodeProblem(r *http.Request, what problem, instance string) *bytes.Buffer {
 	body := problemJSON{Type: a.address.before(r) + "/docs#" + what.Kind, Title: http.StatusText(what.Status), Status: what.Status,
-		Detail: what.Detail, Instance: instance, TaskID: what.TaskID, Step: what.Step, Steps: what.Steps}
+		Detail: what.Detail, Instance: instance, TaskID: what.TaskID, Step: what.Step, Steps: what.Steps, Matched: what.Matched}
 	for _, f := range what.Fields[:min(len(what.Fields), mostErrors)] {
 		body.Errors = append(body.Errors, fieldJSON{f.Pointer, f.Detail})
 	}

@@ -189,7 +189,7 @@ func refusals(h *house) []refusal {
 		{"GET /../api.go", "", nil, 404, "-"},
 		{"GET //api/tasks", "", nil, 404, "-"},
 		{"GET /api/workflows", "", nil, 404, "-"},
-		{"POST /api/tasks/bulk", "{}", nil, 405, "-"},
+		{"PUT /api/tasks/bulk", "{}", nil, 405, "-"},
 		{"PUT /api/tasks/submit", "{}", nil, 405, "-"},
 		{"GET /api/tasks/submit", "", nil, 405, "-"},
 		{"PATCH /api/tasks/" + unknown + "/events", "{}", nil, 405, "-"},

@@ -15,6 +15,12 @@ type permission struct {
 var permissions = map[string]map[string]permission{
 	"/api/tasks/submit":                   {"POST": {projection.Submitter, true}},
 	"/api/tasks/batch":                    {"POST": {projection.Submitter, true}},
+	"/api/tasks/bulk":                     {"POST": {projection.Operator, true}},
+	"/api/bulks":                          {"GET": {projection.Viewer, true}},
+	"/api/bulks/{id}":                     {"GET": {projection.Viewer, true}},
+	"/api/bulks/{id}/stop":                {"POST": {projection.Operator, true}},
+	"/api/bulks/{id}/undo":                {"POST": {projection.Operator, true}},
+	"/api/undo":                           {"POST": {projection.Operator, true}},
 	"/api/tasks":                          {"GET": {projection.Viewer, true}},
 	"/api/tasks/{id}":                     {"GET": {projection.Viewer, true}, "DELETE": {projection.Operator, true}, "PATCH": {projection.Operator, true}},
 	"/api/tasks/{id}/retry":               {"POST": {projection.Operator, true}},
