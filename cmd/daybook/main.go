@@ -100,6 +100,8 @@ type cli struct {
 	Cancel    cancelCmd    `cmd:"" help:"Cancel tasks."`
 	Retry     retryCmd     `cmd:"" help:"Retry failed or cancelled tasks."`
 	Move      moveCmd      `cmd:"" help:"Change the priority or the start time of pending tasks."`
+	Bulk      bulkCmd      `cmd:"" help:"Change all tasks that match a filter."`
+	Undo      undoCmd      `cmd:"" help:"Undo a cancel, a change of priority, a pause or a bulk."`
 	Event     eventCmd     `cmd:"" help:"Send an event that tasks wait for."`
 	Approvals approvalsCmd `cmd:"" help:"List what tasks ask of people."`
 	Approve   approveCmd   `cmd:"" help:"Approve what a task asks."`

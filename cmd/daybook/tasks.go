@@ -11,8 +11,8 @@ import (
 	"daybook/client"
 )
 
-type tasksCmd struct {
-	remote
+// taskFilter is the flags that say which tasks.
+type taskFilter struct {
 	Status        []string      `placeholder:"STATUS" help:"Only tasks with this status: pending, running, success, failed, cancelled; may be repeated."`
 	Waiting       []string      `placeholder:"STATE" help:"Only pending tasks in this state: ready, scheduled, backoff, blocked, suspended; may be repeated."`
 	Type          []string      `placeholder:"TYPE" help:"Only tasks of this type; may be repeated."`
@@ -23,7 +23,12 @@ type tasksCmd struct {
 	CreatedBefore moment        `placeholder:"TIME" help:"Only tasks submitted before this time."`
 	DurationMin   time.Duration `placeholder:"SPAN" help:"Only ended tasks that ran at least this long, such as 1m30s."`
 	DurationMax   time.Duration `placeholder:"SPAN" help:"Only ended tasks that ran at most this long."`
-	Limit         int           `short:"n" default:"20" help:"Maximum number of tasks; 0 for all (${default})."`
+}
+
+type tasksCmd struct {
+	remote
+	taskFilter
+	Limit int `short:"n" default:"20" help:"Maximum number of tasks; 0 for all (${default})."`
 }
 
 func (tasksCmd) Help() string {
@@ -39,6 +44,14 @@ Examples:
 
 // AfterApply checks what the flags' types do not.
 func (c *tasksCmd) AfterApply() error {
+	if c.Limit < 0 {
+		return fmt.Errorf("--limit must not be negative")
+	}
+	return c.check()
+}
+
+// check checks what the flags' types do not.
+func (c *taskFilter) check() error {
 	known := []client.Status{client.Pending, client.Running, client.Success, client.Failed, client.Cancelled}
 	for _, name := range c.Status {
 		if !containsFold(known, name) {
@@ -49,9 +62,6 @@ func (c *tasksCmd) AfterApply() error {
 		if !slices.Contains([]string{"ready", "scheduled", "backoff", "blocked", "suspended"}, name) {
 			return fmt.Errorf("--waiting %s: it must be one of ready, scheduled, backoff, blocked, suspended", name)
 		}
-	}
-	if c.Limit < 0 {
-		return fmt.Errorf("--limit must not be negative")
 	}
 	if c.DurationMin < 0 || c.DurationMax < 0 {
 		return fmt.Errorf("--duration-min and --duration-max must not be negative")
@@ -68,16 +78,29 @@ func containsFold(known []client.Status, name string) bool {
 	return false
 }
 
-func (c *tasksCmd) filter() client.Filter {
+// filter is what the flags say.
+func (c *taskFilter) filter() client.Filter {
 	f := client.Filter{
 		Waiting: c.Waiting, TaskTypes: c.Type, Queues: c.Queue, Tags: c.Tag, Search: c.Search,
 		CreatedAfter: c.CreatedAfter.Time, CreatedBefore: c.CreatedBefore.Time,
 		DurationMin: c.DurationMin, DurationMax: c.DurationMax,
-		Summary: !c.JSON, Limit: 1000,
 	}
 	for _, name := range c.Status {
 		f.Statuses = append(f.Statuses, client.Status(strings.ToUpper(name)))
 	}
+	return f
+}
+
+// empty reports whether no flag is given.
+func (c *taskFilter) empty() bool {
+	return len(c.Status)+len(c.Waiting)+len(c.Type)+len(c.Queue)+len(c.Tag) == 0 && c.Search == "" &&
+		c.CreatedAfter.IsZero() && c.CreatedBefore.IsZero() && c.DurationMin == 0 && c.DurationMax == 0
+}
+
+// page is the filter of the pages that are asked for.
+func (c *tasksCmd) page() client.Filter {
+	f := c.filter()
+	f.Summary, f.Limit = !c.JSON, 1000
 	if c.Limit > 0 {
 		f.Limit = min(c.Limit, f.Limit)
 	}
@@ -95,7 +118,7 @@ func (c *tasksCmd) Run(ctx context.Context, s *stdio) error {
 				return err
 			}
 		}
-		page, err := server.ListPage(ctx, c.filter())
+		page, err := server.ListPage(ctx, c.page())
 		if err != nil {
 			return err
 		}
