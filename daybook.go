@@ -171,6 +171,7 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 		return nil, err
 	}
 	d := &Daybook{o: o, registry: registry, settings: settings}
+	settings.webhook.Lookup = d.webhookTarget
 	if o.OTLPEndpoint != "" {
 		if d.exporter, err = trace.NewExporter(o.OTLPEndpoint, o.OTLPHeaders, Version, o.Logger); err != nil {
 			return nil, err
@@ -259,7 +260,7 @@ func (d *Daybook) Run(ctx context.Context) error {
 	beside.Go(func() { d.checkLog(besides) })
 	beside.Go(func() { d.watchFiles(besides) })
 	if d.node == nil {
-		beside.Go(func() { d.declareFirst(besides) })
+		beside.Go(func() { d.lead(besides) })
 	}
 	if d.exporter != nil {
 		d.views.Observe(&tracer{d.exporter})
@@ -342,7 +343,7 @@ func (d *Daybook) connect() error {
 			return
 		}
 		d.intake, d.wireErr = intake.New(intake.Options{
-			Types: d.registry, Files: d.files, Log: d.log, Views: d.views, Payloads: d.payloads, Logger: d.o.Logger,
+			Types: d.registry, Files: d.files, Log: d.log, Views: d.views, Payloads: d.payloads, Logger: d.o.Logger, Instead: closedTypes,
 		})
 		if d.wireErr != nil {
 			return
@@ -363,7 +364,7 @@ func (d *Daybook) connect() error {
 			Intake: d.intake, Files: d.files, TaskLogs: d.taskLogs, Page: ui.Files(),
 			MaxFile: d.o.MaxFile, MaxStreams: d.o.maxStreams(), AnyHost: d.o.AnyHost, LocalOnly: d.o.LocalOnly,
 			PublicURL: d.o.PublicURL, Hosts: d.o.Hosts, BasePath: d.o.BasePath, CORSOrigins: d.o.CORSOrigins,
-			Version: Version, Logger: d.o.Logger,
+			Version: Version, Logger: d.o.Logger, Webhooks: d.webhooks(),
 		}
 		if d.node != nil {
 			o.ClusterNumbers = func() api.ClusterNumbers { return api.ClusterNumbers(d.node.Numbers()) }

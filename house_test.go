@@ -25,7 +25,7 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook": {
 		code: []string{"daybook/api", "daybook/client", "daybook/cluster", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/command", "daybook/handler/httprequest", "daybook/handler/image",
-			"daybook/handler/mail", "daybook/handler/table", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/ui", "daybook/internal/durable", "daybook/internal/heap", "daybook/internal/jsontext", ulid},
+			"daybook/handler/mail", "daybook/handler/table", "daybook/handler/webhook", "daybook/notify", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/ui", "daybook/internal/durable", "daybook/internal/heap", "daybook/internal/jsontext", ulid},
 		tests: []string{"daybook", "daybook/internal/foreignnats", natsserver, goleak, cmp},
 	},
 	"daybook/api": {
@@ -86,6 +86,14 @@ var house = map[string]struct{ code, tests []string }{
 	"daybook/handler/httprequest": {
 		code:  []string{"daybook/handler", "daybook/task", "daybook/files", idna, httpguts},
 		tests: []string{"daybook/handler/httprequest", "daybook/handler/handlertest", goleak, cmp},
+	},
+	"daybook/handler/webhook": {
+		code:  []string{"daybook/handler", "daybook/handler/httprequest", "daybook/task"},
+		tests: []string{"daybook/handler/webhook", "daybook/handler/handlertest", goleak, cmp},
+	},
+	"daybook/notify": {
+		code:  []string{"daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/task", "daybook/internal/jsontext"},
+		tests: []string{"daybook/notify", "daybook/eventlog/eventlogtest", goleak, cmp},
 	},
 	"daybook/handler/image": {
 		code:  []string{"daybook/handler", "daybook/handler/image/codec", "daybook/task", "daybook/files", ximage, xtext},

@@ -98,7 +98,7 @@ func (d *Daybook) runNode(ctx context.Context) error {
 			}
 			return s, err
 		},
-		Leads: func(ctx context.Context) { d.declareFirst(ctx) },
+		Leads: d.lead,
 		Sees: func(o scheduler.Outlook) {
 			d.sched().See(o)
 			for _, taker := range o.Takers {

@@ -14,6 +14,7 @@ import (
 	"daybook/handler/command"
 	"daybook/handler/httprequest"
 	"daybook/handler/mail"
+	"daybook/handler/webhook"
 	"daybook/intake"
 	"daybook/internal/jsontext"
 	"daybook/scheduler"
@@ -37,6 +38,8 @@ type Settings struct {
 	// HTTPAllow lists what tasks of the type HTTP_REQUEST may reach beside the public internet: host names,
 	// IP addresses, either with a port, and CIDR prefixes.
 	HTTPAllow []string
+	// WebhookAllow lists the same for webhooks.
+	WebhookAllow []string
 	// Commands are what tasks of the type COMMAND may run, by name; none = there is no such type.
 	Commands map[string]Command
 
@@ -81,6 +84,7 @@ func (s Settings) TypeNames() []string {
 type checkedSettings struct {
 	types    []handler.Handler
 	missing  map[string]string // by such a type: what to do to get it
+	webhook  *webhook.Type
 	defaults map[string]intake.Defaults
 	offered  []string // types that are known although nobody may run them
 	declared api.Declared
@@ -113,6 +117,14 @@ func (s Settings) check() (*checkedSettings, error) {
 	}
 	if h, err := httprequest.New(s.HTTPAllow...); err == nil {
 		c.types = append(c.types, h)
+	}
+	for i, entry := range s.WebhookAllow {
+		if _, err := webhook.New(entry); err != nil {
+			wrong(fmt.Sprintf("/webhook/allow/%d", i), err)
+		}
+	}
+	if h, err := webhook.New(s.WebhookAllow...); err == nil {
+		c.webhook, c.types = h, append(c.types, h)
 	}
 	if len(s.Commands) == 0 {
 		c.missing["COMMAND"] = needsCommand
@@ -197,6 +209,7 @@ func (c *checkedSettings) checkDeclared() []task.FieldError {
 		return []task.FieldError{{Pointer: "/types", Detail: err.Error()}}
 	}
 	in := intake.Checking(registry)
+	in.Instead = closedTypes
 	in.Configure(c.defaults, c.missing)
 	var bad []task.FieldError
 	c.read, bad = api.ReadDeclared(in, c.declared)
@@ -227,6 +240,7 @@ func (d *Daybook) Configure(ctx context.Context, s Settings) error {
 	}
 	d.configuring.Lock()
 	defer d.configuring.Unlock()
+	c.webhook.Lookup = d.webhookTarget
 	if err := d.registry.Replace(d.settings.typesNotIn(c), c.types...); err != nil {
 		return err
 	}

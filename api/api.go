@@ -48,6 +48,8 @@ type Options struct {
 	// ChangeCluster adds or removes a node, and says how far that is, as what json.Marshal can encode; or why that is refused.
 	ChangeCluster func(ctx context.Context, name string, add bool) (change any, refused string, err error)
 
+	Webhooks Webhooks // must be set
+
 	MaxFile    int64 // most bytes of an upload; 0 = 2 GiB
 	MaxStreams int   // most open event streams; 0 = 10,000
 	AnyHost    bool  // answer to any Host header; false = loopback names, and those below
@@ -98,6 +100,8 @@ func (o *Options) check() error {
 		return errors.New("api: no task logs")
 	case o.Page == nil:
 		return errors.New("api: no page")
+	case o.Webhooks.Test == nil:
+		return errors.New("api: no webhooks")
 	}
 	return nil
 }

@@ -283,7 +283,7 @@ func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 		t.Fatal(err)
 	}
 	o := Options{Log: h.log, Views: h.views, Payloads: payloads, Scheduler: s, Intake: in, Files: store, TaskLogs: logs, Page: testPage,
-		MaxFile: 1 << 20, Version: "test", Logger: logger}
+		MaxFile: 1 << 20, Version: "test", Logger: logger, Webhooks: testWebhooks}
 	for _, f := range change {
 		f(&o)
 	}
@@ -302,6 +302,16 @@ func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 		}
 	})
 	return h
+}
+
+// testWebhooks send nothing.
+var testWebhooks = Webhooks{
+	NewSecret:   func() string { return "whsec_made" },
+	ValidSecret: func(secret string) bool { return strings.HasPrefix(secret, "whsec_") },
+	ValidURL:    func(url string) bool { return strings.HasPrefix(url, "https://") },
+	Test: func(_ context.Context, name, id string, event []byte) Delivered {
+		return Delivered{Status: 200, Body: string(event), DurationMS: 1}
+	},
 }
 
 // open starts a server over a log; nil = one in memory.

@@ -47,9 +47,10 @@ func (q *query) payloads() payloads {
 	return noPayloads
 }
 
-// of reports whether the payload of e is wanted. Those of tokens are about people: admins alone get them.
+// of reports whether the payload of e is wanted. Those of tokens are about people: admins alone get them. Those of
+// webhooks are secrets: nobody does.
 func (want *reading) of(e *eventlog.Event) bool {
-	if strings.HasPrefix(e.Stream, "token:") && !want.people {
+	if strings.HasPrefix(e.Stream, "token:") && !want.people || strings.HasPrefix(e.Stream, "webhook:") {
 		return false
 	}
 	switch want.payload {

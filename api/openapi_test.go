@@ -170,9 +170,24 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 		d.drive(200, "GET", path, "")
 	}
 	d.nodes()
+	d.webhooks()
 	d.tokens()
 	d.complete()
 	d.streams()
+}
+
+// webhooks drives the calls about webhooks.
+func (d *document) webhooks() {
+	d.house.Helper()
+	const made = `{"name":"orders","url":"https://example.com/hook?key=1","events":["task.failed","queue.paused"]`
+	d.drive(200, "POST", "/api/webhooks", made+`,"filter":{"queue":["q"],"task_type":[],"tag":["t"]},"retry_for_seconds":60.5,"timeout_seconds":2}`)
+	d.drive(409, "POST", "/api/webhooks", made+`}`)
+	d.drive(400, "POST", "/api/webhooks", `{"name":"..","url":"ftp://example.com","events":["webhook.created"],"secret":"x","filter":{"status":[]}}`)
+	d.drive(200, "GET", "/api/webhooks", "")
+	d.drive(200, "POST", "/api/webhooks/orders/test", "")
+	d.drive(404, "POST", "/api/webhooks/others/test", "")
+	d.drive(200, "DELETE", "/api/webhooks/orders", "")
+	d.drive(404, "DELETE", "/api/webhooks/orders", "")
 }
 
 // retryAs drives retries with parameters, and tasks that are unique.

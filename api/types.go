@@ -16,6 +16,9 @@ func (a *API) taskTypes(p *reply, r *http.Request) error {
 	var w jsontext.Writer
 	w.Array()
 	for _, spec := range a.Intake.Types.Specs() {
+		if a.Intake.Closed(spec.Name) {
+			continue
+		}
 		a.writeType(w.Item(), &spec)
 	}
 	w.EndArray()

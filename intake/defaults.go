@@ -99,6 +99,9 @@ func (in *Intake) Configure(defaults map[string]Defaults, missing map[string]str
 	in.configured.Store(&configured{maps.Clone(defaults), maps.Clone(missing)})
 }
 
+// Closed reports whether requests cannot submit a type that the server has.
+func (in *Intake) Closed(taskType string) bool { return in.Instead[taskType] != "" }
+
 // configured is what Configure was given.
 type configured struct {
 	defaults map[string]Defaults
@@ -144,6 +147,9 @@ func (r *request) fill() {
 
 // unknownType says what to do about a type that the server does not know.
 func (in *Intake) unknownType(name string) string {
+	if in.Closed(name) {
+		return in.Instead[name]
+	}
 	if c := in.configured.Load(); c != nil && c.missing[name] != "" {
 		return c.missing[name]
 	}

@@ -55,7 +55,7 @@ type Types interface {
 	NamesFiles(name string) bool
 }
 
-// Options are what an Intake reads. All must be set.
+// Options are what an Intake reads. All but Instead must be set.
 type Options struct {
 	Types    Types
 	Files    *files.Store
@@ -63,6 +63,8 @@ type Options struct {
 	Views    *projection.Views
 	Payloads *payloadcache.Cache
 	Logger   *slog.Logger
+	// Instead says by type what to do instead of a request that submits it: the server submits it itself.
+	Instead map[string]string
 }
 
 // Intake completes requests. It is safe for concurrent use.
@@ -166,7 +168,7 @@ func (r *request) parameters(value []byte) {
 			r.wrong("/task_type", "is required")
 		}
 		return
-	case !r.in.Types.Knows(s.Type):
+	case !r.in.Types.Knows(s.Type) || r.in.Closed(s.Type):
 		r.wrong("/task_type", r.in.unknownType(s.Type))
 		return
 	case value[0] != '{':

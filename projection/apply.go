@@ -254,6 +254,9 @@ func (v *Views) addKey(rec *record) {
 // note updates the views that depend on each event.
 func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 	rec.observe(before, e)
+	if rec.task.Type == DeliveryType {
+		foldIn[*webhooks](v.streams).attempted(&rec.task, e)
+	}
 	for _, o := range v.observers {
 		o.TaskChanged(&rec.task, before, e)
 	}

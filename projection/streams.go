@@ -39,6 +39,7 @@ var kinds = []kind{
 	{"worker", workerEvents, func() fold { return new(quietWorkers) }},
 	{"signal", signalEvents, func() fold { return new(signals) }},
 	{"bulk", bulkEventTypes, func() fold { return new(bulks) }},
+	{"webhook", webhookEvents, func() fold { return new(webhooks) }},
 }
 
 // OtherEventTypes lists the types of events that are not of a task, in alphabetical order.

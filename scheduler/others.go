@@ -38,6 +38,10 @@ func (l *loop) record(rd *round, r *request) {
 	}
 	events, err := r.others()
 	rd.size += max(len(events), 1)
+	var b batch
+	if err == nil && r.with != nil {
+		b, err = rd.decideWith(r)
+	}
 	if err != nil || len(events) == 0 {
 		rd.reply(r, answer{err: err})
 		return
@@ -59,6 +63,23 @@ func (l *loop) record(rd *round, r *request) {
 		rd.addOther(&eventlog.Event{Stream: e.Stream, Version: versions[e.Stream], Type: e.Type, V: e.V,
 			Data: e.Data, Payload: e.Payload, HasPayload: e.Payload != nil})
 	}
+	for i := range b.news {
+		rd.addNew(&b, i)
+	}
+	rd.size += len(b.news)
+}
+
+// decideWith decides the tasks that are submitted together with events of other streams. None of them may have an idempotency
+// key or a unique key: each is a new one.
+func (rd *round) decideWith(r *request) (batch, error) {
+	n := len(*r.with)
+	b := batch{r: &request{actor: r.actor, submits: *r.with}, news: make([]newTask, n), answers: make([]Submitted, n)}
+	for i := range b.news {
+		if err := rd.decideSubmit(&b, i); err != nil {
+			return batch{}, &BatchError{i, err}
+		}
+	}
+	return b, nil
 }
 
 // othersUnderWay reports whether events of other streams are decided that the views do not show yet.

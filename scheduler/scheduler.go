@@ -268,6 +268,7 @@ type request struct {
 	lease   *lease // the worker that holds the task reports the command
 	offer   *offer
 	others  func() ([]Other, error) // events that are not of tasks, see Record
+	with    *[]task.Submit          // tasks that others submits in the same commit; nil = none
 	recurs  *ScheduleCommand
 	steps   *stepsAsked // with task.RecordSteps and task.Suspend
 	signal  *signalAsked

@@ -135,10 +135,11 @@ func readConfig(path string) (*loadedConfig, *config.Document, error) {
 	loaded := &loadedConfig{}
 	loaded.server, loaded.faulty = serverSettings(doc, root.Table("server"))
 	loaded.settings = daybook.Settings{
-		Types:     jsonTables(root.Table("types")),
-		Email:     mailServer(root, filepath.Dir(path)),
-		HTTPAllow: allowed(root.Table("http_request")),
-		Commands:  commands(root.Table("command")),
+		Types:        jsonTables(root.Table("types")),
+		Email:        mailServer(root, filepath.Dir(path)),
+		HTTPAllow:    allowed(root.Table("http_request")),
+		WebhookAllow: allowed(root.Table("webhook")),
+		Commands:     commands(root.Table("command")),
 	}
 	declared := &loaded.settings.Declared
 	declared.File, declared.Queues, declared.Schedules = filepath.Base(path), jsonTables(root.Table("queues")), jsonTables(root.Table("schedules"))

@@ -12,6 +12,7 @@ import (
 type exchange struct {
 	log   *slog.Logger
 	began time.Time
+	p     *parameters
 }
 
 func (e exchange) milliseconds() float64 {
@@ -19,7 +20,7 @@ func (e exchange) milliseconds() float64 {
 }
 
 func (e exchange) sends(request *http.Request, attempt int) {
-	e.log.Info("sending the request", "method", request.Method, "url", shown(request.URL), "body_bytes", request.ContentLength, "attempt", attempt)
+	e.log.Info("sending the request", "method", request.Method, "url", e.p.shown(request.URL), "body_bytes", request.ContentLength, "attempt", attempt)
 }
 
 func (e exchange) follows(next *http.Request) {
@@ -27,7 +28,7 @@ func (e exchange) follows(next *http.Request) {
 	if next.Response != nil {
 		status = next.Response.StatusCode
 	}
-	e.log.Info("redirected", "status", status, "method", next.Method, "url", shown(next.URL))
+	e.log.Info("redirected", "status", status, "method", next.Method, "url", e.p.shown(next.URL))
 }
 
 func (e exchange) answered(response *http.Response, expected bool) {
@@ -46,8 +47,11 @@ func (e exchange) read(r *result) {
 	e.log.Info("response read", "body_bytes", r.BodyBytes, "cut_off", r.Truncated, "duration_ms", r.DurationMS)
 }
 
-// shown is a URL without what may be secret: user, password, query and fragment.
-func shown(u *url.URL) string {
+// shown is a URL without what may be secret: user, password, query and fragment; of another type's request, the path too.
+func (p *parameters) shown(u *url.URL) string {
 	plain := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	if p.post != nil {
+		plain.Path, plain.RawPath = "", ""
+	}
 	return plain.String()
 }

@@ -109,6 +109,8 @@ type parameters struct {
 	FollowRedirects bool              `json:"follow_redirects"`
 	Timeout         float64           `json:"timeout_seconds"`
 	MaxResponse     float64           `json:"max_response_bytes"`
+
+	post *Post // the request of another type; nil = of HTTP_REQUEST
 }
 
 // Subject is the method, the host and the path.
@@ -143,6 +145,11 @@ func (t *Type) run(ctx context.Context, call handler.Call) (any, error) {
 	if err := json.Unmarshal(call.Parameters, &p); err != nil {
 		return nil, handler.Permanent(fmt.Errorf("read the parameters: %w", err))
 	}
+	return t.send(ctx, call, &p)
+}
+
+// send sends the request and reads the response.
+func (t *Type) send(ctx context.Context, call handler.Call, p *parameters) (any, error) {
 	limit := time.Duration(p.Timeout * float64(time.Second))
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -150,7 +157,7 @@ func (t *Type) run(ctx context.Context, call handler.Call) (any, error) {
 	if err != nil {
 		return nil, handler.Permanent(errors.New("the URL cannot be used: " + redacted(causeOf(err).Error(), p.secrets())))
 	}
-	log := exchange{call.Log(), time.Now()}
+	log := exchange{call.Log(), time.Now(), p}
 	log.sends(request, call.Attempt)
 	host := request.URL.Host // that errors name: the latest of a chain of redirects
 	client := http.Client{Transport: t.transport, CheckRedirect: func(next *http.Request, before []*http.Request) error {
@@ -190,6 +197,9 @@ func (p *parameters) request(ctx context.Context, taskID string) (*http.Request,
 		return nil, err
 	}
 	request.Header.Set("User-Agent", userAgent)
+	if p.post != nil {
+		contentType = p.post.ContentType
+	}
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}
@@ -250,10 +260,14 @@ func (p *parameters) explain(host string, err error) error {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &status):
-		return status.verdict()
+		return status.verdict(p)
 	case errors.Is(err, errUnreachable):
+		section := "http_request"
+		if p.post != nil {
+			section = p.post.Section
+		}
 		return handler.Permanent(fmt.Errorf("%s is not on the public internet; "+
-			"to allow it, add it to allow of [http_request] in the server's configuration", host))
+			"to allow it, add it to allow of [%s] in the server's configuration", host, section))
 	case errors.As(err, &redirect):
 		return handler.Permanent(errors.New(host + ": " + string(redirect)))
 	case errors.As(err, &dns) && dns.IsNotFound:
@@ -276,13 +290,21 @@ func causeOf(err error) error {
 	return err
 }
 
-// secrets are the texts of the request that no error repeats: values of headers, the words in them,
-// and the query of the URL.
+// secrets are the texts of the request that no error repeats: values of headers and the words in them, or what a Post
+// names, and the query of the URL.
 func (p *parameters) secrets() (list []string) {
-	for _, value := range p.Headers {
-		list = append(append(list, value), strings.Fields(value)...)
+	u, err := url.Parse(p.URL)
+	if p.post != nil {
+		list = append(list, p.post.Secrets...)
+		if err == nil {
+			list = append(list, u.Path, u.EscapedPath())
+		}
+	} else {
+		for _, value := range p.Headers {
+			list = append(append(list, value), strings.Fields(value)...)
+		}
 	}
-	if u, err := url.Parse(p.URL); err == nil && u.RawQuery != "" {
+	if err == nil && u.RawQuery != "" {
 		list = append(list, u.RawQuery)
 		for _, values := range u.Query() {
 			list = append(list, values...)

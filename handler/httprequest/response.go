@@ -62,14 +62,14 @@ func (p *parameters) read(ctx context.Context, call handler.Call, response *http
 	if !p.expects(response.StatusCode) {
 		return result{}, p.unexpected(response)
 	}
-	r := result{Status: response.StatusCode, URL: shown(response.Request.URL), Headers: headersOf(response.Header)}
+	r := result{Status: response.StatusCode, URL: p.shown(response.Request.URL), Headers: headersOf(response.Header)}
 	body := &capped{from: response.Body, left: int64(p.MaxResponse)}
 	start, err := io.ReadAll(io.LimitReader(body, maxText+1))
 	if err != nil {
 		return result{}, err
 	}
 	text := textOf(start[:min(len(start), maxText)], len(start) > maxText || body.more)
-	if text == nil || len(start) > maxText {
+	if (text == nil || len(start) > maxText) && p.post == nil {
 		info, err := call.Files.Put(ctx, nameOf(response), response.Header.Get("Content-Type"),
 			io.MultiReader(bytes.NewReader(start), body), maxBody)
 		switch {
@@ -180,9 +180,15 @@ func (p *parameters) unexpected(response *http.Response) error {
 		text = strings.Join(strings.FieldsFunc(*body, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 		text = cut(redacted(text, p.secrets()), maxExcerpt)
 	}
+	if p.post != nil && 300 <= response.StatusCode && response.StatusCode <= 399 {
+		text = "redirects are not followed; use the URL that it leads to"
+	}
 	return &statusError{host: response.Request.URL.Host, status: response.StatusCode, text: text,
 		wait: retryAfter(response.Header.Get("Retry-After"), time.Now())}
 }
+
+// Status is the status of the answer.
+func (e *statusError) Status() int { return e.status }
 
 func (e *statusError) Error() string {
 	text := e.host + " answered " + statusText(e.status)
@@ -193,9 +199,9 @@ func (e *statusError) Error() string {
 }
 
 // verdict is the error of the attempt: what a retry may mend is tried again.
-func (e *statusError) verdict() error {
+func (e *statusError) verdict(p *parameters) error {
 	switch {
-	case e.status != http.StatusTooManyRequests && e.status < 500:
+	case e.status != http.StatusTooManyRequests && e.status < 500 && p.post == nil:
 		return handler.Permanent(e)
 	case e.wait > 0:
 		return handler.RetryAfter(e, e.wait)
