@@ -15,9 +15,11 @@ import (
 
 const (
 	// bulkPage is how many tasks of a bulk are changed together at most.
-	bulkPage = 256
-	// bulkDecides is how long the loop decides changes of a bulk before others get their turn: 64 to 256 of them, most often.
-	bulkDecides = 2 * time.Millisecond
+	bulkPage = 100
+	// bulkDecides is how long the loop decides changes of a bulk before others get their turn.
+	bulkDecides = time.Millisecond
+	// bulkRest: after a page a bulk rests for so many times as long as the page took.
+	bulkRest = 2
 	// bulkRetry is how long a bulk waits after it could not go on.
 	bulkRetry = time.Second
 	// bulkStopWait is how long an undo waits for a task that is being cancelled.
@@ -56,7 +58,7 @@ func (s *Scheduler) runBulks(ctx context.Context) {
 				s.o.Logger.Warn("a bulk cannot go on for now; it is tried again", "bulk", b.ID, "error", err)
 				rest = bulkRetry
 			}
-			if err := sleep(ctx, max(rest, time.Since(began))); err != nil { // others get as much of the loop
+			if err := sleep(ctx, max(rest, bulkRest*time.Since(began))); err != nil { // others get the most of the loop
 				return
 			}
 		}
