@@ -58,6 +58,7 @@ func (a *API) cancel(p *reply, r *http.Request) error {
 	writeID(w.Key("task_id"), t.ID)
 	w.Key("status").String(t.Status.String())
 	w.EndObject()
+	p.shows(t.LastSeq)
 	return p.send(typeJSON, w)
 }
 

@@ -263,7 +263,7 @@ func TestPageRefusesAPressThatWasNotAimed(t *testing.T) {
 	b.atRest(`dialog#confirm button[value="yes"]`)
 	b.pressMouse(x, y)
 	b.untilStatus(id, "CANCELLED")
-	b.until("it says which, and offers a retry", fmt.Sprintf(`document.querySelector(".toast")?.innerText.includes(%q) && document.querySelector(".toast-action")`, id[len(id)-4:]))
+	b.until("it says which, and offers to undo it", fmt.Sprintf(`document.querySelector(".toast")?.innerText.includes(%q) && document.querySelector(".toast-action")`, id[len(id)-4:]))
 	b.atRest(".toast-action")
 	b.click(".toast-action")
 	b.untilStatus(id, "RUNNING")
@@ -273,7 +273,7 @@ func TestPageRefusesAPressThatWasNotAimed(t *testing.T) {
 			sent = append(sent, request)
 		}
 	}
-	if want := []string{"DELETE /api/tasks/" + id, "POST /api/tasks/" + id + "/retry"}; !slices.Equal(sent, want) {
+	if want := []string{"DELETE /api/tasks/" + id, "POST /api/undo"}; !slices.Equal(sent, want) {
 		t.Errorf("sent %v, want %v", sent, want)
 	}
 }

@@ -1,6 +1,7 @@
-// Actions on tasks: cancel, retry, and submitting an example.
+// Actions on tasks: cancel, retry, undo, and submitting an example.
 
 import { Problem } from "./api.js";
+import { undo } from "./bulkapi.js";
 import { percent } from "./format.js";
 import { loadStyle } from "./later.js";
 import { numberOrText } from "./queue.js";
@@ -74,16 +75,32 @@ export class TaskActions {
     if (!sure) return;
     this.#cancelling.set(row.id, name);
     const answer = await cancel(row.id);
-    if (answer.status === "CANCELLED") this.#tell({ ...row, status: answer.status });
+    if (answer.status === "CANCELLED") this.#tell({ ...row, status: answer.status, last_seq: answer.seq });
     else if (this.#cancelling.has(row.id)) toast(`Cancel requested: ${name}`);
   }
 
   /** Says how a cancelled task ended, and offers to undo. @param {Row} row */
   #tell(row) {
-    const name = this.#cancelling.get(row.id);
+    const name = this.#cancelling.get(row.id) ?? "";
     if (!this.#cancelling.delete(row.id)) return;
     if (row.status !== "CANCELLED") return toast(`Ended before it could be cancelled: ${name}`);
-    toast(`Cancelled: ${name}`, { action: { word: "Retry", act: () => void this.act("retry", row) } });
+    toast(`Cancelled: ${name}`, this.#undoing(name, row.last_seq));
+  }
+
+  /** A button that takes an event back. @param {string} name of the task @param {number} seq of the event */
+  #undoing(name, seq) {
+    return { action: { word: "Undo", act: () => void this.#undo(name, seq) } };
+  }
+
+  /** @param {string} name @param {number} seq */
+  async #undo(name, seq) {
+    try {
+      await undo(seq);
+      toast(`Undone: ${name}`);
+    } catch (err) {
+      if (!(err instanceof Problem)) throw err;
+      toast(`${name}: ${err.message}`, { bad: true });
+    }
   }
 
   /** @param {Row} row @param {string} name */
@@ -95,14 +112,17 @@ export class TaskActions {
   /** @param {Row} row @param {string} name */
   async #priority(row, name) {
     await Promise.all([loadStyle("form"), loadStyle("places")]);
+    let seq = 0;
     const set = await fillIn({
       title: "Change the priority",
       text: `Each point counts like having waited 5 minutes longer. ${name} has ${row.priority}.`,
       fields: [{ name: "priority", label: "Priority", hint: "A whole number, −100 to 100. Usual is 0.", value: String(row.priority), numeric: true }],
       yes: "Set priority",
-      send: ({ priority }) => moveTask(row.id, { priority: numberOrText(priority) }),
+      send: async ({ priority }) => {
+        seq = (await moveTask(row.id, { priority: numberOrText(priority) })).last_seq;
+      },
     });
-    if (set) toast(`Priority changed: ${name}`);
+    if (set) toast(`Priority changed: ${name}`, this.#undoing(name, seq));
   }
 
   /** Answers what the task asks. @param {Row} row @param {string} name @param {boolean} approve */

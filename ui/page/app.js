@@ -366,6 +366,7 @@ listenToKeys({
   help: () => void keyHelp.get().then((showKeys) => showKeys?.()),
   newest: () => list.toNewest(),
   theme: () => byId("theme").click(),
+  changeAll: () => void toolbar.changeAll(),
   act: (kind) => {
     const row = list.focusedRow ?? openRow();
     if (row && (kind === "retry" ? canRetry(row) : canCancel(row))) void act(kind, row);

@@ -16,6 +16,7 @@ import { isField } from "./dom.js";
  *   help: () => void,
  *   newest: () => void,
  *   theme: () => void,
+ *   changeAll: () => void,
  *   act: (kind: "retry" | "cancel") => void,
  * }} KeyActions
  */
@@ -43,6 +44,7 @@ export function listenToKeys(a) {
     "?": a.help,
     t: a.newest,
     d: a.theme,
+    b: a.changeAll,
     r: () => a.act("retry"),
     c: () => a.act("cancel"),
   };

@@ -74,10 +74,11 @@ async function post(path, body) {
 
 /**
  * @param {string} id
- * @returns {Promise<{ message: string, task_id: string, status: string }>}
+ * @returns {Promise<{ message: string, task_id: string, status: string, seq: number }>} seq of the event that says so
  */
 export async function cancel(id) {
-  return (await call(`api/tasks/${encodeURIComponent(id)}`, { method: "DELETE" })).json();
+  const res = await call(`api/tasks/${encodeURIComponent(id)}`, { method: "DELETE" });
+  return { ...(await res.json()), seq: Number(res.headers.get("X-Log-Seq")) };
 }
 
 /**
@@ -92,9 +93,11 @@ export async function retry(id) {
  * Moves a pending task in the line; run_at null is now.
  * @param {string} id
  * @param {{ priority?: any, run_at?: string | null }} to
+ * @returns {Promise<Task>}
  */
 export async function moveTask(id, to) {
-  await send("PATCH", `api/tasks/${encodeURIComponent(id)}`, JSON.stringify(to));
+  const res = await send("PATCH", `api/tasks/${encodeURIComponent(id)}`, JSON.stringify(to));
+  return parse(await res.text());
 }
 
 /**

@@ -20,6 +20,32 @@
  * }} Waiting
  */
 
+/**
+ * What a bulk has done, or would do.
+ * @typedef {{
+ *   id: string | null,
+ *   matched: number,
+ *   would_change: number | null,
+ *   changed: number,
+ *   skipped: Record<string, number>,
+ *   sample: Row[],
+ *   bulk: Bulk | null,
+ * }} BulkAnswer
+ */
+
+/**
+ * One thing that is done with many tasks.
+ * @typedef {{
+ *   id: string,
+ *   action: string,
+ *   status: "RUNNING" | "DONE" | "STOPPED",
+ *   matched: number,
+ *   changed: number,
+ *   skipped: Record<string, number>,
+ *   undoable: boolean,
+ * }} Bulk
+ */
+
 /** @typedef {"PENDING" | "RUNNING" | "SUCCESS" | "FAILED" | "CANCELLED"} Status */
 
 /**

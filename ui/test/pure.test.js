@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { justAfter, nextLink, problemFrom } from "../page/api.js";
+import { endedWords, filterBody, filterWords, fittingAction, skippedWords } from "../page/bulk.js";
 import { answerFields, answerOf, phaseSums, phasesOf } from "../page/steps.js";
 import { eventWords, joined, reportOf, timelineOf, turns } from "../page/events.js";
 import { countMatching, facet, formatFilters, isByDue, matches, parseFilters, waitOf, withStatus, withoutWrong, wrongWords } from "../page/filters.js";
@@ -423,4 +424,19 @@ test("an answer is what the form has, by the types of its fields", () => {
   assert.deepEqual(answerOf(schema, { "answer/amount": "5", "answer/name": "7", "answer/urgent": "true", "answer/more": "" }), { amount: 5, name: "7", urgent: true });
   assert.deepEqual(answerOf(schema, { "answer/amount": "much" }), { amount: "much", urgent: false });
   assert.deepEqual(answerFields(null), []);
+});
+
+test("a bulk is said in words", () => {
+  const f = parseFilters("status=FAILED&queue=mail&queue=post&tag=a&q=sales");
+  assert.deepEqual(filterBody(f), { status: ["FAILED"], queue: ["mail", "post"], tag: ["a"], q: "sales" });
+  assert.equal(filterWords(f, (t) => t).replace(/[\u2068\u2069]/g, ""), "Failed, queue mail or post, tag a, search sales");
+  assert.equal(filterWords(parseFilters(""), (t) => t), "All tasks");
+  assert.equal(fittingAction(f), "retry");
+  assert.equal(fittingAction(parseFilters("status=FAILED&status=PENDING")), "cancel");
+  assert.equal(fittingAction(parseFilters("")), "cancel");
+  assert.equal(skippedWords({}), "");
+  assert.equal(skippedWords({ already_ended: 1200, new_reason: 2 }), "Skipped: 1,200 already ended, 2 New reason");
+  const b = { id: "A", action: "cancel", status: /** @type {const} */ ("DONE"), matched: 3, changed: 2, skipped: { changed_since: 1 }, undoable: true };
+  assert.equal(endedWords(b), "Cancelled 2 tasks. Skipped: 1 changed since");
+  assert.equal(endedWords({ ...b, action: "undo", status: "STOPPED", skipped: {} }), "Stopped. Undone: 2 tasks");
 });

@@ -16,6 +16,7 @@ const KEYS = [
   [["n"], "New task"],
   [["r"], "Retry the task"],
   [["c"], "Cancel the task"],
+  [["b"], "Change all tasks that match"],
   [["t"], "Go to the newest task"],
   [["d"], "Light, dark or system theme"],
   [["?"], "Show these keys"],

@@ -1,9 +1,10 @@
 // Filters, with what choosing each would show.
 
+import { may } from "../access.js";
 import { attr, byId, h, icon, keyed, show, text } from "../dom.js";
 import { LONGEST_SEARCH, STATUSES, facet, isFiltered, isPending, noFilters, toggled, withStatus } from "../filters.js";
 import { brief, humanize, integer, isolated, plural, short } from "../format.js";
-import { Later } from "../later.js";
+import { Later, loadStyle } from "../later.js";
 import { formatRoute } from "../router.js";
 import { STATUS_WORDS } from "../task.js";
 
@@ -26,6 +27,8 @@ export class ToolbarView {
   #chosenText = h("span", { class: "chosen-text" });
   #chosenKey = "";
   #menus;
+  #all = h("button", { type: "button", class: "button change-all", hidden: true, "aria-keyshortcuts": "b" }, "Change all…");
+  #bulk;
   #timer = 0;
   /** @type {(type: string) => string} */
   #title = humanize;
@@ -42,11 +45,17 @@ export class ToolbarView {
       ({ WaitsView }) => new WaitsView(store),
       actions.incomplete,
     );
+    this.#bulk = new Later(
+      () => Promise.all([import("./bulk.js"), loadStyle("form"), loadStyle("places")]),
+      ([{ changeAll }]) => changeAll,
+      actions.incomplete,
+    );
+    this.#all.addEventListener("click", () => void this.changeAll());
     const pick = (/** @type {"task_type" | "queue"} */ key) => (/** @type {string} */ value) =>
       actions.setFilters(toggled(store.filters, key, value));
     this.#menus = { task_type: menuView("Type", pick("task_type")), queue: menuView("Queue", pick("queue")) };
     this.#search.maxLength = LONGEST_SEARCH;
-    byId("menus").append(this.#menus.task_type.el, this.#menus.queue.el);
+    byId("menus").append(this.#menus.task_type.el, this.#menus.queue.el, this.#all);
     this.#search.addEventListener("input", () => {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#typed(), DEBOUNCE);
@@ -58,9 +67,16 @@ export class ToolbarView {
     });
   }
 
-  /** Loads what only a list of pending tasks shows. */
+  /** Loads what only a list of pending tasks shows, and what changes all tasks of a list. */
   prefetch() {
-    return this.#waits.prefetch();
+    return Promise.all([this.#waits.prefetch(), this.#bulk.prefetch()]);
+  }
+
+  /** Asks what to do with all tasks that match. */
+  async changeAll() {
+    if (this.#all.hidden) return;
+    const { filters } = this.#store;
+    (await this.#bulk.get())?.(filters, this.#title);
   }
 
   focusSearch() {
@@ -103,6 +119,8 @@ export class ToolbarView {
     this.#drawMenu("task_type", (v) => title(v));
     this.#drawMenu("queue", (v) => v);
     this.#drawChosen();
+    const { filters, order } = this.#store;
+    show(this.#all, may("operator") && order.length > 0 && filters.wrong.length === 0);
   }
 
   #drawTabs() {
