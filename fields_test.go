@@ -13,8 +13,8 @@ import (
 // them. How a field looks in the file; NAME is its name. without lists the fields that the
 // file does not need.
 var fieldPlaces = []struct{ schema, file, looks, without string }{
-	{"Task", "api/row.go", `"NAME"`, "unique retry_of retried_as replaced_by traceparent"}, // api/unique.go
-	{"Task", "api/csv.go", `"NAME"`, "waiting_for result_truncated file_names unique"},     // unique_key instead
+	{"Task", "api/row.go", `"NAME"`, "unique retry_of retried_as replaced_by traceparent depends_on on_dependency_failure because"}, // api/unique.go, dependencies.go
+	{"Task", "api/csv.go", `"NAME"`, "waiting_for result_truncated file_names unique"},                                              // unique_key instead
 	{"Task", "client/task.go", "`json:\"NAME", ""},
 	{"Task", "client/decode.go", `case "NAME"`, ""},
 	{"Task", "ui/page/types.js", `NAME`, ""},
@@ -22,7 +22,7 @@ var fieldPlaces = []struct{ schema, file, looks, without string }{
 	{"Submit", "intake/read.go", `"NAME",|"NAME":`, ""},
 	{"Submit", "intake/hash.go", `json:"NAME`, "delay_seconds timeout_seconds idempotency_key traceparent"}, // "delay", "timeout"; a key and a trace are not part of the request
 	{"Submit", "client/task.go", "`json:\"NAME", ""},
-	{"Submit", "ui/page/views/advanced.js", `"NAME"`, "task_type parameters backoff file_names unique on_conflict traceparent"}, // the form has them, or the API alone
+	{"Submit", "ui/page/views/advanced.js", `"NAME"`, "task_type parameters backoff file_names unique on_conflict traceparent depends_on on_dependency_failure"}, // the form has them, or the API alone
 }
 
 // TestEveryFieldIsInEveryPlace fails for each place that lacks a field of a task or of a submit.

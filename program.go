@@ -185,7 +185,7 @@ var known = map[string]error{
 	"task.invalid": task.ErrInvalid, "task.exists": task.ErrExists, "task.not-found": task.ErrNotFound, "task.not-pending": task.ErrNotPending,
 	"task.ended": task.ErrEnded, "task.not-ended": task.ErrNotEnded, "task.succeeded": task.ErrSucceeded, "task.erased": task.ErrErased,
 	"task.stopping": task.ErrStopping, "task.key-reused": task.ErrKeyReused, "task.queue-full": task.ErrQueueFull,
-	"task.not-unique": task.ErrNotUnique, "task.key-busy": task.ErrKeyBusy, "task.too-many-types": task.ErrTooManyTypes,
+	"task.not-unique": task.ErrNotUnique, "task.key-busy": task.ErrKeyBusy, "task.dependency": task.ErrDependency, "task.too-many-types": task.ErrTooManyTypes,
 	"scheduler.busy": scheduler.ErrBusy, "scheduler.stopped": scheduler.ErrStopped, "scheduler.not-running": scheduler.ErrNotRunning,
 	"scheduler.lead-lost": scheduler.ErrLeadLost, "scheduler.read-only": scheduler.ErrReadOnly,
 	"projection.not-found": projection.ErrNotFound, "projection.rebuilding": projection.ErrRebuilding,

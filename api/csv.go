@@ -13,7 +13,8 @@ import (
 var csvColumns = []string{"id", "task_type", "status", "created_at", "started_at", "completed_at", "progress",
 	"progress_message", "parameters", "result_data", "error_message", "queue", "priority", "run_at", "attempt",
 	"max_attempts", "timeout_seconds", "tags", "idempotency_key", "worker", "version", "last_seq", "ready_at", "attempts_before_retry",
-	"progress_reports", "subject", "outcome", "partial", "damaged", "unique_key", "retry_of", "retried_as", "replaced_by", "traceparent", "concurrency_key", "steps"}
+	"progress_reports", "subject", "outcome", "partial", "damaged", "unique_key", "retry_of", "retried_as", "replaced_by", "traceparent", "concurrency_key", "steps",
+	"depends_on", "on_dependency_failure", "because"}
 
 // appendCSV appends a record as RFC 4180. Summaries lack two columns. Every cell with a
 // character that separates cells in some country's spreadsheet is quoted, so that none of
@@ -53,7 +54,8 @@ func csvRecord(r *row) []string {
 		harmless(notes.Subject), harmless(notes.Outcome), strconv.FormatBool(notes.Partial),
 		strings.Join(r.damaged.names(), ","),
 	}
-	return append(append(record, csvLinks(t)...), harmless(t.ConcurrencyKey), strconv.Itoa(t.StepCount()))
+	record = append(append(record, csvLinks(t)...), harmless(t.ConcurrencyKey), strconv.Itoa(t.StepCount()))
+	return append(record, csvDependencies(t)...)
 }
 
 // harmless keeps a spreadsheet from running a cell as a formula: such a cell gets an

@@ -104,6 +104,7 @@ var answers = []struct {
 	{task.ErrQueueFull, problem{Status: 429, Kind: "queue-full", RetryAfter: 10, Detail: "The queue has as many pending tasks as it may have. Nothing was changed; try again when some of them have started."}},
 	{task.ErrNotUnique, problem{Status: 409, Kind: "not-unique", Detail: "Another task holds the unique key. Wait until it is free, or use another key."}},
 	{task.ErrKeyBusy, problem{Status: 409, Kind: "key-busy", Detail: "Other tasks of the queue with the same concurrency key have not ended. Wait until they have, use another key, or submit with another on_conflict."}},
+	{task.ErrDependency, problem{Status: 400, Kind: "dependency-ended", Detail: "A task that it depends on has ended otherwise than it needs. Retry that one first."}},
 	{scheduler.ErrNoLease, problem{Status: 409, Kind: "stale-lease", Detail: "The token does not hold the task: its lease ran out, or the task has ended. Stop work on it; nothing of it is kept."}},
 	{scheduler.ErrOtherResult, problem{Status: 409, Kind: "other-result", Detail: "This token has completed the task with another result, which stays. Nothing was changed."}},
 	{scheduler.ErrNoSchedule, problem{Status: 404, Kind: kindNotFound, Detail: "There is no schedule of that name. GET /api/schedules lists all schedules."}},
@@ -229,7 +230,7 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 			if refusal != nil && (refusal.Kind == task.ErrQueueFull || refusal.Kind == task.ErrStepsFull || refusal.Kind == task.ErrSuspended) {
 				found.Detail = refusal.Detail
 			}
-			if refusal != nil && (refusal.Kind == task.ErrNotUnique || refusal.Kind == task.ErrKeyBusy) {
+			if refusal != nil && (refusal.Kind == task.ErrNotUnique || refusal.Kind == task.ErrKeyBusy || refusal.Kind == task.ErrDependency) {
 				found.about(refusal)
 			}
 			if at != "" {
@@ -242,14 +243,17 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 	return internal(r)
 }
 
-// about says which task holds the unique key, or has the concurrency key.
+// about says which other task stands in the way.
 func (p *problem) about(refusal *task.Refusal) {
 	if refusal.Other != (ulid.ULID{}) {
 		p.TaskID = refusal.Other.String()
 	}
 	why := "Another task holds the unique key: "
-	if refusal.Kind == task.ErrKeyBusy {
+	switch refusal.Kind {
+	case task.ErrKeyBusy:
 		why = "Other tasks have the concurrency key: "
+	case task.ErrDependency:
+		why = "The task would be cancelled again: "
 	}
 	p.Detail = why + refusal.Detail + "."
 }

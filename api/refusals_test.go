@@ -65,7 +65,7 @@ func refusals(h *house) []refusal {
 		{submit, `{"task_type":"ECHO","parameters":{"file":"../../etc/passwd"}}`, nil, 400, "/parameters/file"},
 		{submit, `{"task_type":"ECHO","bogus":1}`, nil, 400, "/bogus"},
 		{submit, `{"task_type":"ECHO","a/b~c":null}`, nil, 400, "/a~1b~0c"},
-		{submit, `{"task_type":"ECHO","depends_on":[]}`, nil, 400, "/depends_on"},
+		{submit, `{"task_type":"ECHO","depends_on":["x"]}`, nil, 400, "/depends_on/0"},
 		{submit, `{"task_type":"ECHO","concurrency_key":""}`, nil, 400, "/concurrency_key"},
 		{submit, `{"task_type":"ECHO","concurrency_key":"` + strings.Repeat("k", 201) + `"}`, nil, 400, "/concurrency_key"},
 		{submit, `{"task_type":"ECHO","concurrency_key":"a\u0000b"}`, nil, 400, "/concurrency_key"},

@@ -38,6 +38,9 @@ func (a *API) submit(p *reply, r *http.Request) error {
 	if err := p.caller.maySubmit(one); err != nil {
 		return err
 	}
+	if err := a.mayDependOn(p, r, one); err != nil {
+		return single(err)
+	}
 	done, err := a.sched().Submit(r.Context(), p.caller.actor(), one)
 	if err != nil {
 		return single(err)
@@ -235,6 +238,9 @@ func (a *API) submitBatch(p *reply, r *http.Request) error {
 	}
 	traced(r, submits)
 	if err := p.caller.maySubmit(submits); err != nil {
+		return err
+	}
+	if err := a.mayDependOn(p, r, submits); err != nil {
 		return err
 	}
 	done, err := a.sched().Submit(r.Context(), p.caller.actor(), submits)

@@ -268,6 +268,15 @@ func TestALimitedTokenSeesAndChangesOnlyItsTasks(t *testing.T) {
 			t.Errorf("batch with %s: %d %s", body, a.status, a.body)
 		}
 	}
+	for _, list := range []string{"", "["} { // what it may not see does not exist for it
+		path, body, end := "/api/tasks/submit", `{"task_type":"ECHO","queue":"q","depends_on":["`+other+`"]}`, ""
+		if list != "" {
+			path, end = "/api/tasks/batch", "]"
+		}
+		if a := h.do("POST", path, list+body+end, bearer(mine)); a.status != 400 || !strings.Contains(a.body, "/depends_on/0") {
+			t.Errorf("depending on another's task: %d %s", a.status, a.body)
+		}
+	}
 	if list := h.want("GET", "/api/tasks", "", bearer(mine)).list(t); len(list) != 1 || list[0]["id"] != id {
 		t.Errorf("%v", list)
 	}

@@ -38,6 +38,7 @@ func writeLinks(w *jsontext.Writer, t *task.Task) {
 	writeID(w.Key("retried_as"), l.RetriedAs)
 	writeID(w.Key("replaced_by"), l.ReplacedBy)
 	w.Key("traceparent").OptionalString(l.TraceParent)
+	writeDependencies(w, &l)
 }
 
 // csvLinks are the columns of writeLinks.

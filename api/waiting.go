@@ -45,6 +45,14 @@ func writeReason(w *jsontext.Writer, r *scheduler.Waiting) {
 	if r.Task != (ulid.ULID{}) {
 		writeID(w.Key("task_id"), r.Task)
 	}
+	if r.Open != 0 {
+		w.Key("waiting_on").Array()
+		for _, id := range r.WaitingOn {
+			writeID(w.Item(), id)
+		}
+		w.EndArray()
+		w.Key("open").Int(int64(r.Open))
+	}
 	if r.Attempt != 0 {
 		w.Key("attempt").Int(int64(r.Attempt))
 	}

@@ -186,7 +186,8 @@ func (t *Task) isBlank() bool {
 		t.ResultData == nil && t.ErrorMessage == nil && t.RunAt == nil && t.WaitingFor == nil &&
 		t.TimeoutSeconds == nil && t.Tags == nil && t.IdempotencyKey == nil && t.Worker == nil &&
 		t.Subject == nil && t.Outcome == nil && t.FileNames == nil && t.Damaged == nil && t.ReadyAt == nil &&
-		t.ConcurrencyKey == nil && t.Unique == nil && t.RetryOf == nil && t.RetriedAs == nil && t.ReplacedBy == nil && t.TraceParent == nil
+		t.ConcurrencyKey == nil && t.Unique == nil && t.RetryOf == nil && t.RetriedAs == nil && t.ReplacedBy == nil && t.TraceParent == nil &&
+		t.DependsOn == nil && t.OnDependencyFailure == nil && t.Because == nil
 }
 
 // isPlainKey reports whether a key has small letters and _ only: encoding/json ignores case.
@@ -274,6 +275,12 @@ func (t *Task) set(key string, value []byte) bool {
 		return readOptional(value, &t.RetriedAs, readString)
 	case "replaced_by":
 		return readOptional(value, &t.ReplacedBy, readString)
+	case "depends_on":
+		return string(value) == "[]" && setEmpty(&t.DependsOn) || readAny(value, &t.DependsOn)
+	case "on_dependency_failure":
+		return readOptional(value, &t.OnDependencyFailure, readString)
+	case "because":
+		return readOptional(value, &t.Because, readString)
 	case "worker":
 		return readOptional(value, &t.Worker, readString)
 	case "version":
@@ -284,8 +291,8 @@ func (t *Task) set(key string, value []byte) bool {
 	return true
 }
 
-func setEmpty(to *[]string) bool {
-	*to = []string{}
+func setEmpty[T any](to *[]T) bool {
+	*to = []T{}
 	return true
 }
 

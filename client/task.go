@@ -63,8 +63,14 @@ type Task struct {
 	RetryOf     *string `json:"retry_of"`    // the ended task that it retries with other parameters
 	RetriedAs   *string `json:"retried_as"`  // the latest task that retries it with other parameters
 	ReplacedBy  *string `json:"replaced_by"` // the task that took its place under its unique key
-	Worker      *string `json:"worker"`
-	Version     int64   `json:"version"` // number of the task's own events
+	// DependsOn are the tasks that it waits for before it starts.
+	DependsOn []Dependency `json:"depends_on"`
+	// OnDependencyFailure says what becomes of it if one of them does not end as it needs: "cancel" or "run"; nil = it waits for none.
+	OnDependencyFailure *string `json:"on_dependency_failure"`
+	// Because is the task in DependsOn for which it was cancelled.
+	Because *string `json:"because"`
+	Worker  *string `json:"worker"`
+	Version int64   `json:"version"` // number of the task's own events
 	// ProgressReports is how many of these are reports of progress.
 	ProgressReports int64 `json:"progress_reports"`
 	// Steps is how many durable steps it has.
@@ -74,6 +80,13 @@ type Task struct {
 	// Raw is the task as it was received, with the fields this client does not know. The
 	// other RawMessages may be parts of it.
 	Raw json.RawMessage `json:"-"`
+}
+
+// Dependency is a task that another one waits for.
+type Dependency struct {
+	Task string `json:"task"`           // id
+	When string `json:"when,omitempty"` // how it must end: "succeeded" (also ""), "failed" or "ended"
+	Name string `json:"name,omitempty"` // what the task that waits calls it; "" = by its id
 }
 
 // UniqueKey is a key that a task holds among those of its type: while it is live, or until a
@@ -160,6 +173,10 @@ type Submit struct {
 	// "replace_waiting" cancels the pending ones; "cancel_running" cancels all of them; "reject" is a *Problem
 	// with 409.
 	OnConflict string `json:"on_conflict,omitempty"`
+	// DependsOn are tasks that must end before this one starts.
+	DependsOn []Dependency `json:"depends_on,omitempty"`
+	// OnDependencyFailure says what becomes of the task if one of them does not end as it needs: "cancel" (or "") or "run".
+	OnDependencyFailure string `json:"on_dependency_failure,omitempty"`
 	// Unique asks that the task be the only one of its type with a key; nil = it need not
 	// be.
 	Unique *Unique `json:"unique,omitempty"`

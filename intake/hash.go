@@ -26,6 +26,16 @@ func (r *request) asked() *asked {
 		Type: s.Type, Parameters: r.withoutDefaults(), FileNames: r.givenNames(), Priority: s.Priority,
 		RunAt: r.runAt, Delay: r.delay, Timeout: s.Timeout, Tags: s.Tags, Subject: s.Subject, ConcurrencyKey: s.ConcurrencyKey,
 	}
+	for _, d := range s.DependsOn {
+		one := askedDependency{Task: d.Task.String(), Name: d.Name}
+		if d.When != task.WhenSucceeded {
+			one.When = d.When.String()
+		}
+		a.DependsOn = append(a.DependsOn, one)
+	}
+	if s.RunAnyway {
+		a.OnDependencyFailure = "run"
+	}
 	if s.RetryOf != (ulid.ULID{}) {
 		a.RetryOf = s.RetryOf.String()
 	}
@@ -70,6 +80,15 @@ type asked struct {
 
 	ConcurrencyKey string `json:"concurrency_key,omitempty"`
 	OnConflict     string `json:"on_conflict,omitempty"`
+
+	DependsOn           []askedDependency `json:"depends_on,omitempty"`
+	OnDependencyFailure string            `json:"on_dependency_failure,omitempty"`
+}
+
+type askedDependency struct {
+	Task string `json:"task"`
+	When string `json:"when,omitempty"`
+	Name string `json:"name,omitempty"`
 }
 
 type askedBackoff struct {

@@ -62,7 +62,7 @@ func knownField(key []byte) bool {
 	switch string(key) {
 	case "task_type", "parameters", "queue", "priority", "run_at", "delay_seconds", "max_attempts", "backoff",
 		"timeout_seconds", "tags", "file_names", "idempotency_key", "unique", "subject", "traceparent",
-		"concurrency_key", "on_conflict":
+		"concurrency_key", "on_conflict", "depends_on", "on_dependency_failure":
 		return true
 	}
 	return false
@@ -112,6 +112,10 @@ func (r *request) field(key, value []byte, headerKey string) {
 		t.Unique = r.unique(value)
 	case "concurrency_key":
 		t.ConcurrencyKey = r.concurrencyKey(value)
+	case "depends_on":
+		t.DependsOn = r.dependencies(value)
+	case "on_dependency_failure":
+		t.RunAnyway = r.onDependencyFailure(value)
 	case "on_conflict":
 		var known bool
 		if value[0] == '"' {

@@ -108,7 +108,7 @@ func (v *Views) bring(changes []Change) (map[ulid.ULID]*fileRow, error) {
 		}
 		back[c.ID] = row
 	}
-	return back, nil
+	return v.bringDependencies(changes, back)
 }
 
 // bringOne does the same for one task, while the lock is held.
@@ -214,6 +214,11 @@ func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 		return fmt.Errorf("apply event %d to %s: %w", e.Seq, task.StreamOf(id), err)
 	}
 	rec.trail.add(e.Seq - previous)
+	if e.Type == task.EventRetried {
+		if err := v.attach(rec); err != nil {
+			return err
+		}
+	}
 	if e.Type == task.EventStarted {
 		v.charged(&rec.task, e.At)
 	}
@@ -239,6 +244,9 @@ func (v *Views) foldFirst(id ulid.ULID, e *task.Event) error {
 	}
 	v.addKey(rec)
 	v.markDirty(rec)
+	if err := v.attach(rec); err != nil {
+		return err
+	}
 	v.note(rec, task.None, e)
 	return nil
 }

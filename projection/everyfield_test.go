@@ -58,6 +58,9 @@ var everyField = story{"every_field", func(l *ledger) {
 	l.after(task.Second)
 	l.do(system, a, task.Succeed{Fence: fence, Result: []byte(`{"total":2}`), Files: []string{"file-3"}, Outcome: "3 sent, 4 failed", Partial: true})
 	l.do(person, a, task.Erase{})
+	b := l.submit(task.Submit{DependsOn: []task.Dependency{{Task: failed, When: task.WhenSucceeded}, {Task: a, When: task.WhenEnded, Name: "both"}}})
+	l.do(system, b, task.Cancel{Reason: "its dependency is FAILED", Because: failed})
+	l.submit(task.Submit{DependsOn: []task.Dependency{{Task: b}}, RunAnyway: true})
 	l.submit(task.Submit{})
 	l.other("server.stopped", 3, `{}`)
 }}

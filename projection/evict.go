@@ -82,7 +82,6 @@ func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
 	v.table.add(rec)
 	v.addKey(rec)
 	v.claim(rec)
-	v.follow(rec)
 	v.wait(rec)
 	v.mate(rec)
 	v.order.put(rec)

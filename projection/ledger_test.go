@@ -27,6 +27,7 @@ type ledger struct {
 	tasks  map[ulid.ULID]*task.Task
 	order  []ulid.ULID // of submission
 	boot   ulid.ULID
+	alone  bool     // wander makes no tasks that depend on others
 	ruled  bool     // wander uses concurrency keys, and limits for them
 	limits int64    // events of queue:mail
 	open   bool     // a batch is being collected

@@ -280,13 +280,25 @@ func (k *keeper) check(ctx context.Context, state *viewfile.State) error {
 // loadLive loads the tasks that memory had when the file was written.
 func (k *keeper) loadLive() error {
 	v := k.v
+	var depend []*record
 	err := k.file.Live(func(row *viewfile.Row) error {
 		rec := v.load(row, viewfile.Live)
 		if rec.task.Status.Ended() {
 			v.ended.push(end{rec.task.LastSeq, rec.slot})
+		} else if rec.task.HasDependencies() {
+			depend = append(depend, rec)
 		}
 		return nil
 	})
+	for _, rec := range depend { // now that all are there on which they may depend
+		if err == nil {
+			err = v.attach(rec)
+			v.order.put(rec)
+		}
+	}
+	if errors.Is(err, ErrRebuilding) { // nothing rebuilds it yet
+		err = fmt.Errorf("%w: %w", viewfile.ErrUnusable, err)
+	}
 	slices.SortFunc(v.ended.list, func(a, b end) int { return int(a.seq - b.seq) })
 	return err
 }

@@ -20,7 +20,7 @@ type place uint8
 const (
 	nowhere     place = iota // it has ended
 	inReady                  // pending, and may start
-	inHeld                   // pending and due, but behind a task that has not ended: see task.Task.Behind
+	inHeld                   // pending and due, but a dependency does not let it start: see dependencies
 	inScheduled              // pending, and its time is to come
 	inBackoff                // pending, and the time of its retry is to come
 	inSuspended              // pending, and suspended until something comes
@@ -38,12 +38,13 @@ func (a dueKey) less(b dueKey) bool { return a.Less(b.ReadyKey) }
 
 // order says which tasks are ready, which are waiting for their time and which run.
 type order struct {
-	ready     readyTrees
-	keyed     keyQueues
-	timed     [3]*btree.BTreeG[dueKey] // inScheduled, inBackoff and inSuspended, each by due, seq: priorities do not count
-	running   []*record                // in no order
-	in        [][places]int64          // by group: how many tasks lie where
-	followers map[ulid.ULID][]*record  // pending tasks, by the task that they are behind, whether that lives or not
+	ready    readyTrees
+	keyed    keyQueues
+	timed    [3]*btree.BTreeG[dueKey] // inScheduled, inBackoff and inSuspended, each by due, seq: priorities do not count
+	running  []*record                // in no order
+	in       [][places]int64          // by group: how many tasks lie where
+	targets  map[ulid.ULID]*target    // what tasks that have not ended depend on
+	stranded []*record                // pending tasks with an impossible dependency, in no order
 
 	readyCount atomic.Int64 // for readers
 }
@@ -51,13 +52,14 @@ type order struct {
 var noLocks = btree.Options{NoLocks: true}
 
 func newOrder() order {
-	return order{keyed: newKeyQueues(), timed: [3]*btree.BTreeG[dueKey]{newDueTree(), newDueTree(), newDueTree()}, followers: make(map[ulid.ULID][]*record)}
+	return order{keyed: newKeyQueues(), timed: [3]*btree.BTreeG[dueKey]{newDueTree(), newDueTree(), newDueTree()}, targets: make(map[ulid.ULID]*target)}
 }
 
 // replace takes over another order.
 func (o *order) replace(n *order) {
 	n.ready.parked = o.ready.parked
-	o.ready, o.keyed, o.timed, o.running, o.in, o.followers = n.ready, n.keyed, n.timed, n.running, n.in, n.followers
+	o.ready, o.keyed, o.timed, o.running, o.in = n.ready, n.keyed, n.timed, n.running, n.in
+	o.targets, o.stranded = n.targets, n.stranded
 	o.publish()
 }
 
@@ -109,7 +111,7 @@ func (rec *record) belongs() (place, dueKey) {
 			return inSuspended, dueKey{task.ReadyKey{Due: end, Seq: t.SubmitSeq}, rec}
 		}
 		switch {
-		case rec.due && rec.held:
+		case rec.due && rec.held():
 			return inHeld, dueKey{t.ReadyKey(), rec}
 		case rec.due:
 			return inReady, dueKey{t.ReadyKey(), rec}
@@ -144,31 +146,6 @@ func (o *order) remove(rec *record) {
 		o.stopRunning(rec)
 	}
 	rec.place, rec.keyDue = nowhere, 0
-}
-
-// follow notes whether the task is behind one that has not ended, and tells those that are behind it.
-func (v *Views) follow(rec *record) {
-	o := &v.order
-	if behind := rec.task.Behind(); behind != (ulid.ULID{}) {
-		others := without(o.followers[behind], rec)
-		before := v.table.find(behind) // what has left memory has ended
-		rec.held = rec.task.Status == task.Pending && before != nil && !before.task.Status.Ended()
-		switch {
-		case rec.task.Status == task.Pending:
-			o.followers[behind] = append(others, rec)
-		case len(others) == 0:
-			delete(o.followers, behind)
-		default:
-			o.followers[behind] = others
-		}
-	}
-	if len(o.followers) == 0 {
-		return
-	}
-	for _, follower := range o.followers[rec.task.ID] {
-		follower.held = !rec.task.Status.Ended()
-		o.put(follower)
-	}
 }
 
 // publish shows readers the number of ready tasks.

@@ -77,8 +77,18 @@ func submitAny(rt *rapid.T, l *ledger) {
 	if rapid.IntRange(0, 2).Draw(rt, "unique") == 0 {
 		c.Unique = &task.UniqueSubmit{Key: rapid.SampledFrom([]string{"u", "v"}).Draw(rt, "unique key"),
 			For: task.Micros(rapid.SampledFrom([]int64{0, 5, 60, 1500}).Draw(rt, "for")) * task.Second}
-		if len(l.order) > 0 && rapid.Bool().Draw(rt, "behind another") {
+		if len(l.order) > 0 && !l.alone && rapid.Bool().Draw(rt, "behind another") {
 			c.Unique.Behind = rapid.SampledFrom(l.order).Draw(rt, "behind")
+		}
+	}
+	if len(l.order) > 0 && !l.alone && rapid.IntRange(0, 2).Draw(rt, "depends") == 0 {
+		for _, id := range rapid.SliceOfNDistinct(rapid.SampledFrom(l.order), 1, min(3, len(l.order)), rapid.ID[ulid.ULID]).Draw(rt, "on") {
+			c.DependsOn = append(c.DependsOn, task.Dependency{Task: id, When: task.When(rapid.IntRange(0, 2).Draw(rt, "when"))})
+		}
+		if c.RunAnyway = rapid.IntRange(0, 3).Draw(rt, "anyway") == 0; c.RunAnyway {
+			for i := range c.DependsOn {
+				c.DependsOn[i].When = task.WhenSucceeded
+			}
 		}
 	}
 	l.submit(c)
@@ -252,8 +262,19 @@ func checkOrder(t failer, l *ledger) {
 	}
 }
 
-// isHeld reports whether the task is behind one that has not ended.
+// isHeld reports whether the task has not started yet, and is behind one that has not ended, or depends on one that has not
+// ended as it needs.
 func (l *ledger) isHeld(r *task.Task) bool {
+	if r.StartedAt != 0 {
+		return false
+	}
+	for _, d := range r.DependsOn() {
+		on := l.tasks[d.Task].Status
+		good := on == task.Success && d.When == task.WhenSucceeded || on == task.Failed && d.When == task.WhenFailed || d.When == task.WhenEnded || r.Links.RunAnyway
+		if !on.Ended() || !good {
+			return true
+		}
+	}
 	before := l.tasks[r.Behind()]
 	return before != nil && !before.Status.Ended()
 }

@@ -36,6 +36,7 @@ type snapshot struct {
 	Servers                 []ServerRun
 	Changed                 []string
 	Suspended               []string
+	Stranded                []string // tasks that cannot start any more
 }
 
 // snapshotOf looks at the views after all that is due by now was promoted.
@@ -71,6 +72,10 @@ func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 	s.Servers = v.ServerRuns()
 	s.Ready, s.Waiting, s.Running = orderOf(v)
 	s.Suspended = suspendedIn(v)
+	for t := range v.Stranded() {
+		s.Stranded = append(s.Stranded, t.Name())
+	}
+	slices.Sort(s.Stranded)
 	slices.Sort(s.Keys)
 	s.KeyStates, s.Held = keyStatesOf(v, now), heldOf(v, "mail")
 	for _, at := range []task.Micros{now, now + 59*task.Second, now + 301*task.Second, now + 3500*task.Second} {

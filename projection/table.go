@@ -26,8 +26,7 @@ type record struct {
 
 	// due: the task is ready. It was due when the event that made it wait was
 	// written, or Promote has found it due since. Only set while it is pending.
-	due  bool
-	held bool // it is behind a task that has not ended: see Views.follow. Only set while it is pending
+	due bool
 
 	place  place          // in order
 	filed  viewfile.Place // where the file has it
@@ -35,6 +34,8 @@ type record struct {
 	keyDue task.Micros    // in order, except inRunning: see key
 
 	wait *task.Wait // that waits has it for; nil = it is not suspended
+
+	dependencies *dependencies // nil: it depends on nothing, or has ended
 
 	batch uint64 // the latest batch that touched it
 	dirty uint64 // the checkpoint that is to write it; 0 = the file has it as it is

@@ -14,7 +14,7 @@ const (
 	WaitReady     WaitState = iota // it is due, and held by nothing but a free slot or worker
 	WaitScheduled                  // its time (run_at, a delay) is to come
 	WaitBackoff                    // the time of its retry is to come
-	WaitBlocked                    // it is due, but held by a pause, a limit, or a task that must end first
+	WaitBlocked                    // it is due, but held by a pause, a limit, or a task on which it depends
 	WaitSuspended                  // its attempt has suspended it until something comes
 	waitStates
 )

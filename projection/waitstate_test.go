@@ -145,7 +145,7 @@ func TestATaskBehindAnotherIsReadyWhenThatHasEndedAlsoAfterARestart(t *testing.T
 	check("when it has ended", l.views, 0, 1)
 	check("when it has ended after the restart", v, 0, 1)
 	l.do(person, second, task.Cancel{})
-	if n := len(l.views.order.followers); n != 0 {
+	if n := len(l.views.order.targets); n != 0 {
 		t.Errorf("%d are still followed", n)
 	}
 }

@@ -95,7 +95,9 @@ func (l *loop) do(rd *round, r *request) {
 	decided, refusal := rd.decideOn(before, r.command)
 	var needs []int
 	if _, again := r.command.(task.Retry); again && refusal == nil {
-		needs, refusal = rd.heldByAnother(before)
+		if needs, refusal = rd.heldByAnother(before); refusal == nil {
+			needs, refusal = rd.mayBeMet(before, needs)
+		}
 	}
 	rd.size += max(len(decided), 1)
 	if refusal != nil || len(decided) == 0 {
@@ -156,7 +158,7 @@ type newTask struct {
 	decided []task.Event // nil for one that gives an old task
 	sameAs  *Submitted   // for one that gives the task of a submit of the same batch: its answer
 	cancels []ulid.ULID  // the pending tasks that it replaces
-	needs   []int        // the entries of the round that say who holds its unique key, or its concurrency key
+	needs   []int        // the entries of the round that say who holds its unique key or its concurrency key, and have what it depends on
 
 	keyCancels []ulid.ULID // the tasks of its concurrency key that it does not wait for
 }
@@ -183,6 +185,9 @@ func (rd *round) decideSubmit(b *batch, i int) error {
 	}
 	c := &b.r.submits[i]
 	if err := rd.mayRetryAs(c.RetryOf); err != nil {
+		return err
+	}
+	if err := rd.findDependencies(b, i); err != nil {
 		return err
 	}
 	b.news[i].id = rd.l.ids.next(rd.now)

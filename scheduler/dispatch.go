@@ -65,10 +65,10 @@ func (l *loop) nextReady(rd *round) *task.Task {
 func (rd *round) mayStart(s *task.Task) bool {
 	l := rd.l
 	_, taken := l.takerOf(s)
-	return taken && !l.refusals.final[s.ID] && !l.s.lingering.has(s.ID) && (s.Links == nil || !rd.isBehind(s))
+	return taken && !l.refusals.final[s.ID] && !l.s.lingering.has(s.ID) && (s.Links == nil || !rd.waitsAgain(s))
 }
 
-// mayStartNow is mayStart for a task that a round made ready. In a queue with rules for keys, or while queues take
+// mayStartNow is mayStart for a task that a round made ready and that depends on no other. In a queue with rules for keys, or while queues take
 // turns by weight, tasks start from the views alone, which order them.
 func (rd *round) mayStartNow(s *task.Task) bool {
 	return !rd.l.s.o.Views.StartsFromViews(s.Queue) && rd.mayStart(s)

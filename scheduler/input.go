@@ -15,6 +15,7 @@ func (l *loop) decideInputs(rd *round, first *input) {
 	l.expireOrphans(rd)
 	l.fireSchedules(rd)
 	l.endWaits(rd)
+	l.cancelStranded(rd)
 	l.decideHeld(rd)
 	l.redecide(rd)
 	l.decideProgress(rd)

@@ -19,6 +19,7 @@ type overlay struct {
 	mates   map[mateKey][]*node           // tasks that are live anew, by concurrency key
 	steps   map[stepName]*task.Event      // that were recorded, nil for those that were forgotten
 	signals map[string]*projection.Signal // that were sent
+	retried bool                          // a task that had ended is live again
 	ready   line                          // pending tasks, for dispatch
 	nodes   slab[node]                    // memory of tasks
 }
@@ -138,6 +139,7 @@ func (o *overlay) reset() {
 	clear(o.mates)
 	clear(o.steps)
 	clear(o.signals)
+	o.retried = false
 	o.ready = emptied(o.ready)
 	o.nodes.reset(keptChunks)
 }

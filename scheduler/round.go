@@ -109,6 +109,7 @@ func (rd *round) add(n *node, id ulid.ULID, decided []task.Event) {
 		if d.Type == task.EventSubmitted || d.Type == task.EventRetried {
 			rd.noteClaim(n)
 			rd.noteMate(n)
+			rd.retried = rd.retried || d.Type == task.EventRetried
 		}
 		if d.Type == task.EventStepRecorded || d.Type == task.EventStepForgotten {
 			rd.noteStep(id, d)
@@ -121,7 +122,7 @@ func (rd *round) add(n *node, id ulid.ULID, decided []task.Event) {
 	}
 	e.to = len(rd.records)
 	n.ordinary = n.ordinary || !e.reserve
-	if n.task.Status == task.Pending && n.task.Due(rd.wall) && !rd.l.s.o.Views.StartsFromViews(n.task.Queue) {
+	if n.task.Status == task.Pending && n.task.Due(rd.wall) && !n.task.HasDependencies() && !rd.l.s.o.Views.StartsFromViews(n.task.Queue) {
 		rd.ready.push(n)
 	}
 }

@@ -91,7 +91,7 @@ func (rd *round) resolveUnique(b *batch, i int, c *task.Submit) error {
 	if err != nil {
 		return err
 	}
-	b.news[i].needs = h.needs
+	b.news[i].needs = append(b.news[i].needs, h.needs...)
 	holder := h.latest
 	if holder == nil && h.ended != nil && h.ended.ID != c.RetryOf {
 		holder = h.ended
@@ -175,19 +175,6 @@ func adviceFor(c *task.Submit) string {
 		return "wait until the key is free, or submit a new task with another key"
 	}
 	return "wait until the key is free, use another key, or submit with on_conflict return or replace"
-}
-
-// isBehind reports whether the task waits for one that ran under its unique key when it was
-// submitted. That one has ended only when its end is on disk.
-func (rd *round) isBehind(s *task.Task) bool {
-	id := s.Behind()
-	if id == (ulid.ULID{}) {
-		return false
-	}
-	if n := rd.find(id); n != nil && !n.task.Status.Ended() {
-		return true
-	}
-	return rd.l.s.o.Views.Live(id)
 }
 
 // mayRetryAs refuses what is no task that may be retried as another one; zero is none.

@@ -10,7 +10,7 @@ import (
 type Waiting struct {
 	// Reason is run_at, backoff, sleep, signal, approval (it is suspended), worker (nobody runs its type), capacity, draining, log_full, log_damaged, previous_attempt (its
 	// handler has not returned, though it was told to), queue_paused, queue_limit, rate_limit (of its queue or its key),
-	// concurrency_key (as many tasks of its key run as may), unique (a task with the same unique key ran
+	// concurrency_key (as many tasks of its key run as may), dependencies (tasks that it depends on have not ended), unique (a task with the same unique key ran
 	// when it was submitted, and ends first), crash_check (the process died while
 	// tasks ran, which are tried one at a time now) or turn (ready tasks come before it).
 	Reason    string
@@ -24,6 +24,8 @@ type Waiting struct {
 	Slots     int         // capacity: how many there are; 0 = of workers, which is not known
 	Limit     int         // queue_limit, concurrency_key: how many attempts of the queue or the key may run
 	Key       string      // concurrency_key; rate_limit of a key
+	WaitingOn []ulid.ULID // dependencies: the tasks that must end first, at most 10
+	Open      int         // dependencies: how many there are
 	HeldBy    []ulid.ULID // concurrency_key: tasks of the key that run, at most 10
 	By        string      // queue_paused: the actor
 	Since     task.Micros // queue_paused
@@ -64,6 +66,7 @@ func (s *Scheduler) reasonsOfPlanned(t *task.Task) []Waiting {
 	if all[0] = (Waiting{Reason: "run_at", Until: t.DueAt}); t.Retrying {
 		all[0] = Waiting{Reason: "backoff", Until: t.DueAt, Attempt: t.Attempt}
 	}
+	all = s.addDependencies(all, t)
 	if q := s.o.Views.QueueState(t.Queue); q.Paused {
 		all = append(all, Waiting{Reason: "queue_paused", By: q.PausedBy, Since: q.PausedAt})
 	}
@@ -95,10 +98,25 @@ func (s *Scheduler) reasonsOfDue(t *task.Task) (all []Waiting) {
 	if behind := t.Behind(); behind != (ulid.ULID{}) && s.o.Views.Live(behind) {
 		all = append(all, Waiting{Reason: "unique", Task: behind})
 	}
+	all = s.addDependencies(all, t)
 	all = s.addHoldsOfQueue(all, t)
 	all = s.addHoldsOfKey(all, t)
 	all = s.addTakers(all, t)
 	return s.addTurn(all, t)
+}
+
+// mostShown is how many of the tasks that hold one are named.
+const mostShown = 10
+
+// addDependencies adds the tasks that the task depends on and that do not let it start.
+func (s *Scheduler) addDependencies(all []Waiting, t *task.Task) []Waiting {
+	if len(t.DependsOn()) == 0 {
+		return all
+	}
+	if first, open := s.o.Views.OpenDependencies(t.ID, mostShown); open > 0 {
+		all = append(all, Waiting{Reason: "dependencies", WaitingOn: first, Open: open})
+	}
+	return all
 }
 
 // addHoldsOfQueue adds the pause and the limits of its queue that hold a task that is due.

@@ -79,20 +79,23 @@ var allFields = []field{
 	{name: "role", at: func(d *Data) any { return &d.Role }},
 	{name: "build", at: func(d *Data) any { return &d.Build }},
 	{name: "bytes", at: func(d *Data) any { return &d.Bytes }},
+	{name: "depends_on", at: func(d *Data) any { return &d.DependsOn }},
+	{name: "run_anyway", at: func(d *Data) any { return &d.RunAnyway }},
+	{name: "because", at: func(d *Data) any { return &d.Because }},
 }
 
 // fieldsOf is the shape of each type's data, in the order of writing.
 var fieldsOf = [typeCount][]*field{
 	EventSubmitted: named("task_type queue priority run_at max_attempts backoff_kind backoff_base backoff_max" +
 		" backoff_no_jitter timeout tags idempotency_key request_hash files clock file_names" +
-		" unique_key unique_for unique_since unique_behind retry_of subject subject_given concurrency_key traceparent"),
+		" unique_key unique_for unique_since unique_behind retry_of subject subject_given concurrency_key traceparent depends_on run_anyway"),
 	EventStarted:           named("attempt boot worker lease_seconds token_hash charge"),
 	EventProgressed:        named("fence progress trusted"),
 	EventSucceeded:         named("fence files outcome partial"),
 	EventAttemptFailed:     named("fence attempt code retry_at"),
 	EventFailed:            named("fence attempt code"),
 	EventCancelRequested:   named(""),
-	EventCancelled:         named("fence replaced_by"),
+	EventCancelled:         named("fence replaced_by because"),
 	EventLeaseExpired:      named("fence attempt suspicion deaths"),
 	EventReleased:          named("fence"),
 	EventRetried:           named("run_at clock"),
@@ -187,6 +190,14 @@ func writeField(w *jsontext.Writer, name string, p any) {
 	case *BackoffKind:
 		if *p != Exponential {
 			w.Key(name).EscapedString(p.String())
+		}
+	case *[]Dependency:
+		if len(*p) > 0 {
+			w.Key(name).Array()
+			for i := range *p {
+				(*p)[i].write(w.Item())
+			}
+			w.EndArray()
 		}
 	case *StepKind:
 		if *p != StepResult {

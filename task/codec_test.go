@@ -27,6 +27,7 @@ func fullData() Data {
 		Subject: "Grüße <b>", SubjectGiven: true, ConcurrencyKey: "customer/é", Charge: 1_234, InBackoff: true,
 		Step: "charge#2", StepKind: StepApproval, StepOutcome: StepTimeout, Signal: "paid:é", Build: "v42", Bytes: 77,
 		Until: 1_795_521_600_000_003, Signals: []string{"paid:42", "é"}, All: true, Role: "operator",
+		DependsOn: []Dependency{{Task: ulid.ULID{7}}, {Task: ulid.ULID{8}, When: WhenEnded, Name: "fetch"}}, RunAnyway: true, Because: ulid.ULID{9},
 	}
 }
 
@@ -139,6 +140,9 @@ func anyData(rt *rapid.T) Data {
 		StepOutcome: StepOutcome(rapid.IntRange(0, int(stepOutcomeCount)-1).Draw(rt, "step outcome")),
 		Signal:      text.Draw(rt, "signal"), Build: text.Draw(rt, "build"), Bytes: number.Draw(rt, "bytes"),
 		Until: micros("until"), Signals: rapid.SliceOfN(text, 0, 2).Draw(rt, "signals"), All: rapid.Bool().Draw(rt, "all"), Role: text.Draw(rt, "role"),
+		DependsOn: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) Dependency {
+			return Dependency{Task: id.Draw(rt, "task"), When: When(rapid.IntRange(0, int(whenCount)-1).Draw(rt, "when")), Name: text.Draw(rt, "name")}
+		}), 0, 3).Draw(rt, "depends on"), RunAnyway: rapid.Bool().Draw(rt, "anyway"), Because: id.Draw(rt, "because"),
 	}
 }
 
@@ -160,6 +164,9 @@ var nearMisses = []struct {
 	{EventProgressed, `{"fence":1,"progress":2}`}, {EventProgressed, `{"fence":1"progress":2}`}, {EventProgressed, `{"fence":null}`},
 	{EventProgressed, `{"fencf":1}`}, {EventProgressed, `{"f`}, {EventProgressed, `{"fence"`}, {EventProgressed, `{"fence":1,`},
 	{EventStepRecorded, `{"step_kind":"result"}`}, {EventStepRecorded, `{"step_kind":"sleep"}`}, {EventStepRecorded, `{"step_outcome":"gone"}`},
+	{EventSubmitted, `{"depends_on":[]}`}, {EventSubmitted, `{"depends_on":[{}]}`}, {EventSubmitted, `{"depends_on":["01KAYH4Q3V6MM7V0J9YB5T2S8D"]}`},
+	{EventSubmitted, `{"depends_on":[{"task":"01KAYH4Q3V6MM7V0J9YB5T2S8D"}]}`}, {EventSubmitted, `{"depends_on":[{"task":"01KAYH4Q3V6MM7V0J9YB5T2S8D","when":"succeeded"}]}`},
+	{EventSubmitted, `{"depends_on":[{"when":"failed","task":"01KAYH4Q3V6MM7V0J9YB5T2S8D"}]}`}, {EventSubmitted, `{"depends_on":[{"task":"01KAYH4Q3V6MM7V0J9YB5T2S8D","name":"a","x":1}]}`},
 	{EventErased, `{}`}, {EventErased, `{"fence":1}`},
 	{EventSubmitted, `{"task_type":""}`}, {EventSubmitted, `{"task_type":"a`}, {EventSubmitted, `{"task_type":"a\`},
 	{EventSubmitted, `{"task_type":"\u0041"}`}, {EventSubmitted, `{"task_type":"\n"}`}, {EventSubmitted, "{\"task_type\":\"\n\"}"},

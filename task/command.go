@@ -36,6 +36,8 @@ type Submit struct {
 	ConcurrencyKey string        // what it shares the key limits of its queue with; "" = nothing, at most 200 bytes
 	OnKeyConflict  OnKeyConflict // what happens if other tasks of its queue have the key
 	TraceParent    string        // W3C traceparent of what submits it, of version 00; "" = none
+	DependsOn      []Dependency  // at most MaxDependencies, each task once
+	RunAnyway      bool          // any end of a dependency will do; it then has no When
 	MadeSubject    string        // what the type makes of the parameters; "" = nothing
 }
 
@@ -85,6 +87,7 @@ type Fail struct {
 type Cancel struct {
 	Reason     string
 	ReplacedBy ulid.ULID // what takes the place of a pending one; zero = nothing
+	Because    ulid.ULID // the dependency of a pending one that ended otherwise than it needs; zero = there is another cause
 }
 
 // Stop ends a running attempt that was asked to stop.
@@ -169,6 +172,7 @@ var (
 	ErrQueueFull   = errors.New("queue is full")                        // submit: see Refusal.Detail
 	ErrNotUnique   = errors.New("another task holds the unique key")    // see Refusal.Other
 	ErrKeyBusy     = errors.New("other tasks have the concurrency key") // the same
+	ErrDependency  = errors.New("a dependency does not let it start")   // retry: the same
 
 	ErrStepsFull    = errors.New("task has as many steps as it may have") // see Refusal.Detail
 	ErrSuspended    = errors.New("task is suspended")                     // snooze, move: see Refusal.Detail
@@ -199,7 +203,7 @@ type Refusal struct {
 	Status Status       // of the task when it was refused
 	Detail string       // what to do about it; may be empty
 	Fields []FieldError // with ErrInvalid
-	Other  ulid.ULID    // with ErrNotUnique and ErrKeyBusy: the task that holds the key; zero = one of the same batch
+	Other  ulid.ULID    // with ErrNotUnique, ErrKeyBusy and ErrDependency: the other task; zero = one of the same batch
 }
 
 func (r *Refusal) Error() string {

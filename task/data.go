@@ -27,6 +27,8 @@ type Data struct {
 	TraceParent    string    // W3C traceparent of what submitted it; "" = none
 	SubjectGiven   bool      // the request said so; else the type made it
 	ConcurrencyKey string    // "" = none
+	DependsOn      []Dependency
+	RunAnyway      bool // it runs however its dependencies end
 
 	// task.started
 	Attempt      int       // attempts that cost something, this one included, from 1
@@ -45,6 +47,7 @@ type Data struct {
 	InBackoff  bool      // task.snoozed: an attempt asked for the wait, not a person
 	Code       Code      // task.attempt_failed, task.failed
 	ReplacedBy ulid.ULID // task.cancelled: the task that took its place
+	Because    ulid.ULID // task.cancelled: the dependency that ended otherwise than it needs
 	RetriedAs  ulid.ULID // task.resubmitted: the new task
 
 	Outcome string // task.succeeded: what came of it, in a few words; "" = the handler did not say

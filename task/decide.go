@@ -122,6 +122,7 @@ func (d *decision) submit(c Submit) error {
 		IdempotencyKey: c.IdempotencyKey, RequestHash: c.RequestHash, Files: c.Files, FileNames: c.FileNames,
 		Clock: d.clock(), RetryOf: c.RetryOf, TraceParent: c.TraceParent, ConcurrencyKey: c.ConcurrencyKey,
 		Subject: cmp.Or(c.Subject, c.MadeSubject), SubjectGiven: c.Subject != "",
+		DependsOn: c.DependsOn, RunAnyway: c.RunAnyway,
 	}
 	if u := c.Unique; u != nil {
 		data.UniqueKey, data.UniqueFor, data.UniqueSince, data.UniqueBehind = u.Key, u.For, u.Since, u.Behind
@@ -227,7 +228,7 @@ func (d *decision) cancel(c Cancel) error {
 	t := d.task
 	switch {
 	case t.Status == Pending:
-		d.add(EventCancelled, Data{ReplacedBy: c.ReplacedBy}, textPayload("reason", c.Reason))
+		d.add(EventCancelled, Data{ReplacedBy: c.ReplacedBy, Because: c.Because}, textPayload("reason", c.Reason))
 	case t.Status == Running && !t.CancelRequested:
 		d.add(EventCancelRequested, Data{}, textPayload("reason", c.Reason))
 	case t.Status == Running: // asked before: the same answer again, and no event

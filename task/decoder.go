@@ -72,6 +72,14 @@ func (dec *Decoder) value(f *field, p any, value []byte) (ok bool) {
 		for item := range jsontext.Items(value) {
 			*p = append(*p, jsontext.Unquote(item))
 		}
+	case *[]Dependency:
+		for item := range jsontext.Items(value) {
+			one, ok := dec.dependency(item)
+			if !ok {
+				return false
+			}
+			*p = append(*p, one)
+		}
 	case *[32]byte:
 		if len(value) != 2+hex.EncodedLen(len(p)) {
 			return false

@@ -41,6 +41,14 @@ type (
 		SubjectGiven   bool     `json:"subject_given,omitzero"`
 		ConcurrencyKey string   `json:"concurrency_key,omitzero"`
 		TraceParent    string   `json:"traceparent,omitzero"`
+
+		DependsOn []refDependency `json:"depends_on,omitempty"`
+		RunAnyway bool            `json:"run_anyway,omitzero"`
+	}
+	refDependency struct {
+		Task refULID `json:"task"`
+		When refWhen `json:"when,omitzero"`
+		Name string  `json:"name,omitzero"`
 	}
 	refStarted struct {
 		Attempt      int     `json:"attempt,omitzero"`
@@ -84,6 +92,7 @@ type (
 	refCancelled struct {
 		Fence      int64   `json:"fence,omitzero"`
 		ReplacedBy refULID `json:"replaced_by,omitzero"`
+		Because    refULID `json:"because,omitzero"`
 	}
 	refResubmitted struct {
 		RetriedAs refULID `json:"retried_as,omitzero"`
@@ -127,7 +136,12 @@ type (
 )
 
 func (r *refSubmitted) data() Data {
-	return Data{TaskType: r.TaskType, Queue: r.Queue, Priority: r.Priority, RunAt: r.RunAt, MaxAttempts: r.MaxAttempts,
+	var dependsOn []Dependency
+	for _, d := range r.DependsOn {
+		dependsOn = append(dependsOn, Dependency{Task: ulid.ULID(d.Task), When: When(d.When), Name: d.Name})
+	}
+	return Data{DependsOn: dependsOn, RunAnyway: r.RunAnyway,
+		TaskType: r.TaskType, Queue: r.Queue, Priority: r.Priority, RunAt: r.RunAt, MaxAttempts: r.MaxAttempts,
 		Backoff: Backoff{Kind: BackoffKind(r.Kind), Base: r.Base, Max: r.Max, NoJitter: r.NoJitter}, Timeout: r.Timeout,
 		Tags: r.Tags, IdempotencyKey: r.IdempotencyKey, RequestHash: r.RequestHash, Files: r.Files, FileNames: r.FileNames, Clock: r.Clock,
 		UniqueKey: r.UniqueKey, UniqueFor: r.UniqueFor, UniqueSince: r.UniqueSince, UniqueBehind: ulid.ULID(r.UniqueBehind), RetryOf: ulid.ULID(r.RetryOf), TraceParent: r.TraceParent,
@@ -153,7 +167,7 @@ func (r *refLost) data() Data {
 	return Data{Fence: r.Fence, Attempt: r.Attempt, Suspicion: r.Suspicion, Deaths: r.Deaths}
 }
 func (r *refCancelled) data() Data {
-	return Data{Fence: r.Fence, ReplacedBy: ulid.ULID(r.ReplacedBy)}
+	return Data{Fence: r.Fence, ReplacedBy: ulid.ULID(r.ReplacedBy), Because: ulid.ULID(r.Because)}
 }
 func (r *refResubmitted) data() Data { return Data{RetriedAs: ulid.ULID(r.RetriedAs)} }
 func (r *refFence) data() Data       { return Data{Fence: r.Fence} }
@@ -241,6 +255,7 @@ type (
 
 	refStepKind    StepKind
 	refStepOutcome StepOutcome
+	refWhen        When
 
 	refCode Code
 	refHash [32]byte
@@ -260,6 +275,13 @@ func (k refStepKind) MarshalText() ([]byte, error) { return []byte(StepKind(k).S
 func (k *refStepKind) UnmarshalText(text []byte) error {
 	kind, ok := parseStepKind(string(text))
 	*k = refStepKind(kind)
+	return found(ok)
+}
+
+func (w refWhen) MarshalText() ([]byte, error) { return []byte(When(w).String()), nil }
+func (w *refWhen) UnmarshalText(text []byte) error {
+	when, ok := ParseWhen(string(text))
+	*w = refWhen(when)
 	return found(ok)
 }
 

@@ -297,6 +297,9 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		if d.ReplacedBy != (ulid.ULID{}) {
 			t.link().ReplacedBy = d.ReplacedBy
 		}
+		if d.Because != (ulid.ULID{}) {
+			t.link().Because = d.Because
+		}
 	},
 	EventLeaseExpired: func(t *Task, _ ulid.ULID, _ *Event, d *Data) {
 		t.Code = CodeWorkerDied
@@ -314,8 +317,9 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		t.wait(e)
 		t.StartedAt, t.CompletedAt, t.Progress = 0, 0, 0
 		t.MessageSeq, t.ResultSeq, t.ErrorSeq, t.Code = 0, 0, 0, CodeNone
-		if t.Links != nil && t.Links.ReplacedBy != (ulid.ULID{}) {
-			t.link().ReplacedBy = ulid.ULID{}
+		if l := t.Links; l != nil && (l.ReplacedBy != ulid.ULID{} || l.Because != ulid.ULID{}) {
+			l = t.link()
+			l.ReplacedBy, l.Because = ulid.ULID{}, ulid.ULID{}
 		}
 	},
 	EventSnoozed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {

@@ -15,6 +15,9 @@ type Links struct {
 	// TraceParent is the W3C traceparent of what submitted it; "" = none.
 	TraceParent string
 	ReplacedBy  ulid.ULID // what replaced it while it was pending, under its unique key
+	DependsOn   []Dependency
+	RunAnyway   bool      // any end of a dependency will do
+	Because     ulid.ULID // the dependency for which it was cancelled; zero = it was not
 }
 
 // Unique is the key that a task holds among those of its type: while it is live, or for a
@@ -85,12 +88,13 @@ func (t *Task) link() *Links {
 // linkSubmitted takes in what a task.submitted says of links.
 func (t *Task) linkSubmitted(e *Event) {
 	d := &e.Data
-	if d.UniqueKey == "" && d.RetryOf == (ulid.ULID{}) && d.TraceParent == "" {
+	if d.UniqueKey == "" && d.RetryOf == (ulid.ULID{}) && d.TraceParent == "" && len(d.DependsOn) == 0 {
 		t.Links = nil
 		return
 	}
 	l := t.link()
 	l.RetryOf, l.TraceParent = d.RetryOf, d.TraceParent
+	l.DependsOn, l.RunAnyway = d.DependsOn, d.RunAnyway
 	if d.UniqueKey == "" {
 		return
 	}

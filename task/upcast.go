@@ -18,9 +18,13 @@ var versions = [typeCount][]version{
 		{2, subjectOfFiles}, // v 5: subject, subject_given
 		{1, addition},       // v 6: concurrency_key
 		{1, addition},       // v 7: traceparent
+		{2, addition},       // v 8: depends_on, run_anyway
 	},
-	EventStarted:   {{1, addition}}, // v 2: charge
-	EventCancelled: {{1, addition}}, // v 2: replaced_by
+	EventStarted: {{1, addition}}, // v 2: charge
+	EventCancelled: {
+		{1, addition}, // v 2: replaced_by
+		{1, addition}, // v 3: because
+	},
 	EventSucceeded: {{2, addition}}, // v 2: outcome, partial
 	EventRetried:   {{2, addition}}, // v 2: run_at, clock
 	EventSnoozed: {

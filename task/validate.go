@@ -103,6 +103,7 @@ func (s *Submit) Validate() []FieldError {
 	check(s.OnKeyConflict < keyConflictCount, "/on_conflict", "must be "+KeyConflictNames)
 	check(s.OnKeyConflict == KeyConflictWait || s.ConcurrencyKey != "", "/on_conflict", "needs concurrency_key")
 	s.Unique.validate(check)
+	s.validateDependencies(check)
 	check(len(s.Files) <= MaxFiles, "/parameters", "must name at most 10000 files")
 	return bad
 }

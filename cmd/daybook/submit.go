@@ -29,6 +29,7 @@ type submitCmd struct {
 	Tag            []string       `help:"A tag to find the task by; may be repeated."`
 	ConcurrencyKey string         `placeholder:"KEY" help:"What the limits of the queue for each key go by: a customer, for example."`
 	OnKeyConflict  string         `placeholder:"ACTION" help:"What to do with tasks of the queue that have the same concurrency key: wait for them (the default), replace_waiting, cancel_running or reject."`
+	After          []string       `placeholder:"ID[:WHEN]" help:"Start only when this task has ended; may be repeated. WHEN is succeeded (the default), failed or ended. If it ends otherwise, the new task is cancelled."`
 	uniqueness
 	Key string `help:"Idempotency key: submitting the same request again with the same key returns the first task."`
 }
@@ -58,13 +59,19 @@ Examples:
     daybook submit EMAIL_SIMULATION -p 'recipients=["ann@example.com"]' -p subject=Hello
     ID=$(daybook submit SLEEP --delay 10m --key nightly-2027-01-31)
     daybook submit SLEEP --unique=reindex --on-conflict replace --delay 10s --max-delay 1m
-    daybook submit SLEEP --queue reports --concurrency-key customer-17`
+    daybook submit SLEEP --queue reports --concurrency-key customer-17
+    daybook submit SLEEP --after $ID; daybook submit SLEEP --after $ID:failed`
 }
 
 // AfterApply checks what the flags' types do not.
 func (c *submitCmd) AfterApply() error {
 	if c.Delay != 0 && !c.RunAt.IsZero() {
 		return fmt.Errorf("--delay and --run-at cannot be used together")
+	}
+	for _, after := range c.After {
+		if _, when, given := strings.Cut(after, ":"); given && when != "succeeded" && when != "failed" && when != "ended" {
+			return fmt.Errorf("--after %s: after the colon there must be succeeded, failed or ended", after)
+		}
 	}
 	return c.uniqueness.check()
 }
@@ -149,6 +156,10 @@ func (c *submitCmd) submit(params map[string]json.RawMessage) client.Submit {
 		ConcurrencyKey: c.ConcurrencyKey,
 		OnConflict:     c.OnKeyConflict,
 		Unique:         c.uniqueness.unique(),
+	}
+	for _, after := range c.After {
+		id, when, _ := strings.Cut(after, ":")
+		submit.DependsOn = append(submit.DependsOn, client.Dependency{Task: id, When: when})
 	}
 	if len(params) > 0 { // under one key, none is the same request as curl's without parameters
 		submit.Parameters = params

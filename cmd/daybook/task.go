@@ -104,14 +104,37 @@ func printLinks(line func(label, value string), s *stdio, t *client.Task) {
 		}
 		line("unique", s.safe(u.Key)+", "+until)
 	}
+	if n := len(t.DependsOn); n > 0 {
+		line("depends on", dependencies(t.DependsOn))
+	}
 	for _, link := range []struct {
 		label string
 		id    *string
-	}{{"retry of", t.RetryOf}, {"retried as", t.RetriedAs}, {"replaced by", t.ReplacedBy}} {
+	}{{"retry of", t.RetryOf}, {"retried as", t.RetriedAs}, {"replaced by", t.ReplacedBy}, {"cancelled because of", t.Because}} {
 		if link.id != nil {
 			line(link.label, *link.id)
 		}
 	}
+}
+
+// dependencies lists the tasks that a task waits for, the first of them.
+func dependencies(all []client.Dependency) string {
+	const most = 5
+	var list []string
+	for _, d := range all[:min(len(all), most)] {
+		one := d.Task
+		if d.Name != "" {
+			one += " (" + d.Name + ")"
+		}
+		if d.When != "succeeded" {
+			one += " " + d.When
+		}
+		list = append(list, one)
+	}
+	if more := len(all) - len(list); more > 0 {
+		list = append(list, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(list, ", ")
 }
 
 // attempts says which attempt it is: "2 of 3", or after a retry by a person, which renews

@@ -29,7 +29,9 @@ func waitReason(w *client.WaitingFor) string {
 		Ahead          int
 		Step           string
 		Names          []string
-		AheadRelation  string `json:"ahead_relation"`
+		AheadRelation  string   `json:"ahead_relation"`
+		WaitingOn      []string `json:"waiting_on"`
+		Open           int
 	}
 	_ = json.Unmarshal(w.Raw, &detail) // what is not there stays zero
 	switch {
@@ -54,6 +56,10 @@ func waitReason(w *client.WaitingFor) string {
 		return fmt.Sprintf("all %d slots are busy", detail.Slots)
 	case w.Reason == "capacity":
 		return "the workers that run its type are busy"
+	case w.Reason == "dependencies" && detail.Open == 1:
+		return "a task that it depends on has not ended: " + strings.Join(detail.WaitingOn, "")
+	case w.Reason == "dependencies":
+		return fmt.Sprintf("%d tasks that it depends on have not ended", detail.Open)
 	case w.Reason == "unique":
 		return "a task with the same unique key runs: " + detail.TaskID
 	case w.Reason == "concurrency_key":

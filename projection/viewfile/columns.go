@@ -18,6 +18,8 @@ type row struct {
 	backoff backoff
 	holder  task.Holder
 	refused int64 // fence
+
+	dependsOn []task.Dependency // as read
 }
 
 // column is a column of the tables live and ended: its declaration, and how its value is written and
@@ -75,7 +77,8 @@ var columns = []column{
 	text("idempotency_key", "'' = none", func(r *row) *string { return &r.Task.IdempotencyKey }),
 	{"request_hash", "BLOB", 'b', false, "SHA-256 of the request with its idempotency key", writeHash, readHash},
 	jsonOf("backoff", "JSON; '' = exponential, 2 s to 600 s, with jitter", usualBackoff, func(r *row) *backoff { return &r.backoff }),
-	jsonOf("links", "JSON: unique key, retried and retrying task, traceparent; '' = none", links{}, func(r *row) *links { return &r.links }),
+	{"depends_on", "TEXT NOT NULL", 't', false, "JSON array: the tasks that it depends on, with when (1 failed, 2 ended) and name; '' = none", writeDependencies, readDependencies},
+	jsonOf("links", "JSON: unique key, retried and retrying task, traceparent, for which dependency it was cancelled; '' = none", links{}, func(r *row) *links { return &r.links }),
 	{"steps", "TEXT NOT NULL", 't', false, "JSON: number of its durable steps, their bytes, changes, and what it is suspended for; '' = none", writeSteps, readSteps},
 	number("version", "NOT NULL", "number of its events", func(r *row) *int64 { return &r.Task.Version }),
 	number("last_seq", "NOT NULL", "seq of its latest event", func(r *row) *int64 { return &r.Task.LastSeq }),
@@ -146,6 +149,8 @@ type links struct {
 	RetriedAs    ulid.ULID   `json:"retried_as,omitzero"`
 	ReplacedBy   ulid.ULID   `json:"replaced_by,omitzero"`
 	TraceParent  string      `json:"traceparent,omitempty"`
+	RunAnyway    bool        `json:"run_anyway,omitempty"`
+	Because      ulid.ULID   `json:"because,omitzero"`
 }
 
 // yesNo declares a column with 1 for true and 0 for false.
@@ -207,6 +212,20 @@ func writeTags(dst []byte, r *row) []byte {
 func readTags(v *sqlite.Values, r *row) bool {
 	b := v.Bytes()
 	return len(b) == 0 || json.Unmarshal(b, &r.Task.Tags) == nil
+}
+
+func writeDependencies(dst []byte, r *row) []byte {
+	list := r.Task.DependsOn()
+	if len(list) == 0 {
+		return sqlite.AppendLength(dst, 0)
+	}
+	b, _ := json.Marshal(list) // numbers, strings and ULIDs can be marshalled
+	return sqlite.AppendBytes(dst, b)
+}
+
+func readDependencies(v *sqlite.Values, r *row) bool {
+	b := v.Bytes()
+	return len(b) == 0 || json.Unmarshal(b, &r.dependsOn) == nil
 }
 
 func writeSteps(dst []byte, r *row) []byte {
@@ -288,7 +307,7 @@ func (t *table) appendRow(dst []byte, from *Row) []byte {
 	if l := k.Links; l != nil {
 		u := &l.Unique
 		r.refused = l.RefusedFence
-		r.links = links{u.Key, u.For, u.From, u.Since, u.Behind, l.RetryOf, l.RetriedAs, l.ReplacedBy, l.TraceParent}
+		r.links = links{u.Key, u.For, u.From, u.Since, u.Behind, l.RetryOf, l.RetriedAs, l.ReplacedBy, l.TraceParent, l.RunAnyway, l.Because}
 	}
 	r.holder = k.Held()
 	wait := k.Backoff()
@@ -320,9 +339,10 @@ func (t *table) readRow(dst *Row, v *sqlite.Values, groups []Group) error {
 	if notes := r.notes; notes != (task.Notes{}) {
 		k.Notes = &notes
 	}
-	if l := &r.links; *l != (links{}) || r.refused != 0 {
+	if l := &r.links; *l != (links{}) || r.refused != 0 || r.dependsOn != nil {
 		unique := task.Unique{Key: l.UniqueKey, For: l.UniqueFor, From: l.UniqueFrom, Since: l.UniqueSince, Behind: l.UniqueBehind}
-		k.Links = &task.Links{RefusedFence: r.refused, Unique: unique, RetryOf: l.RetryOf, RetriedAs: l.RetriedAs, ReplacedBy: l.ReplacedBy, TraceParent: l.TraceParent}
+		k.Links = &task.Links{RefusedFence: r.refused, Unique: unique, RetryOf: l.RetryOf, RetriedAs: l.RetriedAs, ReplacedBy: l.ReplacedBy, TraceParent: l.TraceParent,
+			DependsOn: r.dependsOn, RunAnyway: l.RunAnyway, Because: l.Because}
 	}
 	b := &r.backoff
 	if wait := (task.Backoff{Kind: b.Kind, Base: b.Base, Max: b.Max, NoJitter: b.WithoutJitter}); wait != task.DefaultBackoff {

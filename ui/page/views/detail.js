@@ -283,7 +283,7 @@ class TaskPanel {
     }
     const waiting = waitingSentence(row, c.state, c.now);
     show(this.#wait, waiting !== "");
-    const first = row.waiting_for?.reason === "unique" ? (row.waiting_for.task_id ?? "") : "";
+    const first = row.waiting_for?.task_id ?? row.waiting_for?.waiting_on?.[0] ?? "";
     linkIn(this.#wait, waiting === "" ? "" : `${waiting}.`, first, c.href(first));
     const also = alsoSentence(row);
     show(this.#also, also !== "");

@@ -25,11 +25,20 @@ const FACTS = [
   ["Retry of", (r) => r.retry_of ?? ""],
   ["Retried as", (r) => r.retried_as ?? ""],
   ["Replaced by", (r) => r.replaced_by ?? ""],
+  ["Depends on", dependencies],
+  ["Cancelled because of", (r) => r.because ?? ""],
   ["Tags", (r) => r.tags.map(isolated).join(", ")],
 ];
 
+/** The tasks that it waits for, the first of them. @param {Row} row */
+function dependencies(row) {
+  const all = row.depends_on ?? [];
+  const first = all.slice(0, 10).map((d) => (d.name ?? shortId(d.task)) + (d.when === "succeeded" ? "" : ` (${d.when})`));
+  return first.join(", ") + (all.length > first.length ? ` and ${all.length - first.length} more` : "");
+}
+
 /** Facts that are the id of another task. */
-const TASKS = new Set(["Retry of", "Retried as", "Replaced by"]);
+const TASKS = new Set(["Retry of", "Retried as", "Replaced by", "Cancelled because of"]);
 
 const HOVER = new Map([
   ["Created", (/** @type {Row} */ r) => absolute(r.created_at)],

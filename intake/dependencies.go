@@ -1,0 +1,86 @@
+package intake
+
+import (
+	"strconv"
+
+	"daybook/internal/jsontext"
+	"daybook/task"
+)
+
+// dependencies reads a list of tasks to wait for: ids, or objects {"task","when","name"}.
+func (r *request) dependencies(value []byte) []task.Dependency {
+	if !jsontext.IsArray(value) {
+		r.wrong("/depends_on", `must be a list of ids of tasks, or of objects such as {"task":"01J…","when":"failed"}`)
+		return nil
+	}
+	var list []task.Dependency
+	for item := range jsontext.Items(value) {
+		if len(list) == task.MaxDependencies {
+			r.wrong("/depends_on", "must have at most "+strconv.Itoa(task.MaxDependencies)+" items")
+			break
+		}
+		list = append(list, r.dependency("/depends_on/"+strconv.Itoa(len(list)), item))
+	}
+	return list
+}
+
+// dependency reads one task to wait for.
+func (r *request) dependency(at string, value []byte) (d task.Dependency) {
+	if !jsontext.IsObject(value) {
+		r.dependencyID(at, value, &d)
+		return d
+	}
+	given := false
+	for key, value := range jsontext.Members(value) {
+		switch string(key) {
+		case "task":
+			given = true
+			r.dependencyID(at+"/task", value, &d)
+		case "when":
+			var known bool
+			if value[0] == '"' {
+				d.When, known = task.ParseWhen(jsontext.Unquote(value))
+			}
+			if !known && !jsontext.IsNull(value) {
+				r.wrong(at+"/when", "must be "+task.WhenNames)
+			}
+		case "name":
+			if jsontext.IsNull(value) {
+				continue
+			}
+			if d.Name = r.text(at+"/name", value); !task.NewName(d.Name) {
+				r.wrong(at+"/name", task.NameRule)
+			}
+		default:
+			r.wrong(at+"/"+jsontext.EscapePointer(string(key)), "is not a field of a dependency; it has task, when and name")
+		}
+	}
+	if !given {
+		r.wrong(at+"/task", "is required: the id of a task")
+	}
+	return d
+}
+
+func (r *request) dependencyID(at string, value []byte, into *task.Dependency) {
+	var known bool
+	if value[0] == '"' {
+		into.Task, known = task.ParseID(jsontext.Unquote(value))
+	}
+	if !known {
+		r.wrong(at, "must be the id of a task")
+	}
+}
+
+// onDependencyFailure reads what becomes of the task if a dependency does not end as it needs, and reports whether it runs then.
+func (r *request) onDependencyFailure(value []byte) bool {
+	if value[0] == '"' {
+		switch jsontext.Unquote(value) {
+		case "cancel":
+			return false
+		case "run":
+			return true
+		}
+	}
+	r.wrong("/on_dependency_failure", "must be cancel or run")
+	return false
+}
