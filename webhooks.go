@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
 	"daybook/api"
@@ -23,15 +24,15 @@ var closedTypes = map[string]string{
 	webhookType: "is submitted by the server alone; POST /api/webhooks creates a webhook, and POST /api/webhooks/{name}/test sends a test event",
 }
 
-// lead does what the process that decides does beside: it makes what the settings declare, and queues events for webhooks.
+// lead does what the process that decides does beside: it makes what the settings declare, queues events for
+// webhooks, and watches alerts.
 func (d *Daybook) lead(ctx context.Context) {
 	d.declareFirst(ctx)
-	d.notify(ctx)
-}
-
-// notify queues events for webhooks, while this process decides.
-func (d *Daybook) notify(ctx context.Context) {
-	notify.Webhooks(ctx, notify.Options{Log: d.log, Views: d.views, Payloads: d.payloads, Scheduler: d.sched(), Logger: d.o.Logger})
+	o := notify.Options{Log: d.log, Views: d.views, Payloads: d.payloads, Scheduler: d.sched(), Logger: d.o.Logger}
+	var both sync.WaitGroup
+	both.Go(func() { notify.Webhooks(ctx, o) })
+	both.Go(func() { notify.Alerts(ctx, o) })
+	both.Wait()
 }
 
 // webhookTarget looks up where a webhook sends events.

@@ -171,9 +171,23 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	}
 	d.nodes()
 	d.webhooks()
+	d.alerts()
 	d.tokens()
 	d.complete()
 	d.streams()
+}
+
+// alerts drives the calls about alerts.
+func (d *document) alerts() {
+	d.house.Helper()
+	d.drive(200, "POST", "/api/alerts", `{"name":"slow","when":"oldest_ready_seconds","above":600,"queue":"q","for_seconds":60}`)
+	d.drive(200, "POST", "/api/alerts", `{"name":"deep","when":"queue_depth","above":1000}`)
+	d.drive(200, "POST", "/api/alerts", `{"name":"bad","when":"failure_rate","above":0.1,"task_type":"ECHO","window_seconds":60,"least_tasks":5}`)
+	d.drive(409, "POST", "/api/alerts", `{"name":"deep","when":"queue_depth","above":1}`)
+	d.drive(400, "POST", "/api/alerts", `{"name":"..","when":"weather","above":-1,"more":1}`)
+	d.drive(200, "GET", "/api/alerts", "")
+	d.drive(200, "DELETE", "/api/alerts/slow", "")
+	d.drive(404, "DELETE", "/api/alerts/slow", "")
 }
 
 // webhooks drives the calls about webhooks.

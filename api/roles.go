@@ -62,6 +62,8 @@ var permissions = map[string]map[string]permission{
 	"/api/log/verify":                     {"GET": {projection.Viewer, false}},
 	"/api/tokens":                         {"GET": {projection.Admin, false}, "POST": {projection.Admin, false}},
 	"/api/tokens/{name}":                  {"DELETE": {projection.Admin, false}},
+	"/api/alerts":                         {"GET": {projection.Viewer, false}, "POST": {projection.Operator, false}},
+	"/api/alerts/{name}":                  {"DELETE": {projection.Operator, false}},
 	"/api/webhooks":                       {"GET": {projection.Admin, false}, "POST": {projection.Admin, false}},
 	"/api/webhooks/{name}":                {"DELETE": {projection.Admin, false}},
 	"/api/webhooks/{name}/test":           {"POST": {projection.Admin, false}},

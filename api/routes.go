@@ -84,6 +84,8 @@ func (a *API) routes() error {
 	a.handle("/api/log/verify", methods{"GET": (*API).verify})
 	a.handle("/api/tokens", methods{"GET": (*API).listTokens, "POST": (*API).createToken})
 	a.handle("/api/tokens/{name}", methods{"DELETE": (*API).revokeToken})
+	a.handle("/api/alerts", methods{"GET": (*API).alerts, "POST": (*API).createAlert})
+	a.handle("/api/alerts/{name}", methods{"DELETE": (*API).deleteAlert})
 	a.handle("/api/webhooks", methods{"GET": (*API).webhooks, "POST": (*API).createWebhook})
 	a.handle("/api/webhooks/{name}", methods{"DELETE": (*API).deleteWebhook})
 	a.handle("/api/webhooks/{name}/test", methods{"POST": (*API).testWebhook})

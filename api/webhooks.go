@@ -279,12 +279,7 @@ func (a *API) deleteWebhook(p *reply, r *http.Request) error {
 	if err := a.sched().DeleteWebhook(r.Context(), p.caller.actor(), p.id); err != nil {
 		return err
 	}
-	var w jsontext.Writer
-	w.Object()
-	w.Key("name").String(p.id)
-	w.Key("deleted").Bool(true)
-	w.EndObject()
-	return p.send(typeJSON, w)
+	return p.sendDeleted()
 }
 
 // testWebhook answers POST /api/webhooks/{name}/test with what the receiver said to an event that is not in the log.

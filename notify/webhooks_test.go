@@ -51,6 +51,7 @@ func start(t *testing.T, log eventlog.Log) *server {
 	running.Go(func() { s.failed = s.o.Scheduler.Run(ctx); cancel() })
 	synctest.Wait()
 	running.Go(func() { Webhooks(ctx, s.o) })
+	running.Go(func() { Alerts(ctx, s.o) })
 	s.stop = func() { cancel(); running.Wait() }
 	return s
 }

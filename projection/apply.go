@@ -262,6 +262,7 @@ func (v *Views) addKey(rec *record) {
 // note updates the views that depend on each event.
 func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 	rec.observe(before, e)
+	foldIn[*alerts](v.streams).ended(&rec.task, e)
 	if rec.task.Type == DeliveryType {
 		foldIn[*webhooks](v.streams).attempted(&rec.task, e)
 	}

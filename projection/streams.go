@@ -39,6 +39,7 @@ var kinds = []kind{
 	{"worker", workerEvents, func() fold { return new(quietWorkers) }},
 	{"signal", signalEvents, func() fold { return new(signals) }},
 	{"bulk", bulkEventTypes, func() fold { return new(bulks) }},
+	{"alert", alertEvents, func() fold { return new(alerts) }},
 	{"webhook", webhookEvents, func() fold { return new(webhooks) }},
 }
 

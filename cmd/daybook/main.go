@@ -119,6 +119,7 @@ type cli struct {
 	Cluster   clusterCmd   `cmd:"" help:"Show the cluster that a server belongs to."`
 	Bench     benchCmd     `cmd:"" help:"Measure the throughput and latency of a server."`
 	Types     typesCmd     `cmd:"" help:"List the task types, and declare those that workers run."`
+	Alert     alertCmd     `cmd:"" help:"Watch queues and failures: create, list and delete alerts."`
 	Webhook   webhookCmd   `cmd:"" help:"Send events to other servers: create, list, test and delete webhooks."`
 	Token     tokenCmd     `cmd:"" help:"Create, list and revoke tokens."`
 	Config    configCmd    `cmd:"" help:"Check a configuration file."`
