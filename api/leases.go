@@ -66,6 +66,9 @@ func (a *API) lease(p *reply, r *http.Request) error {
 	await := a.sched().StartLease(ctx, request)
 	reported := results()
 	leases, err := await(slices.ContainsFunc(reported, func(err error) bool { return err != nil }))
+	if errors.Is(err, scheduler.ErrLeadLost) && len(reported) > 0 {
+		leases, err = nil, nil // what was reported is answered; the next call is for the node that leads then
+	}
 	if err != nil {
 		if ctx.Err() != nil && r.Context().Err() == nil {
 			return errTokenEnded

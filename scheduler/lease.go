@@ -45,7 +45,7 @@ var (
 
 // Lease gives tasks to a worker, at most r.Max. It waits up to r.Wait for the first; the
 // workers that wait longest come first. No task: none and no error. When ctx ends, what was leased
-// for the call is given back. Errors: ErrStopped, ErrNotRunning, eventlog.ErrUnknown.
+// for the call is given back. Errors: ErrStopped, ErrNotRunning, ErrLeadLost, eventlog.ErrUnknown.
 func (s *Scheduler) Lease(ctx context.Context, r LeaseRequest) ([]Leased, error) {
 	return s.StartLease(ctx, r)(false)
 }
@@ -60,8 +60,11 @@ func (s *Scheduler) StartLease(ctx context.Context, r LeaseRequest) (wait func(h
 	if before != nil {
 		return at(before, nil)
 	}
-	if quiet || r.Max == 0 || s.draining.Load() {
+	if quiet || r.Max == 0 {
 		return at(nil, nil)
+	}
+	if s.draining.Load() {
+		return at(nil, s.noMoreWork())
 	}
 	if err := s.awaitBegin(ctx); err != nil {
 		return at(nil, err)
@@ -82,6 +85,15 @@ func (s *Scheduler) StartLease(ctx context.Context, r LeaseRequest) (wait func(h
 		s.leases.answered(&o.LeaseRequest, a.leases)
 		return a.leases, a.err
 	}
+}
+
+// noMoreWork is what a worker gets that waits for work while the scheduler stops: no task, or, in a cluster, that it is to ask the node
+// that leads next.
+func (s *Scheduler) noMoreWork() error {
+	if s.o.Node != "" {
+		return ErrLeadLost
+	}
+	return nil
 }
 
 // awaitLeases waits for the answer to an offer, which is withdrawn at the end of its time.

@@ -605,3 +605,30 @@ func TestHandlersAndWorkersShareALine(t *testing.T) {
 		}
 	})
 }
+
+// A worker that waits for work when the server stops gets none. In a cluster it is to ask the node that leads next: that there is no work would
+// not be true.
+func TestAWorkerThatWaitsWhileTheServerStops(t *testing.T) {
+	for node, want := range map[string]error{"": nil, "a": ErrLeadLost} {
+		synctest.Test(t, func(t *testing.T) {
+			b := open(t, eventlogtest.NewMemory(), Options{Node: node, Grace: time.Minute, Concurrency: 1})
+			running := make(chan struct{})
+			b.does["SLOW"] = func(context.Context, Attempt) (Outcome, error) { <-running; return Outcome{Result: []byte("1")}, nil }
+			b.submit(task.Submit{Type: "SLOW"})
+			waiting := b.s.StartLease(t.Context(), LeaseRequest{Worker: "w", Types: []string{"REMOTE"}, Max: 1, Length: time.Minute, Wait: time.Hour})
+			synctest.Wait()
+			b.cancel()
+			synctest.Wait()
+			if got, err := waiting(false); len(got) != 0 || !errors.Is(err, want) {
+				t.Errorf("node %q: one that waits: %d tasks, %v", node, len(got), err)
+			}
+			if got, err := b.s.Lease(t.Context(), LeaseRequest{Worker: "w", Types: []string{"REMOTE"}, Max: 1, Length: time.Minute}); len(got) != 0 || !errors.Is(err, want) {
+				t.Errorf("node %q: one that comes: %d tasks, %v", node, len(got), err)
+			}
+			close(running)
+			if err := <-b.done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -96,7 +96,7 @@ func (w *offers) first(taskType, queue string, suits func(*offer) bool) *offer {
 func (l *loop) offer(o *offer) {
 	switch {
 	case !o.known && l.s.draining.Load():
-		o.reply(answer{})
+		o.reply(answer{err: l.s.noMoreWork()})
 	case !o.known:
 		o.known = true
 		_, o.suspects = l.s.leases.load(o.Worker)
@@ -135,7 +135,8 @@ func (l *loop) endAllOffers() {
 	for _, list := range l.offers.byGroup {
 		for _, o := range list {
 			if !o.answered && len(o.granted) == 0 {
-				l.reply(o)
+				l.offers.count--
+				o.reply(answer{err: l.s.noMoreWork()})
 			}
 		}
 	}
