@@ -39,3 +39,20 @@ func TestAStreamWaitsForANodeThatIsBehind(t *testing.T) {
 		}, func(o *Options) { o.Cluster = func(context.Context) any { return nil } })
 	}
 }
+
+// A node that has lacked events for long does not say that a task does not exist: another node may have shown it.
+func TestANodeThatIsBehindDoesNotDenyATask(t *testing.T) {
+	for lag, want := range map[float64]int{0: http.StatusNotFound, 0.5: http.StatusNotFound, 5: http.StatusServiceUnavailable} {
+		bubble(t, func(h *house, _ func() net.Conn) {
+			t := h.TB.(*testing.T)
+			for _, path := range []string{"", "/events", "/steps"} {
+				if a := h.do("GET", "/api/tasks/01M8PFP494AWD1DRDVB473XGVF"+path, ""); a.status != want {
+					t.Errorf("%g s behind: %s: %d %s", lag, path, a.status, a.body)
+				}
+			}
+			if a := h.do("GET", "/api/tasks/no-id", ""); a.status != http.StatusNotFound {
+				t.Errorf("what is no id: %d %s", a.status, a.body)
+			}
+		}, func(o *Options) { o.ClusterNumbers = func() ClusterNumbers { return ClusterNumbers{Lag: lag} } })
+	}
+}

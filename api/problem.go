@@ -223,6 +223,9 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 	if errors.As(err, &bad) {
 		return *invalid(bad.Pointer, bad.Detail)
 	}
+	if (errors.Is(err, projection.ErrNotFound) || errors.Is(err, task.ErrNotFound)) && a.lags() {
+		return *errBehind // another node may have it
+	}
 	for i := range answers {
 		if errors.Is(err, answers[i].err) {
 			found := answers[i].problem

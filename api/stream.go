@@ -114,6 +114,12 @@ func (a *API) reaches(ctx context.Context, seq int64) bool {
 	return a.Views.Await(ctx, seq) == nil
 }
 
+// longLag is for how many seconds a node of a cluster may lack events before it says so instead of that a task does not exist.
+const longLag = 1
+
+// lags reports whether this node of a cluster has lacked events for long that another node has.
+func (a *API) lags() bool { return a.ClusterNumbers != nil && a.ClusterNumbers().Lag >= longLag }
+
 var errBehind = &problem{Status: http.StatusServiceUnavailable, Kind: kindBehind, RetryAfter: 1,
 	Detail: "This node of the cluster does not have the latest events yet. Ask another node, or try again in a moment."}
 
