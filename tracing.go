@@ -37,10 +37,16 @@ var outcomes = map[task.EventType]string{
 	task.EventCancelled: trace.Cancelled, task.EventLeaseExpired: trace.Lost, task.EventReleased: trace.Released,
 }
 
+// endings are the same for task.ending.
+var endings = map[task.Status]string{task.Success: trace.Succeeded, task.Failed: trace.Failed, task.Cancelled: trace.Cancelled}
+
 // TaskChanged exports the span that the event ends, if there is one. A trace that its caller does not record is left
 // out.
 func (r *tracer) TaskChanged(t *task.Task, before task.Status, e *task.Event) {
 	outcome := outcomes[e.Type]
+	if e.Type == task.EventEnding {
+		outcome = endings[e.Data.EndsAs]
+	}
 	ends := before == task.Running && outcome != ""
 	if !ends && e.Type != task.EventSubmitted {
 		return

@@ -57,7 +57,7 @@ func (want *reading) of(e *eventlog.Event) bool {
 	case allPayloads:
 		return e.HasPayload
 	case shortPayloads:
-		return e.HasPayload && e.Type != task.EventSubmitted.String() && e.Type != task.EventSucceeded.String()
+		return e.HasPayload && e.Type != task.EventSubmitted.String() && e.Type != task.EventSucceeded.String() && e.Type != task.EventEnding.String()
 	}
 	return false
 }

@@ -69,7 +69,7 @@ func TestTheHistoryOfATaskIsOldestFirstWithItsPayloadsIfAskedFor(t *testing.T) {
 	id := h.submit(`{"task_type":"ECHO","parameters":{"n":1}}`)
 	h.until(id, "SUCCESS")
 	a := h.want("GET", "/api/tasks/"+id+"/events?payload=1", "")
-	want := `[{"seq":2,"at":"TIME","stream":"task:ID","version":1,"type":"task.submitted","v":8,"actor":"anonymous",` +
+	want := `[{"seq":2,"at":"TIME","stream":"task:ID","version":1,"type":"task.submitted","v":9,"actor":"anonymous",` +
 		`"data":{"task_type":"ECHO","queue":"default","max_attempts":3,"backoff_base":2000000,"backoff_max":600000000,"subject":"number 1"},` +
 		`"payload_hash":"HASH","hash":"HASH","payload":{"n":1,"made":true}},` +
 		`{"seq":3,"at":"TIME","stream":"task:ID","version":2,"type":"task.started","v":2,"actor":"system:scheduler",` +

@@ -85,7 +85,7 @@ func (m *meters) TaskChanged(t *task.Task, before task.Status, e *task.Event) {
 	switch e.Type {
 	case task.EventStarted:
 		of.wait.add(e.At - t.ReadyAt)
-	case task.EventSucceeded, task.EventAttemptFailed, task.EventFailed, task.EventCancelled:
+	case task.EventSucceeded, task.EventAttemptFailed, task.EventFailed, task.EventCancelled, task.EventEnding:
 		if before == task.Running {
 			of.run.add(e.At - t.StartedAt)
 		}

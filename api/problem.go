@@ -115,6 +115,7 @@ var answers = []struct {
 		"Or ask who operates the server: a restart forgets types that no task and no declaration names."}},
 	{task.ErrStepsFull, problem{Status: 409, Kind: "steps-full", Detail: "The task has as many steps as it may have."}},
 	{task.ErrSuspended, problem{Status: 400, Kind: "suspended", Detail: "The task is suspended and has no due time. Send what it waits for, or cancel it."}},
+	{task.ErrParentEnded, problem{Status: 400, Kind: "parent-ended", Detail: "The parent of the task does not wait for it any more. Retry the parent: it retries its children too."}},
 	{task.ErrNotWaiting, problem{Status: 409, Kind: "not-waiting", Detail: "The task does not wait for an answer in that step. It was answered before, or the task was cancelled, or has not come to it. GET /api/tasks/{id}/steps has the answers that were given."}},
 	{scheduler.ErrSignalsFull, problem{Status: 429, Kind: "events-full", RetryAfter: 60, Detail: "100,000 events are kept, and there can be no more. Nothing was changed. Send events with a shorter keep_seconds, and try again when the time of others is over."}},
 	{task.ErrStepsChanged, problem{Status: 409, Kind: "changed-meanwhile", Detail: "The steps of the task were changed by another request meanwhile. Nothing was changed; look at them and try again."}},
@@ -233,7 +234,7 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 			if errors.As(err, &again) {
 				found = rebuilding(again, found)
 			}
-			if refusal != nil && (refusal.Kind == task.ErrQueueFull || refusal.Kind == task.ErrStepsFull || refusal.Kind == task.ErrSuspended) {
+			if refusal != nil && (refusal.Kind == task.ErrQueueFull || refusal.Kind == task.ErrStepsFull || refusal.Kind == task.ErrSuspended || refusal.Kind == task.ErrParentEnded) {
 				found.Detail = refusal.Detail
 			}
 			if refusal != nil && (refusal.Kind == task.ErrNotUnique || refusal.Kind == task.ErrKeyBusy || refusal.Kind == task.ErrDependency) {

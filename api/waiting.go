@@ -36,6 +36,9 @@ func writeReason(w *jsontext.Writer, r *scheduler.Waiting) {
 	if r.Step != "" {
 		w.Key("step").String(r.Step)
 	}
+	if r.Reason == "children" {
+		w.Key("open").Int(int64(r.Open))
+	}
 	if r.Names != nil {
 		w.Key("names").Strings(r.Names)
 	}
@@ -45,7 +48,7 @@ func writeReason(w *jsontext.Writer, r *scheduler.Waiting) {
 	if r.Task != (ulid.ULID{}) {
 		writeID(w.Key("task_id"), r.Task)
 	}
-	if r.Open != 0 {
+	if r.WaitingOn != nil {
 		w.Key("waiting_on").Array()
 		for _, id := range r.WaitingOn {
 			writeID(w.Item(), id)

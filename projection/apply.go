@@ -71,15 +71,21 @@ func (v *Views) ApplyChanges(changes []Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	back, err := v.bring(changes)
-	if errors.Is(err, ErrRebuilding) && v.mender != nil && v.await(mostWait) {
-		return v.adopt(changes[len(changes)-1].Event.Seq)
-	}
-	if err != nil {
-		return err
-	}
-	if err := v.applyBatch(changes, back); err != nil {
-		return err
+	for moved := true; moved; {
+		back, err := v.bring(changes)
+		var brood *broods
+		if err == nil {
+			brood, err = v.bringChildren(changes, back)
+		}
+		if errors.Is(err, ErrRebuilding) && v.mender != nil && v.await(mostWait) {
+			return v.adopt(changes[len(changes)-1].Event.Seq)
+		}
+		if err == nil {
+			moved, err = v.applyBatch(changes, back, brood)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	v.moved.Raise()
 	return v.endRound()
@@ -136,23 +142,30 @@ func (v *Views) has(id ulid.ULID) bool {
 	return v.table.find(id) != nil
 }
 
-func (v *Views) applyBatch(changes []Change, back map[ulid.ULID]*fileRow) error {
+// applyBatch folds the batch. moved: tasks have left memory since the brood was read, and nothing is folded.
+func (v *Views) applyBatch(changes []Change, back map[ulid.ULID]*fileRow, brood *broods) (moved bool, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if brood != nil && brood.evicted != v.evicted {
+		return true, nil
+	}
 	v.begin(back)
+	if brood != nil {
+		v.brood = brood.rows
+	}
 	for _, c := range changes {
 		if err := v.fold(c.ID, c.Event, c.Other); err != nil {
-			return err
+			return false, err
 		}
 	}
 	v.endBatch(changes[len(changes)-1].Event.Seq)
-	return nil
+	return false, nil
 }
 
 // begin starts a batch. back holds tasks that have left memory and that events of the batch may be about.
 func (v *Views) begin(back map[ulid.ULID]*fileRow) {
 	v.batch++
-	v.touched, v.back = v.touched[:0], back
+	v.touched, v.back, v.brood = v.touched[:0], back, nil
 }
 
 // endBatch ends a batch: it updates the views that depend on the state of a task, not on each
@@ -286,8 +299,8 @@ func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 
 // observe updates due.
 func (rec *record) observe(before task.Status, e *task.Event) {
-	if rec.task.Status == task.Pending && (before != task.Pending || e.Type == task.EventSnoozed || e.Type == task.EventStepRecorded) {
-		rec.due = !rec.task.Timed && rec.task.Waits() == nil
+	if rec.task.Status == task.Pending && (before != task.Pending || e.Type == task.EventSnoozed || e.Type == task.EventStepRecorded || e.Type == task.EventEnding) {
+		rec.due = !rec.task.Timed && rec.task.Waits() == nil && rec.task.Ending() == task.None
 	}
 }
 
@@ -298,5 +311,6 @@ func (v *Views) index(rec *record) {
 	}
 	v.follow(rec)
 	v.wait(rec)
+	v.mind(rec)
 	v.order.put(rec)
 }

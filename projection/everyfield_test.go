@@ -62,8 +62,38 @@ var everyField = story{"every_field", func(l *ledger) {
 	l.do(system, b, task.Cancel{Reason: "its dependency is FAILED", Because: failed})
 	l.submit(task.Submit{DependsOn: []task.Dependency{{Task: b}}, RunAnyway: true})
 	l.submit(task.Submit{})
+	everyFieldOfChildren(l)
 	l.other("server.stopped", 3, `{}`)
 }}
+
+// everyFieldOfChildren is the part of it that is about children.
+func everyFieldOfChildren(l *ledger) {
+	parent := l.submit(task.Submit{Kin: &task.Kin{Children: 1}})
+	fence := l.start(parent)
+	kin := task.Kin{Parent: parent, Step: "fan", Workflow: parent, Depth: 1, OnFailure: task.ChildEndsRest, Any: true}
+	kids := l.bear(parent, "fan", "a")
+	for _, name := range []string{"b", "c"} {
+		k := kin
+		k.Name, k.Detached = name, name == "c"
+		kids = append(kids, l.submit(task.Submit{Kin: &k}))
+	}
+	l.do(robot, parent, task.Suspend{Fence: fence, Step: "join", Kind: task.StepChildren, Of: "fan"})
+	l.do(system, parent, task.FailWait{Step: "join", Error: "child a is FAILED"})
+	l.do(system, kids[1], task.Cancel{Reason: "its parent has failed"})
+	l.do(system, kids[0], task.Cancel{Reason: "its parent has failed"})
+	l.do(system, parent, task.Finish{})
+	l.do(person, parent, task.Retry{})
+	l.do(person, kids[0], task.Retry{})
+	l.do(system, parent, task.Fail{Fence: l.start(parent), Code: task.CodePermanent, Error: "no disk"})
+	l.do(system, kids[0], task.Cancel{Reason: "its parent has failed"})
+	l.do(system, parent, task.Finish{})
+	l.do(person, parent, task.Retry{})
+	l.do(person, kids[0], task.Retry{})
+	l.do(system, parent, task.Succeed{Fence: l.start(parent), Result: []byte("1"), Files: []string{"file-4"}, Outcome: "2 done", Partial: true})
+	l.do(person, parent, task.Cancel{Reason: "replaced", ReplacedBy: kids[2], Because: kids[2]})
+	l.do(system, kids[0], task.Succeed{Fence: l.start(kids[0])})
+	l.do(system, parent, task.Finish{})
+}
 
 // tokenUses has what people do with a token in a browser. It is how compat/v4_token_uses came to be.
 var tokenUses = story{"token_uses", func(l *ledger) {

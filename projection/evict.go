@@ -1,6 +1,9 @@
 package projection
 
-import "daybook/projection/viewfile"
+import (
+	"daybook/projection/viewfile"
+	"daybook/task"
+)
 
 // end removes from memory the tasks that only the file must have now.
 func (k *keeper) end(c *checkpoint) {
@@ -59,6 +62,7 @@ func (v *Views) unload(rec *record) {
 		delete(v.keys, key)
 	}
 	v.unclaim(rec)
+	v.dropKid(rec)
 	v.returned.Delete(rec.task.SubmitSeq)
 	v.table.remove(rec)
 }
@@ -74,7 +78,7 @@ func (v *Views) restore(row *fileRow) *record {
 // load puts a task of the file into memory.
 func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
 	rec := v.table.next()
-	rec.task, rec.group, rec.due, rec.filed = row.Task, row.Group, !row.Task.Timed && row.Task.Waits() == nil, filed
+	rec.task, rec.group, rec.due, rec.filed = row.Task, row.Group, !row.Task.Timed && row.Task.Waits() == nil && row.Task.Ending() == task.None, filed
 	name := v.counts.names[row.Group]
 	rec.task.Type, rec.task.Queue = name.taskType, name.queue // one string for all of the group
 	rec.trail.set(row.Events)
@@ -83,6 +87,8 @@ func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
 	v.addKey(rec)
 	v.claim(rec)
 	v.wait(rec)
+	v.keepKid(rec)
+	rec.kin = kinStateOf(&rec.task)
 	v.mate(rec)
 	v.order.put(rec)
 	return rec

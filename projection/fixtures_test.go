@@ -206,6 +206,7 @@ var compat = map[string]string{
 	"compat/v5_streams":    "93a1216b7533ff1ad0bd5d6bee941c25701a7c18e4af4bbda4e0e9667bd368c1", // with types and workers
 	"compat/v6_streams":    "2b8a96f7e0414ee10e6f631d705e85c0c2a4d68d7cac0a0ec3136dde25b09566", // of a node of a cluster
 	"compat/v7":            "5023f9bec78cf099f46f0f5ce8c5ac38239ce3dbd7c154bdf9f2178b995d0dd7", // with steps and suspended tasks
+	"compat/v8":            "4b39cf50cbdb4def463f65673e51096677e007e8b316137cf72dfe2d31177ca0", // with children
 	"compat/v4_token_uses": "4b2b82402cebbe6445fc226c699b23bba1ac7a2085cfff486787fee56ee6e91f",
 }
 
@@ -225,7 +226,7 @@ func TestTheEventsOfOldLogsAreNeverEdited(t *testing.T) {
 
 // withSteps adds the types of events that durable steps came with.
 func withSteps(types ...task.EventType) map[task.EventType]bool {
-	later := map[task.EventType]bool{task.EventStepRecorded: true, task.EventStepForgotten: true, task.EventSuspended: true}
+	later := map[task.EventType]bool{task.EventEnding: true, task.EventStepRecorded: true, task.EventStepForgotten: true, task.EventSuspended: true}
 	for _, t := range types {
 		later[t] = true
 	}
@@ -239,7 +240,8 @@ func TestACompatibilityFixtureHasEveryTypeAndField(t *testing.T) {
 		"compat/v2": withSteps(),
 		"compat/v3": withSteps(),
 		"compat/v4": withSteps(),
-		"compat/v7": {},
+		"compat/v7": {task.EventEnding: true},
+		"compat/v8": {},
 	} {
 		seen, newest := make(map[string]bool), make(map[string]int)
 		for _, e := range readEvents(t, name) {

@@ -103,6 +103,7 @@ func TestViewsWithAFileAreTheSameAsInMemory(t *testing.T) {
 			}
 			sameTasks(rt, l.views, kept, l.now)
 			checkClaims(rt, l, kept)
+			sameFamilies(rt, l, kept)
 			sameLists(rt, l, kept)
 		}
 		closeViews(rt, kept)

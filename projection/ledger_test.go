@@ -88,7 +88,7 @@ func (l *ledger) try(actor string, id ulid.ULID, command task.Command) error {
 		state = new(task.Task)
 		l.tasks[id] = state
 	}
-	events, refusal := task.Decide(state, command, task.Now{Wall: l.now - l.behind, At: l.now})
+	events, refusal := task.Decide(state, command, task.Now{Wall: l.now - l.behind, At: l.now, OpenChildren: l.openChildren(id) > 0})
 	for i := range events {
 		events[i].Actor = actor
 		l.batch = append(l.batch, Change{ID: id, Event: l.keep(task.StreamOf(id), &events[i])})

@@ -268,8 +268,8 @@ func (v *Views) replace(n *Views) {
 	for queue := range v.order.ready.parked {
 		v.setTurns(queue)
 	}
-	v.claims, v.mates, v.waits = n.claims, n.mates, n.waits
-	v.keys, v.decoder, v.batch, v.touched, v.back = n.keys, n.decoder, n.batch, n.touched, n.back
+	v.claims, v.mates, v.waits, v.families = n.claims, n.mates, n.waits, n.families
+	v.keys, v.decoder, v.batch, v.touched, v.back, v.brood = n.keys, n.decoder, n.batch, n.touched, n.back, n.brood
 	v.publishTokens()
 	v.publishQuiet()
 	v.seq.Store(n.Seq())

@@ -281,8 +281,12 @@ func (k *keeper) check(ctx context.Context, state *viewfile.State) error {
 func (k *keeper) loadLive() error {
 	v := k.v
 	var depend []*record
+	var parents []*record
 	err := k.file.Live(func(row *viewfile.Row) error {
 		rec := v.load(row, viewfile.Live)
+		if rec.task.IsParent() && !rec.task.Status.Ended() {
+			parents = append(parents, rec)
+		}
 		if rec.task.Status.Ended() {
 			v.ended.push(end{rec.task.LastSeq, rec.slot})
 		} else if rec.task.HasDependencies() {
@@ -300,6 +304,25 @@ func (k *keeper) loadLive() error {
 		err = fmt.Errorf("%w: %w", viewfile.ErrUnusable, err)
 	}
 	slices.SortFunc(v.ended.list, func(a, b end) int { return int(a.seq - b.seq) })
+	if err != nil || len(parents) == 0 {
+		return err
+	}
+	return k.loadFamilies(parents)
+}
+
+// loadFamilies makes the families of the parents that have not ended.
+func (k *keeper) loadFamilies(parents []*record) error {
+	r, err := k.file.Acquire(context.Background())
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	err = r.Fix()
+	for i := 0; i < len(parents) && err == nil; i++ {
+		var filed []fileRow
+		err = r.Children(context.Background(), parents[i].task.ID, func(row *fileRow) { filed = append(filed, *row) })
+		k.v.judge(k.v.gatherFamily(parents[i], filed))
+	}
 	return err
 }
 

@@ -23,7 +23,7 @@ const (
 	inHeld                   // pending and due, but a dependency does not let it start: see dependencies
 	inScheduled              // pending, and its time is to come
 	inBackoff                // pending, and the time of its retry is to come
-	inSuspended              // pending, and suspended until something comes
+	inSuspended              // pending, and suspended until something comes, or ending
 	inRunning                // running
 	places
 )
@@ -109,6 +109,9 @@ func (rec *record) belongs() (place, dueKey) {
 				end = never
 			}
 			return inSuspended, dueKey{task.ReadyKey{Due: end, Seq: t.SubmitSeq}, rec}
+		}
+		if t.Ending() != task.None {
+			return inSuspended, dueKey{task.ReadyKey{Due: never, Seq: t.SubmitSeq}, rec}
 		}
 		switch {
 		case rec.due && rec.held():

@@ -33,18 +33,19 @@ var (
 // Readers take mu for a bounded time: they copy at most 1,000 rows, and a scan goes
 // in chunks between which the writer gets its turn.
 type Views struct {
-	mu      sync.RWMutex
-	table   table    // guarded by mu
-	counts  counts   // guarded by mu
-	recent  recent   // guarded by mu
-	claims  claims   // guarded by mu
-	mates   keyMates // guarded by mu
-	waits   waits    // guarded by mu
-	windows *windows // guarded by mu
-	streams streams  // guarded by mu; what is not of a task
-	seq     atomic.Int64
-	tokens  atomic.Pointer[Tokens]          // of the fold in streams; set with mu held
-	quiet   atomic.Pointer[map[string]bool] // the same
+	mu       sync.RWMutex
+	table    table    // guarded by mu
+	counts   counts   // guarded by mu
+	recent   recent   // guarded by mu
+	claims   claims   // guarded by mu
+	mates    keyMates // guarded by mu
+	waits    waits    // guarded by mu
+	families families // guarded by mu
+	windows  *windows // guarded by mu
+	streams  streams  // guarded by mu; what is not of a task
+	seq      atomic.Int64
+	tokens   atomic.Pointer[Tokens]          // of the fold in streams; set with mu held
+	quiet    atomic.Pointer[map[string]bool] // the same
 
 	// What follows says what memory and the view file have of the tasks; see keeper.
 	keeper   *keeper           // nil: all tasks stay in memory; the writer sets it, with mu held, and alone reads it without
@@ -63,9 +64,10 @@ type Views struct {
 	order   order
 	keys    map[string]uint32 // idempotency key → slot of the task in memory
 	decoder decoder
-	batch   uint64                 // number of the batch that is being applied
-	touched []*record              // by that batch, each once
-	back    map[ulid.ULID]*fileRow // tasks that batch may lead back to memory
+	batch   uint64                  // number of the batch that is being applied
+	touched []*record               // by that batch, each once
+	back    map[ulid.ULID]*fileRow  // tasks that batch may lead back to memory
+	brood   map[ulid.ULID][]fileRow // children in the file of parents that batch may lead back from the end
 
 	observers []Observer // set before the first event
 
@@ -98,6 +100,7 @@ func newViews(tasks int64) *Views {
 		claims:   claims{held: make(map[task.Claim][]*record)},
 		mates:    make(keyMates),
 		waits:    newWaits(),
+		families: newFamilies(),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"daybook/task"
@@ -91,6 +92,9 @@ func submitAny(rt *rapid.T, l *ledger) {
 			}
 		}
 	}
+	if len(l.order) > 0 && rapid.Bool().Draw(rt, "a child") {
+		c.Kin = anyKin(rt, l)
+	}
 	l.submit(c)
 }
 
@@ -165,6 +169,7 @@ func TestViewsAreWhatTheTasksSay(t *testing.T) {
 		checkClaims(rt, l, l.views)
 		checkWindows(rt, l)
 		checkSuspended(rt, l)
+		checkFamilies(rt, l)
 		checkWaiting(rt, l)
 	})
 }
@@ -234,7 +239,7 @@ func checkOrder(t failer, l *ledger) {
 		case r.Status == task.Pending && r.Due(l.now) && l.isHeld(r):
 		case r.Status == task.Pending && r.Due(l.now):
 			ready = append(ready, r)
-		case r.Status == task.Pending && r.Waits() == nil:
+		case r.Status == task.Pending && r.Waits() == nil && r.Ending() == task.None:
 			waiting = append(waiting, r)
 		}
 	}
@@ -357,6 +362,10 @@ func checkWindows(t failer, l *ledger) {
 				want.Cancelled++
 			case "task.attempt_failed", "task.lease_expired":
 				want.AttemptsFailed++
+			case "task.ending":
+				if was && strings.Contains(string(e.Data), `"as":"FAILED"`) {
+					want.AttemptsFailed++
+				}
 			}
 		}
 		if diff := diffOf(want, w); diff != "" {

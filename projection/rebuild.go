@@ -84,6 +84,9 @@ func (r *replay) apply(raw *eventlog.Event) error {
 		if err := r.v.bringOne(id); err != nil {
 			return err
 		}
+		if err := r.v.bringChildrenOf(id, r.event.Type); err != nil {
+			return err
+		}
 	}
 	if err := r.v.fold(id, &r.event, raw); err != nil {
 		return err

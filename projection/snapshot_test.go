@@ -37,6 +37,7 @@ type snapshot struct {
 	Changed                 []string
 	Suspended               []string
 	Stranded                []string // tasks that cannot start any more
+	Families                []string
 }
 
 // snapshotOf looks at the views after all that is due by now was promoted.
@@ -59,6 +60,9 @@ func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 			if r.Links != nil && r.Links.Unique.Key != "" {
 				s.Claims[r.Type+" "+r.Links.Unique.Key] = claimedOf(t, v, &r, now)
 			}
+			if r.IsParent() {
+				s.Families = append(s.Families, childrenIn(t, v, r.ID))
+			}
 			if key := r.IdempotencyKey; key != "" {
 				s.Keys = append(s.Keys, fmt.Sprintf("%s = %s", key, must(t, v.FindByKey, key).Name()))
 			}
@@ -71,7 +75,7 @@ func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 	s.WaitCounts, _ = v.WaitCounts(now)
 	s.Servers = v.ServerRuns()
 	s.Ready, s.Waiting, s.Running = orderOf(v)
-	s.Suspended = suspendedIn(v)
+	s.Suspended, s.Families = suspendedIn(v), append(s.Families, familiesIn(v)...)
 	for t := range v.Stranded() {
 		s.Stranded = append(s.Stranded, t.Name())
 	}

@@ -62,6 +62,8 @@ var stories = []story{
 		}
 	}},
 
+	familyStory,
+
 	{"permanent_error", func(l *ledger) {
 		id := l.submit(task.Submit{MaxAttempts: 5})
 		fence := l.start(id)

@@ -20,9 +20,10 @@ type record struct {
 	slot  uint32 // in the table
 	older uint32 // slots, plus 1, of its neighbours in keyMates; 0 = none
 	newer uint32
-	lined uint8 // which of table.lines has it
-	mated bool  // it is in keyMates
-	gone  bool  // it has left memory: the slot is free
+	lined uint8    // which of table.lines has it
+	mated bool     // it is in keyMates
+	gone  bool     // it has left memory: the slot is free
+	kin   kinState // how families has it
 
 	// due: the task is ready. It was due when the event that made it wait was
 	// written, or Promote has found it due since. Only set while it is pending.

@@ -20,8 +20,10 @@ func suspendedIn(v *Views) (all []string) {
 	names := map[string]bool{}
 	walkDue(v.order.timed[inSuspended-inScheduled:], Due{}, func(key dueKey) bool {
 		all = append(all, fmt.Sprint(key.rec.task.Name(), " until ", key.Due))
-		for _, name := range key.rec.task.Waits().Signals {
-			names[name] = true
+		if w := key.rec.task.Waits(); w != nil { // else it is ending
+			for _, name := range w.Signals {
+				names[name] = true
+			}
 		}
 		return true
 	})
@@ -73,12 +75,16 @@ func stepCommand(rt *rapid.T, l *ledger, kind int, id ulid.ULID, fence int64) ta
 	name := fmt.Sprint("step-", len(l.events))
 	w := l.tasks[id].Waits()
 	switch {
+	case l.tasks[id].Ending() != task.None:
+		return rapid.SampledFrom([]task.Command{task.Finish{}, task.Finish{Error: "a child is FAILED"}, task.Cancel{}}).Draw(rt, "end")
+	case kind == 22 && w != nil && w.Kind == task.StepChildren && rapid.Bool().Draw(rt, "fails"):
+		return task.FailWait{Step: w.Step, Error: "a child is FAILED"}
 	case kind == 22 && w != nil:
 		return task.Wake{Step: w.Step, Outcome: task.StepTimeout, Value: []byte("null")}
 	case kind >= 21:
 		return task.RecordSteps{Fence: fence, Steps: []task.NewStep{{Name: name, Value: []byte("1")}}}
 	}
-	c := task.Suspend{Fence: fence, Step: name, Kind: task.StepKind(rapid.IntRange(int(task.StepSleep), int(task.StepApproval)).Draw(rt, "for"))}
+	c := task.Suspend{Fence: fence, Step: name, Kind: task.StepKind(rapid.IntRange(int(task.StepSleep), int(task.StepChildren)).Draw(rt, "for"))}
 	if c.Kind == task.StepSleep || rapid.Bool().Draw(rt, "with an end") {
 		c.Until = l.now + task.Micros(rapid.Int64Range(-5, 50).Draw(rt, "until"))*task.Second
 	}

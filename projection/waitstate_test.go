@@ -21,7 +21,7 @@ func (l *ledger) waitOf(r *task.Task) WaitState {
 		}
 	}
 	switch {
-	case r.Waits() != nil:
+	case r.Waits() != nil, r.Ending() != task.None:
 		return WaitSuspended
 	case !r.Due(l.now) && r.Retrying:
 		return WaitBackoff

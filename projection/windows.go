@@ -58,7 +58,16 @@ func (w *windows) add(rec *record, from task.Status, e *task.Event) {
 		w.slice(e.At).wait.add(e.At - rec.task.ReadyAt)
 	case task.EventSucceeded:
 		w.tally(e.At).succeeded++
-		w.slice(e.At).run.add(e.At - rec.task.StartedAt)
+		if ran {
+			w.slice(e.At).run.add(e.At - rec.task.StartedAt)
+		}
+	case task.EventEnding:
+		if ran {
+			w.slice(e.At).run.add(e.At - rec.task.StartedAt)
+		}
+		if ran && e.Data.EndsAs == task.Failed {
+			w.tally(e.At).attemptsFailed++
+		}
 	case task.EventAttemptFailed:
 		w.tally(e.At).attemptsFailed++
 		w.slice(e.At).run.add(e.At - rec.task.StartedAt)

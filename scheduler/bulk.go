@@ -264,8 +264,10 @@ func (w *bulkWork) item(at *bulkItem) bool {
 	}
 	decided, refusal := rd.decideOn(before, command)
 	var needs []int
-	if _, again := command.(task.Retry); again && refusal == nil {
-		if needs, refusal = rd.heldByAnother(before); rd.l.views.missing != nil {
+	var children []*task.Task
+	retry, again := command.(task.Retry)
+	if again && refusal == nil {
+		if needs, children, refusal = rd.mayRetry(before); rd.l.views.missing != nil {
 			return false
 		}
 	}
@@ -281,6 +283,7 @@ func (w *bulkWork) item(at *bulkItem) bool {
 		}
 	}
 	rd.add(n, at.id, decided)
+	rd.retryChildren(children, retry.Reason)
 	w.applied.Changed++
 	w.changes = append(w.changes, change)
 	return true

@@ -28,6 +28,10 @@ func (l *loop) command(rd *round, r *request) {
 		l.offer(r.offer)
 		return
 	}
+	if r.joined != nil {
+		l.endJoin(rd, r)
+		return
+	}
 	if err := l.s.damage(); err != nil {
 		r.done <- answer{err: err}
 		return
@@ -49,6 +53,10 @@ func (l *loop) decide(rd *round, r *request) {
 		l.changeSchedule(rd, r)
 		return
 	}
+	if r.steps != nil {
+		l.decideSteps(rd, r)
+		return
+	}
 	if r.submits != nil {
 		l.submit(rd, r)
 		return
@@ -63,10 +71,6 @@ func (l *loop) decide(rd *round, r *request) {
 	}
 	if r.bulk != nil {
 		l.decideBulk(rd, r)
-		return
-	}
-	if r.steps != nil {
-		l.decideSteps(rd, r)
 		return
 	}
 	if r.lease != nil {
@@ -94,10 +98,10 @@ func (l *loop) do(rd *round, r *request) {
 	}
 	decided, refusal := rd.decideOn(before, r.command)
 	var needs []int
-	if _, again := r.command.(task.Retry); again && refusal == nil {
-		if needs, refusal = rd.heldByAnother(before); refusal == nil {
-			needs, refusal = rd.mayBeMet(before, needs)
-		}
+	var children []*task.Task
+	retry, again := r.command.(task.Retry)
+	if again && refusal == nil {
+		needs, children, refusal = rd.mayRetry(before)
 	}
 	rd.size += max(len(decided), 1)
 	if refusal != nil || len(decided) == 0 {
@@ -119,6 +123,7 @@ func (l *loop) do(rd *round, r *request) {
 	rd.needs = append(rd.needs, needs...)
 	rd.add(n, r.id, decided)
 	state = n.task
+	rd.retryChildren(children, retry.Reason)
 }
 
 // reply answers a request that appends nothing, once the events that the answer depends on are on disk.
@@ -190,7 +195,7 @@ func (rd *round) decideSubmit(b *batch, i int) error {
 	if err := rd.findDependencies(b, i); err != nil {
 		return err
 	}
-	b.news[i].id = rd.l.ids.next(rd.now)
+	b.news[i].id = rd.idOf(c)
 	if c.Unique != nil {
 		own, unique := *c, *c.Unique // it may be decided again
 		c, own.Unique = &own, &unique

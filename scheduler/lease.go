@@ -312,7 +312,7 @@ func (s *Scheduler) attemptOf(ctx context.Context, id ulid.ULID, token string) (
 		}
 		for _, e := range events {
 			kind, _ := task.ParseEventType(e.Type)
-			if kind != task.EventStarted && kind != task.EventSucceeded {
+			if kind != task.EventStarted && kind != task.EventSucceeded && kind != task.EventEnding {
 				continue
 			}
 			var d task.Data
@@ -322,7 +322,8 @@ func (s *Scheduler) attemptOf(ctx context.Context, id ulid.ULID, token string) (
 			switch {
 			case kind == task.EventStarted && d.TokenHash == hash:
 				fence = e.Version
-			case kind == task.EventSucceeded && fence != 0 && d.Fence == fence:
+			case fence == 0 || d.Fence != fence:
+			case kind == task.EventSucceeded, kind == task.EventEnding && d.EndsAs == task.Success:
 				succeeded = e
 			}
 		}

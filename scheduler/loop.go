@@ -49,8 +49,12 @@ type loop struct {
 	trials      trials                 // of those that may have killed an earlier process
 	refusals    refusals               // starts that the log does not take
 	steps       map[ulid.ULID]*stepSet // of running tasks whose attempts record steps
-	knownQueues map[string]bool        // names of queues that were used since it was made
-	fullUntil   time.Time              // while the log is full: when to try again
+	joining     map[ulid.ULID]bool     // parents whose children are read, to go on with what became of them
+	joins       sync.WaitGroup         // those readings
+	ending      context.Context        // ends with the loop
+	end         context.CancelFunc
+	knownQueues map[string]bool // names of queues that were used since it was made
+	fullUntil   time.Time       // while the log is full: when to try again
 	pipeline
 }
 
@@ -92,6 +96,8 @@ func (l *loop) init(s *Scheduler) {
 	l.seeds = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	l.slots.holders = make(map[ulid.ULID]*attempt)
 	l.steps = make(map[ulid.ULID]*stepSet)
+	l.joining = make(map[ulid.ULID]bool)
+	l.ending, l.end = context.WithCancel(context.Background())
 	l.trials.on = make(map[ulid.ULID]bool)
 	l.refusals.apart, l.refusals.final = make(map[ulid.ULID]bool), make(map[ulid.ULID]bool)
 	l.rounds, l.appended = make(chan *round, 1), make(chan *round, 1)
@@ -127,6 +133,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	appending.Wait()
 	l.gates.openAll(s.o.Views)
 	close(s.stopped)
+	l.end()
+	l.joins.Wait()
 	for _, a := range l.slots.holders { // whatever they return, nobody writes it down
 		a.end(task.ErrAttemptLeaseLost)
 	}

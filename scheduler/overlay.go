@@ -10,18 +10,19 @@ import (
 // overlay is the tasks as a round leaves them so far, over those of the round below and those of
 // the views.
 type overlay struct {
-	views   *source
-	below   *overlay // of the round that is being appended, until that is done
-	tasks   map[ulid.ULID]*node
-	largest int                           // the most that tasks has held since it was made
-	keys    map[string]*node              // by idempotency key
-	claims  map[task.Claim][]*node        // tasks that have come to hold a unique key
-	mates   map[mateKey][]*node           // tasks that are live anew, by concurrency key
-	steps   map[stepName]*task.Event      // that were recorded, nil for those that were forgotten
-	signals map[string]*projection.Signal // that were sent
-	retried bool                          // a task that had ended is live again
-	ready   line                          // pending tasks, for dispatch
-	nodes   slab[node]                    // memory of tasks
+	views    *source
+	below    *overlay // of the round that is being appended, until that is done
+	tasks    map[ulid.ULID]*node
+	largest  int                           // the most that tasks has held since it was made
+	keys     map[string]*node              // by idempotency key
+	claims   map[task.Claim][]*node        // tasks that have come to hold a unique key
+	mates    map[mateKey][]*node           // tasks that are live anew, by concurrency key
+	steps    map[stepName]*task.Event      // that were recorded, nil for those that were forgotten
+	signals  map[string]*projection.Signal // that were sent
+	families map[ulid.ULID]*familyChange   // by parent
+	retried  bool                          // a task that had ended is live again
+	ready    line                          // pending tasks, for dispatch
+	nodes    slab[node]                    // memory of tasks
 }
 
 // node is a task as a round leaves it.
@@ -140,6 +141,7 @@ func (o *overlay) reset() {
 	clear(o.steps)
 	clear(o.signals)
 	o.retried = false
+	clear(o.families)
 	o.ready = emptied(o.ready)
 	o.nodes.reset(keptChunks)
 }

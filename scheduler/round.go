@@ -78,7 +78,8 @@ func (rd *round) decideOn(state *task.Task, c task.Command) ([]task.Event, error
 	if state == nil {
 		state = &none
 	}
-	return task.AppendDecision(rd.decided.run(1), state, c, task.Now{Wall: rd.wall, At: rd.now})
+	now := task.Now{Wall: rd.wall, At: rd.now, OpenChildren: state.IsParent() && rd.openChildren(state.ID) > 0}
+	return task.AppendDecision(rd.decided.run(1), state, c, now)
 }
 
 // none is the state of a task before its first event.
@@ -96,6 +97,7 @@ func (rd *round) add(n *node, id ulid.ULID, decided []task.Event) {
 	if n.stream == "" {
 		n.stream = task.StreamOf(id)
 	}
+	wasOpen := isOpen(&n.task)
 	for i := range decided {
 		d := &decided[i]
 		rd.seq++
@@ -121,6 +123,9 @@ func (rd *round) add(n *node, id ulid.ULID, decided []task.Event) {
 		rd.changes = append(rd.changes, projection.Change{ID: id, Event: d})
 	}
 	e.to = len(rd.records)
+	if n.task.Kin != nil {
+		rd.noteKin(n, wasOpen)
+	}
 	n.ordinary = n.ordinary || !e.reserve
 	if n.task.Status == task.Pending && n.task.Due(rd.wall) && !n.task.HasDependencies() && !rd.l.s.o.Views.StartsFromViews(n.task.Queue) {
 		rd.ready.push(n)

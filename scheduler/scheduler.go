@@ -14,7 +14,6 @@ package scheduler
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,51 +46,6 @@ var (
 	ErrReadOnly = errors.New("log is read only")
 	// and eventlog.ErrFull (nothing happened), eventlog.ErrUnknown (it happened or not).
 )
-
-// Attempt is what a Runner gets.
-type Attempt struct {
-	Task       task.Task // as it was when the attempt started
-	Parameters json.RawMessage
-	// FileNames reads what its files are called, by id; those not known are left out.
-	FileNames func() (map[string]string, error)
-	// Report tells how far the attempt is: 0 … 100 and a message ("" = none). It may be
-	// called as often as one likes, by any goroutine, until Run returns.
-	Report func(percent float64, message string)
-	// Save writes a progress report with a JSON value that later attempts get from Saved, in order; it is then on disk.
-	Save  func(ctx context.Context, percent float64, message string, value []byte) error
-	Saved func(ctx context.Context) ([][]byte, error)
-	// Steps reads the steps of the task. RecordStep records one, and returns it when it is on disk: see
-	// Scheduler.RecordSteps.
-	Steps      func(ctx context.Context) ([]Step, error)
-	RecordStep func(ctx context.Context, step task.NewStep) (Step, error)
-	Now        func() task.Micros // by which waits end
-}
-
-// Outcome is what an attempt leads to.
-type Outcome struct {
-	Result []byte   // one JSON value, at most 16 MiB; nil = none
-	Files  []string // ids of the files the result names
-
-	Outcome string // what came of it, in a few words; "" = none
-	Partial bool   // not all of it came about
-}
-
-// Runner runs attempts. An error with a method Permanent() bool that returns true is not retried; one with a method
-// RetryAfter() time.Duration is retried in that time, if it is more than 0; one with a method Suspension() task.Suspend
-// suspends the task. A panic is a failed attempt.
-type Runner interface {
-	// Run runs one attempt and returns when it is over. ctx ends on cancel, timeout or
-	// stop (its cause says which).
-	Run(ctx context.Context, a Attempt) (Outcome, error)
-	// Runs reports whether tasks of the type can be run by this process.
-	Runs(taskType string) bool
-	// Knows reports whether the type is known: a task of it may be submitted, whoever runs it.
-	Knows(taskType string) bool
-	// CheckResult lists what is wrong with the result of a worker by what its type promises; nil = no result.
-	CheckResult(taskType string, result []byte) []task.FieldError
-	// LeaseLength is how long a worker leases a task of the type that does not say: 1 s … 1 h.
-	LeaseLength(taskType string) time.Duration
-}
 
 // Options configure a scheduler. Log, Views, Payloads and Runner must be set.
 type Options struct {
@@ -260,21 +214,23 @@ func (s *Scheduler) Do(ctx context.Context, actor string, id ulid.ULID, command 
 // request is one command from outside on its way through the loop: submits, or command
 // on the task id, or the offer of a worker.
 type request struct {
-	actor   string
-	submits []task.Submit
-	id      ulid.ULID
-	command task.Command
-	expect  int64  // of command: only if the task has that version; 0 = any
-	lease   *lease // the worker that holds the task reports the command
-	offer   *offer
-	others  func() ([]Other, error) // events that are not of tasks, see Record
-	with    *[]task.Submit          // tasks that others submits in the same commit; nil = none
-	recurs  *ScheduleCommand
-	steps   *stepsAsked // with task.RecordSteps and task.Suspend
-	signal  *signalAsked
-	bulk    *bulkChunk
-	visit   *Visit // of the person who asks; nil = a program
-	done    chan answer
+	actor    string
+	submits  []task.Submit
+	id       ulid.ULID
+	command  task.Command
+	expect   int64  // of command: only if the task has that version; 0 = any
+	lease    *lease // the worker that holds the task reports the command
+	offer    *offer
+	others   func() ([]Other, error) // events that are not of tasks, see Record
+	with     *[]task.Submit          // tasks that others submits in the same commit; nil = none
+	recurs   *ScheduleCommand
+	steps    *stepsAsked // with task.RecordSteps and task.Suspend
+	signal   *signalAsked
+	bulk     *bulkChunk
+	children *childrenAsked // with steps and submits
+	joined   *joined        // what became of children that a task waits for
+	visit    *Visit         // of the person who asks; nil = a program
+	done     chan answer
 }
 
 // answer is small, for each request has room for one: the tasks of the submits, or the one

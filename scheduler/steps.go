@@ -173,7 +173,7 @@ func (t *leaseTable) heard(l *lease, now time.Time) (build string) {
 func (s *Scheduler) recordSteps(ctx context.Context, r *request) ([]Step, error) {
 	asked := r.command.(task.RecordSteps)
 	r.steps = &stepsAsked{found: make([]foundStep, len(asked.Steps))}
-	if err := s.askOfSteps(ctx, r); err != nil {
+	if err := s.askOfSteps(ctx, r, nil); err != nil {
 		return nil, err
 	}
 	steps := make([]Step, len(asked.Steps))

@@ -93,6 +93,10 @@ func (l *loop) decideSteps(rd *round, r *request) {
 		rd.reply(r, answer{err: errStepsUnknown})
 		return
 	}
+	if r.children != nil {
+		l.makeChildren(rd, r, before, set)
+		return
+	}
 	if _, suspends := r.command.(task.Suspend); suspends {
 		l.suspend(rd, r, before, set)
 		return

@@ -24,7 +24,7 @@ func (s *Scheduler) Suspend(ctx context.Context, actor, token string, c task.Sus
 	s.leases.heard(l, time.Now())
 	c.Fence = l.fence
 	r := &request{actor: actor, id: l.id, lease: l, command: c, steps: &stepsAsked{found: make([]foundStep, 1)}}
-	err := s.askOfSteps(ctx, r)
+	err := s.askOfSteps(ctx, r, nil)
 	switch {
 	case errors.Is(err, task.ErrStale):
 		return nil, ErrNoLease
@@ -43,10 +43,13 @@ func (s *Scheduler) Suspend(ctx context.Context, actor, token string, c task.Sus
 	return nil, &task.Refusal{Kind: task.ErrStepsChanged, Status: task.Running}
 }
 
-// askOfSteps asks the loop for something for which it must know the steps of the task.
-func (s *Scheduler) askOfSteps(ctx context.Context, r *request) error {
+// askOfSteps asks the loop for something for which it must know the steps of the task. into may be nil.
+func (s *Scheduler) askOfSteps(ctx context.Context, r *request, into *answer) error {
 	for {
-		_, err := s.ask(ctx, r)
+		a, err := s.ask(ctx, r)
+		if into != nil {
+			*into = a
+		}
 		if !errors.Is(err, errStepsUnknown) {
 			return err
 		}

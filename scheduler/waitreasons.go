@@ -8,13 +8,13 @@ import (
 
 // Waiting says why a pending task is not running.
 type Waiting struct {
-	// Reason is run_at, backoff, sleep, signal, approval (it is suspended), worker (nobody runs its type), capacity, draining, log_full, log_damaged, previous_attempt (its
+	// Reason is run_at, backoff, sleep, signal, approval (it is suspended), children (it is suspended until they have ended, or its own work is over and theirs is not), worker (nobody runs its type), capacity, draining, log_full, log_damaged, previous_attempt (its
 	// handler has not returned, though it was told to), queue_paused, queue_limit, rate_limit (of its queue or its key),
 	// concurrency_key (as many tasks of its key run as may), dependencies (tasks that it depends on have not ended), unique (a task with the same unique key ran
 	// when it was submitted, and ends first), crash_check (the process died while
 	// tasks ran, which are tried one at a time now) or turn (ready tasks come before it).
 	Reason    string
-	Step      string      // sleep, signal, approval: the step in which the task is suspended
+	Step      string      // sleep, signal, approval, children: the step in which the task is suspended
 	Names     []string    // signal: what it waits for
 	Role      string      // approval: who may answer; Until is when they wait no more
 	Task      ulid.ULID   // unique: the task that ends first
@@ -25,7 +25,7 @@ type Waiting struct {
 	Limit     int         // queue_limit, concurrency_key: how many attempts of the queue or the key may run
 	Key       string      // concurrency_key; rate_limit of a key
 	WaitingOn []ulid.ULID // dependencies: the tasks that must end first, at most 10
-	Open      int         // dependencies: how many there are
+	Open      int         // dependencies: how many there are; children: how many have not ended
 	HeldBy    []ulid.ULID // concurrency_key: tasks of the key that run, at most 10
 	By        string      // queue_paused: the actor
 	Since     task.Micros // queue_paused
@@ -59,8 +59,15 @@ func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 // reasonsOfPlanned are why a task waits that is not due.
 func (s *Scheduler) reasonsOfPlanned(t *task.Task) []Waiting {
 	all := make([]Waiting, 1, 3)
+	if t.Ending() != task.None {
+		all[0] = Waiting{Reason: task.StepChildren.String(), Open: s.o.Views.OpenChildren(t.ID)}
+		return all
+	}
 	if w := t.Waits(); w != nil {
 		all[0] = Waiting{Reason: w.Kind.String(), Step: w.Step, Names: w.Signals, Until: w.Until, Role: w.Role}
+		if w.Kind == task.StepChildren {
+			all[0].Open = s.o.Views.OpenChildren(t.ID)
+		}
 		return all // what else would hold it is not known before it goes on
 	}
 	if all[0] = (Waiting{Reason: "run_at", Until: t.DueAt}); t.Retrying {

@@ -82,13 +82,25 @@ var allFields = []field{
 	{name: "depends_on", at: func(d *Data) any { return &d.DependsOn }},
 	{name: "run_anyway", at: func(d *Data) any { return &d.RunAnyway }},
 	{name: "because", at: func(d *Data) any { return &d.Because }},
+	{name: "children", at: func(d *Data) any { return &d.Children }},
+	{name: "of", at: func(d *Data) any { return &d.Of }},
+	{name: "as", at: func(d *Data) any { return &d.EndsAs }},
+	{name: "parent_id", at: func(d *Data) any { return &d.ParentID }},
+	{name: "parent_step", at: func(d *Data) any { return &d.ParentStep }},
+	{name: "child_name", at: func(d *Data) any { return &d.ChildName }, distinct: true},
+	{name: "workflow_id", at: func(d *Data) any { return &d.WorkflowID }},
+	{name: "depth", at: func(d *Data) any { return &d.Depth }},
+	{name: "detached", at: func(d *Data) any { return &d.Detached }},
+	{name: "on_failure", at: func(d *Data) any { return &d.OnFailure }},
+	{name: "join_any", at: func(d *Data) any { return &d.JoinAny }},
 }
 
 // fieldsOf is the shape of each type's data, in the order of writing.
 var fieldsOf = [typeCount][]*field{
 	EventSubmitted: named("task_type queue priority run_at max_attempts backoff_kind backoff_base backoff_max" +
 		" backoff_no_jitter timeout tags idempotency_key request_hash files clock file_names" +
-		" unique_key unique_for unique_since unique_behind retry_of subject subject_given concurrency_key traceparent depends_on run_anyway"),
+		" unique_key unique_for unique_since unique_behind retry_of subject subject_given concurrency_key traceparent depends_on run_anyway" +
+		" parent_id parent_step child_name workflow_id depth detached on_failure join_any children"),
 	EventStarted:           named("attempt boot worker lease_seconds token_hash charge"),
 	EventProgressed:        named("fence progress trusted"),
 	EventSucceeded:         named("fence files outcome partial"),
@@ -104,9 +116,10 @@ var fieldsOf = [typeCount][]*field{
 	EventLateResultRefused: named("fence"),
 	EventErased:            named(""),
 	EventResubmitted:       named("retried_as"),
-	EventStepRecorded:      named("fence step step_kind step_outcome signal attempt build bytes"),
+	EventStepRecorded:      named("fence step step_kind step_outcome signal attempt build bytes children"),
 	EventStepForgotten:     named("step bytes"),
-	EventSuspended:         named("fence step step_kind until signals all role"),
+	EventSuspended:         named("fence step step_kind until signals all role of"),
+	EventEnding:            named("fence as attempt code files outcome partial replaced_by because"),
 }
 
 // named finds fields by their names, with spaces between them.
@@ -205,6 +218,14 @@ func writeField(w *jsontext.Writer, name string, p any) {
 		}
 	case *StepOutcome:
 		if *p != StepDone {
+			w.Key(name).EscapedString(p.String())
+		}
+	case *Status:
+		if *p != None {
+			w.Key(name).EscapedString(p.String())
+		}
+	case *OnChildFailure:
+		if *p != ChildFails {
 			w.Key(name).EscapedString(p.String())
 		}
 	default:

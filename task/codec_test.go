@@ -26,7 +26,9 @@ func fullData() Data {
 		UniqueKey: "reindex/é", UniqueFor: 60 * Second, UniqueSince: 1_795_521_600_000_002, UniqueBehind: ulid.ULID{3}, RetryOf: ulid.ULID{4}, TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ReplacedBy: ulid.ULID{5}, RetriedAs: ulid.ULID{6},
 		Subject: "Grüße <b>", SubjectGiven: true, ConcurrencyKey: "customer/é", Charge: 1_234, InBackoff: true,
 		Step: "charge#2", StepKind: StepApproval, StepOutcome: StepTimeout, Signal: "paid:é", Build: "v42", Bytes: 77,
-		Until: 1_795_521_600_000_003, Signals: []string{"paid:42", "é"}, All: true, Role: "operator",
+		Until: 1_795_521_600_000_003, Signals: []string{"paid:42", "é"}, All: true, Role: "operator", Of: "fan",
+		ParentID: ulid.ULID{7}, ParentStep: "fan", ChildName: "child/é", WorkflowID: ulid.ULID{8}, Depth: 3, Detached: true, OnFailure: ChildEndsRest, JoinAny: true,
+		Children: 9, EndsAs: Cancelled,
 		DependsOn: []Dependency{{Task: ulid.ULID{7}}, {Task: ulid.ULID{8}, When: WhenEnded, Name: "fetch"}}, RunAnyway: true, Because: ulid.ULID{9},
 	}
 }
@@ -139,7 +141,11 @@ func anyData(rt *rapid.T) Data {
 		Step: text.Draw(rt, "step"), StepKind: StepKind(rapid.IntRange(0, int(stepKindCount)-1).Draw(rt, "step kind")),
 		StepOutcome: StepOutcome(rapid.IntRange(0, int(stepOutcomeCount)-1).Draw(rt, "step outcome")),
 		Signal:      text.Draw(rt, "signal"), Build: text.Draw(rt, "build"), Bytes: number.Draw(rt, "bytes"),
-		Until: micros("until"), Signals: rapid.SliceOfN(text, 0, 2).Draw(rt, "signals"), All: rapid.Bool().Draw(rt, "all"), Role: text.Draw(rt, "role"),
+		Until: micros("until"), Signals: rapid.SliceOfN(text, 0, 2).Draw(rt, "signals"), All: rapid.Bool().Draw(rt, "all"), Role: text.Draw(rt, "role"), Of: text.Draw(rt, "of"),
+		ParentID: id.Draw(rt, "parent"), ParentStep: text.Draw(rt, "parent step"), ChildName: text.Draw(rt, "child"), WorkflowID: id.Draw(rt, "workflow"),
+		Depth: int(number.Draw(rt, "depth")), Detached: rapid.Bool().Draw(rt, "detached"), JoinAny: rapid.Bool().Draw(rt, "join any"),
+		OnFailure: OnChildFailure(rapid.IntRange(0, int(onChildFailureCount)-1).Draw(rt, "on failure")),
+		Children:  int(number.Draw(rt, "children")), EndsAs: Status(rapid.IntRange(0, int(statusCount)-1).Draw(rt, "as")),
 		DependsOn: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) Dependency {
 			return Dependency{Task: id.Draw(rt, "task"), When: When(rapid.IntRange(0, int(whenCount)-1).Draw(rt, "when")), Name: text.Draw(rt, "name")}
 		}), 0, 3).Draw(rt, "depends on"), RunAnyway: rapid.Bool().Draw(rt, "anyway"), Because: id.Draw(rt, "because"),

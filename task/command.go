@@ -39,6 +39,7 @@ type Submit struct {
 	DependsOn      []Dependency  // at most MaxDependencies, each task once
 	RunAnyway      bool          // any end of a dependency will do; it then has no When
 	MadeSubject    string        // what the type makes of the parameters; "" = nothing
+	Kin            *Kin          // given by the decider: of a child; nil = it has no parent
 }
 
 // Start gives the task to an attempt: a local one (Boot) or a remote one (Worker,
@@ -176,6 +177,7 @@ var (
 
 	ErrStepsFull    = errors.New("task has as many steps as it may have") // see Refusal.Detail
 	ErrSuspended    = errors.New("task is suspended")                     // snooze, move: see Refusal.Detail
+	ErrParentEnded  = errors.New("its parent does not wait for the task") // retry: see Refusal.Detail
 	ErrNotWaiting   = errors.New("task does not wait for that")           // wake
 	ErrStepsChanged = errors.New("steps of the task have changed")        // forget
 )

@@ -30,6 +30,16 @@ type Data struct {
 	DependsOn      []Dependency
 	RunAnyway      bool // it runs however its dependencies end
 
+	// task.submitted of a child, see Kin
+	ParentID   ulid.ULID
+	ParentStep string
+	ChildName  string
+	WorkflowID ulid.ULID
+	Depth      int
+	Detached   bool
+	OnFailure  OnChildFailure
+	JoinAny    bool
+
 	// task.started
 	Attempt      int       // attempts that cost something, this one included, from 1
 	Boot         ulid.ULID // local: the server process that runs it
@@ -60,12 +70,16 @@ type Data struct {
 	Signal      string // whose payload is its value, if the task waited for any of several
 	Build       string // of the code that did it; "" = not said
 	Bytes       int64  // of its value
+	Children    int    // how many tasks it has made; also task.submitted
 
 	// task.suspended, with Step and StepKind
 	Until   Micros   // when the wait ends by itself; 0 = never
 	Signals []string // that it waits for
 	All     bool     // of these it needs all, not any
 	Role    string   // of who may answer an approval
+	Of      string   // the step whose children it waits for; "" = all
+
+	EndsAs Status // task.ending: as what it ends when its children have ended
 
 	// The wall clock of a task.submitted, task.snoozed or task.retried when it stood behind
 	// the event's time, because it was set back; 0 = it did not. See Now.

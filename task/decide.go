@@ -76,6 +76,10 @@ func AppendDecision(events []Event, t *Task, command Command, now Now) ([]Event,
 		err = d.suspend(c)
 	case Wake:
 		err = d.wake(c)
+	case Finish:
+		err = d.finish(c)
+	case FailWait:
+		err = d.failWait(c)
 	}
 	return d.events, err
 }
@@ -128,13 +132,18 @@ func (d *decision) submit(c Submit) error {
 		data.UniqueKey, data.UniqueFor, data.UniqueSince, data.UniqueBehind = u.Key, u.For, u.Since, u.Behind
 		data.RunAt = u.cap(c.RunAt, d.now.Wall)
 	}
+	if k := c.Kin; k != nil {
+		data.ParentID, data.ParentStep, data.ChildName, data.WorkflowID = k.Parent, k.Step, k.Name, k.Workflow
+		data.Depth, data.Detached, data.OnFailure, data.JoinAny = k.Depth, k.Detached, k.OnFailure, k.Any
+		data.Children = k.Children
+	}
 	d.add(EventSubmitted, data, c.Parameters)
 	return nil
 }
 
 func (d *decision) start(c Start) error {
 	t := d.task
-	if t.Status != Pending || t.Waits() != nil {
+	if t.Status != Pending || t.Waits() != nil || t.Ending() != None {
 		return d.refuse(ErrNotPending, "")
 	}
 	d.add(EventStarted, Data{
@@ -186,7 +195,7 @@ func (d *decision) succeed(c Succeed) error {
 	if err := d.holds(c.Fence); err != nil {
 		return err
 	}
-	d.add(EventSucceeded, Data{Fence: c.Fence, Files: c.Files, Outcome: cut(c.Outcome, maxOutcome), Partial: c.Partial}, c.Result)
+	d.end(Success, Data{Fence: c.Fence, Files: c.Files, Outcome: cut(c.Outcome, maxOutcome), Partial: c.Partial}, c.Result)
 	return nil
 }
 
@@ -204,7 +213,7 @@ func (d *decision) fail(c Fail) error {
 	}
 	data := Data{Fence: c.Fence, Attempt: t.Attempt, Code: c.Code}
 	if c.Code == CodePermanent || t.AttemptsLeft() <= 0 {
-		d.add(EventFailed, data, payload)
+		d.end(Failed, data, payload)
 		return nil
 	}
 	wait := min(c.After, MaxBackoffMax)
@@ -227,8 +236,9 @@ func (d *decision) putOff(wait Micros) {
 func (d *decision) cancel(c Cancel) error {
 	t := d.task
 	switch {
+	case t.Status == Pending && (t.Ending() == Failed || t.Ending() == Cancelled): // its children are being cancelled
 	case t.Status == Pending:
-		d.add(EventCancelled, Data{ReplacedBy: c.ReplacedBy, Because: c.Because}, textPayload("reason", c.Reason))
+		d.end(Cancelled, Data{ReplacedBy: c.ReplacedBy, Because: c.Because}, textPayload("reason", c.Reason))
 	case t.Status == Running && !t.CancelRequested:
 		d.add(EventCancelRequested, Data{}, textPayload("reason", c.Reason))
 	case t.Status == Running: // asked before: the same answer again, and no event
@@ -246,7 +256,7 @@ func (d *decision) stop(c Stop) error {
 	if !t.CancelRequested {
 		return d.refuse(ErrNotStopping, "")
 	}
-	d.add(EventCancelled, Data{Fence: c.Fence}, nil)
+	d.end(Cancelled, Data{Fence: c.Fence}, nil)
 	return nil
 }
 
@@ -270,12 +280,12 @@ func (d *decision) expire(c Expire) error {
 	died := Data{Attempt: t.Attempt, Code: CodeWorkerDied}
 	switch {
 	case t.CancelRequested:
-		d.add(EventCancelled, Data{}, nil)
+		d.end(Cancelled, Data{}, nil)
 	case c.Crash == CrashTogether: // the attempt is given back
 	case data.Deaths >= MaxDeaths:
-		d.add(EventFailed, died, textPayload("error", ErrorKilledWorkers))
+		d.end(Failed, died, textPayload("error", ErrorKilledWorkers))
 	case t.AttemptsLeft() <= 0:
-		d.add(EventFailed, died, textPayload("error", ErrorWorkerDied))
+		d.end(Failed, died, textPayload("error", ErrorWorkerDied))
 	}
 	return nil
 }

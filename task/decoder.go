@@ -101,6 +101,12 @@ func (dec *Decoder) value(f *field, p any, value []byte) (ok bool) {
 	case *StepOutcome:
 		*p, ok = parseStepOutcome(jsontext.Unquote(value))
 		return ok
+	case *Status:
+		*p, ok = ParseStatus(jsontext.Unquote(value))
+		return ok
+	case *OnChildFailure:
+		*p, ok = ParseOnChildFailure(jsontext.Unquote(value))
+		return ok
 	default:
 		panic("task: a field without a reader")
 	}

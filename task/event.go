@@ -24,6 +24,7 @@ const (
 	EventStepRecorded                           // an attempt has done a step, which later ones do not do again
 	EventStepForgotten                          // a person lets a step be done again
 	EventSuspended                              // the attempt waits for something, and holds nothing meanwhile
+	EventEnding                                 // its own work is over; it ends when its children have
 
 	typeCount
 )
@@ -48,6 +49,7 @@ var typeNames = [typeCount]string{
 	EventStepRecorded:      "task.step_recorded",
 	EventStepForgotten:     "task.step_forgotten",
 	EventSuspended:         "task.suspended",
+	EventEnding:            "task.ending",
 }
 
 var typesByName = func() map[string]EventType {
@@ -115,11 +117,12 @@ const (
 	CodeTimeout         // it ran longer than timeout_seconds
 	CodePanic           // the handler panicked; its stack is in the payload
 	CodeWorkerDied      // the process or worker that ran it is gone
+	CodeChild           // a child has not succeeded
 
 	codeCount
 )
 
-var codeNames = [codeCount]string{"", "error", "permanent", "timeout", "panic", "worker_died"}
+var codeNames = [codeCount]string{"", "error", "permanent", "timeout", "panic", "worker_died", "child"}
 
 // String returns the name in the log: "timeout".
 func (c Code) String() string { return codeNames[c] }

@@ -20,6 +20,7 @@ type machine struct {
 	}
 	task    Task
 	now     Micros
+	open    bool // it has children that have not ended
 	events  []Event
 	refused map[int64]bool   // fences whose late result was refused
 	steps   map[string]int64 // bytes of the steps that it has
@@ -39,7 +40,7 @@ func newMachine(t interface {
 func (m *machine) do(command Command) error {
 	m.t.Helper()
 	before := m.task
-	events, err := Decide(&m.task, command, Now{m.now, m.now})
+	events, err := Decide(&m.task, command, Now{Wall: m.now, At: m.now, OpenChildren: m.open})
 	if diff := cmp.Diff(before, m.task); diff != "" {
 		m.t.Fatalf("deciding %T changed the task:\n%s", command, diff)
 	}
@@ -179,7 +180,7 @@ func (m *machine) checkState() {
 		fail("completed without an end, or an end without completion")
 	case t.Attempt < t.AttemptBase || t.Attempt-t.AttemptBase > t.MaxAttempts:
 		fail("more attempts than allowed")
-	case t.Status == Pending && t.AttemptsLeft() <= 0 && !m.expiring():
+	case t.Status == Pending && t.AttemptsLeft() <= 0 && !m.expiring() && t.Ending() == None:
 		fail("waits without an attempt left")
 	case t.Retrying && t.Status != Pending:
 		fail("in backoff and not pending")
@@ -189,6 +190,8 @@ func (m *machine) checkState() {
 		fail("a fence refused that never was")
 	case t.Waits() != nil && (t.Status != Pending || t.Due(1<<62)):
 		fail("suspended, and not pending, or due")
+	case t.Ending() != None && (t.Status != Pending || t.Waits() != nil || t.Due(1<<62)):
+		fail("ending, and not pending, or suspended, or due")
 	case t.Remote() && !running:
 		fail("remote and not running")
 	}
@@ -241,15 +244,24 @@ func (m *machine) step(op byte, n uint64) {
 }
 
 func (m *machine) command(op byte, n uint64, fence int64) Command {
-	switch op % 20 {
+	m.open = n%3 == 0
+	switch op % 22 {
+	case 20:
+		return Finish{Error: []string{"", "child a is FAILED"}[n/3%2]}
+	case 21:
+		c := FailWait{Step: "none", Error: "child a is FAILED"}
+		if w := m.task.Waits(); w != nil {
+			c.Step = w.Step
+		}
+		return c
 	case 18:
-		c := Suspend{Fence: fence, Step: fmt.Sprint("w", len(m.events)), Kind: StepSleep + StepKind(n%3), Until: m.now + Micros(n%1000)}
+		c := Suspend{Fence: fence, Step: fmt.Sprint("w", len(m.events)), Kind: StepSleep + StepKind(n%4), Until: m.now + Micros(n%1000)}
 		if c.Kind == StepSignal {
 			c.Signals, c.All = []string{"a", "b"}[:n%2+1], n%4 == 0
 		}
 		return c
 	case 19:
-		c := Wake{Step: "none", Outcome: StepOutcome(n % 3), Value: []byte("null"), Approval: n%5 == 0}
+		c := Wake{Step: "none", Outcome: StepOutcome(n % 4), Value: []byte("null"), Approval: n%5 == 0}
 		if w := m.task.Waits(); w != nil && n%7 != 0 {
 			c.Step = w.Step
 		}
@@ -257,7 +269,7 @@ func (m *machine) command(op byte, n uint64, fence int64) Command {
 	case 16:
 		steps := make([]NewStep, n%3+1)
 		for i := range steps {
-			steps[i] = NewStep{Name: fmt.Sprint("s", len(m.events), ".", i), Value: []byte("12345678")[:n%8+1]}
+			steps[i] = NewStep{Name: fmt.Sprint("s", len(m.events), ".", i), Value: []byte("12345678")[:n%8+1], Kind: StepKind(n%2) * StepChildren, Children: int(n % 2 * 5)}
 		}
 		return RecordSteps{Fence: fence, Build: "b", Steps: steps}
 	case 17: // of a step that it has, or has not
@@ -329,6 +341,7 @@ func FuzzMachine(f *testing.F) {
 	seed(0, 1, 5, 5, 6, 15, 13)
 	seed(0, 1, 7, 1, 7, 1, 7, 13, 1, 6)
 	seed(0, 1, 9, 5, 6, 10, 13, 9, 13, 14)
+	seed(0, 1, 6, 20, 13, 1, 18, 21, 9, 20)
 	seed(0, 4, 11, 0x86, 0x86, 4, 12, 1, 11, 11, 1, 9, 11)
 	f.Fuzz(func(t *testing.T, script []byte) {
 		m := newMachine(t)

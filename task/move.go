@@ -6,6 +6,9 @@ func (d *decision) snooze(c Snooze) error {
 	if d.task.Status != Pending {
 		return d.refuse(ErrNotPending, "only a pending task can be snoozed")
 	}
+	if err := d.refuseEnding(); err != nil {
+		return err
+	}
 	if d.task.Waits() != nil {
 		return d.suspended()
 	}
@@ -39,6 +42,9 @@ func (d *decision) move(c Move) error {
 	}
 	if c.Until != nil && (*c.Until < 0 || *c.Until > maxMoment) {
 		return &Refusal{Kind: ErrInvalid, Fields: []FieldError{{Pointer: "/run_at", Detail: "must be between 1970 and 9999"}}}
+	}
+	if err := d.refuseEnding(); c.Until != nil && err != nil {
+		return err
 	}
 	if c.Until != nil && t.Waits() != nil {
 		return d.suspended()

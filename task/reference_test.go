@@ -42,8 +42,17 @@ type (
 		ConcurrencyKey string   `json:"concurrency_key,omitzero"`
 		TraceParent    string   `json:"traceparent,omitzero"`
 
-		DependsOn []refDependency `json:"depends_on,omitempty"`
-		RunAnyway bool            `json:"run_anyway,omitzero"`
+		DependsOn  []refDependency   `json:"depends_on,omitempty"`
+		RunAnyway  bool              `json:"run_anyway,omitzero"`
+		ParentID   refULID           `json:"parent_id,omitzero"`
+		ParentStep string            `json:"parent_step,omitzero"`
+		ChildName  string            `json:"child_name,omitzero"`
+		WorkflowID refULID           `json:"workflow_id,omitzero"`
+		Depth      int               `json:"depth,omitzero"`
+		Detached   bool              `json:"detached,omitzero"`
+		OnFailure  refOnChildFailure `json:"on_failure,omitzero"`
+		JoinAny    bool              `json:"join_any,omitzero"`
+		Children   int               `json:"children,omitzero"`
 	}
 	refDependency struct {
 		Task refULID `json:"task"`
@@ -106,6 +115,8 @@ type (
 		Attempt int            `json:"attempt,omitzero"`
 		Build   string         `json:"build,omitzero"`
 		Bytes   int64          `json:"bytes,omitzero"`
+
+		Children int `json:"children,omitzero"`
 	}
 	refStepForgotten struct {
 		Step  string `json:"step,omitzero"`
@@ -119,6 +130,18 @@ type (
 		Signals []string    `json:"signals,omitempty"`
 		All     bool        `json:"all,omitzero"`
 		Role    string      `json:"role,omitzero"`
+		Of      string      `json:"of,omitzero"`
+	}
+	refEnding struct {
+		Fence      int64     `json:"fence,omitzero"`
+		As         refStatus `json:"as,omitzero"`
+		Attempt    int       `json:"attempt,omitzero"`
+		Code       refCode   `json:"code,omitzero"`
+		Files      []string  `json:"files,omitempty"`
+		Outcome    string    `json:"outcome,omitzero"`
+		Partial    bool      `json:"partial,omitzero"`
+		ReplacedBy refULID   `json:"replaced_by,omitzero"`
+		Because    refULID   `json:"because,omitzero"`
 	}
 	refRunAt struct {
 		RunAt Micros `json:"run_at,omitzero"`
@@ -145,7 +168,9 @@ func (r *refSubmitted) data() Data {
 		Backoff: Backoff{Kind: BackoffKind(r.Kind), Base: r.Base, Max: r.Max, NoJitter: r.NoJitter}, Timeout: r.Timeout,
 		Tags: r.Tags, IdempotencyKey: r.IdempotencyKey, RequestHash: r.RequestHash, Files: r.Files, FileNames: r.FileNames, Clock: r.Clock,
 		UniqueKey: r.UniqueKey, UniqueFor: r.UniqueFor, UniqueSince: r.UniqueSince, UniqueBehind: ulid.ULID(r.UniqueBehind), RetryOf: ulid.ULID(r.RetryOf), TraceParent: r.TraceParent,
-		Subject: r.Subject, SubjectGiven: r.SubjectGiven, ConcurrencyKey: r.ConcurrencyKey}
+		Subject: r.Subject, SubjectGiven: r.SubjectGiven, ConcurrencyKey: r.ConcurrencyKey,
+		ParentID: ulid.ULID(r.ParentID), ParentStep: r.ParentStep, ChildName: r.ChildName, WorkflowID: ulid.ULID(r.WorkflowID), Depth: r.Depth,
+		Detached: r.Detached, OnFailure: OnChildFailure(r.OnFailure), JoinAny: r.JoinAny, Children: r.Children}
 }
 
 func (r *refStarted) data() Data {
@@ -179,12 +204,16 @@ func (r *refPriority) data() Data { return Data{Priority: r.Priority} }
 func (r *refNothing) data() Data  { return Data{} }
 
 func (r *refStepRecorded) data() Data {
-	return Data{Fence: r.Fence, Step: r.Step, StepKind: StepKind(r.Kind), StepOutcome: StepOutcome(r.Outcome), Signal: r.Signal, Attempt: r.Attempt, Build: r.Build, Bytes: r.Bytes}
+	return Data{Fence: r.Fence, Step: r.Step, StepKind: StepKind(r.Kind), StepOutcome: StepOutcome(r.Outcome), Signal: r.Signal, Attempt: r.Attempt, Build: r.Build, Bytes: r.Bytes, Children: r.Children}
+}
+
+func (r *refEnding) data() Data {
+	return Data{Fence: r.Fence, EndsAs: Status(r.As), Attempt: r.Attempt, Code: Code(r.Code), Files: r.Files, Outcome: r.Outcome, Partial: r.Partial, ReplacedBy: ulid.ULID(r.ReplacedBy), Because: ulid.ULID(r.Because)}
 }
 func (r *refStepForgotten) data() Data { return Data{Step: r.Step, Bytes: r.Bytes} }
 
 func (r *refSuspended) data() Data {
-	return Data{Fence: r.Fence, Step: r.Step, StepKind: StepKind(r.Kind), Until: r.Until, Signals: r.Signals, All: r.All, Role: r.Role}
+	return Data{Fence: r.Fence, Step: r.Step, StepKind: StepKind(r.Kind), Until: r.Until, Signals: r.Signals, All: r.All, Role: r.Role, Of: r.Of}
 }
 
 // referenceFor returns the empty shape of a type.
@@ -212,6 +241,8 @@ func referenceFor(t EventType) reference {
 		return new(refStepRecorded)
 	case EventSuspended:
 		return new(refSuspended)
+	case EventEnding:
+		return new(refEnding)
 	case EventStepForgotten:
 		return new(refStepForgotten)
 	case EventReleased, EventLateResultRefused:
@@ -257,6 +288,9 @@ type (
 	refStepOutcome StepOutcome
 	refWhen        When
 
+	refOnChildFailure OnChildFailure
+	refStatus         Status
+
 	refCode Code
 	refHash [32]byte
 	refULID ulid.ULID
@@ -289,6 +323,22 @@ func (o refStepOutcome) MarshalText() ([]byte, error) { return []byte(StepOutcom
 func (o *refStepOutcome) UnmarshalText(text []byte) error {
 	outcome, ok := parseStepOutcome(string(text))
 	*o = refStepOutcome(outcome)
+	return found(ok)
+}
+
+func (o refOnChildFailure) MarshalText() ([]byte, error) {
+	return []byte(OnChildFailure(o).String()), nil
+}
+func (o *refOnChildFailure) UnmarshalText(text []byte) error {
+	policy, ok := ParseOnChildFailure(string(text))
+	*o = refOnChildFailure(policy)
+	return found(ok)
+}
+
+func (s refStatus) MarshalText() ([]byte, error) { return []byte(Status(s).String()), nil }
+func (s *refStatus) UnmarshalText(text []byte) error {
+	status, ok := ParseStatus(string(text))
+	*s = refStatus(status)
 	return found(ok)
 }
 

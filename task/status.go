@@ -62,7 +62,9 @@ var transitions = []Transition{
 
 	{Pending, EventStarted, Running},
 	{Pending, EventCancelled, Cancelled},
-	{Pending, EventFailed, Failed}, // right after task.lease_expired, in the same entry
+	{Pending, EventFailed, Failed},     // right after task.lease_expired, in the same entry; or its children make it fail
+	{Pending, EventSucceeded, Success}, // it was ending, and its last child has ended
+	{Pending, EventEnding, Pending},
 	{Pending, EventSnoozed, Pending},
 	{Pending, EventReprioritised, Pending},
 	{Pending, EventStepRecorded, Pending}, // what a suspended task waits for has come
@@ -76,6 +78,7 @@ var transitions = []Transition{
 	{Running, EventLeaseExpired, Pending},
 	{Running, EventReleased, Pending},
 	{Running, EventSuspended, Pending},
+	{Running, EventEnding, Pending},
 	{Running, EventReprioritised, Running},
 	{Running, EventStepRecorded, Running},
 

@@ -33,11 +33,12 @@ const (
 	StepSleep                    // the task has slept
 	StepSignal                   // the task has waited for signals
 	StepApproval                 // the task has waited for the answer of a person
+	StepChildren                 // an attempt has made children, or the task has waited for them
 
 	stepKindCount
 )
 
-var stepKindNames = [stepKindCount]string{"result", "sleep", "signal", "approval"}
+var stepKindNames = [stepKindCount]string{"result", "sleep", "signal", "approval", "children"}
 
 // String returns the name that clients see: "result".
 func (k StepKind) String() string { return stepKindNames[k] }
@@ -55,14 +56,15 @@ func parseStepKind(name string) (StepKind, bool) {
 type StepOutcome uint8
 
 const (
-	StepDone    StepOutcome = iota // what it was to do is done
-	StepFired                      // what the task waited for has come
-	StepTimeout                    // it has not come in time
+	StepDone      StepOutcome = iota // what it was to do is done
+	StepFired                        // what the task waited for has come
+	StepTimeout                      // it has not come in time
+	StepCancelled                    // what it waited for was cancelled
 
 	stepOutcomeCount
 )
 
-var stepOutcomeNames = [stepOutcomeCount]string{"done", "fired", "timeout"}
+var stepOutcomeNames = [stepOutcomeCount]string{"done", "fired", "timeout", "cancelled"}
 
 // String returns the name that clients see: "done".
 func (o StepOutcome) String() string { return stepOutcomeNames[o] }
@@ -85,6 +87,8 @@ type NewStep struct {
 	Kind    StepKind
 	Outcome StepOutcome
 	Signal  string
+
+	Children int // of StepChildren: how many are made with it
 }
 
 // RecordSteps keeps the values of steps for later attempts. They are kept also of an attempt that is being
@@ -165,7 +169,7 @@ func (d *decision) recordSteps(c RecordSteps) error {
 		return d.noRoomForSteps(t.stepsNow())
 	}
 	for _, s := range c.Steps {
-		d.add(EventStepRecorded, Data{Fence: c.Fence, Step: s.Name, StepKind: s.Kind, StepOutcome: s.Outcome, Signal: s.Signal, Attempt: t.Attempt, Build: c.Build, Bytes: int64(len(s.Value))}, s.Value)
+		d.add(EventStepRecorded, Data{Fence: c.Fence, Step: s.Name, StepKind: s.Kind, StepOutcome: s.Outcome, Signal: s.Signal, Attempt: t.Attempt, Build: c.Build, Bytes: int64(len(s.Value)), Children: s.Children}, s.Value)
 	}
 	return nil
 }

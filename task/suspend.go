@@ -12,6 +12,7 @@ type Wait struct {
 	Signals []string `json:"signals,omitempty"` // of StepSignal: names
 	All     bool     `json:"all,omitzero"`      // of these it needs all, not any
 	Role    string   `json:"role,omitzero"`     // of StepApproval: who may answer
+	Of      string   `json:"of,omitzero"`       // of StepChildren: the step whose children; "" = all
 	Since   Micros   `json:"since"`             // when it was suspended
 	Seq     int64    `json:"seq"`               // of its task.suspended; its payload says what is to be approved
 }
@@ -25,6 +26,7 @@ type Suspend struct {
 	Signals []string // of StepSignal: 1 … MaxSignals
 	All     bool
 	Role    string // of StepApproval
+	Of      string // of StepChildren
 	Detail  []byte // of StepApproval: what is to be approved, a JSON object
 }
 
@@ -65,7 +67,7 @@ func (d *decision) suspend(c Suspend) error {
 	if used := d.task.stepsNow(); used.Count >= MaxSteps || used.Bytes >= MaxStepBytes {
 		return d.noRoomForSteps(used)
 	}
-	d.add(EventSuspended, Data{Fence: c.Fence, Step: c.Step, StepKind: c.Kind, Until: c.Until, Signals: c.Signals, All: c.All, Role: c.Role}, c.Detail)
+	d.add(EventSuspended, Data{Fence: c.Fence, Step: c.Step, StepKind: c.Kind, Until: c.Until, Signals: c.Signals, All: c.All, Role: c.Role, Of: c.Of}, c.Detail)
 	return nil
 }
 

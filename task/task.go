@@ -57,6 +57,7 @@ type Task struct {
 	Notes          *Notes    // nil = none; shared between copies, never changed in place
 	Links          *Links    // the same
 	Steps          *Steps    // nil = it never had one; the same
+	Kin            *Kin      // nil = it has no parent and no children; the same
 
 	Version   int64 // number of the task's own events
 	LastSeq   int64 // log position of the latest
@@ -139,7 +140,7 @@ func (t *Task) AttemptsLeft() int { return t.MaxAttempts - (t.Attempt - t.Attemp
 // that seems to end later than its longest wait from now was planned by a clock that has
 // been set back since: it is over. A time that was asked for, which is RunAt then, is never over early.
 func (t *Task) Due(wall Micros) bool {
-	if t.Waits() != nil {
+	if t.Waits() != nil || t.Ending() != None {
 		return false
 	}
 	return !t.Timed || t.DueAt <= wall || t.Retrying && t.DueAt != t.RunAt && t.DueAt-wall > t.Backoff().Max
@@ -196,6 +197,9 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 	if held(e.Type) && d.Fence != t.Fence {
 		return fmt.Errorf("%w: %s with fence %d while %d holds the task", ErrIllegal, e.Type, d.Fence, t.Fence)
 	}
+	if t.Ending() != None && e.Type == EventStarted {
+		return fmt.Errorf("%w: %s of a task that is ending", ErrIllegal, e.Type)
+	}
 	if waits := t.Waits(); waits != nil && e.Type == EventStarted || e.Type == EventStepRecorded && t.Status == Pending && (waits == nil || waits.Step != d.Step) {
 		return fmt.Errorf("%w: %s of a task that waits for %+v", ErrIllegal, e.Type, waits)
 	}
@@ -216,6 +220,9 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 		t.CompletedAt = e.At
 	}
 	fold[e.Type](t, id, e, d)
+	if to.Ended() {
+		t.setEnding(None)
+	}
 	if to == Pending && (from != Pending || e.Type == EventSnoozed || e.Type == EventStepRecorded) {
 		t.ReadyAt = max(t.DueAt, e.At)
 		if w := t.Waits(); w != nil { // it may be sooner
@@ -229,7 +236,7 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 // the task: 0 when none does, as for the end of a pending task.
 func held(e EventType) bool {
 	switch e {
-	case EventProgressed, EventSucceeded, EventAttemptFailed, EventFailed, EventCancelled, EventLeaseExpired, EventReleased, EventStepRecorded, EventSuspended:
+	case EventProgressed, EventSucceeded, EventAttemptFailed, EventFailed, EventCancelled, EventLeaseExpired, EventReleased, EventStepRecorded, EventSuspended, EventEnding:
 		return true
 	}
 	return false
@@ -254,6 +261,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		t.SubmitSeq = e.Seq
 		t.note(Notes{Subject: d.Subject})
 		t.linkSubmitted(e)
+		t.bear(d)
 	},
 	EventStarted: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.StartedAt, t.Timed, t.Retrying = e.At, false, false
@@ -272,35 +280,15 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 			t.MessageSeq = e.Seq
 		}
 	},
-	EventSucceeded: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
-		t.Progress, t.Code, t.ErrorSeq = 10_000, CodeNone, 0
-		if d.Outcome != "" || d.Partial {
-			n := t.notes()
-			n.Outcome, n.Partial = d.Outcome, d.Partial
-			t.note(n)
-		}
-		if e.HasPayload {
-			t.ResultSeq = e.Seq
-		}
-	},
+	EventSucceeded: func(t *Task, _ ulid.ULID, e *Event, d *Data) { foldSuccess(t, e, d) },
 	EventAttemptFailed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.DueAt, t.Timed, t.Retrying, t.Code, t.ErrorSeq = d.RetryAt, true, true, d.Code, e.Seq
 		t.Suspicion, t.Deaths = 0, 0 // its handler returned
 	},
-	EventFailed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
-		t.Code, t.ErrorSeq = d.Code, e.Seq
-	},
+	EventFailed:          func(t *Task, _ ulid.ULID, e *Event, d *Data) { foldFailure(t, e, d) },
 	EventCancelRequested: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.CancelRequested = true },
-	EventCancelled: func(t *Task, _ ulid.ULID, _ *Event, d *Data) {
-		t.Timed, t.Retrying = false, false
-		t.waitFor(nil)
-		if d.ReplacedBy != (ulid.ULID{}) {
-			t.link().ReplacedBy = d.ReplacedBy
-		}
-		if d.Because != (ulid.ULID{}) {
-			t.link().Because = d.Because
-		}
-	},
+	EventCancelled:       func(t *Task, _ ulid.ULID, _ *Event, d *Data) { foldCancel(t, d) },
+	EventEnding:          func(t *Task, _ ulid.ULID, e *Event, d *Data) { foldEnding(t, e, d) },
 	EventLeaseExpired: func(t *Task, _ ulid.ULID, _ *Event, d *Data) {
 		t.Code = CodeWorkerDied
 		if d.Suspicion > 0 {
@@ -341,6 +329,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	EventResubmitted: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.link().RetriedAs = d.RetriedAs },
 	EventStepRecorded: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.changeSteps(1, d.Bytes)
+		t.addChildren(d.Children)
 		if t.Waits() != nil {
 			t.waitFor(nil)
 			t.DueAt = e.wall()
@@ -349,7 +338,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	EventSuspended: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.Attempt--
 		t.Suspicion, t.Deaths = 0, 0 // its handler returned
-		t.waitFor(&Wait{Step: d.Step, Kind: d.StepKind, Until: d.Until, Signals: d.Signals, All: d.All, Role: d.Role, Since: e.At, Seq: e.Seq})
+		t.waitFor(&Wait{Step: d.Step, Kind: d.StepKind, Until: d.Until, Signals: d.Signals, All: d.All, Role: d.Role, Of: d.Of, Since: e.At, Seq: e.Seq})
 	},
 	EventStepForgotten: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.changeSteps(-1, -d.Bytes) },
 }

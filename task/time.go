@@ -13,11 +13,14 @@ type Micros int64
 // Second is one second as a span.
 const Second Micros = 1_000_000
 
-// Now is the time of a decision. The two moments differ only while the wall clock stands
+// Now is what a decision knows beside the task. The two moments differ only while the wall clock stands
 // behind the log, because it was set back.
 type Now struct {
 	Wall Micros // the wall clock: it alone decides what is due
 	At   Micros // what events carry: the wall clock, never before the latest event of the log
+
+	// What is known of other tasks.
+	OpenChildren bool // the task has children that have not ended, and waits for their end before its own
 }
 
 // MicrosOf returns the moment of t, cut to the microsecond.

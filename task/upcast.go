@@ -19,6 +19,7 @@ var versions = [typeCount][]version{
 		{1, addition},       // v 6: concurrency_key
 		{1, addition},       // v 7: traceparent
 		{2, addition},       // v 8: depends_on, run_anyway
+		{9, addition},       // v 9: parent_id to children
 	},
 	EventStarted: {{1, addition}}, // v 2: charge
 	EventCancelled: {
@@ -33,6 +34,8 @@ var versions = [typeCount][]version{
 	},
 	EventProgressed:   {{1, addition}}, // v 2: trusted
 	EventLeaseExpired: {{2, addition}}, // v 2: suspicion, deaths
+	EventStepRecorded: {{1, addition}}, // v 2: children
+	EventSuspended:    {{1, addition}}, // v 2: of
 }
 
 // addition is the upcast to a version that only adds fields: at zero they mean what the version

@@ -39,6 +39,8 @@ func waitReason(w *client.WaitingFor) string {
 		return "until " + clock(*detail.Until)
 	case w.Reason == "sleep" && detail.Until != nil:
 		return "sleeps until " + clock(*detail.Until)
+	case w.Reason == "children":
+		return fmt.Sprintf("%d children", detail.Open)
 	case w.Reason == "signal" || w.Reason == "approval":
 		what := "the answer of a person to " + detail.Step
 		if w.Reason == "signal" {

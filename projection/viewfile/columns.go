@@ -17,6 +17,7 @@ type row struct {
 	links   links
 	backoff backoff
 	holder  task.Holder
+	kin     task.Kin
 	refused int64 // fence
 
 	dependsOn []task.Dependency // as read
@@ -79,6 +80,8 @@ var columns = []column{
 	jsonOf("backoff", "JSON; '' = exponential, 2 s to 600 s, with jitter", usualBackoff, func(r *row) *backoff { return &r.backoff }),
 	{"depends_on", "TEXT NOT NULL", 't', false, "JSON array: the tasks that it depends on, with when (1 failed, 2 ended) and name; '' = none", writeDependencies, readDependencies},
 	jsonOf("links", "JSON: unique key, retried and retrying task, traceparent, for which dependency it was cancelled; '' = none", links{}, func(r *row) *links { return &r.links }),
+	identity("parent", "NOT NULL", "ULID of its parent; '' = none", func(r *row) *ulid.ULID { return &r.kin.Parent }),
+	{"kin", "TEXT NOT NULL", 't', false, "JSON: its name, step and depth below its parent, what its failure means there, its workflow, the number of its children, and as what it is ending; '' = none", writeKin, readKin},
 	{"steps", "TEXT NOT NULL", 't', false, "JSON: number of its durable steps, their bytes, changes, and what it is suspended for; '' = none", writeSteps, readSteps},
 	number("version", "NOT NULL", "number of its events", func(r *row) *int64 { return &r.Task.Version }),
 	number("last_seq", "NOT NULL", "seq of its latest event", func(r *row) *int64 { return &r.Task.LastSeq }),
@@ -241,6 +244,21 @@ func readSteps(v *sqlite.Values, r *row) bool {
 	return len(b) == 0 || json.Unmarshal(b, &r.Task.Steps) == nil
 }
 
+func writeKin(dst []byte, r *row) []byte {
+	k := r.kin
+	if k.Parent = (ulid.ULID{}); k == (task.Kin{}) {
+		return sqlite.AppendLength(dst, 0)
+	}
+	b, _ := json.Marshal(&k) // numbers, strings and ULIDs can be marshalled
+	return sqlite.AppendBytes(dst, b)
+}
+
+// readKin comes after the column parent.
+func readKin(v *sqlite.Values, r *row) bool {
+	b := v.Bytes()
+	return len(b) == 0 || json.Unmarshal(b, &r.kin) == nil
+}
+
 func writeHash(dst []byte, r *row) []byte {
 	if r.Task.RequestHash == nil {
 		return sqlite.AppendLength(dst, 0)
@@ -309,7 +327,7 @@ func (t *table) appendRow(dst []byte, from *Row) []byte {
 		r.refused = l.RefusedFence
 		r.links = links{u.Key, u.For, u.From, u.Since, u.Behind, l.RetryOf, l.RetriedAs, l.ReplacedBy, l.TraceParent, l.RunAnyway, l.Because}
 	}
-	r.holder = k.Held()
+	r.holder, r.kin = k.Held(), k.KinNow()
 	wait := k.Backoff()
 	r.backoff = backoff{wait.Kind, wait.Base, wait.Max, wait.NoJitter}
 	for i := range t.columns {
@@ -347,6 +365,9 @@ func (t *table) readRow(dst *Row, v *sqlite.Values, groups []Group) error {
 	b := &r.backoff
 	if wait := (task.Backoff{Kind: b.Kind, Base: b.Base, Max: b.Max, NoJitter: b.WithoutJitter}); wait != task.DefaultBackoff {
 		k.CustomBackoff = &wait
+	}
+	if kin := r.kin; kin != (task.Kin{}) {
+		k.Kin = &kin
 	}
 	if holder := r.holder; holder != (task.Holder{}) {
 		k.Holder = &holder

@@ -6,6 +6,8 @@ import (
 
 	"daybook/internal/sqlite"
 	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // mostCounts is the maximum number of facets that are counted one by one.
@@ -19,7 +21,7 @@ type counters struct {
 
 // isPlain reports whether the match has no condition but facets, tags and bounds of the submit seq.
 func (m *match) isPlain(s *summary) bool {
-	return m.Exclude == nil && m.LastSeq >= s.latest && m.ids[0] == "" && !m.byRun
+	return m.Exclude == nil && m.Parent == (ulid.ULID{}) && m.LastSeq >= s.latest && m.ids[0] == "" && !m.byRun
 }
 
 // isOneTag reports whether the tasks of its only tag, with some statuses, are the matches of a plain match.

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"daybook/internal/sqlite"
+
+	"github.com/oklog/ulid/v2"
 )
 
 const (
@@ -23,6 +25,10 @@ const (
 
 // plan chooses the index with the lowest cost. Its candidates include every match.
 func (r *Reader) plan(m *match) (*walk, error) {
+	if m.Parent != (ulid.ULID{}) {
+		w := &walk{r: r, m: m, streams: []*stream{r.childStream(m.Parent)}}
+		return w, w.start()
+	}
 	if m.isPlain(r.summary) && m.isOneTag() { // all candidates match
 		w := &walk{r: r, m: m, streams: m.tagStreams(r), byTags: true}
 		return w, w.start()
@@ -127,6 +133,10 @@ func (m *match) classStreams(r *Reader) (streams []*stream) {
 	return streams
 }
 
+func (r *Reader) childStream(parent ulid.ULID) *stream {
+	return &stream{query: r.children, byTag: true, tag: parent.String()}
+}
+
 func (m *match) tagStreams(r *Reader) (streams []*stream) {
 	for _, status := range m.statuses() {
 		for _, tag := range m.tags {
@@ -148,8 +158,8 @@ type walk struct {
 // stream has the candidates of one value of an index, the latest submitted first.
 type stream struct {
 	query      *sqlite.Query
-	byTag      bool
-	tag        string
+	byTag      bool    // the first parameter is a text
+	tag        string  // the text
 	parameters []int64 // of the query, between the tag and the bounds
 	buffer     []candidate
 	waiting    []candidate // the rest of buffer

@@ -28,6 +28,7 @@ type Reader struct {
 	countTag, countClasses          statement
 	rows, numbered                  *sqlite.Query
 	all, facet, class, tag, ids     *sqlite.Query
+	children                        *sqlite.Query
 	counters                        counters
 
 	fixed   bool
@@ -78,6 +79,7 @@ func newReader(f *File) (*Reader, error) {
 	candidates(&r.all, "ended NOT INDEXED", "", 1)
 	candidates(&r.facet, "ended INDEXED BY ended_facet", "group_no = ?1 AND status = ?2 AND ", 3)
 	candidates(&r.class, "ended INDEXED BY ended_run", "run_class = ?1 AND ", 2)
+	candidates(&r.children, "ended INDEXED BY ended_parent", "parent = ?1 AND parent <> '' AND ", 2)
 	candidates(&r.tag, "ended_tags", "tag = ?1 AND status = ?2 AND ", 3)
 	count := func(q **sqlite.Query, from, where string, first int) {
 		query(q, "i", "SELECT count(*) FROM (SELECT 1 FROM "+from+" WHERE "+where+fmt.Sprintf("submit_seq >= ?%d AND submit_seq < ?%d LIMIT ?%d)", first, first+1, first+2))

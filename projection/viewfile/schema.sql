@@ -62,6 +62,7 @@ CREATE TABLE ended (
 CREATE UNIQUE INDEX ended_id ON ended (id);
 CREATE INDEX ended_facet ON ended (group_no, status, submit_seq, run);
 CREATE INDEX ended_run ON ended (run_class, submit_seq, group_no, status, run) WHERE run_class IS NOT NULL;
+CREATE INDEX ended_parent ON ended (parent, submit_seq, group_no, status, run) WHERE parent <> '';
 
 -- The tags of ended tasks.
 CREATE TABLE ended_tags (
@@ -120,6 +121,6 @@ CREATE VIEW tasks AS
 		strftime('%Y-%m-%dT%H:%M:%fZ', nullif(completed_at, 0) / 1e6, 'unixepoch') AS completed_at,
 		strftime('%Y-%m-%dT%H:%M:%fZ', nullif(run_at, 0) / 1e6, 'unixepoch') AS run_at,
 		CASE WHEN started_at > 0 AND completed_at > 0 THEN (completed_at - started_at) / 1e6 END AS run_seconds,
-		nullif(worker, '') AS worker, nullif(idempotency_key, '') AS idempotency_key, nullif(concurrency_key, '') AS concurrency_key, iif(links = '', NULL, links ->> '$.retry_of') AS retry_of,
+		nullif(worker, '') AS worker, nullif(idempotency_key, '') AS idempotency_key, nullif(concurrency_key, '') AS concurrency_key, nullif(parent, '') AS parent_id, iif(links = '', NULL, links ->> '$.retry_of') AS retry_of,
 		submit_seq, last_seq
 	FROM (SELECT /*names*/, worker FROM live UNION ALL SELECT /*names*/, '' FROM ended) LEFT JOIN groups ON number = group_no;

@@ -32,6 +32,7 @@ var tasksColumns = []TableColumn{
 	{"worker", "", "name of the worker that runs it"},
 	{"idempotency_key", "", "idempotency key"},
 	{"concurrency_key", "", "concurrency key"},
+	{"parent_id", "", "id of its parent"},
 	{"retry_of", "", "id of the task that it retries"},
 	{"submit_seq", "", "seq of its task.submitted"},
 	{"last_seq", "", "seq of its latest event"},

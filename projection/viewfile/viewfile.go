@@ -81,6 +81,7 @@ type Query struct {
 	MaxID   ulid.ULID   //
 	MinRun  task.Micros // bounds of CompletedAt − StartedAt, both inclusive; 0 = no bound.
 	MaxRun  task.Micros // With either, tasks that never started do not match
+	Parent  ulid.ULID   // only its children; zero = all tasks
 	LastSeq int64       // only tasks without a later event
 	// Exclude, if not nil, returns true for submit seqs of tasks that do not match.
 	Exclude func(submitSeq int64) bool

@@ -15,7 +15,11 @@ const CODES = {
   timeout: "It ran longer than its time limit.",
   panic: "The handler crashed.",
   worker_died: "Its worker died while it ran.",
+  child: "",
 };
+
+/** How a task ends, in a word. @type {Record<string, string>} */
+const ENDS = { SUCCESS: "succeeded", FAILED: "failed", CANCELLED: "cancelled" };
 
 /** Shown in place of a text that is damaged in the log. */
 export const DAMAGED = "This is damaged in the log and cannot be shown.";
@@ -48,6 +52,7 @@ const WORDS = {
   "task.resubmitted": () => words("Retried as another task", "The new task has other parameters; this one is unchanged.", "quiet"),
   "task.step_recorded": (e) => words(`Step ${isolated(e.data.step)} done`, "", "quiet"),
   "task.suspended": (e) => words("Suspended", suspendedText(e.data), "quiet"),
+  "task.ending": (e) => words(`Own work over: ${ENDS[e.data.as] ?? ""}`, join(e.data.as === "FAILED" ? join(errorOf(e), CODES[e.data.code] ?? "", stackOf(e)) : reasonOf(e), "It ends when its children have ended."), e.data.as === "FAILED" ? "bad" : "quiet"),
   "task.step_forgotten": (e) => words(`Step ${isolated(e.data.step)} is done again`, reasonOf(e), "warn"),
   "task.erased": () => words("Content erased", "Parameters, result and texts were deleted; the events remain.", "quiet"),
 };
@@ -55,6 +60,7 @@ const WORDS = {
 /** What a suspended task waits for. @param {Record<string, any>} d */
 function suspendedText(d) {
   const until = d.until ? absolute(d.until) : "";
+  if (d.step_kind === "children") return `In step ${isolated(d.step)}, until its children have ended${until ? `, at the latest ${until}` : ""}`;
   if (d.step_kind === "sleep") return `In step ${isolated(d.step)}, until ${until}`;
   const what = d.step_kind === "approval" ? "the answer of a person" : `${d.all || d.signals?.length === 1 ? "" : "any of "}${(d.signals ?? []).map(isolated).join(", ")}`;
   return `In step ${isolated(d.step)}, until it has ${what}${until ? `, at the latest ${until}` : ""}`;

@@ -95,7 +95,7 @@ export function isByDue(f) {
 }
 
 /** The reasons to wait that are not of the server as a whole, and what they mean. @type {Record<string, string>} */
-const WAIT_OF = { run_at: "scheduled", backoff: "backoff", queue_paused: "blocked", queue_limit: "blocked", rate_limit: "blocked", concurrency_key: "blocked", unique: "blocked", dependencies: "blocked", sleep: "suspended", signal: "suspended", approval: "suspended" };
+const WAIT_OF = { run_at: "scheduled", backoff: "backoff", queue_paused: "blocked", queue_limit: "blocked", rate_limit: "blocked", concurrency_key: "blocked", unique: "blocked", dependencies: "blocked", sleep: "suspended", signal: "suspended", approval: "suspended", children: "suspended" };
 
 /** What a pending task waits for; "" if it is not pending. @param {Row} row */
 export function waitOf(row) {

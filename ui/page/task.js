@@ -240,7 +240,7 @@ export function durationWords(row, now) {
 
 /** Whether a task is suspended for that reason. @param {string | undefined} reason */
 export function isSuspension(reason) {
-  return reason === "sleep" || reason === "signal" || reason === "approval";
+  return reason === "sleep" || reason === "signal" || reason === "approval" || reason === "children";
 }
 
 /**
@@ -253,5 +253,7 @@ export function suspendedSentence(w) {
   const late = until === "" ? "" : `, at the latest until ${until}`;
   if (w?.reason === "signal") return `Suspended until the event ${(w.names ?? []).map(isolated).join(" or ")} comes${late}`;
   if (w?.reason === "approval") return `Suspended until somebody with the role ${w.role ?? ""} answers${late}`;
-  return "";
+  if (w?.reason !== "children") return "";
+  const open = `${w.open} ${w.open === 1 ? "child has" : "children have"} ended`;
+  return w.step ? `Suspended until ${open}${late}` : `Its own work is over; it ends when ${open}`;
 }

@@ -12,6 +12,7 @@
  *   key?: string,
  *   limit?: number,
  *   ahead?: number,
+ *   open?: number,
  *   ahead_relation?: string,
  *   waiting_on?: string[],
  *   open?: number,

@@ -337,7 +337,7 @@ test("a list of pending tasks is narrowed by what they wait for", () => {
   assert.deepEqual(f.waiting, ["scheduled"]);
   assert.match(wrongWords(f.wrong[0]), /no state of pending tasks “.now.”/);
   const row = (/** @type {string | null} */ reason, status = "PENDING") => /** @type {any} */ ({ status, tags: [], waiting_for: reason === null ? null : { reason } });
-  const reasons = /** @type {[string | null, string][]} */ ([["run_at", "scheduled"], ["backoff", "backoff"], ["queue_paused", "blocked"], ["queue_limit", "blocked"], ["rate_limit", "blocked"], ["concurrency_key", "blocked"], ["unique", "blocked"], ["sleep", "suspended"], ["signal", "suspended"], ["approval", "suspended"], ["worker", "ready"], ["capacity", "ready"], [null, "ready"]]);
+  const reasons = /** @type {[string | null, string][]} */ ([["run_at", "scheduled"], ["backoff", "backoff"], ["queue_paused", "blocked"], ["queue_limit", "blocked"], ["rate_limit", "blocked"], ["concurrency_key", "blocked"], ["unique", "blocked"], ["sleep", "suspended"], ["signal", "suspended"], ["approval", "suspended"], ["children", "suspended"], ["worker", "ready"], ["capacity", "ready"], [null, "ready"]]);
   for (const [reason, want] of reasons) assert.equal(waitOf(row(reason)), want);
   assert.equal(waitOf(row(null, "RUNNING")), "");
   const scheduled = withoutWrong(f);
