@@ -180,6 +180,8 @@ func (a *API) writeState(w *jsontext.Writer) {
 	w.Key("views").String(string(a.Views.Health().State))
 	w.Key("failed").Bool(s.Failed)
 	w.Key("commands").Int(int64(s.Commands))
+	w.Key("approvals").Int(int64(a.Views.ApprovalCount()))
+	w.Key("alerts_firing").Int(int64(a.Views.AlertsFiring()))
 	writeClock(w.Key("clock"), a.sched().Clock())
 	w.EndObject()
 }

@@ -202,6 +202,18 @@ func (v *Views) Alert(name string) (*Alert, int64) {
 	return nil, v.Seq()
 }
 
+// AlertsFiring is how many alerts fire.
+func (v *Views) AlertsFiring() (n int) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for _, a := range foldIn[*alerts](v.streams).List {
+		if a.Firing {
+			n++
+		}
+	}
+	return n
+}
+
 // Measure is what an alert watches, at a moment.
 func (v *Views) Measure(a *Alert, now task.Micros) float64 {
 	queues := []string{a.Queue}

@@ -122,3 +122,10 @@ func (v *Views) Approvals(after int64, limit int) (list []task.Task, seq int64) 
 	})
 	return list, v.Seq()
 }
+
+// ApprovalCount is how many tasks wait for a person.
+func (v *Views) ApprovalCount() int {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.waits.approvals.Len()
+}

@@ -99,7 +99,7 @@ func TestPageIsLight(t *testing.T) {
 	if requests > 44 || bytes > 96_000 {
 		t.Errorf("the first load takes %d requests and %.0f bytes; the budget is 44 and 96,000:\n%s", requests, bytes, urls)
 	}
-	for _, later := range []string{"form.js", "detail.js", "timeline.js", "log.js", "csv.js", "actions.js", "exact.js", "form.css", "detail.css", "queues.js", "workers.js", "cluster.js", "schedules.js", "taskfields.js", "places.css"} {
+	for _, later := range []string{"form.js", "detail.js", "timeline.js", "log.js", "csv.js", "actions.js", "exact.js", "form.css", "detail.css", "queues.js", "workers.js", "cluster.js", "approvals.js", "alerts.js", "webhooks.js", "schedules.js", "taskfields.js", "places.css"} {
 		if strings.Contains(urls, "/"+later) {
 			t.Errorf("the list loads %s", later)
 		}

@@ -6,8 +6,8 @@ import { percent } from "./format.js";
 import { loadStyle } from "./later.js";
 import { numberOrText } from "./queue.js";
 import { ended, nameOf } from "./task.js";
-import { answerFields, answerOf } from "./steps.js";
-import { answerApproval, cancel, getApproval, moveTask, retry, submit } from "./taskapi.js";
+import { cancel, getApproval, moveTask, retry, submit } from "./taskapi.js";
+import { answer } from "./views/approval.js";
 import { ask } from "./views/question.js";
 import { fillIn } from "./views/sheet.js";
 import { toast } from "./views/toast.js";
@@ -127,17 +127,9 @@ export class TaskActions {
 
   /** Answers what the task asks. @param {Row} row @param {string} name @param {boolean} approve */
   async #answer(row, name, approve) {
-    const [what] = await Promise.all([getApproval(row.id), loadStyle("form"), loadStyle("places")]);
+    const what = await getApproval(row.id);
     if (!what) return toast(`${name} asks nothing any more`);
-    const reason = { name: "reason", label: "Reason (optional)", hint: "Kept with the answer.", long: true };
-    const done = await fillIn({
-      title: what.title || (approve ? "Approve?" : "Reject?"),
-      text: `${name}, step ${what.step}.`,
-      fields: approve ? [...answerFields(what.fields), reason] : [reason],
-      yes: approve ? "Approve" : "Reject",
-      send: (values) => answerApproval(row.id, what.step, { approve, answer: approve ? answerOf(what.fields, values) : null, reason: values.reason || null }),
-    });
-    if (done) toast(`${approve ? "Approved" : "Rejected"}: ${name}`);
+    await answer(what, name, approve);
   }
 
   /** @param {Row} row @param {string} name @param {boolean} unsure */

@@ -1,6 +1,7 @@
 // The places beside the tasks, and the navigation. Each place is a view that is loaded when it is opened.
 
 import { attr, byId, h, show, text } from "./dom.js";
+import { integer } from "./format.js";
 import { Later, loadStyle } from "./later.js";
 
 /** @import { Message, SchedulerState } from "./types.js" */
@@ -24,11 +25,13 @@ import { Later, loadStyle } from "./later.js";
 
 /**
  * The places by their names in the address, in the order of the navigation. A line here is all that a new one needs.
- * The navigation has one with "when" only if that says so.
- * @type {Record<string, { title: string, items?: boolean, when?: (c: PlaceContext) => boolean, load: (dirty: () => void) => Promise<Place> }>}
+ * The navigation has one with "when" only if that says so, and shows a "count" that is not 0.
+ * @type {Record<string, { title: string, items?: boolean, count?: (s: SchedulerState) => number, bad?: boolean, when?: (c: PlaceContext) => boolean, load: (dirty: () => void) => Promise<Place> }>}
  */
 export const PLACES = {
   queues: { title: "Queues", load: (dirty) => import("./views/queues.js").then((m) => new m.QueuesView(dirty)) },
+  approvals: { title: "Approvals", count: (s) => s.approvals ?? 0, load: (dirty) => import("./views/approvals.js").then((m) => new m.ApprovalsView(dirty)) },
+  alerts: { title: "Alerts", count: (s) => s.alerts_firing ?? 0, bad: true, load: (dirty) => import("./views/alerts.js").then((m) => new m.AlertsView(dirty)) },
   schedules: { title: "Schedules", items: true, load: (dirty) => import("./views/schedules.js").then((m) => new m.SchedulesView(dirty)) },
   workers: { title: "Workers", load: (dirty) => import("./views/workers.js").then((m) => new m.WorkersView(dirty)) },
   cluster: { title: "Cluster", when: (c) => c.cluster, load: (dirty) => import("./views/cluster.js").then((m) => new m.ClusterView(dirty)) },
@@ -38,7 +41,7 @@ export class Places {
   #root = byId("place");
   #main = byId("main");
   #tasks = h("a", { "data-place": "" }, "Tasks");
-  #links = [this.#tasks, ...Object.entries(PLACES).map(([name, { title, when }]) => h("a", { href: `#/${name}`, "data-place": name, hidden: when !== undefined }, title))];
+  #links = [this.#tasks, ...Object.entries(PLACES).map(([name, { title, when, count, bad }]) => h("a", { href: `#/${name}`, "data-place": name, hidden: when !== undefined }, title, count && h("span", { class: bad ? "place-count bad" : "place-count", hidden: true })))];
   /** @type {Map<string, Later<Place, Place>>} */
   #views = new Map();
   /** @type {Place | null} */
@@ -117,6 +120,11 @@ export class Places {
     for (const link of this.#links) {
       const { place = "" } = link.dataset;
       show(link, PLACES[place]?.when?.(c) ?? true);
+      const badge = link.querySelector("span");
+      if (badge === null) continue;
+      const count = c.state === null ? 0 : (PLACES[place]?.count?.(c.state) ?? 0);
+      show(badge, count > 0);
+      text(badge, count > 0 ? ` ${integer(count)}` : "");
     }
     this.#open?.draw(c);
   }

@@ -106,7 +106,7 @@
 
 /** @typedef {{ waiting: string, task_type: string, queue: string, n: number }[]} WaitingCounts */
 
-/** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean, damaged?: boolean, damaged_payloads?: number, views?: string, clock?: { behind_log_seconds: number, last_step_seconds: number | null, last_step_at: string | null } }} SchedulerState */
+/** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean, damaged?: boolean, damaged_payloads?: number, views?: string, approvals?: number, alerts_firing?: number, clock?: { behind_log_seconds: number, last_step_seconds: number | null, last_step_at: string | null } }} SchedulerState */
 
 /**
  * One message of /api/stream.
@@ -126,7 +126,44 @@
  * @typedef {{ name: string, kind: string, outcome: string, event?: string, value: any, damaged?: boolean, at: string, attempt: number, build: string | null }} StepRow
  */
 
-/** What a task asks of a person. @typedef {{ task_id: string, step: string, role: string, title: string | null, fields: any }} Approval */
+/**
+ * What a task asks of a person.
+ * @typedef {{ task_id: string, task_type: string, subject: string | null, step: string, role: string, title: string | null, fields: any, since: string, until: string | null }} Approval
+ */
+
+/**
+ * @typedef {{
+ *   name: string,
+ *   when: string,
+ *   above: number,
+ *   queue: string | null,
+ *   task_type: string | null,
+ *   window_seconds: number | null,
+ *   for_seconds: number,
+ *   firing: boolean,
+ *   value: number,
+ *   fired_at: string | null,
+ *   recovered_at: string | null,
+ * }} Alert
+ */
+
+/**
+ * @typedef {{
+ *   name: string,
+ *   url: string | null,
+ *   events: string[],
+ *   filter: { task_type: string[], queue: string[], tag: string[] },
+ *   queued: number,
+ *   delivered: number,
+ *   last_delivered_at: string | null,
+ *   failing: boolean,
+ *   failing_since: string | null,
+ *   last_error: string | null,
+ *   secret?: string,
+ * }} Webhook
+ */
+
+/** What came of a test event. @typedef {{ delivered: boolean, status: number | null, duration_ms: number, error: string | null }} WebhookTest */
 
 /**
  * One event of the log.

@@ -5,11 +5,11 @@ import { h, show, text } from "../dom.js";
 import { changed } from "../press.js";
 
 /**
- * @typedef {{ name: string, label: string, hint?: string, value?: string, numeric?: boolean, long?: boolean, tick?: boolean }} SheetField
+ * @typedef {{ name: string, label: string, hint?: string, value?: string, numeric?: boolean, long?: boolean, tick?: boolean, choices?: [string, string][] }} SheetField
  */
 
 /**
- * Opens the form. The value of a tick is "true" or "". A wide form has two fields beside each other where there is room.
+ * Opens the form. The value of a tick is "true" or "". The choices of a field are values and their labels; the first is chosen. A wide form has two fields beside each other where there is room.
  * @param {{
  *   title: string,
  *   text?: string,
@@ -80,8 +80,8 @@ export function fillIn(how) {
 function fieldView(f) {
   const id = `sheet-${f.name}`;
   const props = { id, name: f.name, class: "input", dir: "auto", autocomplete: "off", "aria-describedby": `${id}-hint ${id}-error` };
-  const control = f.long ? h("textarea", { ...props, rows: 2 }) : h("input", { ...props, type: "text", inputmode: f.numeric ? "decimal" : null });
-  control.value = f.value ?? "";
+  const control = f.choices ? choiceView(f.choices, props) : f.long ? h("textarea", { ...props, rows: 2 }) : h("input", { ...props, type: "text", inputmode: f.numeric ? "decimal" : null });
+  control.value = f.value ?? f.choices?.[0][0] ?? "";
   const { hint, error, refuse } = notes(f, id, control);
   return {
     name: f.name,
@@ -91,6 +91,11 @@ function fieldView(f) {
     },
     refuse,
   };
+}
+
+/** @param {[string, string][]} choices @param {Record<string, any>} props */
+function choiceView(choices, props) {
+  return h("select", props, ...choices.map(([value, label]) => h("option", { value }, label)));
 }
 
 /** @param {SheetField} f */
