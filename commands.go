@@ -97,7 +97,7 @@ func (d *Daybook) RetryWith(ctx context.Context, id ulid.ULID, c Changes) (sched
 
 func (d *Daybook) retryWith(ctx context.Context, id ulid.ULID, c Changes) (scheduler.Submitted, error) {
 	if c.Parameters == nil {
-		t, replayed, err := d.intake.RetrySame(ctx, id, c.IdempotencyKey, func(ctx context.Context, c task.Retry) (task.Task, error) {
+		t, replayed, err := d.intake.RetrySame(ctx, id, c, func(ctx context.Context, c task.Retry) (task.Task, error) {
 			return d.sched().Do(ctx, actorProgram, id, c)
 		})
 		return scheduler.Submitted{Task: given(t), Replayed: replayed}, err

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -293,27 +292,6 @@ func (d *Daybook) beginRun(stop context.CancelFunc) (over chan struct{}, err err
 	return d.over, nil
 }
 
-// Handler answers the REST API, the event streams and the page. Writes are answered
-// while Run runs.
-func (d *Daybook) Handler() http.Handler {
-	if err := d.connect(); err != nil {
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "Daybook is not configured well; see the server's log", http.StatusInternalServerError)
-		})
-	}
-	if d.node != nil {
-		return d.node.Front(d.api, d.o.Path())
-	}
-	return d.api
-}
-
-// StopStreams ends all event streams, so that http.Server.Shutdown can return.
-func (d *Daybook) StopStreams() {
-	if d.connect() == nil {
-		d.api.StopStreams()
-	}
-}
-
 // Close ends Run, if it runs, and waits for it, then closes the views, the log and the
 // files. It may be called again, and by several goroutines: all get the same answer.
 func (d *Daybook) Close() error {
@@ -376,6 +354,7 @@ func (d *Daybook) connect() error {
 			return
 		}
 		d.api.Protect(d.settings.read)
+		d.serveAgents()
 	})
 	return d.wireErr
 }

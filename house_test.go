@@ -25,13 +25,17 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook": {
 		code: []string{"daybook/api", "daybook/client", "daybook/cluster", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/command", "daybook/handler/httprequest", "daybook/handler/image",
-			"daybook/handler/mail", "daybook/handler/table", "daybook/handler/webhook", "daybook/notify", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/ui", "daybook/internal/durable", "daybook/internal/heap", "daybook/internal/jsontext", ulid},
+			"daybook/handler/mail", "daybook/handler/table", "daybook/handler/webhook", "daybook/notify", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/ui", "daybook/internal/durable", "daybook/internal/heap", "daybook/internal/jsontext", "daybook/mcp", ulid},
 		tests: []string{"daybook", "daybook/internal/foreignnats", natsserver, goleak, cmp},
 	},
 	"daybook/api": {
 		code: []string{"daybook/api/eventstream", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/schedule", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/files",
 			"daybook/internal/jsontext", "daybook/internal/logline", mux, ulid, prometheus, compress, xtime},
 		tests: []string{"daybook/api", "daybook/handler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", openapi, prommodel, promcommon, goleak, cmp},
+	},
+	"daybook/mcp": {
+		code:  []string{mcpsdk},
+		tests: []string{"daybook/mcp", "daybook/internal/testserver", mcpsdk, goleak},
 	},
 	"daybook/cluster": {
 		code:  []string{"daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/natslog", "daybook/eventlog/sqlitelog", "daybook/files", "daybook/internal/natsserver", nats},
@@ -231,6 +235,7 @@ const (
 	jsonschema  = "github.com/santhosh-tekuri/jsonschema/v6"
 	kong        = "github.com/alecthomas/kong"
 	mail        = "github.com/wneessen/go-mail"
+	mcpsdk      = "github.com/modelcontextprotocol/go-sdk"
 	memlimit    = "github.com/KimMachineGun/automemlimit"
 	mux         = "github.com/gorilla/mux"
 	nats        = "github.com/nats-io/nats.go"

@@ -124,9 +124,10 @@ type API struct {
 	streams  *eventstream.Server
 	failures failures // of sign-ins
 	declared atomic.Pointer[Declaration]
-	screens  screens // shared messages of /api/stream
-	chunks   chunks  // shared messages of /api/log/stream
-	proof    proof   // last answer of /api/log/verify
+	agents   http.Handler // of /mcp; nil = none
+	screens  screens      // shared messages of /api/stream
+	chunks   chunks       // shared messages of /api/log/stream
+	proof    proof        // last answer of /api/log/verify
 
 	bodies  budget // memory for bodies on their way in
 	answers budget // memory for large answers on their way out

@@ -170,11 +170,23 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 		d.drive(200, "GET", path, "")
 	}
 	d.nodes()
+	d.agents()
 	d.webhooks()
 	d.alerts()
 	d.tokens()
 	d.complete()
 	d.streams()
+}
+
+// agents drives the tools for agents.
+func (d *document) agents() {
+	d.house.Helper()
+	d.drive(404, "POST", "/mcp", `{}`)
+	d.house.api.ServeAgents(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":1,"result":{}}`))
+	}))
+	d.drive(200, "POST", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
 }
 
 // alerts drives the calls about alerts.

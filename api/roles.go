@@ -68,6 +68,7 @@ var permissions = map[string]map[string]permission{
 	"/api/webhooks/{name}":                {"DELETE": {projection.Admin, false}},
 	"/api/webhooks/{name}/test":           {"POST": {projection.Admin, false}},
 	"/api/me":                             {"GET": {projection.Viewer, true}},
+	"/mcp":                                {"POST": {projection.Viewer, true}}, // each tool calls the API, which checks its role
 	"/healthz":                            {"GET": everybody},
 	"/readyz":                             {"GET": everybody},
 	"/metrics":                            {"GET": {projection.Viewer, false}},

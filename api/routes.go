@@ -90,6 +90,7 @@ func (a *API) routes() error {
 	a.handle("/api/webhooks/{name}", methods{"DELETE": (*API).deleteWebhook})
 	a.handle("/api/webhooks/{name}/test", methods{"POST": (*API).testWebhook})
 	a.handle("/api/me", methods{"GET": (*API).me})
+	a.handle("/mcp", methods{"POST": (*API).forAgents})
 	a.handle("/sign-out", methods{"POST": (*API).signOut})
 	a.handle("/healthz", methods{"GET": (*API).alive})
 	a.handle("/readyz", methods{"GET": (*API).ready})

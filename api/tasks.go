@@ -37,14 +37,25 @@ func (a *API) get(p *reply, r *http.Request) error {
 
 // cancel answers DELETE /api/tasks/{id}.
 func (a *API) cancel(p *reply, r *http.Request) error {
-	id, err := a.commandID(p, r)
+	q, err := queryOf(r, "reason")
 	if err != nil {
 		return err
 	}
-	if err := a.sees(p, r, id); err != nil {
+	reason := q.text("reason")
+	if len(reason) > maxReason || jsontext.HasBidi(reason) {
+		q.wrong("reason", "must have at most "+itoa(maxReason)+" bytes and no bidirectional control characters")
+	}
+	if err := q.err(); err != nil {
 		return err
 	}
-	t, err := a.sched().Do(r.Context(), p.caller.actor(), id, task.Cancel{})
+	if err := a.noBody(p, r); err != nil {
+		return err
+	}
+	id, err := a.taskID(p, r)
+	if err != nil {
+		return err
+	}
+	t, err := a.sched().Do(r.Context(), p.caller.actor(), id, task.Cancel{Reason: reason})
 	if err != nil {
 		return err
 	}
@@ -78,7 +89,7 @@ func (a *API) retry(p *reply, r *http.Request) error {
 	if changes.Parameters != nil {
 		return a.retryAs(p, r, id, changes)
 	}
-	t, replayed, err := a.Intake.RetrySame(r.Context(), id, changes.IdempotencyKey, func(ctx context.Context, c task.Retry) (task.Task, error) {
+	t, replayed, err := a.Intake.RetrySame(r.Context(), id, changes, func(ctx context.Context, c task.Retry) (task.Task, error) {
 		return a.sched().Do(ctx, p.caller.actor(), id, c)
 	})
 	if err != nil {
@@ -132,15 +143,4 @@ func (a *API) taskID(p *reply, r *http.Request) (ulid.ULID, error) {
 		return id, err
 	}
 	return id, a.sees(p, r, id)
-}
-
-// commandID checks a request that is a path and nothing else.
-func (a *API) commandID(p *reply, r *http.Request) (ulid.ULID, error) {
-	if err := noQuery(r); err != nil {
-		return ulid.ULID{}, err
-	}
-	if err := a.noBody(p, r); err != nil {
-		return ulid.ULID{}, err
-	}
-	return idOf(p)
 }

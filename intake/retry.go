@@ -18,6 +18,7 @@ type Changes struct {
 	FileNames      map[string]string // what its files are called, by id; what is left out is called as before
 	Subject        string            // "" = that of the old task if it was given, else the type makes it
 	IdempotencyKey string            // "" = none, at most 255 bytes
+	Reason         string            // of a retry of the same task, at most 1000 bytes; "" = none
 }
 
 // Retry makes the submit that retries a task with these changes and has everything else of the old one.
@@ -115,7 +116,7 @@ func (in *Intake) submitted(ctx context.Context, t *task.Task) (d task.Data, err
 }
 
 // ReadChanges reads the canonical body of a retry: {} or {"parameters":{…}, "file_names":{…},
-// "subject":"…"}.
+// "subject":"…"} or {"reason":"…"}.
 // Without parameters there are none in the changes: the same task is tried again. It returns
 // what is wrong, with pointers from the body.
 func ReadChanges(body []byte) (Changes, []task.FieldError) {
@@ -126,11 +127,13 @@ func ReadChanges(body []byte) (Changes, []task.FieldError) {
 	var c Changes
 	for key, value := range jsontext.Members(body) {
 		switch {
-		case string(key) != "parameters" && string(key) != "file_names" && string(key) != "subject":
-			r.wrong("/"+jsontext.EscapePointer(string(key)), "is not a field of this request; it takes parameters, file_names and subject")
+		case string(key) != "parameters" && string(key) != "file_names" && string(key) != "subject" && string(key) != "reason":
+			r.wrong("/"+jsontext.EscapePointer(string(key)), "is not a field of this request; it takes parameters, file_names, subject and reason")
 		case jsontext.IsNull(value):
 		case string(key) == "subject":
 			c.Subject = r.subject(value)
+		case string(key) == "reason":
+			c.Reason = r.reason(value)
 		case string(key) == "file_names":
 			r.fileNames(value)
 		case value[0] != '{':
@@ -145,5 +148,24 @@ func ReadChanges(body []byte) (Changes, []task.FieldError) {
 	if c.Subject != "" && c.Parameters == nil {
 		r.wrong("/subject", "must be given together with parameters: without them the same task is tried again")
 	}
+	if c.Reason != "" && c.Parameters != nil {
+		r.wrong("/reason", "must not be given together with parameters, which make another task")
+	}
 	return c, r.bad
+}
+
+// maxReason is the most bytes of a reason.
+const maxReason = 1000
+
+// reason reads why a task is retried.
+func (r *request) reason(value []byte) string {
+	text := ""
+	if value[0] == '"' {
+		text = jsontext.Unquote(value)
+	}
+	if value[0] != '"' || len(text) > maxReason || jsontext.HasBidi(text) {
+		r.wrong("/reason", "must be a string of at most 1000 bytes without bidirectional control characters")
+		return ""
+	}
+	return text
 }

@@ -12,13 +12,14 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// RetrySame calls do to retry an ended task as it is. With a key ("" = none) it does so once: a repeated
+// RetrySame calls do to retry an ended task as it is, with the key and the reason of the changes. With a key ("" = none) it does so once: a repeated
 // request gets the task as it is now, with replayed true, and nothing is written. Such a key is only
 // about retries of that task; it is in the history of the task, so it is known after a restart
 // too. Errors: those of do and of reading.
-func (in *Intake) RetrySame(ctx context.Context, id ulid.ULID, key string, do func(context.Context, task.Retry) (task.Task, error)) (t task.Task, replayed bool, err error) {
+func (in *Intake) RetrySame(ctx context.Context, id ulid.ULID, c Changes, do func(context.Context, task.Retry) (task.Task, error)) (t task.Task, replayed bool, err error) {
+	key := c.IdempotencyKey
 	if key == "" {
-		t, err = do(ctx, task.Retry{})
+		t, err = do(ctx, task.Retry{Reason: c.Reason})
 		return t, false, err
 	}
 	if len(key) > task.MaxKeyLength {
@@ -37,7 +38,7 @@ func (in *Intake) RetrySame(ctx context.Context, id ulid.ULID, key string, do fu
 		t, _, err = in.Views.Get(ctx, id)
 		return t, true, err
 	}
-	t, err = do(context.WithoutCancel(ctx), task.Retry{Key: key})
+	t, err = do(context.WithoutCancel(ctx), task.Retry{Key: key, Reason: c.Reason})
 	return t, false, err
 }
 
