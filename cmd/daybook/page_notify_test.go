@@ -72,7 +72,7 @@ func TestPageShowsAlertsAndWebhooks(t *testing.T) {
 	b.everywhere("alert-form", b.cutsNothing)
 	b.sheet(map[string]string{"when": "queue_depth", "above": "1"})
 	const alert = `document.querySelector('#place tr[data-alert="deep"]')`
-	b.until("the alert is there", alert+`?.innerText.replace(/[\u2066-\u2069]/g, "").includes("More than 1 tasks are pending in the queue stuck") && `+alert+`.innerText.includes("OK")`)
+	b.until("the alert is there", alert+`?.innerText.replace(/[\u2066-\u2069]/g, "").includes("More than 1 task is pending in the queue stuck") && `+alert+`.innerText.includes("OK")`)
 	for range 2 {
 		sendJSON(t, "POST", server+"/api/tasks/submit", `{"task_type":"SLEEP","queue":"stuck","parameters":{"seconds":0}}`)
 	}

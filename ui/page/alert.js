@@ -33,7 +33,7 @@ export function alertWords(a) {
     return `More than ${above} of the tasks${a.task_type === null ? "" : ` of the type ${isolated(a.task_type)}`} fail in ${span((a.window_seconds ?? 0) * 1000)}${held}`;
   }
   const where = a.queue === null ? "any queue" : `the queue ${isolated(a.queue)}`;
-  if (a.when === "queue_depth") return `More than ${above} tasks are pending in ${a.queue === null ? "all queues" : where}${held}`;
+  if (a.when === "queue_depth") return `More than ${above} ${a.above === 1 ? "task is" : "tasks are"} pending in ${a.queue === null ? "all queues" : where}${held}`;
   return `A task in ${where} has been ready for more than ${above}${held}`;
 }
 

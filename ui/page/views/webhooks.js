@@ -22,7 +22,7 @@ export class WebhooksPart {
   #new = h("button", { type: "button", class: "button", onclick: () => void this.#add() }, "New webhook…");
   #secretText = h("code", null);
   #secretAbout = h("p", null);
-  #secret = h("div", { class: "place-none place-secret", role: "status", hidden: true }, this.#secretAbout, h("p", null, this.#secretText, " ", copyButton(() => this.#secretText.textContent ?? "", "Copy the secret")));
+  #secret = h("div", { class: "place-none place-secret", role: "status", hidden: true }, this.#secretAbout, h("p", { class: "place-line" }, this.#secretText, copyButton(() => this.#secretText.textContent ?? "", "Copy the secret")));
   el = h("section", { class: "place-section", hidden: true }, h("h2", null, "Webhooks"), h("div", { class: "place-tools" }, this.#new), this.#secret, this.#none, this.#table.el);
   /** @type {Map<string, WebhookRow>} */
   #rows = new Map();
