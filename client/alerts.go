@@ -32,7 +32,7 @@ type NewAlert struct {
 	When     string   `json:"when"` // oldest_ready_seconds, queue_depth or failure_rate
 	Above    float64  `json:"above"`
 	Queue    string   `json:"queue,omitempty"`          // of the first two; "" = all
-	TaskType string   `json:"task_type,omitempty"`      // of failure_rate; "" = all
+	TaskType string   `json:"task_type,omitempty"`      // of failure_rate; "" = all but WEBHOOK
 	Window   float64  `json:"window_seconds,omitempty"` // of failure_rate; 0 = 300
 	Least    int64    `json:"least_tasks,omitempty"`    // of failure_rate: with fewer tasks it is 0; 0 = 10
 	For      *float64 `json:"for_seconds,omitempty"`    // nil = 30

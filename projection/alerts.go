@@ -39,7 +39,7 @@ type AlertRule struct {
 	When     Measure     `json:"when"`
 	Above    float64     `json:"above"`               // it holds while the measure is larger
 	Queue    string      `json:"queue,omitempty"`     // of OldestReady and QueueDepth; "" = all
-	TaskType string      `json:"task_type,omitempty"` // of FailureRate; "" = all
+	TaskType string      `json:"task_type,omitempty"` // of FailureRate; "" = all but DeliveryType
 	Window   task.Micros `json:"window,omitempty"`    // of FailureRate: over which time
 	Least    int64       `json:"least,omitempty"`     // of FailureRate: with fewer tasks it is 0
 	For      task.Micros `json:"for"`                 // how long it must hold until the alert fires, and not hold until it recovers
@@ -66,7 +66,7 @@ const alertParts = 60
 // endedTasks counts the tasks that have ended in the window of a failure rate. The place of a part of the window is its
 // number modulo alertParts.
 type endedTasks struct {
-	TaskType string      `json:"task_type,omitempty"` // "" = all
+	TaskType string      `json:"task_type,omitempty"` // "" = all but DeliveryType
 	Part     task.Micros `json:"part"`                // length of a part
 	Parts    []endedPart `json:"parts"`
 }
@@ -160,7 +160,7 @@ func (f *alerts) ended(t *task.Task, e *task.Event) {
 		return
 	}
 	for _, r := range f.Ended {
-		if r.TaskType != "" && r.TaskType != t.Type {
+		if r.TaskType != t.Type && (r.TaskType != "" || t.Type == DeliveryType) { // deliveries are counted by name only
 			continue
 		}
 		number := int64(e.At / r.Part)

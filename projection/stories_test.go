@@ -64,6 +64,8 @@ var stories = []story{
 
 	familyStory,
 
+	notifyStory,
+
 	{"permanent_error", func(l *ledger) {
 		id := l.submit(task.Submit{MaxAttempts: 5})
 		fence := l.start(id)
