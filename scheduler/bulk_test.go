@@ -234,27 +234,132 @@ func TestABulkGoesOnWhereAKilledProcessHasLeftIt(t *testing.T) {
 		retried := b.bulk(order(projection.BulkRetry), "q")
 		wantCounted(t, retried, fmt.Sprintf("done: %d, null", n))
 		b.stop()
-		events := eventsOf(t, log, eventlog.Filter{Streams: []string{retried.Stream()}})
-		if len(events) != 6 {
-			t.Fatalf("the bulk has %d events", len(events))
+		b.killedIn(retried, n, ids, "submitted started failed retried")
+	})
+}
+
+func TestAnUndoGoesOnWhereAKilledProcessHasLeftIt(t *testing.T) {
+	const n = 3*bulkPage + 10
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		b := open(t, log, Options{})
+		ids := b.later(n, "q")
+		undo, err := b.s.UndoBulk(t.Context(), "token:olga", b.bulk(order(projection.BulkCancel), "q"), "")
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, killed := range events[:4] {
-			b := open(t, upTo(t, log, killed.Seq), Options{})
-			wantCounted(t, b.ends(retried.ID), fmt.Sprintf("done: %d, null", n))
-			for _, id := range ids {
-				b.wantHistory(id, "submitted started failed retried")
-			}
-			rebuilt, err := projection.Rebuild(t.Context(), b.log, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			live, _ := b.s.o.Views.Bulks()
-			folded, _ := rebuilt.Bulks()
-			if diff := cmp.Diff(live, folded); diff != "" {
-				t.Errorf("the views are not the fold of the log: %s", diff)
-			}
-			b.stop()
+		undo = b.ends(undo.ID)
+		wantCounted(t, undo, fmt.Sprintf("done: %d, null", n))
+		b.stop()
+		b.killedIn(undo, n, ids, "submitted cancelled retried")
+	})
+}
+
+// killedIn opens the log of the bench as a process has left it that was killed in the middle of a bulk, after each of its events, and
+// wants the bulk to go on to its end: n tasks are changed, and each task has the history.
+func (b *bench) killedIn(bulk *projection.Bulk, n int, ids []ulid.ULID, history string) {
+	t, log := b.t, b.log
+	t.Helper()
+	events := eventsOf(t, log, eventlog.Filter{Streams: []string{bulk.Stream()}})
+	if len(events) < 6 {
+		t.Fatalf("the bulk has %d events", len(events))
+	}
+	for _, killed := range events[:4] {
+		b := open(t, upTo(t, log, killed.Seq), Options{})
+		wantCounted(t, b.ends(bulk.ID), fmt.Sprintf("done: %d, null", n))
+		for _, id := range ids {
+			b.wantHistory(id, history)
 		}
+		rebuilt, err := projection.Rebuild(t.Context(), b.log, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		live, _ := b.s.o.Views.Bulks()
+		folded, _ := rebuilt.Bulks()
+		if diff := cmp.Diff(live, folded); diff != "" {
+			t.Errorf("the views are not the fold of the log: %s", diff)
+		}
+		b.stop()
+	}
+}
+
+// A chunk that takes too long ends after one task; the bulk, and its undo, go on at the next one.
+func TestABulkWhoseChunksTakeTooLongLeavesNoTaskOut(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		b := open(t, log, Options{})
+		defer b.stop()
+		b.s.decides = -1
+		ids := b.later(7, "q")
+		cancelled := b.bulk(order(projection.BulkCancel), "q")
+		wantCounted(t, cancelled, "done: 7, null")
+		if n := len(eventsOf(t, log, eventlog.Filter{Streams: []string{cancelled.Stream()}})); n != 9 {
+			t.Errorf("the bulk has %d events, not 9", n)
+		}
+		b.s.decides = bulkDecides
+		ids = append(ids, b.later(7, "q")...)
+		cancelled = b.bulk(order(projection.BulkCancel), "q")
+		b.s.decides = -1
+		undo, err := b.s.UndoBulk(t.Context(), "token:olga", cancelled, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantCounted(t, b.ends(undo.ID), "done: 7, null")
+		for i, id := range ids {
+			want := map[bool]string{true: "submitted cancelled", false: "submitted cancelled retried"}[i < 7]
+			b.wantHistory(id, want)
+		}
+	})
+}
+
+// The runner finds tasks beside the loop: what it has found may be old when it is decided.
+func TestAChunkIsDecidedOnTheStateOfThatMoment(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		b := open(t, log, Options{})
+		defer b.stop()
+		id := b.later(1, "q")[0]
+		data, _ := json.Marshal(projection.BulkStarted{Action: projection.BulkUndo, Undoes: "nothing", Matched: 1}) // the runner cannot go on with it
+		bulk := newIDSource().next(b.s.o.Wall()).String()
+		err := b.s.Record(t.Context(), "token:olga", func() ([]Other, error) {
+			return []Other{{Stream: "bulk:" + bulk, Type: projection.BulkStartedType, V: 1, Data: data}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		chunk := func(after, version int64) error {
+			_, err := b.s.ask(t.Context(), &request{actor: "token:olga", bulk: &bulkChunk{bulk: bulk, after: after, most: time.Second,
+				items: []bulkItem{{id: id, version: version, command: task.Cancel{}}}, next: func(int) projection.BulkPlace { return projection.BulkPlace{} }}})
+			return err
+		}
+		if err := chunk(1, 7); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := b.s.o.Views.Bulk(bulk); got.Changed != 0 || got.Skipped[SkipChanged] != 1 {
+			t.Errorf("a task that has changed since: %+v", got)
+		}
+		b.want(id, task.Pending)
+		if err := chunk(1, 1); !errors.Is(err, errBulkMoved) {
+			t.Errorf("a chunk that another one came before: %v", err)
+		}
+		b.want(id, task.Pending)
+		if _, err := b.s.ask(t.Context(), &request{actor: "token:olga", id: id, command: task.Cancel{}, expect: 7}); !errors.Is(err, ErrChangedSince) {
+			t.Errorf("a command on a task that has changed since: %v", err)
+		}
+		b.want(id, task.Pending)
+		if err := chunk(2, 1); err != nil {
+			t.Fatal(err)
+		}
+		b.want(id, task.Cancelled)
+	})
+}
+
+func TestATaskWhoseUniqueKeyIsTakenIsSkipped(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		b := open(t, log, Options{})
+		defer b.stop()
+		for range 3 { // each replaces the one before
+			b.submit(task.Submit{Type: "JOB", Queue: "q", RunAt: task.MicrosOf(time.Now().Add(time.Hour)), Unique: &task.UniqueSubmit{Key: "k", OnConflict: task.ConflictReplace}})
+		}
+		b.bulk(order(projection.BulkCancel), "q")
+		wantCounted(t, b.bulk(order(projection.BulkRetry), "q"), `done: 1, {"unique_key_taken":2}`)
 	})
 }
 

@@ -87,7 +87,7 @@ func (s *Scheduler) bulkStep(ctx context.Context, b *projection.Bulk) error {
 	if err != nil {
 		return fmt.Errorf("read what the bulk is for: %w", err)
 	}
-	chunk := &bulkChunk{bulk: b.ID, after: b.Version, most: bulkDecides}
+	chunk := &bulkChunk{bulk: b.ID, after: b.Version, most: s.decides}
 	if b.Action == projection.BulkUndo {
 		err = s.undoPage(ctx, b, chunk, bulkText(b, reason))
 	} else {

@@ -106,6 +106,7 @@ type Scheduler struct {
 	hurried   sync.Once
 	stopped   chan struct{} // closed when the loop answers no more
 	bulkNudge chan struct{} // a bulk was started
+	decides   time.Duration // how long the loop decides the changes of a bulk before others get their turn
 	waiters   waiters
 	lingering taskSet // whose attempt has ended but has not returned
 	leases    *leaseTable
@@ -173,8 +174,8 @@ func New(o Options) (*Scheduler, error) {
 		hurry:    make(chan struct{}),
 		stopped:  make(chan struct{}),
 
-		bulkNudge: make(chan struct{}, 1),
-		leases:    newLeaseTable(func(worker string) bool { return o.Views.QuietWorkers()[worker] }),
+		bulkNudge: make(chan struct{}, 1), decides: bulkDecides,
+		leases: newLeaseTable(func(worker string) bool { return o.Views.QuietWorkers()[worker] }),
 	}
 	s.loop.init(s)
 	return s, nil
