@@ -15,7 +15,6 @@
  *   open?: number,
  *   ahead_relation?: string,
  *   waiting_on?: string[],
- *   open?: number,
  *   step?: string,
  *   names?: string[],
  *   role?: string,
