@@ -10,6 +10,7 @@ import { getQueues, pauseQueue, resumeQueue, setLimits } from "../queueapi.js";
 import { Refresh } from "../refresh.js";
 import { fillIn } from "./sheet.js";
 import { headed, placeTable, run } from "./place.js";
+import { toast } from "./toast.js";
 
 /** @import { Message, Queue } from "../types.js" */
 /** @import { PlaceContext } from "../places.js" */
@@ -138,7 +139,7 @@ class QueueRow {
   async #pauseOrResume() {
     const { name, paused } = this.#queue;
     if (paused) return run(() => resumeQueue(name), `Resumed: queue ${isolated(name)}`, this.#again);
-    await fillIn({
+    const sent = await fillIn({
       title: `Pause ${quoted(name)}`,
       text: "What runs goes on; nothing else starts until somebody resumes the queue.",
       fields: [{ name: "reason", label: "Reason (optional)", hint: "Everyone who looks at the queue can read it.", long: true }],
@@ -146,6 +147,7 @@ class QueueRow {
       send: ({ reason }) => pauseQueue(name, reason),
     });
     this.#again();
+    if (sent) toast(`Paused: queue ${isolated(name)}`, { action: { word: "Undo", act: () => void run(() => resumeQueue(name), `Resumed: queue ${isolated(name)}`, this.#again) } });
   }
 
   async #editLimits() {
