@@ -184,10 +184,10 @@ func (f *family) isDue() bool {
 // mind takes in how a task stands as a child and as a parent.
 func (v *Views) mind(rec *record) {
 	t := &rec.task
-	if t.Kin == nil {
+	if t.Kin == nil && t.Steps == nil {
 		return
 	}
-	if state := kinStateOf(t); state != rec.kin {
+	if state := kinStateOf(t); t.Kin != nil && state != rec.kin {
 		if rec.kin == kinUnknown {
 			v.keepKid(rec)
 		}
@@ -197,12 +197,9 @@ func (v *Views) mind(rec *record) {
 		}
 		rec.kin = state
 	}
-	if !t.IsParent() {
-		return
-	}
 	f := v.families.live[t.ID]
 	switch {
-	case t.Status.Ended():
+	case !headsFamily(t):
 		if f != nil {
 			delete(v.families.live, t.ID)
 			v.families.due.Delete(t.SubmitSeq)
@@ -212,6 +209,12 @@ func (v *Views) mind(rec *record) {
 		f = v.gatherFamily(rec, v.brood[t.ID])
 	}
 	v.judge(f)
+}
+
+// headsFamily reports whether the task has a family: it is live, and has children or waits for some.
+func headsFamily(t *task.Task) bool {
+	w := t.Waits()
+	return !t.Status.Ended() && (t.IsParent() || w != nil && w.Kind == task.StepChildren)
 }
 
 // keepKid puts a task among the children in memory, if it is one.
@@ -260,5 +263,16 @@ func (v *Views) gatherFamily(rec *record, filed []fileRow) *family {
 func (v *Views) kidsOf(parent ulid.ULID, fn func(*record) bool) {
 	v.families.kids.Ascend(kid{parent: parent}, func(k kid) bool {
 		return k.parent == parent && fn(v.table.at(k.slot))
+	})
+}
+
+// descend is table.descend for all tasks, or for the children of one alone.
+func (v *Views) descend(parent ulid.ULID, before int64, statuses []bool, fn func(line) bool) {
+	if parent == (ulid.ULID{}) {
+		v.table.descend(before, statuses, fn)
+		return
+	}
+	v.families.kids.Descend(kid{parent: parent, seq: before - 1}, func(k kid) bool {
+		return k.parent == parent && fn(v.table.at(k.slot).line())
 	})
 }

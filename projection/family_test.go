@@ -75,7 +75,7 @@ func checkFamilies(t failer, l *ledger) {
 	var want []string
 	for _, id := range l.order {
 		parent := l.tasks[id]
-		if !parent.IsParent() || parent.Status.Ended() {
+		if w := parent.Waits(); parent.Status.Ended() || !parent.IsParent() && (w == nil || w.Kind != task.StepChildren) {
 			continue
 		}
 		counts := make(map[string][4]int) // open, told, done, lost

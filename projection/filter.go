@@ -18,6 +18,7 @@ type filter struct {
 	waiting  *waiting // nil = all
 
 	tags       []string
+	parent     ulid.ULID // zero = all
 	minRun     task.Micros
 	maxRun     task.Micros
 	byID       bool // first … last bounds the id
@@ -36,7 +37,7 @@ func (v *Views) newFilter(q Query) filter {
 		}
 		q.Statuses = []task.Status{task.Pending}
 	}
-	f := filter{tags: q.Tags, minRun: q.MinRun, maxRun: q.MaxRun, statuses: make([]bool, statusSpan)}
+	f := filter{tags: q.Tags, parent: q.Parent, minRun: q.MinRun, maxRun: q.MaxRun, statuses: make([]bool, statusSpan)}
 	if len(q.Statuses)+len(q.Types)+len(q.Queues) > 0 {
 		f.facets = make([]bool, len(c.n))
 	}
@@ -80,7 +81,9 @@ func prefixBounds(prefix string) (first, last ulid.ULID, ok bool) {
 }
 
 // plain reports whether total is the number of matches.
-func (f *filter) plain() bool { return len(f.tags) == 0 && !f.byID && f.minRun == 0 && f.maxRun == 0 }
+func (f *filter) plain() bool {
+	return len(f.tags) == 0 && f.parent == (ulid.ULID{}) && !f.byID && f.minRun == 0 && f.maxRun == 0
+}
 
 // matchesNothing reports whether no task can match.
 func (f *filter) matchesNothing() bool { return f.total == 0 || f.impossible }
@@ -91,6 +94,9 @@ func (f *filter) matchesFacet(facet uint32) bool { return f.facets == nil || f.f
 // matchesRest reports whether the task matches in all that is not in its facet.
 func (f *filter) matchesRest(t *task.Task) bool {
 	if f.byID && (bytes.Compare(t.ID[:], f.first[:]) < 0 || bytes.Compare(t.ID[:], f.last[:]) > 0) {
+		return false
+	}
+	if f.parent != (ulid.ULID{}) && t.Parent() != f.parent {
 		return false
 	}
 	if !f.ran(t) {

@@ -10,6 +10,7 @@ import (
 	"daybook/projection/viewfile"
 	"daybook/task"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/tidwall/btree"
 )
 
@@ -21,6 +22,7 @@ type Query struct {
 	Types         []string
 	Queues        []string
 	Tags          []string
+	Parent        ulid.ULID   // only its children; zero = all tasks
 	IDPrefix      string      // of the id as clients see it
 	CreatedAfter  task.Micros // exclusive; 0 = no bound
 	CreatedBefore task.Micros // exclusive; 0 = no bound
@@ -191,7 +193,7 @@ func (v *Views) scan(l *listing, q Query, r *viewfile.Reader, first bool, chunk 
 		v.startListing(l, q)
 	}
 	looked := 0
-	v.table.descend(l.next, l.filter.statuses, func(at line) bool {
+	v.descend(q.Parent, l.next, l.filter.statuses, func(at line) bool {
 		if l.done() || at.seq < l.end || looked == chunk {
 			return false
 		}
@@ -305,7 +307,7 @@ func (l *listing) addFile(ctx context.Context, q Query, r *viewfile.Reader) erro
 // fileQuery is the query as the file takes it, nil when nothing there can match.
 func (l *listing) fileQuery(ctx context.Context, q Query, r *viewfile.Reader) (*viewfile.Query, error) {
 	find := &viewfile.Query{
-		Tags: q.Tags, Before: math.MaxInt64, MinRun: q.MinRun, MaxRun: q.MaxRun,
+		Tags: q.Tags, Parent: q.Parent, Before: math.MaxInt64, MinRun: q.MinRun, MaxRun: q.MaxRun,
 		MinID: l.filter.first, MaxID: l.filter.last, LastSeq: l.evicted,
 	}
 	if !l.mayBeInFile() {

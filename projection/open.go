@@ -284,7 +284,7 @@ func (k *keeper) loadLive() error {
 	var parents []*record
 	err := k.file.Live(func(row *viewfile.Row) error {
 		rec := v.load(row, viewfile.Live)
-		if rec.task.IsParent() && !rec.task.Status.Ended() {
+		if headsFamily(&rec.task) {
 			parents = append(parents, rec)
 		}
 		if rec.task.Status.Ended() {
