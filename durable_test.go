@@ -129,3 +129,75 @@ func TestAHandlerOfANodeGoesOnWhereItWas(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+// album is a type whose tasks make two pictures and one that fails, and say what became of them.
+func album(policy string) handle {
+	return handle{"ALBUM", func(ctx context.Context, _ handler.Call) (any, error) {
+		ends, err := handler.Children(ctx, "pictures", handler.Family{OnFailure: policy, Tasks: map[string]handler.Child{
+			"a": {Type: "PICTURE", Parameters: map[string]any{"n": 1}}, "b": {Type: "PICTURE"}, "c": {Type: "TORN", MaxAttempts: 1}}})
+		if err != nil {
+			return nil, fmt.Errorf("it waits: %w", err)
+		}
+		if err := handler.Detach(ctx, "mail", map[string]handler.Child{"d": {Type: "PICTURE", DelaySeconds: 3600}}); err != nil {
+			return nil, err
+		}
+		return fmt.Sprint(ends["a"].Status, string(ends["a"].Result), ends["b"].Status, ends["c"].Status, ends["c"].Error), nil
+	}}
+}
+
+func pictures() (made *atomic.Int64, types []handler.Handler) {
+	made = new(atomic.Int64)
+	return made, []handler.Handler{
+		handle{"PICTURE", func(context.Context, handler.Call) (any, error) { return made.Add(1) > 0, nil }},
+		handle{"TORN", func(context.Context, handler.Call) (any, error) {
+			return nil, handler.Permanent(errors.New("no paper"))
+		}},
+	}
+}
+
+func TestAHandlerMakesChildrenAndGetsWhatBecameOfThem(t *testing.T) {
+	made, types := pictures()
+	data := t.TempDir()
+	d, stop := running(t, daybook.Options{Data: data}, append(types, album("collect"))...)
+	submitted, err := d.Submit(t.Context(), task.Submit{Type: "ALBUM", MaxAttempts: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, result, err := d.Wait(t.Context(), submitted[0].Task.ID)
+	if err != nil || string(result) != `"SUCCESStrueSUCCESSFAILEDno paper"` || made.Load() != 2 {
+		t.Errorf("%v: %s, made %d", err, result, made.Load())
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	d, _ = running(t, daybook.Options{Data: data}, append(types, album("collect"))...)
+	list := get(t, d, "/api/tasks?parent="+submitted[0].Task.Name())
+	if strings.Count(list, `"parent_id":"`+submitted[0].Task.Name()+`"`) != 4 {
+		t.Errorf("after a restart its children are %s", list)
+	}
+}
+
+func TestATaskFailsWithAChildThatIsNotCollected(t *testing.T) {
+	_, types := pictures()
+	d, _ := running(t, daybook.Options{}, append(types, album(""))...)
+	_, _, failure := ended(t, d, task.Submit{Type: "ALBUM"})
+	if !strings.Contains(failure, "child c (") || !strings.Contains(failure, "is FAILED") {
+		t.Errorf("its error is %q", failure)
+	}
+}
+
+// In a cluster the handlers of a node are those of a worker.
+func TestAHandlerOfANodeMakesChildren(t *testing.T) {
+	_, types := pictures()
+	s := foreignnats.Start(t, server.Options{JetStream: true})
+	d, _ := onNATS(t, s.ClientURL(), "a", append(types, album("collect"))...)
+	code, body := call(d, http.MethodPost, "/api/tasks/submit", `{"task_type":"ALBUM","max_attempts":1}`)
+	var created struct{ ID string }
+	if err := json.Unmarshal([]byte(body), &created); err != nil || code != http.StatusOK {
+		t.Fatal(code, body)
+	}
+	id, _ := task.ParseID(created.ID)
+	if _, result, err := d.Wait(t.Context(), id); err != nil || !strings.Contains(string(result), "FAILEDno paper") {
+		t.Errorf("%v: %s", err, result)
+	}
+}

@@ -105,6 +105,8 @@ func (l localSteps) Suspend(_ context.Context, w durable.Wait) (durable.Step, er
 		if len(w.Events) > task.MaxSignals {
 			return durable.Step{}, handler.Permanent(fmt.Errorf("the step %s waits for %d events; the most is %d", w.Step, len(w.Events), task.MaxSignals))
 		}
+	case w.ChildrenOf != "":
+		c.Kind, c.Of = task.StepChildren, w.ChildrenOf
 	default:
 		c.Kind, c.Until = task.StepSleep, max(task.MicrosOf(w.Until), 1)
 	}

@@ -24,7 +24,7 @@ const (
 )
 
 // filterKeys are the query keys that say which tasks match; a cursor is bound to them.
-var filterKeys = []string{"status", "waiting", "task_type", "queue", "tag", "q", "created_after", "created_before", "duration_min", "duration_max"}
+var filterKeys = []string{"status", "waiting", "task_type", "queue", "tag", "parent", "q", "created_after", "created_before", "duration_min", "duration_max"}
 
 // listing is one list request.
 type listing struct {
@@ -159,7 +159,7 @@ func (f *found) headers(p *reply, l *listing, q *query) {
 
 // listingOf reads the request.
 func listingOf(r *http.Request) (*listing, *query, error) {
-	q, err := queryOf(r, "status*", "waiting*", "task_type*", "queue*", "tag*", "q", "created_after", "created_before",
+	q, err := queryOf(r, "status*", "waiting*", "task_type*", "queue*", "tag*", "parent", "q", "created_after", "created_before",
 		"duration_min", "duration_max", "limit",
 		"cursor", "fields", "format")
 	if err != nil {
@@ -192,6 +192,12 @@ func filterOf(q *query) projection.Query {
 		CreatedBefore: q.moment("created_before"),
 		MinRun:        q.seconds("duration_min"),
 		MaxRun:        q.seconds("duration_max"),
+	}
+	if parent := q.text("parent"); parent != "" {
+		var ok bool
+		if f.Parent, ok = task.ParseID(parent); !ok {
+			q.wrong("parent", "must be the id of a task")
+		}
 	}
 	for _, name := range q.list("status") {
 		status, ok := task.ParseStatus(name)

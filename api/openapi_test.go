@@ -371,6 +371,30 @@ func (d *document) suspends(lease func() string) {
 	d.drive(200, "GET", "/api/tasks/"+id+"/steps", "")
 }
 
+// children drives the calls about children. lease gives a token.
+func (d *document) children(lease func() string) {
+	h := d.house
+	h.Helper()
+	at := "/api/leases/" + lease()
+	d.drive(400, "POST", at+"/children", `{"step":"fan"}`)
+	d.drive(400, "POST", at+"/children", `{"step":"fan","tasks":{"a":{"task_type":"NONE"}}}`)
+	kids := `"tasks":{"a":{"task_type":"ECHO","parameters":{}},"b":{"task_type":"LATER"}}`
+	d.drive(200, "POST", "/api/leases", `{"worker":"w-2","task_types":["LATER"],"max":0}`)
+	made := d.drive(200, "POST", at+"/children", `{"step":"fan",`+kids+`,"on_failure":"collect","join":"all","detached":false}`).object(h)
+	d.drive(200, "POST", at+"/children", `{"step":"fan",`+kids+`,"on_failure":"collect"}`)
+	d.drive(409, "POST", at+"/children", `{"step":"fan","tasks":{"c":{"task_type":"ECHO"}}}`)
+	d.drive(200, "POST", at+"/suspend", `{"step":"join","children":"fan"}`)
+	child := made["tasks"].(map[string]any)["b"].(map[string]any)["id"].(string)
+	parent := d.drive(200, "GET", "/api/tasks/"+child, "").object(h)["parent_id"].(string)
+	d.drive(200, "GET", "/api/tasks/"+parent, "")
+	d.drive(200, "GET", "/api/tasks?parent="+parent+"&status=PENDING", "")
+	d.drive(400, "GET", "/api/tasks?parent=nonsense", "")
+	d.drive(200, "DELETE", "/api/tasks/"+parent, "")
+	d.house.until(parent, "CANCELLED")
+	d.drive(400, "POST", "/api/tasks/"+child+"/retry", "")
+	d.drive(200, "GET", "/api/tasks/"+parent+"/steps", "")
+}
+
 // workers drives the calls of workers.
 func (d *document) workers() {
 	h := d.house
@@ -400,6 +424,7 @@ func (d *document) workers() {
 	d.drive(409, "POST", "/api/leases/"+token+"/heartbeat", "")
 	d.drive(409, "POST", "/api/leases/"+token+"/log", lines)
 	d.suspends(lease)
+	d.children(lease)
 	d.drive(200, "POST", "/api/leases/"+lease()+"/fail", `{"error":"no","retryable":false}`)
 	token = lease()
 	d.drive(400, "POST", "/api/leases/"+token+"/complete", `{"files":["none"]}`)

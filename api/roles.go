@@ -31,6 +31,7 @@ var permissions = map[string]map[string]permission{
 	"/api/tasks/{id}/approvals/{step}":    {"POST": {projection.Submitter, true}}, // and the role that the approval needs
 	"/api/approvals":                      {"GET": {projection.Viewer, true}},
 	"/api/events":                         {"POST": {projection.Submitter, false}},
+	"/api/leases/{token}/children":        {"POST": {projection.Worker, true}},
 	"/api/leases/{token}/suspend":         {"POST": {projection.Worker, true}},
 	"/api/leases/{token}/steps":           {"PUT": {projection.Worker, true}},
 	"/api/leases/{token}/steps/{step}":    {"PUT": {projection.Worker, true}},

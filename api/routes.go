@@ -45,6 +45,7 @@ func (a *API) routes() error {
 	a.handle("/api/leases/{token}/release", methods{"POST": (*API).leaseRelease})
 	a.handle("/api/leases/{token}/steps/{step}", methods{"PUT": (*API).recordStep})
 	a.handle("/api/leases/{token}/steps", methods{"PUT": (*API).recordSteps})
+	a.handle("/api/leases/{token}/children", methods{"POST": (*API).children})
 	a.handle("/api/leases/{token}/suspend", methods{"POST": (*API).suspend})
 	a.handle("/api/leases/{token}/log", methods{"POST": (*API).leaseLog})
 	a.handle("/api/bulks", methods{"GET": (*API).bulks})

@@ -235,6 +235,7 @@ func writeDispatch(w *jsontext.Writer, r *row, as shape) {
 	w.Key("version").Int(t.Version)
 	w.Key("progress_reports").Int(t.Reports)
 	w.Key("steps").Int(int64(t.StepCount()))
+	w.Key("children").Int(int64(t.KinNow().Children))
 	w.Key("last_seq").Int(t.LastSeq)
 }
 

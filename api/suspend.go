@@ -74,7 +74,7 @@ func readSuspension(o object, body []byte) (s suspension) {
 	kinds := 0 // of what it waits for
 	o.each(body, func(o object, key string, value []byte) bool {
 		if jsontext.IsNull(value) && key != "step" {
-			return slices.Contains([]string{"until", "seconds", "events", "match", "approval", "timeout_seconds"}, key)
+			return slices.Contains([]string{"until", "seconds", "events", "match", "approval", "children", "timeout_seconds"}, key)
 		}
 		switch key {
 		case "step":
@@ -96,6 +96,9 @@ func readSuspension(o object, body []byte) (s suspension) {
 			c.Kind, s.asksPerson = task.StepApproval, true
 			s.readApproval(o, value)
 			kinds++
+		case "children":
+			c.Kind, c.Of = task.StepChildren, o.stepOfChildren(value)
+			kinds++
 		case "timeout_seconds":
 			s.timeout = o.span(value, 0.001, maxWaitSeconds)
 		default:
@@ -110,13 +113,29 @@ func readSuspension(o object, body []byte) (s suspension) {
 	case c.Step == "":
 		object{"/step", o.bad}.wrong("must be given: the name of the step that is recorded when the wait is over")
 	case kinds != 1:
-		o.wrong("must say what the task waits for, by one of until, seconds, events and approval")
+		o.wrong("must say what the task waits for, by one of until, seconds, events, approval and children")
 	case matched && c.Kind != task.StepSignal:
 		object{"/match", o.bad}.wrong("goes only with events")
 	case s.timeout >= 0 && c.Kind == task.StepSleep:
-		object{"/timeout_seconds", o.bad}.wrong("goes only with events or approval: a sleep ends by itself")
+		object{"/timeout_seconds", o.bad}.wrong("goes only with events, approval or children: a sleep ends by itself")
 	}
 	return s
+}
+
+// stepOfChildren is the step whose children are waited for; "" = all.
+func (o object) stepOfChildren(value []byte) string {
+	switch {
+	case string(value) == "true":
+		return ""
+	case value[0] != '"':
+		o.wrong("must be true, for all children, or the name of the step that has made them")
+		return ""
+	}
+	name := o.text(value, 1, task.MaxStepName)
+	if name != "" && !task.ValidStepName(name) {
+		o.wrong(stepNameRule)
+	}
+	return name
 }
 
 // signals are the names of signals, each once.

@@ -27,7 +27,9 @@ func TestABadSuspensionIsRefusedWithTheReason(t *testing.T) {
 		{`{"step":"s","approval":{"fields":{"type":"objekt"}}}`, `"/approval/fields/type"`},
 		{`{"step":"s","approval":{"title":"` + strings.Repeat("é", 201) + `"}}`, "at most 200 characters"},
 		{`{"step":"s","approval":{"why":1}}`, "is not a field of this request"},
-		{`{"step":"s","children":true}`, "is not a field of this request"},
+		{`{"step":"s","children":false}`, "must be true, for all children"},
+		{`{"step":"s","children":"a b"}`, `"/children"`},
+		{`{"step":"s","children":true,"seconds":1}`, "must say what the task waits for"},
 	} {
 		if got := h.do("POST", "/api/leases/"+token+"/suspend", test.body); got.status != 400 || !strings.Contains(got.body, test.want) {
 			t.Errorf("%s: %d %.400s", test.body, got.status, got.body)

@@ -37,6 +37,8 @@ func writeLinks(w *jsontext.Writer, t *task.Task) {
 	writeID(w.Key("retry_of"), l.RetryOf)
 	writeID(w.Key("retried_as"), l.RetriedAs)
 	writeID(w.Key("replaced_by"), l.ReplacedBy)
+	writeID(w.Key("parent_id"), t.Parent())
+	w.Key("child_name").OptionalString(t.KinNow().Name)
 	w.Key("traceparent").OptionalString(l.TraceParent)
 	writeDependencies(w, &l)
 }

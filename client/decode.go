@@ -187,7 +187,7 @@ func (t *Task) isBlank() bool {
 		t.TimeoutSeconds == nil && t.Tags == nil && t.IdempotencyKey == nil && t.Worker == nil &&
 		t.Subject == nil && t.Outcome == nil && t.FileNames == nil && t.Damaged == nil && t.ReadyAt == nil &&
 		t.ConcurrencyKey == nil && t.Unique == nil && t.RetryOf == nil && t.RetriedAs == nil && t.ReplacedBy == nil && t.TraceParent == nil &&
-		t.DependsOn == nil && t.OnDependencyFailure == nil && t.Because == nil
+		t.DependsOn == nil && t.OnDependencyFailure == nil && t.Because == nil && t.ParentID == nil && t.ChildName == nil
 }
 
 // isPlainKey reports whether a key has small letters and _ only: encoding/json ignores case.
@@ -251,6 +251,8 @@ func (t *Task) set(key string, value []byte) bool {
 		return readInt(value, &t.ProgressReports)
 	case "steps":
 		return readInt(value, &t.Steps)
+	case "children":
+		return readInt(value, &t.Children)
 	case "attempt":
 		return readInt(value, &t.Attempt)
 	case "max_attempts":
@@ -281,6 +283,10 @@ func (t *Task) set(key string, value []byte) bool {
 		return readOptional(value, &t.OnDependencyFailure, readString)
 	case "because":
 		return readOptional(value, &t.Because, readString)
+	case "parent_id":
+		return readOptional(value, &t.ParentID, readString)
+	case "child_name":
+		return readOptional(value, &t.ChildName, readString)
 	case "worker":
 		return readOptional(value, &t.Worker, readString)
 	case "version":

@@ -33,6 +33,7 @@ type suspension struct {
 	Events   []string   `json:"events,omitempty"`
 	Match    string     `json:"match,omitempty"`
 	Approval *approval  `json:"approval,omitempty"`
+	Children string     `json:"children,omitempty"`
 	Timeout  float64    `json:"timeout_seconds,omitempty"`
 }
 
@@ -48,6 +49,8 @@ func (a *attempt) Suspend(ctx context.Context, w durable.Wait) (durable.Step, er
 	switch {
 	case w.Approval != nil:
 		body.Approval = &approval{w.Approval.Role, w.Approval.Title, w.Approval.Fields}
+	case w.ChildrenOf != "":
+		body.Children = w.ChildrenOf
 	case len(w.Events) == 0:
 		until := w.Until.UTC().Truncate(time.Microsecond)
 		body.Until = &until
@@ -70,6 +73,26 @@ func (a *attempt) Suspend(ctx context.Context, w durable.Wait) (durable.Step, er
 	a.suspended = true // whoever has the task now, nothing more is to be reported
 	a.mu.Unlock()
 	return durable.Step{}, durable.ErrSuspended
+}
+
+// Children implements durable.Run.
+func (a *attempt) Children(ctx context.Context, step string, f durable.Family, detached bool) error {
+	body := struct {
+		Step      string                   `json:"step"`
+		Tasks     map[string]durable.Child `json:"tasks"`
+		OnFailure string                   `json:"on_failure,omitempty"`
+		Join      string                   `json:"join,omitempty"`
+		Detached  bool                     `json:"detached,omitempty"`
+	}{step, f.Tasks, f.OnFailure, "", detached}
+	if f.Any {
+		body.Join = "any"
+	}
+	err := a.persist(ctx, http.MethodPost, "/api/leases/"+a.token+"/children", body, nil)
+	var p *Problem
+	if errors.As(err, &p) && p.Step != nil { // an earlier attempt has asked for others, and these are there
+		return nil
+	}
+	return err
 }
 
 // persist makes a call about the lease until it is answered, or the attempt is over. It does no harm to make it twice.

@@ -68,14 +68,18 @@ type Task struct {
 	// OnDependencyFailure says what becomes of it if one of them does not end as it needs: "cancel" or "run"; nil = it waits for none.
 	OnDependencyFailure *string `json:"on_dependency_failure"`
 	// Because is the task in DependsOn for which it was cancelled.
-	Because *string `json:"because"`
-	Worker  *string `json:"worker"`
-	Version int64   `json:"version"` // number of the task's own events
+	Because   *string `json:"because"`
+	ParentID  *string `json:"parent_id"`  // the task whose child it is
+	ChildName *string `json:"child_name"` // its name among the children of its step
+	Worker    *string `json:"worker"`
+	Version   int64   `json:"version"` // number of the task's own events
 	// ProgressReports is how many of these are reports of progress.
 	ProgressReports int64 `json:"progress_reports"`
 	// Steps is how many durable steps it has.
-	Steps   int   `json:"steps"`
-	LastSeq int64 `json:"last_seq"` // log position of the latest of them
+	Steps int `json:"steps"`
+	// Children is how many children it has made.
+	Children int   `json:"children"`
+	LastSeq  int64 `json:"last_seq"` // log position of the latest of them
 
 	// Raw is the task as it was received, with the fields this client does not know. The
 	// other RawMessages may be parts of it.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A worker whose task charges once, waits for an event, asks a person, and goes on wherever it was: kill it at any time.
+"""A worker whose task charges once, waits for an event, asks a person, makes three pictures as tasks below it, and goes on wherever it was:
+kill it at any time.
 
     python3 examples/order.py
     daybook submit order -p order=42 --subject "order 42"
@@ -15,8 +16,11 @@ def order(lease, p):
     paid = s.wait_event("paid", f"paid:{p['order']}", timeout=86400)
     answer = s.approval("ask", f"Ship order {p['order']}?", {"type": "object", "properties": {"amount": {"type": "integer", "minimum": 1}}})
     if not answer["approved"]: return {"rejected": answer["reason"]}
+    pictures = s.children("pictures", {size: {"task_type": "IMAGE_PROCESSING", "parameters": {"image_count": 1, "seed": p["order"], "target_size": size}}
+                                       for size in ("80x60", "320x240", "1280x960")})
     s.sleep("cool-off", p.get("cool_off", 1))
-    return {"payment": payment, "paid": paid, "amount": (answer["answer"] or {}).get("amount")}
+    return {"payment": payment, "paid": paid, "amount": (answer["answer"] or {}).get("amount"),
+            "pictures": {size: child["id"] for size, child in pictures.items()}}
 
 worker.HANDLERS, worker.DECLARED = {"order": order}, {"order": {"title": "Order", "parameters_schema": {"type": "object", "required": ["order"], "properties": {
     "order": {"type": "integer", "title": "Order"}, "cool_off": {"type": "number", "minimum": 0}}}}}

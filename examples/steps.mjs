@@ -62,6 +62,11 @@ export function durable({ token, steps, signal, request }) {
     /** The first of several: {event, value}. */
     waitAny: (name, events, timeout = null) => wait(name, { events, timeout_seconds: timeout }),
     waitAll: async (name, events, timeout = null) => (await wait(name, { events, match: 'all', timeout_seconds: timeout })).value,
+    /** Makes tasks below this one, once, and waits for them: {name: {id, status, result_data or error_message}}. */
+    async children(name, tasks, { onFailure = 'fail', join = 'all' } = {}) {
+      if (!known(name)) await call('POST', 'children', { step: name, tasks, on_failure: onFailure, join });
+      return (await wait(`${name}:ended`, { children: name })).value;
+    },
     /** Asks a person: {approved, answer, reason, by}. */
     approval: async (name, title, { fields = null, role = 'operator', timeout = null } = {}) => (await wait(name, { approval: { title, fields, role }, timeout_seconds: timeout })).value,
   };

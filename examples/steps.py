@@ -43,6 +43,11 @@ class Steps:
         """Asks a person; returns {"approved", "answer", "reason", "by"}."""
         return self._wait(name, approval={"title": title, "fields": fields, "role": role}, timeout_seconds=timeout)["value"]
 
+    def children(self, name, tasks, on_failure="fail", join="all"):
+        """Makes tasks below this one, once, and waits for them; returns {name: {"id", "status", "result_data" or "error_message"}}."""
+        if not self._known(name): self._call("POST", "children", {"step": name, "tasks": tasks, "on_failure": on_failure, "join": join})
+        return self._wait(name + ":ended", children=name)["value"]
+
     def _known(self, name):
         if name in self.used: raise ValueError(f"the step {name} was there before in this attempt: number it, as in {name}#2")
         self.used.add(name)

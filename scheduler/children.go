@@ -1,10 +1,13 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"daybook/internal/jsontext"
@@ -52,8 +55,8 @@ func (a *attempt) makeChildren(ctx context.Context, c *NewChildren) ([]Submitted
 
 func (s *Scheduler) makeChildren(ctx context.Context, r *request, c *NewChildren) ([]Submitted, error) {
 	for i := range c.Submits {
-		if !s.o.Runner.Knows(c.Submits[i].Type) {
-			return nil, &BatchError{i, &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/task_type", Detail: "must be a known task type"}}}}
+		if bad := s.wrongChild(&c.Submits[i]); bad != nil {
+			return nil, &BatchError{i, &task.Refusal{Kind: task.ErrInvalid, Fields: bad}}
 		}
 	}
 	r.submits, r.children = c.Submits, &childrenAsked{c, c.stepValue()}
@@ -75,6 +78,19 @@ func (s *Scheduler) makeChildren(ctx context.Context, r *request, c *NewChildren
 		made[i].Replayed = true
 	}
 	return made, nil
+}
+
+// wrongChild is what is wrong with the submit of a child, nil for nothing.
+func (s *Scheduler) wrongChild(c *task.Submit) []task.FieldError {
+	switch {
+	case !s.o.Runner.Knows(c.Type):
+		return []task.FieldError{{Pointer: "/task_type", Detail: "must be a known task type"}}
+	case c.IdempotencyKey != "":
+		return []task.FieldError{{Pointer: "/idempotency_key", Detail: "must not be given: a child is made once, by its name"}}
+	case c.Unique != nil:
+		return []task.FieldError{{Pointer: "/unique", Detail: "must not be given: a child is made once, by its name. A concurrency_key keeps tasks from running at the same time"}}
+	}
+	return nil
 }
 
 // stepValue is the value of the step that makes the children.
@@ -197,4 +213,21 @@ func (rd *round) idOf(c *task.Submit) ulid.ULID {
 		return task.ChildID(k.Parent, k.Step, k.Name)
 	}
 	return rd.l.ids.next(rd.now)
+}
+
+// Hash is the Request of children whose submits were asked for as these bodies, in canonical JSON: the same for two spellings of one request.
+func (c *NewChildren) Hash(detached bool, bodies [][]byte) (sum [32]byte) {
+	order := make([]int, len(c.Names))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(c.Names[a], c.Names[b]) })
+	h := sha256.New()
+	fmt.Fprint(h, c.OnFailure, c.Any, detached)
+	for _, i := range order {
+		h.Write([]byte("\n" + c.Names[i] + "\n"))
+		h.Write(jsontext.AppendRFC8785(nil, bodies[i]))
+	}
+	h.Sum(sum[:0])
+	return sum
 }

@@ -110,7 +110,7 @@ func printLinks(line func(label, value string), s *stdio, t *client.Task) {
 	for _, link := range []struct {
 		label string
 		id    *string
-	}{{"retry of", t.RetryOf}, {"retried as", t.RetriedAs}, {"replaced by", t.ReplacedBy}, {"cancelled because of", t.Because}} {
+	}{{"retry of", t.RetryOf}, {"retried as", t.RetriedAs}, {"replaced by", t.ReplacedBy}, {"cancelled because of", t.Because}, {"child of", t.ParentID}} {
 		if link.id != nil {
 			line(link.label, *link.id)
 		}

@@ -24,21 +24,22 @@ var (
 // Step is a step that is done.
 type Step struct {
 	Name    string          `json:"name"`
-	Kind    string          `json:"kind"`    // result, sleep, signal, approval
-	Outcome string          `json:"outcome"` // done, fired, timeout
+	Kind    string          `json:"kind"`    // result, sleep, signal, approval, children
+	Outcome string          `json:"outcome"` // done, fired, timeout, cancelled
 	Event   string          `json:"event"`   // the event whose payload is the value, of a wait for any of several
 	Value   json.RawMessage `json:"value"`
 	Damaged bool            `json:"damaged"` // the log has the value and cannot give it
 }
 
-// Wait is what a task waits for in a step: one of Until, Events and Approval.
+// Wait is what a task waits for in a step: one of Until, Events, Approval and ChildrenOf.
 type Wait struct {
-	Step     string
-	Until    time.Time     // sleep
-	Events   []string      // names
-	All      bool          // of the events it needs all, not any
-	Approval *Ask          // the answer of a person
-	Timeout  time.Duration // of events and approvals; 0 = none
+	Step       string
+	Until      time.Time     // sleep
+	Events     []string      // names
+	All        bool          // of the events it needs all, not any
+	Approval   *Ask          // the answer of a person
+	ChildrenOf string        // the step whose children have ended
+	Timeout    time.Duration // of events and approvals; 0 = none
 }
 
 // Ask is what is asked of a person.
@@ -65,6 +66,8 @@ type Run interface {
 	Record(ctx context.Context, name string, value []byte) (Step, error)
 	// Suspend suspends the task: its error wraps ErrSuspended. If what it waits for has come already, it returns the step.
 	Suspend(ctx context.Context, w Wait) (Step, error)
+	// Children makes the children of a step; the same again makes no others. detached: the task does not wait for them.
+	Children(ctx context.Context, step string, f Family, detached bool) error
 }
 
 // state is what is known of the steps of a run.

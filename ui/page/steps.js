@@ -1,6 +1,6 @@
 // The durable steps of a task, and when it waited, ran and was suspended. Pure.
 
-import { isolated, span, time } from "./format.js";
+import { isolated, plural, span, time } from "./format.js";
 
 /** @import { LogEvent, StepRow } from "./types.js" */
 
@@ -13,6 +13,7 @@ const AFTER = {
   "task.submitted": "waiting",
   "task.started": "running",
   "task.suspended": "suspended",
+  "task.ending": "suspended",
   "task.attempt_failed": "waiting",
   "task.lease_expired": "waiting",
   "task.released": "waiting",
@@ -66,9 +67,18 @@ export function stepWords(s) {
   if (s.outcome === "timeout") return "It has not come in time";
   if (s.kind === "sleep") return "Slept";
   if (s.kind === "signal") return s.event ? `Event ${isolated(s.event)}` : "Events";
+  if (s.kind === "children") return childrenWords(s);
   if (s.kind !== "approval") return "Done";
   const by = String(s.value?.by ?? "").replace(/^token:/, "");
   return `${s.value?.approved ? "Approved" : "Rejected"}${by === "" ? "" : ` by ${isolated(by)}`}${s.value?.reason ? `: ${isolated(s.value.reason)}` : ""}`;
+}
+
+/** What a step about children has done. @param {StepRow} s */
+function childrenWords(s) {
+  if (s.outcome === "done") return `Made ${plural(s.value?.count ?? 0, "child", "children")}`;
+  const ends = Object.values(/** @type {Record<string, any>} */ (s.value ?? {}));
+  const lost = ends.filter((e) => e.status !== "SUCCESS").length;
+  return `${plural(ends.length, "child", "children")} ended${lost > 0 ? `, ${lost} without success` : ""}`;
 }
 
 /**

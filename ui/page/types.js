@@ -85,10 +85,13 @@
  *   depends_on: {task: string, when: string, name: string | null}[],
  *   on_dependency_failure: string | null,
  *   because: string | null,
+ *   parent_id: string | null,
+ *   child_name: string | null,
  *   worker: string | null,
  *   version: number,
  *   progress_reports: number,
  *   steps: number,
+ *   children: number,
  *   last_seq: number,
  *   damaged?: string[],
  * }} Row

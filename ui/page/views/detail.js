@@ -177,6 +177,10 @@ class TaskPanel {
   #parameters = section("Parameters");
   #log = new LogView();
   #timeline = new TimelineView();
+  #family = h("div", null);
+  /** @type {import("./children.js").ChildrenView | null} */
+  #children = null;
+  #loading = false;
   #steps;
   #incomplete;
   #errorKey = "";
@@ -228,6 +232,7 @@ class TaskPanel {
       this.#error,
       this.#facts.el,
       this.#steps.el,
+      this.#family,
       this.#result.el,
       this.#parameters.el,
       this.#log.el,
@@ -262,6 +267,7 @@ class TaskPanel {
     attr(this.#schedule, "href", `#/schedules/~new?task=${row.id}`);
     if (d.task !== this.#drawnTask) this.#drawContent(d, c);
     this.#steps.update(row, d.events, c.now);
+    this.#drawChildren(row, c);
     this.#log.update(row);
     this.#timeline.update(d.events, d.eventsProblem, c.now);
   }
@@ -270,6 +276,24 @@ class TaskPanel {
   close() {
     this.#log.close();
     this.#steps.close();
+    this.#children?.close();
+  }
+
+  /** @param {Row} row @param {DetailContext} c */
+  #drawChildren(row, c) {
+    show(this.#family, row.children > 0);
+    if (row.children === 0) return;
+    if (this.#children) return this.#children.update(row, c.href);
+    if (this.#loading) return;
+    this.#loading = true;
+    import("./children.js").then(
+      ({ ChildrenView }) => {
+        this.#children = new ChildrenView();
+        this.#family.replaceChildren(this.#children.el);
+        if (this.#row) this.#children.update(this.#row, c.href);
+      },
+      () => this.#incomplete(),
+    );
   }
 
   /** @param {Row} row @param {DetailContext} c */

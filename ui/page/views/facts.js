@@ -27,6 +27,8 @@ const FACTS = [
   ["Replaced by", (r) => r.replaced_by ?? ""],
   ["Depends on", dependencies],
   ["Cancelled because of", (r) => r.because ?? ""],
+  ["Child of", (r) => r.parent_id ?? ""],
+  ["Name below it", (r) => (r.child_name === null ? "" : isolated(r.child_name))],
   ["Tags", (r) => r.tags.map(isolated).join(", ")],
 ];
 
@@ -38,7 +40,7 @@ function dependencies(row) {
 }
 
 /** Facts that are the id of another task. */
-const TASKS = new Set(["Retry of", "Retried as", "Replaced by", "Cancelled because of"]);
+const TASKS = new Set(["Retry of", "Retried as", "Replaced by", "Cancelled because of", "Child of"]);
 
 const HOVER = new Map([
   ["Created", (/** @type {Row} */ r) => absolute(r.created_at)],
