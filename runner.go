@@ -33,6 +33,14 @@ func (r runner) CheckResult(taskType string, result []byte) []task.FieldError {
 	return r.registry.CheckResult(taskType, result)
 }
 
+func (r runner) CheckParameters(taskType string, parameters []byte) ([]byte, []task.FieldError) {
+	prepared, _, bad, err := r.registry.Prepare(taskType, parameters)
+	if err != nil { // nobody knows the type any more
+		return parameters, nil
+	}
+	return prepared, bad
+}
+
 // usualLease is the length of leases if nobody says it.
 const usualLease = 30 * time.Second
 
@@ -73,8 +81,20 @@ func (r runner) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome
 			}
 			return values, err
 		},
-		TraceParent: traceWithin(&a.Task),
-		NewLog:      func() slog.Handler { return r.logs.Handler(a.Task.ID, a.Task.Attempt) },
+		TraceParent: traceWithin(&a.Task), Dependencies: dependenciesOf(a.Dependencies),
+		NewLog: func() slog.Handler { return r.logs.Handler(a.Task.ID, a.Task.Attempt) },
 	})
 	return scheduler.Outcome{Result: result.JSON, Files: result.Files, Outcome: result.Outcome, Partial: result.Partial}, err
+}
+
+// dependenciesOf are the results of other tasks as handlers get them.
+func dependenciesOf(results map[string]scheduler.DependencyResult) map[string]handler.Dependency {
+	if results == nil {
+		return nil
+	}
+	all := make(map[string]handler.Dependency, len(results))
+	for name, r := range results {
+		all[name] = handler.Dependency{ID: r.ID.String(), Status: r.Status.String(), Result: r.Result, Truncated: r.Truncated}
+	}
+	return all
 }

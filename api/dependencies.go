@@ -2,7 +2,9 @@ package api
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,4 +74,34 @@ func onFailure(l *task.Links) string {
 		return "run"
 	}
 	return "cancel"
+}
+
+// putResults puts the results of its dependencies into the parameters of a task that a worker gets. If that cannot be, the task
+// has failed for good, and the worker does not get it.
+func (a *API) putResults(r *http.Request, worker string, l *scheduler.Leased, one *row, into *map[string]scheduler.DependencyResult) (failed bool, err error) {
+	parameters, results, err := a.sched().WithResults(r.Context(), &l.Task, one.parameters)
+	var permanent interface{ Permanent() bool }
+	if errors.As(err, &permanent) {
+		_, err = a.sched().Report(r.Context(), worker, l.Token, task.Fail{Code: task.CodePermanent, Error: err.Error()})
+		return true, err
+	}
+	one.parameters, *into = parameters, results
+	return false, err
+}
+
+// writeDependencyResults writes what a task depends on, as it ended.
+func writeDependencyResults(w *jsontext.Writer, results map[string]scheduler.DependencyResult) {
+	w.Object()
+	for _, name := range slices.Sorted(maps.Keys(results)) {
+		d := results[name]
+		w.StringKey(name).Object()
+		writeID(w.Key("id"), d.ID)
+		w.Key("status").String(d.Status.String())
+		w.Key("result_data").Raw(d.Result)
+		if d.Truncated {
+			w.Key("result_truncated").Bool(true)
+		}
+		w.EndObject()
+	}
+	w.EndObject()
 }

@@ -59,3 +59,35 @@ func TestDependenciesThatAreWrongAreRefusedWithTheirPlace(t *testing.T) {
 		t.Errorf("the log has grown from %v to %v", before, after)
 	}
 }
+
+func TestALeaseHasTheResultsOfTheDependencies(t *testing.T) {
+	h := open(t, nil)
+	first, token, lease := h.leaseOne()
+	if on := lease["dependencies"].(map[string]any); len(on) != 0 {
+		t.Errorf("a task that depends on none has %v", on)
+	}
+	submit := func(path string) string {
+		return h.submit(`{"task_type":"REMOTE","depends_on":[{"task":"` + first + `","name":"first"}],"parameters":{"of":{"$from":"first","path":"` + path + `"}}}`)
+	}
+	fits, lost := submit("/files/0"), submit("/files/1")
+	h.want("POST", "/api/leases/"+token+"/complete", `{"result":{"files":["f"]}}`)
+	got := h.leaseAgain()
+	if id, of := got["task"].(map[string]any)["id"], got["task"].(map[string]any)["parameters"].(map[string]any)["of"]; id != fits || of != "f" {
+		t.Errorf("%v was leased with %v", id, of)
+	}
+	if on := got["dependencies"].(map[string]any)["first"].(map[string]any); on["id"] != first || on["status"] != "SUCCESS" || on["result_data"] == nil {
+		t.Errorf("it got %v", on)
+	}
+	if more := h.want("POST", "/api/leases", `{"worker":"w","task_types":["REMOTE"]}`).object(h)["leases"].([]any); len(more) != 0 {
+		t.Errorf("%v was leased too", more)
+	}
+	if failed := h.want("GET", "/api/tasks/"+lost, "").object(h); failed["status"] != "FAILED" || !strings.Contains(failed["error_message"].(string), "/files/1") {
+		t.Errorf("the other is %v: %v", failed["status"], failed["error_message"])
+	}
+	for reference, place := range map[string]string{`{"$from":"second"}`: "/parameters/a/$from", `{"$from":"first","path":"x"}`: "/parameters/a/path", `{"$from":"first","x":1}`: "/parameters/a/x"} {
+		got := h.do("POST", "/api/tasks/submit", `{"task_type":"REMOTE","depends_on":[{"task":"`+first+`","name":"first"}],"parameters":{"a":`+reference+`}}`)
+		if got.status != 400 || !strings.Contains(got.body, `"pointer":"`+place+`"`) {
+			t.Errorf("%s: %d %s", reference, got.status, got.body)
+		}
+	}
+}

@@ -106,6 +106,16 @@ func (k *kit) CheckDeclared(spec task.TypeSpec) []task.FieldError {
 	return nil
 }
 
+// CheckParameters takes all parameters.
+func (k *kit) CheckParameters(_ string, parameters []byte) ([]byte, []task.FieldError) {
+	return parameters, nil
+}
+
+// PrepareAround takes all parameters.
+func (k *kit) PrepareAround(_ string, parameters []byte, _ []string) ([]byte, []task.FieldError, error) {
+	return parameters, nil, nil
+}
+
 // CheckResult takes every result.
 func (k *kit) CheckResult(string, []byte) []task.FieldError { return nil }
 

@@ -186,7 +186,7 @@ func validWorker(name string) bool {
 }
 
 // sendLeases answers POST /api/leases.
-func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequest, leases []scheduler.Leased, results []error) error {
+func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequest, leases []scheduler.Leased, reported []error) error {
 	tasks, steps := make([]task.Task, len(leases)), make([][]scheduler.Step, len(leases))
 	for i := range leases {
 		tasks[i] = leases[i].Task
@@ -202,12 +202,22 @@ func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequ
 	if err != nil {
 		return err
 	}
+	results := make([]map[string]scheduler.DependencyResult, len(leases))
+	failed := make([]bool, len(leases))
+	for i := range leases {
+		if failed[i], err = a.putResults(r, p.caller.worker(request.Worker), &leases[i], &rows[i], &results[i]); err != nil {
+			return err
+		}
+	}
 	buffer := borrow()
 	defer giveBack(buffer)
 	w := (*jsontext.Writer)(buffer)
 	w.Object()
 	w.Key("leases").Array()
 	for i := range leases {
+		if failed[i] {
+			continue
+		}
 		if rows[i].fileNames, err = a.Intake.FileNames(r.Context(), &tasks[i]); err != nil {
 			return err
 		}
@@ -218,12 +228,13 @@ func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequ
 		w.Key("traceparent").OptionalString(within(&tasks[i]))
 		w.Key("task")
 		*w = appendRow(*w, &rows[i], whole)
+		writeDependencyResults(w.Key("dependencies"), results[i])
 		writeSteps(w.Key("steps"), steps[i])
 		w.EndObject()
 	}
 	w.EndArray()
 	w.Key("results").Array()
-	for _, err := range results {
+	for _, err := range reported {
 		a.writeResult(w.Item(), r, err)
 	}
 	w.EndArray()

@@ -172,6 +172,8 @@ func (l *leased) fromCanonical(text []byte) bool {
 			ok = l.Task.fromCanonical(value)
 		case "steps":
 			ok = string(value) == "{}" || readAny(value, &l.Steps)
+		case "dependencies":
+			ok = string(value) == "{}" || readAny(value, &l.Dependencies)
 		}
 		if !ok || !isPlainKey(key) {
 			return false

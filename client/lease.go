@@ -34,6 +34,18 @@ type Lease[P any] struct {
 	attempt *attempt
 }
 
+// Dependencies are the tasks that the task depends on, as they ended, by the name that it calls them by or else by id; empty if it depends on none. It
+// is not to be changed. References with $from in the parameters are replaced already.
+func (l Lease[P]) Dependencies() map[string]DependencyResult { return l.attempt.dependencies }
+
+// DependencyResult is a task that another one depends on, as it ended.
+type DependencyResult struct {
+	ID              string          `json:"id"`
+	Status          Status          `json:"status"`
+	ResultData      json.RawMessage `json:"result_data"`                // null = it has none, or ResultTruncated
+	ResultTruncated bool            `json:"result_truncated,omitempty"` // it has more than 64 KiB, or those before it have 1 MiB
+}
+
 // Progress says how far the attempt is, 0 to 100, with a short message ("" = none). It returns at
 // once and may be called at any rate: the latest one is sent, at most four times a second.
 func (l Lease[P]) Progress(percent float64, message string) {
@@ -71,8 +83,11 @@ type attempt struct {
 
 	logClosed bool // guarded by mu
 
-	steps     map[string]durable.Step // that came with the lease; nobody changes it
-	suspended bool                    // the attempt has suspended its task; guarded by mu
+	steps map[string]durable.Step // that came with the lease; nobody changes it
+
+	dependencies map[string]DependencyResult // the same
+
+	suspended bool // the attempt has suspended its task; guarded by mu
 
 	// Of the loop alone.
 	until time.Time // the lease is valid at least until then

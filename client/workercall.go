@@ -70,6 +70,8 @@ type leased struct {
 	Attempt int                     `json:"attempt"`
 	Task    Task                    `json:"task"`
 	Steps   map[string]durable.Step `json:"steps"`
+
+	Dependencies map[string]DependencyResult `json:"dependencies"`
 }
 
 // callHeader is the header of calls that report and lease. No compression: a worker is near its server, and to unpack a small

@@ -331,7 +331,7 @@ func (r *workerRun) begin(l *leased) {
 	if l == nil || l.Token == "" || r.running[l.Token] != nil {
 		return
 	}
-	a := &attempt{run: r, token: l.Token, task: &l.Task, number: l.Attempt, steps: l.Steps, until: time.Now().Add(r.options.Lease)}
+	a := &attempt{run: r, token: l.Token, task: &l.Task, number: l.Attempt, steps: l.Steps, dependencies: l.Dependencies, until: time.Now().Add(r.options.Lease)}
 	do := r.worker.handlers[l.Task.TaskType]
 	if r.stopping || do == nil {
 		release, _ := a.newReport(reportBody{Do: "release"})

@@ -72,13 +72,13 @@ function report(r) {
   setImmediate(() => send()); // so that what ends together travels together
 }
 
-async function run({ token, task, attempt, steps }) {
+async function run({ token, task, attempt, steps, dependencies }) {
   const over = new AbortController(), mine = { over, why: '' };
   held.set(token, mine);
   const progress = (percent, message = '') => over.signal.aborted || report({ token, do: 'progress', progress: percent, message });
   const log = (text, level = 'info', attributes = {}) => request('POST', `/api/leases/${token}/log`, JSON.stringify([{ text, level, attributes }]), 5).catch(() => {});
   try {
-    const result = await handlers[task.task_type]({ task, attempt, parameters: task.parameters, signal: over.signal, progress, log, lease: { token, steps, signal: over.signal, request } });
+    const result = await handlers[task.task_type]({ task, attempt, dependencies, parameters: task.parameters, signal: over.signal, progress, log, lease: { token, steps, signal: over.signal, request } });
     report({ token, do: 'complete', result: result ?? null });
   } catch (e) {
     if (e?.suspended) mine.why = 'lost'; // see steps.mjs: there is nothing to report

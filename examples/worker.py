@@ -56,8 +56,9 @@ def post(path, body, timeout, method="POST"):
             time.sleep(max(float(getattr(e, "headers", {}).get("Retry-After") or 0), pause * random.uniform(0.25, 0.5)))
 
 class Lease:
-    def __init__(self, token, attempt, task, steps, **_):
+    def __init__(self, token, attempt, task, steps, dependencies, **_):
         self.token, self.attempt, self.task, self.steps, self.over, self.why = token, attempt, task, steps, threading.Event(), ""
+        self.dependencies = dependencies  # {name or id: {"id", "status", "result_data"}} of the tasks that this one depends on
 
     def progress(self, percent, message=""):
         self.sleep(0)

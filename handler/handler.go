@@ -68,6 +68,8 @@ type Call struct {
 	// TraceParent is the W3C traceparent for what the attempt calls; "" if the submit had none. Middleware can
 	// put it into the context.
 	TraceParent string
+	// Dependencies are the tasks that this one depends on, as they ended, by the name or else the id that it calls them by; nil if it depends on none.
+	Dependencies map[string]Dependency
 	// Report reports the progress, 0 … 100 percent, and a short message ("" = none). It may be
 	// called at any rate: at most four reports a second become events.
 	Report func(percent float64, message string)
@@ -79,6 +81,14 @@ type Call struct {
 	Saved func(ctx context.Context) ([]json.RawMessage, error)
 	// NewLog makes the handler behind Log; nil = lines are dropped.
 	NewLog func() slog.Handler
+}
+
+// Dependency is a task that another one depends on, as it ended.
+type Dependency struct {
+	ID        string
+	Status    string          // SUCCESS, FAILED or CANCELLED
+	Result    json.RawMessage // nil = it has none, or Truncated
+	Truncated bool            // the result is left out: it has more than 64 KiB, or the results before it have 1 MiB
 }
 
 // Log is a log of the task, whose lines are shown on its page while it runs. All levels are kept. It never

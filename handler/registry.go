@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"daybook/internal/jsontext"
 	"daybook/task"
 )
 
@@ -189,6 +190,30 @@ func (r *Registry) Prepare(name string, parameters []byte) (prepared []byte, fil
 	}
 	prepared, fileIDs, fields = t.prepare(parameters)
 	return prepared, fileIDs, fields, nil
+}
+
+// PrepareAround is Prepare for parameters in which other values stand at some places when the task runs; pointers lead to these. What is wrong
+// there is not known yet, nor which files they name.
+func (r *Registry) PrepareAround(name string, parameters []byte, places []string) (prepared []byte, fields []task.FieldError, err error) {
+	t := (*r.types.Load())[name]
+	if t == nil {
+		return nil, nil, ErrUnknownType
+	}
+	prepared, _, fields = t.prepare(parameters)
+	fields = slices.DeleteFunc(fields, func(f task.FieldError) bool {
+		at := strings.TrimPrefix(f.Pointer, "/parameters")
+		return slices.ContainsFunc(places, func(place string) bool {
+			return at == place || strings.HasPrefix(at, place+"/")
+		})
+	})
+	if prepared == nil && len(fields) == 0 {
+		given := make(map[string]bool)
+		for key := range jsontext.Members(parameters) {
+			given[string(key)] = true
+		}
+		prepared = t.appendDefaults(parameters, func(i int) bool { return !given[t.defaults[i].name] && !given[t.defaults[i].unless] })
+	}
+	return prepared, fields, nil
 }
 
 // Defaults returns the parameters that Prepare adds if they are missing, as a canonical object; nil

@@ -462,3 +462,19 @@ func TestANullWhereTheSchemaHasADefaultIsAnAbsentParameter(t *testing.T) {
 		t.Error("null is taken where there is no default")
 	}
 }
+
+func TestParametersAreCheckedAroundWhatIsNotKnownYet(t *testing.T) {
+	r := sample(t)
+	prepared, bad, err := r.PrepareAround("SAMPLE", []byte(`{"n":{"$from":"x"},"files":[{"$from":"x"}]}`), []string{"/n", "/files/0"})
+	if want := `{"n":{"$from":"x"},"files":[{"$from":"x"}],"kind":"a","rate":1.5}`; err != nil || len(bad) != 0 || string(prepared) != want {
+		t.Errorf("%s %v %v", prepared, bad, err)
+	}
+	_, bad, _ = r.PrepareAround("SAMPLE", []byte(`{"n":{"$from":"x"},"word":{"$from":"x"},"kind":"c"}`), []string{"/n"})
+	var places []string
+	for _, f := range bad {
+		places = append(places, f.Pointer)
+	}
+	if got := strings.Join(places, " "); got != "/parameters/kind /parameters/word" {
+		t.Errorf("wrong are %s", got)
+	}
+}

@@ -84,3 +84,28 @@ func (r *request) onDependencyFailure(value []byte) bool {
 	r.wrong("/on_dependency_failure", "must be cancel or run")
 	return false
 }
+
+// aroundResults prepares parameters that refer to results of the task's dependencies; refs is false if they do not.
+func (r *request) aroundResults(parameters []byte) (prepared []byte, bad []task.FieldError, refs bool, err error) {
+	s := r.into
+	if len(s.DependsOn) == 0 || !task.MayHaveRefs(parameters) {
+		return nil, nil, false, nil
+	}
+	list, bad := task.ResultRefs(parameters)
+	if len(list) == 0 {
+		return nil, nil, false, nil
+	}
+	known := make(map[string]bool, 2*len(s.DependsOn))
+	for i := range s.DependsOn {
+		known[s.DependsOn[i].Name] = true
+		known[s.DependsOn[i].Task.String()] = true
+	}
+	places := make([]string, len(list))
+	for i, ref := range list {
+		if places[i] = ref.At; ref.From == "" || !known[ref.From] {
+			bad = append(bad, task.FieldError{Pointer: ref.At + "/$from", Detail: "must be the name or the id of a task in depends_on"})
+		}
+	}
+	prepared, more, err := r.in.Types.PrepareAround(s.Type, parameters, places)
+	return prepared, append(bad, more...), true, err
+}

@@ -49,7 +49,10 @@ func TestTheTextOfARequestNeverChanges(t *testing.T) {
 }
 
 // Offer adds nothing.
-func (types) Offer([]string) error                         { return nil }
+func (types) Offer([]string) error { return nil }
+func (types) PrepareAround(_ string, p []byte, _ []string) ([]byte, []task.FieldError, error) {
+	return p, nil, nil
+}
 func (types) Runs(string) bool                             { return false }
 func (types) CheckFields(string, []byte) []task.FieldError { return nil }
 func (types) CheckAnswer(_, answer []byte) ([]byte, []task.FieldError) {

@@ -32,6 +32,9 @@ type Types interface {
 	// Prepare checks canonical parameters, adds the type's defaults and lists the files
 	// that they name. fields is what is wrong, with pointers below /parameters.
 	Prepare(name string, parameters []byte) (prepared []byte, fileIDs []string, fields []task.FieldError, err error)
+	// PrepareAround is Prepare for parameters in which other values stand at some places when the task runs; pointers from the
+	// parameters lead to these. What is wrong there is not known yet.
+	PrepareAround(name string, parameters []byte, places []string) (prepared []byte, fields []task.FieldError, err error)
 	// Offer adds types that workers outside of the process run. Reserved ones are left out.
 	Offer(names []string) error
 	// Reserved reports whether only this process may run tasks of the type.
@@ -178,7 +181,11 @@ func (r *request) parameters(value []byte) {
 		r.wrong("/parameters", "must be at most 262144 bytes")
 		return
 	}
-	prepared, fileIDs, bad, err := r.in.Types.Prepare(s.Type, value)
+	var fileIDs []string
+	prepared, bad, refs, err := r.aroundResults(value)
+	if !refs {
+		prepared, fileIDs, bad, err = r.in.Types.Prepare(s.Type, value)
+	}
 	if err != nil {
 		r.in.Logger.Error("parameters could not be checked", "type", s.Type, "error", err)
 		r.wrong("/parameters", "could not be checked")
@@ -187,7 +194,7 @@ func (r *request) parameters(value []byte) {
 	r.bad = append(r.bad, parameterErrors(bad)...)
 	s.Parameters, s.Files = prepared, fileIDs
 	r.files(value)
-	if s.Subject == "" && r.bad == nil {
+	if s.Subject == "" && r.bad == nil && !refs {
 		s.MadeSubject = r.in.Types.Subject(s.Type, prepared, task.NamesOfFiles(s.Files, s.FileNames))
 	}
 }

@@ -56,8 +56,12 @@ func start(t *testing.T, log eventlog.Log) *server {
 	return s
 }
 
-func (s *server) Runs(string) bool                             { return true }
-func (s *server) Knows(string) bool                            { return true }
+func (s *server) Runs(string) bool  { return true }
+func (s *server) Knows(string) bool { return true }
+func (s *server) CheckParameters(_ string, parameters []byte) ([]byte, []task.FieldError) {
+	return parameters, nil
+}
+
 func (s *server) CheckResult(string, []byte) []task.FieldError { return nil }
 func (s *server) LeaseLength(string) time.Duration             { return time.Minute }
 

@@ -117,8 +117,12 @@ func (a *attempt) call() (outcome Outcome, err error) {
 			return Outcome{}, fmt.Errorf("read the parameters: %w", err)
 		}
 	}
+	parameters, results, err := a.s.WithResults(a.ctx, &a.task, parameters)
+	if err != nil {
+		return Outcome{}, err
+	}
 	// The handler gets a copy: what it does to it is its own.
-	outcome, err = a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: bytes.Clone(parameters), FileNames: a.fileNames,
+	outcome, err = a.s.o.Runner.Run(a.ctx, Attempt{Task: a.task, Parameters: bytes.Clone(parameters), Dependencies: results, FileNames: a.fileNames,
 		Report: a.report, Save: a.save, Saved: a.saved, Steps: a.steps, RecordStep: a.recordStep, Now: a.s.Now,
 		Children: a.makeChildren, ReadChild: func(body []byte, into *task.Submit) []task.FieldError { return a.s.o.ReadSubmit(body, a.s.Now(), into) }})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,6 +159,50 @@ func TestASubmitThatDependsOnNothingKnownIsRefusedWhole(t *testing.T) {
 		synctest.Wait()
 		if now := log.Head().Seq; now != head {
 			t.Errorf("the log has grown from %d to %d", head, now)
+		}
+	})
+}
+
+func TestAnAttemptGetsTheResultsOfItsDependencies(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		b := open(t, log, Options{})
+		results := map[string]string{"SMALL": `{"list":[{"id":"f1"}]}`, "LARGE": `"` + strings.Repeat("x", maxDependencyResult) + `"`}
+		for name, result := range results {
+			b.does[name] = func(context.Context, Attempt) (Outcome, error) { return Outcome{Result: []byte(result)}, nil }
+		}
+		var got Attempt
+		b.does["TAKE"] = func(_ context.Context, a Attempt) (Outcome, error) {
+			got = a
+			return Outcome{}, nil
+		}
+		small, large := b.submit(task.Submit{Type: "SMALL"}), b.submit(task.Submit{Type: "LARGE"})
+		take := func(parameters string) task.Task {
+			c := after("TAKE", task.WhenSucceeded, small, large)
+			c.DependsOn[0].Name, c.Parameters, c.MaxAttempts = "small", []byte(parameters), 3
+			return b.submit(c)
+		}
+		b.want(take(`{"id":{"$from":"small","path":"/list/0/id"},"n":{"$from":"`+large.Name()+`"}}`).ID, task.Success)
+		if want := `{"id":"f1","n":` + results["LARGE"] + `}`; string(got.Parameters) != want {
+			t.Errorf("parameters %.200s", got.Parameters)
+		}
+		if d := got.Dependencies["small"]; d.ID != small.ID || d.Status != task.Success || string(d.Result) != results["SMALL"] || d.Truncated {
+			t.Errorf("small: %+v", d)
+		}
+		if d := got.Dependencies[large.Name()]; d.Result != nil || !d.Truncated {
+			t.Errorf("large: %d bytes", len(d.Result))
+		}
+		for parameters, reason := range map[string]string{
+			`{"id":{"$from":"small","path":"/list/1/id"}}`: `/id refers to "/list/1/id" in the result of small`,
+			`{"x":"not allowed","y":{"$from":"small"}}`:    "do not fit the type: /parameters/in must be allowed",
+		} {
+			failed := b.want(take(parameters).ID, task.Failed)
+			text, err := log.Payload(t.Context(), failed.ErrorSeq)
+			if failed.Attempt != 1 || failed.Code != task.CodePermanent || !strings.Contains(strings.ReplaceAll(string(text), `\"`, `"`), reason) {
+				t.Errorf("%s: attempt %d, %s: %s %v", parameters, failed.Attempt, failed.Code, text, err)
+			}
+		}
+		if err := b.stop(); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -82,6 +82,14 @@ func (b *bench) Knows(name string) bool {
 // Runs refuses the types that start with REMOTE: these are for workers.
 func (b *bench) Runs(name string) bool { return b.Knows(name) && !strings.HasPrefix(name, "REMOTE") }
 
+// CheckParameters refuses one text.
+func (b *bench) CheckParameters(_ string, parameters []byte) ([]byte, []task.FieldError) {
+	if strings.Contains(string(parameters), "not allowed") {
+		return nil, []task.FieldError{{Pointer: "/parameters/in", Detail: "must be allowed"}}
+	}
+	return parameters, nil
+}
+
 // CheckResult refuses one text.
 func (b *bench) CheckResult(_ string, result []byte) []task.FieldError {
 	if string(result) == `"not allowed"` {

@@ -14,6 +14,8 @@ type Attempt struct {
 	Parameters json.RawMessage
 	// FileNames reads what its files are called, by id; those not known are left out.
 	FileNames func() (map[string]string, error)
+	// Dependencies are the tasks that it depends on, as they ended, by the name or the id that it calls them by; nil if it depends on none.
+	Dependencies map[string]DependencyResult
 	// Report tells how far the attempt is: 0 … 100 and a message ("" = none). It may be
 	// called as often as one likes, by any goroutine, until Run returns.
 	Report func(percent float64, message string)
@@ -50,6 +52,8 @@ type Runner interface {
 	Runs(taskType string) bool
 	// Knows reports whether the type is known: a task of it may be submitted, whoever runs it.
 	Knows(taskType string) bool
+	// CheckParameters checks parameters by the schema of the type and adds defaults; bad is what is wrong with them.
+	CheckParameters(taskType string, parameters []byte) (prepared []byte, bad []task.FieldError)
 	// CheckResult lists what is wrong with the result of a worker by what its type promises; nil = no result.
 	CheckResult(taskType string, result []byte) []task.FieldError
 	// LeaseLength is how long a worker leases a task of the type that does not say: 1 s … 1 h.

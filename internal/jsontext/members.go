@@ -166,3 +166,40 @@ var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
 
 // EscapePointer writes a key as a token of a JSON pointer (RFC 6901).
 func EscapePointer(key string) string { return pointerEscaper.Replace(key) }
+
+var pointerUnescaper = strings.NewReplacer("~1", "/", "~0", "~")
+
+// At returns the value to which a JSON pointer leads, false if there is none.
+func At(value []byte, pointer string) ([]byte, bool) {
+	for pointer != "" {
+		if pointer[0] != '/' {
+			return nil, false
+		}
+		token, rest, more := strings.Cut(pointer[1:], "/")
+		if pointer = ""; more {
+			pointer = "/" + rest
+		}
+		var found bool
+		if value, found = step(value, pointerUnescaper.Replace(token)); !found {
+			return nil, false
+		}
+	}
+	return value, true
+}
+
+// step returns the member or the item of a value that a token of a pointer names.
+func step(value []byte, token string) ([]byte, bool) {
+	for key, inner := range Members(value) {
+		if string(key) == token {
+			return inner, true
+		}
+	}
+	i := 0
+	for inner := range Items(value) {
+		if strconv.Itoa(i) == token {
+			return inner, true
+		}
+		i++
+	}
+	return nil, false
+}

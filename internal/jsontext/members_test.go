@@ -23,3 +23,17 @@ func TestAStringEndsAtTheFirstQuoteThatIsNotEscaped(t *testing.T) {
 		}
 	}
 }
+
+func TestAPointerLeadsToAValueOrToNothing(t *testing.T) {
+	const value = `{"a":[{"b/c":1},{"m~n":"x"}],"":{"":2},"01":3}`
+	for pointer, want := range map[string]string{"": value, "/a/0/b~1c": "1", "/a/1/m~0n": `"x"`, "//": "2", "/01": "3",
+		"/a/2": "nothing", "/a/00": "nothing", "/a/-1": "nothing", "/b": "nothing", "a": "nothing", "/01/x": "nothing"} {
+		got, found := At([]byte(value), pointer)
+		if !found {
+			got = []byte("nothing")
+		}
+		if string(got) != want {
+			t.Errorf("%q leads to %s, want %s", pointer, got, want)
+		}
+	}
+}
