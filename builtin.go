@@ -7,11 +7,12 @@ import (
 	"daybook/handler/image"
 	"daybook/handler/mail"
 	"daybook/handler/table"
+	"daybook/task"
 )
 
 // builtinNames are the names of the task types of Daybook, those too that need a configuration to be there. What
 // they promise holds on every server, so no worker outside of the process can run them.
-var builtinNames = []string{"DATA_PROCESSING", "SLEEP", "EMAIL_SIMULATION", "IMAGE_PROCESSING", "HTTP_REQUEST", "EMAIL", "COMMAND", webhookType}
+var builtinNames = []string{"DATA_PROCESSING", "SLEEP", "EMAIL_SIMULATION", "IMAGE_PROCESSING", "HTTP_REQUEST", "EMAIL", "COMMAND", webhookType, task.TypeWorkflow}
 
 // newRegistry returns a registry of the built-in types and these.
 func newRegistry(more []handler.Handler) (*handler.Registry, error) {

@@ -149,6 +149,7 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	d.queues()
 	d.schedules()
 	d.bulks()
+	d.workflows()
 	const declared = `{"title":"Declared","parameters_schema":{"type":"object"},"result_schema":null,"defaults":{"queue":"q","priority":-1,"backoff":{"kind":"linear"},"lease_seconds":60}}`
 	d.drive(201, "PUT", "/api/task-types/DECLARED", declared)
 	d.drive(200, "PUT", "/api/task-types/DECLARED", declared)
@@ -272,6 +273,26 @@ func (d *document) queues() {
 	}
 	d.drive(200, "POST", "/api/queues/slow/resume", "")
 	d.drive(404, "POST", "/api/queues/a%20b/pause", "")
+}
+
+// workflows drives the calls about workflows.
+func (d *document) workflows() {
+	h := d.house
+	h.Helper()
+	const body = `{"name":"two","concurrency_key":"k","tasks":{"a":{"task_type":"ECHO","delay_seconds":3600},"b":{"task_type":"ECHO","depends_on":["a"]}},"on_end":{"task_type":"ECHO"}}`
+	id := d.drive(200, "POST", "/api/workflows", body).object(h)["id"].(string)
+	d.drive(400, "POST", "/api/workflows", `{"name":"none"}`)
+	d.drive(200, "GET", "/api/workflows?status=RUNNING&name=two&limit=1", "")
+	d.drive(400, "GET", "/api/workflows?status=DONE", "")
+	d.drive(200, "GET", "/api/workflows/"+id, "")
+	d.drive(404, "GET", "/api/workflows/nonsense", "")
+	d.drive(400, "POST", "/api/workflows/"+id+"/retry", "")
+	d.drive(404, "POST", "/api/workflows/nonsense/retry", "")
+	d.drive(200, "POST", "/api/workflows/"+id+"/cancel", `{"reason":"not needed"}`)
+	d.drive(200, "GET", "/api/tasks/"+id, "", "Prefer: wait=10")
+	d.drive(400, "POST", "/api/workflows/"+id+"/cancel", "")
+	d.drive(404, "POST", "/api/workflows/nonsense/cancel", "")
+	d.drive(200, "POST", "/api/workflows/"+id+"/retry", `{"from":"a","reason":"once more"}`)
 }
 
 // bulks drives the calls about bulks and undo.

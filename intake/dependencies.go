@@ -15,6 +15,9 @@ func (r *request) dependencies(value []byte) []task.Dependency {
 	}
 	var list []task.Dependency
 	for item := range jsontext.Items(value) {
+		if len(r.bad) > mostFlowErrors {
+			break
+		}
 		if len(list) == task.MaxDependencies {
 			r.wrong("/depends_on", "must have at most "+strconv.Itoa(task.MaxDependencies)+" items")
 			break
@@ -63,6 +66,10 @@ func (r *request) dependency(at string, value []byte) (d task.Dependency) {
 
 func (r *request) dependencyID(at string, value []byte, into *task.Dependency) {
 	var known bool
+	if r.siblings != nil {
+		r.sibling(at, value, into)
+		return
+	}
 	if value[0] == '"' {
 		into.Task, known = task.ParseID(jsontext.Unquote(value))
 	}
@@ -108,4 +115,19 @@ func (r *request) aroundResults(parameters []byte) (prepared []byte, bad []task.
 	}
 	prepared, more, err := r.in.Types.PrepareAround(s.Type, parameters, places)
 	return prepared, append(bad, more...), true, err
+}
+
+// sibling reads the name of another task of the same workflow.
+func (r *request) sibling(at string, value []byte, into *task.Dependency) {
+	name := r.text(at, value)
+	place, known := r.siblings[name]
+	switch {
+	case name == "":
+	case !known:
+		r.wrong(at, "must be the name of another task of the workflow; there is none called "+name)
+	case name == r.self:
+		r.wrong(at, "must be another task: a task cannot wait for itself")
+	default:
+		into.Task, into.Name = idOfPlace(place), name
+	}
 }

@@ -138,6 +138,8 @@ type request struct {
 	left         left
 	names        map[string]string // what the client calls its files, by id; "" = not said
 	inOrder      []string          // the same in the order of the files
+	siblings     map[string]int    // of a task of a workflow: the places of all tasks, by name; nil = it is of none
+	self         string            // with siblings: its own name
 	earlier      map[string]string // what the task that is retried called its files
 }
 

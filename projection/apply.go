@@ -198,7 +198,7 @@ func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 		}
 		if queueEvents[other.Type] != 0 {
 			_, name, _ := strings.Cut(other.Stream, ":")
-			v.setKeyRules(name, foldIn[*queueStates](v.streams).States[name].Limits.KeyRules())
+			v.setKeyRules(name, v.keyRulesOf(name))
 		}
 		if other.Type == SignalSent {
 			_, name, _ := strings.Cut(other.Stream, ":")
@@ -257,6 +257,7 @@ func (v *Views) foldFirst(id ulid.ULID, e *task.Event) error {
 	}
 	v.addKey(rec)
 	v.markDirty(rec)
+	v.limitWorkflows(rec)
 	if err := v.attach(rec); err != nil {
 		return err
 	}

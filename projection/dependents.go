@@ -54,8 +54,10 @@ func (v *Views) attach(rec *record) error {
 		return nil
 	}
 	links := rec.task.Links
-	d := &dependencies{edges: make([]edge, 0, len(links.DependsOn)+1)}
-	rec.dependencies = d
+	if links == nil {
+		links = new(task.Links)
+	}
+	rec.dependencies = &dependencies{edges: make([]edge, 0, len(links.DependsOn)+2)}
 	for i := range links.DependsOn {
 		one := &links.DependsOn[i]
 		if err := v.addEdge(rec, one.Task, one.When, links.RunAnyway); err != nil {
@@ -64,6 +66,11 @@ func (v *Views) attach(rec *record) error {
 	}
 	if behind := links.Unique.Behind; behind != (ulid.ULID{}) {
 		if err := v.addEdge(rec, behind, task.WhenEnded, true); err != nil {
+			return err
+		}
+	}
+	if workflow := rec.task.InWorkflow(); workflow != (ulid.ULID{}) {
+		if err := v.addEdge(rec, workflow, task.WhenStarted, true); err != nil {
 			return err
 		}
 	}
@@ -131,11 +138,11 @@ func (o *order) detach(rec *record) {
 		e.to.edges[last] = nil
 		e.to.edges = e.to.edges[:last]
 	}
-	deps := rec.task.Links
-	for i := range deps.DependsOn {
-		o.dropTarget(deps.DependsOn[i].Task)
+	for i := range rec.task.DependsOn() {
+		o.dropTarget(rec.task.Links.DependsOn[i].Task)
 	}
-	o.dropTarget(deps.Unique.Behind)
+	o.dropTarget(rec.task.Behind())
+	o.dropTarget(rec.task.InWorkflow())
 	rec.dependencies = nil
 }
 
@@ -270,7 +277,7 @@ func (v *Views) OpenDependencies(id ulid.ULID, limit int) (first []ulid.ULID, op
 	if rec == nil || rec.task.Status != task.Pending || !rec.held() {
 		return nil, 0
 	}
-	for i := range rec.task.Links.DependsOn {
+	for i := range rec.task.DependsOn() {
 		if rec.dependencies.edges[i].need == task.NeedMet {
 			continue
 		}

@@ -85,6 +85,7 @@ func (v *Views) load(row *fileRow, filed viewfile.Place) *record {
 	rec.facet = facetOf(rec)
 	v.table.add(rec)
 	v.addKey(rec)
+	v.limitWorkflows(rec)
 	v.claim(rec)
 	v.wait(rec)
 	v.keepKid(rec)

@@ -174,7 +174,7 @@ func (f *family) isDue() bool {
 	if f.excess > 0 || isTold(t) && f.open > f.told {
 		return true
 	}
-	if t.Ending() != task.None {
+	if t.Ending() != task.None || t.IsWorkflow() && t.Status == task.Running {
 		return f.open == 0
 	}
 	w := t.Waits()

@@ -42,6 +42,23 @@ func (p Pace) StartsAt(due task.Micros) task.Micros {
 // Start returns the theoretical arrival time after a start at that time.
 func (p Pace) Start(due, at task.Micros) task.Micros { return max(due, at) + p.Interval() }
 
+// keyRulesOf are the rules of a queue for keys. In that of workflows one workflow of a key runs at one time, unless its limits say otherwise.
+func (v *Views) keyRulesOf(queue string) KeyRules {
+	rules := foldIn[*queueStates](v.streams).States[queue].Limits.KeyRules()
+	if queue == task.QueueWorkflow && v.keyedWorkflows && rules.Concurrency == 0 {
+		rules.Concurrency = 1
+	}
+	return rules
+}
+
+// limitWorkflows lets one workflow of a key run at one time, once there is one with a key.
+func (v *Views) limitWorkflows(rec *record) {
+	if !v.keyedWorkflows && rec.task.IsWorkflow() && rec.task.ConcurrencyKey != "" {
+		v.keyedWorkflows = true
+		v.setKeyRules(task.QueueWorkflow, v.keyRulesOf(task.QueueWorkflow))
+	}
+}
+
 // setKeyRules gives a queue other rules for keys. What was known of its keys is forgotten, and the tasks
 // that it has are put in their places anew.
 func (v *Views) setKeyRules(queue string, rules KeyRules) {

@@ -25,7 +25,10 @@ func (s *keyQueues) changedKeys() ([]viewfile.Key, []*key) {
 func (v *Views) saveVirtual() {
 	states := foldIn[*queueStates](v.streams).States
 	for name, q := range v.order.keyed.byName {
-		s := states[name]
+		s, some := states[name]
+		if !some {
+			continue // the queue of workflows has a rule that nobody has set
+		}
 		s.Virtual, s.VirtualAt = q.virtual, q.at
 		states[name] = s
 	}

@@ -38,13 +38,14 @@ func (a dueKey) less(b dueKey) bool { return a.Less(b.ReadyKey) }
 
 // order says which tasks are ready, which are waiting for their time and which run.
 type order struct {
-	ready    readyTrees
-	keyed    keyQueues
-	timed    [3]*btree.BTreeG[dueKey] // inScheduled, inBackoff and inSuspended, each by due, seq: priorities do not count
-	running  []*record                // in no order
-	in       [][places]int64          // by group: how many tasks lie where
-	targets  map[ulid.ULID]*target    // what tasks that have not ended depend on
-	stranded []*record                // pending tasks with an impossible dependency, in no order
+	ready     readyTrees
+	keyed     keyQueues
+	timed     [3]*btree.BTreeG[dueKey] // inScheduled, inBackoff and inSuspended, each by due, seq: priorities do not count
+	running   []*record                // in no order
+	in        [][places]int64          // by group: how many tasks lie where
+	targets   map[ulid.ULID]*target    // what tasks that have not ended depend on
+	workflows int                      // that are ready
+	stranded  []*record                // pending tasks with an impossible dependency, in no order
 
 	readyCount atomic.Int64 // for readers
 }
@@ -59,7 +60,7 @@ func newOrder() order {
 func (o *order) replace(n *order) {
 	n.ready.parked = o.ready.parked
 	o.ready, o.keyed, o.timed, o.running, o.in = n.ready, n.keyed, n.timed, n.running, n.in
-	o.targets, o.stranded = n.targets, n.stranded
+	o.targets, o.stranded, o.workflows = n.targets, n.stranded, n.workflows
 	o.publish()
 }
 
@@ -86,6 +87,9 @@ func (o *order) put(rec *record) {
 	switch to {
 	case inReady:
 		o.addReady(key)
+		if rec.task.IsWorkflow() {
+			o.workflows++
+		}
 	case inScheduled, inBackoff, inSuspended:
 		o.tree(to).Load(key)
 	case inRunning:
@@ -138,6 +142,9 @@ func (o *order) remove(rec *record) {
 	switch rec.place {
 	case inReady:
 		o.removeReady(rec.key())
+		if rec.task.IsWorkflow() {
+			o.workflows--
+		}
 	case inScheduled, inBackoff, inSuspended:
 		o.tree(rec.place).Delete(rec.key())
 	case inRunning:
@@ -207,6 +214,9 @@ func found(row *fileRow, err error) (*task.Task, error) {
 	}
 	return &row.Task, nil
 }
+
+// AnyReadyWorkflow reports whether a workflow is ready.
+func (v *Views) AnyReadyWorkflow() bool { return v.order.workflows > 0 }
 
 // Promote makes ready the pending tasks that are due by now.
 func (v *Views) Promote(now task.Micros) {

@@ -61,13 +61,14 @@ type Views struct {
 	loaded   int64             // what was changed up to here is not in recent
 
 	// Owned by the writer, read by nobody else.
-	order   order
-	keys    map[string]uint32 // idempotency key → slot of the task in memory
-	decoder decoder
-	batch   uint64                  // number of the batch that is being applied
-	touched []*record               // by that batch, each once
-	back    map[ulid.ULID]*fileRow  // tasks that batch may lead back to memory
-	brood   map[ulid.ULID][]fileRow // children in the file of parents that batch may lead back from the end
+	order          order
+	keys           map[string]uint32 // idempotency key → slot of the task in memory
+	decoder        decoder
+	keyedWorkflows bool                    // there was a workflow with a concurrency key
+	batch          uint64                  // number of the batch that is being applied
+	touched        []*record               // by that batch, each once
+	back           map[ulid.ULID]*fileRow  // tasks that batch may lead back to memory
+	brood          map[ulid.ULID][]fileRow // children in the file of parents that batch may lead back from the end
 
 	observers []Observer // set before the first event
 

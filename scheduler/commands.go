@@ -61,6 +61,10 @@ func (l *loop) decide(rd *round, r *request) {
 		l.submit(rd, r)
 		return
 	}
+	if r.flow != nil {
+		l.decideFlow(rd, r)
+		return
+	}
 	if r.others != nil {
 		l.record(rd, r)
 		return
@@ -94,6 +98,11 @@ func (l *loop) do(rd *round, r *request) {
 	}
 	if r.expect != 0 && before.Version != r.expect {
 		rd.reply(r, answer{err: ErrChangedSince})
+		return
+	}
+	if retry, again := r.command.(task.Retry); again && before.IsWorkflow() {
+		r.flow = &flowAsked{retry: &WorkflowRetry{Reason: retry.Reason, key: retry.Key}}
+		l.decideFlow(rd, r)
 		return
 	}
 	decided, refusal := rd.decideOn(before, r.command)

@@ -51,7 +51,7 @@ func (rd *round) waitsAgain(s *task.Task) bool {
 	if !rd.retried && (rd.below == nil || !rd.below.retried) || s.StartedAt != 0 {
 		return false
 	}
-	for i := range s.Links.DependsOn {
+	for i := range s.DependsOn() {
 		d := &s.Links.DependsOn[i]
 		if n := rd.find(d.Task); n != nil && d.When.Met(n.task.Status, s.Links.RunAnyway) != task.NeedMet {
 			return true

@@ -65,7 +65,7 @@ func (l *loop) nextReady(rd *round) *task.Task {
 func (rd *round) mayStart(s *task.Task) bool {
 	l := rd.l
 	_, taken := l.takerOf(s)
-	return taken && !l.refusals.final[s.ID] && !l.s.lingering.has(s.ID) && (s.Links == nil || !rd.waitsAgain(s))
+	return taken && !l.refusals.final[s.ID] && !l.s.lingering.has(s.ID) && (!s.HasDependencies() || !rd.waitsAgain(s))
 }
 
 // mayStartNow is mayStart for a task that a round made ready and that depends on no other. In a queue with rules for keys, or while queues take

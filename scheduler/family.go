@@ -105,6 +105,8 @@ func (l *loop) tend(rd *round, id ulid.ULID, most int) (n int) {
 	}
 	w := state.Waits()
 	switch {
+	case state.IsWorkflow() && state.Status == task.Running && l.s.o.Views.OpenChildren(id) == 0:
+		return n + l.endWorkflow(rd, state)
 	case state.Ending() != task.None && l.s.o.Views.OpenChildren(id) == 0:
 		command := task.Finish{}
 		if _, failed, _ := l.s.o.Views.Settled(id, ""); failed {

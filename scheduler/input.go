@@ -16,6 +16,7 @@ func (l *loop) decideInputs(rd *round, first *input) {
 	l.fireSchedules(rd)
 	l.endWaits(rd)
 	l.cancelStranded(rd)
+	l.startWorkflows(rd)
 	l.tendFamilies(rd)
 	l.decideHeld(rd)
 	l.redecide(rd)

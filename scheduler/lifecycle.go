@@ -90,7 +90,7 @@ type orphan struct {
 // findOrphans looks for the local attempts of earlier boots.
 func (l *loop) findOrphans() {
 	for state := range l.s.o.Views.Running() {
-		if !state.Remote() && state.Held().Boot != l.s.boot {
+		if !state.Remote() && state.Held().Boot != l.s.boot && !state.IsWorkflow() {
 			l.backlog.orphans = append(l.backlog.orphans, orphan{state.ID, state.Fence, task.CrashTogether})
 		}
 	}

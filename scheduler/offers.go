@@ -165,7 +165,7 @@ func (l *loop) suits(o *offer, s *task.Task) bool {
 
 // takerOf returns the worker that is to get a task, nil for a slot of this process; false if nobody takes it now.
 func (l *loop) takerOf(s *task.Task) (*offer, bool) {
-	if !l.takesPart(s.Queue) {
+	if !l.takesPart(s.Queue) || s.IsWorkflow() {
 		return nil, false
 	}
 	if l.localSlots() && l.s.o.Runner.Runs(s.Type) {
@@ -182,7 +182,7 @@ func (l *loop) localSlots() bool {
 
 // anyTaker reports whether somebody may take a task of the type and queue.
 func (l *loop) anyTaker(taskType, queue string) bool {
-	return l.takesPart(queue) && (l.localSlots() && l.s.o.Runner.Runs(taskType) ||
+	return l.takesPart(queue) && taskType != task.TypeWorkflow && (l.localSlots() && l.s.o.Runner.Runs(taskType) ||
 		l.offers.first(taskType, queue, func(*offer) bool { return true }) != nil)
 }
 

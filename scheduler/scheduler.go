@@ -225,6 +225,7 @@ type request struct {
 	others   func() ([]Other, error) // events that are not of tasks, see Record
 	with     *[]task.Submit          // tasks that others submits in the same commit; nil = none
 	recurs   *ScheduleCommand
+	flow     *flowAsked  // a workflow, or what is asked of one
 	steps    *stepsAsked // with task.RecordSteps and task.Suspend
 	signal   *signalAsked
 	bulk     *bulkChunk

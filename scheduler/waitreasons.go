@@ -10,7 +10,7 @@ import (
 type Waiting struct {
 	// Reason is run_at, backoff, sleep, signal, approval (it is suspended), children (it is suspended until they have ended, or its own work is over and theirs is not), worker (nobody runs its type), capacity, draining, log_full, log_damaged, previous_attempt (its
 	// handler has not returned, though it was told to), queue_paused, queue_limit, rate_limit (of its queue or its key),
-	// concurrency_key (as many tasks of its key run as may), dependencies (tasks that it depends on have not ended), unique (a task with the same unique key ran
+	// concurrency_key (as many tasks of its key run as may), dependencies (tasks that it depends on have not ended), workflow (that it belongs to, which has not started), unique (a task with the same unique key ran
 	// when it was submitted, and ends first), crash_check (the process died while
 	// tasks ran, which are tried one at a time now) or turn (ready tasks come before it).
 	Reason    string
@@ -77,7 +77,7 @@ func (s *Scheduler) reasonsOfPlanned(t *task.Task) []Waiting {
 	if q := s.o.Views.QueueState(t.Queue); q.Paused {
 		all = append(all, Waiting{Reason: "queue_paused", By: q.PausedBy, Since: q.PausedAt})
 	}
-	if !s.runsHere(t.Type) {
+	if !s.runsHere(t.Type) && !t.IsWorkflow() {
 		if _, some := s.offers(t.Type, t.Queue); !some {
 			all = append(all, Waiting{Reason: "worker"})
 		}
@@ -117,6 +117,9 @@ const mostShown = 10
 
 // addDependencies adds the tasks that the task depends on and that do not let it start.
 func (s *Scheduler) addDependencies(all []Waiting, t *task.Task) []Waiting {
+	if whole := t.InWorkflow(); whole != (ulid.ULID{}) && s.o.Views.IsPending(whole) {
+		all = append(all, Waiting{Reason: "workflow", Task: whole})
+	}
 	if len(t.DependsOn()) == 0 {
 		return all
 	}
@@ -157,6 +160,9 @@ func (s *Scheduler) addHoldsOfKey(all []Waiting, t *task.Task) []Waiting {
 
 // addTakers adds why nobody has room for a task that is due.
 func (s *Scheduler) addTakers(all []Waiting, t *task.Task) []Waiting {
+	if t.IsWorkflow() {
+		return all // nobody takes it
+	}
 	if !s.runsHere(t.Type) {
 		held, some := s.offers(t.Type, t.Queue)
 		switch {

@@ -118,6 +118,7 @@ type Release struct {
 // Retry makes a failed or cancelled task pending again.
 type Retry struct {
 	Reason string // "" = none
+	Again  bool   // one that has succeeded too: of tasks of a workflow
 	Key    string // idempotency key; "" = none. Who sends it looks in the task's history for it first
 }
 

@@ -302,7 +302,7 @@ func (d *decision) release(c Release) error {
 }
 
 func (d *decision) retry(c Retry) error {
-	if err := d.retriable(); err != nil {
+	if err := d.retriable(); err != nil && !(c.Again && d.task.Status == Success) {
 		return err
 	}
 	if d.task.Erased {

@@ -20,6 +20,9 @@ const (
 	WhenEnded                 // in any way
 
 	whenCount
+
+	// WhenStarted is of the tasks of a workflow: the workflow must have started. It is no dependency that a request can have.
+	WhenStarted = whenCount
 )
 
 // WhenNames are the names of all of them, for an error.
@@ -67,6 +70,8 @@ const (
 // Met says what a dependency that is in that status is to the task. anyway says that the task runs however its dependencies end.
 func (w When) Met(of Status, anyway bool) Need {
 	switch {
+	case w == WhenStarted && of == Running:
+		return NeedMet
 	case !of.Ended():
 		return NeedOpen
 	case anyway, w == WhenEnded, w == WhenSucceeded && of == Success, w == WhenFailed && of == Failed:
@@ -83,9 +88,9 @@ func (t *Task) DependsOn() []Dependency {
 	return t.Links.DependsOn
 }
 
-// HasDependencies reports whether the task may have to wait for others: it depends on some, or is behind one.
+// HasDependencies reports whether the task may have to wait for others: it depends on some, is behind one, or belongs to a workflow.
 func (t *Task) HasDependencies() bool {
-	return t.Links != nil && (len(t.Links.DependsOn) > 0 || t.Links.Unique.Behind != ulid.ULID{})
+	return t.Links != nil && (len(t.Links.DependsOn) > 0 || t.Links.Unique.Behind != ulid.ULID{}) || t.InWorkflow() != ulid.ULID{}
 }
 
 // Because is the dependency for whose end the task was cancelled, zero for none.

@@ -14,7 +14,7 @@ const (
 	// Running is held by one attempt, which alone may write to it. Left by success,
 	// failure, cancel, release or the end of its lease.
 	Running
-	// Success is the end of a task whose attempt returned a result. Absorbing.
+	// Success is the end of a task whose attempt returned a result. Left only by a retry of the workflow that it belongs to.
 	Success
 	// Failed is the end of a task that is out of attempts or met an error that no
 	// retry can mend. Left only by a person's retry.
@@ -84,6 +84,7 @@ var transitions = []Transition{
 
 	{Failed, EventRetried, Pending},
 	{Cancelled, EventRetried, Pending},
+	{Success, EventRetried, Pending}, // of a task of a workflow that is done again from an earlier one on
 
 	{Pending, EventLateResultRefused, Pending},
 	{Running, EventLateResultRefused, Running},

@@ -271,6 +271,9 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 			token := d.TokenHash
 			t.Holder.Token = &token
 		}
+		if *t.Holder == (Holder{}) { // a workflow
+			t.Holder = nil
+		}
 		t.Progress, t.MessageSeq = 0, 0
 	},
 	EventProgressed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {

@@ -12,7 +12,6 @@
  *   key?: string,
  *   limit?: number,
  *   ahead?: number,
- *   open?: number,
  *   ahead_relation?: string,
  *   waiting_on?: string[],
  *   step?: string,

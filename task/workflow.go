@@ -1,0 +1,46 @@
+package task
+
+import "github.com/oklog/ulid/v2"
+
+// A workflow is a task of the type WORKFLOW whose children depend on each other. It runs while they do, in no slot and with no
+// worker, and so holds its place in its queue and its concurrency key for all of them.
+
+const (
+	TypeWorkflow  = "WORKFLOW"
+	QueueWorkflow = "workflows" // of all workflows
+
+	// Limits of a workflow.
+	MaxWorkflowTasks = 10_000
+	MaxWorkflowEdges = 100_000
+)
+
+// Workflow is a workflow to be submitted: the task WORKFLOW, and its tasks in an order in which each comes after those that it depends on.
+type Workflow struct {
+	Whole Submit
+	Tasks []WorkflowTask
+}
+
+// WorkflowTask is a task of a workflow. Its Submit has no DependsOn.
+type WorkflowTask struct {
+	Submit
+	Name  string  // 1 … 64 of [A-Za-z0-9._-]
+	After []After // the tasks of the workflow that it depends on
+}
+
+// After is a dependency on another task of the same workflow.
+type After struct {
+	Task int // its place in Workflow.Tasks
+	When When
+	Name string
+}
+
+// IsWorkflow reports whether the task is a workflow.
+func (t *Task) IsWorkflow() bool { return t.Type == TypeWorkflow }
+
+// InWorkflow is the workflow whose task it is, zero for none. A child of such a task is none.
+func (t *Task) InWorkflow() ulid.ULID {
+	if k := t.Kin; k != nil && k.Step == "" && k.Workflow != (ulid.ULID{}) && k.Workflow == k.Parent {
+		return k.Workflow
+	}
+	return ulid.ULID{}
+}
