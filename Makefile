@@ -74,6 +74,10 @@ check: ## Check format, vet, staticcheck and the page's types
 e2e: ## Drive the page in a real Chromium
 	$(GO) test -count=1 -run '^TestPage' ./cmd/daybook
 
+.PHONY: graphs
+graphs: ## Run 10,000 random workflows against an oracle
+	$(GO) test -count=1 -timeout 0 -run '^TestRandomGraphs' ./scheduler -seeds=10000
+
 .PHONY: crash
 crash: ## Kill the server 50 times under load (about a minute)
 	$(GO) test -count=1 -timeout 30m -run '^TestNothingAcknowledgedIsLost' ./cmd/daybook -v -kills=50
