@@ -1,8 +1,12 @@
 package api
 
 import (
+	"context"
 	"strings"
 	"testing"
+
+	"daybook/eventlog"
+	"daybook/eventlog/eventlogtest"
 )
 
 func TestTheSecretOfAWebhookIsShownOnceAndNeverInTheLog(t *testing.T) {
@@ -41,6 +45,23 @@ func TestADeletedWebhookLeavesNoSecretInTheLog(t *testing.T) {
 		t.Errorf("%s", body)
 	}
 	h.want("POST", "/api/webhooks", `{"name":"a","url":"https://example.com/","events":["task.failed"]}`)
+}
+
+// noErasing is a log that erases nothing.
+type noErasing struct{ *eventlogtest.Memory }
+
+func (noErasing) ErasePayload(context.Context, int64) error { return eventlog.ErrFull }
+
+func TestAWebhookIsDeletedAlsoIfItsSecretIsErasedLater(t *testing.T) {
+	h := open(t, noErasing{eventlogtest.NewMemory()})
+	h.want("POST", "/api/webhooks", `{"name":"a","url":"https://example.com/","events":["task.failed"]}`)
+	h.want("DELETE", "/api/webhooks/a", "")
+	if seqs := h.api.Views.WebhookErasures(); len(seqs) != 1 {
+		t.Errorf("the next start erases %v", seqs)
+	}
+	if list := h.want("GET", "/api/webhooks", "").body; list != "[]" {
+		t.Error(list)
+	}
 }
 
 func TestTheFirstWebhookLimitsItsQueueOnce(t *testing.T) {

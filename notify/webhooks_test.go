@@ -296,3 +296,32 @@ func TestALargeEventIsCut(t *testing.T) {
 		}
 	}
 }
+
+// noErasing is a log that erases nothing.
+type noErasing struct{ *eventlogtest.Memory }
+
+func (noErasing) ErasePayload(context.Context, int64) error { return eventlog.ErrFull }
+
+func TestASecretThatCouldNotBeErasedIsErasedByTheNextStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := eventlogtest.NewMemory()
+		s := start(t, noErasing{memory})
+		if err := s.create("a", projection.WebhookRules{Events: []string{"task.failed"}}); err != nil {
+			t.Fatal(err)
+		}
+		w, _ := s.o.Views.Webhook("a")
+		if err := s.o.Scheduler.DeleteWebhook(t.Context(), "anonymous", "a"); err != nil {
+			t.Fatal(err)
+		}
+		s.stop()
+		if _, err := memory.Payload(t.Context(), w.CreatedSeq); err != nil {
+			t.Fatalf("it was erased already: %v", err)
+		}
+		again := start(t, memory)
+		synctest.Wait()
+		defer again.stop()
+		if body, err := memory.Payload(t.Context(), w.CreatedSeq); !errors.Is(err, eventlog.ErrErased) {
+			t.Errorf("after a start it is still there: %s %v", body, err)
+		}
+	})
+}

@@ -70,8 +70,7 @@ func (s *Scheduler) CreateWebhook(ctx context.Context, actor, name string, rules
 }
 
 // DeleteWebhook appends that the webhook is deleted, and erases its URL and secret. Deliveries that have not been made
-// fail. Errors: ErrNoWebhook, and those of commands and of eventlog.Log.ErasePayload: then it is deleted, and the
-// next start erases them.
+// fail. When they cannot be erased now, the next start does it. Errors: ErrNoWebhook, and those of commands.
 func (s *Scheduler) DeleteWebhook(ctx context.Context, actor, name string) error {
 	var created int64
 	err := s.Record(ctx, actor, func() ([]Other, error) {
@@ -85,7 +84,10 @@ func (s *Scheduler) DeleteWebhook(ctx context.Context, actor, name string) error
 	if err != nil {
 		return err
 	}
-	return s.eraseTarget(ctx, created)
+	if err := s.eraseTarget(ctx, created); err != nil {
+		s.o.Logger.Error("the URL and the secret of a deleted webhook could not be erased; the next start does it", "webhook", name, "error", err)
+	}
+	return nil
 }
 
 // EraseTargets erases the URLs and secrets of the webhooks that were deleted. Errors: those of eventlog.Log.ErasePayload.
