@@ -39,7 +39,7 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/cluster": {
 		code:  []string{"daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/natslog", "daybook/eventlog/sqlitelog", "daybook/files", "daybook/internal/natsserver", nats},
-		tests: []string{"daybook/cluster", "daybook/internal/foreignnats", "daybook/internal/freeaddr", natsserver, goleak, cmp},
+		tests: []string{"daybook/cluster", "daybook/eventlog/payloadcache", "daybook/internal/foreignnats", "daybook/internal/freeaddr", natsserver, goleak, cmp},
 	},
 	"daybook/api/eventstream": {
 		code:  []string{"daybook/internal/jsontext", sse},

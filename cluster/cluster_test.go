@@ -122,7 +122,7 @@ func echo(as string, w http.ResponseWriter, r *http.Request) {
 
 func TestARequestIsPassedOnWhole(t *testing.T) {
 	n := lone(t)
-	stop, err := n.answerOthers(echo)
+	stop, err := n.answerOthers(func(as string, w *Answer, r *http.Request) { echo(as, w, r) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestARequestToNobodyHasNotHappened(t *testing.T) {
 func TestARequestThatNobodyWaitsForEnds(t *testing.T) {
 	n := lone(t)
 	began, ended := make(chan struct{}), make(chan struct{})
-	stop, err := n.answerOthers(func(_ string, _ http.ResponseWriter, r *http.Request) {
+	stop, err := n.answerOthers(func(_ string, _ *Answer, r *http.Request) {
 		close(began)
 		<-r.Context().Done()
 		close(ended)

@@ -12,6 +12,7 @@ import (
 
 	"daybook/eventlog"
 	"daybook/eventlog/natslog"
+	"daybook/eventlog/payloadcache"
 	"daybook/eventlog/sqlitelog"
 	"daybook/internal/foreignnats"
 	"daybook/projection"
@@ -149,7 +150,7 @@ func TestANodeThatCannotReadTheStreamSaysSoAndGoesOn(t *testing.T) {
 			follower.beats.mu.Lock()
 			follower.beats.by["z"] = Beat{Node: "z", Leads: true, Term: 1, Seq: 2, heard: time.Now().Add(time.Hour)}
 			follower.beats.mu.Unlock()
-			stop, err := leader.answerOthers(func(as string, w http.ResponseWriter, r *http.Request) {
+			stop, err := leader.answerOthers(func(as string, w *Answer, r *http.Request) {
 				w.Header().Set("X-Log-Seq", "3")
 				echo("leader"+as, w, r)
 			})
@@ -227,4 +228,64 @@ func problemOf(s NodeState) string {
 		return "no problem"
 	}
 	return fmt.Sprintf("%q", *s.Problem)
+}
+
+// refusingAPI answers each request with a status, and refuses with 503.
+type refusingAPI struct {
+	API
+	status int
+}
+
+func (a refusingAPI) ServeHTTP(w http.ResponseWriter, _ *http.Request)   { w.WriteHeader(a.status) }
+func (refusingAPI) Within(ctx context.Context, _ string) context.Context { return ctx }
+func (refusingAPI) Refuse(w http.ResponseWriter, _ *http.Request, err error) {
+	w.WriteHeader(http.StatusServiceUnavailable)
+}
+
+// A node that has led and does not know yet that another one leads refuses nothing, and tells no worker that it has lost a lease.
+func TestANodeThatLeadsNoMoreRefusesNothing(t *testing.T) {
+	url := foreignnats.Start(t, server.Options{JetStream: true}).ClientURL()
+	old, next := onNATS(t, url, "a"), onNATS(t, url, "b")
+	log := openLog(t, old)
+	views := projection.New()
+	old.Follow(views)
+	led := func(log *natslog.Log, node string, term int) {
+		append1(t, log, &eventlog.Event{Stream: "server:" + node, Type: "server.led", V: 1, Data: fmt.Appendf(nil, `{"node":%q,"term":%d}`, node, term)})
+	}
+	led(log, "01M8PFP494AWD1DRDVB473XGVF", 1)
+	if err := old.fold(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if old.current, err = scheduler.New(scheduler.Options{Log: log, Views: views, Payloads: payloadcache.New(log, 1<<20), Runner: struct{ scheduler.Runner }{}, Node: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	old.setTerm(1)
+	answers := func(status int, path string) int {
+		w := NewAnswer()
+		old.decide(refusingAPI{status: status}, w, httptest.NewRequest(http.MethodPost, path, nil), "")
+		return w.Code
+	}
+	for range 2 {
+		if got := answers(http.StatusNotFound, "/api/tasks/x/retry"); got != http.StatusNotFound {
+			t.Errorf("the node leads, and answers %d", got)
+		}
+	}
+	other := openLog(t, next)
+	if err := other.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	append1(t, other, queueEvent("q"))
+	if got := answers(http.StatusNotFound, "/api/tasks/x/retry"); got != http.StatusNotFound {
+		t.Errorf("another node has appended, not led, and it answers %d", got)
+	}
+	led(other, "01M8PFP494AWD1DRDVB473XGVG", 2)
+	for path, status := range map[string]int{"/api/tasks/x/retry": http.StatusConflict, "/api/workers/w/beat": http.StatusOK, "/api/leases/x/heartbeat/": http.StatusOK} {
+		if got := answers(status, path); got != http.StatusServiceUnavailable {
+			t.Errorf("another node leads, and %s is answered with %d", path, got)
+		}
+	}
+	if got := answers(http.StatusOK, "/api/tasks/submit"); got != http.StatusOK {
+		t.Errorf("what was appended is answered with %d", got)
+	}
 }

@@ -68,17 +68,46 @@ func (n *Node) Own(api API) http.Handler {
 
 // Answer answers the requests that other nodes pass on, until stop is called.
 func (n *Node) Answer(api API) (stop func(), err error) {
-	return n.answerOthers(func(as string, w http.ResponseWriter, r *http.Request) {
+	return n.answerOthers(func(as string, w *Answer, r *http.Request) {
 		n.decide(api, w, r, as)
 	})
 }
 
-// decide answers a request by the scheduler of this node, and says up to where the log has what it answers.
-func (n *Node) decide(api API, w http.ResponseWriter, r *http.Request, as string) {
+// decide answers a request by the scheduler of this node, and says up to where the log has what it answers. A refusal is not true any more if
+// another node leads already: then that one is to answer. What was appended needs no such look, the log has taken it.
+func (n *Node) decide(api API, w *Answer, r *http.Request, as string) {
 	api.ServeHTTP(w, r.WithContext(api.Within(r.Context(), as)))
+	if w.Code >= 400 && w.Code < 500 || isBeat(r) {
+		if err := n.stillLeads(r.Context()); err != nil {
+			*w = *NewAnswer()
+			api.Refuse(w, r, err)
+		}
+	}
 	if w.Header().Get("X-Log-Seq") == "" {
 		w.Header().Set("X-Log-Seq", strconv.FormatInt(n.views.Seq(), 10))
 	}
+}
+
+// isBeat reports whether a worker asks which of its leases go on.
+func isBeat(r *http.Request) bool {
+	path := strings.TrimSuffix(r.URL.Path, "/")
+	return strings.HasSuffix(path, "/beat") || strings.HasSuffix(path, "/heartbeat")
+}
+
+// stillLeads looks in the stream whether this node still leads. Errors: scheduler.ErrLeadLost, also if that cannot be known.
+func (n *Node) stillLeads(ctx context.Context) error {
+	lead := n.views.Lead()
+	if term, _ := n.leads(); term == 0 || term != lead.Term {
+		return scheduler.ErrLeadLost
+	}
+	if err := n.log.CatchUp(ctx); err != nil {
+		return fmt.Errorf("%w: %w", scheduler.ErrLeadLost, err)
+	}
+	page, err := n.log.Read(ctx, lead.Seq, eventlog.Filter{Types: []string{"server.led"}}, 1)
+	if err == nil && len(page.Events) == 0 {
+		return nil
+	}
+	return errors.Join(scheduler.ErrLeadLost, err)
 }
 
 // forLeader reports whether the leader answers a request: a write, or what only its memory has.

@@ -131,7 +131,7 @@ func (n *Node) pass(ctx context.Context, node, as string, r *http.Request, body 
 }
 
 // answerOthers answers the requests that other nodes pass on. stop ends that.
-func (n *Node) answerOthers(do func(as string, w http.ResponseWriter, r *http.Request)) (stop func(), err error) {
+func (n *Node) answerOthers(do func(as string, w *Answer, r *http.Request)) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	heard, err := n.conn.Subscribe(n.subjectOf(n.o.Node), func(m *nats.Msg) { go n.answerOne(ctx, m, do) })
 	if err != nil {
@@ -144,7 +144,7 @@ func (n *Node) answerOthers(do func(as string, w http.ResponseWriter, r *http.Re
 	}, nil
 }
 
-func (n *Node) answerOne(ctx context.Context, m *nats.Msg, do func(as string, w http.ResponseWriter, r *http.Request)) {
+func (n *Node) answerOne(ctx context.Context, m *nats.Msg, do func(as string, w *Answer, r *http.Request)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var head requestHead

@@ -23,8 +23,20 @@ func (l *loop) appendRounds() {
 	}
 }
 
-// append gives a round to the log, and notes how long that took.
+// catcher is a log to which other processes append: CatchUp reads what they have appended, and fails if that cannot be known.
+type catcher interface {
+	CatchUp(ctx context.Context) error
+}
+
+// append gives a round to the log, and notes how long that took. If it appends nothing, and tells workers that there is no work, it finds out that
+// this is still so: another node may lead already.
 func (l *loop) append(rd *round) {
+	if len(rd.entries) == 0 {
+		if rd.unsure = l.s.o.Log.(catcher).CatchUp(context.Background()); rd.unsure == nil && l.s.o.Log.Head().Seq != rd.base {
+			rd.unsure = errDecideAgain
+		}
+		return
+	}
 	began := time.Now()
 	rd.recordResults(l.s.o.Log.Append(context.Background(), rd.sealed))
 	l.s.appends.add(time.Since(began))
@@ -38,7 +50,7 @@ func (l *loop) handOver() error {
 	if l.views.broken != nil {
 		return l.fail(rd, l.views.broken)
 	}
-	if len(rd.entries) == 0 {
+	if len(rd.entries) == 0 && !rd.needsCertainty() {
 		return l.finish(rd)
 	}
 	l.appending = rd
@@ -46,6 +58,15 @@ func (l *loop) handOver() error {
 	l.rounds <- rd
 	rd.fetch.bodies = l.s.fetch(rd.starts)
 	return nil
+}
+
+// needsCertainty reports whether a round that appends nothing is answered only when it is certain that this node still leads.
+func (rd *round) needsCertainty() bool {
+	if rd.l.s.o.Node == "" || !rd.idle {
+		return false
+	}
+	_, ok := rd.l.s.o.Log.(catcher)
+	return ok
 }
 
 // appendNow appends a round while nothing else goes on, and finishes it.
@@ -116,7 +137,7 @@ func (l *loop) answer(rd *round) {
 		}
 	}
 	l.answerOffers(rd.served)
-	var rest error // for replies: they append nothing but depend on the entries
+	rest := rd.unsure // for replies: they append nothing but depend on the entries
 	for i := range rd.entries {
 		e, err := &rd.entries[i], rd.outcome(i)
 		if rest == nil || decideAgain(err) {
@@ -205,6 +226,11 @@ func decideAgain(err error) bool { return err == errDecideAgain } //nolint:error
 // were refused as invalid or because the log is full, together with those that need them, or if
 // all were refused because somebody else has appended: then moved is true.
 func (rd *round) check() (moved bool, err error) {
+	if rd.unsure != nil && !decideAgain(rd.unsure) {
+		return false, fmt.Errorf("find out whether this node still leads: %w", rd.unsure)
+	}
+	moved = rd.unsure != nil
+	rd.exact = rd.exact && !moved
 	appended := false
 	for i, r := range rd.results {
 		switch {

@@ -201,7 +201,7 @@ func (l *loop) pass(first *input) error {
 		rd.readClock()
 		l.decideInputs(rd, first)
 		l.dispatch(rd)
-		l.endOffers()
+		l.endOffers(rd)
 		l.s.running.Store(int64(l.slots.used))
 		l.s.trying.Store(l.trials.going())
 		if l.appending != nil {

@@ -108,15 +108,37 @@ func (l *loop) offer(o *offer) {
 }
 
 // endOffers answers the workers whose time is over, after what is ready now was given out: a worker
-// that does not wait at all gets its share too.
-func (l *loop) endOffers() {
+// that does not wait at all gets its share too. That there is nothing for it must be true when it hears of it.
+func (l *loop) endOffers(rd *round) {
 	for _, o := range l.offers.leaving {
 		o.withdrawn = true
 		if len(o.granted) == 0 && !o.answered {
-			l.reply(o)
+			rd.replies, rd.idle = append(rd.replies, func(err error) { l.endOffer(o, err) }), true
 		}
 	}
 	l.offers.leaving = emptied(l.offers.leaving)
+}
+
+// endOffer answers a worker whose time is over, and for which there was nothing in a round that ended with err.
+func (l *loop) endOffer(o *offer, err error) {
+	switch {
+	case o.answered:
+	case decideAgain(err):
+		l.offerAgain(o)
+	case err != nil && !noRoom(err):
+		l.offers.count--
+		o.reply(answer{err: err})
+	default:
+		l.reply(o)
+	}
+}
+
+// offerAgain gives a worker whose time is over another look at what is ready: what was decided for it is not in the log.
+func (l *loop) offerAgain(o *offer) {
+	o.withdrawn = false
+	l.offers.count--
+	l.offers.add(o, true)
+	l.offers.leaving = append(l.offers.leaving, o)
 }
 
 // reply answers a worker with what it has got.
@@ -228,8 +250,10 @@ func (l *loop) answerOffers(served []*offer) {
 		o.granted, o.sealed = nil, false
 		switch {
 		case o.answered:
-		case len(o.leases) > 0 || o.withdrawn:
+		case len(o.leases) > 0:
 			l.reply(o)
+		case o.withdrawn:
+			l.offerAgain(o)
 		default:
 			l.offers.count--
 			l.offers.add(o, true)
