@@ -116,6 +116,8 @@ const (
 	SkipSuspended  = "suspended"
 	SkipErased     = "erased"
 	SkipNotUnique  = "unique_key_taken"
+	SkipParent     = "parent_ended"      // a child is retried with its parent
+	SkipDependency = "dependency_failed" // what it depends on must be retried first
 	SkipSame       = "nothing_to_change"
 	SkipChanged    = "changed_since" // by somebody else
 	SkipStopping   = "still_stopping"
@@ -128,7 +130,7 @@ var skipReasons = []struct {
 	why  string
 }{
 	{task.ErrEnded, SkipEnded}, {task.ErrNotEnded, SkipNotEnded}, {task.ErrSucceeded, SkipSucceeded}, {task.ErrNotPending, SkipNotPending},
-	{task.ErrSuspended, SkipSuspended}, {task.ErrErased, SkipErased}, {task.ErrNotUnique, SkipNotUnique},
+	{task.ErrSuspended, SkipSuspended}, {task.ErrErased, SkipErased}, {task.ErrNotUnique, SkipNotUnique}, {task.ErrParentEnded, SkipParent}, {task.ErrDependency, SkipDependency},
 }
 
 func skipReason(refusal error) string {

@@ -78,7 +78,7 @@ func (s *Scheduler) undoEvent(ctx context.Context, id ulid.ULID, e *eventlog.Eve
 		return bulkItem{}, err
 	}
 	switch e.Type {
-	case task.EventCancelled.String(), task.EventCancelRequested.String():
+	case task.EventCancelled.String(), task.EventCancelRequested.String(), task.EventEnding.String():
 		return s.undoCancel(ctx, &t, e.Version, reason)
 	case task.EventReprioritised.String():
 		return s.undoReprioritised(ctx, &t, e)
@@ -163,7 +163,7 @@ func (s *Scheduler) undoCancel(ctx context.Context, t *task.Task, version int64,
 		return bulkItem{}, err
 	case sent:
 		return bulkItem{id: t.ID, skip: SkipChanged}, nil
-	case t.Status == task.Running && t.CancelRequested:
+	case t.Status == task.Running && t.CancelRequested, !t.Status.Ended() && t.Ending() == task.Cancelled: // its children have not stopped
 		return bulkItem{id: t.ID, skip: SkipStopping}, nil
 	case t.Status != task.Cancelled: // it ended, or the attempt lost its lease, before it was stopped
 		return bulkItem{id: t.ID, skip: SkipChanged}, nil

@@ -57,6 +57,8 @@ const SKIPPED = {
   suspended: "suspended",
   erased: "erased",
   unique_key_taken: "another task has the unique key",
+  parent_ended: "retried only with their parent",
+  dependency_failed: "what they depend on must be retried first",
   nothing_to_change: "nothing to change",
   changed_since: "changed since",
   still_stopping: "still stopping",
