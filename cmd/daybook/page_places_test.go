@@ -51,7 +51,7 @@ func (b *tab) refused() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.problems = slices.DeleteFunc(b.problems, func(p string) bool {
-		return strings.Contains(p, "a status of 400") || strings.Contains(p, "a status of 409") || strings.Contains(p, "a status of 503")
+		return strings.Contains(p, "a status of 400") || strings.Contains(p, "a status of 404") || strings.Contains(p, "a status of 409") || strings.Contains(p, "a status of 503")
 	})
 }
 

@@ -67,7 +67,7 @@ export function layOut(nodes) {
  * The layer of each task: how many tasks are on the longest way to it.
  * @param {Node[]} nodes
  */
-function layersOf(nodes) {
+export function layersOf(nodes) {
   const byName = new Map(nodes.map((n) => [n.name, n]));
   /** @type {Map<string, number>} */
   const layers = new Map();

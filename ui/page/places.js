@@ -29,6 +29,7 @@ import { Later, loadStyle } from "./later.js";
  * @type {Record<string, { title: string, items?: boolean, count?: (s: SchedulerState) => number, bad?: boolean, when?: (c: PlaceContext) => boolean, load: (dirty: () => void) => Promise<Place> }>}
  */
 export const PLACES = {
+  workflows: { title: "Workflows", items: true, load: (dirty) => import("./views/workflows.js").then((m) => new m.WorkflowsView(dirty)) },
   queues: { title: "Queues", load: (dirty) => import("./views/queues.js").then((m) => new m.QueuesView(dirty)) },
   approvals: { title: "Approvals", count: (s) => s.approvals ?? 0, load: (dirty) => import("./views/approvals.js").then((m) => new m.ApprovalsView(dirty)) },
   alerts: { title: "Alerts", count: (s) => s.alerts_firing ?? 0, bad: true, load: (dirty) => import("./views/alerts.js").then((m) => new m.AlertsView(dirty)) },

@@ -50,6 +50,25 @@
 /** @typedef {"PENDING" | "RUNNING" | "SUCCESS" | "FAILED" | "CANCELLED"} Status */
 
 /**
+ * A workflow in the list.
+ * @typedef {{
+ *   id: string,
+ *   name: string | null,
+ *   status: Status,
+ *   created_at: string,
+ *   started_at: string | null,
+ *   completed_at: string | null,
+ *   task_count: number,
+ *   open_count: number,
+ * }} WorkflowRow
+ */
+
+/**
+ * A workflow with its tasks by name, each after those that it depends on.
+ * @typedef {Omit<WorkflowRow, "open_count"> & { counts: Record<Status, number>, tasks: Record<string, Row> }} Workflow
+ */
+
+/**
  * A task as lists and streams send it.
  * @typedef {{
  *   id: string,

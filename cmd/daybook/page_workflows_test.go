@@ -1,0 +1,65 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// The graph of a workflow lights up as its tasks run, the list says the same, and what failed runs again from the page.
+func TestPageDrawsAWorkflow(t *testing.T) {
+	b, process := openPage(t, 1280, 1000)
+	server := process.url
+	token, _ := leaseOne(t, server, "build") // makes the type known
+	if token != "" {
+		t.Fatal("there is a task")
+	}
+	answer := sendJSON(t, "POST", server+"/api/workflows", `{"name":"release <b>7</b>","tasks":{
+		"fetch":{"task_type":"build"},
+		"test":{"task_type":"build","depends_on":["fetch"],"max_attempts":1},
+		"tell":{"task_type":"SLEEP","parameters":{"seconds":0},"depends_on":[{"task":"test","when":"failed"}]},
+		"publish":{"task_type":"build","depends_on":["test"]}}}`)
+	_, id, _ := strings.Cut(answer, `{"id":"`)
+	id = id[:26]
+	b.js(`location.hash = "#/workflows"`)
+	b.until("the list has the workflow", `document.querySelector("[data-workflow]")?.innerText.includes("release <b>7</b>")`)
+	b.until("and how far it is", `document.querySelector("[data-workflow]").innerText.includes("0 of 4 tasks have ended")`)
+	b.js(`document.querySelector("[data-workflow] a").click()`)
+	status := func(name, want string) {
+		t.Helper()
+		b.until(name+" is "+want, `document.querySelector('.graph-box[data-node="`+name+`"]')?.dataset.status === "`+want+`" &&
+			document.querySelector('tr[data-node="`+name+`"] .status')?.dataset.status === "`+want+`"`)
+	}
+	for _, name := range []string{"fetch", "test", "tell", "publish"} {
+		status(name, "PENDING")
+	}
+	b.until("the edges are drawn", `document.querySelectorAll(".graph-line").length === 3`)
+	b.until("the picture is for the eye, the list for all", `document.querySelector(".graph").ariaHidden === "true" && [...document.querySelectorAll(".graph a")].every((a) => a.tabIndex === -1) &&
+		[...document.querySelectorAll("tr[data-node] th a")].map((a) => a.textContent).join() === "fetch,test,tell,publish"`)
+	token, _ = leaseOne(t, server, "build")
+	status("fetch", "RUNNING")
+	b.shootAs("workflow-runs")
+	sendJSON(t, "POST", server+"/api/leases/"+token+"/complete", `{"result":1}`)
+	status("fetch", "SUCCESS")
+	b.until("the edge from it is lit", `document.querySelectorAll(".graph-line[data-done]").length === 1`)
+	token, _ = leaseOne(t, server, "build")
+	status("test", "RUNNING")
+	sendJSON(t, "POST", server+"/api/leases/"+token+"/fail", `{"error":"2 of 9 tests failed","retryable":false}`)
+	status("test", "FAILED")
+	status("tell", "SUCCESS")
+	status("publish", "CANCELLED")
+	b.until("the error is in the list", `document.querySelector('tr[data-node="test"]').innerText.includes("2 of 9 tests failed")`)
+	b.until("the workflow has failed", `document.querySelector(".place-line .status").dataset.status === "FAILED"`)
+	b.shootAs("workflow-failed")
+	b.js(`[...document.querySelectorAll(".place-tools button")].find((button) => button.textContent === "Retry what failed").click()`)
+	status("publish", "PENDING")
+	token, _ = leaseOne(t, server, "build")
+	status("test", "RUNNING")
+	sendJSON(t, "POST", server+"/api/leases/"+token+"/complete", `{"result":1}`)
+	token, _ = leaseOne(t, server, "build")
+	sendJSON(t, "POST", server+"/api/leases/"+token+"/complete", `{"result":1}`)
+	status("publish", "SUCCESS")
+	b.js(`location.hash = "#/workflows/` + strings.Repeat("0", 26) + `"`)
+	b.until("what is no workflow is named", `document.querySelector(".place-note:not([hidden])")?.textContent.startsWith("There is no workflow")`)
+	b.refused()
+	b.check()
+}

@@ -1,0 +1,82 @@
+// The graph of a workflow. It is a picture: the list beside it says the same to keyboard and screen reader.
+
+import { attr, s, text } from "../dom.js";
+import { BOX, layOut } from "../graph.js";
+import { STATUS_WORDS } from "../task.js";
+
+/** @import { Status } from "../types.js" */
+
+/** A task of the graph: the names of those that it depends on, and what is said of it below its name. @typedef {{ name: string, after: string[], status: Status, note: string, href: string }} GraphNode */
+
+/** Larger graphs are not drawn: nobody could read them. */
+export const MOST_DRAWN = 400;
+
+/** Letters of a name, and of a note, that a box has room for. */
+const LETTERS = 17;
+
+export class GraphView {
+  #svg = s("svg", { class: "graph", "aria-hidden": "true" });
+  el = this.#svg;
+  #drawn = "";
+  /** @type {Map<string, ReturnType<typeof boxView>>} */
+  #boxes = new Map();
+  /** @type {{ from: string, el: SVGElement }[]} */
+  #lines = [];
+
+  /** @param {GraphNode[]} nodes at most MOST_DRAWN */
+  update(nodes) {
+    const shape = JSON.stringify(nodes.map((n) => [n.name, n.after]));
+    if (shape !== this.#drawn) {
+      this.#drawn = shape;
+      this.#draw(nodes);
+    }
+    for (const n of nodes) this.#boxes.get(n.name)?.update(n);
+    const done = new Set(nodes.filter((n) => n.status === "SUCCESS").map((n) => n.name));
+    for (const { from, el } of this.#lines) attr(el, "data-done", done.has(from));
+  }
+
+  /** @param {GraphNode[]} nodes */
+  #draw(nodes) {
+    const g = layOut(nodes);
+    const edge = 6; // room for the outline of a focused or running box
+    attr(this.#svg, "viewBox", `${-edge} ${-edge} ${g.width + 2 * edge} ${g.height + 2 * edge}`);
+    attr(this.#svg, "width", g.width + 2 * edge);
+    attr(this.#svg, "height", g.height + 2 * edge);
+    this.#lines = g.lines.map(({ from, path }) => ({ from, el: s("path", { class: "graph-line", d: path }) }));
+    this.#boxes = new Map(g.boxes.map((b) => [b.name, boxView(b.name, b.x, b.y)]));
+    this.#svg.replaceChildren(...this.#lines.map((l) => l.el), ...[...this.#boxes.values()].map((b) => b.el));
+  }
+}
+
+/** @param {string} name @param {number} x @param {number} y */
+function boxView(name, x, y) {
+  const use = s("use", { href: "#i-PENDING", width: 16, height: 16 });
+  const note = s("text", { class: "graph-note", x: 34, y: 33 });
+  const title = s("title", null);
+  const el = s(
+    "a",
+    { class: "graph-box", tabindex: -1, transform: `translate(${x} ${y})`, "data-node": name },
+    title,
+    s("rect", { width: BOX.width, height: BOX.height, rx: 8 }),
+    s("svg", { class: "graph-icon", x: 11, y: 14, width: 16, height: 16, viewBox: "0 0 16 16" }, use),
+    s("text", { class: "graph-name", x: 34, y: 18 }, cut(name)),
+    note,
+  );
+  return {
+    el,
+    /** @param {GraphNode} n */
+    update(n) {
+      attr(el, "data-status", n.status);
+      attr(el, "href", n.href);
+      attr(use, "href", `#i-${n.status}`);
+      text(title, `${name}: ${STATUS_WORDS[n.status] ?? n.status}${n.note === "" ? "" : `, ${n.note}`}`);
+      text(note, cut(n.note === "" ? (STATUS_WORDS[n.status] ?? n.status) : n.note));
+    },
+  };
+}
+
+/** @param {string} words */
+function cut(words) {
+  const letters = [...words];
+  return letters.length <= LETTERS ? words : `${letters.slice(0, LETTERS - 1).join("")}…`;
+}

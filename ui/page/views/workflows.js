@@ -1,0 +1,167 @@
+// The workflows: how far each is. One of them, with its graph, is a view of its own, which is loaded when it is opened.
+
+import { Problem } from "../api.js";
+import { attr, h, keyed, show, text } from "../dom.js";
+import { absolute, ago, span } from "../format.js";
+import { Later, loadStyle } from "../later.js";
+import { Refresh } from "../refresh.js";
+import { STATUS_WORDS } from "../task.js";
+import { endedWords, took } from "../workflow.js";
+import { getWorkflows } from "../workflowapi.js";
+import { headed, placeTable } from "./place.js";
+import { statusView } from "./status.js";
+import { toast } from "./toast.js";
+
+/** @import { Message, Status, WorkflowRow } from "../types.js" */
+/** @import { PlaceContext } from "../places.js" */
+
+const COLUMNS = ["Workflow", "Status", "Its tasks", "Took"];
+
+/** @type {("" | Status)[]} */
+const SHOWN = ["", "PENDING", "RUNNING", "FAILED", "CANCELLED", "SUCCESS"];
+
+export class WorkflowsView {
+  #table = placeTable("Workflows", COLUMNS);
+  #wait = h("p", { class: "place-note" }, "Loading…");
+  #none = h("p", { class: "place-note", hidden: true });
+  #filter = h(
+    "select",
+    { class: "input", "aria-label": "Status", onchange: () => this.#choose() },
+    ...SHOWN.map((status) => h("option", { value: status }, status === "" ? "All statuses" : STATUS_WORDS[status])),
+  );
+  #list = headed("Workflows", "Tasks that are submitted together and depend on each other. Each starts when those before it have ended.", h("div", { class: "place-tools" }, this.#filter), this.#wait, this.#none, this.#table.el);
+  el = h("div", { class: "place-shell" }, this.#list);
+  /** The title of what is shown; that of the place by default. @type {string | undefined} */
+  title = undefined;
+  /** @type {Map<string, WorkflowItem>} */
+  #rows = new Map();
+  /** @type {WorkflowRow[] | null} */
+  #workflows = null;
+  #dirty;
+  #refresh = new Refresh(() => this.#fetch());
+  /** @type {import("./workflow.js").WorkflowView | null} */
+  #one = null;
+  #item = "";
+  #later;
+
+  /** @param {() => void} dirty */
+  constructor(dirty) {
+    this.#dirty = dirty;
+    const failed = () => toast("Part of the page could not be loaded. Reload the page when the server can be reached.", { bad: true });
+    this.#later = new Later(
+      () => Promise.all([import("./workflow.js"), loadStyle("workflow")]),
+      ([{ WorkflowView }]) => new WorkflowView(dirty),
+      failed,
+    );
+    void this.#later.prefetch().catch(() => {});
+  }
+
+  open() {
+    if (this.#item === "") this.#refresh.open();
+  }
+
+  close() {
+    this.#refresh.close();
+    this.#one?.close();
+    this.#one = null;
+  }
+
+  /** @param {{ item: string, query: string }} at */
+  show({ item }) {
+    this.#one?.close();
+    this.#one = null;
+    this.#item = item;
+    this.title = item === "" ? undefined : "Workflow";
+    if (item === "") {
+      this.el.replaceChildren(this.#list);
+      this.#refresh.open();
+      return this.#dirty();
+    }
+    this.#refresh.close();
+    this.el.replaceChildren();
+    void this.#later.get().then((one) => {
+      if (one === null || this.#item !== item) return;
+      this.#one = one;
+      one.open(item);
+      this.el.replaceChildren(one.el);
+      this.#dirty();
+    });
+  }
+
+  /** @param {Message} m */
+  received(m) {
+    if (this.#one) return this.#one.received(m);
+    if (m.truncated || m.rows?.some((r) => r.task_type === "WORKFLOW" || r.parent_id)) this.#refresh.soon();
+  }
+
+  #choose() {
+    this.#workflows = null;
+    this.#refresh.now();
+    this.#dirty();
+  }
+
+  async #fetch() {
+    const status = this.#filter.value;
+    try {
+      const list = await getWorkflows(status);
+      if (status === this.#filter.value) this.#workflows = list;
+    } catch (err) {
+      text(this.#wait, `The workflows could not be loaded. ${err instanceof Problem ? err.message : ""}`);
+    }
+    this.#dirty();
+  }
+
+  /** @param {PlaceContext} c */
+  draw(c) {
+    if (this.#one) {
+      this.#one.draw(c);
+      this.title = this.#one.title;
+      return;
+    }
+    const list = this.#workflows;
+    show(this.#wait, list === null);
+    show(this.#none, list?.length === 0);
+    text(this.#none, this.#filter.value === "" ? "There is no workflow yet. Submit one with POST /api/workflows or “daybook workflow run”." : "No workflow has this status.");
+    show(this.#table.el, list !== null && list.length > 0);
+    if (list === null) return;
+    keyed(this.#table.body, this.#rows, list, (w) => w.id, () => new WorkflowItem());
+    for (const w of list) this.#rows.get(w.id)?.age(c.now);
+  }
+}
+
+class WorkflowItem {
+  #name = h("a", { class: "place-name", dir: "auto" });
+  #when = h("p", { class: "place-why" });
+  #status = statusView();
+  #counts = h("span", null);
+  #took = h("span", { class: "num" });
+  el = h(
+    "tr",
+    { role: "row" },
+    h("th", { role: "rowheader", scope: "row", class: "c-name" }, this.#name, this.#when),
+    h("td", { role: "cell", "data-label": "Status" }, this.#status.el),
+    h("td", { role: "cell", "data-label": "Its tasks" }, this.#counts),
+    h("td", { role: "cell", "data-label": "Took" }, this.#took),
+  );
+  /** @type {WorkflowRow} */
+  #workflow = /** @type {any} */ (null);
+
+  /** @param {WorkflowRow} w */
+  update(w) {
+    this.#workflow = w;
+    attr(this.el, "data-workflow", w.id);
+    text(this.#name, w.name ?? "Workflow");
+    attr(this.#name, "href", `#/workflows/${w.id}`);
+    this.#status.update(w.status);
+    text(this.#counts, endedWords(w.task_count, w.open_count));
+    attr(this.#when, "title", absolute(w.created_at));
+  }
+
+  /** @param {number} now */
+  age(now) {
+    const w = this.#workflow;
+    text(this.#when, ago(w.created_at, now));
+    const ms = took(w, now);
+    text(this.#took, ms === null ? "–" : span(w.completed_at === null ? Math.floor(ms / 1000) * 1000 : ms));
+  }
+}
