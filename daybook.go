@@ -367,13 +367,13 @@ func (d *Daybook) newScheduler() (*scheduler.Scheduler, error) {
 	if l := d.log.Loss(); l != nil {
 		loss = &scheduler.Loss{First: l.First, Last: l.Last, Head: l.Head}
 	}
-	node := ""
-	if d.node != nil {
-		node = d.node.Name()
-	}
-	return scheduler.New(scheduler.Options{
+	o := scheduler.Options{
 		Log: d.log, Views: d.views, Payloads: d.payloads, Runner: runner{d.registry, d.files, d.taskLogs, d.intake},
 		Concurrency: d.o.Concurrency, Grace: d.o.Grace, DefaultTimeout: max(d.o.DefaultTimeout, 0), Logger: d.o.Logger,
-		ReadSubmit: d.intake.ReadScheduled, Version: Version, AcceptedLoss: loss, Node: node,
-	})
+		ReadSubmit: d.intake.ReadScheduled, Version: Version, AcceptedLoss: loss,
+	}
+	if d.node != nil {
+		o.Node, o.CatchUp = d.node.Name(), d.node.CatchUp
+	}
+	return scheduler.New(o)
 }

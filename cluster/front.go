@@ -94,6 +94,9 @@ func isBeat(r *http.Request) bool {
 	return strings.HasSuffix(path, "/beat") || strings.HasSuffix(path, "/heartbeat")
 }
 
+// CatchUp has the log read what other nodes have appended. Errors: those of natslog.Log.CatchUp.
+func (n *Node) CatchUp(ctx context.Context) error { return n.log.CatchUp(ctx) }
+
 // stillLeads looks in the stream whether this node still leads. Errors: scheduler.ErrLeadLost, also if that cannot be known.
 func (n *Node) stillLeads(ctx context.Context) error {
 	lead := n.views.Lead()

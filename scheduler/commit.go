@@ -23,16 +23,11 @@ func (l *loop) appendRounds() {
 	}
 }
 
-// catcher is a log to which other processes append: CatchUp reads what they have appended, and fails if that cannot be known.
-type catcher interface {
-	CatchUp(ctx context.Context) error
-}
-
 // append gives a round to the log, and notes how long that took. If it appends nothing, and tells workers that there is no work, it finds out that
 // this is still so: another node may lead already.
 func (l *loop) append(rd *round) {
 	if len(rd.entries) == 0 {
-		if rd.unsure = l.s.o.Log.(catcher).CatchUp(context.Background()); rd.unsure == nil && l.s.o.Log.Head().Seq != rd.base {
+		if rd.unsure = l.s.o.CatchUp(context.Background()); rd.unsure == nil && l.s.o.Log.Head().Seq != rd.base {
 			rd.unsure = errDecideAgain
 		}
 		return
@@ -61,13 +56,7 @@ func (l *loop) handOver() error {
 }
 
 // needsCertainty reports whether a round that appends nothing is answered only when it is certain that this node still leads.
-func (rd *round) needsCertainty() bool {
-	if rd.l.s.o.Node == "" || !rd.idle {
-		return false
-	}
-	_, ok := rd.l.s.o.Log.(catcher)
-	return ok
-}
+func (rd *round) needsCertainty() bool { return rd.idle && rd.l.s.o.CatchUp != nil }
 
 // appendNow appends a round while nothing else goes on, and finishes it.
 func (l *loop) appendNow(rd *round) error {

@@ -32,7 +32,7 @@ func TestANodeThatIsNotUpToDateDoesNotSayThatThereIsNoWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := eventlogtest.NewMemory()
 		log := &laterLog{Log: memory}
-		b := open(t, log, Options{Node: "a"})
+		b := open(t, log, Options{Node: "a", CatchUp: log.CatchUp})
 		other := newForeigner(t, 1)
 		if got := b.poll("w", 1); len(got) != 0 {
 			t.Errorf("the worker got %d tasks of none", len(got))

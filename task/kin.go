@@ -16,7 +16,7 @@ const (
 // Kin is what ties a task to its parent and its children. That of a task is never changed in place: copies of the
 // task share it.
 type Kin struct {
-	Parent    ulid.ULID      `json:"-"`                    // whose child it is; zero = nobody's
+	Parent    ulid.ULID      `json:"parent,omitzero"`      // whose child it is; zero = nobody's
 	Step      string         `json:"step,omitempty"`       // of the parent, that has made it; "" = no step has
 	Name      string         `json:"name,omitempty"`       // among the children of the step
 	Workflow  ulid.ULID      `json:"workflow,omitzero"`    // that it belongs to; zero = none

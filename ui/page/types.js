@@ -14,6 +14,7 @@
  *   ahead?: number,
  *   ahead_relation?: string,
  *   waiting_on?: string[],
+ *   open?: number,
  *   step?: string,
  *   names?: string[],
  *   role?: string,
