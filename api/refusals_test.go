@@ -188,7 +188,7 @@ func refusals(h *house) []refusal {
 		{"GET /README.hidden", "", nil, 404, "-"},
 		{"GET /../api.go", "", nil, 404, "-"},
 		{"GET //api/tasks", "", nil, 404, "-"},
-		{"GET /api/workflows", "", nil, 404, "-"},
+		{"GET /api/calendars", "", nil, 404, "-"},
 		{"PUT /api/tasks/bulk", "{}", nil, 405, "-"},
 		{"PUT /api/tasks/submit", "{}", nil, 405, "-"},
 		{"GET /api/tasks/submit", "", nil, 405, "-"},
