@@ -152,7 +152,7 @@ function stepView(_first) {
       text(at, absolute(s.at).slice(11));
       attr(at, "datetime", s.at);
       attr(at, "title", `${absolute(s.at)}, attempt ${s.attempt}${s.build ? `, build ${s.build}` : ""}`);
-      const said = s.damaged ? DAMAGED : s.value === null ? "" : stringify(s.kind === "approval" ? (s.value?.answer ?? null) : s.value);
+      const said = s.damaged ? DAMAGED : s.value === null || (s.kind === "children" && s.outcome === "done") ? "" : stringify(s.kind === "approval" ? (s.value?.answer ?? null) : s.value);
       show(value, said !== "" && said !== "null");
       text(value, said.length > MOST_TEXT ? `${said.slice(0, MOST_TEXT)}…` : said);
     },
