@@ -266,10 +266,10 @@ func (w *bulkWork) item(at *bulkItem) bool {
 	}
 	decided, refusal := rd.decideOn(before, command)
 	var needs []int
-	var children []*task.Task
+	var with []*task.Task
 	retry, again := command.(task.Retry)
 	if again && refusal == nil {
-		if needs, children, refusal = rd.mayRetry(before); rd.l.views.missing != nil {
+		if needs, with, refusal = rd.mayRetry(before); rd.l.views.missing != nil {
 			return false
 		}
 	}
@@ -285,7 +285,7 @@ func (w *bulkWork) item(at *bulkItem) bool {
 		}
 	}
 	rd.add(n, at.id, decided)
-	rd.retryChildren(children, retry.Reason)
+	rd.retryWith(with, retry.Reason)
 	w.applied.Changed++
 	w.changes = append(w.changes, change)
 	return true

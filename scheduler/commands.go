@@ -107,10 +107,10 @@ func (l *loop) do(rd *round, r *request) {
 	}
 	decided, refusal := rd.decideOn(before, r.command)
 	var needs []int
-	var children []*task.Task
+	var with []*task.Task
 	retry, again := r.command.(task.Retry)
 	if again && refusal == nil {
-		needs, children, refusal = rd.mayRetry(before)
+		needs, with, refusal = rd.mayRetry(before)
 	}
 	rd.size += max(len(decided), 1)
 	if refusal != nil || len(decided) == 0 {
@@ -132,7 +132,7 @@ func (l *loop) do(rd *round, r *request) {
 	rd.needs = append(rd.needs, needs...)
 	rd.add(n, r.id, decided)
 	state = n.task
-	rd.retryChildren(children, retry.Reason)
+	rd.retryWith(with, retry.Reason)
 }
 
 // reply answers a request that appends nothing, once the events that the answer depends on are on disk.

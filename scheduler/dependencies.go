@@ -159,3 +159,42 @@ func (l *loop) cancelDependent(rd *round, id ulid.ULID) bool {
 	rd.add(n, id, decided)
 	return true
 }
+
+// cancelledFor are the tasks of a workflow that were cancelled because of one of its tasks, and those cancelled because of them. A retry of
+// that task retries them too, so that they wait for it again; else the workflow would succeed without them.
+func (rd *round) cancelledFor(t *task.Task) (list []*task.Task, err error) {
+	whole := t.InWorkflow()
+	if whole == (ulid.ULID{}) {
+		return nil, nil
+	}
+	causes := rd.cancelledIn[whole]
+	if causes == nil {
+		all, err := rd.childrenOf(whole)
+		if err != nil {
+			return nil, err
+		}
+		causes = make(map[ulid.ULID][]ulid.ULID)
+		for _, one := range all {
+			if cause := one.Because(); one.Status == task.Cancelled && cause != (ulid.ULID{}) && !one.Erased {
+				causes[cause] = append(causes[cause], one.ID)
+			}
+		}
+		if rd.cancelledIn == nil {
+			rd.cancelledIn = make(map[ulid.ULID]map[ulid.ULID][]ulid.ULID)
+		}
+		rd.cancelledIn[whole] = causes
+	}
+	for at := []ulid.ULID{t.ID}; len(at) > 0; at = at[1:] {
+		for _, id := range causes[at[0]] {
+			rd.l.views.missing = nil
+			state := rd.get(id)
+			switch {
+			case rd.l.views.missing != nil:
+				return nil, rd.l.views.missing
+			case state != nil && state.Status == task.Cancelled && state.Because() == at[0]: // and not retried since by this round
+				list, at = append(list, state), append(at, id)
+			}
+		}
+	}
+	return list, nil
+}

@@ -186,9 +186,9 @@ func (s *Scheduler) lossOf(parent ulid.ULID, step string) string {
 	return text + ". A retry of this task retries them too."
 }
 
-// mayRetry refuses a retry of a task that stands in the way of others, or returns the children that are retried with it and the entries
-// that the retry builds on.
-func (rd *round) mayRetry(t *task.Task) (needs []int, children []*task.Task, refusal error) {
+// mayRetry refuses a retry of a task that stands in the way of others, or returns the tasks that are retried with it, children and
+// dependents, and the entries that the retry builds on.
+func (rd *round) mayRetry(t *task.Task) (needs []int, with []*task.Task, refusal error) {
 	if refusal = rd.mayRetryChild(t); refusal != nil {
 		return nil, nil, refusal
 	}
@@ -198,8 +198,15 @@ func (rd *round) mayRetry(t *task.Task) (needs []int, children []*task.Task, ref
 	if refusal != nil {
 		return nil, nil, refusal
 	}
-	children, more, refusal := rd.lostChildren(t)
-	return append(needs, more...), children, refusal
+	children, more, err := rd.lostChildren(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	dependents, err := rd.cancelledFor(t)
+	for _, one := range dependents {
+		more = rd.addNeed(more, one.ID)
+	}
+	return append(needs, more...), append(children, dependents...), err
 }
 
 // mayRetryChild refuses to retry a child whose parent does not wait for it any more.
@@ -281,8 +288,8 @@ func (rd *round) childrenOf(parent ulid.ULID) (children []*task.Task, err error)
 	return children, err
 }
 
-// retryChildren retries, in the latest entry, the children that a retry of their parent retries too.
-func (rd *round) retryChildren(list []*task.Task, reason string) {
+// retryWith retries, in the latest entry, the tasks that the retry of another retries too.
+func (rd *round) retryWith(list []*task.Task, reason string) {
 	for _, t := range list {
 		decided, refusal := rd.decideOn(t, task.Retry{Reason: reason})
 		if refusal != nil {

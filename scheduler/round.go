@@ -35,6 +35,9 @@ type round struct {
 	exact   bool              // all entries were appended, with the seqs they were decided with
 	ended   []ulid.ULID       // tasks that have ended; known once the entries are appended
 	stops   []ulid.ULID       // running tasks that were asked to stop; known then too
+
+	// cancelledIn is, by workflow and by the task that is the cause, which tasks were cancelled for it; what the round itself cancels so comes before it is asked.
+	cancelledIn map[ulid.ULID]map[ulid.ULID][]ulid.ULID
 }
 
 // newRound opens a round on the one that is being appended or, when none is, on the views.
@@ -67,6 +70,7 @@ func (rd *round) readClock() {
 func (l *loop) recycle(rd *round) {
 	rd.stored.close()
 	rd.overlay.reset()
+	clear(rd.cancelledIn)
 	rd.draft.reset()
 	rd.decided.reset(keptChunks)
 	rd.replies, rd.ended = emptied(rd.replies), emptied(rd.ended)

@@ -134,6 +134,57 @@ func TestAWorkflowThatHasFailedGoesOnWhereItFailed(t *testing.T) {
 	})
 }
 
+func TestARetryOfATaskOfAWorkflowTakesThoseAlongThatWereCancelledForIt(t *testing.T) {
+	for _, how := range []string{"retry", "undo"} {
+		bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+			b := open(t, log, Options{})
+			release := make(chan struct{})
+			b.does["LONG"] = func(context.Context, Attempt) (Outcome, error) {
+				<-release
+				return Outcome{}, nil
+			}
+			stood := "RUNNING long=RUNNING wait=SUCCESS a=FAILED b=CANCELLED c=CANCELLED other=CANCELLED on_end=PENDING"
+			w := flow("", "long", "wait", "a: wait", "b: a", "c: b long", "other: wait!failed", "on_end: long!ended a!ended b!ended c!ended other!ended")
+			b.does["A"] = permanently
+			if how == "undo" {
+				stood = "RUNNING long=RUNNING wait=RUNNING a=CANCELLED b=CANCELLED c=CANCELLED other=PENDING on_end=PENDING"
+				b.does["WAIT"] = b.does["LONG"]
+			}
+			whole, tasks := b.begin(w)
+			if how == "undo" {
+				if _, err := b.s.Do(t.Context(), "anonymous", tasks["a"].ID, task.Cancel{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := b.stand(w, whole, tasks); got != stood {
+				t.Error(got)
+			}
+			b.does["A"] = nil
+			if how == "retry" {
+				if _, err := b.s.Do(t.Context(), "anonymous", tasks["a"].ID, task.Retry{}); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				state := b.get(tasks["a"].ID)
+				e, err := log.Events(t.Context(), []int64{state.LastSeq})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := b.s.UndoTask(t.Context(), "anonymous", state.ID, e[0], ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			close(release)
+			if got := b.stand(w, whole, tasks); got != "SUCCESS long=SUCCESS wait=SUCCESS a=SUCCESS b=SUCCESS c=SUCCESS other=CANCELLED on_end=SUCCESS" {
+				t.Errorf("%s: %s", how, got)
+			}
+			if err := b.stop(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 func TestACancelOfAWorkflowGoesDown(t *testing.T) {
 	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
 		b := open(t, log, Options{})

@@ -95,7 +95,8 @@ type witness struct {
 	at     map[string]int // tasks by stream; -1 = the workflow
 	status []string
 	whole  string
-	starts []int // of each since it was submitted or retried
+	starts []int     // of each since it was submitted or retried
+	cause  []*edgeOf // for whose end each was cancelled; nil = it was not
 }
 
 func (w *witness) read(events []*eventlog.Event) {
@@ -114,10 +115,13 @@ func (w *witness) read(events []*eventlog.Event) {
 				if status == "PENDING" || status == "RUNNING" {
 					w.t.Errorf("event %d ends the workflow while %s is %s", e.Seq, w.g.names[k], status)
 				}
+				if edge := w.cause[k]; status == "CANCELLED" && edge != nil && met(edge.when, w.status[edge.on], w.g.anyway[k]) {
+					w.t.Errorf("event %d ends the workflow without %s, which was cancelled because of %s, which is %s now", e.Seq, w.g.names[k], w.g.names[edge.on], w.status[edge.on])
+				}
 			}
 		case i < 0:
 		case e.Type == "task.submitted" || e.Type == "task.retried":
-			w.status[i], w.starts[i] = "PENDING", 0
+			w.status[i], w.starts[i], w.cause[i] = "PENDING", 0, nil
 		case e.Type == "task.released" || e.Type == "task.lease_expired":
 			w.status[i] = "PENDING"
 			w.starts[i]-- // the attempt did not come to its end
@@ -161,6 +165,7 @@ func (w *witness) ended(i int, as string, e *eventlog.Event) {
 	}
 	for _, edge := range w.g.after[i] {
 		if w.ids[edge.on] == data.Because {
+			w.cause[i] = &edge
 			if on := w.status[edge.on]; on == "PENDING" || on == "RUNNING" || met(edge.when, on, w.g.anyway[i]) {
 				w.t.Errorf("event %d cancels %s because of %s, which is %s", e.Seq, w.g.names[i], w.g.names[edge.on], on)
 			}
@@ -203,7 +208,7 @@ func runGraph(t *testing.T, log *eventlogtest.Memory, seed uint64) {
 	options := Options{Concurrency: 1 + r.IntN(4), Grace: -1}
 	b := openDoing(t, log, options, does)
 	whole, tasks := b.begin(g.workflow())
-	w := &witness{t: t, g: g, at: map[string]int{task.StreamOf(whole.ID): -1}, status: make([]string, len(g.names)), starts: make([]int, len(g.names))}
+	w := &witness{t: t, g: g, at: map[string]int{task.StreamOf(whole.ID): -1}, status: make([]string, len(g.names)), starts: make([]int, len(g.names)), cause: make([]*edgeOf, len(g.names))}
 	for i, name := range g.names {
 		w.ids = append(w.ids, tasks[name].ID.String())
 		w.at[task.StreamOf(tasks[name].ID)] = i
@@ -226,6 +231,8 @@ func runGraph(t *testing.T, log *eventlogtest.Memory, seed uint64) {
 			_, _ = b.s.RetryWorkflow(t.Context(), "anonymous", whole.ID, WorkflowRetry{From: g.names[r.IntN(len(g.names))]})
 		case r.IntN(4) == 0:
 			_, _ = b.s.Do(t.Context(), "anonymous", whole.ID, task.Cancel{})
+		default:
+			_, _ = b.s.Do(t.Context(), "anonymous", tasks[g.names[r.IntN(len(g.names))]].ID, task.Retry{})
 		}
 	}
 	time.Sleep(5 * time.Minute)
