@@ -13,8 +13,8 @@ import (
 // them. How a field looks in the file; NAME is its name. without lists the fields that the
 // file does not need.
 var fieldPlaces = []struct{ schema, file, looks, without string }{
-	{"Task", "api/row.go", `"NAME"`, "parent_id child_name unique retry_of retried_as replaced_by traceparent depends_on on_dependency_failure because"}, // api/unique.go, dependencies.go
-	{"Task", "api/csv.go", `"NAME"`, "waiting_for result_truncated file_names unique"},                                                                   // unique_key instead
+	{"Task", "api/row.go", `"NAME"`, "parent_id child_name workflow_id unique retry_of retried_as replaced_by traceparent depends_on on_dependency_failure because"}, // api/unique.go, dependencies.go
+	{"Task", "api/csv.go", `"NAME"`, "waiting_for result_truncated file_names unique"},                                                                               // unique_key instead
 	{"Task", "client/task.go", "`json:\"NAME", ""},
 	{"Task", "client/decode.go", `case "NAME"`, ""},
 	{"Task", "ui/page/types.js", `NAME`, ""},

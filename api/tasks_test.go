@@ -29,7 +29,7 @@ func TestASubmittedTaskIsAnsweredAsItsOwnEventMadeIt(t *testing.T) {
 	want := `{"id":"ID","task_type":"ECHO","status":"PENDING","created_at":"TIME","started_at":null,"completed_at":null,` +
 		`"ready_at":"TIME","progress":0,"progress_message":null,"parameters":{"n":1.50,"made":true},"result_data":null,"error_message":null,` +
 		`"queue":"q","priority":-3,"run_at":"TIME","waiting_for":{"reason":"run_at","until":"TIME"},"subject":"number 1.50","outcome":null,"partial":false,"attempt":0,"max_attempts":5,` +
-		`"attempts_before_retry":0,"timeout_seconds":1.5,"tags":["a","ü \"x\""],"idempotency_key":"k","concurrency_key":null,"unique":null,"retry_of":null,"retried_as":null,"replaced_by":null,"parent_id":null,"child_name":null,"traceparent":null,"depends_on":[],"on_dependency_failure":null,"because":null,"worker":null,"version":1,"progress_reports":0,"steps":0,"children":0,"last_seq":2}`
+		`"attempts_before_retry":0,"timeout_seconds":1.5,"tags":["a","ü \"x\""],"idempotency_key":"k","concurrency_key":null,"unique":null,"retry_of":null,"retried_as":null,"replaced_by":null,"parent_id":null,"child_name":null,"workflow_id":null,"traceparent":null,"depends_on":[],"on_dependency_failure":null,"because":null,"worker":null,"version":1,"progress_reports":0,"steps":0,"children":0,"last_seq":2}`
 	if diff := cmp.Diff(want, steady(a.body)); diff != "" {
 		t.Error(diff)
 	}
@@ -55,7 +55,7 @@ func TestATaskIsReadWithItsResultAndTheSeqItShows(t *testing.T) {
 	want := `{"id":"ID","task_type":"ECHO","status":"SUCCESS","created_at":"TIME","started_at":"TIME","completed_at":"TIME",` +
 		`"ready_at":"TIME","progress":100,"progress_message":null,"parameters":{"made":true},"result_data":{"made":true},"error_message":null,` +
 		`"queue":"default","priority":0,"run_at":null,"waiting_for":null,"subject":null,"outcome":null,"partial":false,"attempt":1,"max_attempts":3,` +
-		`"attempts_before_retry":0,"timeout_seconds":null,"tags":[],"idempotency_key":null,"concurrency_key":null,"unique":null,"retry_of":null,"retried_as":null,"replaced_by":null,"parent_id":null,"child_name":null,"traceparent":null,"depends_on":[],"on_dependency_failure":null,"because":null,"worker":null,"version":3,"progress_reports":0,"steps":0,"children":0,"last_seq":4}`
+		`"attempts_before_retry":0,"timeout_seconds":null,"tags":[],"idempotency_key":null,"concurrency_key":null,"unique":null,"retry_of":null,"retried_as":null,"replaced_by":null,"parent_id":null,"child_name":null,"workflow_id":null,"traceparent":null,"depends_on":[],"on_dependency_failure":null,"because":null,"worker":null,"version":3,"progress_reports":0,"steps":0,"children":0,"last_seq":4}`
 	if diff := cmp.Diff(want, steady(a.body)); diff != "" {
 		t.Error(diff)
 	}

@@ -39,6 +39,7 @@ func writeLinks(w *jsontext.Writer, t *task.Task) {
 	writeID(w.Key("replaced_by"), l.ReplacedBy)
 	writeID(w.Key("parent_id"), t.Parent())
 	w.Key("child_name").OptionalString(t.KinNow().Name)
+	writeID(w.Key("workflow_id"), t.InWorkflow())
 	w.Key("traceparent").OptionalString(l.TraceParent)
 	writeDependencies(w, &l)
 }

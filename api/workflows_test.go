@@ -30,6 +30,13 @@ func TestAWorkflowIsSubmittedSeenAndRetried(t *testing.T) {
 	id := made["id"].(string)
 	if tasks := made["tasks"].(map[string]any); len(tasks) != 4 || made["name"] != "pictures" || made["task_count"] != 4.0 {
 		t.Errorf("made: %v", made)
+	} else if fetch := tasks["fetch"].(map[string]any); fetch["workflow_id"] != id || fetch["parent_id"] != id {
+		t.Errorf("a task of it: %v", fetch)
+	} else if whole := h.want("GET", "/api/tasks/"+id, "").object(h); whole["workflow_id"] != nil {
+		t.Errorf("the task of the workflow itself: %v", whole)
+	}
+	if table := h.want("GET", "/api/tasks?format=csv&task_type=REMOTE", "").body; strings.Count(table, ","+id+"\r\n") != 4 {
+		t.Errorf("as CSV: %s", table)
 	}
 	if again := h.want("POST", "/api/workflows", threeTasks, "Idempotency-Key: k"); again.object(h)["id"] != id || again.header.Get("Idempotent-Replayed") != "true" {
 		t.Errorf("again: %v", again.body)

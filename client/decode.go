@@ -189,7 +189,7 @@ func (t *Task) isBlank() bool {
 		t.TimeoutSeconds == nil && t.Tags == nil && t.IdempotencyKey == nil && t.Worker == nil &&
 		t.Subject == nil && t.Outcome == nil && t.FileNames == nil && t.Damaged == nil && t.ReadyAt == nil &&
 		t.ConcurrencyKey == nil && t.Unique == nil && t.RetryOf == nil && t.RetriedAs == nil && t.ReplacedBy == nil && t.TraceParent == nil &&
-		t.DependsOn == nil && t.OnDependencyFailure == nil && t.Because == nil && t.ParentID == nil && t.ChildName == nil
+		t.DependsOn == nil && t.OnDependencyFailure == nil && t.Because == nil && t.ParentID == nil && t.ChildName == nil && t.WorkflowID == nil
 }
 
 // isPlainKey reports whether a key has small letters and _ only: encoding/json ignores case.
@@ -289,6 +289,8 @@ func (t *Task) set(key string, value []byte) bool {
 		return readOptional(value, &t.ParentID, readString)
 	case "child_name":
 		return readOptional(value, &t.ChildName, readString)
+	case "workflow_id":
+		return readOptional(value, &t.WorkflowID, readString)
 	case "worker":
 		return readOptional(value, &t.Worker, readString)
 	case "version":

@@ -71,8 +71,10 @@ type Task struct {
 	Because   *string `json:"because"`
 	ParentID  *string `json:"parent_id"`  // the task whose child it is
 	ChildName *string `json:"child_name"` // its name among the children of its step
-	Worker    *string `json:"worker"`
-	Version   int64   `json:"version"` // number of the task's own events
+	// WorkflowID is the workflow that it is a task of.
+	WorkflowID *string `json:"workflow_id"`
+	Worker     *string `json:"worker"`
+	Version    int64   `json:"version"` // number of the task's own events
 	// ProgressReports is how many of these are reports of progress.
 	ProgressReports int64 `json:"progress_reports"`
 	// Steps is how many durable steps it has.

@@ -117,5 +117,5 @@ const leasedTask = `{"id":"01M8P5AS0QJQS9HXWQY693WW9K","task_type":"NOOP","statu
 	`"parameters":{"order":"order 12","email":"user@example.com","subject":"Your shipment is on its way","reference":"5f1c0aa7be02ce8d1d0d9f6d8f0e0c5b77aa40e1",` +
 	`"amount_cents":100,"country":"CH","retries":0},"result_data":null,"error_message":null,"queue":"default","priority":0,"run_at":null,"waiting_for":null,` +
 	`"subject":null,"outcome":null,"partial":false,"attempt":1,"max_attempts":3,"attempts_before_retry":0,"timeout_seconds":1800,"tags":[],` +
-	`"idempotency_key":null,"concurrency_key":null,"unique":null,"retry_of":null,"retried_as":null,"replaced_by":null,"parent_id":null,"child_name":null,"traceparent":null,` +
+	`"idempotency_key":null,"concurrency_key":null,"unique":null,"retry_of":null,"retried_as":null,"replaced_by":null,"parent_id":null,"child_name":null,"workflow_id":null,"traceparent":null,` +
 	`"worker":"bench-1","version":2,"progress_reports":0,"last_seq":3}`

@@ -106,6 +106,7 @@
  *   because: string | null,
  *   parent_id: string | null,
  *   child_name: string | null,
+ *   workflow_id: string | null,
  *   worker: string | null,
  *   version: number,
  *   progress_reports: number,
