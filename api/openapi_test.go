@@ -282,7 +282,7 @@ func (d *document) workflows() {
 	const body = `{"name":"two","concurrency_key":"k","tasks":{"a":{"task_type":"ECHO","delay_seconds":3600},"b":{"task_type":"ECHO","depends_on":["a"]}},"on_end":{"task_type":"ECHO"}}`
 	id := d.drive(200, "POST", "/api/workflows", body).object(h)["id"].(string)
 	d.drive(400, "POST", "/api/workflows", `{"name":"none"}`)
-	d.drive(200, "GET", "/api/workflows?status=RUNNING&name=two&limit=1", "")
+	d.drive(200, "GET", "/api/workflows?status=RUNNING&status=PENDING&name=two&limit=1", "")
 	d.drive(400, "GET", "/api/workflows?status=DONE", "")
 	d.drive(200, "GET", "/api/workflows/"+id, "")
 	d.drive(404, "GET", "/api/workflows/nonsense", "")

@@ -195,7 +195,7 @@ const mostScanned = 10_000
 
 // workflows answers GET /api/workflows: the workflows, the newest first.
 func (a *API) workflows(p *reply, r *http.Request) error {
-	q, err := queryOf(r, "status", "name", "limit", "cursor")
+	q, err := queryOf(r, "status*", "name", "limit", "cursor")
 	if err != nil {
 		return err
 	}
