@@ -20,7 +20,7 @@ import (
 // library is open to all. tests is what a room's own tests may import beside that.
 var house = map[string]struct{ code, tests []string }{
 	"daybook/cmd/daybook": {
-		code:  []string{"daybook", "daybook/client", "daybook/cluster", "daybook/config", "daybook/trace", "daybook/internal/load", "daybook/internal/outbox", kong, ulid, xterm},
+		code:  []string{"daybook", "daybook/client", "daybook/cluster", "daybook/config", "daybook/trace", "daybook/internal/load", "daybook/internal/outbox", "daybook/internal/workflowfile", kong, ulid, xterm},
 		tests: []string{"daybook/internal/freeaddr", "daybook/internal/powercut", sqlite, "daybook/eventlog", "daybook/eventlog/sqlitelog", chromedp, cdproto, testscript, goleak, cmp},
 	},
 	"daybook": {
@@ -187,6 +187,10 @@ var house = map[string]struct{ code, tests []string }{
 		code:  []string{hdr},
 		tests: []string{"daybook/client", "daybook/handler", "daybook/task", "daybook/internal/load", "daybook/internal/testserver", goleak, cmp},
 	},
+	"daybook/internal/workflowfile": {
+		code:  []string{yaml},
+		tests: []string{"daybook/internal/workflowfile"},
+	},
 	"daybook/internal/load/curve": {
 		tests: []string{"daybook/internal/load/curve", goleak, cmp},
 	},
@@ -260,6 +264,7 @@ const (
 	xterm       = "golang.org/x/term"
 	xtime       = "golang.org/x/time"
 	xtext       = "golang.org/x/text"
+	yaml        = "go.yaml.in/yaml/v4"
 )
 
 // room is one package as the go command sees it.
