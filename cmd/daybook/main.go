@@ -102,6 +102,7 @@ type cli struct {
 	Move      moveCmd      `cmd:"" help:"Change the priority or the start time of pending tasks."`
 	Bulk      bulkCmd      `cmd:"" help:"Change all tasks that match a filter."`
 	Undo      undoCmd      `cmd:"" help:"Undo a cancel, a change of priority, a pause or a bulk."`
+	Workflow  workflowCmd  `cmd:"" help:"Submit several tasks that depend on each other out of a file; show, cancel and retry them."`
 	Event     eventCmd     `cmd:"" help:"Send an event that tasks wait for."`
 	Approvals approvalsCmd `cmd:"" help:"List what tasks ask of people."`
 	Approve   approveCmd   `cmd:"" help:"Approve what a task asks."`
