@@ -128,7 +128,7 @@ async function prefetch() {
     acceptDrops((files) => void openForm({ files }));
     await panel.prefetch();
     const { prefetchResults } = await import("./views/results/index.js");
-    await Promise.all([actions.prefetch(), form.prefetch(), keyHelp.prefetch(), list.prefetch(), header.prefetch(), toolbar.prefetch(), places.prefetch(), prefetchResults()]);
+    await Promise.all([actions.prefetch(), form.prefetch(), keyHelp.prefetch(), list.prefetch(), header.prefetch(), toolbar.prefetch(), places.prefetch(), prefetchResults(), import("./views/children.js")]);
   } catch {
     // Each is loaded when it is needed.
   }
