@@ -30,6 +30,7 @@ func TestABadSuspensionIsRefusedWithTheReason(t *testing.T) {
 		{`{"step":"s","children":false}`, "must be true, for all children"},
 		{`{"step":"s","children":"a b"}`, `"/children"`},
 		{`{"step":"s","children":true,"seconds":1}`, "must say what the task waits for"},
+		{`{"step":"s","children":"none"}`, "must be a step that has made children"},
 	} {
 		if got := h.do("POST", "/api/leases/"+token+"/suspend", test.body); got.status != 400 || !strings.Contains(got.body, test.want) {
 			t.Errorf("%s: %d %.400s", test.body, got.status, got.body)

@@ -15,7 +15,7 @@ import (
 // Suspend ends the attempt that the token holds until something comes: see task.Suspend, whose Fence is not looked at.
 // The attempt does not count. If the step is there already, or what it waits for has come, the step is returned
 // and the lease goes on. Errors: ErrNoLease, a *task.Refusal that wraps task.ErrStopping (the task was
-// cancelled, and the lease has ended) or task.ErrStepsFull, and those of commands.
+// cancelled, and the lease has ended), task.ErrStepsFull or task.ErrInvalid (it waits for children that no step has made), and those of commands.
 func (s *Scheduler) Suspend(ctx context.Context, actor, token string, c task.Suspend) (*Step, error) {
 	l := s.leases.find(token)
 	if l == nil {
@@ -63,18 +63,17 @@ func (s *Scheduler) askOfSteps(ctx context.Context, r *request, into *answer) er
 func (l *loop) suspend(rd *round, r *request, before *task.Task, set *stepSet) {
 	c := r.command.(task.Suspend)
 	found := &r.steps.found[0]
-	if event, touched := rd.stepEvent(stepName{r.id, c.Step}); touched {
-		found.before = event != nil
-	} else {
-		_, found.before = set.names[c.Step]
-	}
-	if found.before {
+	if found.before = rd.hasStep(r.id, c.Step, set); found.before {
 		rd.size++
 		rd.reply(r, answer{})
 		return
 	}
 	if before.CancelRequested {
 		l.report(rd, r)
+		return
+	}
+	if c.Kind == task.StepChildren && c.Of != "" && !rd.hasStep(r.id, c.Of, set) {
+		rd.reply(r, answer{err: &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/children", Detail: "must be a step that has made children; make them first"}}}})
 		return
 	}
 	step, over, err := l.isOver(&task.Wait{Step: c.Step, Kind: c.Kind, Until: c.Until, Signals: c.Signals, All: c.All, Since: rd.now}, rd.wall)
@@ -102,6 +101,15 @@ func (l *loop) suspend(rd *round, r *request, before *task.Task, set *stepSet) {
 		r.done <- answer{}
 	})
 	rd.add(n, r.id, decided)
+}
+
+// hasStep reports whether a task has a step, as the round leaves it so far; set is those in the views.
+func (rd *round) hasStep(id ulid.ULID, name string, set *stepSet) bool {
+	if event, touched := rd.stepEvent(stepName{id, name}); touched {
+		return event != nil
+	}
+	_, known := set.names[name]
+	return known
 }
 
 // isOver reports whether a wait is over, and the step that is recorded then. Errors: those of reading the payloads of signals.
