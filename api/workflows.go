@@ -138,6 +138,7 @@ func (a *API) tasksOf(ctx context.Context, t *task.Task) (tasks []task.Task, err
 	return tasks, err
 }
 
+// sendWorkflowOf answers with a workflow and those of its tasks that the caller may see; its counts are of all.
 func (a *API) sendWorkflowOf(p *reply, r *http.Request, t *task.Task, tasks []task.Task) error {
 	whole, err := a.rowOf(r.Context(), t, summary)
 	if err != nil {
@@ -159,6 +160,9 @@ func (a *API) sendWorkflowOf(p *reply, r *http.Request, t *task.Task, tasks []ta
 	}
 	w.EndObject()
 	w.Key("tasks").Object()
+	if p.caller.limited() {
+		tasks = slices.DeleteFunc(tasks, func(t task.Task) bool { return !p.caller.token.Allows(t.Type, t.Queue) })
+	}
 	for some := range slices.Chunk(tasks, rowsAtOnce) {
 		rows, err := a.rowsOf(r.Context(), some, summary)
 		if err != nil {

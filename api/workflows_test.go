@@ -121,3 +121,22 @@ func TestAWorkflowThatIsWrongIsRefusedWholeWithItsPlaces(t *testing.T) {
 		t.Errorf("the log has grown from %d to %d", before.Seq, head.Seq)
 	}
 }
+
+func TestALimitedTokenSeesOnlyItsTasksOfAWorkflow(t *testing.T) {
+	h := open(t, nil)
+	root := h.token("", `{"name":"root","role":"admin"}`)
+	mine := h.token(root, `{"name":"mine","role":"operator","queues":["q","workflows"],"task_types":["ECHO","WORKFLOW"]}`)
+	made := h.want("POST", "/api/workflows", `{"name":"mixed","tasks":{"a":{"task_type":"ECHO","queue":"q","delay_seconds":3600},
+		"b":{"task_type":"ECHO","queue":"other","subject":"hidden","delay_seconds":3600},"c":{"task_type":"ECHO","queue":"q","depends_on":["b"]}}}`, bearer(root)).object(h)
+	if all := made["tasks"].(map[string]any); len(all) != 3 {
+		t.Errorf("made: %v", made)
+	}
+	at := "/api/workflows/" + made["id"].(string)
+	for _, call := range []struct{ method, path, body string }{{"GET", at, ""}, {"POST", at + "/cancel", `{}`}, {"POST", at + "/retry", `{}`}} {
+		got := h.want(call.method, call.path, call.body, bearer(mine))
+		seen := got.object(h)["tasks"].(map[string]any)
+		if len(seen) != 2 || seen["a"] == nil || seen["c"] == nil || strings.Contains(got.body, "hidden") {
+			t.Errorf("%s %s: %s", call.method, call.path, got.body)
+		}
+	}
+}
