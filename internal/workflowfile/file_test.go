@@ -47,6 +47,8 @@ func TestAMistakeIsNamedWhereItStands(t *testing.T) {
 		head + "  b: {task_type: A, <<: {queue: q}}":                "f:4:21: << is not supported; write the keys out, or use an alias for a whole value",
 		head + "  b: {task_type: A, parameters: &p {x: *p}}":        "f:4:40: *p stands in the value that it names; a value cannot have itself in it",
 		head + "  b: {task_type: A, parameters: {? [x] : 1}}":       "f:4:36: must be a key of one word or text",
+		head + "  b: {task_type: A, queue: !!seq x}":                "f:4:28: is not what its tag !!seq says; leave the tag out",
+		head + "  b: {task_type: A, parameters: {x: !!bool maybe}}": "f:4:37: maybe must be true or false",
 		head + "  b: *nix":                                          "f:4:6: is not YAML: unknown anchor 'nix' referenced",
 		head + "  b: {task_type: A, parameters: {x: \xff}}":         "f:4:37: is not UTF-8; save the file in UTF-8",
 		"name: x\ntasks:\n  a: {task_type: A, depends_on: [b]}\n  b: {task_type: A, depends_on: [c]}\n  c: {task_type: A, depends_on: [{task: a, when: ended}]}": "f:5:41: /tasks/c/depends_on must not lead back to the task itself: a → b → c → a",

@@ -74,8 +74,13 @@ func (p *yamlParser) value(n *yaml.Node, depth int) *value {
 		return p.alias(n)
 	}
 	known := false
-	if v.kind, known = plain[n.ShortTag()]; !known || !fits(v.kind, n.Kind) {
+	switch v.kind, known = plain[n.ShortTag()]; {
+	case !known:
 		p.wrong(n, "has the tag "+n.ShortTag()+", which JSON does not have; leave it out")
+		v.kind = null
+		return v
+	case !fits(v.kind, n.Kind):
+		p.wrong(n, "is not what its tag "+n.ShortTag()+" says; leave the tag out")
 		v.kind = null
 		return v
 	}
