@@ -3,7 +3,7 @@ package main
 // Colours on standard output, where it is a terminal that wants them.
 
 func (s *stdio) paint(code, text string) string {
-	if !s.outColour {
+	if !s.outColour || text == "" {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
