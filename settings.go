@@ -189,16 +189,11 @@ func (c *checkedSettings) offer(name string) {
 }
 
 // checkDeclared reads what is declared, with the types that there will be. A schedule makes the
-// type of its task known: a worker for it may come later.
+// types of its tasks known: workers for them may come later.
 func (c *checkedSettings) checkDeclared() []task.FieldError {
-	for _, text := range c.declared.Schedules {
-		var s struct {
-			Task struct {
-				Type string `json:"task_type"`
-			} `json:"task"`
-		}
-		if json.Unmarshal(text, &s) == nil {
-			c.offer(s.Task.Type)
+	for schedule := range c.declared.Schedules {
+		for _, name := range c.declared.TypesOf(schedule) {
+			c.offer(name)
 		}
 	}
 	registry, err := newRegistry(c.types)

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	mostBackfill = 10_000  // tasks of a backfill
+	mostBackfill = 10_000  // tasks or workflows of a backfill
 	mostTimes    = 200_000 // times of its range, with those that have fired
 )
 
@@ -35,7 +35,7 @@ type backfillTime struct {
 	task string
 }
 
-// backfillSchedule answers POST /api/schedules/{name}/backfill: it submits the task of the schedule for the times of a
+// backfillSchedule answers POST /api/schedules/{name}/backfill: it submits the task or workflow of the schedule for the times of a
 // range that is over, each once. It is done in parts: after an error, the same again goes on.
 func (a *API) backfillSchedule(p *reply, r *http.Request) error {
 	body, err := a.objectBody(p, r)
@@ -79,10 +79,10 @@ func (a *API) backfillSchedule(p *reply, r *http.Request) error {
 		if err != nil {
 			return single(err)
 		}
-		for i := range part {
+		for i := range tasks {
 			part[i].task = tasks[i].Task.ID.String()
 		}
-		done += len(part)
+		done += len(tasks)
 	}
 	return a.sendBackfill(p, want, times, leftOut)
 }

@@ -26,6 +26,35 @@ type Declared struct {
 	Schedules map[string]json.RawMessage // by name: as PUT /api/schedules/{name} takes them
 }
 
+// TypesOf is the task types that a schedule submits, by their pointers in it: /task/task_type, /workflow/tasks/a/task_type.
+func (d Declared) TypesOf(schedule string) map[string]string {
+	type submit struct {
+		Type string `json:"task_type"`
+	}
+	var s struct {
+		Task     submit
+		Workflow struct {
+			Tasks map[string]submit
+			OnEnd submit `json:"on_end"`
+		}
+	}
+	types := map[string]string{}
+	if json.Unmarshal(d.Schedules[schedule], &s) != nil {
+		return types
+	}
+	add := func(pointer, name string) {
+		if name != "" {
+			types[pointer+"/task_type"] = name
+		}
+	}
+	add("/task", s.Task.Type)
+	add("/workflow/on_end", s.Workflow.OnEnd.Type)
+	for name, one := range s.Workflow.Tasks {
+		add("/workflow/tasks/"+jsontext.EscapePointer(name), one.Type)
+	}
+	return types
+}
+
 // Declaration is a Declared that has been read. Its zero value declares nothing.
 type Declaration struct {
 	file      string
@@ -87,7 +116,7 @@ func declaredSchedule(in *intake.Intake, name string, text []byte) (*scheduleReq
 
 // declaredObject is the canonical text of an object.
 func declaredObject(text []byte) ([]byte, []task.FieldError) {
-	body, err := jsontext.Canonical(nil, text, task.MaxDepth)
+	body, err := jsontext.Canonical(nil, text, maxDepth+4)
 	if err != nil || !jsontext.IsObject(body) {
 		return nil, []task.FieldError{{Pointer: "", Detail: "must be a table"}}
 	}
@@ -118,7 +147,7 @@ func (a *API) Declare(ctx context.Context, d *Declaration) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.schedules)) {
 		s := d.schedules[name]
-		_, err := a.sched().Schedule(ctx, actorConfig, scheduler.ScheduleCommand{Do: scheduler.SchedulePut, Name: name, Definition: s.def, Task: s.task})
+		_, err := a.sched().Schedule(ctx, actorConfig, s.command(scheduler.SchedulePut))
 		if err != nil {
 			all = append(all, fmt.Errorf("schedule %s: %w", name, err))
 		}

@@ -284,7 +284,7 @@ func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 		t.Fatal(err)
 	}
 	s, err := scheduler.New(scheduler.Options{Log: h.log, Views: h.views, Payloads: payloads, Runner: h.kit,
-		Concurrency: 2, Grace: time.Second, ReadSubmit: in.ReadScheduled, Logger: logger})
+		Concurrency: 2, Grace: time.Second, ReadSubmit: in.ReadScheduled, ReadWorkflow: in.ReadScheduledWorkflow, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}

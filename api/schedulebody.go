@@ -11,6 +11,7 @@ import (
 	"daybook/intake"
 	"daybook/internal/jsontext"
 	"daybook/schedule"
+	"daybook/scheduler"
 	"daybook/task"
 )
 
@@ -25,8 +26,18 @@ const (
 
 // scheduleRequest is a schedule as a request gives it.
 type scheduleRequest struct {
-	def  schedule.Definition
-	task []byte // canonical JSON
+	def      schedule.Definition
+	task     []byte // what it submits, canonical JSON; nil = workflow is
+	workflow []byte
+}
+
+// command is the command that creates or replaces the schedule.
+func (s *scheduleRequest) command(do scheduler.ScheduleDo) scheduler.ScheduleCommand {
+	body := s.task
+	if body == nil {
+		body = s.workflow
+	}
+	return scheduler.ScheduleCommand{Do: do, Name: s.def.Name, Definition: s.def, Task: body}
 }
 
 // readSchedule reads a schedule. name is that of the path, "" if the body has it.
@@ -55,10 +66,15 @@ func readSchedule(in *intake.Intake, body []byte, name string) (*scheduleRequest
 	if s.def.Name == "" && !o.has("/name") {
 		object{"/name", &bad}.wrong("is required")
 	}
-	if s.task == nil {
-		object{"/task", &bad}.wrong("is required: the body of POST /api/tasks/submit")
-	} else {
+	switch {
+	case s.task != nil && s.workflow != nil:
+		object{"/workflow", &bad}.wrong("must not be given together with task; a schedule submits one of them")
+	case s.workflow != nil:
+		s.checkWorkflow(in, &bad)
+	case s.task != nil:
 		s.checkTask(in, &bad)
+	default:
+		object{"/task", &bad}.wrong("is required: the body of POST /api/tasks/submit; or give workflow, the body of POST /api/workflows")
 	}
 	if bad != nil {
 		return nil, invalids(bad)
@@ -85,6 +101,11 @@ func (s *scheduleRequest) field(o object, key string, value []byte) bool {
 			o.wrong("must be a JSON object: the body of POST /api/tasks/submit")
 		}
 		s.task = bytes.Clone(value)
+	case "workflow":
+		if !jsontext.IsObject(value) {
+			o.wrong("must be a JSON object: the body of POST /api/workflows")
+		}
+		s.workflow = bytes.Clone(value)
 	case "overlap":
 		s.def.Overlap = o.choice(value, schedule.Policies)
 	case "catch_up":
@@ -100,7 +121,7 @@ func (s *scheduleRequest) field(o object, key string, value []byte) bool {
 }
 
 // scheduleFields are the fields of a schedule, all but its name.
-var scheduleFields = []string{"task", "cron", "every_seconds", "timezone", "dst", "overlap", "catch_up", "max_lateness_seconds",
+var scheduleFields = []string{"task", "workflow", "cron", "every_seconds", "timezone", "dst", "overlap", "catch_up", "max_lateness_seconds",
 	"jitter_seconds", "starts_at", "ends_at", "pause_on_failure"}
 
 // readTimes reads a field that says when a schedule is due.
@@ -195,21 +216,66 @@ func (s *scheduleRequest) checkTask(in *intake.Intake, bad *[]task.FieldError) {
 	if !jsontext.IsObject(s.task) {
 		return
 	}
-	for key := range jsontext.Members(s.task) {
-		switch string(key) {
-		case "idempotency_key", "run_at", "traceparent":
-			object{"/task/" + string(key), bad}.wrong("must be left out: each run is a task of its own, submitted when it is due")
-		}
-	}
+	eachAnew(s.task, "/task", bad)
 	var submit task.Submit
 	wrong := in.Read(bytes.Clone(s.task), "", task.MicrosOf(time.Now()), &submit)
 	if wrong == nil {
 		wrong = submit.Validate()
 	}
 	*bad = append(*bad, under("/task", wrong)...)
-	hash := sha256.Sum256(jsontext.AppendRFC8785(nil, s.task))
-	s.def.TaskType, s.def.TaskHash = submit.Type, hex.EncodeToString(hash[:])
+	s.def.TaskType, s.def.TaskHash = submit.Type, hashOf(s.task)
 }
+
+// eachAnew refuses the fields of a task that cannot be the same in each run. at is its place.
+func eachAnew(body []byte, at string, bad *[]task.FieldError) {
+	if !jsontext.IsObject(body) {
+		return
+	}
+	for key := range jsontext.Members(body) {
+		switch string(key) {
+		case "idempotency_key", "run_at", "traceparent":
+			object{at + "/" + string(key), bad}.wrong("must be left out: each run is a task of its own, submitted when it is due")
+		}
+	}
+}
+
+// hashOf is the SHA-256 of the form of RFC 8785.
+func hashOf(body []byte) string {
+	hash := sha256.Sum256(jsontext.AppendRFC8785(nil, body))
+	return hex.EncodeToString(hash[:])
+}
+
+// checkWorkflow checks the workflow as a submit of one.
+func (s *scheduleRequest) checkWorkflow(in *intake.Intake, bad *[]task.FieldError) {
+	if !jsontext.IsObject(s.workflow) {
+		return
+	}
+	before := len(*bad)
+	for key, value := range jsontext.Members(s.workflow) {
+		switch {
+		case string(key) == task.NameOnEnd:
+			eachAnew(value, "/workflow/on_end", bad)
+		case string(key) == "tasks" && jsontext.IsObject(value):
+			for name, one := range jsontext.Members(value) {
+				eachAnew(one, "/workflow/tasks/"+jsontext.EscapePointer(string(name)), bad)
+			}
+		}
+	}
+	w, wrong := in.ReadWorkflow(bytes.Clone(s.workflow), "", task.MicrosOf(time.Now()))
+	if wrong == nil {
+		wrong = w.Validate()
+	}
+	for _, one := range under("/workflow", wrong) {
+		if !(object{"", bad}).has(one.Pointer) {
+			*bad = append(*bad, one)
+		}
+	}
+	*bad = (*bad)[:min(len(*bad), before+mostWrong)]
+	s.def.TaskType, s.def.TaskHash = task.TypeWorkflow, hashOf(s.workflow)
+}
+
+// mostWrong is how many errors of a workflow an answer lists.
+const mostWrong = 50
 
 // upcoming lists the next occurrences after a moment.
 func upcoming(c *schedule.Calendar, after time.Time, n int) (list []schedule.Occurrence) {

@@ -106,7 +106,13 @@ func writeDefinition(w *jsontext.Writer, d *schedule.Definition, body []byte) {
 	w.Key("gap").String(d.Gap)
 	w.Key("overlap").String(d.Twice)
 	w.EndObject()
-	w.Key("task").Raw(body)
+	if d.TaskType == task.TypeWorkflow {
+		w.Key("task").Null()
+		w.Key("workflow").Raw(body)
+	} else {
+		w.Key("task").Raw(body)
+		w.Key("workflow").Null()
+	}
 	w.Key("overlap").String(d.Overlap)
 	w.Key("catch_up").String(d.CatchUp)
 	w.Key("max_lateness_seconds").Seconds(d.MaxLateness)

@@ -82,7 +82,7 @@ func (a *API) defineSchedule(p *reply, r *http.Request, name string, do schedule
 	if err != nil {
 		return err
 	}
-	return a.changeSchedule(p, r, scheduler.ScheduleCommand{Do: do, Name: s.def.Name, Definition: s.def, Task: s.task})
+	return a.changeSchedule(p, r, s.command(do))
 }
 
 // changeSchedule carries out a command and answers with the schedule.
@@ -126,11 +126,18 @@ func (a *API) patchSchedule(p *reply, r *http.Request) error {
 	}
 	for key, value := range jsontext.Members(body) {
 		fields[string(key)] = value
+		if jsontext.IsNull(value) {
+			continue
+		}
 		switch string(key) { // one stands for the other
 		case "cron":
 			delete(fields, "every_seconds")
 		case "every_seconds":
 			delete(fields, "cron")
+		case "task":
+			delete(fields, "workflow")
+		case "workflow":
+			delete(fields, "task")
 		}
 	}
 	var changed jsontext.Writer
@@ -143,7 +150,9 @@ func (a *API) patchSchedule(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.changeSchedule(p, r, scheduler.ScheduleCommand{Do: scheduler.SchedulePut, Name: p.id, Definition: s.def, Task: s.task, Seen: old.DefinedSeq})
+	put := s.command(scheduler.SchedulePut)
+	put.Seen = old.DefinedSeq
+	return a.changeSchedule(p, r, put)
 }
 
 // deleteSchedule answers DELETE /api/schedules/{name}.
@@ -201,7 +210,7 @@ func (a *API) resumeSchedule(p *reply, r *http.Request) error {
 	return a.changeSchedule(p, r, scheduler.ScheduleCommand{Do: scheduler.ScheduleResume, Name: p.id})
 }
 
-// runSchedule answers POST /api/schedules/{name}/run with the task.
+// runSchedule answers POST /api/schedules/{name}/run with the task, or that of the workflow.
 func (a *API) runSchedule(p *reply, r *http.Request) error {
 	if err := a.plainCall(p, r); err != nil {
 		return err

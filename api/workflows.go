@@ -84,11 +84,7 @@ func ofWorkflow(err error, w *task.Workflow) error {
 	if !ok || len(refusal.Fields) == 0 {
 		return batch.Err
 	}
-	at := "/tasks/" + jsontext.EscapePointer(w.Tasks[batch.Index-1].Name)
-	if w.Tasks[batch.Index-1].Name == "on_end" {
-		at = "/on_end"
-	}
-	return invalids(under(at, refusal.Fields))
+	return invalids(under(w.Tasks[batch.Index-1].Pointer(), refusal.Fields))
 }
 
 // workflow answers GET /api/workflows/{id}: the graph and how all of it stands.

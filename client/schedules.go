@@ -30,17 +30,23 @@ type DST struct {
 
 // ScheduleState is a schedule as it is now.
 type ScheduleState struct {
-	Name     string          `json:"name"`
-	InWords  string          `json:"in_words"`
-	Timezone string          `json:"timezone"`
-	NextRuns []time.Time     `json:"next_runs"` // the next 5; none while it is paused
-	LastRun  *ScheduleRun    `json:"last_run"`
-	Paused   bool            `json:"paused"`
-	Reason   *string         `json:"paused_reason"`
-	Fired    int64           `json:"fired"`
-	Skipped  int64           `json:"skipped"`
-	Declared *string         `json:"declared_in"` // the configuration file that has it; nil = none
-	Raw      json.RawMessage `json:"-"`           // all of it, as the server sent it
+	Name     string             `json:"name"`
+	InWords  string             `json:"in_words"`
+	Timezone string             `json:"timezone"`
+	NextRuns []time.Time        `json:"next_runs"` // the next 5; none while it is paused
+	LastRun  *ScheduleRun       `json:"last_run"`
+	Paused   bool               `json:"paused"`
+	Reason   *string            `json:"paused_reason"`
+	Fired    int64              `json:"fired"`
+	Skipped  int64              `json:"skipped"`
+	Declared *string            `json:"declared_in"` // the configuration file that has it; nil = none
+	Workflow *ScheduledWorkflow `json:"workflow"`    // nil = it submits tasks
+	Raw      json.RawMessage    `json:"-"`           // all of it, as the server sent it
+}
+
+// ScheduledWorkflow is the workflow that a schedule submits. All of it is in Raw.
+type ScheduledWorkflow struct {
+	Name string `json:"name"`
 }
 
 // UnmarshalJSON keeps the text too.
@@ -100,7 +106,7 @@ func (c *Client) ResumeSchedule(ctx context.Context, name string) (state Schedul
 	return state, err
 }
 
-// RunSchedule submits the task of a schedule now; its times stay as they are.
+// RunSchedule submits the task or workflow of a schedule now, and returns the task, or that of the workflow. Its times stay as they are.
 func (c *Client) RunSchedule(ctx context.Context, name string) (t Task, err error) {
 	_, err = c.do(ctx, call{method: http.MethodPost, path: schedulePath(name, "/run")}, &t)
 	return t, err
@@ -121,7 +127,7 @@ type BackfillTime struct {
 	TaskID  *string   `json:"task_id"` // nil in a dry run
 }
 
-// BackfillSchedule submits the task of a schedule for its times from one moment to another, without that, at most
+// BackfillSchedule submits the task or workflow of a schedule for its times from one moment to another, without that, at most
 // 10,000, each nominal time once. In a dry run it only lists them. After an error, the same again goes on.
 func (c *Client) BackfillSchedule(ctx context.Context, name string, from, to time.Time, dryRun bool) (b Backfill, err error) {
 	body := map[string]any{"from": from.UTC(), "to": to.UTC(), "dry_run": dryRun}

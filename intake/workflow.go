@@ -13,7 +13,7 @@ import (
 )
 
 // OnEnd is the name of the task of a workflow that starts when all others have ended, however they did.
-const OnEnd = "on_end"
+const OnEnd = task.NameOnEnd
 
 // ReadWorkflow reads a workflow out of its canonical JSON, which may be changed afterwards: {"name","concurrency_key","tasks":{name: submit},"on_end": submit}. The
 // depends_on of its tasks names others of them. key is the Idempotency-Key of the request, "" = none. It returns what is wrong, with pointers from the body.
@@ -60,6 +60,11 @@ func (in *Intake) ReadWorkflow(body []byte, key string, now task.Micros) (*task.
 		w.Tasks = f.read(tasks, onEnd)
 	}
 	return w, append(bad, f.bad...)
+}
+
+// ReadScheduledWorkflow is ReadWorkflow for the workflow of a schedule that is due.
+func (in *Intake) ReadScheduledWorkflow(body []byte, now task.Micros) (*task.Workflow, []task.FieldError) {
+	return in.ReadWorkflow(body, "", now)
 }
 
 // flowReader reads the tasks of a workflow.

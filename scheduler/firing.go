@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -100,11 +99,11 @@ func (l *loop) decideRun(rd *round, p *plan) {
 		skip(p.next, p.next, schedule.SkipOverlap, nil)
 		return
 	}
-	b, why := l.submitOf(rd, p, ActorScheduler)
-	if b == nil {
+	f, why := l.decideFiring(rd, p, ActorScheduler, 1)
+	if f == nil {
 		if why.err != nil { // the views or the log cannot say for now
 			p.again = rd.wall + task.Second
-			l.s.o.Logger.Warn("the task of a schedule cannot be submitted for now", "schedule", p.Name, "error", why.err)
+			l.s.o.Logger.Warn("a schedule cannot submit for now", "schedule", p.Name, "error", why.err)
 			return
 		}
 		skip(p.next, p.next, why.why, why.payload)
@@ -116,9 +115,9 @@ func (l *loop) decideRun(rd *round, p *plan) {
 	if lives && def.Overlap == "cancel_other" {
 		rd.cancelLast(p)
 	}
-	entry.fire(b, 0, schedule.Fired{
+	entry.fire(f, 0, schedule.Fired{
 		Nominal: p.next.Nominal, Due: p.next.At.UnixMicro(), Jitter: p.next.Due.Sub(p.next.At).Microseconds(),
-		Late: max(0, wall.Sub(p.next.Due).Microseconds()), Task: b.news[0].id.String(), Failures: failures,
+		Late: max(0, wall.Sub(p.next.Due).Microseconds()), Failures: failures,
 	})
 }
 
@@ -154,13 +153,6 @@ func (e *scheduleEntry) skip(first, last schedule.Occurrence, why string, payloa
 	e.add("skipped", data, payload)
 }
 
-// fire adds the run and the submission of its task, which is submit i of the batch.
-func (e *scheduleEntry) fire(b *batch, i int, data schedule.Fired) {
-	e.add("fired", data, nil)
-	e.rd.addNew(b, i)
-	e.rd.size++
-}
-
 // cancelLast cancels the task of the run before, in the latest entry.
 func (rd *round) cancelLast(p *plan) {
 	id, _ := task.ParseID(p.LastTask)
@@ -174,55 +166,6 @@ func (rd *round) cancelLast(p *plan) {
 	}
 	rd.add(rd.own(id, state), id, decided)
 	rd.size++
-}
-
-// refused is why there is no task for a run.
-type refused struct {
-	why     string
-	payload []byte
-	err     error // it is not known for now
-}
-
-// submitOf decides the submit of the schedule's task.
-func (l *loop) submitOf(rd *round, p *plan, actor string) (*batch, refused) {
-	submit, why := l.completeSubmit(rd, p)
-	if why.why != "" || why.err != nil {
-		return nil, why
-	}
-	b := &batch{r: &request{actor: actor, submits: []task.Submit{submit}}, news: make([]newTask, 1), answers: make([]Submitted, 1)}
-	if err := rd.decideSubmit(b, 0); err != nil {
-		var refusal *task.Refusal
-		switch {
-		case !errors.As(err, &refusal):
-			return nil, refused{err: err}
-		case errors.Is(err, task.ErrNotUnique), errors.Is(err, task.ErrKeyBusy):
-			return nil, refused{why: schedule.SkipUnique}
-		}
-		return nil, refused{why: schedule.SkipRefused, payload: errorPayload(err)}
-	}
-	if b.answers[0].old() {
-		return nil, refused{why: schedule.SkipUnique}
-	}
-	return b, refused{}
-}
-
-// completeSubmit makes a submit of the body of the schedule's task, as if it came now.
-func (l *loop) completeSubmit(rd *round, p *plan) (submit task.Submit, why refused) {
-	if p.body == nil {
-		body, err := l.s.o.Payloads.Get(context.Background(), p.DefinedSeq)
-		if errors.Is(err, eventlog.ErrNotFound) {
-			return submit, refused{why: schedule.SkipRefused, payload: errorPayload(errors.New("the task of the schedule was erased; define it again"))}
-		}
-		if err != nil {
-			return submit, refused{err: err}
-		}
-		p.body = body
-	}
-	body := append([]byte(nil), p.body...)
-	if bad := l.s.o.ReadSubmit(body, rd.wall, &submit); bad != nil {
-		return submit, refused{why: schedule.SkipRefused, payload: errorPayload(&task.Refusal{Kind: task.ErrInvalid, Fields: bad})}
-	}
-	return submit, refused{}
 }
 
 func errorPayload(err error) []byte { return textPayload("error", err.Error()) }

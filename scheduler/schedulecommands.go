@@ -26,7 +26,7 @@ const (
 	ScheduleDelete
 	SchedulePause
 	ScheduleResume
-	ScheduleRun // submit its task now
+	ScheduleRun // submit its task or workflow now
 	scheduleBackfill
 )
 
@@ -35,14 +35,14 @@ type ScheduleCommand struct {
 	Do         ScheduleDo
 	Name       string
 	Definition schedule.Definition // create, put
-	Task       []byte              // create, put: the submit of its task, canonical JSON
+	Task       []byte              // create, put: what it submits, canonical JSON: with the TaskType WORKFLOW a workflow, else a task
 	Seen       int64               // put: only if its definition is still that of this event; 0 = any
 	Reason     string              // pause; "" = none
 
 	times []schedule.Occurrence // of a backfill; Seen is the schedule's latest event
 }
 
-// Schedule carries out a command on a schedule. The task is that of ScheduleRun. Errors: those
+// Schedule carries out a command on a schedule. The task, or that of the workflow, is that of ScheduleRun. Errors: those
 // above, a *task.Refusal, and those of every command.
 func (s *Scheduler) Schedule(ctx context.Context, actor string, c ScheduleCommand) (Submitted, error) {
 	a, err := s.ask(ctx, &request{actor: actor, recurs: &c})
@@ -106,7 +106,7 @@ func (l *loop) createSchedule(rd *round, r *request) {
 	c := r.recurs
 	p := &plan{Schedule: &projection.Schedule{Definition: c.Definition}, dead: true}
 	l.schedules.plans = append(l.schedules.plans, p) // so that no other one gets its name
-	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err, nil) })
+	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err) })
 	entry.stream = "schedule:" + l.ids.next(rd.now).String()
 	entry.add("created", schedule.Defined{Definition: c.Definition, Clock: rd.clock()}, c.Task)
 }
@@ -118,7 +118,7 @@ func (l *loop) editSchedule(rd *round, r *request, p *plan) {
 		l.resumeSchedule(rd, r, p)
 		return
 	}
-	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err, nil) })
+	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err) })
 	switch c.Do {
 	case SchedulePut:
 		entry.add("changed", schedule.Defined{Definition: c.Definition, Clock: rd.clock()}, c.Task)
@@ -131,34 +131,38 @@ func (l *loop) editSchedule(rd *round, r *request, p *plan) {
 
 // resumeSchedule resumes a schedule, and says what was skipped meanwhile.
 func (l *loop) resumeSchedule(rd *round, r *request, p *plan) {
-	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err, nil) })
+	entry := rd.beginSchedule(p, r.actor, func(err error) { l.scheduleAnswered(r, err) })
 	if last, some := p.latest(rd.wall.Time()); some {
 		entry.skip(p.next, last, schedule.SkipPaused, nil)
 	}
 	entry.add("resumed", schedule.Resumed{Clock: rd.clock()}, nil)
 }
 
-// runSchedule submits the task of a schedule now, whatever else is due.
+// runSchedule submits what a schedule submits now, whatever else is due.
 func (l *loop) runSchedule(rd *round, r *request, p *plan) {
-	b, why := l.submitOf(rd, p, r.actor)
-	if b == nil {
-		rd.reply(r, answer{err: why.refusal()})
+	f, why := l.decideFiring(rd, p, r.actor, 1)
+	if f == nil {
+		rd.reply(r, answer{err: why.refusal(p)})
 		return
 	}
-	entry := rd.beginSchedule(p, r.actor, func(err error) {
-		if err == nil {
-			b.answers[0].Task.SubmitSeq, b.answers[0].Task.LastSeq = b.news[0].decided[0].Seq, b.news[0].decided[0].Seq
-		}
-		l.scheduleAnswered(r, err, b.answers)
-	})
-	entry.fire(b, 0, schedule.Fired{Due: int64(rd.wall), Task: b.news[0].id.String(), Failures: rd.judge(p)})
+	entry := rd.beginSchedule(p, r.actor, func(err error) { l.firingAnswered(r, err, f) })
+	entry.fire(f, 0, schedule.Fired{Due: int64(rd.wall), Failures: rd.judge(p)})
 }
 
-// scheduleAnswered answers the command once its outcome is known. tasks are those that it has submitted.
-func (l *loop) scheduleAnswered(r *request, err error, tasks []Submitted) {
+// firingAnswered answers the command with its tasks once its outcome is known.
+func (l *loop) firingAnswered(r *request, err error, f *firing) {
 	if err != nil {
 		l.requestDropped(r, err)
 		return
 	}
-	r.done <- answer{tasks: tasks}
+	r.done <- answer{tasks: f.tasks()}
+}
+
+// scheduleAnswered answers the command once its outcome is known.
+func (l *loop) scheduleAnswered(r *request, err error) {
+	if err != nil {
+		l.requestDropped(r, err)
+		return
+	}
+	r.done <- answer{}
 }

@@ -61,8 +61,10 @@ type Options struct {
 	// ReadSubmit completes the submit of a schedule's task out of its body, which it may
 	// change, and returns what is wrong. A delay counts from now. nil = no schedules.
 	ReadSubmit func(body []byte, now task.Micros, into *task.Submit) []task.FieldError
-	Logger     *slog.Logger // nil = slog.Default()
-	Version    string       // of the program, for server.started
+	// ReadWorkflow is ReadSubmit for a schedule's workflow. nil = no schedules of workflows.
+	ReadWorkflow func(body []byte, now task.Micros) (*task.Workflow, []task.FieldError)
+	Logger       *slog.Logger // nil = slog.Default()
+	Version      string       // of the program, for server.started
 	// Wall is the wall clock: what is due, and the time of events. nil = the system's.
 	// Timeouts and the grace are measured on the monotonic clock instead.
 	Wall func() task.Micros
@@ -160,6 +162,11 @@ func New(o Options) (*Scheduler, error) {
 	if o.ReadSubmit == nil {
 		o.ReadSubmit = func([]byte, task.Micros, *task.Submit) []task.FieldError {
 			return []task.FieldError{{Detail: "this program takes no schedules"}}
+		}
+	}
+	if o.ReadWorkflow == nil {
+		o.ReadWorkflow = func([]byte, task.Micros) (*task.Workflow, []task.FieldError) {
+			return nil, []task.FieldError{{Detail: "this program takes no schedules of workflows"}}
 		}
 	}
 	if o.Wall == nil {

@@ -65,31 +65,14 @@ func (l *loop) decideFlow(rd *round, r *request) {
 // submitWorkflow decides a workflow: it and its tasks are one entry.
 func (l *loop) submitWorkflow(rd *round, r *request) error {
 	w := r.flow.submit
-	own := *r
-	own.submits = make([]task.Submit, 1+len(w.Tasks)) // the request may be decided again
-	own.submits[0] = w.Whole
-	own.submits[0].Kin = &task.Kin{Children: len(w.Tasks)}
-	b := &batch{r: &own, news: make([]newTask, len(own.submits)), answers: make([]Submitted, len(own.submits))}
-	if err := rd.decideSubmit(b, 0); err != nil {
-		return &BatchError{0, err}
+	b := newBatch(r, 1+len(w.Tasks))
+	if err := rd.decideWorkflow(b, 0, w); err != nil {
+		return err
 	}
 	if b.answers[0].old() {
 		rd.size++
 		rd.reply(r, answer{tasks: b.answers[:1]})
 		return nil
-	}
-	whole := b.news[0].id
-	for i := range w.Tasks {
-		one := &w.Tasks[i]
-		c := &own.submits[i+1]
-		*c = one.Submit
-		c.Kin = &task.Kin{Parent: whole, Name: one.Name, Workflow: whole, Depth: 1}
-		for _, on := range one.After {
-			c.DependsOn = append(c.DependsOn, task.Dependency{Task: b.news[on.Task+1].id, When: on.When, Name: on.Name})
-		}
-		if err := rd.decideTaskOfWorkflow(b, i+1); err != nil {
-			return &BatchError{i + 1, err}
-		}
 	}
 	rd.begin(r.actor, false, func(err error) {
 		if err != nil {
@@ -102,6 +85,41 @@ func (l *loop) submitWorkflow(rd *round, r *request) error {
 		rd.addNew(b, i)
 	}
 	rd.size += len(b.news)
+	return nil
+}
+
+// newBatch is a batch of n submits, which are still to be set: the request may be decided again.
+func newBatch(r *request, n int) *batch {
+	own := *r
+	own.submits = make([]task.Submit, n)
+	return &batch{r: &own, news: make([]newTask, n), answers: make([]Submitted, n)}
+}
+
+// decideWorkflow decides a workflow as the submits of a batch from one on: its own and then those of its tasks, which are left out
+// if the answer to its own is an old task. Errors: *BatchError, with an index from the workflow on.
+func (rd *round) decideWorkflow(b *batch, from int, w *task.Workflow) error {
+	submits, news := b.r.submits[from:], b.news[from:]
+	submits[0] = w.Whole
+	submits[0].Kin = &task.Kin{Children: len(w.Tasks)}
+	if err := rd.decideSubmit(b, from); err != nil {
+		return &BatchError{0, err}
+	}
+	if b.answers[from].old() {
+		return nil
+	}
+	whole := news[0].id
+	for i := range w.Tasks {
+		one := &w.Tasks[i]
+		c := &submits[i+1]
+		*c = one.Submit
+		c.Kin = &task.Kin{Parent: whole, Name: one.Name, Workflow: whole, Depth: 1}
+		for _, on := range one.After {
+			c.DependsOn = append(c.DependsOn, task.Dependency{Task: news[on.Task+1].id, When: on.When, Name: on.Name})
+		}
+		if err := rd.decideTaskOfWorkflow(b, from+i+1); err != nil {
+			return &BatchError{i + 1, err}
+		}
+	}
 	return nil
 }
 
@@ -240,9 +258,6 @@ func (l *loop) retryWorkflow(rd *round, r *request) error {
 	return nil
 }
 
-// onEnd is the name of the task of a workflow that comes after all others, however they end.
-const onEnd = "on_end"
-
 // againOf are the tasks of a workflow that a retry does again, in the order of submission: from one on all that come after it, or those
 // that have failed or were cancelled; and with them the one at the end.
 func againOf(all []*task.Task, from string) ([]*task.Task, error) {
@@ -261,7 +276,7 @@ func againOf(all []*task.Task, from string) ([]*task.Task, error) {
 				one = one || again[on.Task]
 			}
 		}
-		if one = one || t.Kin.Name == onEnd; one && !t.Erased {
+		if one = one || t.Kin.Name == task.NameOnEnd; one && !t.Erased {
 			again[t.ID] = true
 			list = append(list, t)
 		}

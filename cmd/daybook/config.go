@@ -161,21 +161,18 @@ func readConfig(path string) (*loadedConfig, *config.Document, error) {
 // later; one that differs from a known one by a letter is a typing error.
 func (l *loadedConfig) checkTypes(doc *config.Document) {
 	known := l.settings.TypeNames()
-	for name, text := range l.settings.Declared.Schedules {
-		var s struct {
-			Task struct {
-				Type string `json:"task_type"`
-			} `json:"task"`
+	for schedule := range l.settings.Declared.Schedules {
+		for place, name := range l.settings.Declared.TypesOf(schedule) {
+			pointer := "/schedules/" + config.Escape(schedule) + place
+			if slices.Contains(known, name) {
+				continue
+			}
+			if near := nearest(name, known); near != "" {
+				doc.Wrong(pointer, fmt.Sprintf("is not a known type; did you mean %s? If not, give it a section [types.%s]", near, name))
+				continue
+			}
+			doc.Warn(pointer, fmt.Sprintf("is neither a type of the server nor one with a section [types.%s]: its tasks wait until a worker runs it", name))
 		}
-		if json.Unmarshal(text, &s) != nil || s.Task.Type == "" || slices.Contains(known, s.Task.Type) {
-			continue
-		}
-		pointer := "/schedules/" + config.Escape(name) + "/task/task_type"
-		if near := nearest(s.Task.Type, known); near != "" {
-			doc.Wrong(pointer, fmt.Sprintf("is not a known type; did you mean %s? If not, give it a section [types.%s]", near, s.Task.Type))
-			continue
-		}
-		doc.Warn(pointer, fmt.Sprintf("is neither a type of the server nor one with a section [types.%s]: its tasks wait until a worker runs it", s.Task.Type))
 	}
 }
 

@@ -139,3 +139,14 @@ func TestPageNarrowsPendingTasksByWhatTheyWaitFor(t *testing.T) {
 	b.cutsNothing("the tabs on a phone")
 	b.shootAs("phone")
 }
+
+func TestPageShowsTheWorkflowOfAScheduleAndDoesNotLoseIt(t *testing.T) {
+	b, server := openPage(t, 1280, 900)
+	sendJSON(t, "POST", server.url+"/api/schedules", `{"name":"flows","cron":"@yearly","workflow":{"name":"two naps","tasks":{"nap":{"task_type":"SLEEP","parameters":{"seconds":0}}}}}`)
+	b.js(`location.hash = "#/schedules"`)
+	b.until("the list names it", `document.querySelector('#place tr[data-schedule="flows"]')?.innerText.includes("workflow two naps")`)
+	b.js(`location.hash = "#/schedules/flows"`)
+	b.until("it is shown", `document.querySelector("#place .place-task")?.innerText.includes("two naps") && document.querySelector("#place").innerText.includes("Its workflow")`)
+	b.js(`location.hash = "#/schedules/flows/edit"`)
+	b.until("the form does not take it", `document.querySelector("#place").innerText.includes("It submits a workflow") && !document.querySelector("#place form").checkVisibility()`)
+}

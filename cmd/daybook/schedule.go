@@ -15,9 +15,9 @@ type scheduleCmd struct {
 	Rm       scheduleRmCmd       `cmd:"" help:"Delete schedules; their tasks stay."`
 	Pause    schedulePauseCmd    `cmd:"" help:"Pause schedules."`
 	Resume   scheduleResumeCmd   `cmd:"" help:"Resume schedules."`
-	Run      scheduleRunCmd      `cmd:"" help:"Submit the task of a schedule now."`
+	Run      scheduleRunCmd      `cmd:"" help:"Submit the task or workflow of a schedule now."`
 	Runs     scheduleRunsCmd     `cmd:"" help:"Show what became of the latest times of a schedule."`
-	Backfill scheduleBackfillCmd `cmd:"" help:"Submit the tasks of past times, each once."`
+	Backfill scheduleBackfillCmd `cmd:"" help:"Submit the tasks or workflows of past times, each once."`
 	Next     scheduleNextCmd     `cmd:"" help:"Show when a cron expression is due, without a schedule."`
 }
 
@@ -55,7 +55,11 @@ func (r *remote) printSchedule(s *stdio, state *client.ScheduleState) error {
 			last += " (" + *l.Why + ")"
 		}
 	}
-	_, err := fmt.Fprintf(s.out, "%s\t%s\t%s\t%s\n", state.Name, oneLine(state.InWords), next, last)
+	flow := ""
+	if state.Workflow != nil {
+		flow = "\tworkflow " + oneLine(state.Workflow.Name)
+	}
+	_, err := fmt.Fprintf(s.out, "%s\t%s\t%s\t%s%s\n", state.Name, oneLine(state.InWords), next, last, flow)
 	return err
 }
 

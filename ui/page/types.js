@@ -298,6 +298,7 @@
  *   timezone: string,
  *   dst: { gap: string, overlap: string },
  *   task: any,
+ *   workflow: any,
  *   overlap: string,
  *   catch_up: string,
  *   max_lateness_seconds: number,

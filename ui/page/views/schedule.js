@@ -31,6 +31,7 @@ export class ScheduleView {
   #next = h("ol", { class: "place-times" });
   #noNext = h("p", { class: "dim" });
   #facts = h("dl", { class: "place-facts" });
+  #what = h("h2");
   #task = h("div", { class: "place-task" });
   #history = placeTable("What became of its times", ["Time", "What became of it", "Late"]);
   #noRuns = h("p", { class: "dim" }, "No time has come since the schedule was created.");
@@ -40,7 +41,7 @@ export class ScheduleView {
     h("div", { class: "place-tools" }, ...this.#buttons.all, this.#edit, this.#fill, this.#delete),
     h("section", null, h("h2", null, "Next times"), this.#next, this.#noNext),
     h("section", null, h("h2", null, "How it runs"), this.#facts),
-    h("section", { class: "whole" }, h("h2", null, "Its task"), this.#task),
+    h("section", { class: "whole" }, this.#what, this.#task),
     h("section", { class: "whole" }, h("h2", null, "History"), this.#noRuns, this.#history.el),
   );
   el = h("div", { class: "place-page" }, h("p", null, h("a", { class: "to-task", href: "#/schedules" }, "All schedules")), this.#name, this.#words, this.#paused, this.#missing, this.#whole);
@@ -116,6 +117,7 @@ export class ScheduleView {
     attr(this.#edit, "href", `#/schedules/${encodeURIComponent(s.name)}/edit`);
     show(this.#fill, may("operator"));
     for (const el of [this.#edit, this.#delete]) show(el, may("operator") && !s.declared_in); // the server refuses it: the file is to be changed
+    if (s.workflow) show(this.#edit, false); // the form has tasks only
     this.#drawDefinition(s);
     this.#drawTimes(s, c);
     this.#drawHistory(c);
@@ -130,17 +132,19 @@ export class ScheduleView {
     const facts = /** @type {[string, string][]} */ ([
       [s.cron === null ? "Interval" : "Cron", s.cron ?? every],
       ["Time zone", s.timezone],
-      ["While the task before runs", OVERLAP[s.overlap] ?? s.overlap],
+      [s.workflow ? "While the workflow before runs" : "While the task before runs", OVERLAP[s.overlap] ?? s.overlap],
       ["Of runs that are late", `${CATCH_UP[s.catch_up] ?? s.catch_up}, if not later than ${span(s.max_lateness_seconds * 1000)}`],
       ["Delay by chance", s.jitter_seconds === null ? "" : `up to ${span(s.jitter_seconds * 1000)}`],
       ["From", s.starts_at === null ? "" : absolute(s.starts_at)],
       ["Until", s.ends_at === null ? "" : absolute(s.ends_at)],
-      ["Pauses itself", s.pause_on_failure === null ? "" : `after ${plural(s.pause_on_failure, "failed task")} in a row`],
+      ["Pauses itself", s.pause_on_failure === null ? "" : `after ${plural(s.pause_on_failure, s.workflow ? "failed workflow" : "failed task")} in a row`],
       ["Runs so far", `${integer(s.fired)} fired, ${integer(s.skipped)} skipped`],
       ["Declared in", s.declared_in ?? ""],
     ]);
     this.#facts.replaceChildren(...facts.filter(([, value]) => value !== "").map(([name, value]) => h("div", null, h("dt", null, name), h("dd", { dir: "auto" }, value))));
-    this.#task.replaceChildren(s.task === null ? h("p", { class: "dim" }, "It was erased. Change the schedule to give it one.") : jsonView(s.task));
+    text(this.#what, s.workflow ? "Its workflow" : "Its task");
+    const what = s.workflow ?? s.task;
+    this.#task.replaceChildren(what ? jsonView(what) : h("p", { class: "dim" }, "It was erased. Change the schedule to give it one."));
   }
 
   /** @param {Schedule} s @param {PlaceContext} c */

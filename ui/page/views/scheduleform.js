@@ -138,6 +138,7 @@ export class ScheduleForm {
     if (this.#wanted === "" || schedules === null || this.#types.length === 0) return;
     const s = schedules.find((one) => one.name === this.#wanted);
     if (!s) return text(this.#wait, `There is no schedule ${quoted(this.#wanted)}.`);
+    if (s.workflow) return text(this.#wait, "It submits a workflow, and the form has tasks only. Change it with PATCH /api/schedules/{name}.");
     this.#wanted = "";
     this.#fill(s);
   }

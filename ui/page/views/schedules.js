@@ -189,7 +189,7 @@ class ScheduleItem {
 /** When a schedule is due and what it submits. @param {Schedule} s */
 function aboutWords(s) {
   const zone = s.cron === null || s.in_words.includes(s.timezone) ? "" : ` (${s.timezone})`;
-  return `${s.in_words}${zone} · ${isolated(s.task?.task_type ?? "its task was erased")}`;
+  return `${s.in_words}${zone} · ${isolated(s.workflow ? `workflow ${s.workflow.name}` : (s.task?.task_type ?? "its task was erased"))}`;
 }
 
 /**
@@ -202,7 +202,7 @@ export function scheduleButtons(of, again) {
   const pause = h("button", { type: "button", class: "button small operator" });
   start.addEventListener("click", () => {
     const { name } = of();
-    void run(async () => void (await runSchedule(name)), `Submitted: a task of ${isolated(name)}`, again);
+    void run(async () => void (await runSchedule(name)), `Submitted: a run of ${isolated(name)}`, again);
   });
   pause.addEventListener("click", () => void pauseOrResume(of(), again));
   return {
