@@ -68,7 +68,7 @@ func TestTheFirstWebhookLimitsItsQueueOnce(t *testing.T) {
 	h := open(t, nil)
 	const made = `,"url":"https://example.com/","events":["task.failed"]}`
 	h.want("POST", "/api/webhooks", `{"name":"a"`+made)
-	if q := h.want("GET", "/api/queues/webhooks", "").object(t); q["concurrency"] != 4.0 || q["key_concurrency"] != 2.0 {
+	if q := h.want("GET", "/api/queues/webhooks", "").object(t); q["concurrency"] != 4.0 || q["key_concurrency"] != 1.0 || q["fair_keys"] != true {
 		t.Error(q)
 	}
 	h.want("PATCH", "/api/queues/webhooks", `{"concurrency":null}`)

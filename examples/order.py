@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A worker whose task charges once, waits for an event, asks a person, makes three pictures as tasks below it, and goes on wherever it was:
-kill it at any time.
+"""A worker whose task charges once, waits for an event, asks a person, makes three pictures and a mail as tasks below it, and goes on
+wherever it was: kill it at any time.
 
     python3 examples/order.py
     daybook submit order -p order=42 --subject "order 42"
@@ -19,7 +19,8 @@ def order(lease, p):
     pictures = s.children("pictures", {size: {"task_type": "IMAGE_PROCESSING", "parameters": {"image_count": 1, "seed": p["order"], "target_size": size}}
                                        for size in ("80x60", "320x240", "1280x960")})
     s.sleep("cool-off", p.get("cool_off", 1))
-    return {"payment": payment, "paid": paid, "amount": (answer["answer"] or {}).get("amount"),
+    mail = s.children("mail", {"customer": {"task_type": "EMAIL_SIMULATION", "parameters": {"recipient_count": 1, "delay_per_email": 0, "subject": f"Order {p['order']} is on its way"}}})
+    return {"mailed": mail["customer"]["status"] == "SUCCESS", "payment": payment, "paid": paid, "amount": (answer["answer"] or {}).get("amount"),
             "pictures": {size: child["id"] for size, child in pictures.items()}}
 
 worker.HANDLERS, worker.DECLARED = {"order": order}, {"order": {"title": "Order", "parameters_schema": {"type": "object", "required": ["order"], "properties": {
