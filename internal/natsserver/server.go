@@ -138,6 +138,8 @@ func (o *Options) join(settings *server.Options) error {
 	for _, peer := range o.Peers {
 		settings.Routes = append(settings.Routes, &url.URL{Scheme: "nats-route", Host: peer, User: url.UserPassword(userOf(o.Log), o.Secret)})
 	}
+	// A reload of the settings sorts those that are in use, where goroutines of the server read them: what is sorted stays as it is.
+	slices.SortFunc(settings.Routes, func(a, b *url.URL) int { return strings.Compare(a.String(), b.String()) })
 	return nil
 }
 
