@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"daybook/client"
@@ -64,25 +62,7 @@ func (c *alertLsCmd) Run(ctx context.Context, s *stdio) error {
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return json.NewEncoder(s.out).Encode(all)
-		}
-		if !s.outTerminal {
-			for i := range all {
-				fmt.Fprintln(s.out, strings.Join(alertRow(&all[i]), "\t"))
-			}
-			return nil
-		}
-		if len(all) == 0 {
-			fmt.Fprintln(s.out, "There is no alert. daybook alert add creates one.")
-			return nil
-		}
-		table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "NAME\tSTATE\tWHEN\tFOR\tNOW")
-		for i := range all {
-			fmt.Fprintln(table, strings.Join(alertRow(&all[i]), "\t"))
-		}
-		return table.Flush()
+		return listAll(s, c.JSON, all, alertRow, "NAME\tSTATE\tWHEN\tFOR\tNOW", "There is no alert. daybook alert add creates one.")
 	})
 }
 
@@ -110,15 +90,6 @@ type alertRmCmd struct {
 
 func (c *alertRmCmd) Run(ctx context.Context, s *stdio) error {
 	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
-		return forEach(c.Name, func(name string) error {
-			if err := server.DeleteAlert(ctx, name); err != nil {
-				return err
-			}
-			if c.JSON {
-				return json.NewEncoder(s.out).Encode(map[string]any{"name": name, "deleted": true})
-			}
-			_, err := fmt.Fprintf(s.out, "%s\tdeleted\n", name)
-			return err
-		})
+		return endEach(ctx, s, c.JSON, c.Name, server.DeleteAlert, "deleted")
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"daybook"
@@ -109,25 +108,7 @@ func (c *tokenLsCmd) Run(ctx context.Context, s *stdio) error {
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return json.NewEncoder(s.out).Encode(all)
-		}
-		if !s.outTerminal {
-			for i := range all {
-				fmt.Fprintln(s.out, strings.Join(tokenRow(&all[i]), "\t"))
-			}
-			return nil
-		}
-		if len(all) == 0 {
-			fmt.Fprintln(s.out, "There is no token: everyone on the server's machine may do everything.")
-			return nil
-		}
-		table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "NAME\tROLE\tFOR\tEXPIRES\tLAST USED")
-		for i := range all {
-			fmt.Fprintln(table, strings.Join(tokenRow(&all[i]), "\t"))
-		}
-		return table.Flush()
+		return listAll(s, c.JSON, all, tokenRow, "NAME\tROLE\tFOR\tEXPIRES\tLAST USED", "There is no token: everyone on the server's machine may do everything.")
 	})
 }
 
@@ -160,15 +141,6 @@ type tokenRevokeCmd struct {
 
 func (c *tokenRevokeCmd) Run(ctx context.Context, s *stdio) error {
 	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
-		return forEach(c.Name, func(name string) error {
-			if err := server.RevokeToken(ctx, name); err != nil {
-				return err
-			}
-			if c.JSON {
-				return json.NewEncoder(s.out).Encode(map[string]any{"name": name, "revoked": true})
-			}
-			_, err := fmt.Fprintf(s.out, "%s\trevoked\n", name)
-			return err
-		})
+		return endEach(ctx, s, c.JSON, c.Name, server.RevokeToken, "revoked")
 	})
 }

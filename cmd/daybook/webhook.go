@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"daybook/client"
@@ -83,25 +82,7 @@ func (c *webhookLsCmd) Run(ctx context.Context, s *stdio) error {
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return json.NewEncoder(s.out).Encode(all)
-		}
-		if !s.outTerminal {
-			for i := range all {
-				fmt.Fprintln(s.out, strings.Join(webhookRow(&all[i]), "\t"))
-			}
-			return nil
-		}
-		if len(all) == 0 {
-			fmt.Fprintln(s.out, "There is no webhook. daybook webhook add creates one.")
-			return nil
-		}
-		table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "NAME\tEVENTS\tURL\tDELIVERED\tSTATE")
-		for i := range all {
-			fmt.Fprintln(table, strings.Join(webhookRow(&all[i]), "\t"))
-		}
-		return table.Flush()
+		return listAll(s, c.JSON, all, webhookRow, "NAME\tEVENTS\tURL\tDELIVERED\tSTATE", "There is no webhook. daybook webhook add creates one.")
 	})
 }
 
@@ -124,16 +105,7 @@ type webhookRmCmd struct {
 
 func (c *webhookRmCmd) Run(ctx context.Context, s *stdio) error {
 	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
-		return forEach(c.Name, func(name string) error {
-			if err := server.DeleteWebhook(ctx, name); err != nil {
-				return err
-			}
-			if c.JSON {
-				return json.NewEncoder(s.out).Encode(map[string]any{"name": name, "deleted": true})
-			}
-			_, err := fmt.Fprintf(s.out, "%s\tdeleted\n", name)
-			return err
-		})
+		return endEach(ctx, s, c.JSON, c.Name, server.DeleteWebhook, "deleted")
 	})
 }
 
