@@ -28,10 +28,12 @@ func recordCluster(t *testing.T, seed uint64) (recording *powercut.Recording, er
 	if recording, err = powercut.New(c.dir); err != nil {
 		t.Fatal(err)
 	}
-	pids := filepath.Join(t.TempDir(), "pids")
+	outside := t.TempDir() // what is said is not recorded as a file
+	pids := filepath.Join(outside, "pids")
 	var script strings.Builder
 	for _, name := range names {
 		n := c.nodes[name]
+		n.output = filepath.Join(outside, name+".out")
 		fmt.Fprintf(&script, "%s %s >>%s 2>&1 &\necho $! >>%s\n", n.program, strings.Join(n.args, " "), n.output, pids)
 	}
 	script.WriteString("wait\n")

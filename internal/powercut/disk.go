@@ -84,6 +84,8 @@ func (d *disk) step(e *event) error {
 			d.sync(d.syncs[e.id])
 		}
 		delete(d.syncs, e.id)
+	case found:
+		d.found(e)
 	case ended:
 		clear(d.syncs)
 		clear(d.open)

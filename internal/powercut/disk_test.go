@@ -20,8 +20,13 @@ func left(t *testing.T, fate Fate, seed uint64, ignoreSyncs bool, lines ...strin
 
 func leftOn(t *testing.T, d *disk, fate Fate, seed uint64, lines ...string) map[string]string {
 	t.Helper()
-	for _, e := range parsed(t, lines...) {
-		if err := d.step(&e); err != nil {
+	return leftAfter(t, d, fate, seed, parsed(t, lines...))
+}
+
+func leftAfter(t *testing.T, d *disk, fate Fate, seed uint64, events []event) map[string]string {
+	t.Helper()
+	for i := range events {
+		if err := d.step(&events[i]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,7 +2,9 @@ package powercut
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +26,7 @@ const (
 	linked
 	said  // to a pipe or a socket
 	ended // the program
+	found // what a file holds, though no call that has returned says so
 )
 
 type event struct {
@@ -46,6 +49,26 @@ type parser struct {
 	open   map[string]string // by thread: the beginning of a call that has not returned
 	syncs  int
 	ids    map[string]string // by thread: the sync that has begun
+	killed []string          // calls in which the program was killed: the kernel may have done them
+}
+
+// unknown says whether the folder may have changed by a call that has not returned.
+func (p *parser) unknown() bool {
+	for text := range maps.Values(p.open) {
+		p.killed = append(p.killed, text)
+	}
+	return slices.ContainsFunc(p.killed, func(text string) bool {
+		name, args, _ := strings.Cut(text, "(")
+		fd, path := descriptor(args)
+		_, ours := p.below(path)
+		switch name {
+		case "fsync", "fdatasync", "lseek":
+			return false
+		case "write", "writev":
+			return ours && fd != "1" && fd != "2"
+		}
+		return true
+	})
 }
 
 // line parses one line: "PID call(arguments) = result", or a half of that.
@@ -99,12 +122,13 @@ func (p *parser) begin(pid, text string) {
 func (p *parser) end(pid, text string) error {
 	name, args, _ := strings.Cut(text, "(")
 	at := strings.LastIndex(args, "= ")
-	if at < 0 {
-		return nil // the program ended in the call
+	if at < 0 || strings.HasPrefix(args[at:], "= ?") {
+		p.killed = append(p.killed, text)
+		return nil
 	}
 	result := args[at+2:]
 	args = strings.TrimSuffix(strings.TrimRight(args[:at], " "), ")")
-	if strings.HasPrefix(result, "-1 ") || strings.HasPrefix(result, "?") {
+	if strings.HasPrefix(result, "-1 ") {
 		return nil
 	}
 	c := call{name: name, args: args, result: result, texts: quoted(args)}

@@ -104,6 +104,9 @@ func (run *Run) read() {
 	}
 	run.r.events = append(run.r.events, p.events...)
 	run.r.events = append(run.r.events, event{kind: ended})
+	if run.err == nil {
+		run.err = run.r.compare(p.unknown())
+	}
 }
 
 // Signal sends a signal to the program itself.
