@@ -14,6 +14,8 @@ import (
 	"daybook/eventlog"
 	"daybook/eventlog/eventlogtest"
 	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
 )
 
 var seeds = flag.Int("seeds", 300, "random graphs that TestRandomGraphsEndInOrderAndOnce runs")
@@ -23,7 +25,7 @@ type graph struct {
 	names  []string
 	after  [][]edgeOf // by task, to earlier ones
 	anyway []bool
-	fails  []int // how often a task fails before it succeeds; it has one attempt for each retry
+	fails  []int // how often a task fails before it succeeds, each time for good
 }
 
 type edgeOf struct {
@@ -51,7 +53,7 @@ func randomGraph(r *rand.Rand) *graph {
 func (g *graph) workflow() *task.Workflow {
 	w := flow("")
 	for i, name := range g.names {
-		one := task.WorkflowTask{Name: name, Submit: task.Submit{Type: strings.ToUpper(name), MaxAttempts: 1, RunAnyway: g.anyway[i]}}
+		one := task.WorkflowTask{Name: name, Submit: task.Submit{Type: strings.ToUpper(name), MaxAttempts: 2, RunAnyway: g.anyway[i]}}
 		for _, e := range g.after[i] {
 			when, _ := task.ParseWhen(e.when)
 			if g.anyway[i] {
@@ -95,7 +97,8 @@ type witness struct {
 	at     map[string]int // tasks by stream; -1 = the workflow
 	status []string
 	whole  string
-	starts []int     // of each since it was submitted or retried
+	starts []int     // of each that came to an end since it was submitted or retried, and of the one that runs
+	begun  []bool    // it has started since then: it does not wait again
 	cause  []*edgeOf // for whose end each was cancelled; nil = it was not
 }
 
@@ -121,7 +124,7 @@ func (w *witness) read(events []*eventlog.Event) {
 			}
 		case i < 0:
 		case e.Type == "task.submitted" || e.Type == "task.retried":
-			w.status[i], w.starts[i], w.cause[i] = "PENDING", 0, nil
+			w.status[i], w.starts[i], w.begun[i], w.cause[i] = "PENDING", 0, false, nil
 		case e.Type == "task.released" || e.Type == "task.lease_expired":
 			w.status[i] = "PENDING"
 			w.starts[i]-- // the attempt did not come to its end
@@ -142,11 +145,11 @@ func (w *witness) started(i int, e *eventlog.Event) {
 		w.t.Errorf("event %d starts %s a second time", e.Seq, name)
 	}
 	for _, edge := range w.g.after[i] {
-		if !met(edge.when, w.status[edge.on], w.g.anyway[i]) {
+		if !w.begun[i] && !met(edge.when, w.status[edge.on], w.g.anyway[i]) {
 			w.t.Errorf("event %d starts %s, which needs that %s has %s; it is %s", e.Seq, name, w.g.names[edge.on], edge.when, w.status[edge.on])
 		}
 	}
-	w.status[i] = "RUNNING"
+	w.status[i], w.begun[i] = "RUNNING", true
 }
 
 func (w *witness) ended(i int, as string, e *eventlog.Event) {
@@ -175,7 +178,16 @@ func (w *witness) ended(i int, as string, e *eventlog.Event) {
 	w.t.Errorf("event %d cancels %s because of %s, which it does not depend on", e.Seq, w.g.names[i], data.Because)
 }
 
-// Random workflows with failures, cancels, retries and restarts: every task ends, in order, once.
+// failures is how often a task has failed, by the log.
+func failures(t *testing.T, log eventlog.Log, id ulid.ULID) int {
+	page, err := log.Read(t.Context(), 0, eventlog.Filter{Streams: []string{task.StreamOf(id)}, Types: []string{"task.failed"}}, 100)
+	if err != nil {
+		t.Error(err)
+	}
+	return len(page.Events)
+}
+
+// Random workflows with failures, cancels, retries, stops and kills: every task ends, in order, once.
 func TestRandomGraphsEndInOrderAndOnce(t *testing.T) {
 	for seed := range *seeds {
 		bubble(t, func(t *testing.T, log *eventlogtest.Memory) { runGraph(t, log, uint64(seed)) })
@@ -188,7 +200,7 @@ func TestRandomGraphsEndInOrderAndOnce(t *testing.T) {
 func runGraph(t *testing.T, log *eventlogtest.Memory, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 61))
 	g := randomGraph(r)
-	left := append([]int(nil), g.fails...)
+	var ids map[string]task.Task
 	does := map[string]func(context.Context, Attempt) (Outcome, error){}
 	for i, name := range g.names {
 		takes := time.Duration(r.IntN(4)) * time.Second
@@ -198,30 +210,44 @@ func runGraph(t *testing.T, log *eventlogtest.Memory, seed uint64) {
 			case <-ctx.Done():
 				return Outcome{}, ctx.Err()
 			}
-			if left[i] > 0 {
-				left[i]--
+			if failures(t, log, ids[name].ID) < g.fails[i] {
 				return permanently(ctx, a)
 			}
 			return Outcome{Result: []byte(`{}`)}, nil
 		}
 	}
 	options := Options{Concurrency: 1 + r.IntN(4), Grace: -1}
-	b := openDoing(t, log, options, does)
+	process := eventlogtest.NewFailing(log)
+	b := openDoing(t, process, options, does)
+	restart := func() {
+		process = eventlogtest.NewFailing(log)
+		b = openDoing(t, process, options, does)
+	}
 	whole, tasks := b.begin(g.workflow())
-	w := &witness{t: t, g: g, at: map[string]int{task.StreamOf(whole.ID): -1}, status: make([]string, len(g.names)), starts: make([]int, len(g.names)), cause: make([]*edgeOf, len(g.names))}
+	ids = tasks
+	w := &witness{t: t, g: g, at: map[string]int{task.StreamOf(whole.ID): -1}, status: make([]string, len(g.names)), starts: make([]int, len(g.names)),
+		begun: make([]bool, len(g.names)), cause: make([]*edgeOf, len(g.names))}
 	for i, name := range g.names {
 		w.ids = append(w.ids, tasks[name].ID.String())
 		w.at[task.StreamOf(tasks[name].ID)] = i
 	}
 	quiet := seed%3 == 0 // nobody touches it
+	kills := 0
 	for range r.IntN(8) {
 		time.Sleep(time.Duration(r.IntN(2500)) * time.Millisecond)
-		switch kind := r.IntN(5); {
+		switch kind := r.IntN(6); {
 		case kind == 0:
 			if err := b.stop(); err != nil {
 				t.Fatal(err)
 			}
-			b = openDoing(t, log, options, does)
+			restart()
+		case kind == 5 && (!quiet || kills == 0): // a task that a second kill meets has failed
+			kills++
+			process.FailAppend(1+r.IntN(4), eventlogtest.FailWhen(r.IntN(2)), eventlog.ErrUnknown)
+			time.Sleep(time.Duration(r.IntN(2500)) * time.Millisecond)
+			process.FailAppend(1, eventlogtest.BeforeWriting, eventlog.ErrUnknown) // if it has not died of the first
+			_ = b.stop()                                                           // nothing more reaches the log
+			restart()
 		case quiet:
 		case kind == 1:
 			_, _ = b.s.Do(t.Context(), "anonymous", tasks[g.names[r.IntN(len(g.names))]].ID, task.Cancel{}) // a refusal is an answer too
