@@ -111,17 +111,17 @@ func TestTheFirstChangeGoesAtOnceAndTheNextOnesTogether(t *testing.T) {
 func TestScreensAtTheSameSeqShareOneMessage(t *testing.T) {
 	bubble(t, func(h *house, _ func() net.Conn) {
 		h.submit(`{"task_type":"ECHO","delay_seconds":3600}`)
-		one, err := h.api.screens.since(h.api, 0)
+		one, err := h.api.screens.since(h.api, 0, 0)
 		if err != nil {
 			h.Fatal(err)
 		}
 		h.submit(`{"task_type":"ECHO","delay_seconds":3600}`)
-		two, _ := h.api.screens.since(h.api, 0)
+		two, _ := h.api.screens.since(h.api, 0, 0)
 		if one != two {
 			h.Error("made twice")
 		}
 		time.Sleep(screenFresh)
-		if three, _ := h.api.screens.since(h.api, 0); three == two || three.UpTo != 3 {
+		if three, _ := h.api.screens.since(h.api, 0, 0); three == two || three.out.UpTo != 3 {
 			h.Error("an old one is shared")
 		}
 	})

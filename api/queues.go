@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -30,7 +31,7 @@ func (a *API) queues(p *reply, r *http.Request) error {
 	var w jsontext.Writer
 	w.Array()
 	for _, name := range names {
-		a.writeQueue(w.Item(), r, name)
+		a.writeQueue(r.Context(), w.Item(), name)
 	}
 	w.EndArray()
 	p.shows(seq)
@@ -53,12 +54,12 @@ var errNoQueue = notFound("There is no such queue. A name " + task.NameRule + ";
 func (a *API) sendQueue(p *reply, r *http.Request) error {
 	seq := a.Views.Seq()
 	var w jsontext.Writer
-	a.writeQueue(&w, r, p.id)
+	a.writeQueue(r.Context(), &w, p.id)
 	p.shows(seq)
 	return p.send(typeJSON, w)
 }
 
-func (a *API) writeQueue(w *jsontext.Writer, r *http.Request, name string) {
+func (a *API) writeQueue(ctx context.Context, w *jsontext.Writer, name string) {
 	q := a.Views.QueueState(name)
 	pending, running := a.Views.QueueDepth(name)
 	ready, oldest := a.Views.QueueReady(name)
@@ -69,7 +70,7 @@ func (a *API) writeQueue(w *jsontext.Writer, r *http.Request, name string) {
 	w.Key("paused_at").OptionalTime(int64(q.PausedAt))
 	reason := []byte(nil)
 	if q.Reason != 0 {
-		if body, err := a.Payloads.Get(r.Context(), q.Reason); err == nil {
+		if body, err := a.Payloads.Get(ctx, q.Reason); err == nil {
 			reason = textIn(body, `{"reason":`)
 		}
 	}

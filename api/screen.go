@@ -26,40 +26,46 @@ const (
 
 // screen is one message: what changed after from, up to seq.
 type screen struct {
-	from int64
-	made time.Time // when its making began
-	once sync.Once
-	out  eventstream.Message
-	err  error
-	size atomic.Int64 // bytes, once it is made
+	from  int64
+	views viewSet
+	made  time.Time // when its making began
+	once  sync.Once
+	text  []byte // of the message
+	out   eventstream.Message
+	err   error
+	size  atomic.Int64 // bytes, once it is made
 }
 
-// since returns the message of what changed after from. Only the first who asks makes it.
-func (s *screens) since(a *API, from int64) (eventstream.Message, error) {
-	m := s.slot(from)
+// since returns the message of what changed after from, with the changed rows of the views. Only the first who asks makes it.
+func (s *screens) since(a *API, from int64, views viewSet) (*screen, error) {
+	m := s.slot(from, views)
 	m.once.Do(func() {
-		m.out, m.err = a.encodeScreen(from)
+		var seq int64
+		if m.text, seq, m.err = a.encodeScreen(from, views); m.err == nil {
+			m.out = a.streams.Message(seq, m.text, seq)
+		}
 		m.size.Store(m.out.Size())
 	})
-	return m.out, m.err
+	return m, m.err
 }
 
-// screenAfter is what a screen that stands at a seq gets.
+// screenAfter is what a screen that stands at a seq gets, if it names no views.
 func (a *API) screenAfter(after, _ int64) (eventstream.Message, error) {
-	return a.screens.since(a, after)
+	m, err := a.screens.since(a, after, 0)
+	return m.out, err
 }
 
 // slot finds the message that begins after from, or makes room for it.
-func (s *screens) slot(from int64) *screen {
+func (s *screens) slot(from int64, views viewSet) *screen {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.recent {
-		if m != nil && m.from == from && now.Sub(m.made) < screenFresh {
+		if m != nil && m.from == from && m.views == views && now.Sub(m.made) < screenFresh {
 			return m
 		}
 	}
-	m := &screen{from: from, made: now}
+	m := &screen{from: from, views: views, made: now}
 	s.recent[s.at] = m
 	s.at = (s.at + 1) % len(s.recent)
 	return m
@@ -77,9 +83,9 @@ func (s *screens) bytes() (n int64) {
 	return n
 }
 
-// encodeScreen makes {"seq","rows","truncated","counts_changed","waiting","state"}. The rows are in summary
-// form, as they stand at seq.
-func (a *API) encodeScreen(after int64) (eventstream.Message, error) {
+// encodeScreen makes {"seq","rows","truncated","counts_changed","waiting","state"}, with "views" last if there are some. The rows
+// are in summary form, as they stand at seq.
+func (a *API) encodeScreen(after int64, views viewSet) (text []byte, seq int64, err error) {
 	tasks, seq, truncated := a.Views.Changes(after, screenRows)
 	w := jsontext.Writer(make([]byte, 0, 512+512*len(tasks)))
 	w.Object()
@@ -87,7 +93,7 @@ func (a *API) encodeScreen(after int64) (eventstream.Message, error) {
 	w.Key("rows").Array()
 	for one, err := range a.rows(a.stopping, tasks, summary) {
 		if err != nil {
-			return eventstream.Message{}, err
+			return nil, 0, err
 		}
 		w.Item()
 		w = appendRow(w, one, summary)
@@ -98,8 +104,13 @@ func (a *API) encodeScreen(after int64) (eventstream.Message, error) {
 	writeCounts(w.Key("counts_changed"), counts)
 	a.writeWaiting(&w)
 	a.writeState(w.Key("state"))
+	if views != 0 {
+		if err := a.writeViews(w.Key("views"), after, views); err != nil {
+			return nil, 0, err
+		}
+	}
 	w.EndObject()
-	return a.streams.Message(seq, w, seq), nil
+	return w, seq, nil
 }
 
 // writeScreenState writes the members "counts", "waiting" and "state": what a screen shows beside the rows.

@@ -58,14 +58,16 @@ func (a *API) logStream(p *reply, r *http.Request) error {
 
 // screenStream answers GET /api/stream: what a screen needs, a message a tick.
 func (a *API) screenStream(p *reply, r *http.Request) error {
-	q, err := queryOf(r, "after", "log")
+	q, err := queryOf(r, "after", "log", "views")
 	if err != nil {
 		return err
 	}
+	views := readViews(q)
 	open, err := a.opening(r, q, a.Views.Seq(), a.reaches)
 	if err != nil {
 		return err
 	}
+	a.pushViews(&open, views)
 	return a.serveStream(p, r, a.screenFeed, open)
 }
 

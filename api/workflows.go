@@ -190,6 +190,14 @@ func writeWorkflow(w *jsontext.Writer, r *row) {
 	w.Key("task_count").Int(int64(t.KinNow().Children))
 }
 
+// writeWorkflowRow writes a workflow as lists have it.
+func (a *API) writeWorkflowRow(w *jsontext.Writer, r *row) {
+	w.Object()
+	writeWorkflow(w, r)
+	w.Key("open_count").Int(int64(a.Views.OpenChildren(r.task.ID)))
+	w.EndObject()
+}
+
 // mostScanned is how many workflows one call looks at for those of a name.
 const mostScanned = 10_000
 
@@ -253,10 +261,7 @@ func (a *API) workflows(p *reply, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		w.Item().Object()
-		writeWorkflow(w, one)
-		w.Key("open_count").Int(int64(a.Views.OpenChildren(one.task.ID)))
-		w.EndObject()
+		a.writeWorkflowRow(w.Item(), one)
 	}
 	w.EndArray()
 	return p.send(typeJSON, *w)

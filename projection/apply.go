@@ -171,10 +171,12 @@ func (v *Views) begin(back map[ulid.ULID]*fileRow) {
 // endBatch ends a batch: it updates the views that depend on the state of a task, not on each
 // event, and sets the seq that all views show.
 func (v *Views) endBatch(seq int64) {
+	v.order.at = seq
 	for _, rec := range v.touched {
 		v.index(rec)
 	}
 	clear(v.touched)
+	v.order.at = seq + 1 // what becomes due from now on is in the next change
 	v.order.publish()
 	v.seq.Store(seq)
 }
@@ -184,6 +186,7 @@ func (v *Views) endBatch(seq int64) {
 func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 	if e.Type == 0 {
 		v.recent.add(e.Seq, nil)
+		v.others.note(other, v.streams)
 		if err := v.streams.apply(other); err != nil {
 			return err
 		}

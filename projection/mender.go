@@ -260,7 +260,7 @@ func (v *Views) adopt(seq int64) error {
 func (v *Views) replace(n *Views) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.table, v.counts, v.recent, v.windows, v.streams = n.table, n.counts, n.recent, n.windows, n.streams
+	v.table, v.counts, v.recent, v.others, v.windows, v.streams = n.table, n.counts, n.recent, n.others, n.windows, n.streams
 	v.counts.queues.allChanged()
 	v.keeper, v.ended, v.evicted, v.returned = n.keeper, n.ended, n.evicted, n.returned
 	v.epoch, v.dirty, v.copies, v.loaded = n.epoch, n.dirty, n.copies, n.loaded

@@ -43,6 +43,8 @@ type order struct {
 	timed     [3]*btree.BTreeG[dueKey] // inScheduled, inBackoff and inSuspended, each by due, seq: priorities do not count
 	running   []*record                // in no order
 	in        [][places]int64          // by group: how many tasks lie where
+	moved     []int64                  // by group: seq of the event that last moved one of its tasks, 0 for one before the start
+	at        int64                    // the seq of moves that are made now
 	targets   map[ulid.ULID]*target    // what tasks that have not ended depend on
 	workflows int                      // that are ready
 	stranded  []*record                // pending tasks with an impossible dependency, in no order
@@ -60,6 +62,7 @@ func newOrder() order {
 func (o *order) replace(n *order) {
 	n.ready.parked = o.ready.parked
 	o.ready, o.keyed, o.timed, o.running, o.in = n.ready, n.keyed, n.timed, n.running, n.in
+	o.moved, o.at = n.moved, n.at
 	o.targets, o.stranded, o.workflows = n.targets, n.stranded, n.workflows
 	o.publish()
 }
@@ -79,8 +82,9 @@ func (o *order) put(rec *record) {
 	o.remove(rec)
 	rec.place, rec.keyDue = to, key.Due
 	for int(rec.group) >= len(o.in) {
-		o.in = append(o.in, [places]int64{})
+		o.in, o.moved = append(o.in, [places]int64{}), append(o.moved, 0)
 	}
+	o.moved[rec.group] = o.at
 	if to != nowhere {
 		o.in[rec.group][to]++
 	}

@@ -34,15 +34,16 @@ var (
 // in chunks between which the writer gets its turn.
 type Views struct {
 	mu       sync.RWMutex
-	table    table    // guarded by mu
-	counts   counts   // guarded by mu
-	recent   recent   // guarded by mu
-	claims   claims   // guarded by mu
-	mates    keyMates // guarded by mu
-	waits    waits    // guarded by mu
-	families families // guarded by mu
-	windows  *windows // guarded by mu
-	streams  streams  // guarded by mu; what is not of a task
+	table    table        // guarded by mu
+	counts   counts       // guarded by mu
+	recent   recent       // guarded by mu
+	others   recentOthers // guarded by mu
+	claims   claims       // guarded by mu
+	mates    keyMates     // guarded by mu
+	waits    waits        // guarded by mu
+	families families     // guarded by mu
+	windows  *windows     // guarded by mu
+	streams  streams      // guarded by mu; what is not of a task
 	seq      atomic.Int64
 	tokens   atomic.Pointer[Tokens]          // of the fold in streams; set with mu held
 	quiet    atomic.Pointer[map[string]bool] // the same

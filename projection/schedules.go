@@ -51,6 +51,7 @@ type Schedule struct {
 	Fired     int64         `json:"fired,omitempty"`
 	Skipped   int64         `json:"skipped,omitempty"`
 	Runs      []ScheduleRun `json:"runs,omitempty"` // the latest, by time
+	latest    string        // the task of its latest run, that of a backfill too; "" = LastTask
 }
 
 // ScheduleRun is one run that fired or was skipped, or several that were skipped.
@@ -115,6 +116,7 @@ func (s *Schedule) next(e *eventlog.Event) (*Schedule, error) {
 		var d schedule.Fired
 		err = strictly(e, &d)
 		n.Fired++
+		n.latest = d.Task
 		if !d.Backfill {
 			n.LastTask, n.Judged, n.Failures = d.Task, false, d.Failures
 		}
@@ -187,6 +189,19 @@ func strictly(e *eventlog.Event, into any) error {
 		return fmt.Errorf("%w: %s: not encoded as it must be", task.ErrData, e.Type)
 	}
 	return nil
+}
+
+// latestTask is the task of its latest run, "" for none.
+func (s *Schedule) latestTask() string { return cmp.Or(s.latest, s.LastTask) }
+
+// nameOf is the name of the schedule with an id, "" for none.
+func (f *schedules) nameOf(id string) string {
+	for _, s := range f.List {
+		if s.ID == id {
+			return s.Name
+		}
+	}
+	return ""
 }
 
 // Schedules returns all schedules, by name, and the seq they show. They are not to be changed.

@@ -164,14 +164,19 @@ func (r *LeaseRequest) takes(s *task.Task) bool {
 // forgetAbove is the number of workers above which those that are gone are looked for.
 const forgetAbove = 100
 
-// answered remembers the answer to a poll.
+// answered remembers the answer to a poll. The starts of the tasks are in the views now, which tell more of what the worker holds.
 func (t *leaseTable) answered(r *LeaseRequest, leases []Leased) {
-	if r.PollID == "" || len(leases) == 0 {
+	if len(leases) == 0 {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if w := t.workers[r.Worker]; w != nil {
+	w := t.workers[r.Worker]
+	if w == nil {
+		return
+	}
+	t.move(w)
+	if r.PollID != "" {
 		w.polls.add(r.PollID, leases, len(w.leases), t.holds)
 	}
 }

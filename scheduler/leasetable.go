@@ -80,7 +80,8 @@ func taskOfToken(token string) (id ulid.ULID, ok bool) {
 type worker struct {
 	Worker
 	leases map[*lease]bool
-	called bool // since the start of the server
+	called bool  // since the start of the server
+	moved  int64 // leaseTable.moves when it last changed
 	polls  polls
 }
 
@@ -91,6 +92,9 @@ type leaseTable struct {
 	byTask  map[ulid.ULID]*lease
 	workers map[string]*worker
 	heap    leaseHeap
+	moves   int64        // changes of workers
+	gone    []goneWorker // the latest that were forgotten
+	lost    int64        // moves when the latest one was forgotten that is not in gone any more
 
 	progress waitingReports
 	quiet    func(worker string) bool // it is to get no more work; set before the table is used
@@ -109,6 +113,7 @@ func (t *leaseTable) worker(name string, now time.Time) *worker {
 		t.workers[name] = w
 	}
 	w.LastSeen = now
+	t.move(w)
 	return w
 }
 
@@ -122,6 +127,7 @@ func (t *leaseTable) add(l *lease, now time.Time) {
 		w = t.worker(l.worker, now)
 	}
 	w.leases[l] = true
+	t.move(w)
 	heap.Push(&t.heap, l)
 }
 
@@ -143,6 +149,7 @@ func (t *leaseTable) drop(l *lease) {
 	}
 	if w := t.workers[l.worker]; w != nil {
 		delete(w.leases, l)
+		t.move(w)
 	}
 	if l.at >= 0 {
 		heap.Remove(&t.heap, l.at)
@@ -305,6 +312,7 @@ func (t *leaseTable) forget(now time.Time) {
 	for name, w := range t.workers {
 		if len(w.leases) == 0 && now.Sub(w.LastSeen) > rememberedFor {
 			delete(t.workers, name)
+			t.noteGone(name)
 		}
 	}
 }

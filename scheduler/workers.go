@@ -32,9 +32,65 @@ func (s *Scheduler) Workers() []Worker {
 	t := s.leases
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.list(-1)
+}
+
+// WorkerChanges are the workers that have changed.
+type WorkerChanges struct {
+	Workers []Worker // by name, as they are now
+	Gone    []string // that are not listed any more
+	Known   bool     // else more than these may have changed: it was too long ago
+	Upto    int64    // to ask for what changes later
+}
+
+// WorkersSince says which workers have changed since an earlier answer with that Upto of the same scheduler, by a call or by
+// what they hold. After 0 all have.
+func (s *Scheduler) WorkersSince(after int64) WorkerChanges {
+	t := s.leases
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := WorkerChanges{Workers: t.list(after), Known: after >= t.lost, Upto: t.moves}
+	for _, g := range t.gone {
+		if g.moved > after && t.workers[g.name] == nil {
+			c.Gone = append(c.Gone, g.name)
+		}
+	}
+	return c
+}
+
+// goneWorker is a worker that was forgotten.
+type goneWorker struct {
+	name  string
+	moved int64 // leaseTable.moves when it was
+}
+
+// mostGone is how many of the workers that were forgotten are remembered for those who follow the list.
+const mostGone = 100
+
+// move notes that a worker has changed. mu must be held.
+func (t *leaseTable) move(w *worker) {
+	t.moves++
+	w.moved = t.moves
+}
+
+// noteGone notes that a worker was forgotten. mu must be held.
+func (t *leaseTable) noteGone(name string) {
+	if len(t.gone) == mostGone {
+		t.lost = t.gone[0].moved
+		t.gone = t.gone[1:]
+	}
+	t.moves++
+	t.gone = append(t.gone, goneWorker{name, t.moves})
+}
+
+// list lists the workers that have changed after a number of moves. mu must be held.
+func (t *leaseTable) list(after int64) []Worker {
 	t.forget(time.Now())
 	list := make([]Worker, 0, len(t.workers))
 	for _, w := range t.workers {
+		if w.moved <= after {
+			continue
+		}
 		one := w.Worker
 		one.Quiet = t.quiet(w.Name)
 		for l := range w.leases {
@@ -75,7 +131,7 @@ var ErrNoWorker = errors.New("there is no worker of this name")
 // SetQuiet appends that a worker gets no more work, or that it does again; it is told by its next answer. What is so
 // already writes nothing. Errors: ErrNoWorker, and those of commands.
 func (s *Scheduler) SetQuiet(ctx context.Context, actor, name string, quiet bool) error {
-	return s.Record(ctx, actor, func() ([]Other, error) {
+	err := s.Record(ctx, actor, func() ([]Other, error) {
 		is := s.IsQuiet(name)
 		event := Other{Stream: "worker:" + name, Type: projection.WorkerResumed, V: 1, Data: []byte("{}")}
 		switch {
@@ -88,6 +144,12 @@ func (s *Scheduler) SetQuiet(ctx context.Context, actor, name string, quiet bool
 		}
 		return []Other{event}, nil
 	})
+	s.leases.mu.Lock()
+	defer s.leases.mu.Unlock()
+	if w := s.leases.workers[name]; w != nil {
+		s.leases.move(w)
+	}
+	return err
 }
 
 // IsQuiet reports whether a worker is to get no more work.

@@ -26,6 +26,8 @@ type connection struct {
 	ctx    context.Context
 	end    context.CancelFunc                                            // after a failed write, or when the client is gone
 	pull   func(ctx context.Context, after, told int64) (Message, error) // nil = that of the feed
+	idle   func(seq int64) Message                                       // nil = keep-alives alone
+	pause  time.Duration                                                 // of silence, until idle is asked or a keep-alive is sent
 
 	place int  // in the feed's list, -1 = it is not parked; guarded by feed.mu
 	left  bool // it has left its feed and does not come back; guarded by feed.mu
@@ -55,8 +57,13 @@ func newConnection(f *Feed, w http.ResponseWriter, r *http.Request, open Opening
 		// A stream has no end that chunks would have to mark: a message is one write.
 		w.Header()["Transfer-Encoding"] = identity
 	}
+	pause := KeepAlive
+	if open.Idle != nil {
+		pause = open.IdleEvery
+	}
 	return &connection{
 		server: f.server, feed: f, id: strconv.FormatInt(connections.Add(1), 10), pull: open.Pull, after: open.After, place: -1,
+		idle: open.Idle, pause: pause,
 		w: w, reply: http.NewResponseController(w), open: &open, handed: make(chan struct{}),
 	}
 }
@@ -137,7 +144,7 @@ func (c *connection) Flush() {
 	default:
 		c.writeOut()
 		c.heard = time.Now()
-		c.silence.Reset(KeepAlive)
+		c.silence.Reset(c.pause)
 	}
 	if c.ctx.Err() == nil {
 		c.next()
@@ -161,7 +168,7 @@ func (c *connection) begin() {
 	c.noDeadline()
 	c.takeOver()
 	c.heard = time.Now()
-	c.silence = time.AfterFunc(KeepAlive, c.silent)
+	c.silence = time.AfterFunc(c.pause, c.silent)
 	c.publish(c.server.announcement(open, c.feed.Extra))
 }
 
@@ -275,12 +282,25 @@ func (c *connection) wake() {
 	c.server.library.Publish(c.id, wakeUp)
 }
 
-// silent sends a keep-alive if the connection is parked; if not, a message follows anyway.
+// silent sends what there is to say without a change, or a keep-alive, if the connection is parked; if not, a message follows
+// anyway.
 func (c *connection) silent() {
 	switch {
 	case c.ctx.Err() != nil:
 	case c.feed.unpark(c):
-		c.publish(c.server.keptAlive(c.after, c.feed.Extra))
+		var m Message
+		if c.idle != nil {
+			m = c.idle(c.after)
+		}
+		if m.IsEmpty() && time.Since(c.heard)+c.pause > KeepAlive {
+			m = c.server.keptAlive(c.after, c.feed.Extra)
+		}
+		if m.IsEmpty() {
+			c.silence.Reset(c.pause)
+			c.feed.park(c)
+			return
+		}
+		c.publish(m)
 	default:
 		c.silence.Reset(KeepAlive / 100)
 	}

@@ -106,6 +106,10 @@ type Opening struct {
 	// Pull makes what follows after a seq, up to told or beyond it, for this stream alone; nil =
 	// the stream gets what its feed has for all.
 	Pull func(ctx context.Context, after, told int64) (Message, error)
+	// Idle makes a message for a stream to which nothing was sent for IdleEvery, at the seq where it stands; an empty one is
+	// not sent. nil = it gets keep-alives alone.
+	Idle      func(seq int64) Message
+	IdleEvery time.Duration // less than KeepAlive
 	// During returns a context that ends earlier than ctx if the stream must, and a function that frees
 	// what it needs; nil = it need not.
 	During func(ctx context.Context) (context.Context, context.CancelFunc)
