@@ -3,10 +3,9 @@
 
 import { loadAccess, may } from "./access.js";
 import * as api from "./api.js";
-import { byId } from "./dom.js";
+import { Frame, byId } from "./dom.js";
 import { STATUSES, isPending, noFilters, toggled, withStatus, withoutWrong } from "./filters.js";
 import { humanize } from "./format.js";
-import { Frame } from "./frame.js";
 import { listenToKeys } from "./keys.js";
 import { Later, loadStyle, reloadIfUpdated, wasUpdated } from "./later.js";
 import { ListLoader } from "./loader.js";
@@ -63,7 +62,7 @@ const list = new ListView(store, {
 const loader = new ListLoader(store, list, { filters: () => router.route.filters, live: () => feed.state === "live", dirty: frame.request });
 const toolbar = new ToolbarView(store, { setFilters, reload: () => void loader.reload(), toList: () => list.focus(), dirty: frame.request, incomplete });
 const header = new HeaderView(feed, rate, store);
-const places = new Places({ dirty: frame.request, incomplete });
+const places = new Places({ dirty: frame.request, incomplete, follow: (view) => feed.follow(view) });
 /** The address of the list, with a task or without. @param {string | null} id */
 const href = (id) => formatRoute({ place: "", item: "", query: "", id, filters: store.filters });
 

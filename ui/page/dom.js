@@ -176,3 +176,24 @@ export function byId(id) {
 export function isField(target) {
   return target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
 }
+
+/** Draws in the next animation frame, once for all changes since the last. */
+export class Frame {
+  #requested = false;
+  #draw;
+
+  /** @param {() => void} draw */
+  constructor(draw) {
+    this.#draw = draw;
+  }
+
+  /** Draws in the next frame. */
+  request = () => {
+    if (this.#requested) return;
+    this.#requested = true;
+    requestAnimationFrame(() => {
+      this.#requested = false;
+      this.#draw();
+    });
+  };
+}

@@ -21,12 +21,12 @@ const MOST_EARLY = 500;
  * }} Listener
  */
 
-/** The state of the connection, as the leader sends it. @typedef {{ state: Live, heardAt: number, nextTry: number, logId: string, seq: number }} ConnectionState */
+/** The state of the connection, as the leader sends it. @typedef {{ state: Live, heardAt: number, nextTry: number, logId: string, seq: number, views: string }} ConnectionState */
 
 /**
  * Messages between tabs.
  * @typedef {{ kind: "message", from: number, message: Message, word: ConnectionState }
- *   | { kind: "word", word: ConnectionState } | { kind: "reset" } | { kind: "ask" } | { kind: "retry" }} TabMessage
+ *   | { kind: "word", word: ConnectionState } | { kind: "reset" } | { kind: "ask", view: string } | { kind: "retry" }} TabMessage
  */
 
 export class Feed {
@@ -48,6 +48,8 @@ export class Feed {
   #started = false;
   #seq = 0;
   #logId = "";
+  /** The view that this tab needs; "" = none. */
+  #view = "";
   /** When the leader last sent something, or this tab began to wait for it. */
   #wordAt = 0;
   /** @type {BroadcastChannel | null} */
@@ -106,6 +108,13 @@ export class Feed {
     else this.#leader.steal();
   }
 
+  /** Has messages with the changed rows of a view, too. @param {string} view "" = of none */
+  follow(view) {
+    this.#view = view;
+    if (this.#leads) this.#source.follow(view);
+    else this.#ask();
+  }
+
   /** Reconnects now. */
   retryNow() {
     if (this.#leads) this.#source.retry();
@@ -128,11 +137,16 @@ export class Feed {
       this.#leader.release(); // else it would lead when the tab that leads hides too
       if (!this.everLive) this.#pause();
     }
-    if (!this.#leads) this.#post({ kind: "ask" });
+    if (!this.#leads) this.#ask();
+  }
+
+  #ask() {
+    this.#post({ kind: "ask", view: this.#view });
   }
 
   #lead() {
     this.#leads = true;
+    this.#source.views = this.#view; // others ask for theirs
     this.paused = false;
     if (this.#started) this.#source.open(this.#seq, this.#logId);
     this.#listener.changed();
@@ -145,7 +159,7 @@ export class Feed {
     this.#wordAt = Date.now();
     if (document.hidden) return;
     this.#leader.want();
-    this.#post({ kind: "ask" });
+    this.#ask();
   }
 
   #giveUp() {
@@ -170,6 +184,7 @@ export class Feed {
 
   /** @param {Message} m */
   #messageReceived(m) {
+    m.pushes = this.#source.views;
     const from = this.#seq;
     this.#logId = this.#source.logId;
     this.#seq = Math.max(this.#seq, m.seq);
@@ -189,8 +204,8 @@ export class Feed {
 
   /** @returns {ConnectionState} */
   #word() {
-    const { state, heardAt, nextTry, logId } = this.#source;
-    return { state, heardAt, nextTry, logId, seq: this.#seq };
+    const { state, heardAt, nextTry, logId, views } = this.#source;
+    return { state, heardAt, nextTry, logId, views, seq: this.#seq };
   }
 
   // Messages from other tabs.
@@ -210,7 +225,9 @@ export class Feed {
   #received(said) {
     if (said.kind === "ask" || said.kind === "retry") {
       if (!this.#leads || !this.#started) return;
+      const { views } = this.#source;
       if (said.kind === "retry") this.#source.retry();
+      else if (said.view && !views.includes(said.view)) this.#source.follow(`${views},${said.view}`);
       return this.#post({ kind: "word", word: this.#word() });
     }
     if (this.#leads) return; // it was sent before this tab took the lead
@@ -222,6 +239,7 @@ export class Feed {
     if (said.kind === "reset") return this.#restart();
     if (this.#logId !== "" && said.word.logId !== "" && this.#logId !== said.word.logId) return this.#restart();
     this.#setState(said.word);
+    if (!document.hidden && !said.word.views?.includes(this.#view)) this.#ask();
     if (said.kind === "message") this.#passOn(said);
     else if (said.word.seq > this.#seq) this.#passOn({ from: said.word.seq, message: { seq: said.word.seq } });
   }

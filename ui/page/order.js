@@ -4,8 +4,8 @@
 
 /**
  * Newest first.
- * @param {Row} a
- * @param {Row} b
+ * @param {{ created_at: string, id: string }} a
+ * @param {{ created_at: string, id: string }} b
  */
 export function newestFirst(a, b) {
   if (a.created_at !== b.created_at) return a.created_at < b.created_at ? 1 : -1;

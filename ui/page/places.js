@@ -25,16 +25,17 @@ import { Later, loadStyle } from "./later.js";
 
 /**
  * The places by their names in the address, in the order of the navigation. A line here is all that a new one needs.
- * The navigation has one with "when" only if that says so, and shows a "count" that is not 0.
- * @type {Record<string, { title: string, items?: boolean, count?: (s: SchedulerState) => number, bad?: boolean, when?: (c: PlaceContext) => boolean, load: (dirty: () => void) => Promise<Place> }>}
+ * The navigation has one with "when" only if that says so, and shows a "count" that is not 0. The stream has changed rows of one
+ * that is "pushed", by its name, while it is open.
+ * @type {Record<string, { title: string, items?: boolean, count?: (s: SchedulerState) => number, bad?: boolean, when?: (c: PlaceContext) => boolean, pushed?: boolean, load: (dirty: () => void) => Promise<Place> }>}
  */
 export const PLACES = {
-  workflows: { title: "Workflows", items: true, load: (dirty) => import("./views/workflows.js").then((m) => new m.WorkflowsView(dirty)) },
-  queues: { title: "Queues", load: (dirty) => import("./views/queues.js").then((m) => new m.QueuesView(dirty)) },
+  workflows: { title: "Workflows", pushed: true, items: true, load: (dirty) => import("./views/workflows.js").then((m) => new m.WorkflowsView(dirty)) },
+  queues: { title: "Queues", pushed: true, load: (dirty) => import("./views/queues.js").then((m) => new m.QueuesView(dirty)) },
   approvals: { title: "Approvals", count: (s) => s.approvals ?? 0, load: (dirty) => import("./views/approvals.js").then((m) => new m.ApprovalsView(dirty)) },
   alerts: { title: "Alerts", count: (s) => s.alerts_firing ?? 0, bad: true, load: (dirty) => import("./views/alerts.js").then((m) => new m.AlertsView(dirty)) },
-  schedules: { title: "Schedules", items: true, load: (dirty) => import("./views/schedules.js").then((m) => new m.SchedulesView(dirty)) },
-  workers: { title: "Workers", load: (dirty) => import("./views/workers.js").then((m) => new m.WorkersView(dirty)) },
+  schedules: { title: "Schedules", pushed: true, items: true, load: (dirty) => import("./views/schedules.js").then((m) => new m.SchedulesView(dirty)) },
+  workers: { title: "Workers", pushed: true, load: (dirty) => import("./views/workers.js").then((m) => new m.WorkersView(dirty)) },
   cluster: { title: "Cluster", when: (c) => c.cluster, load: (dirty) => import("./views/cluster.js").then((m) => new m.ClusterView(dirty)) },
 };
 
@@ -51,9 +52,11 @@ export class Places {
   name = "";
   /** What of the place is shown. */
   #at = { item: "", query: "" };
+  #follow;
 
-  /** @param {{ dirty: () => void, incomplete: () => void }} page */
-  constructor({ dirty, incomplete }) {
+  /** @param {{ dirty: () => void, incomplete: () => void, follow: (view: string) => void }} page */
+  constructor({ dirty, incomplete, follow }) {
+    this.#follow = follow;
     byId("places").append(...this.#links);
     for (const [name, { load }] of Object.entries(PLACES)) {
       const view = () => Promise.all([load(dirty), loadStyle("places"), loadStyle("form")]);
@@ -79,6 +82,7 @@ export class Places {
     this.#at = { item, query };
     if (route.place === this.name) return moved && this.#show();
     this.name = route.place;
+    this.#follow(PLACES[this.name]?.pushed ? this.name : "");
     this.#open?.close();
     this.#open = null;
     this.#root.replaceChildren();

@@ -28,6 +28,8 @@ export class Source {
   seq = 0;
   /** Id and epoch of the log; "" = not known. */
   logId = "";
+  /** The lists beside the tasks whose changed rows come too, with commas between them. */
+  views = "";
 
   #listener;
   #downSince = 0;
@@ -50,6 +52,13 @@ export class Source {
     this.seq = seq;
     this.logId = logId;
     this.#open();
+  }
+
+  /** Goes on with other views. @param {string} views */
+  follow(views) {
+    if (this.views === views) return;
+    this.views = views;
+    if (this.#events) this.#open();
   }
 
   close() {
@@ -76,7 +85,7 @@ export class Source {
     this.close();
     this.nextTry = 0;
     const log = this.logId === "" ? "" : `&log=${encodeURIComponent(this.logId)}`;
-    const events = new EventSource(`api/stream?after=${this.seq}${log}`);
+    const events = new EventSource(`api/stream?after=${this.seq}&views=${this.views}${log}`);
     this.#events = events;
     events.addEventListener("start", (e) => {
       if (events !== this.#events) return;

@@ -131,7 +131,8 @@
 /** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean, damaged?: boolean, damaged_payloads?: number, views?: string, approvals?: number, alerts_firing?: number, clock?: { behind_log_seconds: number, last_step_seconds: number | null, last_step_at: string | null } }} SchedulerState */
 
 /**
- * One message of /api/stream.
+ * One message of /api/stream. views has the changed rows of other lists; pushes, the lists that the stream has changes of, with
+ * commas between them.
  * @typedef {{
  *   seq: number,
  *   rows?: Row[],
@@ -140,6 +141,8 @@
  *   counts_changed?: Count[],
  *   waiting?: WaitTotals,
  *   state?: SchedulerState,
+ *   views?: Record<string, { rows: any[], removed: string[], truncated: boolean }>,
+ *   pushes?: string,
  * }} Message
  */
 

@@ -1,13 +1,13 @@
 // The queues: what waits in each, its limits, and the pause.
 
 import { may } from "../access.js";
-import { Problem, serverNow } from "../api.js";
+import { Problem } from "../api.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { formatFilters, noFilters } from "../filters.js";
 import { brief, integer, isolated, quoted, span } from "../format.js";
-import { changedLimits, changesQueues, limitWords, pauseWords } from "../queue.js";
+import { Pushed, byName } from "../pushed.js";
+import { changedLimits, limitWords, pauseWords } from "../queue.js";
 import { getQueues, pauseQueue, resumeQueue, setLimits } from "../queueapi.js";
-import { Refresh } from "../refresh.js";
 import { fillIn } from "./sheet.js";
 import { headed, placeTable, run } from "./place.js";
 import { toast } from "./toast.js";
@@ -24,52 +24,38 @@ export class QueuesView {
   el = headed("Queues", "Tasks start in the order of their queue. Limits hold for all workers together. A paused queue takes tasks, but starts none.", this.#wait, this.#none, this.#table.el);
   /** @type {Map<string, QueueRow>} */
   #rows = new Map();
-  /** @type {Queue[] | null} */
-  #queues = null;
-  /** The server's time of the queues, in milliseconds. */
-  #at = 0;
-  #dirty;
-  #refresh = new Refresh(() => this.#fetch());
+  /** @type {Pushed<Queue>} */
+  #queues;
 
   /** @param {() => void} dirty */
   constructor(dirty) {
-    this.#dirty = dirty;
+    const failed = (/** @type {unknown} */ err) => text(this.#wait, `The queues could not be loaded. ${err instanceof Problem ? err.message : ""}`);
+    this.#queues = new Pushed({ view: "queues", key: (q) => q.name, before: byName, fetch: getQueues, failed, changed: dirty });
   }
 
   open() {
-    this.#refresh.open();
+    this.#queues.open();
   }
 
   close() {
-    this.#refresh.close();
+    this.#queues.close();
   }
 
   /** @param {Message} m */
   received(m) {
-    if (changesQueues(m)) this.#refresh.soon();
-  }
-
-  async #fetch() {
-    try {
-      this.#queues = await getQueues();
-      this.#at = serverNow();
-    } catch (err) {
-      text(this.#wait, `The queues could not be loaded. ${err instanceof Problem ? err.message : ""}`);
-    }
-    this.#dirty();
+    this.#queues.received(m);
   }
 
   /** @param {PlaceContext} c */
   draw(c) {
-    const queues = this.#queues;
+    const queues = this.#queues.rows;
     show(this.#wait, queues === null);
     show(this.#none, queues?.length === 0);
     show(this.#table.el, queues !== null && queues.length > 0);
     if (queues === null) return;
-    const aged = Math.max(0, c.now - this.#at);
-    const again = () => this.#refresh.now();
+    const again = () => this.#queues.again();
     keyed(this.#table.body, this.#rows, queues, (q) => q.name, () => new QueueRow(again));
-    for (const q of queues) this.#rows.get(q.name)?.age(c.now, aged);
+    for (const q of queues) this.#rows.get(q.name)?.age(c.now, Math.max(0, c.now - q.seenAt));
   }
 }
 
@@ -127,7 +113,7 @@ class QueueRow {
   /**
    * Updates the times.
    * @param {number} now
-   * @param {number} aged milliseconds since the queue was fetched
+   * @param {number} aged milliseconds since the row came
    */
   age(now, aged) {
     const q = this.#queue;

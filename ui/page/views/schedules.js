@@ -6,8 +6,7 @@ import { Problem } from "../api.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, ago, isolated, quoted } from "../format.js";
 import { Later } from "../later.js";
-import { changesQueues } from "../queue.js";
-import { Refresh } from "../refresh.js";
+import { Pushed, byName } from "../pushed.js";
 import { lateWords, nextWords, outcomeWords, pausedWords } from "../schedule.js";
 import { getSchedules, pauseSchedule, resumeSchedule, runSchedule } from "../scheduleapi.js";
 import { STATUS_WORDS } from "../task.js";
@@ -46,10 +45,9 @@ export class SchedulesView {
   title = undefined;
   /** @type {Map<string, ScheduleItem>} */
   #rows = new Map();
-  /** @type {Schedule[] | null} */
-  #schedules = null;
+  /** @type {Pushed<Schedule>} */
+  #schedules;
   #dirty;
-  #refresh = new Refresh(() => this.#fetch());
   /** @type {Part | null} */
   #part = null;
   #parts;
@@ -57,7 +55,9 @@ export class SchedulesView {
   /** @param {() => void} dirty */
   constructor(dirty) {
     this.#dirty = dirty;
-    const again = () => this.#refresh.now();
+    const unloaded = (/** @type {unknown} */ err) => text(this.#wait, `The schedules could not be loaded. ${err instanceof Problem ? err.message : ""}`);
+    this.#schedules = new Pushed({ view: "schedules", key: (s) => s.name, before: byName, fetch: getSchedules, failed: unloaded, changed: dirty });
+    const again = () => this.#schedules.again();
     const failed = () => toast("Part of the page could not be loaded. Reload the page when the server can be reached.", { bad: true });
     this.#parts = {
       one: new Later(() => import("./schedule.js"), ({ ScheduleView }) => new ScheduleView(dirty, again), failed),
@@ -68,11 +68,11 @@ export class SchedulesView {
   }
 
   open() {
-    this.#refresh.open();
+    this.#schedules.open();
   }
 
   close() {
-    this.#refresh.close();
+    this.#schedules.close();
     this.#part?.close();
   }
 
@@ -90,7 +90,7 @@ export class SchedulesView {
     void /** @type {Promise<Part | null>} */ (later.get()).then((part) => {
       if (part === null || this.title !== title) return;
       this.#part = part;
-      part.open(name === NEW ? "" : name, query, this.#schedules);
+      part.open(name === NEW ? "" : name, query, this.#schedules.rows);
       this.el.replaceChildren(part.el);
       this.#dirty();
     });
@@ -98,30 +98,24 @@ export class SchedulesView {
 
   /** @param {Message} m */
   received(m) {
-    if (!changesQueues(m)) return;
-    this.#refresh.soon();
-    this.#part?.received();
-  }
-
-  async #fetch() {
-    try {
-      this.#schedules = await getSchedules();
-    } catch (err) {
-      text(this.#wait, `The schedules could not be loaded. ${err instanceof Problem ? err.message : ""}`);
+    for (const row of m.views?.schedules?.rows ?? []) {
+      const known = this.#schedules.rows?.find((s) => s.name === row.name);
+      if (known?.changed_at === row.changed_at) Object.assign(row, { task: known?.task, workflow: known?.workflow });
+      else this.#schedules.soon(); // a message has no exact numbers
     }
-    this.#dirty();
+    if (this.#schedules.received(m)) this.#part?.received();
   }
 
   /** @param {PlaceContext} c */
   draw(c) {
-    if (this.#part) return this.#part.draw(this.#schedules, c);
-    const list = this.#schedules;
+    if (this.#part) return this.#part.draw(this.#schedules.rows, c);
+    const list = this.#schedules.rows;
     show(this.#new, may("operator"));
     show(this.#wait, list === null);
     show(this.#none, list?.length === 0);
     show(this.#table.el, list !== null && list.length > 0);
     if (list === null) return;
-    const again = () => this.#refresh.now();
+    const again = () => this.#schedules.again();
     keyed(this.#table.body, this.#rows, list, (s) => s.name, () => new ScheduleItem(again));
     for (const s of list) this.#rows.get(s.name)?.age(c);
   }

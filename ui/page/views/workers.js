@@ -4,16 +4,14 @@ import { may } from "../access.js";
 import { Problem, lead } from "../api.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, ago, countdown, isolated, shortId, time } from "../format.js";
+import { Pushed, byName } from "../pushed.js";
 import { getWorkers, setQuiet } from "../queueapi.js";
-import { Refresh } from "../refresh.js";
 import { headed, placeTable, run } from "./place.js";
 
-/** @import { Worker } from "../types.js" */
+/** @import { Message, Worker } from "../types.js" */
 /** @import { PlaceContext } from "../places.js" */
 
 const COLUMNS = ["Worker", "Last seen", "Takes", "Holds", ""];
-/** Workers write no events when they ask or beat. */
-const EVERY = 2000;
 /** Most tasks that are listed of one worker. */
 const MOST_HOLDS = 20;
 
@@ -31,44 +29,37 @@ export class WorkersView {
   #about = /** @type {Element} */ (this.el.querySelector(".place-about"));
   /** @type {Map<string, WorkerRow>} */
   #rows = new Map();
-  /** @type {Worker[] | null} */
-  #workers = null;
-  #dirty;
-  #refresh = new Refresh(() => this.#fetch(), EVERY);
+  /** @type {Pushed<Worker>} */
+  #workers;
 
   /** @param {() => void} dirty */
   constructor(dirty) {
-    this.#dirty = dirty;
+    const failed = (/** @type {unknown} */ err) => text(this.#wait, `The workers could not be loaded. ${err instanceof Problem ? err.message : ""}`);
+    this.#workers = new Pushed({ view: "workers", key: (w) => w.name, before: byName, fetch: getWorkers, failed, changed: dirty });
   }
 
   open() {
-    this.#refresh.open();
+    this.#workers.open();
   }
 
   close() {
-    this.#refresh.close();
+    this.#workers.close();
   }
 
-  received() {}
-
-  async #fetch() {
-    try {
-      this.#workers = await getWorkers();
-    } catch (err) {
-      text(this.#wait, `The workers could not be loaded. ${err instanceof Problem ? err.message : ""}`);
-    }
-    this.#dirty();
+  /** @param {Message} m */
+  received(m) {
+    this.#workers.received(m);
   }
 
   /** @param {PlaceContext} c */
   draw(c) {
-    const workers = this.#workers;
+    const workers = this.#workers.rows;
     text(this.#about, lead.node === null ? ALONE : CLUSTER);
     show(this.#wait, workers === null);
     show(this.#none, workers?.length === 0);
     show(this.#table.el, workers !== null && workers.length > 0);
     if (workers === null) return;
-    const again = () => this.#refresh.now();
+    const again = () => this.#workers.again();
     keyed(this.#table.body, this.#rows, workers, (w) => w.name, () => new WorkerRow(again));
     for (const w of workers) this.#rows.get(w.name)?.age(c);
   }

@@ -3,8 +3,9 @@
 import { Problem } from "../api.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, ago, span } from "../format.js";
+import { newestFirst } from "../order.js";
 import { Later, loadStyle } from "../later.js";
-import { Refresh } from "../refresh.js";
+import { Pushed } from "../pushed.js";
 import { STATUS_WORDS } from "../task.js";
 import { endedWords, took } from "../workflow.js";
 import { getWorkflows } from "../workflowapi.js";
@@ -16,6 +17,9 @@ import { toast } from "./toast.js";
 /** @import { PlaceContext } from "../places.js" */
 
 const COLUMNS = ["Workflow", "Status", "Its tasks", "Took"];
+
+/** Rows of the list. */
+const MOST = 100;
 
 /** @type {("" | Status)[]} */
 const SHOWN = ["", "PENDING", "RUNNING", "FAILED", "CANCELLED", "SUCCESS"];
@@ -35,10 +39,9 @@ export class WorkflowsView {
   title = undefined;
   /** @type {Map<string, WorkflowItem>} */
   #rows = new Map();
-  /** @type {WorkflowRow[] | null} */
-  #workflows = null;
+  /** @type {Pushed<WorkflowRow>} */
+  #workflows;
   #dirty;
-  #refresh = new Refresh(() => this.#fetch());
   /** @type {import("./workflow.js").WorkflowView | null} */
   #one = null;
   #item = "";
@@ -47,6 +50,17 @@ export class WorkflowsView {
   /** @param {() => void} dirty */
   constructor(dirty) {
     this.#dirty = dirty;
+    const unloaded = (/** @type {unknown} */ err) => text(this.#wait, `The workflows could not be loaded. ${err instanceof Problem ? err.message : ""}`);
+    this.#workflows = new Pushed({
+      view: "workflows",
+      key: (w) => w.id,
+      before: newestFirst,
+      fetch: () => getWorkflows(this.#filter.value),
+      failed: unloaded,
+      changed: dirty,
+      shows: (w) => this.#filter.value === "" || w.status === this.#filter.value,
+      most: MOST,
+    });
     const failed = () => toast("Part of the page could not be loaded. Reload the page when the server can be reached.", { bad: true });
     this.#later = new Later(
       () => Promise.all([import("./workflow.js"), loadStyle("workflow")]),
@@ -57,11 +71,11 @@ export class WorkflowsView {
   }
 
   open() {
-    if (this.#item === "") this.#refresh.open();
+    if (this.#item === "") this.#workflows.open();
   }
 
   close() {
-    this.#refresh.close();
+    this.#workflows.close();
     this.#one?.close();
     this.#one = null;
   }
@@ -74,10 +88,10 @@ export class WorkflowsView {
     this.title = item === "" ? undefined : "Workflow";
     if (item === "") {
       this.el.replaceChildren(this.#list);
-      this.#refresh.open();
+      this.#workflows.open();
       return this.#dirty();
     }
-    this.#refresh.close();
+    this.#workflows.close();
     this.el.replaceChildren();
     void this.#later.get().then((one) => {
       if (one === null || this.#item !== item) return;
@@ -90,24 +104,12 @@ export class WorkflowsView {
 
   /** @param {Message} m */
   received(m) {
-    if (this.#one) return this.#one.received(m);
-    if (m.truncated || m.rows?.some((r) => r.task_type === "WORKFLOW" || r.parent_id)) this.#refresh.soon();
+    this.#workflows.received(m);
+    this.#one?.received(m);
   }
 
   #choose() {
-    this.#workflows = null;
-    this.#refresh.now();
-    this.#dirty();
-  }
-
-  async #fetch() {
-    const status = this.#filter.value;
-    try {
-      const list = await getWorkflows(status);
-      if (status === this.#filter.value) this.#workflows = list;
-    } catch (err) {
-      text(this.#wait, `The workflows could not be loaded. ${err instanceof Problem ? err.message : ""}`);
-    }
+    this.#workflows.restart();
     this.#dirty();
   }
 
@@ -118,7 +120,7 @@ export class WorkflowsView {
       this.title = this.#one.title;
       return;
     }
-    const list = this.#workflows;
+    const list = this.#workflows.rows;
     show(this.#wait, list === null);
     show(this.#none, list?.length === 0);
     text(this.#none, this.#filter.value === "" ? "There is no workflow yet. Submit one with POST /api/workflows or “daybook workflow run”." : "No workflow has this status.");
