@@ -73,7 +73,7 @@ func (v *Views) scanDue(l *dueListing, q Query, first bool) {
 		}
 	}
 	looked := 0
-	walkDue(v.order.dueTrees(), l.at, func(key dueKey) bool {
+	walkDue(v.order.timed[:], l.at, func(key dueKey) bool {
 		if l.done() || looked == scanChunk {
 			return false
 		}

@@ -40,7 +40,8 @@ func (a dueKey) less(b dueKey) bool { return a.Less(b.ReadyKey) }
 type order struct {
 	ready     readyTrees
 	keyed     keyQueues
-	timed     [3]*btree.BTreeG[dueKey] // inScheduled, inBackoff and inSuspended, each by due, seq: priorities do not count
+	timed     [2]*btree.BTreeG[dueKey] // inScheduled and inBackoff, each by due, seq: priorities do not count
+	deadlines deadlines                // of inSuspended those with an end
 	running   []*record                // in no order
 	in        [][places]int64          // by group: how many tasks lie where
 	moved     []int64                  // by group: seq of the event that last moved one of its tasks, 0 for one before the start
@@ -55,23 +56,20 @@ type order struct {
 var noLocks = btree.Options{NoLocks: true}
 
 func newOrder() order {
-	return order{keyed: newKeyQueues(), timed: [3]*btree.BTreeG[dueKey]{newDueTree(), newDueTree(), newDueTree()}, targets: make(map[ulid.ULID]*target)}
+	return order{keyed: newKeyQueues(), timed: [2]*btree.BTreeG[dueKey]{newDueTree(), newDueTree()}, targets: make(map[ulid.ULID]*target)}
 }
 
 // replace takes over another order.
 func (o *order) replace(n *order) {
 	n.ready.parked = o.ready.parked
-	o.ready, o.keyed, o.timed, o.running, o.in = n.ready, n.keyed, n.timed, n.running, n.in
+	o.ready, o.keyed, o.timed, o.deadlines, o.running, o.in = n.ready, n.keyed, n.timed, n.deadlines, n.running, n.in
 	o.moved, o.at = n.moved, n.at
 	o.targets, o.stranded, o.workflows = n.targets, n.stranded, n.workflows
 	o.publish()
 }
 
-// tree is where the tasks of inScheduled, inBackoff or inSuspended lie.
+// tree is where the tasks of inScheduled or inBackoff lie.
 func (o *order) tree(p place) *btree.BTreeG[dueKey] { return o.timed[p-inScheduled] }
-
-// dueTrees are those whose tasks are ready when they are due.
-func (o *order) dueTrees() []*btree.BTreeG[dueKey] { return o.timed[:2] }
 
 // put moves the record to where its task now belongs.
 func (o *order) put(rec *record) {
@@ -94,8 +92,12 @@ func (o *order) put(rec *record) {
 		if rec.task.IsWorkflow() {
 			o.workflows++
 		}
-	case inScheduled, inBackoff, inSuspended:
+	case inScheduled, inBackoff:
 		o.tree(to).Load(key)
+	case inSuspended:
+		if key.Due != never {
+			o.deadlines.add(rec)
+		}
 	case inRunning:
 		rec.lane = int32(len(o.running))
 		o.running = append(o.running, rec)
@@ -149,8 +151,12 @@ func (o *order) remove(rec *record) {
 		if rec.task.IsWorkflow() {
 			o.workflows--
 		}
-	case inScheduled, inBackoff, inSuspended:
+	case inScheduled, inBackoff:
 		o.tree(rec.place).Delete(rec.key())
+	case inSuspended:
+		if rec.keyDue != never {
+			o.deadlines.remove(rec)
+		}
 	case inRunning:
 		last := len(o.running) - 1
 		moved := o.running[last]
@@ -227,7 +233,7 @@ func (v *Views) Promote(now task.Micros) {
 	v.mu.Lock() // a checkpoint may be copying the tasks
 	defer v.mu.Unlock()
 	o := &v.order
-	for _, tree := range o.dueTrees() {
+	for _, tree := range o.timed {
 		for {
 			key, ok := tree.Min()
 			if !ok || key.Due > now {
@@ -247,7 +253,7 @@ func (v *Views) PromoteStale(now task.Micros) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var due []*record
-	for _, tree := range v.order.dueTrees() {
+	for _, tree := range v.order.timed {
 		tree.Scan(func(key dueKey) bool {
 			if key.rec.task.Due(now) {
 				due = append(due, key.rec)
@@ -264,7 +270,7 @@ func (v *Views) PromoteStale(now task.Micros) {
 
 // NextDue is when the next pending task that is not ready becomes due; 0 = none.
 func (v *Views) NextDue() (next task.Micros) {
-	for _, tree := range v.order.dueTrees() {
+	for _, tree := range v.order.timed {
 		if key, some := tree.Min(); some && (next == 0 || key.Due < next) {
 			next = key.Due
 		}

@@ -147,7 +147,7 @@ func orderOf(v *Views) (ready, waiting, running []string) {
 	for r := range v.Ready(anyType) {
 		ready = append(ready, r.Name())
 	}
-	walkDue(v.order.dueTrees(), Due{}, func(key dueKey) bool {
+	walkDue(v.order.timed[:], Due{}, func(key dueKey) bool {
 		waiting = append(waiting, key.rec.task.Name())
 		return true
 	})

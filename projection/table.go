@@ -31,8 +31,8 @@ type record struct {
 
 	place  place          // in order
 	filed  viewfile.Place // where the file has it
-	lane   int32          // in order.running, while place is inRunning
-	keyDue task.Micros    // in order, except inRunning: see key
+	lane   int32          // in order.running, while place is inRunning; in order.deadlines, while it is inSuspended and has an end
+	keyDue task.Micros    // in order, except inRunning: see key; of inSuspended the end of the wait, or never
 
 	wait *task.Wait // that waits has it for; nil = it is not suspended
 

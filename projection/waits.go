@@ -12,7 +12,7 @@ import (
 // never is the key of what waits without an end.
 const never task.Micros = math.MaxInt64
 
-// waits is who is suspended, by what they wait for. Those with an end are in order, under inSuspended.
+// waits is who is suspended, by what they wait for. Those with an end are in order.deadlines.
 type waits struct {
 	bySignal  waiters
 	over      []ended                   // waits that have got their signals; some may have ended since
@@ -91,7 +91,7 @@ func (v *Views) WaitsOver(now task.Micros) iter.Seq[*task.Task] {
 				return
 			}
 		}
-		v.order.tree(inSuspended).Scan(func(key dueKey) bool { return key.Due <= now && yield(&key.rec.task) })
+		v.order.deadlines.passed(now, func(rec *record) bool { return yield(&rec.task) })
 	}
 }
 
@@ -105,8 +105,8 @@ func (v *Views) NextWaitOver() task.Micros {
 		}
 	}
 	v.waits.over = nil // they are woken in this order, so those that have ended come first
-	if key, some := v.order.tree(inSuspended).Min(); some && key.Due != never {
-		return key.Due
+	if next := v.order.deadlines.next(); next != never {
+		return next
 	}
 	return 0
 }

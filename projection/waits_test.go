@@ -18,15 +18,29 @@ import (
 // suspendedIn is what the views know of suspended tasks.
 func suspendedIn(v *Views) (all []string) {
 	names := map[string]bool{}
-	walkDue(v.order.timed[inSuspended-inScheduled:], Due{}, func(key dueKey) bool {
-		all = append(all, fmt.Sprint(key.rec.task.Name(), " until ", key.Due))
-		if w := key.rec.task.Waits(); w != nil { // else it is ending
+	ends := 0
+	for _, slot := range v.table.slots {
+		rec := v.table.at(slot)
+		if rec.place != inSuspended {
+			continue
+		}
+		all = append(all, fmt.Sprint(rec.task.Name(), " until ", rec.keyDue))
+		if rec.keyDue != never {
+			ends++
+		}
+		if w := rec.task.Waits(); w != nil { // else it is ending
 			for _, name := range w.Signals {
 				names[name] = true
 			}
 		}
-		return true
-	})
+	}
+	slices.Sort(all)
+	for i, rec := range v.order.deadlines {
+		if int(rec.lane) != i || rec.place != inSuspended || rec.keyDue < v.order.deadlines[max(0, (i-1)/2)].keyDue {
+			all = append(all, fmt.Sprint(rec.task.Name(), " is in the wrong place of the deadlines: ", i, rec.lane, rec.keyDue))
+		}
+	}
+	all = append(all, fmt.Sprint(len(v.order.deadlines)-ends, " deadlines too many"))
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		var by []string
 		for rec := range v.waits.bySignal.of(name) {
