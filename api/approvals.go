@@ -92,7 +92,7 @@ func (a *API) writeApproval(ctx context.Context, w *jsontext.Writer, t *task.Tas
 	w.Key("queue").String(t.Queue)
 	w.Key("subject").OptionalString(t.Subject())
 	w.Key("step").String(wait.Step)
-	w.Key("role").String(wait.Role)
+	w.Key("role").String(wait.From)
 	w.Key("title").Raw(what.title)
 	w.Key("fields").Raw(what.fields)
 	w.Key("since").Time(int64(wait.Since))
@@ -119,8 +119,8 @@ func (a *API) answerApproval(p *reply, r *http.Request) error {
 	if wait == nil || wait.Step != p.step || wait.Kind != task.StepApproval {
 		return &task.Refusal{Kind: task.ErrNotWaiting, Status: t.Status}
 	}
-	if token := p.caller.token; token != nil && !token.Role.Includes(projection.Role(wait.Role)) {
-		return forbidden("This approval needs the role " + wait.Role + ", and the token " + token.Name + " has the role " + string(token.Role) +
+	if token := p.caller.token; token != nil && !token.Role.Includes(projection.Role(wait.From)) {
+		return forbidden("This approval needs the role " + wait.From + ", and the token " + token.Name + " has the role " + string(token.Role) +
 			". Use a token that has it, or ask somebody who has one.")
 	}
 	what, err := a.askedBy(r.Context(), &t)

@@ -178,7 +178,7 @@ func (f *family) isDue() bool {
 		return f.open == 0
 	}
 	w := t.Waits()
-	return w != nil && w.Kind == task.StepChildren && f.settled(w.Of)
+	return w != nil && w.Kind == task.StepChildren && f.settled(w.From)
 }
 
 // mind takes in how a task stands as a child and as a parent.

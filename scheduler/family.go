@@ -114,11 +114,11 @@ func (l *loop) tend(rd *round, id ulid.ULID, most int) (n int) {
 		}
 		return n + l.appendOwn(rd, state, command)
 	case w != nil && w.Kind == task.StepChildren:
-		settled, failed, changes := l.s.o.Views.Settled(id, w.Of)
+		settled, failed, changes := l.s.o.Views.Settled(id, w.From)
 		switch {
 		case !settled:
 		case failed:
-			return n + l.appendOwn(rd, state, task.FailWait{Step: w.Step, Error: l.s.lossOf(id, w.Of)})
+			return n + l.appendOwn(rd, state, task.FailWait{Step: w.Step, Error: l.s.lossOf(id, w.From)})
 		default:
 			l.join(id, w, changes)
 		}

@@ -39,7 +39,7 @@ func (l *loop) join(id ulid.ULID, w *task.Wait, changes int64) {
 		ctx, stop := context.WithCancel(context.Background())
 		defer context.AfterFunc(l.ending, stop)()
 		defer stop()
-		value, outcome, err := l.s.joinValue(ctx, id, w.Of)
+		value, outcome, err := l.s.joinValue(ctx, id, w.From)
 		if err != nil {
 			l.s.o.Logger.Error("a task cannot go on with the results of its children; it is tried again", "task", id.String(), "error", err)
 			select {
@@ -68,7 +68,7 @@ func (l *loop) isJoined(rd *round, r *request) bool {
 	if r.joined.err != nil || state == nil || state.Waits() == nil || rd.openChildren(r.id) != l.s.o.Views.OpenChildren(r.id) {
 		return false
 	}
-	settled, failed, changes := l.s.o.Views.Settled(r.id, state.Waits().Of)
+	settled, failed, changes := l.s.o.Views.Settled(r.id, state.Waits().From)
 	return settled && !failed && changes == r.joined.changes
 }
 

@@ -64,9 +64,12 @@ func (s *Scheduler) reasonsOfPlanned(t *task.Task) []Waiting {
 		return all
 	}
 	if w := t.Waits(); w != nil {
-		all[0] = Waiting{Reason: w.Kind.String(), Step: w.Step, Names: w.Signals, Until: w.Until, Role: w.Role}
-		if w.Kind == task.StepChildren {
+		all[0] = Waiting{Reason: w.Kind.String(), Step: w.Step, Names: w.Signals, Until: w.Until}
+		switch w.Kind {
+		case task.StepChildren:
 			all[0].Open = s.o.Views.OpenChildren(t.ID)
+		case task.StepApproval:
+			all[0].Role = w.From
 		}
 		return all // what else would hold it is not known before it goes on
 	}

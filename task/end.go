@@ -67,7 +67,7 @@ func (d *decision) refuseEnding() error {
 // foldEnding: its own work is over.
 func foldEnding(t *Task, e *Event, d *Data) {
 	t.Timed, t.Retrying = false, false
-	t.waitFor(nil)
+	t.waitFor(Wait{})
 	switch d.EndsAs {
 	case Success:
 		foldSuccess(t, e, d)
@@ -97,13 +97,13 @@ func foldFailure(t *Task, e *Event, d *Data) {
 		t.ErrorSeq = e.Seq
 	}
 	t.forgetSuccess()
-	t.waitFor(nil)
+	t.waitFor(Wait{})
 }
 
 func foldCancel(t *Task, d *Data) {
 	t.Timed, t.Retrying = false, false
 	t.forgetSuccess()
-	t.waitFor(nil)
+	t.waitFor(Wait{})
 	if d.ReplacedBy != (ulid.ULID{}) {
 		t.link().ReplacedBy = d.ReplacedBy
 	}

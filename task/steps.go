@@ -19,10 +19,10 @@ const (
 // Steps is what is known of the durable steps of a task: what its attempts have done and must not do again.
 // The values are payloads in the log.
 type Steps struct {
-	Count   int   `json:"count"`          // steps that it has
-	Bytes   int64 `json:"bytes"`          // of their values together
-	Changes int64 `json:"changes"`        // how many events have recorded or forgotten one
-	Wait    *Wait `json:"wait,omitempty"` // what the task waits for while it is suspended; nil = it is not. Never changed in place
+	Count   int   `json:"count"`         // steps that it has
+	Bytes   int64 `json:"bytes"`         // of their values together
+	Changes int64 `json:"changes"`       // how many events have recorded or forgotten one
+	Wait    Wait  `json:"wait,omitzero"` // what the task waits for while it is suspended, see Waits; zero = it is not
 }
 
 // StepKind is what made a step.

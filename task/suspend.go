@@ -6,15 +6,14 @@ const MaxSignals = 100
 // Wait is what a suspended task waits for. It holds nothing meanwhile, and becomes ready when the step is
 // recorded.
 type Wait struct {
-	Step    string   `json:"step"` // that is recorded then
-	Kind    StepKind `json:"kind"`
+	Step    string   `json:"step"`              // that is recorded then
 	Until   Micros   `json:"until,omitzero"`    // when the wait ends by itself; 0 = never
 	Signals []string `json:"signals,omitempty"` // of StepSignal: names
-	All     bool     `json:"all,omitzero"`      // of these it needs all, not any
-	Role    string   `json:"role,omitzero"`     // of StepApproval: who may answer
-	Of      string   `json:"of,omitzero"`       // of StepChildren: the step whose children; "" = all
+	From    string   `json:"from,omitzero"`     // of StepApproval: the role that may answer; of StepChildren: the step whose children, "" = all
 	Since   Micros   `json:"since"`             // when it was suspended
 	Seq     int64    `json:"seq"`               // of its task.suspended; its payload says what is to be approved
+	Kind    StepKind `json:"kind"`
+	All     bool     `json:"all,omitzero"` // of the signals it needs all, not any
 }
 
 // Suspend ends the attempt until something comes; the attempt does not count.
@@ -45,14 +44,15 @@ func (Wake) isCommand()    {}
 
 // Waits is what the task waits for while it is suspended; nil = it is not. It is not to be changed.
 func (t *Task) Waits() *Wait {
-	if t.Steps == nil {
+	if t.Steps == nil || t.Steps.Wait.Step == "" {
 		return nil
 	}
-	return t.Steps.Wait
+	return &t.Steps.Wait
 }
 
-func (t *Task) waitFor(w *Wait) {
-	if t.Waits() == nil && w == nil {
+// waitFor makes the task wait; the zero Wait ends its wait.
+func (t *Task) waitFor(w Wait) {
+	if t.Waits() == nil && w.Step == "" {
 		return
 	}
 	s := t.stepsNow()

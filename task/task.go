@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -334,14 +335,14 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		t.changeSteps(1, d.Bytes)
 		t.addChildren(d.Children)
 		if t.Waits() != nil {
-			t.waitFor(nil)
+			t.waitFor(Wait{})
 			t.DueAt = e.wall()
 		}
 	},
 	EventSuspended: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.Attempt--
 		t.Suspicion, t.Deaths = 0, 0 // its handler returned
-		t.waitFor(&Wait{Step: d.Step, Kind: d.StepKind, Until: d.Until, Signals: d.Signals, All: d.All, Role: d.Role, Of: d.Of, Since: e.At, Seq: e.Seq})
+		t.waitFor(Wait{Step: d.Step, Kind: d.StepKind, Until: d.Until, Signals: d.Signals, All: d.All, From: cmp.Or(d.Role, d.Of), Since: e.At, Seq: e.Seq})
 	},
 	EventStepForgotten: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.changeSteps(-1, -d.Bytes) },
 }
