@@ -48,7 +48,7 @@ func TestNobodyWritesIntoWhatIsKept(t *testing.T) {
 	if string(submits[0].Parameters) != `{"secret":"s3cret"}` || submits[0].MaxAttempts != 2 || submits[0].Timeout != 0 {
 		t.Errorf("the caller's submit was changed: %+v", submits[0])
 	}
-	tags[0], done[0].Task.Tags[1] = "spoiled", "spoiled"
+	tags[0], done[0].Task.Tags()[1] = "spoiled", "spoiled"
 	scribble(parameters)
 	submits[0].Backoff.Base = task.Second
 
@@ -59,7 +59,7 @@ func TestNobodyWritesIntoWhatIsKept(t *testing.T) {
 	}
 	scribble(result)
 	scribble(raw)
-	got.Tags[0] = "spoiled"
+	got.Tags()[0] = "spoiled"
 	for attempt := range 2 {
 		if s := <-seen; s != `{"secret":"s3cret"}a,b` {
 			t.Errorf("attempt %d got %s", attempt+1, s)

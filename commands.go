@@ -53,9 +53,13 @@ func (d *Daybook) submit(ctx context.Context, submits []task.Submit) ([]schedule
 	return done, err
 }
 
-// given is a task as it may be given away: its tags and links are shared with the views.
+// given is a task as it may be given away: its extras and links are shared with the views.
 func given(t task.Task) task.Task {
-	t.Tags = slices.Clone(t.Tags)
+	if t.Extras != nil {
+		extras := *t.Extras
+		extras.Tags = slices.Clone(extras.Tags)
+		t.Extras = &extras
+	}
 	if t.Links != nil {
 		links := *t.Links
 		t.Links = &links

@@ -91,7 +91,7 @@ func TestAProgramRetriesATaskWithOtherParameters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if now := first.Task; now.ID == id || now.Queue != "q" || now.Links == nil || now.Links.RetryOf != id || len(now.Tags) != 1 {
+	if now := first.Task; now.ID == id || now.Queue != "q" || now.Links == nil || now.Links.RetryOf != id || len(now.Tags()) != 1 {
 		t.Errorf("retried as %+v", now)
 	}
 	again, err := d.RetryWith(ctx, id, changes)

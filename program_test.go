@@ -84,7 +84,7 @@ func askAll(t *testing.T, d *daybook.Daybook, name string) map[string]string {
 		t.Fatal(name, err)
 	}
 	first := done[0].Task
-	say("submit", err, first.Status, first.Tags, first.Subject(), first.CustomBackoff.Max, first.RequestHash != nil, done[0].Replayed, first.Links.Unique.Key == name)
+	say("submit", err, first.Status, first.Tags(), first.Subject(), first.Backoff().Max, first.RequestHash() != [32]byte{}, done[0].Replayed, first.Links.Unique.Key == name)
 	seen, _, err := d.Views().Get(ctx, first.ID)
 	say("the views have it", err, seen.LastSeq == first.LastSeq)
 	done, err = d.Submit(ctx, hour)
@@ -179,7 +179,9 @@ func fill(v reflect.Value) {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(1 << 40)
-	case reflect.Uint8:
+	case reflect.Int32:
+		v.SetInt(1 << 20)
+	case reflect.Uint8, reflect.Uint32:
 		v.SetUint(1)
 	default:
 		panic(v.Type().String())

@@ -64,8 +64,8 @@ func (r runner) Run(ctx context.Context, a scheduler.Attempt) (scheduler.Outcome
 	}
 	result, err := r.registry.Run(ctx, a.Task.Type, handler.Call{
 		TaskID: a.Task.Name(), TaskType: a.Task.Type,
-		Attempt: a.Task.Attempt, MaxAttempts: a.Task.MaxAttempts, LastAttempt: a.Task.AttemptsLeft() <= 0, BeforeRetry: a.Task.AttemptBase,
-		Tags: slices.Clone(a.Task.Tags), IdempotencyKey: a.Task.IdempotencyKey,
+		Attempt: a.Task.Attempt, MaxAttempts: a.Task.MaxAttempts, LastAttempt: a.Task.AttemptsLeft() <= 0, BeforeRetry: int(a.Task.AttemptBase),
+		Tags: slices.Clone(a.Task.Tags()), IdempotencyKey: a.Task.IdempotencyKey(),
 		Parameters: a.Parameters, Files: r.files, FileNames: names, Report: a.Report,
 		Save: func(ctx context.Context, percent float64, message string, value any) error {
 			text, err := json.Marshal(value)

@@ -25,7 +25,7 @@ func traceWithin(t *task.Task) string {
 	if of.Parent.IsZero() {
 		return ""
 	}
-	return of.Within(t.Fence).String()
+	return of.Within(t.Fence()).String()
 }
 
 // tracer exports the spans of tasks as their events are folded. It implements projection.Observer.

@@ -48,9 +48,9 @@ func csvRecord(r *row) []string {
 		t.Name(), harmless(t.Type), t.Status.String(), csvMoment(t.CreatedAt), csvMoment(t.StartedAt), csvMoment(t.CompletedAt),
 		string(jsontext.AppendHundredths(nil, t.Progress)), csvText(r.message), harmless(string(r.parameters)), harmless(string(r.result)),
 		csvText(r.failure), harmless(t.Queue), strconv.Itoa(t.Priority), csvMoment(t.RunAt), strconv.Itoa(t.Attempt),
-		strconv.Itoa(t.MaxAttempts), csvSpan(t.Timeout), harmless(strings.Join(t.Tags, ",")), harmless(t.IdempotencyKey),
+		strconv.Itoa(t.MaxAttempts), csvSpan(t.Timeout), harmless(strings.Join(t.Tags(), ",")), harmless(t.IdempotencyKey()),
 		harmless(t.Held().Worker), itoa(t.Version), itoa(t.LastSeq),
-		csvMoment(t.ReadyAt), strconv.Itoa(t.AttemptBase), itoa(t.Reports),
+		csvMoment(t.ReadyAt), strconv.Itoa(int(t.AttemptBase)), itoa(int64(t.Reports)),
 		harmless(notes.Subject), harmless(notes.Outcome), strconv.FormatBool(notes.Partial),
 		strings.Join(r.damaged.names(), ","),
 	}

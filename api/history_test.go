@@ -44,16 +44,16 @@ func reported(t *testing.T) (eventlog.Log, ulid.ULID) {
 	do(task.Submit{ID: id, Type: "ECHO", Parameters: []byte(`{"secret":"parameters"}`)})
 	do(task.Start{})
 	for i := range 700 {
-		do(task.Progress{Fence: one.Fence, Percent: float64(i) / 10, Message: fmt.Sprint("first ", i)})
+		do(task.Progress{Fence: one.Fence(), Percent: float64(i) / 10, Message: fmt.Sprint("first ", i)})
 	}
-	do(task.Fail{Fence: one.Fence, Code: task.CodeError, Error: "broke"})
+	do(task.Fail{Fence: one.Fence(), Code: task.CodeError, Error: "broke"})
 	now = one.DueAt
 	do(task.Start{})
-	do(task.Progress{Fence: one.Fence, Percent: 10, Message: "second 0"})
-	do(task.Progress{Fence: one.Fence, Percent: 20, Message: "second 1"})
+	do(task.Progress{Fence: one.Fence(), Percent: 10, Message: "second 0"})
+	do(task.Progress{Fence: one.Fence(), Percent: 20, Message: "second 1"})
 	do(task.Reprioritise{Priority: 7})
-	do(task.Progress{Fence: one.Fence, Percent: 30, Message: "second 2"})
-	do(task.Succeed{Fence: one.Fence, Result: []byte(`{"secret":"result"}`)})
+	do(task.Progress{Fence: one.Fence(), Percent: 30, Message: "second 2"})
+	do(task.Succeed{Fence: one.Fence(), Result: []byte(`{"secret":"result"}`)})
 	return log, id
 }
 

@@ -264,7 +264,7 @@ func within(t *task.Task) string {
 	if !ok {
 		return ""
 	}
-	return (&trace.Task{ID: t.ID, Parent: parent}).Within(t.Fence).String()
+	return (&trace.Task{ID: t.ID, Parent: parent}).Within(t.Fence()).String()
 }
 
 // beatEvery is how many seconds a worker waits between two beats: a third of its lease.

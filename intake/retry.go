@@ -68,7 +68,7 @@ func like(old *task.Task) task.Submit {
 	}
 	return task.Submit{
 		Type: old.Type, Queue: old.Queue, Priority: old.Priority, RunAt: old.RunAt, MaxAttempts: old.MaxAttempts,
-		Backoff: &backoff, Timeout: timeout, Tags: old.Tags, RetryOf: old.ID,
+		Backoff: &backoff, Timeout: timeout, Tags: old.Tags(), RetryOf: old.ID,
 		ConcurrencyKey: old.ConcurrencyKey, DependsOn: old.DependsOn(), RunAnyway: old.Links != nil && old.Links.RunAnyway,
 	}
 }

@@ -164,7 +164,6 @@ func (v *Views) applyBatch(changes []Change, back map[ulid.ULID]*fileRow, brood 
 
 // begin starts a batch. back holds tasks that have left memory and that events of the batch may be about.
 func (v *Views) begin(back map[ulid.ULID]*fileRow) {
-	v.batch++
 	v.touched, v.back, v.brood = v.touched[:0], back, nil
 }
 
@@ -173,6 +172,7 @@ func (v *Views) begin(back map[ulid.ULID]*fileRow) {
 func (v *Views) endBatch(seq int64) {
 	v.order.at = seq
 	for _, rec := range v.touched {
+		rec.touched = false
 		v.index(rec)
 	}
 	clear(v.touched)
@@ -269,7 +269,7 @@ func (v *Views) foldFirst(id ulid.ULID, e *task.Event) error {
 }
 
 func (v *Views) addKey(rec *record) {
-	if key := rec.task.IdempotencyKey; key != "" {
+	if key := rec.task.IdempotencyKey(); key != "" {
 		if _, taken := v.keys[key]; !taken {
 			v.keys[key] = rec.slot
 		}
@@ -295,8 +295,8 @@ func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 	if v.keeper != nil && rec.task.Status.Ended() {
 		v.ended.push(end{e.Seq, rec.slot})
 	}
-	if rec.batch != v.batch {
-		rec.batch = v.batch
+	if !rec.touched {
+		rec.touched = true
 		v.touched = append(v.touched, rec)
 	}
 }

@@ -37,7 +37,7 @@ type checkpoint struct {
 	state   viewfile.State
 	windows *windows
 	uses    []byte // of the queues
-	epoch   uint64
+	epoch   uint32
 	dirty   []uint32
 	horizon int64       // ended tasks whose last event is at or before it are archived
 	ends    int         // number of entries of the queue up to the horizon

@@ -23,7 +23,9 @@ func (d deadlines) next() task.Micros {
 
 // passed calls fn for those whose wait has ended by a moment until it returns false, the first one first, the others in no order.
 // It returns what fn has returned.
-func (d deadlines) passed(now task.Micros, fn func(*record) bool) bool { return d.passedBelow(0, now, fn) }
+func (d deadlines) passed(now task.Micros, fn func(*record) bool) bool {
+	return d.passedBelow(0, now, fn)
+}
 
 func (d deadlines) passedBelow(at int, now task.Micros, fn func(*record) bool) bool {
 	if at >= len(d) || d[at].keyDue > now {

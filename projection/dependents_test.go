@@ -65,7 +65,7 @@ func TestATaskIsHeldUntilItsDependenciesHaveEndedAsItNeeds(t *testing.T) {
 	for _, id := range []ulid.ULID{both, onFailure, always, anyway} {
 		l.do(person, id, task.Cancel{})
 		if l.tasks[id].CancelRequested {
-			l.do(system, id, task.Stop{Fence: l.tasks[id].Fence})
+			l.do(system, id, task.Stop{Fence: l.tasks[id].Fence()})
 		}
 	}
 	if n, stranded := len(l.views.order.targets), len(l.views.order.stranded); n != 0 || stranded != 0 {

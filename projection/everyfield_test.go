@@ -32,7 +32,7 @@ var everyField = story{"every_field", func(l *ledger) {
 	l.do(system, a, task.Fail{Fence: fence, Code: task.CodeError, Error: "disk on fire"})
 	l.after(3 * task.Second)
 	l.do(robot, a, task.Start{Worker: "crane-7", LeaseSeconds: 30, TokenHash: sha256.Sum256([]byte("token")), Charge: 100_000})
-	late := l.tasks[a].Fence
+	late := l.tasks[a].Fence()
 	l.do(system, a, task.Expire{Fence: late})
 	l.refused(robot, a, task.Succeed{Fence: late}, task.ErrStale)
 	l.do(system, a, task.Expire{Fence: l.start(a), Crash: task.CrashTogether})
@@ -143,6 +143,6 @@ var otherStreams = story{"other_streams", func(l *ledger) {
 	l.after(task.Second)
 	l.do(system, first, task.Start{Charge: 100_000})
 	l.after(task.Second)
-	l.do(system, first, task.Succeed{Fence: l.tasks[first].Fence})
+	l.do(system, first, task.Succeed{Fence: l.tasks[first].Fence()})
 	l.other("server.stopped", 2, `{}`)
 }}

@@ -58,7 +58,7 @@ func (k *keeper) evictedUpTo(horizon int64) {
 
 // unload removes the task from memory.
 func (v *Views) unload(rec *record) {
-	if key := rec.task.IdempotencyKey; key != "" && v.keys[key] == rec.slot {
+	if key := rec.task.IdempotencyKey(); key != "" && v.keys[key] == rec.slot {
 		delete(v.keys, key)
 	}
 	v.unclaim(rec)

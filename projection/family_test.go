@@ -41,7 +41,7 @@ func anyKin(rt *rapid.T, l *ledger) *task.Kin {
 	if step == "rest" {
 		k.OnFailure = task.ChildEndsRest
 	}
-	l.do(system, id, task.RecordSteps{Fence: l.tasks[id].Fence, Steps: []task.NewStep{{Name: fmt.Sprint("kids", len(l.events)), Value: []byte("1"), Kind: task.StepChildren, Children: 1}}})
+	l.do(system, id, task.RecordSteps{Fence: l.tasks[id].Fence(), Steps: []task.NewStep{{Name: fmt.Sprint("kids", len(l.events)), Value: []byte("1"), Kind: task.StepChildren, Children: 1}}})
 	return k
 }
 
@@ -146,7 +146,7 @@ var familyStory = story{"family", func(l *ledger) {
 // bear makes children of a running task.
 func (l *ledger) bear(parent ulid.ULID, step string, names ...string) (ids []ulid.ULID) {
 	l.tb.Helper()
-	l.do(system, parent, task.RecordSteps{Fence: l.tasks[parent].Fence, Steps: []task.NewStep{{Name: step, Value: []byte("3"), Kind: task.StepChildren, Children: len(names)}}})
+	l.do(system, parent, task.RecordSteps{Fence: l.tasks[parent].Fence(), Steps: []task.NewStep{{Name: step, Value: []byte("3"), Kind: task.StepChildren, Children: len(names)}}})
 	for _, name := range names {
 		ids = append(ids, l.submit(task.Submit{Kin: &task.Kin{Parent: parent, Step: step, Name: name, Depth: 1}}))
 	}

@@ -105,7 +105,7 @@ func (f *filter) matchesRest(t *task.Task) bool {
 	if len(f.tags) == 0 {
 		return true
 	}
-	for _, tag := range t.Tags {
+	for _, tag := range t.Tags() {
 		if slices.Contains(f.tags, tag) {
 			return true
 		}

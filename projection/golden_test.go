@@ -88,13 +88,13 @@ func goldenOf(t testing.TB, v *Views, r *task.Task) goldenTask {
 		t.Fatal(err)
 	}
 	g := goldenTask{
-		ID: r.Name(), Status: r.Status.String(), Type: r.Type, Queue: r.Queue, Priority: r.Priority, Tags: r.Tags,
+		ID: r.Name(), Status: r.Status.String(), Type: r.Type, Queue: r.Queue, Priority: r.Priority, Tags: r.Tags(),
 		CreatedAt: moment(r.CreatedAt), StartedAt: moment(r.StartedAt), CompletedAt: moment(r.CompletedAt),
 		RunAt: moment(r.RunAt), DueAt: moment(r.DueAt), Retrying: r.Retrying,
 		Attempts:  fmt.Sprintf("%d, %d left", r.Attempt, r.AttemptsLeft()),
 		Backoff:   fmt.Sprintf("%s from %s to %s", r.Backoff().Kind, r.Backoff().Base.Duration(), r.Backoff().Max.Duration()),
 		LastFence: r.LastFence, Refused: r.RefusedFence(), Cancelling: r.CancelRequested, Code: r.Code.String(), Erased: r.Erased, Subject: r.Subject(),
-		Key: r.IdempotencyKey, Version: r.Version, History: fmt.Sprint(seqs),
+		Key: r.IdempotencyKey(), Version: r.Version, History: fmt.Sprint(seqs),
 		Payloads: goldenSeqs{r.SubmitSeq, r.MessageSeq, r.ResultSeq, r.ErrorSeq},
 	}
 	if r.Notes != nil {
@@ -109,8 +109,8 @@ func goldenOf(t testing.TB, v *Views, r *task.Task) goldenTask {
 	if r.Progress != 0 {
 		g.Progress = fmt.Sprintf("%.2f %%", float64(r.Progress)/100)
 	}
-	if r.Fence != 0 {
-		g.Holder = fmt.Sprintf("fence %d", r.Fence)
+	if r.Fence() != 0 {
+		g.Holder = fmt.Sprintf("fence %d", r.Fence())
 		if held := r.Held(); held.Worker != "" {
 			g.Holder += fmt.Sprintf(", worker %s, lease of %d s", held.Worker, held.LeaseSeconds)
 		} else {
@@ -118,8 +118,8 @@ func goldenOf(t testing.TB, v *Views, r *task.Task) goldenTask {
 		}
 	}
 	g.Links = linksOf(r)
-	if r.RequestHash != nil {
-		g.RequestHash = hex.EncodeToString(r.RequestHash[:])
+	if hash := r.RequestHash(); hash != ([32]byte{}) {
+		g.RequestHash = hex.EncodeToString(hash[:])
 	}
 	return g
 }

@@ -96,7 +96,7 @@ func TestKeysTakeTurnsByRunTime(t *testing.T) {
 		}
 		l.after(run)
 		ran[next.ConcurrencyKey] += run
-		l.do("system:scheduler", next.ID, task.Succeed{Fence: l.tasks[next.ID].Fence})
+		l.do("system:scheduler", next.ID, task.Succeed{Fence: l.tasks[next.ID].Fence()})
 	}
 	if d := ran["long"] - ran["short"]; d < -4*task.Second || 4*task.Second < d {
 		t.Errorf("they ran for %v", ran)
@@ -110,11 +110,11 @@ func TestIdleKeysAreForgotten(t *testing.T) {
 		id := l.submit(task.Submit{Queue: "mail", ConcurrencyKey: fmt.Sprint("k", i)})
 		l.do("system:scheduler", id, task.Start{Boot: l.boot, Charge: 100_000})
 		l.after(task.Second / 1000)
-		l.do("system:scheduler", id, task.Succeed{Fence: l.tasks[id].Fence})
+		l.do("system:scheduler", id, task.Succeed{Fence: l.tasks[id].Fence()})
 		l.after(task.Second / 5)
 		other := l.submit(task.Submit{Queue: "mail"})
 		l.do("system:scheduler", other, task.Start{Boot: l.boot, Charge: 100_000})
-		l.do("system:scheduler", other, task.Succeed{Fence: l.tasks[other].Fence})
+		l.do("system:scheduler", other, task.Succeed{Fence: l.tasks[other].Fence()})
 	}
 	if n := len(l.views.order.keyed.byName["mail"].keys); n > 100 {
 		t.Errorf("%d keys are known", n)
@@ -135,7 +135,7 @@ func TestQueuesTakeTurnsByWeight(t *testing.T) {
 		l.do("system:scheduler", next.ID, task.Start{Boot: l.boot, Charge: l.views.Charge(&next)})
 		l.after(task.Second)
 		ran[next.Queue]++
-		l.do("system:scheduler", next.ID, task.Succeed{Fence: l.tasks[next.ID].Fence})
+		l.do("system:scheduler", next.ID, task.Succeed{Fence: l.tasks[next.ID].Fence()})
 	}
 	if n := ran["mail"]; n < 73 || 77 < n {
 		t.Errorf("they ran %v times, with weights 300 and 100", ran)

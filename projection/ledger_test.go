@@ -69,7 +69,7 @@ func (l *ledger) submit(c task.Submit) ulid.ULID {
 func (l *ledger) start(id ulid.ULID) int64 {
 	l.tb.Helper()
 	l.do("system:scheduler", id, task.Start{Boot: l.boot})
-	return l.tasks[id].Fence
+	return l.tasks[id].Fence()
 }
 
 // do carries out a command that must be allowed.

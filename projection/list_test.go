@@ -68,7 +68,7 @@ func anyQuery(rt *rapid.T, l *ledger) Query {
 
 func asked(q Query, r *task.Task) bool {
 	tagged := len(q.Tags) == 0
-	for _, tag := range r.Tags {
+	for _, tag := range r.Tags() {
 		tagged = tagged || slices.Contains(q.Tags, tag)
 	}
 	return anyOf(q.Statuses, r.Status) && anyOf(q.Types, r.Type) && anyOf(q.Queues, r.Queue) && tagged &&

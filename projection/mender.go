@@ -270,7 +270,7 @@ func (v *Views) replace(n *Views) {
 	}
 	v.claims, v.mates, v.waits, v.families = n.claims, n.mates, n.waits, n.families
 	v.keyedWorkflows = n.keyedWorkflows
-	v.keys, v.decoder, v.batch, v.touched, v.back, v.brood = n.keys, n.decoder, n.batch, n.touched, n.back, n.brood
+	v.keys, v.decoder, v.touched, v.back, v.brood = n.keys, n.decoder, n.touched, n.back, n.brood
 	v.publishTokens()
 	v.publishQuiet()
 	v.seq.Store(n.Seq())

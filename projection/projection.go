@@ -56,7 +56,7 @@ type Views struct {
 	returned *btree.Set[int64] // guarded by mu; submit seqs of tasks in memory whose archived row is old
 	copying  sync.Mutex        // beside mu, for readers that copy returned
 	returns  atomic.Int64      // how many tasks have come back to memory
-	epoch    uint64            // guarded by mu; the checkpoint after the one that is being written
+	epoch    uint32            // guarded by mu; the checkpoint after the one that is being written
 	dirty    []uint32          // guarded by mu; slots of what it is to write
 	copies   []rowCopy         // guarded by mu; what the one being written still needs, as it was
 	loaded   int64             // what was changed up to here is not in recent
@@ -66,10 +66,9 @@ type Views struct {
 	keys           map[string]uint32 // idempotency key → slot of the task in memory
 	decoder        decoder
 	keyedWorkflows bool                    // there was a workflow with a concurrency key
-	batch          uint64                  // number of the batch that is being applied
-	touched        []*record               // by that batch, each once
-	back           map[ulid.ULID]*fileRow  // tasks that batch may lead back to memory
-	brood          map[ulid.ULID][]fileRow // children in the file of parents that batch may lead back from the end
+	touched        []*record               // by the batch that is being applied, each once
+	back           map[ulid.ULID]*fileRow  // tasks that this batch may lead back to memory
+	brood          map[ulid.ULID][]fileRow // children in the file of parents that this batch may lead back from the end
 
 	observers []Observer // set before the first event
 

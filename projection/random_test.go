@@ -180,7 +180,7 @@ func checkTasks(t failer, l *ledger) {
 		if diff := diffOf(*l.tasks[id], got); err != nil || seq != int64(len(l.events)) || diff != "" {
 			t.Fatalf("%s at %d: %v\n%s", id, seq, err, diff)
 		}
-		if key := got.IdempotencyKey; key != "" && must(t, l.views.FindByKey, key).ID != must(t, l.views.Find, id).ID {
+		if key := got.IdempotencyKey(); key != "" && must(t, l.views.FindByKey, key).ID != must(t, l.views.Find, id).ID {
 			t.Fatalf("key %q does not lead to %s", key, id)
 		}
 		var seqs []int64

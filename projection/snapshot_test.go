@@ -63,7 +63,7 @@ func snapshotOf(t failer, v *Views, now task.Micros) snapshot {
 			if r.IsParent() {
 				s.Families = append(s.Families, childrenIn(t, v, r.ID))
 			}
-			if key := r.IdempotencyKey; key != "" {
+			if key := r.IdempotencyKey(); key != "" {
 				s.Keys = append(s.Keys, fmt.Sprintf("%s = %s", key, must(t, v.FindByKey, key).Name()))
 			}
 		}

@@ -76,7 +76,7 @@ var stories = []story{
 	{"steps", func(l *ledger) {
 		id := l.submit(task.Submit{})
 		l.do(robot, id, task.Start{Worker: "crane-7", LeaseSeconds: 30, TokenHash: sha256.Sum256([]byte("token"))})
-		fence := l.tasks[id].Fence
+		fence := l.tasks[id].Fence()
 		l.do(robot, id, task.RecordSteps{Fence: fence, Build: "v42", Steps: []task.NewStep{{Name: "charge", Value: []byte(`{"payment":"p-1"}`)}, {Name: "mail", Value: []byte("true")}}})
 		l.after(30 * task.Second)
 		l.do(system, id, task.Expire{Fence: fence})
@@ -150,12 +150,12 @@ var stories = []story{
 		l.boot = idOf(l.now, 99) // the process died here, and this is the next one
 		l.other("server.started", 1, `{"version":"0.1.0"}`)
 		for _, id := range []ulid.ULID{local, stopping} {
-			l.do(system, id, task.Expire{Fence: l.tasks[id].Fence})
+			l.do(system, id, task.Expire{Fence: l.tasks[id].Fence()})
 		}
 		l.after(task.Second)
 		fence := l.start(local)
 		l.after(29 * task.Second)
-		l.do(system, remote, task.Expire{Fence: l.tasks[remote].Fence})
+		l.do(system, remote, task.Expire{Fence: l.tasks[remote].Fence()})
 		l.do(system, local, task.Succeed{Fence: fence})
 	}},
 
@@ -198,13 +198,13 @@ var stories = []story{
 	{"late_result_refused", func(l *ledger) {
 		id := l.submit(task.Submit{Queue: "yard"})
 		l.do(robot, id, task.Start{Worker: "crane-7", LeaseSeconds: 10, TokenHash: sha256.Sum256([]byte("first"))})
-		late := l.tasks[id].Fence
+		late := l.tasks[id].Fence()
 		l.after(10 * task.Second)
 		l.do(system, id, task.Expire{Fence: late})
 		l.refused(robot, id, task.Succeed{Fence: late}, task.ErrStale) // written
 		l.refused(robot, id, task.Succeed{Fence: late}, task.ErrStale) // not again
 		l.do(farAway, id, task.Start{Worker: "crane-8", LeaseSeconds: 10, TokenHash: sha256.Sum256([]byte("second"))})
-		fence := l.tasks[id].Fence
+		fence := l.tasks[id].Fence()
 		l.refused(robot, id, task.Fail{Fence: late, Code: task.CodeError, Error: "x"}, task.ErrStale)
 		l.after(task.Second)
 		l.do(farAway, id, task.Succeed{Fence: fence})
@@ -313,7 +313,7 @@ var everyType = story{"every_type", func(l *ledger) {
 	l.after(3 * task.Second)
 	l.views.Promote(l.now)
 	l.do(robot, a, task.Start{Worker: "crane-7", LeaseSeconds: 30, TokenHash: sha256.Sum256([]byte("token"))})
-	late := l.tasks[a].Fence
+	late := l.tasks[a].Fence()
 	l.do(system, a, task.Expire{Fence: late})
 	l.refused(robot, a, task.Succeed{Fence: late}, task.ErrStale)
 	fence = l.start(a)

@@ -20,35 +20,34 @@ type record struct {
 	slot  uint32 // in the table
 	older uint32 // slots, plus 1, of its neighbours in keyMates; 0 = none
 	newer uint32
-	lined uint8    // which of table.lines has it
-	mated bool     // it is in keyMates
-	gone  bool     // it has left memory: the slot is free
-	kin   kinState // how families has it
+	dirty uint32 // the checkpoint that is to write it; 0 = the file has it as it is
+	lane  int32  // in order.running, while place is inRunning; in order.deadlines, while it is inSuspended and has an end
+
+	lined   uint8    // which of table.lines has it
+	mated   bool     // it is in keyMates
+	gone    bool     // it has left memory: the slot is free
+	kin     kinState // how families has it
+	touched bool     // by the batch that is being folded
 
 	// due: the task is ready. It was due when the event that made it wait was
 	// written, or Promote has found it due since. Only set while it is pending.
 	due bool
 
-	place  place          // in order
-	filed  viewfile.Place // where the file has it
-	lane   int32          // in order.running, while place is inRunning; in order.deadlines, while it is inSuspended and has an end
-	keyDue task.Micros    // in order, except inRunning: see key; of inSuspended the end of the wait, or never
+	place place          // in order
+	filed viewfile.Place // where the file has it
+
+	keyDue task.Micros // in order, except inRunning: see key; of inSuspended the end of the wait, or never
 
 	wait *task.Wait // that waits has it for; nil = it is not suspended
 
 	dependencies *dependencies // nil: it depends on nothing, or has ended
 
-	batch uint64 // the latest batch that touched it
-	dirty uint64 // the checkpoint that is to write it; 0 = the file has it as it is
 }
 
 const slabSize = 512
 
-// slab holds records that do not move, with a list of those that are free.
-type slab struct {
-	records [slabSize]record
-	free    []uint16
-}
+// slab holds records, which do not move. It has nothing else, so that it takes whole pages of memory.
+type slab [slabSize]record
 
 // line is a task in the order of submission, with its facet, so that a scan by type or queue does
 // not read the records.
@@ -62,8 +61,9 @@ func (a line) less(b line) bool { return a.seq < b.seq }
 
 // table holds the tasks that are in memory.
 type table struct {
-	slabs []*slab // nil where all have left
-	room  int     // slabs before this one are full
+	slabs []*slab    // nil where all have left
+	free  [][]uint16 // by slab: which of its records are free
+	room  int        // slabs before this one are full
 	slots map[ulid.ULID]uint32
 	lines [2]*btree.BTreeG[line] // [0] what waits, [1] what runs or has ended: found fast beside any number that waits
 }
@@ -86,7 +86,7 @@ func (t *table) at(slot uint32) *record {
 	if s == nil {
 		return nil
 	}
-	return &s.records[slot%slabSize]
+	return &s[slot%slabSize]
 }
 
 // find returns the record with that id, nil if it is not in memory.
@@ -100,23 +100,24 @@ func (t *table) find(id ulid.ULID) *record {
 
 // next returns the record that add will make part of the table. It is empty.
 func (t *table) next() *record {
-	for t.room < len(t.slabs) && t.slabs[t.room] != nil && len(t.slabs[t.room].free) == 0 {
+	for t.room < len(t.slabs) && t.slabs[t.room] != nil && len(t.free[t.room]) == 0 {
 		t.room++
 	}
 	if t.room == len(t.slabs) {
-		t.slabs = append(t.slabs, nil)
+		t.slabs, t.free = append(t.slabs, nil), append(t.free, nil)
 	}
-	s := t.slabs[t.room]
-	if s == nil {
-		s = &slab{free: make([]uint16, slabSize)}
-		for i := range s.free {
-			s.free[i] = uint16(slabSize - 1 - i)
+	if t.slabs[t.room] == nil {
+		free := make([]uint16, slabSize)
+		for i := range free {
+			free[i] = uint16(slabSize - 1 - i)
 		}
-		t.slabs[t.room] = s
+		t.slabs[t.room], t.free[t.room] = new(slab), free
 	}
-	i := s.free[len(s.free)-1]
-	s.records[i] = record{slot: uint32(t.room*slabSize) + uint32(i)}
-	return &s.records[i]
+	free := t.free[t.room]
+	i := free[len(free)-1]
+	rec := &t.slabs[t.room][i]
+	*rec = record{slot: uint32(t.room*slabSize) + uint32(i)}
+	return rec
 }
 
 // add makes the record that next returned part of the table. It returns false if there is one with
@@ -124,8 +125,8 @@ func (t *table) next() *record {
 func (t *table) add(rec *record) bool {
 	before := len(t.slots)
 	t.slots[rec.task.ID] = rec.slot
-	s := t.slabs[rec.slot/slabSize]
-	s.free = s.free[:len(s.free)-1]
+	free := &t.free[rec.slot/slabSize]
+	*free = (*free)[:len(*free)-1]
 	t.enter(rec)
 	return len(t.slots) == before+1
 }
@@ -136,10 +137,9 @@ func (t *table) remove(rec *record) {
 	t.lines[rec.lined].Delete(rec.line())
 	rec.gone = true
 	number := int(rec.slot / slabSize)
-	s := t.slabs[number]
-	s.free = append(s.free, uint16(rec.slot%slabSize))
-	if len(s.free) == slabSize {
-		t.slabs[number] = nil
+	t.free[number] = append(t.free[number], uint16(rec.slot%slabSize))
+	if len(t.free[number]) == slabSize {
+		t.slabs[number], t.free[number] = nil, nil
 	}
 	t.room = min(t.room, number)
 }

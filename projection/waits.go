@@ -15,8 +15,8 @@ const never task.Micros = math.MaxInt64
 // waits is who is suspended, by what they wait for. Those with an end are in order.deadlines.
 type waits struct {
 	bySignal  waiters
-	over      []ended                   // waits that have got their signals; some may have ended since
-	approvals *btree.BTreeG[approvalOf] // those that wait for a person
+	over      []ended                // waits that have got their signals; some may have ended since
+	approvals *btree.BTreeG[*record] // those that wait for a person, in the order in which they were suspended
 }
 
 // ended is a wait that is over.
@@ -25,15 +25,9 @@ type ended struct {
 	wait *task.Wait
 }
 
-// approvalOf is a task that waits for a person, in the order in which they were suspended.
-type approvalOf struct {
-	seq int64
-	rec *record
-}
-
 func newWaits() waits {
 	return waits{bySignal: newWaiters(),
-		approvals: btree.NewBTreeGOptions(func(a, b approvalOf) bool { return a.seq < b.seq }, noLocks)}
+		approvals: btree.NewBTreeGOptions(func(a, b *record) bool { return a.wait.Seq < b.wait.Seq }, noLocks)}
 }
 
 // wait notes what the task of the record waits for now.
@@ -44,26 +38,28 @@ func (v *Views) wait(rec *record) {
 	}
 	if old := rec.wait; old != nil {
 		for _, name := range old.Signals {
-			v.waits.bySignal.remove(name, rec)
+			v.waits.bySignal.remove(name, rec.slot)
 		}
-		v.waits.approvals.Delete(approvalOf{seq: old.Seq})
+		if old.Kind == task.StepApproval {
+			v.waits.approvals.Delete(rec)
+		}
 	}
 	if rec.wait = w; w == nil {
 		return
 	}
 	for _, name := range w.Signals {
-		v.waits.bySignal.add(name, rec)
+		v.waits.bySignal.add(name, rec.slot)
 	}
 	if w.Kind == task.StepApproval {
-		v.waits.approvals.Set(approvalOf{w.Seq, rec})
+		v.waits.approvals.Set(rec)
 	}
 	v.lookForSignals(rec)
 }
 
 // signalSent looks who has got all that they wait for with a signal.
 func (v *Views) signalSent(name string) {
-	for rec := range v.waits.bySignal.of(name) {
-		v.lookForSignals(rec)
+	for slot := range v.waits.bySignal.of(name) {
+		v.lookForSignals(v.table.at(slot))
 	}
 }
 
@@ -116,8 +112,8 @@ func (v *Views) NextWaitOver() task.Micros {
 func (v *Views) Approvals(after int64, limit int) (list []task.Task, seq int64) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	v.waits.approvals.Ascend(approvalOf{seq: after + 1}, func(one approvalOf) bool {
-		list = append(list, one.rec.task)
+	v.waits.approvals.Ascend(&record{wait: &task.Wait{Seq: after + 1}}, func(rec *record) bool {
+		list = append(list, rec.task)
 		return len(list) < limit
 	})
 	return list, v.Seq()

@@ -43,8 +43,8 @@ func suspendedIn(v *Views) (all []string) {
 	all = append(all, fmt.Sprint(len(v.order.deadlines)-ends, " deadlines too many"))
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		var by []string
-		for rec := range v.waits.bySignal.of(name) {
-			by = append(by, rec.task.Name())
+		for slot := range v.waits.bySignal.of(name) {
+			by = append(by, v.table.at(slot).task.Name())
 		}
 		slices.Sort(by)
 		all = append(all, fmt.Sprint(name, " wakes ", by))

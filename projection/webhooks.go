@@ -47,7 +47,7 @@ func (r *WebhookRules) Wants(eventType string, t *task.Task) bool {
 		return true
 	}
 	return t.Type != DeliveryType && anyOf(r.TaskTypes, t.Type) && anyOf(r.Queues, t.Queue) &&
-		(len(r.Tags) == 0 || slices.ContainsFunc(t.Tags, func(tag string) bool { return slices.Contains(r.Tags, tag) }))
+		(len(r.Tags) == 0 || slices.ContainsFunc(t.Tags(), func(tag string) bool { return slices.Contains(r.Tags, tag) }))
 }
 
 // Webhook is a webhook as its events and those of its deliveries have left it.

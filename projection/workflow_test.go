@@ -36,7 +36,7 @@ func TestWorkflowsOfAKeyAreHeldAlsoInViewsOnDisk(t *testing.T) {
 	}
 	l.do(system, first, task.Start{})
 	check("the first runs", true)
-	l.do(system, first, task.Succeed{Fence: l.tasks[first].Fence})
+	l.do(system, first, task.Succeed{Fence: l.tasks[first].Fence()})
 	check("it has ended", false)
 	l.do(system, second, task.Start{})
 	check("the second runs", true)

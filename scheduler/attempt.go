@@ -73,7 +73,7 @@ const (
 )
 
 func (s *Scheduler) newAttempt(t *task.Task, stream string) *attempt {
-	a := &attempt{s: s, id: t.ID, stream: stream, fence: t.Fence, task: *t}
+	a := &attempt{s: s, id: t.ID, stream: stream, fence: t.Fence(), task: *t}
 	a.ctx, a.end = context.WithCancelCause(context.Background())
 	return a
 }

@@ -282,9 +282,7 @@ func (rd *round) replay(b *batch, i int) error {
 		return rd.l.views.missing // it may be the key of a task
 	}
 	if first != nil {
-		if first.RequestHash != nil {
-			hash = *first.RequestHash
-		}
+		hash = first.RequestHash()
 		b.answers[i] = Submitted{Task: *first, Replayed: true}
 	} else if k, ok := b.keys[c.IdempotencyKey]; ok {
 		hash = b.r.submits[k].RequestHash

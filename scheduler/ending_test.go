@@ -288,7 +288,7 @@ func TestAContextSaysWhenItEndsAndWhy(t *testing.T) {
 			<-ctx.Done()
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			causes[a.Task.Tags[0]] = context.Cause(ctx)
+			causes[a.Task.Tags()[0]] = context.Cause(ctx)
 			return Outcome{}, ctx.Err()
 		}
 		b.submit(task.Submit{Type: "T", Tags: []string{"timeout"}, MaxAttempts: 1, Timeout: task.Second})

@@ -58,7 +58,7 @@ func (l *loop) readOn() error {
 func (a *attempt) stopIfLost(state *task.Task) {
 	switch {
 	case state == nil: // the views cannot tell: the loop knows
-	case state.Status != task.Running || state.Fence != a.fence:
+	case state.Status != task.Running || state.Fence() != a.fence:
 		if !a.endDecided { // whoever has the task now must not run it beside this one
 			a.s.lingering.add(a.id)
 		}

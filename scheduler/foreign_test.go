@@ -106,7 +106,7 @@ func (f *foreigner) act(log eventlog.Log) {
 		f.submit(log, c)
 	case n == 1:
 		for state := range f.views.Running() {
-			f.do(log, state.ID, task.Expire{Fence: state.Fence, Crash: task.CrashTogether})
+			f.do(log, state.ID, task.Expire{Fence: state.Fence(), Crash: task.CrashTogether})
 			break
 		}
 	default:
@@ -246,7 +246,7 @@ func TestATaskThatAnotherWriterTakesAwayRunsAgainOnlyWhenItsHandlerHasReturned(t
 		b.does["T"] = func(ctx context.Context, a Attempt) (Outcome, error) {
 			most.Store(max(most.Load(), running.Add(1)))
 			defer running.Add(-1)
-			if a.Task.Fence == 2 {
+			if a.Task.Fence() == 2 {
 				<-ctx.Done()
 				cause = context.Cause(ctx)
 				<-gate

@@ -91,7 +91,7 @@ type orphan struct {
 func (l *loop) findOrphans() {
 	for state := range l.s.o.Views.Running() {
 		if !state.Remote() && state.Held().Boot != l.s.boot && !state.IsWorkflow() {
-			l.backlog.orphans = append(l.backlog.orphans, orphan{state.ID, state.Fence, task.CrashTogether})
+			l.backlog.orphans = append(l.backlog.orphans, orphan{state.ID, state.Fence(), task.CrashTogether})
 		}
 	}
 	if len(l.backlog.orphans) == 1 {

@@ -177,7 +177,7 @@ func (l *loop) newLease(o *offer, s *task.Task, charge task.Micros) (*lease, tas
 func (l *loop) leaseStarted(s *start) {
 	now := time.Now()
 	lease := s.lease
-	lease.fence, lease.stream = s.started.Fence, s.node.stream
+	lease.fence, lease.stream = s.started.Fence(), s.node.stream
 	lease.deadline = now.Add(lease.length)
 	if t := s.started.Timeout.Duration(); t > 0 {
 		lease.timeout = now.Add(t)
@@ -214,7 +214,7 @@ func (l *loop) recoverLeases() {
 		}
 		n++
 		length := time.Duration(s.Holder.LeaseSeconds) * time.Second
-		one := &lease{id: s.ID, taskType: s.Type, fence: s.Fence, worker: s.Holder.Worker, length: length, hash: *s.Holder.Token,
+		one := &lease{id: s.ID, taskType: s.Type, fence: s.Fence(), worker: s.Holder.Worker, length: length, hash: *s.Holder.Token,
 			deadline: now.Add(length), cancelled: s.CancelRequested, suspect: s.Suspect(), unheard: true, stream: s.Stream(), at: -1}
 		if t := s.Timeout.Duration(); t > 0 {
 			one.timeout = now.Add(max(t-(l.s.o.Wall()-s.StartedAt).Duration(), length))
@@ -287,7 +287,7 @@ func (l *loop) endLease(rd *round, end lapsed) {
 func (l *loop) endIfLost(one *lease) {
 	switch state := l.views.get(one.id); {
 	case state == nil: // the views cannot tell: the loop knows
-	case state.Status != task.Running || state.Fence != one.fence:
+	case state.Status != task.Running || state.Fence() != one.fence:
 		l.s.leases.remove(one)
 	case state.CancelRequested:
 		l.s.leases.cancel(one.id)

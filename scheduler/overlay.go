@@ -104,7 +104,7 @@ func (o *overlay) mayUseReserve(id ulid.ULID) bool {
 
 // noteKey notes the idempotency key of a task that is new, if it has one.
 func (o *overlay) noteKey(n *node) {
-	key := n.task.IdempotencyKey
+	key := n.task.IdempotencyKey()
 	if key == "" {
 		return
 	}

@@ -79,7 +79,7 @@ func (l *loop) decideSteps(rd *round, r *request) {
 		rd.reply(r, answer{err: err})
 		return
 	}
-	if before.Status != task.Running || before.Fence != fenceOf(r.command) {
+	if before.Status != task.Running || before.Fence() != fenceOf(r.command) {
 		if r.lease != nil {
 			l.report(rd, r)
 			return

@@ -165,7 +165,7 @@ func (l *loop) startWorkflows(rd *round) {
 // endWorkflow ends a workflow whose tasks have all ended, and returns how many events that takes.
 func (l *loop) endWorkflow(rd *round, state *task.Task) int {
 	if state.CancelRequested {
-		return l.appendOwn(rd, state, task.Stop{Fence: state.Fence})
+		return l.appendOwn(rd, state, task.Stop{Fence: state.Fence()})
 	}
 	var n [task.Cancelled + 1]int
 	var failed, cancelled []string
@@ -187,7 +187,7 @@ func (l *loop) endWorkflow(rd *round, state *task.Task) int {
 	total := n[task.Success] + n[task.Failed] + n[task.Cancelled]
 	switch {
 	case len(failed) > 0:
-		return l.appendOwn(rd, state, task.Fail{Fence: state.Fence, Code: task.CodePermanent, Error: fmt.Sprintf("%s; %d of %d tasks have succeeded. A retry of the workflow does again what has failed and what was cancelled.",
+		return l.appendOwn(rd, state, task.Fail{Fence: state.Fence(), Code: task.CodePermanent, Error: fmt.Sprintf("%s; %d of %d tasks have succeeded. A retry of the workflow does again what has failed and what was cancelled.",
 			namesIn("failed", failed), n[task.Success], total)})
 	case len(cancelled) > 0:
 		return l.appendOwn(rd, state, task.Cancel{Reason: namesIn("cancelled", cancelled)})
@@ -198,7 +198,7 @@ func (l *loop) endWorkflow(rd *round, state *task.Task) int {
 	w.Key("succeeded").Int(int64(n[task.Success]))
 	w.Key("not_needed").Int(int64(n[task.Cancelled]))
 	w.EndObject()
-	return l.appendOwn(rd, state, task.Succeed{Fence: state.Fence, Result: w})
+	return l.appendOwn(rd, state, task.Succeed{Fence: state.Fence(), Result: w})
 }
 
 // namesIn lists what is so, at most 10 of them.

@@ -23,10 +23,10 @@ func TestApplyTakesWhatIsInTheTableAndNothingElse(t *testing.T) {
 			m := at(t, status)
 			if status == Pending && kind == EventStepRecorded { // of a suspended task alone
 				m = at(t, Running)
-				_ = m.do(Suspend{Fence: m.task.Fence, Step: "s", Kind: StepApproval})
+				_ = m.do(Suspend{Fence: m.task.Fence(), Step: "s", Kind: StepApproval})
 			}
 			before := m.task
-			e := Event{Type: kind, Version: before.Version + 1, At: m.now, Data: Data{Fence: before.Fence, Attempt: 1, Step: "s"}}
+			e := Event{Type: kind, Version: before.Version + 1, At: m.now, Data: Data{Fence: before.Fence(), Attempt: 1, Step: "s"}}
 			err := Apply(&m.task, machineID, &e)
 			to, ok := legal[status][kind]
 			switch {

@@ -157,7 +157,7 @@ func (d *decision) start(c Start) error {
 func (d *decision) holds(fence int64) error {
 	t := d.task
 	switch {
-	case t.Status == Running && fence == t.Fence:
+	case t.Status == Running && fence == t.Fence():
 		if t.CancelRequested {
 			return d.refuse(ErrStopping, "stop the attempt; nothing of it is kept")
 		}
@@ -170,7 +170,7 @@ func (d *decision) holds(fence int64) error {
 
 func (d *decision) progress(c Progress) error {
 	t := d.task
-	if t.Status != Running || c.Fence != t.Fence {
+	if t.Status != Running || c.Fence != t.Fence() {
 		return d.refuse(ErrStale, "stop the attempt; another one holds the task or it has ended")
 	}
 	if t.CancelRequested && c.Saved == nil {
@@ -218,7 +218,7 @@ func (d *decision) fail(c Fail) error {
 	}
 	wait := min(c.After, MaxBackoffMax)
 	if wait <= 0 {
-		wait = t.Backoff().Delay(t.Attempt-t.AttemptBase, c.Seed)
+		wait = t.Backoff().Delay(t.Attempt-int(t.AttemptBase), c.Seed)
 	}
 	data.RetryAt = d.now.Wall + min(wait, t.Backoff().Max)
 	d.add(EventAttemptFailed, data, payload)
@@ -250,7 +250,7 @@ func (d *decision) cancel(c Cancel) error {
 
 func (d *decision) stop(c Stop) error {
 	t := d.task
-	if t.Status != Running || c.Fence != t.Fence {
+	if t.Status != Running || c.Fence != t.Fence() {
 		return d.refuse(ErrStale, "")
 	}
 	if !t.CancelRequested {
@@ -262,7 +262,7 @@ func (d *decision) stop(c Stop) error {
 
 func (d *decision) expire(c Expire) error {
 	t := d.task
-	if t.Status != Running || c.Fence != t.Fence {
+	if t.Status != Running || c.Fence != t.Fence() {
 		return d.refuse(ErrStale, "")
 	}
 	data := Data{Fence: c.Fence, Attempt: t.Attempt}

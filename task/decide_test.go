@@ -156,14 +156,14 @@ func TestAttemptsRunOutAndAPersonGivesThemAfresh(t *testing.T) {
 	fail := func(code Code) {
 		t.Helper()
 		must(Start{Boot: ulid.ULID{9}})
-		must(Fail{Fence: m.task.Fence, Code: code})
+		must(Fail{Fence: m.task.Fence(), Code: code})
 	}
 	fail(CodeError)
 	if m.task.Status != Pending || !m.task.Retrying {
 		t.Fatalf("after the first of two: %+v", m.task)
 	}
 	must(Start{Boot: ulid.ULID{9}})
-	must(Release{Fence: m.task.Fence}) // costs nothing
+	must(Release{Fence: m.task.Fence()}) // costs nothing
 	fail(CodeTimeout)
 	if m.task.Status != Failed || m.task.Code != CodeTimeout || m.task.Attempt != 2 {
 		t.Fatalf("after the second: %+v", m.task)
@@ -174,7 +174,7 @@ func TestAttemptsRunOutAndAPersonGivesThemAfresh(t *testing.T) {
 	}
 	fail(CodeError)
 	must(Start{Boot: ulid.ULID{9}})
-	must(Expire{Fence: m.task.Fence})
+	must(Expire{Fence: m.task.Fence()})
 	last := m.events[len(m.events)-1]
 	if m.task.Status != Failed || m.task.Code != CodeWorkerDied || !strings.Contains(string(last.Payload), ErrorWorkerDied) {
 		t.Fatalf("lost its worker at last: %+v %s", m.task, last.Payload)
@@ -303,7 +303,7 @@ func TestARetryKeepsATimeThatIsStillToCome(t *testing.T) {
 			}
 			do(Cancel{})
 			if c.start {
-				do(Stop{Fence: m.task.Fence})
+				do(Stop{Fence: m.task.Fence()})
 			}
 			m.now = c.at
 			do(Retry{})

@@ -143,13 +143,13 @@ func (m *machine) checkStep(before *Task, e *Event) {
 	if now.LastFence < before.LastFence || e.Type == EventStarted && now.LastFence <= before.LastFence {
 		fail("the fence did not grow")
 	}
-	if before.Fence != 0 && now.Fence != 0 && before.Fence != now.Fence {
+	if before.Fence() != 0 && now.Fence() != 0 && before.Fence() != now.Fence() {
 		fail("the holder changed without letting go")
 	}
-	if e.Type == EventStarted != (now.Fence != 0 && before.Fence == 0) {
+	if e.Type == EventStarted != (now.Fence() != 0 && before.Fence() == 0) {
 		fail("held without a start")
 	}
-	if now.Fence != 0 && now.Fence == before.Fence && now.Progress < before.Progress {
+	if now.Fence() != 0 && now.Fence() == before.Fence() && now.Progress < before.Progress {
 		fail("progress went down within an attempt")
 	}
 	if now.Attempt < before.Attempt && e.Type != EventReleased && e.Type != EventSuspended && e.Data.Suspicion == 0 {
@@ -170,7 +170,7 @@ func (m *machine) checkState() {
 	fail := func(what string) { m.t.Helper(); m.t.Fatalf("%s: %+v", what, *t) }
 	running := t.Status == Running
 	switch {
-	case running != (t.Fence != 0):
+	case running != (t.Fence() != 0):
 		fail("running without a holder, or held while not running")
 	case !running && (t.Holder != nil || t.CancelRequested):
 		fail("traces of a holder")
@@ -178,7 +178,7 @@ func (m *machine) checkState() {
 		fail("held by both kinds of worker, or by neither")
 	case t.Status.Ended() != (t.CompletedAt != 0):
 		fail("completed without an end, or an end without completion")
-	case t.Attempt < t.AttemptBase || t.Attempt-t.AttemptBase > t.MaxAttempts:
+	case t.AttemptsLeft() < 0 || t.AttemptsLeft() > t.MaxAttempts:
 		fail("more attempts than allowed")
 	case t.Status == Pending && t.AttemptsLeft() <= 0 && !m.expiring() && t.Ending() == None:
 		fail("waits without an attempt left")

@@ -10,7 +10,7 @@ func TestATaskKnowsSinceWhenItIsReady(t *testing.T) {
 	var one Task
 	apply := func(kind EventType, when Micros, d Data) {
 		t.Helper()
-		d.Fence = max(d.Fence, one.Fence)
+		d.Fence = max(d.Fence, one.Fence())
 		if err := Apply(&one, machineID, &Event{Type: kind, Version: one.Version + 1, At: when, Data: d}); err != nil {
 			t.Fatal(err)
 		}

@@ -157,7 +157,7 @@ func ValidSignalName(name string) bool {
 
 func (d *decision) recordSteps(c RecordSteps) error {
 	t := d.task
-	if t.Status != Running || c.Fence != t.Fence {
+	if t.Status != Running || c.Fence != t.Fence() {
 		return d.holds(c.Fence)
 	}
 	used := t.stepsNow()

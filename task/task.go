@@ -16,7 +16,6 @@ type Task struct {
 	Type     string
 	Queue    string
 	Priority int
-	Tags     []string // shared between copies, never changed in place
 
 	// The small ones stand together, for each task that waits is in memory.
 	Status          Status
@@ -38,27 +37,23 @@ type Task struct {
 	DueAt       Micros // its place in line; with Timed, it may not start before
 
 	Attempt     int // attempts that cost something; never resets
-	AttemptBase int // Attempt when the task was last sent round by a person
 	MaxAttempts int
-	// CustomBackoff is how long it waits after a failure; nil = DefaultBackoff. Shared between copies, never changed in place.
-	CustomBackoff *Backoff
-	Timeout       Micros
+	AttemptBase int32  // Attempt when the task was last sent round by a person
+	Reports     uint32 // how many of its events are task.progressed
+	Timeout     Micros
 
-	Fence     int64   // version of the task.started that holds it; 0 unless running
-	LastFence int64   // the latest Fence ever given
+	LastFence int64   // version of the latest task.started; 0 before the first
 	Holder    *Holder // what runs it; nil unless running. Shared between copies, never changed in place
 
-	Progress int   // hundredths of a percent
-	Reports  int64 // how many of its events are task.progressed
+	Progress int // hundredths of a percent
 
 	ConcurrencyKey string // "" = none
 
-	IdempotencyKey string
-	RequestHash    *[32]byte // SHA-256 of the request with the idempotency key; nil = none. The same
-	Notes          *Notes    // nil = none; shared between copies, never changed in place
-	Links          *Links    // the same
-	Steps          *Steps    // nil = it never had one; the same
-	Kin            *Kin      // nil = it has no parent and no children; the same
+	Extras *Extras // nil = none; shared between copies, never changed in place
+	Notes  *Notes  // the same
+	Links  *Links  // the same
+	Steps  *Steps  // nil = it never had one; the same
+	Kin    *Kin    // nil = it has no parent and no children; the same
 
 	Version   int64 // number of the task's own events
 	LastSeq   int64 // log position of the latest
@@ -78,6 +73,14 @@ type Holder struct {
 	Charge       Micros    // what its key and queue were charged with at its start
 }
 
+// Fence is the version of the task.started that holds the task; 0 unless it is running.
+func (t *Task) Fence() int64 {
+	if t.Status != Running {
+		return 0
+	}
+	return t.LastFence
+}
+
 // Held is what runs the task; the zero Holder unless it is running.
 func (t *Task) Held() Holder {
 	if t.Holder == nil {
@@ -92,14 +95,6 @@ func (t *Task) RefusedFence() int64 {
 		return 0
 	}
 	return t.Links.RefusedFence
-}
-
-// Backoff is how long the task waits after a failed attempt.
-func (t *Task) Backoff() Backoff {
-	if t.CustomBackoff == nil {
-		return DefaultBackoff
-	}
-	return *t.CustomBackoff
 }
 
 // Notes are short texts about a task, for people. Most tasks have none while they wait.
@@ -135,7 +130,7 @@ func (t *Task) Name() string { return t.ID.String() }
 func (t *Task) Stream() string { return StreamOf(t.ID) }
 
 // AttemptsLeft is how many more attempts the task may have.
-func (t *Task) AttemptsLeft() int { return t.MaxAttempts - (t.Attempt - t.AttemptBase) }
+func (t *Task) AttemptsLeft() int { return t.MaxAttempts - (t.Attempt - int(t.AttemptBase)) }
 
 // Due reports whether a pending task may start at that moment of the wall clock. A backoff
 // that seems to end later than its longest wait from now was planned by a clock that has
@@ -195,8 +190,8 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 		return fmt.Errorf("%w: version %d after %d", ErrIllegal, e.Version, t.Version)
 	}
 	d := &e.Data
-	if held(e.Type) && d.Fence != t.Fence {
-		return fmt.Errorf("%w: %s with fence %d while %d holds the task", ErrIllegal, e.Type, d.Fence, t.Fence)
+	if held(e.Type) && d.Fence != t.Fence() {
+		return fmt.Errorf("%w: %s with fence %d while %d holds the task", ErrIllegal, e.Type, d.Fence, t.Fence())
 	}
 	if t.Ending() != None && e.Type == EventStarted {
 		return fmt.Errorf("%w: %s of a task that is ending", ErrIllegal, e.Type)
@@ -205,7 +200,7 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 		return fmt.Errorf("%w: %s of a task that waits for %+v", ErrIllegal, e.Type, waits)
 	}
 	if t.Status == Running && to != Running {
-		t.Fence, t.CancelRequested, t.Holder = 0, false, nil
+		t.CancelRequested, t.Holder = false, nil
 		if e.Type == EventReleased && t.Trusted {
 			t.Suspicion = 0
 		}
@@ -246,19 +241,12 @@ func held(e EventType) bool {
 // fold is what each type changes beyond status, version and completion.
 var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	EventSubmitted: func(t *Task, id ulid.ULID, e *Event, d *Data) {
-		t.ID, t.Type, t.Queue, t.Priority, t.Tags = id, d.TaskType, d.Queue, d.Priority, d.Tags
+		t.ID, t.Type, t.Queue, t.Priority = id, d.TaskType, d.Queue, d.Priority
 		t.CreatedAt = e.At
 		t.wait(e)
 		t.MaxAttempts, t.Timeout = d.MaxAttempts, d.Timeout
-		if d.Backoff != DefaultBackoff {
-			backoff := d.Backoff
-			t.CustomBackoff = &backoff
-		}
-		t.IdempotencyKey, t.ConcurrencyKey = d.IdempotencyKey, d.ConcurrencyKey
-		if d.RequestHash != ([32]byte{}) {
-			hash := d.RequestHash
-			t.RequestHash = &hash
-		}
+		t.ConcurrencyKey = d.ConcurrencyKey
+		t.SetExtras(extrasOf(d))
 		t.SubmitSeq = e.Seq
 		t.note(Notes{Subject: d.Subject})
 		t.linkSubmitted(e)
@@ -266,7 +254,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	},
 	EventStarted: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.StartedAt, t.Timed, t.Retrying = e.At, false, false
-		t.Attempt, t.Fence, t.LastFence = d.Attempt, e.Version, e.Version
+		t.Attempt, t.LastFence = d.Attempt, e.Version
 		t.Holder = &Holder{Boot: d.Boot, Worker: d.Worker, LeaseSeconds: d.LeaseSeconds, Charge: d.Charge}
 		if d.LeaseSeconds > 0 {
 			token := d.TokenHash
@@ -305,7 +293,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 	},
 	EventReleased: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Attempt-- },
 	EventRetried: func(t *Task, _ ulid.ULID, e *Event, _ *Data) {
-		t.AttemptBase = t.Attempt
+		t.AttemptBase = int32(t.Attempt)
 		t.wait(e)
 		t.StartedAt, t.CompletedAt, t.Progress = 0, 0, 0
 		t.MessageSeq, t.ResultSeq, t.ErrorSeq, t.Code = 0, 0, 0, CodeNone

@@ -392,12 +392,12 @@ func (w *pen) write(first, n int) oklog.ULID {
 		w.now += task.Micros(w.random.ExpFloat64() * 5000)
 		switch kind := w.random.IntN(100); {
 		case kind < 8:
-			step(i, task.Fail{Fence: tasks[i].Fence, Code: task.CodePermanent, Error: fmt.Sprintf("dial tcp 10.0.%d.%d:443: connection refused", w.random.IntN(256), w.random.IntN(256))})
+			step(i, task.Fail{Fence: tasks[i].Fence(), Code: task.CodePermanent, Error: fmt.Sprintf("dial tcp 10.0.%d.%d:443: connection refused", w.random.IntN(256), w.random.IntN(256))})
 		case kind < 10:
 			step(i, task.Cancel{})
-			step(i, task.Stop{Fence: tasks[i].Fence})
+			step(i, task.Stop{Fence: tasks[i].Fence()})
 		default:
-			step(i, task.Succeed{Fence: tasks[i].Fence, Result: fmt.Appendf(nil, `{"processed_rows":%d,"sha":"%s","ok":true}`, w.random.IntN(100_000), w.hex(16))})
+			step(i, task.Succeed{Fence: tasks[i].Fence(), Result: fmt.Appendf(nil, `{"processed_rows":%d,"sha":"%s","ok":true}`, w.random.IntN(100_000), w.hex(16))})
 		}
 	}
 	for _, r := range w.log.Append(context.Background(), entries) {

@@ -70,7 +70,7 @@ func (k *keyBacklog) cycle(n, queues, keys int) {
 		k.b.Fatal(err)
 	}
 	state := *running
-	k.add(next.ID, &state, task.Succeed{Fence: state.Fence})
+	k.add(next.ID, &state, task.Succeed{Fence: state.Fence()})
 	k.apply()
 }
 

@@ -83,7 +83,7 @@ func (s *suspended) suspend() *task.Task {
 	state := new(task.Task)
 	s.do(state, id, task.Submit{ID: id, Type: "ORDER"})
 	s.do(state, id, task.Start{Worker: "host-1", LeaseSeconds: 30, TokenHash: [32]byte{1}})
-	c := task.Suspend{Fence: state.Fence, Step: "wait-for-payment", Kind: s.kind, Until: s.now + task.Micros(s.n)*task.Second}
+	c := task.Suspend{Fence: state.Fence(), Step: "wait-for-payment", Kind: s.kind, Until: s.now + task.Micros(s.n)*task.Second}
 	switch s.kind {
 	case task.StepSignal:
 		c.Signals = []string{fmt.Sprint("paid:", s.n)}

@@ -66,9 +66,11 @@ func makeRow(r *Row, i int) {
 	default:
 		t.Status, t.Progress = task.Cancelled, 0
 	}
+	var extras task.Extras
 	for range rng.IntN(4) {
-		t.Tags = append(t.Tags, benchTags[rng.IntN(len(benchTags))])
+		extras.Tags = append(extras.Tags, benchTags[rng.IntN(len(benchTags))])
 	}
+	t.SetExtras(extras)
 	r.Events = binary.AppendUvarint(binary.AppendUvarint(r.Events, 1), uint64(t.LastSeq-t.SubmitSeq))
 	t.Type, t.Queue = benchGroups[r.Group].Type, benchGroups[r.Group].Queue
 }

@@ -2,6 +2,7 @@ package viewfile
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -42,7 +43,7 @@ func answers(path string) (string, error) {
 	fmt.Fprintln(&b, s)
 	if err == nil {
 		err = f.Live(func(r *Row) error {
-			fmt.Fprintln(&b, *r)
+			write(&b, r)
 			return nil
 		})
 	}
@@ -73,27 +74,36 @@ func archiveAnswers(f *File, b *strings.Builder) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(b, n, rows)
+		write(b, n, rows)
 	}
 	rows, last, err := r.Archived(ctx, nil, 0, 10_000)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(b, last, rows)
+	write(b, last, rows)
 	for i := 0; i < len(rows); i += 7 {
 		row, err := r.ByID(ctx, rows[i].Task.ID)
 		if err != nil {
 			return err
 		}
-		if fmt.Fprintln(b, row); row.Task.IdempotencyKey == "" {
+		if write(b, row); row.Task.IdempotencyKey() == "" {
 			continue
 		}
-		if row, err = r.ByKey(ctx, row.Task.IdempotencyKey); err != nil {
+		if row, err = r.ByKey(ctx, row.Task.IdempotencyKey()); err != nil {
 			return err
 		}
-		fmt.Fprintln(b, row)
+		write(b, row)
 	}
 	return nil
+}
+
+// write writes values with what they point to.
+func write(b *strings.Builder, values ...any) {
+	text, err := json.Marshal(values)
+	if err != nil {
+		panic(err) // they can be marshalled
+	}
+	b.Write(text)
 }
 
 // With any bit changed, a file answers as before or is unusable.
@@ -104,7 +114,7 @@ func TestNoBitOfAFileChangesAnAnswer(t *testing.T) {
 	makeRows(rows, 0)
 	for i := range rows {
 		if i%5 == 0 {
-			rows[i].Task.IdempotencyKey = fmt.Sprint("order-", i)
+			rows[i].Task.SetExtras(task.Extras{Tags: rows[i].Task.Tags(), IdempotencyKey: fmt.Sprint("order-", i)})
 		}
 	}
 	archiveRange(t, f, rows[:450], 0)

@@ -13,6 +13,7 @@ import (
 // row is a Row during encoding or decoding. It has copies of what a task has behind pointers.
 type row struct {
 	*Row
+	extras  task.Extras
 	notes   task.Notes
 	links   links
 	backoff backoff
@@ -53,10 +54,10 @@ var columns = []column{
 	number("due_at", "NOT NULL", "when it is due", func(r *row) *task.Micros { return &r.Task.DueAt }),
 	number("ready_at", "NOT NULL", "when it became ready to start", func(r *row) *task.Micros { return &r.Task.ReadyAt }),
 	number("attempt", "NOT NULL", "number of attempts that count", func(r *row) *int { return &r.Task.Attempt }),
-	number("attempt_base", "NOT NULL", "attempt at the last retry by a user", func(r *row) *int { return &r.Task.AttemptBase }),
+	number("attempt_base", "NOT NULL", "attempt at the last retry by a user", func(r *row) *int32 { return &r.Task.AttemptBase }),
 	number("max_attempts", "NOT NULL", "maximum number of attempts", func(r *row) *int { return &r.Task.MaxAttempts }),
 	number("progress", "NOT NULL", "hundredths of a percent", func(r *row) *int { return &r.Task.Progress }),
-	number("reports", "NOT NULL", "number of its task.progressed events", func(r *row) *int64 { return &r.Task.Reports }),
+	number("reports", "NOT NULL", "number of its task.progressed events", func(r *row) *uint32 { return &r.Task.Reports }),
 	number("code", "NOT NULL", "code of the latest failure", func(r *row) *task.Code { return &r.Task.Code }),
 	number("timeout", "NOT NULL", "time limit of an attempt; 0 = none", func(r *row) *task.Micros { return &r.Task.Timeout }),
 	liveOnly(yesNo("retrying", "1 = pending, in backoff", func(r *row) *bool { return &r.Task.Retrying })),
@@ -66,8 +67,7 @@ var columns = []column{
 	liveOnly(number("suspicion", "NOT NULL", "how often the process died while it and others ran", func(r *row) *uint8 { return &r.Task.Suspicion })),
 	liveOnly(number("deaths", "NOT NULL", "how often in a row the process died while it ran alone", func(r *row) *uint8 { return &r.Task.Deaths })),
 	liveOnly(yesNo("trusted", "1 = running, and has run alone for long enough", func(r *row) *bool { return &r.Task.Trusted })),
-	liveOnly(number("fence", "NOT NULL", "fence of the running attempt; 0 = not running", func(r *row) *int64 { return &r.Task.Fence })),
-	number("last_fence", "NOT NULL", "fence of the latest attempt", func(r *row) *int64 { return &r.Task.LastFence }),
+	number("last_fence", "NOT NULL", "fence of the latest attempt, which holds the task while it runs", func(r *row) *int64 { return &r.Task.LastFence }),
 	number("refused_fence", "NOT NULL", "fence of the latest refused late result", func(r *row) *int64 { return &r.refused }),
 	liveOnly(identity("boot", "NOT NULL", "boot id of the server that runs it; '' = not running", func(r *row) *ulid.ULID { return &r.holder.Boot })),
 	liveOnly(text("worker", "name of the worker that runs it", func(r *row) *string { return &r.holder.Worker })),
@@ -75,7 +75,7 @@ var columns = []column{
 	liveOnly(column{"token_hash", "BLOB", 'b', false, "SHA-256 of the token of its lease", writeToken, readToken}),
 	text("concurrency_key", "'' = none", func(r *row) *string { return &r.Task.ConcurrencyKey }),
 	liveOnly(number("charge", "NOT NULL", "run time that its key was charged with at its start; 0 = not running, or none", func(r *row) *task.Micros { return &r.holder.Charge })),
-	text("idempotency_key", "'' = none", func(r *row) *string { return &r.Task.IdempotencyKey }),
+	text("idempotency_key", "'' = none", func(r *row) *string { return &r.extras.IdempotencyKey }),
 	{"request_hash", "BLOB", 'b', false, "SHA-256 of the request with its idempotency key", writeHash, readHash},
 	jsonOf("backoff", "JSON; '' = exponential, 2 s to 600 s, with jitter", usualBackoff, func(r *row) *backoff { return &r.backoff }),
 	{"depends_on", "TEXT NOT NULL", 't', false, "JSON array: the tasks that it depends on, with when (1 failed, 2 ended) and name; '' = none", writeDependencies, readDependencies},
@@ -94,7 +94,7 @@ var columns = []column{
 }
 
 // number declares a column with an integer.
-func number[T ~int | ~int64 | ~uint8 | ~uint32](name, constraint, about string, field func(*row) *T) column {
+func number[T ~int | ~int32 | ~int64 | ~uint8 | ~uint32](name, constraint, about string, field func(*row) *T) column {
 	return column{name, "INTEGER " + constraint, 'i', false, about,
 		func(dst []byte, r *row) []byte { return sqlite.AppendNumber(dst, int64(*field(r))) },
 		func(v *sqlite.Values, r *row) bool {
@@ -205,16 +205,16 @@ func appendID(dst []byte, id *ulid.ULID) []byte {
 }
 
 func writeTags(dst []byte, r *row) []byte {
-	if len(r.Task.Tags) == 0 {
+	if len(r.extras.Tags) == 0 {
 		return sqlite.AppendLength(dst, 0)
 	}
-	b, _ := json.Marshal(r.Task.Tags) // strings can be marshalled
+	b, _ := json.Marshal(r.extras.Tags) // strings can be marshalled
 	return sqlite.AppendBytes(dst, b)
 }
 
 func readTags(v *sqlite.Values, r *row) bool {
 	b := v.Bytes()
-	return len(b) == 0 || json.Unmarshal(b, &r.Task.Tags) == nil
+	return len(b) == 0 || json.Unmarshal(b, &r.extras.Tags) == nil
 }
 
 func writeDependencies(dst []byte, r *row) []byte {
@@ -260,10 +260,10 @@ func readKin(v *sqlite.Values, r *row) bool {
 }
 
 func writeHash(dst []byte, r *row) []byte {
-	if r.Task.RequestHash == nil {
+	if r.extras.RequestHash == nil {
 		return sqlite.AppendLength(dst, 0)
 	}
-	return sqlite.AppendBytes(dst, r.Task.RequestHash[:])
+	return sqlite.AppendBytes(dst, r.extras.RequestHash[:])
 }
 
 func readHash(v *sqlite.Values, r *row) bool {
@@ -271,8 +271,8 @@ func readHash(v *sqlite.Values, r *row) bool {
 	if len(b) == 0 {
 		return true
 	}
-	r.Task.RequestHash = new([32]byte)
-	return copy(r.Task.RequestHash[:], b) == len(b) && len(b) == len(r.Task.RequestHash)
+	r.extras.RequestHash = new([32]byte)
+	return copy(r.extras.RequestHash[:], b) == len(b) && len(b) == len(r.extras.RequestHash)
 }
 
 func writeToken(dst []byte, r *row) []byte {
@@ -319,6 +319,9 @@ func tableOf(has func(column) bool) *table {
 func (t *table) appendRow(dst []byte, from *Row) []byte {
 	r := row{Row: from}
 	k := &from.Task
+	if k.Extras != nil {
+		r.extras = *k.Extras
+	}
 	if k.Notes != nil {
 		r.notes = *k.Notes
 	}
@@ -364,8 +367,9 @@ func (t *table) readRow(dst *Row, v *sqlite.Values, groups []Group) error {
 	}
 	b := &r.backoff
 	if wait := (task.Backoff{Kind: b.Kind, Base: b.Base, Max: b.Max, NoJitter: b.WithoutJitter}); wait != task.DefaultBackoff {
-		k.CustomBackoff = &wait
+		r.extras.Backoff = &wait
 	}
+	k.SetExtras(r.extras)
 	if kin := r.kin; kin != (task.Kin{}) {
 		k.Kin = &kin
 	}

@@ -23,6 +23,8 @@ func drawFields(t *rapid.T, v reflect.Value, name string) {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(rapid.OneOf(rapid.Int64(), rapid.Int64Range(-300, 300), rapid.SampledFrom([]int64{3, 10_000, 2_000_000, 600_000_000})).Draw(t, name))
+	case reflect.Int32:
+		v.SetInt(int64(rapid.Int32().Draw(t, name)))
 	case reflect.Uint8:
 		v.SetUint(uint64(rapid.Uint8().Draw(t, name)))
 	case reflect.Uint32:
@@ -59,6 +61,9 @@ func TestEveryFieldOfARowIsInAColumn(t *testing.T) {
 		want.Task.Type, want.Task.Queue = someGroups[want.Group].Type, someGroups[want.Group].Queue
 		if want.Task.Kin != nil && *want.Task.Kin == (task.Kin{}) {
 			want.Task.Kin = nil
+		}
+		if x := want.Task.Extras; x != nil {
+			want.Task.SetExtras(*x)
 		}
 		if want.Task.Notes != nil && *want.Task.Notes == (task.Notes{}) {
 			want.Task.Notes = nil

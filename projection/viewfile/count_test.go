@@ -38,7 +38,8 @@ func compareCounts(t *testing.T, groups int) {
 		var row Row
 		makeRow(&row, i)
 		row.Group = uint32(rng.IntN(groups))
-		row.Task.Type, row.Task.Queue, row.Task.Tags = s.Groups[row.Group].Type, "default", []string{benchTags[rng.IntN(3)], "every"}
+		row.Task.Type, row.Task.Queue = s.Groups[row.Group].Type, "default"
+		row.Task.SetExtras(task.Extras{Tags: []string{benchTags[rng.IntN(3)], "every"}})
 		s.Counts[row.Group*FacetSpan+uint32(row.Task.Status)]++
 		if err := b.Archive(&row, Nowhere); err != nil {
 			t.Fatal(err)

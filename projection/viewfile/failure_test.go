@@ -304,7 +304,7 @@ func TestTagsOfARolledBackBatchAreDiscarded(t *testing.T) {
 	row := func(i int, tag string) *Row {
 		var r Row
 		makeRow(&r, i)
-		r.Task.Tags = []string{tag}
+		r.Task.SetExtras(task.Extras{Tags: []string{tag}})
 		return &r
 	}
 	b, err := f.Begin()
@@ -336,7 +336,7 @@ func TestAKeyIsFoundInAnyEpoch(t *testing.T) {
 	var want [3]Row
 	for i := range want {
 		makeRow(&want[i], i<<22)
-		want[i].Task.IdempotencyKey = fmt.Sprint("key", i)
+		want[i].Task.SetExtras(task.Extras{IdempotencyKey: fmt.Sprint("key", i)})
 		ok(t, b.Archive(&want[i], Nowhere))
 	}
 	ok(t, b.Commit(&State{Groups: benchGroups}))

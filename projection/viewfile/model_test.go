@@ -72,7 +72,7 @@ func modelMatch(q *Query, r *Row) bool {
 	run := t.CompletedAt - t.StartedAt
 	switch {
 	case q.Facets != nil && !slices.Contains(q.Facets, r.Group*FacetSpan+uint32(t.Status)):
-	case q.Tags != nil && !slices.ContainsFunc(t.Tags, func(tag string) bool { return slices.Contains(q.Tags, tag) }):
+	case q.Tags != nil && !slices.ContainsFunc(t.Tags(), func(tag string) bool { return slices.Contains(q.Tags, tag) }):
 	case t.SubmitSeq < q.From || q.Before != 0 && t.SubmitSeq >= q.Before:
 	case (q.MinID != ulid.ULID{} || q.MaxID != ulid.ULID{}) && (bytes.Compare(t.ID[:], q.MinID[:]) < 0 || bytes.Compare(t.ID[:], q.MaxID[:]) > 0):
 	case (q.MinRun != 0 || q.MaxRun != 0) && t.StartedAt == 0:
@@ -117,12 +117,14 @@ func drawRow(t *rapid.T, seq int64, ended bool) Row {
 	} else {
 		k.Status = rapid.SampledFrom([]task.Status{task.Pending, task.Running}).Draw(t, "status")
 	}
+	var extras task.Extras
 	for range rapid.IntRange(0, 3).Draw(t, "tags") {
-		k.Tags = append(k.Tags, fmt.Sprintf("tag%d", rapid.IntRange(0, modelTags-1).Draw(t, "tag")))
+		extras.Tags = append(extras.Tags, fmt.Sprintf("tag%d", rapid.IntRange(0, modelTags-1).Draw(t, "tag")))
 	}
 	if rapid.Bool().Draw(t, "keyed") {
-		k.IdempotencyKey = fmt.Sprintf("key-%d", seq)
+		extras.IdempotencyKey = fmt.Sprintf("key-%d", seq)
 	}
+	k.SetExtras(extras)
 	if rapid.Bool().Draw(t, "events") {
 		r.Events = []byte{1, 2, byte(seq)}
 	}
@@ -237,7 +239,7 @@ func compare(t *rapid.T, r *Reader, m *model) {
 	for _, row := range m.rows {
 		got, err := r.ByID(ctx, row.row.Task.ID)
 		compareOne(t, row, &got, err)
-		if key := row.row.Task.IdempotencyKey; key != "" {
+		if key := row.row.Task.IdempotencyKey(); key != "" {
 			got, err := r.ByKey(ctx, key)
 			compareOne(t, row, &got, err)
 		}
@@ -322,7 +324,7 @@ func compareLive(t *rapid.T, f *File, m *model) {
 	keyed, archived := int64(0), int64(0)
 	for _, r := range m.in(Ended) {
 		archived++
-		if r.row.Task.IdempotencyKey != "" {
+		if r.row.Task.IdempotencyKey() != "" {
 			keyed++
 		}
 	}

@@ -159,8 +159,8 @@ func (p *pending) add(w *writer, r *Row, number int64) error {
 		values = sqlite.AppendNumber(values, n)
 	}
 	p.ended.add(t.SubmitSeq, ended.appendRow(values, r))
-	for i, tag := range t.Tags {
-		if slices.Contains(t.Tags[:i], tag) {
+	for i, tag := range t.Tags() {
+		if slices.Contains(t.Tags()[:i], tag) {
 			continue
 		}
 		values := appendText(p.tags.values, tag)
@@ -169,7 +169,7 @@ func (p *pending) add(w *writer, r *Row, number int64) error {
 		}
 		p.tags.add(tagged{tag, uint8(t.Status), t.SubmitSeq}, values)
 	}
-	if key := t.IdempotencyKey; key != "" {
+	if key := t.IdempotencyKey(); key != "" {
 		values := appendText(sqlite.AppendNumber(p.keys.values, epochOf(t.SubmitSeq)), key)
 		p.keys.add(keyed{key, t.SubmitSeq}, sqlite.AppendNumber(values, t.SubmitSeq))
 	}
