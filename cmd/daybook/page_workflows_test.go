@@ -38,7 +38,7 @@ func TestPageDrawsAWorkflow(t *testing.T) {
 	b.shootAs("workflow-runs")
 	sendJSON(t, "POST", server+"/api/leases/"+token+"/complete", `{"result":1}`)
 	status("fetch", "SUCCESS")
-	b.until("the edge from it is lit", `document.querySelectorAll(".graph-line[data-done]").length === 1`)
+	b.until("the edge from it is lit", `document.querySelectorAll(".graph-line[data-met]").length === 1`)
 	token, _ = leaseOne(t, server, "build")
 	status("test", "RUNNING")
 	sendJSON(t, "POST", server+"/api/leases/"+token+"/fail", `{"error":"2 of 9 tests failed","retryable":false}`)

@@ -1,6 +1,6 @@
 // Workflows in words, and their tasks as a graph. Pure.
 
-import { plural, span, time } from "./format.js";
+import { isolated, plural, span, time } from "./format.js";
 import { layersOf } from "./graph.js";
 import { duration, ended, STATUS_WORDS, waitingSentence } from "./task.js";
 
@@ -98,12 +98,56 @@ function whole(ms) {
 }
 
 /**
+ * What a task depends on, with what it wants of each if that is not success: "fetch, check (failed)".
+ * @param {{ name: string, task: Row, after: string[] }} node
+ * @param {number} most names
+ */
+export function afterWords({ name, task, after }, most) {
+  const wants = new Map(task.depends_on.map((d) => [d.name, d.when]));
+  const words = after.map((other) => {
+    const when = wants.get(other) ?? "succeeded";
+    return isolated(other) + (name === ON_END || when === "succeeded" ? "" : ` (${when})`);
+  });
+  return words.length === 0 ? "–" : list(words, most);
+}
+
+/**
+ * What a task depends on that lets it start now.
+ * @param {Row} t
+ * @param {Map<string, Row>} tasks of the workflow, by id
+ * @returns {Set<string>} names
+ */
+export function metBy(t, tasks) {
+  const met = t.depends_on.filter((d) => {
+    const status = tasks.get(d.task)?.status ?? "PENDING";
+    if (!ended(status)) return false;
+    return t.on_dependency_failure === "run" || d.when === "ended" || status === (d.when === "failed" ? "FAILED" : "SUCCESS");
+  });
+  return new Set(met.map((d) => d.name ?? ""));
+}
+
+/** @type {Partial<Record<Status, string>>} */
+const ENDED = { SUCCESS: "has succeeded", FAILED: "has failed", CANCELLED: "was cancelled" };
+
+/** @param {string[]} words @param {number} most */
+function list(words, most) {
+  return words.length <= most ? words.join(", ") : `${words.slice(0, most - 1).join(", ")} and ${words.length - most + 1} more`;
+}
+
+/**
  * Why a task of a workflow stands as it does, in a sentence; "" = there is nothing to say.
  * @param {Row} t
+ * @param {Map<string, Row>} tasks of the workflow, by id
  * @param {SchedulerState | null} state
  * @param {number} now
  */
-export function whyOf(t, state, now) {
+export function whyOf(t, tasks, state, now) {
+  const because = tasks.get(t.because ?? "");
+  if (t.status === "CANCELLED" && because) return `Because ${isolated(because.child_name ?? because.id)} ${ENDED[because.status] ?? "runs again"}`;
+  if (t.status === "PENDING" && t.waiting_for?.reason === "dependencies") {
+    const open = t.depends_on.filter((d) => !ended(tasks.get(d.task)?.status ?? "PENDING"));
+    return `Waits for ${list(open.map((d) => isolated(d.name ?? d.task)), 4)}`;
+  }
   if (t.status === "PENDING") return waitingSentence(t, state, now);
   if (ended(t.status)) return t.error_message ?? t.outcome ?? "";
   return t.progress_message ?? "";

@@ -6,7 +6,7 @@ import { STATUS_WORDS } from "../task.js";
 
 /** @import { Status } from "../types.js" */
 
-/** A task of the graph: the names of those that it depends on, and what is said of it below its name. @typedef {{ name: string, after: string[], status: Status, note: string, href: string }} GraphNode */
+/** A task of the graph: the names of those that it depends on, of those among them that let it start, and what is said of it below its name. @typedef {{ name: string, after: string[], met: Set<string>, status: Status, note: string, href: string }} GraphNode */
 
 /** Larger graphs are not drawn: nobody could read them. */
 export const MOST_DRAWN = 400;
@@ -20,7 +20,7 @@ export class GraphView {
   #drawn = "";
   /** @type {Map<string, ReturnType<typeof boxView>>} */
   #boxes = new Map();
-  /** @type {{ from: string, el: SVGElement }[]} */
+  /** @type {{ from: string, to: string, el: SVGElement }[]} */
   #lines = [];
 
   /** @param {GraphNode[]} nodes at most MOST_DRAWN */
@@ -31,8 +31,8 @@ export class GraphView {
       this.#draw(nodes);
     }
     for (const n of nodes) this.#boxes.get(n.name)?.update(n);
-    const done = new Set(nodes.filter((n) => n.status === "SUCCESS").map((n) => n.name));
-    for (const { from, el } of this.#lines) attr(el, "data-done", done.has(from));
+    const met = new Map(nodes.map((n) => [n.name, n.met]));
+    for (const { from, to, el } of this.#lines) attr(el, "data-met", met.get(to)?.has(from) ?? false);
   }
 
   /** @param {GraphNode[]} nodes */
@@ -42,7 +42,7 @@ export class GraphView {
     attr(this.#svg, "viewBox", `${-edge} ${-edge} ${g.width + 2 * edge} ${g.height + 2 * edge}`);
     attr(this.#svg, "width", g.width + 2 * edge);
     attr(this.#svg, "height", g.height + 2 * edge);
-    this.#lines = g.lines.map(({ from, path }) => ({ from, el: s("path", { class: "graph-line", d: path }) }));
+    this.#lines = g.lines.map(({ from, to, path }) => ({ from, to, el: s("path", { class: "graph-line", d: path }) }));
     this.#boxes = new Map(g.boxes.map((b) => [b.name, boxView(b.name, b.x, b.y)]));
     this.#svg.replaceChildren(...this.#lines.map((l) => l.el), ...[...this.#boxes.values()].map((b) => b.el));
   }

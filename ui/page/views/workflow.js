@@ -6,7 +6,7 @@ import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, ago, isolated, plural, quoted, span } from "../format.js";
 import { Refresh } from "../refresh.js";
 import { durationWords, ended } from "../task.js";
-import { countStatuses, nodesOf, noteOf, progressWords, took, whyOf } from "../workflow.js";
+import { afterWords, countStatuses, metBy, nodesOf, noteOf, progressWords, took, whyOf } from "../workflow.js";
 import { cancelWorkflow, getWorkflow, retryWorkflow } from "../workflowapi.js";
 import { GraphView, MOST_DRAWN } from "./graph.js";
 import { placeTable, run } from "./place.js";
@@ -14,7 +14,7 @@ import { ask } from "./question.js";
 import { fillIn } from "./sheet.js";
 import { statusView } from "./status.js";
 
-/** @import { Message, Workflow } from "../types.js" */
+/** @import { Message, Row, Workflow } from "../types.js" */
 /** @import { PlaceContext } from "../places.js" */
 
 /** @typedef {ReturnType<typeof nodesOf>[number]} Node */
@@ -125,33 +125,33 @@ export class WorkflowView {
     for (const part of [this.#about, this.#whole, this.#status.el]) show(part, w !== null);
     text(this.#name, w?.name ?? "Workflow");
     if (w === null) return;
-    const tasks = this.#nodes.map((n) => n.task);
+    const tasks = new Map(this.#nodes.map((n) => [n.task.id, n.task]));
     const ms = took(w, c.now);
     this.#status.update(w.status);
     text(
       this.#about,
-      [`Submitted ${ago(w.created_at, c.now)}`, ms === null ? "" : `${w.completed_at === null ? "running for" : "took"} ${span(ms)}`, progressWords(countStatuses(tasks))].filter(Boolean).join(" · "),
+      [`Submitted ${ago(w.created_at, c.now)}`, ms === null ? "" : `${w.completed_at === null ? "running for" : "took"} ${span(ms)}`, progressWords(countStatuses([...tasks.values()]))].filter(Boolean).join(" · "),
     );
     attr(this.#about, "title", absolute(w.created_at));
     attr(this.#task, "href", href(w.id));
     show(this.#cancel, may("operator") && !ended(w.status));
     show(this.#retry, may("operator") && (w.status === "FAILED" || w.status === "CANCELLED"));
-    this.#drawGraph(c.now);
+    this.#drawGraph(tasks, c.now);
     const nodes = this.#nodes.slice(0, this.#shown);
     show(this.#table.el, nodes.length > 0);
     keyed(this.#table.body, this.#rows, nodes, (n) => n.name, () => new NodeRow((name) => void this.#askRetry(name)));
-    for (const n of nodes) this.#rows.get(n.name)?.age(c, ended(w.status));
+    for (const n of nodes) this.#rows.get(n.name)?.age(c, tasks, ended(w.status));
     show(this.#all, nodes.length < this.#nodes.length);
     text(this.#all, `Show ${plural(this.#nodes.length - nodes.length, "more task")}`);
   }
 
-  /** @param {number} now */
-  #drawGraph(now) {
+  /** @param {Map<string, Row>} tasks by id @param {number} now */
+  #drawGraph(tasks, now) {
     const drawn = this.#nodes.length <= MOST_DRAWN;
     show(this.#frame, drawn);
     show(this.#large, !drawn);
     text(this.#large, `A graph of ${plural(this.#nodes.length, "task")} is too large to draw: here is the list.`);
-    if (drawn) this.#graph.update(this.#nodes.map(({ name, task, after }) => ({ name, after, status: task.status, note: noteOf(task, now), href: href(task.id) })));
+    if (drawn) this.#graph.update(this.#nodes.map(({ name, task, after }) => ({ name, after, met: metBy(task, tasks), status: task.status, note: noteOf(task, now), href: href(task.id) })));
   }
 
   async #askCancel() {
@@ -209,14 +209,14 @@ class NodeRow {
     text(this.#name, n.name);
     attr(this.#name, "href", href(n.task.id));
     this.#status.update(n.task.status, n.task.partial ?? false);
-    text(this.#after, n.after.length === 0 ? "–" : n.after.length > 6 ? `${n.after.slice(0, 5).map(isolated).join(", ")} and ${n.after.length - 5} more` : n.after.map(isolated).join(", "));
+    text(this.#after, afterWords(n, 6));
     attr(this.#again, "aria-label", `Run again from ${n.name}`);
   }
 
-  /** @param {PlaceContext} c @param {boolean} over the workflow has ended */
-  age(c, over) {
+  /** @param {PlaceContext} c @param {Map<string, Row>} tasks by id @param {boolean} over the workflow has ended */
+  age(c, tasks, over) {
     const { task } = this.#node;
-    const why = whyOf(task, c.state, c.now);
+    const why = whyOf(task, tasks, c.state, c.now);
     show(this.#why, why !== "");
     text(this.#why, why);
     text(this.#took, durationWords(task, c.now));
