@@ -182,6 +182,7 @@ func (a *API) writeState(w *jsontext.Writer) {
 	w.Key("commands").Int(int64(s.Commands))
 	w.Key("approvals").Int(int64(a.Views.ApprovalCount()))
 	w.Key("alerts_firing").Int(int64(a.Views.AlertsFiring()))
+	w.Key("bulks_running").Int(int64(len(a.Views.RunningBulks())))
 	writeClock(w.Key("clock"), a.sched().Clock())
 	w.EndObject()
 }

@@ -1,6 +1,7 @@
 // What a bulk is called: one thing that is done with all tasks that the list's filters match. Pure.
 
-import { humanize, integer, isolated, plural } from "./format.js";
+import { noFilters } from "./filters.js";
+import { absolute, humanize, integer, isolated, plural, span } from "./format.js";
 import { STATUS_WORDS } from "./task.js";
 
 /** @import { Bulk, Filters } from "./types.js" */
@@ -69,6 +70,37 @@ const SKIPPED = {
 export function skippedWords(skipped) {
   const parts = Object.entries(skipped).map(([why, n]) => `${integer(n)} ${SKIPPED[why] ?? humanize(why)}`);
   return parts.length === 0 ? "" : `Skipped: ${parts.join(", ")}`;
+}
+
+/** How many tasks a bulk is through with. @param {Bulk} b */
+export function doneCount(b) {
+  return b.changed + Object.values(b.skipped).reduce((sum, n) => sum + n, 0);
+}
+
+/** What a bulk does: "Cancel", "Set priority to 3". @param {Bulk} b */
+export function actionWords(b) {
+  if (b.action === "reprioritise") return `Set priority to ${String(b.priority).replace("-", "−")}`;
+  return ACTIONS[/** @type {BulkAction} */ (b.action)]?.name ?? humanize(b.action);
+}
+
+/**
+ * Which tasks a bulk is for, in words; "" if that is not known any more.
+ * @param {Bulk} b
+ * @param {(type: string) => string} title
+ */
+export function bulkWords(b, title) {
+  if (b.undoes !== null) return "What another bulk has changed";
+  if (b.filter === null) return "";
+  const { id_prefix, created_after, created_before, duration_min, duration_max, ...rest } = b.filter;
+  const parts = [
+    filterWords({ ...noFilters(), ...rest }, title),
+    id_prefix ? `id ${isolated(id_prefix)}…` : "",
+    created_after ? `created since ${absolute(created_after)}` : "",
+    created_before ? `created before ${absolute(created_before)}` : "",
+    duration_min ? `ran at least ${span(duration_min * 1000)}` : "",
+    duration_max ? `ran at most ${span(duration_max * 1000)}` : "",
+  ].filter(Boolean);
+  return parts.length > 1 && parts[0] === "All tasks" ? `All tasks: ${parts.slice(1).join(", ")}` : parts.join(", ");
 }
 
 /** What a bulk that has ended has done, as a sentence. @param {Bulk} b */

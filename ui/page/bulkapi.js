@@ -38,6 +38,11 @@ export function startBulk(filters, order, matched) {
   return post("api/tasks/bulk", { ...order, filter: filterBody(filters), expected_count: matched }, 0);
 }
 
+/** The bulks that run and the latest that have ended, the newest first. @returns {Promise<Bulk[]>} */
+export async function getBulks() {
+  return (await call("api/bulks")).json();
+}
+
 /**
  * A bulk when it has ended, or as it is after a second.
  * @param {string} id

@@ -36,8 +36,12 @@ export const PLACES = {
   alerts: { title: "Alerts", count: (s) => s.alerts_firing ?? 0, bad: true, load: (dirty) => import("./views/alerts.js").then((m) => new m.AlertsView(dirty)) },
   schedules: { title: "Schedules", pushed: true, items: true, load: (dirty) => import("./views/schedules.js").then((m) => new m.SchedulesView(dirty)) },
   workers: { title: "Workers", pushed: true, load: (dirty) => import("./views/workers.js").then((m) => new m.WorkersView(dirty)) },
+  bulks: { title: "Bulks", count: (s) => s.bulks_running ?? 0, when: (c) => bulksRun(c) || location.hash === "#/bulks", pushed: true, load: (dirty) => import("./views/bulks.js").then((m) => new m.BulksView(dirty)) },
   cluster: { title: "Cluster", when: (c) => c.cluster, load: (dirty) => import("./views/cluster.js").then((m) => new m.ClusterView(dirty)) },
 };
+
+/** @param {PlaceContext} c */
+const bulksRun = (c) => (c.state?.bulks_running ?? 0) > 0;
 
 export class Places {
   #root = byId("place");
@@ -53,10 +57,15 @@ export class Places {
   /** What of the place is shown. */
   #at = { item: "", query: "" };
   #follow;
+  /** What the stream is asked for. */
+  #view = "";
+  /** The bulks that run, at the list of tasks. */
+  #strip;
 
   /** @param {{ dirty: () => void, incomplete: () => void, follow: (view: string) => void }} page */
   constructor({ dirty, incomplete, follow }) {
     this.#follow = follow;
+    this.#strip = new Later(() => Promise.all([import("./views/bulkstrip.js"), loadStyle("places")]), ([m]) => new m.BulkStrip(dirty), () => {});
     byId("places").append(...this.#links);
     for (const [name, { load }] of Object.entries(PLACES)) {
       const view = () => Promise.all([load(dirty), loadStyle("places"), loadStyle("form")]);
@@ -66,7 +75,7 @@ export class Places {
 
   /** Loads all views. */
   prefetch() {
-    return Promise.all([...this.#views.values()].map((later) => later.prefetch()));
+    return Promise.all([this.#strip, ...this.#views.values()].map((later) => later.prefetch()));
   }
 
   /**
@@ -82,7 +91,6 @@ export class Places {
     this.#at = { item, query };
     if (route.place === this.name) return moved && this.#show();
     this.name = route.place;
-    this.#follow(PLACES[this.name]?.pushed ? this.name : "");
     this.#open?.close();
     this.#open = null;
     this.#root.replaceChildren();
@@ -113,6 +121,7 @@ export class Places {
   /** @param {Message} m */
   received(m) {
     this.#open?.received(m);
+    this.#strip.view?.received(m);
   }
 
   /** Puts the focus on the heading of the open place. */
@@ -132,5 +141,10 @@ export class Places {
       text(badge, count > 0 ? ` ${integer(count)}` : "");
     }
     this.#open?.draw(c);
+    const strip = this.name === "" && bulksRun(c);
+    if (this.#strip.view) this.#strip.view.draw(c, strip);
+    else if (strip) void this.#strip.get();
+    const view = PLACES[this.name]?.pushed ? this.name : strip ? "bulks" : "";
+    if (view !== this.#view) this.#follow((this.#view = view));
   }
 }

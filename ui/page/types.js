@@ -45,6 +45,15 @@
  *   changed: number,
  *   skipped: Record<string, number>,
  *   undoable: boolean,
+ *   priority: number | null,
+ *   filter: Record<string, any> | null,
+ *   reason: string | null,
+ *   actor: string,
+ *   started_at: string,
+ *   ended_at: string | null,
+ *   ended_by: string | null,
+ *   undoes: string | null,
+ *   undone_by: string | null,
  * }} Bulk
  */
 
@@ -128,7 +137,7 @@
 
 /** @typedef {{ waiting: string, task_type: string, queue: string, n: number }[]} WaitingCounts */
 
-/** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean, damaged?: boolean, damaged_payloads?: number, views?: string, approvals?: number, alerts_firing?: number, clock?: { behind_log_seconds: number, last_step_seconds: number | null, last_step_at: string | null } }} SchedulerState */
+/** @typedef {{ running: number, slots: number, draining?: boolean, full?: boolean, damaged?: boolean, damaged_payloads?: number, views?: string, approvals?: number, alerts_firing?: number, bulks_running?: number, clock?: { behind_log_seconds: number, last_step_seconds: number | null, last_step_at: string | null } }} SchedulerState */
 
 /**
  * One message of /api/stream. views has the changed rows of other lists; pushes, the lists that the stream has changes of, with

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { justAfter, nextLink, problemFrom } from "../page/api.js";
-import { endedWords, filterBody, filterWords, fittingAction, skippedWords } from "../page/bulk.js";
+import { actionWords, bulkWords, doneCount, endedWords, filterBody, filterWords, fittingAction, skippedWords } from "../page/bulk.js";
 import { answerFields, answerOf, phaseSums, phasesOf } from "../page/steps.js";
 import { eventWords, joined, reportOf, timelineOf, turns } from "../page/events.js";
 import { countMatching, facet, formatFilters, isByDue, matches, parseFilters, waitOf, withStatus, withoutWrong, wrongWords } from "../page/filters.js";
@@ -439,4 +439,18 @@ test("a bulk is said in words", () => {
   const b = { id: "A", action: "cancel", status: /** @type {const} */ ("DONE"), matched: 3, changed: 2, skipped: { changed_since: 1 }, undoable: true };
   assert.equal(endedWords(b), "Cancelled 2 tasks. Skipped: 1 changed since");
   assert.equal(endedWords({ ...b, action: "undo", status: "STOPPED", skipped: {} }), "Stopped. Undone: 2 tasks");
+});
+
+test("a bulk of the server is told in words", () => {
+  const b = { id: "01", action: "reprioritise", status: /** @type {const} */ ("RUNNING"), matched: 10, changed: 3, skipped: { suspended: 2 }, undoable: true, priority: -7, filter: { status: ["FAILED"], queue: ["mail"], duration_min: 2 }, reason: null, actor: "a", started_at: "", ended_at: null, ended_by: null, undoes: null, undone_by: null };
+  const words = (/** @type {any} */ filter) => bulkWords({ ...b, filter }, humanize).replace(/[\u2066-\u2069]/g, "");
+  assert.equal(actionWords(b), "Set priority to −7");
+  assert.equal(actionWords({ ...b, action: "run_now" }), "Run now");
+  assert.equal(actionWords({ ...b, action: "move" }), "Move");
+  assert.equal(doneCount(b), 5);
+  assert.equal(words(b.filter), "Failed, queue mail, ran at least 2.0 s");
+  assert.equal(words({}), "All tasks");
+  assert.equal(words({ id_prefix: "01M8" }), "All tasks: id 01M8…");
+  assert.equal(words(null), "");
+  assert.equal(bulkWords({ ...b, undoes: "02" }, humanize), "What another bulk has changed");
 });

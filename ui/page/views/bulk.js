@@ -1,14 +1,14 @@
 // A dialog that changes all tasks that the list's filters match: what would happen, how far it is, and how to undo it.
 
 import { Problem } from "../api.js";
-import { ACTIONS, endedWords, filterWords, fittingAction, skippedWords } from "../bulk.js";
-import { awaitBulk, previewBulk, startBulk, stopBulk, undoBulk } from "../bulkapi.js";
+import { ACTIONS, doneCount, filterWords, fittingAction, skippedWords } from "../bulk.js";
+import { previewBulk, startBulk, stopBulk } from "../bulkapi.js";
 import { h, show, text } from "../dom.js";
 import { integer, plural } from "../format.js";
 import { changed } from "../press.js";
 import { numberOrText } from "../queue.js";
 import { nameOf } from "../task.js";
-import { toast } from "./toast.js";
+import { follow } from "./bulkrun.js";
 
 /** @import { BulkAction } from "../bulk.js" */
 /** @import { Bulk, BulkAnswer, Filters } from "../types.js" */
@@ -83,7 +83,7 @@ class BulkDialog {
       this.#skipped,
       this.#sample,
       this.#problem,
-      h("div", { class: "dialog-actions" }, this.#close, this.#submit),
+      h("div", { class: "dialog-actions" }, h("a", { class: "to-task bulk-earlier", href: "#/bulks", onclick: () => this.#dialog.close() }, "Earlier bulks"), this.#close, this.#submit),
     );
     show(this.#bar, false);
     this.#form.addEventListener("submit", (e) => {
@@ -195,39 +195,9 @@ class BulkDialog {
 
   /** @param {Bulk} b */
   #progress(b) {
-    const done = b.changed + Object.values(b.skipped).reduce((sum, n) => sum + n, 0);
+    const done = doneCount(b);
     this.#bar.max = Math.max(b.matched, 1);
     this.#bar.value = Math.min(done, b.matched);
     text(this.#count, `${integer(done)} of ${plural(b.matched, "task")}`);
-  }
-}
-
-/**
- * Follows a bulk to its end, and says what it has done.
- * @param {Bulk} b
- * @param {(b: Bulk) => void} [progress]
- */
-async function follow(b, progress) {
-  while (b.status === "RUNNING") {
-    progress?.(b);
-    try {
-      b = await awaitBulk(b.id);
-    } catch (err) {
-      if (!(err instanceof Problem) || err.status !== 0) throw err;
-      await new Promise((go) => setTimeout(go, 1000)); // the server is restarted: the bulk goes on
-    }
-  }
-  const { id } = b;
-  toast(endedWords(b), b.undoable && b.changed > 0 ? { action: { word: "Undo", act: () => void undoAll(id) } } : {});
-}
-
-/** @param {string} id */
-async function undoAll(id) {
-  try {
-    const { bulk } = await undoBulk(id);
-    if (bulk !== null) await follow(bulk);
-  } catch (err) {
-    if (!(err instanceof Problem)) throw err;
-    toast(err.message, { bad: true });
   }
 }
