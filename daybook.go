@@ -371,6 +371,7 @@ func (d *Daybook) newScheduler() (*scheduler.Scheduler, error) {
 		Log: d.log, Views: d.views, Payloads: d.payloads, Runner: runner{d.registry, d.files, d.taskLogs, d.intake},
 		Concurrency: d.o.Concurrency, Grace: d.o.Grace, DefaultTimeout: max(d.o.DefaultTimeout, 0), Logger: d.o.Logger,
 		ReadSubmit: d.intake.ReadScheduled, ReadWorkflow: d.intake.ReadScheduledWorkflow, Version: Version, AcceptedLoss: loss,
+		EraseLogs: d.taskLogs.Erase,
 	}
 	if d.node != nil {
 		o.Node, o.CatchUp = d.node.Name(), d.node.CatchUp

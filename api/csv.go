@@ -14,7 +14,7 @@ var csvColumns = []string{"id", "task_type", "status", "created_at", "started_at
 	"progress_message", "parameters", "result_data", "error_message", "queue", "priority", "run_at", "attempt",
 	"max_attempts", "timeout_seconds", "tags", "idempotency_key", "worker", "version", "last_seq", "ready_at", "attempts_before_retry",
 	"progress_reports", "subject", "outcome", "partial", "damaged", "unique_key", "retry_of", "retried_as", "replaced_by", "traceparent", "concurrency_key", "steps",
-	"depends_on", "on_dependency_failure", "because", "parent_id", "child_name", "children", "workflow_id"}
+	"depends_on", "on_dependency_failure", "because", "parent_id", "child_name", "children", "workflow_id", "erased"}
 
 // appendCSV appends a record as RFC 4180. Summaries lack two columns. Every cell with a
 // character that separates cells in some country's spreadsheet is quoted, so that none of
@@ -56,7 +56,7 @@ func csvRecord(r *row) []string {
 	}
 	record = append(append(record, csvLinks(t)...), harmless(t.ConcurrencyKey), strconv.Itoa(t.StepCount()))
 	kin := t.KinNow()
-	return append(append(record, csvDependencies(t)...), csvID(kin.Parent), harmless(kin.Name), strconv.Itoa(kin.Children), csvID(t.InWorkflow()))
+	return append(append(record, csvDependencies(t)...), csvID(kin.Parent), harmless(kin.Name), strconv.Itoa(kin.Children), csvID(t.InWorkflow()), strconv.FormatBool(t.Erased))
 }
 
 // harmless keeps a spreadsheet from running a cell as a formula: such a cell gets an

@@ -90,7 +90,7 @@ func TestADamagedPayloadIsToldOfItsTaskAndTheRestIsShown(t *testing.T) {
 		t.Errorf("what a summary does not show is called damaged: %v", row)
 	}
 	for path, want := range map[string]string{
-		"/api/tasks/?format=csv":                         "false,result_data,,,,,,,0,,,,,,0,\r\n",
+		"/api/tasks/?format=csv":                         "false,result_data,,,,,,,0,,,,,,0,,false\r\n",
 		"/api/tasks/?format=ndjson":                      `"damaged":["result_data"]`,
 		"/api/tasks/?q=made":                             `"n":0`,
 		"/api/log?payload=1":                             `"payload":null,"damaged":["payload"]}`,

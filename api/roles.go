@@ -24,6 +24,7 @@ var permissions = map[string]map[string]permission{
 	"/api/tasks":                          {"GET": {projection.Viewer, true}},
 	"/api/tasks/{id}":                     {"GET": {projection.Viewer, true}, "DELETE": {projection.Operator, true}, "PATCH": {projection.Operator, true}},
 	"/api/tasks/{id}/retry":               {"POST": {projection.Operator, true}},
+	"/api/tasks/{id}/erase":               {"POST": {projection.Admin, true}},
 	"/api/tasks/{id}/events":              {"GET": {projection.Viewer, true}},
 	"/api/tasks/{id}/log":                 {"GET": {projection.Viewer, true}},
 	"/api/tasks/{id}/steps":               {"GET": {projection.Viewer, true}},

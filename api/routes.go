@@ -33,6 +33,7 @@ func (a *API) routes() error {
 	a.handle("/api/tasks", methods{"GET": (*API).list})
 	a.handle("/api/tasks/{id}", methods{"GET": (*API).get, "DELETE": (*API).cancel, "PATCH": (*API).move})
 	a.handle("/api/tasks/{id}/retry", methods{"POST": (*API).retry})
+	a.handle("/api/tasks/{id}/erase", methods{"POST": (*API).erase})
 	a.handle("/api/tasks/{id}/events", methods{"GET": (*API).history})
 	a.handle("/api/tasks/{id}/steps", methods{"GET": (*API).steps})
 	a.handle("/api/tasks/{id}/steps/{step}/forget", methods{"POST": (*API).forgetStep})

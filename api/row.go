@@ -100,6 +100,9 @@ func (a *API) rowsOf(ctx context.Context, tasks []task.Task, as shape) ([]row, e
 	for i := range tasks {
 		t, r := &tasks[i], &rows[i]
 		r.task, r.waiting = t, a.sched().WaitingFor(t)
+		if t.Erased { // its payloads may not be deleted yet
+			continue
+		}
 		if as != summary {
 			w.add(t.SubmitSeq, place{body: &r.parameters, row: r, as: damagedParameters})
 			result := place{body: &r.result, row: r, as: damagedResult}
@@ -207,6 +210,9 @@ func appendRow(dst []byte, r *row, as shape) []byte {
 		}
 	}
 	w.Key("error_message").Raw(r.failure)
+	if t.Erased {
+		w.Key("erased").Bool(true)
+	}
 	if r.damaged != 0 {
 		w.Key("damaged").Strings(r.damaged.names())
 	}

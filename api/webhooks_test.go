@@ -50,7 +50,7 @@ func TestADeletedWebhookLeavesNoSecretInTheLog(t *testing.T) {
 // noErasing is a log that erases nothing.
 type noErasing struct{ *eventlogtest.Memory }
 
-func (noErasing) ErasePayload(context.Context, int64) error { return eventlog.ErrFull }
+func (noErasing) ErasePayloads(context.Context, ...int64) error { return eventlog.ErrFull }
 
 func TestAWebhookIsDeletedAlsoIfItsSecretIsErasedLater(t *testing.T) {
 	h := open(t, noErasing{eventlogtest.NewMemory()})

@@ -35,7 +35,7 @@ func TestAWorkflowIsSubmittedSeenAndRetried(t *testing.T) {
 	} else if whole := h.want("GET", "/api/tasks/"+id, "").object(h); whole["workflow_id"] != nil {
 		t.Errorf("the task of the workflow itself: %v", whole)
 	}
-	if table := h.want("GET", "/api/tasks?format=csv&task_type=REMOTE", "").body; strings.Count(table, ","+id+"\r\n") != 4 {
+	if table := h.want("GET", "/api/tasks?format=csv&task_type=REMOTE", "").body; strings.Count(table, ","+id+",false\r\n") != 4 {
 		t.Errorf("as CSV: %s", table)
 	}
 	if again := h.want("POST", "/api/workflows", threeTasks, "Idempotency-Key: k"); again.object(h)["id"] != id || again.header.Get("Idempotent-Replayed") != "true" {

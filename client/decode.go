@@ -245,6 +245,8 @@ func (t *Task) set(key string, value []byte) bool {
 		return readBool(value, &t.Partial)
 	case "file_names":
 		return readAny(value, &t.FileNames)
+	case "erased":
+		return readBool(value, &t.Erased)
 	case "damaged":
 		return readAny(value, &t.Damaged)
 	case "ready_at":

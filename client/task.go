@@ -47,6 +47,7 @@ type Task struct {
 	FileNames map[string]string `json:"file_names,omitempty"`
 	// Damaged lists the texts that the log has but cannot give: "parameters", "result_data" …
 	Damaged     []string `json:"damaged,omitempty"`
+	Erased      bool     `json:"erased,omitempty"` // its parameters, result, texts and steps were erased
 	Attempt     int      `json:"attempt"`
 	MaxAttempts int      `json:"max_attempts"`
 	// AttemptsBeforeRetry is how many of Attempt were used before the latest retry by a

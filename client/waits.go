@@ -44,6 +44,13 @@ func (c *Client) ForgetStep(ctx context.Context, id, step, reason string) (t Tas
 	return t, err
 }
 
+// Erase deletes the parameters, the result, the texts, the steps and the log of a task that has ended, on all nodes; this cannot be
+// undone. reason is kept in its history. To erase it again changes nothing.
+func (c *Client) Erase(ctx context.Context, id, reason string) (t Task, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: taskPath(id, "/erase"), body: map[string]string{"reason": reason}, again: true}, &t)
+	return t, err
+}
+
 // SentEvent is an event that tasks may wait for, as it was sent first.
 type SentEvent struct {
 	First   bool            `json:"first"` // this one is the first of its name

@@ -186,9 +186,14 @@ type Log interface {
 	// verification sees what is stored. Errors: ctx's, those of the disk.
 	Refresh(ctx context.Context) error
 
-	// ErasePayload deletes the body that belongs to event seq; its hash remains. It returns
-	// when that is on disk. Errors: ErrNotFound (there is none, or no more), ErrFull, ErrUnknown.
-	ErasePayload(ctx context.Context, seq int64) error
+	// ErasePayloads deletes the bodies that belong to the events, from the disk too; their hashes remain. An event without a body,
+	// or whose body was erased before, is passed over. It returns when that is on disk. After an error some may have been deleted:
+	// it may be called again. Errors: ErrFull, ErrUnavailable, ErrUnknown, ErrDamaged, ctx's.
+	ErasePayloads(ctx context.Context, seqs ...int64) error
+
+	// OnErased has fn called with the seqs of events whose bodies may just have been deleted, by this node or another one, before
+	// ErasePayloads returns. It is called before the log is in use; fn must be quick and must not call the log.
+	OnErased(fn func(seqs []int64))
 
 	// Sync returns when all that was appended is on the disk of this machine too. An engine that keeps it on others need not have it
 	// there when Append returns. What is derived from events calls it before it is written to a file. Errors: those of the disk.

@@ -85,7 +85,7 @@ func (in *Intake) likeUnique(ctx context.Context, old *task.Task, parameters []b
 	}
 	before, err := in.Payloads.Get(ctx, old.SubmitSeq)
 	switch {
-	case errors.Is(err, eventlog.ErrDamaged), errors.Is(err, eventlog.ErrNotFound): // or erased
+	case errors.Is(err, eventlog.ErrDamaged), errors.Is(err, eventlog.ErrErased):
 	case err != nil:
 		return nil, err
 	case keyOfParameters(before) != u.Key:

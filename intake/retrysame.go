@@ -63,7 +63,7 @@ func (in *Intake) retriedUnder(ctx context.Context, id ulid.ULID, key string) (b
 				Key string `json:"idempotency_key"`
 			}
 			switch {
-			case errors.Is(err, eventlog.ErrDamaged), errors.Is(err, eventlog.ErrNotFound): // or erased
+			case errors.Is(err, eventlog.ErrDamaged), errors.Is(err, eventlog.ErrErased):
 			case err != nil:
 				return false, err
 			case json.Unmarshal(payload, &said) == nil && said.Key == key:

@@ -300,7 +300,7 @@ func TestALargeEventIsCut(t *testing.T) {
 // noErasing is a log that erases nothing.
 type noErasing struct{ *eventlogtest.Memory }
 
-func (noErasing) ErasePayload(context.Context, int64) error { return eventlog.ErrFull }
+func (noErasing) ErasePayloads(context.Context, ...int64) error { return eventlog.ErrFull }
 
 func TestASecretThatCouldNotBeErasedIsErasedByTheNextStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

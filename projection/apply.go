@@ -283,6 +283,9 @@ func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 	if rec.task.Type == DeliveryType {
 		foldIn[*webhooks](v.streams).attempted(&rec.task, e)
 	}
+	if e.Type == task.EventErased {
+		foldIn[*erasures](v.streams).Asked = e.Seq
+	}
 	for _, o := range v.observers {
 		o.TaskChanged(&rec.task, before, e)
 	}

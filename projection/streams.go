@@ -41,6 +41,7 @@ var kinds = []kind{
 	{"bulk", bulkEventTypes, func() fold { return new(bulks) }},
 	{"alert", alertEvents, func() fold { return new(alerts) }},
 	{"webhook", webhookEvents, func() fold { return new(webhooks) }},
+	{"erasure", erasureEvents, func() fold { return new(erasures) }},
 }
 
 // OtherEventTypes lists the types of events that are not of a task, in alphabetical order.

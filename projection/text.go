@@ -155,7 +155,7 @@ func (k *keeper) addDocs(ctx context.Context, docs []textindex.Doc, rows []viewf
 	docs = slices.Grow(docs, len(rows))[:from+len(rows)]
 	for i := range rows {
 		tasks[i] = &rows[i].Task
-		docs[from+i] = textindex.Doc{Number: tasks[i].SubmitSeq}
+		docs[from+i] = textindex.Doc{Number: tasks[i].SubmitSeq, Erased: tasks[i].Erased}
 	}
 	err := textsOf(ctx, tasks, k.log.Payloads, func(i int, text []byte) {
 		docs[from+i].Texts = append(docs[from+i].Texts, text)
@@ -172,6 +172,9 @@ type payloadsOf = func(ctx context.Context, seqs []int64, fn func(i int, body []
 func textsOf(ctx context.Context, tasks []*task.Task, payloads payloadsOf, fn func(i int, text []byte)) error {
 	seqs, of := make([]int64, 0, 2*len(tasks)), make([]int, 0, 2*len(tasks))
 	for i, t := range tasks {
+		if t.Erased { // its payloads may not be deleted yet
+			continue
+		}
 		for _, seq := range [...]int64{t.SubmitSeq, t.ResultSeq, t.ErrorSeq, t.MessageSeq} {
 			if seq != 0 {
 				seqs, of = append(seqs, seq), append(of, i)

@@ -26,7 +26,7 @@ func TestEachTaskIsIndexedWithItsOwnTextsAndWithoutWhatWasErased(t *testing.T) {
 			t.Fatal(r.Err)
 		}
 	}
-	if err := log.ErasePayload(t.Context(), 5); err != nil {
+	if err := log.ErasePayloads(t.Context(), 5); err != nil {
 		t.Fatal(err)
 	}
 	rows := []viewfile.Row{

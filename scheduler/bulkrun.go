@@ -52,7 +52,7 @@ func (s *Scheduler) runBulks(ctx context.Context) {
 			var rest time.Duration
 			began := time.Now()
 			if err := s.bulkStep(ctx, b); err != nil && !errors.Is(err, errBulkMoved) {
-				if s.bulkOver(ctx, err) {
+				if s.over(ctx, err) {
 					return
 				}
 				s.o.Logger.Warn("a bulk cannot go on for now; it is tried again", "bulk", b.ID, "error", err)
@@ -65,8 +65,8 @@ func (s *Scheduler) runBulks(ctx context.Context) {
 	}
 }
 
-// bulkOver reports whether no bulk can go on in this process.
-func (s *Scheduler) bulkOver(ctx context.Context, err error) bool {
+// over reports whether nothing can go on in this process.
+func (s *Scheduler) over(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, ErrStopped) || errors.Is(err, ErrLeadLost) || errors.Is(err, ErrReadOnly) || errors.Is(err, eventlog.ErrUnknown)
 }
 

@@ -118,9 +118,10 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	appending.Go(l.appendRounds)
 	err := l.begin()
 	if err == nil {
-		end := s.startBulks(ctx)
+		endBulks, endErasing := s.startBulks(ctx), s.startErasing(ctx)
 		err = l.serve(ctx)
-		defer end()
+		defer endBulks()
+		defer endErasing()
 	}
 	if err == nil {
 		err = l.drain()

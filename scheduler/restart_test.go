@@ -118,7 +118,7 @@ func TestABacklogRunsAfterARestartEachTaskWithItsOwnParameters(t *testing.T) {
 			t.Fatal(err)
 		}
 		erased := b.get(tasks[7].ID)
-		if err := log.ErasePayload(t.Context(), erased.SubmitSeq); err != nil {
+		if err := log.ErasePayloads(t.Context(), erased.SubmitSeq); err != nil {
 			t.Fatal(err)
 		}
 

@@ -25,6 +25,7 @@ type DependencyResult struct {
 	Status    task.Status
 	Result    []byte // one JSON value; nil = none, or Truncated
 	Truncated bool   // the result is left out, for there is too much
+	erased    bool   // the result was erased
 }
 
 // badParameters is the error of an attempt whose parameters refer to results that are not there, or do not fit. No retry mends it.
@@ -45,9 +46,9 @@ func (s *Scheduler) WithResults(ctx context.Context, t *task.Task, parameters []
 	if task.MayHaveRefs(parameters) {
 		refs, _ = task.ResultRefs(parameters)
 	}
-	whole := make(map[string][]byte, len(refs)) // results that references need, by what they call the task
+	whole := make(map[string]DependencyResult, len(refs)) // with results that references need, by what they call the task
 	for _, ref := range refs {
-		whole[ref.From] = nil
+		whole[ref.From] = DependencyResult{}
 	}
 	results, left := make(map[string]DependencyResult, len(on)), maxDependencyResults
 	for i := range on {
@@ -57,7 +58,7 @@ func (s *Scheduler) WithResults(ctx context.Context, t *task.Task, parameters []
 		}
 		for _, name := range []string{on[i].Name, on[i].Task.String()} {
 			if _, wanted := whole[name]; wanted {
-				whole[name] = d.Result
+				whole[name] = d
 			}
 		}
 		if len(d.Result) > min(maxDependencyResult, left) {
@@ -80,7 +81,7 @@ func (s *Scheduler) resultOf(ctx context.Context, id ulid.ULID) (DependencyResul
 		return DependencyResult{ID: id, Status: task.Cancelled}, nil
 	}
 	d := DependencyResult{ID: id, Status: t.Status}
-	if err != nil || t.ResultSeq == 0 {
+	if d.erased = t.Erased; err != nil || t.ResultSeq == 0 || t.Erased {
 		return d, err
 	}
 	d.Result, err = s.o.Payloads.Get(ctx, t.ResultSeq)
@@ -94,13 +95,17 @@ func (s *Scheduler) resultOf(ctx context.Context, id ulid.ULID) (DependencyResul
 }
 
 // putResults puts results into the place of the references to them, and checks what comes of it.
-func (s *Scheduler) putResults(t *task.Task, parameters []byte, whole map[string][]byte) ([]byte, error) {
+func (s *Scheduler) putResults(t *task.Task, parameters []byte, whole map[string]DependencyResult) ([]byte, error) {
 	var missing error
 	size := len(parameters)
 	put := task.PutResults(parameters, func(ref task.ResultRef) ([]byte, bool) {
-		value, found := whole[ref.From], false
-		if value != nil {
-			value, found = jsontext.At(value, ref.Path)
+		from, found := whole[ref.From], false
+		var value []byte
+		if from.Result != nil {
+			value, found = jsontext.At(from.Result, ref.Path)
+		}
+		if from.erased && missing == nil {
+			missing = badParameters{fmt.Errorf("the parameter %s refers to the result of %s, which was erased: submit that task and this one again", ref.At, ref.From)}
 		}
 		if size += len(value); !found && missing == nil {
 			missing = badParameters{fmt.Errorf("the parameter %s refers to %q in the result of %s, which has nothing there: correct the reference, or the task %s, and submit it again",

@@ -63,8 +63,10 @@ type Options struct {
 	ReadSubmit func(body []byte, now task.Micros, into *task.Submit) []task.FieldError
 	// ReadWorkflow is ReadSubmit for a schedule's workflow. nil = no schedules of workflows.
 	ReadWorkflow func(body []byte, now task.Micros) (*task.Workflow, []task.FieldError)
-	Logger       *slog.Logger // nil = slog.Default()
-	Version      string       // of the program, for server.started
+	// EraseLogs deletes the lines of the logs of tasks that were erased. It returns when that is on disk. nil = there are none.
+	EraseLogs func(ctx context.Context, ids []ulid.ULID) error
+	Logger    *slog.Logger // nil = slog.Default()
+	Version   string       // of the program, for server.started
 	// Wall is the wall clock: what is due, and the time of events. nil = the system's.
 	// Timeouts and the grace are measured on the monotonic clock instead.
 	Wall func() task.Micros
@@ -99,22 +101,23 @@ type Scheduler struct {
 	o    Options
 	boot ulid.ULID // of this life of the server
 
-	commands  chan *request
-	nudge     chan struct{} // enough commands or reports wait to be decided while a round is being appended
-	eager     int           // how many are enough
-	early     int           // events that are enough for a round when the log is idle
-	reports   chan report
-	began     chan struct{} // closed by Run
-	once      atomic.Bool   // Run was called
-	hurry     chan struct{} // closed by EndGrace
-	hurried   sync.Once
-	stopped   chan struct{} // closed when the loop answers no more
-	bulkNudge chan struct{} // a bulk was started
-	decides   time.Duration // how long the loop decides the changes of a bulk before others get their turn
-	waiters   waiters
-	lingering taskSet // whose attempt has ended but has not returned
-	leases    *leaseTable
-	appends   appendTimes
+	commands   chan *request
+	nudge      chan struct{} // enough commands or reports wait to be decided while a round is being appended
+	eager      int           // how many are enough
+	early      int           // events that are enough for a round when the log is idle
+	reports    chan report
+	began      chan struct{} // closed by Run
+	once       atomic.Bool   // Run was called
+	hurry      chan struct{} // closed by EndGrace
+	hurried    sync.Once
+	stopped    chan struct{} // closed when the loop answers no more
+	bulkNudge  chan struct{} // a bulk was started
+	eraseNudge chan struct{} // a task was erased
+	decides    time.Duration // how long the loop decides the changes of a bulk before others get their turn
+	waiters    waiters
+	lingering  taskSet // whose attempt has ended but has not returned
+	leases     *leaseTable
+	appends    appendTimes
 
 	seen     atomic.Pointer[Outlook] // of the node that leads; nil = nothing
 	trying   atomic.Bool             // suspects are tried, and others wait
@@ -183,7 +186,7 @@ func New(o Options) (*Scheduler, error) {
 		hurry:    make(chan struct{}),
 		stopped:  make(chan struct{}),
 
-		bulkNudge: make(chan struct{}, 1), decides: bulkDecides,
+		bulkNudge: make(chan struct{}, 1), eraseNudge: make(chan struct{}, 1), decides: bulkDecides,
 		leases: newLeaseTable(func(worker string) bool { return o.Views.QuietWorkers()[worker] }),
 	}
 	s.loop.init(s)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 
-	"daybook/eventlog"
 	"daybook/projection"
 	"daybook/task"
 )
@@ -84,29 +83,15 @@ func (s *Scheduler) DeleteWebhook(ctx context.Context, actor, name string) error
 	if err != nil {
 		return err
 	}
-	if err := s.eraseTarget(ctx, created); err != nil {
+	if err := s.o.Log.ErasePayloads(ctx, created); err != nil {
 		s.o.Logger.Error("the URL and the secret of a deleted webhook could not be erased; the next start does it", "webhook", name, "error", err)
 	}
 	return nil
 }
 
-// EraseTargets erases the URLs and secrets of the webhooks that were deleted. Errors: those of eventlog.Log.ErasePayload.
+// EraseTargets erases the URLs and secrets of the webhooks that were deleted. Errors: those of eventlog.Log.ErasePayloads.
 func (s *Scheduler) EraseTargets(ctx context.Context) error {
-	for _, seq := range s.o.Views.WebhookErasures() {
-		if err := s.eraseTarget(ctx, seq); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Scheduler) eraseTarget(ctx context.Context, seq int64) error {
-	err := s.o.Log.ErasePayload(ctx, seq)
-	s.o.Payloads.Forget(seq)
-	if errors.Is(err, eventlog.ErrNotFound) || errors.Is(err, eventlog.ErrErased) {
-		return nil // it was erased before
-	}
-	return err
+	return s.o.Log.ErasePayloads(ctx, s.o.Views.WebhookErasures()...)
 }
 
 // Deliveries are the events for one webhook from its cursor up to another seq.

@@ -139,7 +139,7 @@ type Move struct {
 }
 
 // Erase forgets the payloads of an ended task; the facts and the chain stay.
-type Erase struct{}
+type Erase struct{ Reason string } // "" = none; it stays too
 
 func (Submit) isCommand()       {}
 func (Start) isCommand()        {}
@@ -166,7 +166,7 @@ var (
 	ErrEnded       = errors.New("task has already ended")           // cancel, reprioritise
 	ErrNotEnded    = errors.New("task has not ended")               // retry, erase
 	ErrSucceeded   = errors.New("task has succeeded")               // retry
-	ErrErased      = errors.New("task was erased")                  // retry: its parameters are gone
+	ErrErased      = errors.New("task was erased")                  // retry, forget: its parameters are gone
 	ErrStopping    = errors.New("task is being cancelled")          // any write of the attempt but Stop
 	ErrNotStopping = errors.New("task was not asked to stop")       // stop
 	ErrStale       = errors.New("attempt no longer holds the task") // an older fence

@@ -67,7 +67,7 @@ func AppendDecision(events []Event, t *Task, command Command, now Now) ([]Event,
 	case Move:
 		err = d.move(c)
 	case Erase:
-		err = d.erase()
+		err = d.erase(c)
 	case RecordSteps:
 		err = d.recordSteps(c)
 	case ForgetStep:
@@ -348,12 +348,12 @@ func (d *decision) retriable() error {
 	return d.refuse(ErrNotEnded, "only a failed or cancelled task can be retried; wait for it, or cancel it first")
 }
 
-func (d *decision) erase() error {
+func (d *decision) erase(c Erase) error {
 	switch {
 	case !d.task.Status.Ended():
 		return d.refuse(ErrNotEnded, "cancel it first, or wait for it")
 	case !d.task.Erased:
-		d.add(EventErased, Data{}, nil)
+		d.add(EventErased, Data{}, textPayload("reason", c.Reason))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -44,6 +45,7 @@ type sharedLine struct {
 	Level      int             `json:"level"`
 	Text       string          `json:"text"`
 	Attributes json.RawMessage `json:"attributes,omitempty"`
+	Erase      bool            `json:"erase,omitempty"` // it is no line: all that were written of the task before are deleted
 }
 
 // share gives the lines of jobs to all nodes and returns when this one has written them.
@@ -71,7 +73,7 @@ func (s *Store) share(jobs []job) error {
 				}
 			}
 			l := &j.lines[k]
-			if err := out.Encode(sharedLine{j.task, j.attempt, l.At.UnixMicro(), int(l.Level), l.Text, l.Attributes}); err != nil {
+			if err := out.Encode(sharedLine{j.task, j.attempt, l.At.UnixMicro(), int(l.Level), l.Text, l.Attributes, false}); err != nil {
 				return fmt.Errorf("share task logs: %w", err)
 			}
 			n++
@@ -80,11 +82,19 @@ func (s *Store) share(jobs []job) error {
 	if err := add(); err != nil {
 		return fmt.Errorf("share task logs: %w", err)
 	}
-	for changed := s.Changed(); s.kept.Load() < last; changed = s.Changed() {
+	if err := s.awaitKept(ctx, last); err != nil {
+		return fmt.Errorf("share task logs: %w", err)
+	}
+	return nil
+}
+
+// awaitKept returns when this node has written the batch of that number.
+func (s *Store) awaitKept(ctx context.Context, number int64) error {
+	for changed := s.Changed(); s.kept.Load() < number; changed = s.Changed() {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("share task logs: %w", ctx.Err())
+			return ctx.Err()
 		}
 	}
 	return nil
@@ -106,7 +116,7 @@ func (s *Store) follow() {
 
 // keep writes one batch.
 func (s *Store) keep(number int64, batch []byte) error {
-	jobs, err := jobsOf(batch)
+	jobs, erased, err := jobsOf(batch)
 	if err != nil {
 		s.Logger.Warn("lines of task logs that another node has shared cannot be read, and are left out", "error", err)
 	}
@@ -119,17 +129,29 @@ func (s *Store) keep(number int64, batch []byte) error {
 			return err
 		}
 	}
+	if len(erased) > 0 {
+		s.w.last = max(s.w.last, number<<batchBits-1)
+		if err := s.w.erase(erased); errors.Is(err, ErrErasing) { // it does not hold up the lines of others
+			s.Logger.Warn("the next erasure completes this one on this node", "error", err)
+		} else if err != nil {
+			return err
+		}
+	}
 	s.kept.Store(number)
 	s.publish()
 	return nil
 }
 
-// jobsOf reads a batch.
-func jobsOf(batch []byte) (jobs []job, err error) {
+// jobsOf reads a batch: lines, or the tasks whose logs are to be deleted.
+func jobsOf(batch []byte) (jobs []job, erased []ulid.ULID, err error) {
 	for text := range bytes.Lines(batch) {
 		var l sharedLine
 		if err := json.Unmarshal(text, &l); err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if l.Erase {
+			erased = append(erased, l.Task)
+			continue
 		}
 		if n := len(jobs); n == 0 || jobs[n-1].task != l.Task || jobs[n-1].attempt != l.Attempt {
 			jobs = append(jobs, job{task: l.Task, attempt: l.Attempt})
@@ -137,5 +159,5 @@ func jobsOf(batch []byte) (jobs []job, err error) {
 		j := &jobs[len(jobs)-1]
 		j.lines = append(j.lines, logline.Line{At: time.UnixMicro(l.At), Level: slog.Level(l.Level), Text: l.Text, Attributes: l.Attributes})
 	}
-	return jobs, nil
+	return jobs, erased, nil
 }

@@ -95,9 +95,10 @@ type job struct {
 	task    ulid.ULID
 	attempt int
 	lines   []logline.Line
-	leftOut int        // lines that the last of lines says were left out
-	done    chan error // nil for lines of a handler
-	from    *Attempt   // has the lines; nil = they are in lines
+	leftOut int         // lines that the last of lines says were left out
+	done    chan error  // nil for lines of a handler
+	from    *Attempt    // has the lines; nil = they are in lines
+	erase   []ulid.ULID // tasks whose logs are to be deleted
 }
 
 // Open opens or makes the store in o.Dir. A database that is damaged is moved aside, and a new one is begun.
@@ -308,6 +309,8 @@ func (s *Store) write(jobs []job) {
 	for i := range jobs {
 		j := &jobs[i]
 		switch {
+		case j.erase != nil:
+			j.done <- s.erase(j.erase)
 		case j.done != nil && len(j.lines) == 0: // a flush
 			j.done <- nil
 		case j.done != nil:

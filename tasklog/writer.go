@@ -19,7 +19,7 @@ const (
 	damagedSuffix = ".damaged"
 	applicationID = 0x4442544c // "DBTL"
 	format        = 1
-	settings      = "_synchronous=NORMAL&_journal_mode=WAL&_cache_size=-8192"
+	settings      = "_synchronous=NORMAL&_journal_mode=WAL&_cache_size=-8192&_secure_delete=1"
 )
 
 const schema = `
@@ -56,7 +56,7 @@ type writer struct {
 	total   int64 // size of all lines
 	evicted int64 // the one row of evicted
 
-	insert, load, save, oldest, cut, forget, stalest *sqlite.Stmt
+	insert, load, save, oldest, cut, forget, stalest, zero *sqlite.Stmt
 }
 
 // openWriter opens or makes the database.
@@ -101,6 +101,7 @@ func (w *writer) prepare() error {
 		{&w.cut, "DELETE FROM lines WHERE task = ? AND number <= ?"},
 		{&w.forget, "DELETE FROM tasks WHERE task = ?"},
 		{&w.stalest, "SELECT task, size, latest, latest_at FROM tasks ORDER BY latest LIMIT 1"},
+		{&w.zero, eraseSQL},
 	} {
 		var err error
 		if *one.at, err = w.c.Prepare(one.sql); err != nil {

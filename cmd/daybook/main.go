@@ -101,6 +101,7 @@ type cli struct {
 	Retry     retryCmd     `cmd:"" help:"Retry failed or cancelled tasks."`
 	Move      moveCmd      `cmd:"" help:"Change the priority or the start time of pending tasks."`
 	Bulk      bulkCmd      `cmd:"" help:"Change all tasks that match a filter."`
+	Erase     eraseCmd     `cmd:"" help:"Erase the parameters, results and texts of tasks that have ended."`
 	Undo      undoCmd      `cmd:"" help:"Undo a cancel, a change of priority, a pause or a bulk."`
 	Workflow  workflowCmd  `cmd:"" help:"Submit several tasks that depend on each other out of a file; show, cancel and retry them."`
 	Event     eventCmd     `cmd:"" help:"Send an event that tasks wait for."`

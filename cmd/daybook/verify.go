@@ -87,8 +87,12 @@ func (c *verifyCmd) print(s *stdio, proof *client.Verification) error {
 	case c.JSON:
 		err = printJSON(s.out, proof.Raw)
 	case proof.OK:
-		_, err = fmt.Fprintf(s.out, "ok: %s events, %s payloads and %s files are as they were written\nlog  %s\nhead %s\n",
-			grouped(proof.Events), grouped(proof.Payloads), grouped(proof.Files), proof.LogID, proof.Hash)
+		erased := ""
+		if proof.Erased > 0 {
+			erased = grouped(proof.Erased) + " payloads were erased\n"
+		}
+		_, err = fmt.Fprintf(s.out, "ok: %s events, %s payloads and %s files are as they were written\n%slog  %s\nhead %s\n",
+			grouped(proof.Events), grouped(proof.Payloads), grouped(proof.Files), erased, proof.LogID, proof.Hash)
 	}
 	if !c.JSON {
 		for _, f := range proof.DamagedFiles {

@@ -19,6 +19,7 @@ type Memory struct {
 	mu       sync.RWMutex
 	events   []*eventlog.Event // guarded by mu
 	payloads map[int64]payload // guarded by mu
+	onErased []func(seqs []int64)
 }
 
 type payload struct{ salt, body []byte }
@@ -214,16 +215,21 @@ func (m *Memory) Payloads(ctx context.Context, seqs []int64, fn func(i int, body
 	return ctx.Err()
 }
 
-// ErasePayload deletes the body that belongs to event seq.
-func (m *Memory) ErasePayload(_ context.Context, seq int64) error {
+// ErasePayloads deletes the bodies that belong to the events.
+func (m *Memory) ErasePayloads(_ context.Context, seqs ...int64) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, ok := m.payloads[seq]; !ok {
-		return fmt.Errorf("payload of event %d: %w", seq, eventlog.ErrNotFound)
+	for _, seq := range seqs {
+		delete(m.payloads, seq)
 	}
-	delete(m.payloads, seq)
+	m.mu.Unlock()
+	for _, fn := range m.onErased {
+		fn(seqs)
+	}
 	return nil
 }
+
+// OnErased adds a function that is called after payloads were erased.
+func (m *Memory) OnErased(fn func(seqs []int64)) { m.onErased = append(m.onErased, fn) }
 
 // HasRoom is always true.
 func (m *Memory) HasRoom() bool { return true }

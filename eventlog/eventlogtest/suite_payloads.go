@@ -27,7 +27,7 @@ func withPayloads(t *testing.T, log eventlog.Log) {
 		events = append(events, e)
 	}
 	add(t, log, events...)
-	if err := log.ErasePayload(t.Context(), 5); err != nil {
+	if err := log.ErasePayloads(t.Context(), 5); err != nil {
 		t.Fatal(err)
 	}
 }

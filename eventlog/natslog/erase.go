@@ -8,18 +8,24 @@ import (
 	"daybook/eventlog"
 )
 
-// ErasePayload deletes the body that belongs to event seq on all nodes. See eventlog.Log. Other nodes delete it when
-// they read on. A copy of the round without the body is published with the word that it is erased, then the messages of the round are
+// ErasePayloads deletes the bodies that belong to the events on all nodes. See eventlog.Log. Other nodes delete them when
+// they read on. A copy of the round without them is published with the word that they are erased, then the messages of the round are
 // deleted from the stream: a message that is missing without a word in the log is damage. After an error it may be called again.
-func (l *Log) ErasePayload(ctx context.Context, seq int64) error {
+func (l *Log) ErasePayloads(ctx context.Context, seqs ...int64) error {
+	for _, seq := range seqs {
+		if err := l.eraseOne(ctx, seq); err != nil && !errors.Is(err, eventlog.ErrNotFound) {
+			return fmt.Errorf("erase payload of event %d: %w", seq, err)
+		}
+	}
+	return nil
+}
+
+func (l *Log) eraseOne(ctx context.Context, seq int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, l.o.Patience)
 	defer cancel()
-	if err := l.erase(ctx, seq); err != nil {
-		return fmt.Errorf("erase payload of event %d: %w", seq, err)
-	}
-	return nil
+	return l.erase(ctx, seq)
 }
 
 func (l *Log) erase(ctx context.Context, seq int64) error {
@@ -156,10 +162,11 @@ func (l *Log) delete(ctx context.Context, sequence uint64) (deleted bool, err er
 	return false, err
 }
 
-// eraseHere deletes the body from the replica, if it is there.
+// eraseHere deletes the body from the replica, if it is there. A reader that is in the way of the last traces does not hold up the log.
 func (l *Log) eraseHere(ctx context.Context, seq int64) error {
-	err := l.Log.ErasePayload(context.WithoutCancel(ctx), seq)
-	if errors.Is(err, eventlog.ErrNotFound) {
+	err := l.Log.ErasePayloads(context.WithoutCancel(ctx), seq)
+	if errors.Is(err, eventlog.ErrUnavailable) {
+		l.o.Logger.Warn("the next erasure completes this one on this node", "event", seq, "error", err)
 		return nil
 	}
 	return err

@@ -38,11 +38,10 @@ func wantErased(t *testing.T, log *natslog.Log, erased ...int64) {
 func erase(t *testing.T, log *natslog.Log, seqs ...int64) {
 	t.Helper()
 	for _, seq := range seqs {
-		if err := log.ErasePayload(t.Context(), seq); err != nil {
-			t.Fatal(err)
-		}
-		if err := log.ErasePayload(t.Context(), seq); !errors.Is(err, eventlog.ErrNotFound) {
-			t.Fatalf("the second time: %v", err)
+		for range 2 {
+			if err := log.ErasePayloads(t.Context(), seq); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
@@ -131,13 +130,13 @@ func TestAnErasureIsFinishedByTheNextCall(t *testing.T) {
 		}
 		return answer, err
 	})
-	if err := log.ErasePayload(ctx, 2); err == nil {
+	if err := log.ErasePayloads(ctx, 2); err == nil {
 		t.Fatal("the messages were deleted after the caller had gone")
 	}
 	wantGone(t, js, true, "body of b")
 	catchUp(t, other)
 	wantErased(t, other, 1, 2)
-	if err := other.ErasePayload(t.Context(), 2); err != nil {
+	if err := other.ErasePayloads(t.Context(), 2); err != nil {
 		t.Error(err)
 	}
 	wantGone(t, js, false, "body of b")
@@ -160,7 +159,7 @@ func TestARoundThatIsDeletedInPartIsRead(t *testing.T) {
 				cancel()
 				return answer, err
 			})
-			if err := log.ErasePayload(ctx, 2); err == nil {
+			if err := log.ErasePayloads(ctx, 2); err == nil {
 				t.Fatal("the messages were deleted after the caller had gone")
 			}
 			stream, err := js.Stream(t.Context(), natslog.StreamName("test"))
@@ -176,7 +175,7 @@ func TestARoundThatIsDeletedInPartIsRead(t *testing.T) {
 			wantErased(t, half, 2)
 			fresh := open(t, js, t.TempDir())
 			wantErased(t, fresh, 2)
-			if err := fresh.ErasePayload(t.Context(), 2); err != nil {
+			if err := fresh.ErasePayloads(t.Context(), 2); err != nil {
 				t.Error(err)
 			}
 			wantReplacedDeleted(t, js, fresh)
@@ -220,7 +219,7 @@ func TestErasuresOfSeveralNodesAreAllDone(t *testing.T) {
 	for i, log := range logs {
 		done.Go(func() {
 			for seq := int64(1 + i); seq < n; seq += 2 {
-				if err := log.ErasePayload(t.Context(), seq); err != nil {
+				if err := log.ErasePayloads(t.Context(), seq); err != nil {
 					t.Errorf("erase event %d: %v", seq, err)
 				}
 				if r := log.Append(t.Context(), []eventlog.Entry{entry(fmt.Sprint("more-", seq), "body")}); r[0].Err != nil {
@@ -276,7 +275,7 @@ func TestAReaderNoticesWhichMessageIsMissing(t *testing.T) {
 		cancel()
 		return answer, err
 	})
-	if err := log.ErasePayload(ctx, 1); err == nil {
+	if err := log.ErasePayloads(ctx, 1); err == nil {
 		t.Fatal("the messages were deleted after the caller had gone")
 	}
 	stream, err := js.Stream(t.Context(), natslog.StreamName("test"))

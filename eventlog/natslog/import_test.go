@@ -39,7 +39,7 @@ func TestALogOfOneNodeIsBroughtIntoACluster(t *testing.T) {
 		}
 	}
 	for _, seq := range []int64{1, 2001} {
-		if err := from.ErasePayload(t.Context(), seq); err != nil {
+		if err := from.ErasePayloads(t.Context(), seq); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -30,7 +30,7 @@ type Options struct {
 // Log is the log of a cluster, as one node has it. It implements eventlog.Log: reading is done in the replica,
 // which may be behind the stream; see Follow.
 type Log struct {
-	*sqlitelog.Log // the replica; Append and ErasePayload are those of this package
+	*sqlitelog.Log // the replica; Append and ErasePayloads are those of this package
 
 	o     Options
 	names names

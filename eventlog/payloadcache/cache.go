@@ -22,6 +22,7 @@ type Cache struct {
 	bySeq   map[int64]*entry   // guarded by mu
 	ring    entry              // guarded by mu; next is the latest used, previous the longest unused
 	damaged map[int64]struct{} // guarded by mu; seqs of events whose payloads were found damaged
+	erased  uint64             // guarded by mu; how often payloads were erased
 	spare   *entry             // guarded by mu; the entry dropped last, to be used again
 }
 
@@ -35,22 +36,25 @@ type entry struct {
 // entryCost is what an entry costs beside its body, in bytes.
 const entryCost = 160
 
-// New returns a cache of at most limit bytes in front of log.
+// New returns a cache of at most limit bytes in front of log. It drops what is erased from the log.
 func New(log eventlog.Log, limit int) *Cache {
 	c := &Cache{log: log, limit: limit, bySeq: make(map[int64]*entry)}
 	c.ring.next, c.ring.previous = &c.ring, &c.ring
+	log.OnErased(c.forget)
 	return c
 }
 
-// Put remembers the body of event seq.
+// Put remembers the body of event seq, which was just appended.
 func (c *Cache) Put(seq int64, body []byte) {
-	cost := len(body) + entryCost
-	if cost > c.limit/8 {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.bySeq[seq]; ok {
+	c.put(seq, body)
+}
+
+// put remembers a body; mu is held.
+func (c *Cache) put(seq int64, body []byte) {
+	cost := len(body) + entryCost
+	if _, ok := c.bySeq[seq]; ok || cost > c.limit/8 {
 		return
 	}
 	for c.bytes += cost; c.bytes > c.limit; {
@@ -74,13 +78,23 @@ func (c *Cache) Get(ctx context.Context, seq int64) ([]byte, error) {
 		c.mu.Unlock()
 		return body, nil
 	}
+	erased := c.erased
 	c.mu.Unlock()
 	body, err := c.log.Payload(ctx, seq)
 	if err == nil {
-		c.Put(seq, body)
+		c.keep(seq, body, erased)
 	}
 	c.Note(seq, err)
 	return body, err
+}
+
+// keep remembers a body that was read when so many erasures were known: it may have been erased since.
+func (c *Cache) keep(seq int64, body []byte, erased uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.erased == erased {
+		c.put(seq, body)
+	}
 }
 
 // maxDamaged is how many damaged payloads are remembered.
@@ -118,7 +132,7 @@ func (c *Cache) Damaged() (n int, first int64) {
 // for those in the cache, then for the others, which come from the log by one call. Errors:
 // those of Log.Payloads.
 func (c *Cache) GetMany(ctx context.Context, seqs []int64, fn func(i int, body []byte, err error) error) error {
-	bodies, missing := c.cached(seqs)
+	bodies, missing, erased := c.cached(seqs)
 	for i, body := range bodies {
 		if body == nil {
 			continue
@@ -136,16 +150,16 @@ func (c *Cache) GetMany(ctx context.Context, seqs []int64, fn func(i int, body [
 	}
 	return c.log.Payloads(ctx, others, func(k int, body []byte, err error) error {
 		if err == nil {
-			c.Put(others[k], body)
+			c.keep(others[k], body, erased)
 		}
 		c.Note(others[k], err)
 		return fn(missing[k], body, err)
 	})
 }
 
-// cached returns the bodies that are in the cache, nil for the others, and the indexes
-// of the others.
-func (c *Cache) cached(seqs []int64) (bodies [][]byte, missing []int) {
+// cached returns the bodies that are in the cache, nil for the others, the indexes of the others, and how many erasures
+// are known.
+func (c *Cache) cached(seqs []int64) (bodies [][]byte, missing []int, erased uint64) {
 	bodies = make([][]byte, len(seqs))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -158,15 +172,18 @@ func (c *Cache) cached(seqs []int64) (bodies [][]byte, missing []int) {
 			missing = append(missing, i)
 		}
 	}
-	return bodies, missing
+	return bodies, missing, c.erased
 }
 
-// Forget drops the body of event seq, because it was erased.
-func (c *Cache) Forget(seq int64) {
+// forget drops bodies that were erased.
+func (c *Cache) forget(seqs []int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e, ok := c.bySeq[seq]; ok {
-		c.drop(e)
+	c.erased++
+	for _, seq := range seqs {
+		if e, ok := c.bySeq[seq]; ok {
+			c.drop(e)
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func tenPayloads(t *testing.T) *counting {
 			t.Fatal(r.Err)
 		}
 	}
-	if err := log.ErasePayload(t.Context(), 9); err != nil {
+	if err := log.ErasePayloads(t.Context(), 9); err != nil {
 		t.Fatal(err)
 	}
 	return log
@@ -99,5 +99,38 @@ func TestManyPayloadsKeepTheBoundOfTheCacheAndTheErrorOfTheCaller(t *testing.T) 
 	err := cache.GetMany(ctx, []int64{9}, func(int, []byte, error) error { t.Error("called"); return nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
+	}
+}
+
+// slow is a log that erases a payload while it is being read.
+type slow struct {
+	*eventlogtest.Memory
+	then func()
+}
+
+func (s *slow) Payload(ctx context.Context, seq int64) ([]byte, error) {
+	body, err := s.Memory.Payload(ctx, seq)
+	s.then()
+	return body, err
+}
+
+func TestWhatWasErasedIsNotCached(t *testing.T) {
+	log := &slow{Memory: tenPayloads(t).Memory, then: func() {}}
+	cache := New(log, 1<<20)
+	if body, err := cache.Get(t.Context(), 3); err != nil || string(body) != "3" {
+		t.Fatalf("%s, %v", body, err)
+	}
+	if err := log.ErasePayloads(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cache.Get(t.Context(), 3); !errors.Is(err, eventlog.ErrErased) {
+		t.Errorf("of the cache: %v", err)
+	}
+	log.then = func() { _ = log.ErasePayloads(t.Context(), 4) }
+	if body, err := cache.Get(t.Context(), 4); err != nil || string(body) != "4" { // it was there when it was asked for
+		t.Fatalf("%s, %v", body, err)
+	}
+	if _, err := cache.Get(t.Context(), 4); !errors.Is(err, eventlog.ErrErased) {
+		t.Errorf("erased while it was read: %v", err)
 	}
 }

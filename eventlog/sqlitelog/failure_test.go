@@ -98,7 +98,7 @@ func TestAClosedLogRefuses(t *testing.T) {
 	if _, err := scanAll(t.Context(), log); !errors.Is(err, eventlog.ErrClosed) {
 		t.Errorf("scan: %v", err)
 	}
-	if err := log.ErasePayload(t.Context(), 1); !errors.Is(err, eventlog.ErrClosed) {
+	if err := log.ErasePayloads(t.Context(), 1); !errors.Is(err, eventlog.ErrClosed) {
 		t.Errorf("erase: %v", err)
 	}
 }

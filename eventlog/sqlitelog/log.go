@@ -36,12 +36,16 @@ type Log struct {
 
 	refreshing sync.Mutex // held by Refresh
 
-	mu      sync.Mutex // held by Append, ErasePayload and Close
+	mu      sync.Mutex // held by Append, ErasePayloads and Close
 	writer  *writer    // guarded by mu; nil while the log can only be read, then never again
 	sidecar *sidecar   // guarded by mu
 	view    view       // guarded by mu; what a log that can only be read is read through
 	tried   time.Time  // guarded by mu; when a writer was last asked for
 	closed  bool       // guarded by mu
+
+	hooks    sync.Mutex
+	onErased []func(seqs []int64) // guarded by hooks; called after payloads were erased
+	walDue   atomic.Bool          // the WAL may have payloads that were erased
 
 	readOnly atomic.Bool
 	offline  bool // opened by OpenReadOnly: there will be no writer
@@ -233,6 +237,7 @@ func (l *Log) openForWriting(f found) error {
 		return errors.Join(err, l.pool.pause(), w.close())
 	}
 	l.writer = w
+	l.walDue.Store(fileSize(path+"-wal") > 0) // it may have what was erased before a kill
 	l.lock.keep()
 	l.setFound(now)
 	return nil

@@ -51,7 +51,7 @@ func TestALogWhoseFilesAreTakenAwayAcknowledgesNothingMore(t *testing.T) {
 			if n, err := scanAll(t.Context(), log); n != head.Seq || err != nil || log.Head() != head {
 				t.Errorf("%d events, head %d: %v", n, log.Head().Seq, err)
 			}
-			if err := log.ErasePayload(t.Context(), 1); !errors.Is(err, eventlog.ErrMoved) {
+			if err := log.ErasePayloads(t.Context(), 1); !errors.Is(err, eventlog.ErrMoved) {
 				t.Errorf("erase: %v", err)
 			}
 			must(t, log.Close())

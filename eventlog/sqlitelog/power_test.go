@@ -60,7 +60,7 @@ func (s *speaker) append(sizes ...int) {
 
 func (s *speaker) erase(seq int64) {
 	if s.err == nil {
-		s.err = s.log.ErasePayload(context.Background(), seq)
+		s.err = s.log.ErasePayloads(context.Background(), seq)
 	}
 	if s.err == nil {
 		fmt.Printf("erased %d\n", seq)

@@ -38,7 +38,7 @@ func TestAppendsRaceWithErasuresAndClose(t *testing.T) {
 				err := r.Err
 				if err == nil {
 					acknowledged[i] = r.Last
-					err = log.ErasePayload(t.Context(), r.Last)
+					err = log.ErasePayloads(t.Context(), r.Last)
 				}
 				if errors.Is(err, eventlog.ErrClosed) {
 					return

@@ -108,7 +108,7 @@ func TestACondemnedLogIsReadAndTakesNothing(t *testing.T) {
 			t.Errorf("result %+v", r[i])
 		}
 	}
-	if err := log.ErasePayload(t.Context(), 3); !errors.Is(err, eventlog.ErrDamaged) {
+	if err := log.ErasePayloads(t.Context(), 3); !errors.Is(err, eventlog.ErrDamaged) {
 		t.Errorf("erase: %v", err)
 	}
 	if log.Head() != head || log.Failed() != nil || !errors.Is(log.Damage(), found) {

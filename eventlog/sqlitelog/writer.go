@@ -124,7 +124,7 @@ func (w *writer) prepare() error {
 		{&w.begin, "BEGIN IMMEDIATE"},
 		{&w.commit, "COMMIT"},
 		{&w.rollback, "ROLLBACK"},
-		{&w.erase, "DELETE FROM payloads WHERE seq = ?"},
+		{&w.erase, eraseSQL},
 	} {
 		s, err := w.c.Prepare(p.sql)
 		if err != nil {

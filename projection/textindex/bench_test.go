@@ -61,7 +61,7 @@ func (m *maker) doc() Doc {
 		m.text = fmt.Appendf(m.text, `{"message_id":"<%x.%x@relay.example.com>","accepted":["%s"],"rejected":[],"response":"250 2.0.0 OK queued as %s","duration_ms":%d,"relay":"mx%d.example.com","tls":"TLSv1.3","bytes":%d,"digest":"%016x"}`,
 			r.Uint32(), m.seq, name, fmt.Sprintf("%010X", r.Uint64()>>24), r.IntN(900), r.IntN(4), 2000+r.IntN(6000), r.Uint64())
 	}
-	return Doc{number, [][]byte{m.text[from:mid:mid], m.text[mid:len(m.text):len(m.text)]}}
+	return Doc{Number: number, Texts: [][]byte{m.text[from:mid:mid], m.text[mid:len(m.text):len(m.text)]}}
 }
 
 func (m *maker) batch(n int) []Doc {

@@ -27,7 +27,7 @@ func opened(t *testing.T, path string) *Index {
 
 func docsOf(from, to int64, text string) (docs []Doc) {
 	for n := from; n <= to; n++ {
-		docs = append(docs, Doc{n, [][]byte{fmt.Appendf(nil, `{"n":%d,"text":"%s"}`, n, text)}})
+		docs = append(docs, Doc{Number: n, Texts: [][]byte{fmt.Appendf(nil, `{"n":%d,"text":"%s"}`, n, text)}})
 	}
 	return docs
 }

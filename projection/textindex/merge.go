@@ -74,7 +74,7 @@ func (w *writer) merge(ctx context.Context, s *state, from int) error {
 		return nil
 	}
 	run := s.open[from:end]
-	g, err := w.mergeRun(s, run)
+	g, err := w.mergeRun(s, run, nil)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (w *writer) remove(g segment) error {
 // source is a segment that is being merged.
 type source struct {
 	cursor
-	to []int32 // maps its places to those of the merged segment; -1 = a newer segment has the document
+	to []int32 // maps its places to those of the merged segment; -1 = a newer segment has the document, or it was erased
 }
 
 // sources is a heap, ordered by the current word.
@@ -122,10 +122,10 @@ func (s *sources) Pop() any {
 	return last
 }
 
-// mergeRun writes the segment that replaces the run.
-func (w *writer) mergeRun(s *state, run []segment) (segment, error) {
-	all, numbers, err := w.number(run)
-	if err != nil {
+// mergeRun writes the segment that replaces the run, without the documents that were erased. It is empty if none is left.
+func (w *writer) mergeRun(s *state, run []segment, erased map[int64]bool) (segment, error) {
+	all, numbers, err := w.number(run, erased)
+	if err != nil || len(numbers) == 0 {
 		return segment{}, err
 	}
 	out := w.begin(s, run[len(run)-1].age, len(numbers))
@@ -199,7 +199,7 @@ func (s *source) places(r *reader, dst []uint16) ([]uint16, error) {
 }
 
 // number assigns the places of the merged segment to the documents of all sources.
-func (w *writer) number(run []segment) ([]*source, []int64, error) {
+func (w *writer) number(run []segment, erased map[int64]bool) ([]*source, []int64, error) {
 	type doc struct {
 		number int64
 		source int32
@@ -233,7 +233,7 @@ func (w *writer) number(run []segment) ([]*source, []int64, error) {
 	})
 	merged := make([]int64, 0, len(docs))
 	for _, d := range docs {
-		if n := len(merged); n > 0 && merged[n-1] == d.number {
+		if n := len(merged); n > 0 && merged[n-1] == d.number || erased[d.number] {
 			all[d.source].to[d.place] = -1
 			continue
 		}

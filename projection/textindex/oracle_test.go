@@ -44,6 +44,11 @@ type model struct {
 
 func (m *model) add(docs []Doc) {
 	for _, d := range docs {
+		if d.Erased {
+			delete(m.newest, d.Number)
+			delete(m.ever, d.Number)
+			continue
+		}
 		m.newest[d.Number] = d.Texts
 		m.ever[d.Number] = append(m.ever[d.Number], d.Texts)
 	}
@@ -101,6 +106,17 @@ func TestAnIndexFindsWhatAScanOfAllTextsFinds(t *testing.T) {
 					for range rapid.IntRange(0, 2).Draw(t, "texts") {
 						docs[i].Texts = append(docs[i].Texts, aText(t))
 					}
+				}
+				if err := x.Add(context.Background(), docs, through); err != nil {
+					t.Fatal(err)
+				}
+				m.add(docs)
+			},
+			"erase": func(t *rapid.T) {
+				through++
+				docs := make([]Doc, rapid.IntRange(1, 30).Draw(t, "erased"))
+				for i := range docs {
+					docs[i] = Doc{Number: rapid.Int64Range(1, 3*through).Draw(t, "number"), Erased: true}
 				}
 				if err := x.Add(context.Background(), docs, through); err != nil {
 					t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 
 const (
 	applicationID = 0x44425458 // "DBTX"
-	format        = 3          // 2: each page has a checksum; 3: texts include subject and outcome
+	format        = 4          // 2: each page has a checksum; 3: texts include subject and outcome; 4: what is deleted is zeros
 	pageSize      = 4096
 )
 
@@ -87,7 +87,7 @@ func connectWriter(path, owner string) (*sqlite.Conn, error) {
 			return nil, err
 		}
 	}
-	c, err := sqlite.ConnectSummed(path, "_synchronous=NORMAL&_cache_size=-8192&_txlock=immediate", pageSize)
+	c, err := sqlite.ConnectSummed(path, "_synchronous=NORMAL&_cache_size=-8192&_txlock=immediate&_secure_delete=1", pageSize)
 	if err != nil {
 		return nil, err
 	}

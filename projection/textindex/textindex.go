@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"daybook/internal/sqlite"
@@ -37,6 +38,8 @@ var ErrOtherFormat = fmt.Errorf("%w: it is of another version", ErrUnusable)
 type Doc struct {
 	Number int64
 	Texts  [][]byte // JSON values; read during Add only
+	// Erased: the document is removed from the index, and its words from the file.
+	Erased bool
 }
 
 // Index is an open index. One goroutine calls Add and Close; any goroutine may call the other methods.
@@ -104,7 +107,8 @@ func size(path string) int64 {
 
 // Add adds the documents to the index and sets Through, in one transaction: after an error nothing
 // has changed. It is most efficient with some thousands of documents at a time. It takes up to
-// 16 MiB besides the documents, and a page cache of 8 MiB. It also merges older segments that are due.
+// 16 MiB besides the documents, and a page cache of 8 MiB. It also merges older segments that are due. Documents that were erased
+// have their segments written again.
 func (x *Index) Add(ctx context.Context, docs []Doc, through int64) error {
 	m, err := x.w.add(ctx, docs, through)
 	if err != nil {
@@ -112,6 +116,11 @@ func (x *Index) Add(ctx context.Context, docs []Doc, through int64) error {
 	}
 	x.through.Store(m.through)
 	x.docs.Store(m.docs)
+	if slices.ContainsFunc(docs, func(d Doc) bool { return d.Erased }) {
+		if err := x.w.emptyWAL(); err != nil {
+			return fmt.Errorf("empty the WAL of the text index: %w", unusable(err))
+		}
+	}
 	return nil
 }
 

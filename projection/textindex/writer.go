@@ -39,9 +39,9 @@ type writer struct {
 	state  *state // of the last commit
 	b      builder
 
-	segment, numbers, block, places, word, prefix, through *sqlite.Stmt
-	drop                                                   []*sqlite.Stmt
-	read                                                   reader
+	segment, numbers, block, places, word, prefix, through, overlap *sqlite.Stmt
+	drop                                                            []*sqlite.Stmt
+	read                                                            reader
 }
 
 func openWriter(path, owner string, l limits) (*writer, *state, error) {
@@ -63,13 +63,14 @@ func (w *writer) close() error { return w.c.Close() }
 
 func (w *writer) prepare() error {
 	for sql, s := range map[string]**sqlite.Stmt{
-		"INSERT INTO segments(id, age, docs, blocks, lowest, highest, bytes, firsts) VALUES(?,?,?,?,?,?,?,?)": &w.segment,
-		"INSERT INTO numbers(id, body) VALUES(?,?)":                                                           &w.numbers,
-		"INSERT INTO blocks(id, body) VALUES(?,?)":                                                            &w.block,
-		"INSERT INTO places(id, body) VALUES(?,?)":                                                            &w.places,
-		"INSERT INTO words(segment, first, block) VALUES(?,?,?)":                                              &w.word,
-		"INSERT INTO prefixes(segment, prefix, form, places) VALUES(?,?,?,?)":                                 &w.prefix,
-		"UPDATE meta SET through = ?":                                                                         &w.through,
+		"INSERT INTO segments(id, age, docs, blocks, lowest, highest, bytes, firsts) VALUES(?,?,?,?,?,?,?,?)":                  &w.segment,
+		"INSERT INTO numbers(id, body) VALUES(?,?)":                                                                            &w.numbers,
+		"INSERT INTO blocks(id, body) VALUES(?,?)":                                                                             &w.block,
+		"INSERT INTO places(id, body) VALUES(?,?)":                                                                             &w.places,
+		"INSERT INTO words(segment, first, block) VALUES(?,?,?)":                                                               &w.word,
+		"INSERT INTO prefixes(segment, prefix, form, places) VALUES(?,?,?,?)":                                                  &w.prefix,
+		"SELECT id, age, docs, blocks, lowest, highest, bytes FROM segments WHERE highest >= ?1 AND lowest <= ?2 ORDER BY age": &w.overlap,
+		"UPDATE meta SET through = ?":                                                                                          &w.through,
 	} {
 		var err error
 		if *s, err = w.c.Prepare(sql); err != nil {
@@ -104,7 +105,11 @@ func (w *writer) add(ctx context.Context, docs []Doc, through int64) (*state, er
 	next := *w.state
 	next.open = append([]segment(nil), w.state.open...)
 	next.through = through
-	err := w.build(ctx, &next, docs)
+	docs, erased := splitErased(docs)
+	err := w.erase(ctx, &next, erased)
+	if err == nil {
+		err = w.build(ctx, &next, docs)
+	}
 	if err == nil {
 		w.through.Args[0].Value = through
 		err = w.through.Run()

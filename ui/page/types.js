@@ -98,6 +98,7 @@
  *   subject: string | null,
  *   outcome: string | null,
  *   partial: boolean,
+ *   erased?: boolean,
  *   attempt: number,
  *   max_attempts: number,
  *   attempts_before_retry: number,

@@ -1,0 +1,95 @@
+package api
+
+import (
+	"strings"
+	"testing"
+
+	"daybook/projection"
+)
+
+func TestATaskIsErasedByAnAdminOnly(t *testing.T) {
+	h := open(t, nil)
+	tokens := guarded(h)
+	id := h.want("POST", "/api/tasks/submit", `{"task_type":"ECHO"}`, bearer(tokens[projection.Admin]), "Prefer: wait=10").object(h)["id"].(string)
+	for role, token := range tokens {
+		want := map[bool]int{true: 200, false: 403}[role == projection.Admin]
+		if got := h.do("POST", "/api/tasks/"+id+"/erase", `{"reason":"asked for"}`, bearer(token)); got.status != want {
+			t.Errorf("%s: %d %s", role, got.status, got.body)
+		}
+	}
+	events := h.want("GET", "/api/log?type=task.erased", "", bearer(tokens[projection.Admin])).list(h)
+	if len(events) != 1 || events[0]["actor"] != "token:root" {
+		t.Errorf("erasures: %v", events)
+	}
+}
+
+func TestAnErasureNeedsAReasonAndAnEndedTask(t *testing.T) {
+	h := open(t, nil)
+	live := h.submit(`{"task_type":"ECHO","delay_seconds":3600,"parameters":{"text":"Ada"}}`)
+	at := "/api/tasks/" + live + "/erase"
+	for _, body := range []string{"", "{}", `{"reason":""}`, `{"reason":null}`} {
+		if got := h.do("POST", at, body); got.status != 400 || !strings.Contains(got.body, `"/reason"`) {
+			t.Errorf("%s: %d %s", body, got.status, got.body)
+		}
+	}
+	if got := h.do("POST", at, `{"reason":"asked for"}`); got.status != 400 || !strings.Contains(got.body, "#not-ended") || !strings.Contains(got.body, "Cancel it first with DELETE /api/tasks/"+live) {
+		t.Errorf("a live task: %d %s", got.status, got.body)
+	}
+	if got := h.do("POST", "/api/tasks/01KA0M5Z7Q8G4S2B6D9XEJ3V1T/erase", `{"reason":"asked for"}`); got.status != 404 {
+		t.Errorf("no task: %d", got.status)
+	}
+	if body := h.want("GET", "/api/tasks/"+live, "").body; !strings.Contains(body, "Ada") || strings.Contains(body, `"erased"`) {
+		t.Errorf("the live task: %s", body)
+	}
+}
+
+func TestAnErasedTaskShowsNothingOfItsTexts(t *testing.T) {
+	h := open(t, nil)
+	id := h.submit(`{"task_type":"ECHO","subject":"letter to Ada","parameters":{"text":"Ada"}}`)
+	h.until(id, "SUCCESS")
+	if n := len(h.want("GET", "/api/tasks/?q=ada", "").list(h)); n != 1 {
+		t.Fatalf("%d tasks are found", n)
+	}
+	for range 2 {
+		got := h.want("POST", "/api/tasks/"+id+"/erase", `{"reason":"asked for"}`).object(h)
+		if got["erased"] != true || got["parameters"] != nil || got["result_data"] != nil || got["subject"] != nil || got["status"] != "SUCCESS" {
+			t.Errorf("the answer: %v", got)
+		}
+	}
+	for _, path := range []string{"/api/tasks/" + id, "/api/tasks/", "/api/tasks/" + id + "/events?payload=1", "/api/tasks/?format=csv"} {
+		body := h.want("GET", path, "").body
+		if path == "/api/tasks/"+id+"/events?payload=1" {
+			body = strings.ReplaceAll(body, `"subject":"letter to Ada"`, "") // a fact
+			if n := strings.Count(body, `"type":"task.erased"`); n != 1 || !strings.Contains(body, "asked for") {
+				t.Errorf("%d erasures: %s", n, body)
+			}
+		}
+		if strings.Contains(body, "Ada") {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+	if n := len(h.want("GET", "/api/tasks/?q=ada", "").list(h)); n != 0 {
+		t.Errorf("%d tasks are found after the erasure", n)
+	}
+	if got := h.do("POST", "/api/tasks/"+id+"/retry", `{"parameters":{"text":"Bob"}}`); got.status != 400 {
+		t.Errorf("a retry of what has succeeded: %d %s", got.status, got.body)
+	}
+}
+
+func TestAFailedTaskThatWasErasedIsRetriedOnlyWithNewParameters(t *testing.T) {
+	h := open(t, nil)
+	id := h.submit(`{"task_type":"FAIL","max_attempts":1,"unique":{}}`)
+	h.until(id, "FAILED")
+	h.want("POST", "/api/tasks/"+id+"/retry", "", "Idempotency-Key: first")
+	h.until(id, "FAILED")
+	h.want("POST", "/api/tasks/"+id+"/erase", `{"reason":"asked for"}`)
+	for _, key := range []string{"X-None: 1", "Idempotency-Key: first", "Idempotency-Key: other"} {
+		if got := h.do("POST", "/api/tasks/"+id+"/retry", "", key); got.status != 400 || !strings.Contains(got.body, "was erased") {
+			t.Errorf("%s: %d %s", key, got.status, got.body)
+		}
+	}
+	if got := h.do("POST", "/api/tasks/"+id+"/retry", `{"parameters":{}}`); got.status != 201 && got.status != 200 {
+		t.Errorf("with parameters: %d %s", got.status, got.body)
+	}
+	h.want("POST", "/api/tasks/"+id+"/erase", `{"reason":"asked for"}`)
+}
