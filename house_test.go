@@ -54,11 +54,11 @@ var house = map[string]struct{ code, tests []string }{
 		tests: []string{"daybook/intake", "daybook/eventlog/eventlogtest", goleak, cmp},
 	},
 	"daybook/scheduler": {
-		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/schedule", "daybook/task", "daybook/internal/jsontext", ulid},
+		code:  []string{"daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/schedule", "daybook/task", "daybook/internal/jsontext", "daybook/internal/priority", ulid},
 		tests: []string{"daybook/scheduler", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
 	},
 	"daybook/projection": {
-		code:  []string{"daybook/projection/viewfile", "daybook/projection/textindex", "daybook/internal/sqlite", "daybook/eventlog", "daybook/schedule", "daybook/task", ulid, btree},
+		code:  []string{"daybook/projection/viewfile", "daybook/projection/textindex", "daybook/internal/sqlite", "daybook/eventlog", "daybook/schedule", "daybook/task", "daybook/internal/priority", ulid, btree},
 		tests: []string{"daybook/projection", "daybook/eventlog/eventlogtest", "daybook/eventlog/sqlitelog", goleak, cmp, rapid},
 	},
 	"daybook/projection/viewfile": {
@@ -193,6 +193,9 @@ var house = map[string]struct{ code, tests []string }{
 	},
 	"daybook/internal/load/curve": {
 		tests: []string{"daybook/internal/load/curve", goleak, cmp},
+	},
+	"daybook/internal/priority": {
+		tests: []string{"daybook/internal/priority"},
 	},
 	"daybook/internal/heap": {
 		code:  []string{memlimit},

@@ -100,7 +100,7 @@ func (c *aheadCount) inOwnQueue(tree *readyTree) {
 
 // inTurns counts in the groups of other queues, those at or below a place of the turns.
 func (c *aheadCount) inTurns(own *queueUse, wall task.Micros, at int) {
-	turns := c.v.order.ready.turns
+	turns := c.v.order.ready.turns.Items()
 	if at >= len(turns) || !turns[at].first.Less(c.key.ReadyKey) || c.counted == mostCounted && c.More {
 		return
 	}
@@ -117,7 +117,7 @@ func (c *aheadCount) inTurns(own *queueUse, wall task.Micros, at int) {
 
 // othersTakeTurns reports whether other queues may start such tasks, in turns that go by how long their tasks run.
 func (c *aheadCount) othersTakeTurns(own *queueUse, wall task.Micros) bool {
-	for i, turn := range c.v.order.ready.turns {
+	for i, turn := range c.v.order.ready.turns.Items() {
 		if i == mostCounted || c.competes(turn, own, wall) {
 			return true
 		}

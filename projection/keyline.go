@@ -1,8 +1,7 @@
 package projection
 
 import (
-	"container/heap"
-
+	"daybook/internal/priority"
 	"daybook/task"
 
 	"github.com/tidwall/btree"
@@ -11,13 +10,13 @@ import (
 // keyLine is the position of a Line in a queue with rules for keys. It goes through the lanes of the views as they
 // are, and keeps apart those that are no more as they were there: tasks of them were passed over, or start.
 type keyLine struct {
-	q       *keyQueue
-	groups  []laneCursors // of the groups that are wanted
-	started map[*key]*keyCharge
-	moved   map[*lane]*movedLane
-	heap    movedLanes // those of moved that have a task that may start
-	virtual task.Micros
-	best    *lane // that of the task that is next
+	q         *keyQueue
+	groups    []laneCursors // of the groups that are wanted
+	started   map[*key]*keyCharge
+	moved     map[*lane]*movedLane
+	startable priority.Queue[*movedLane] // those of moved that have a task that may start, with the next first
+	virtual   task.Micros
+	best      *lane // that of the task that is next
 }
 
 // laneCursors are the positions in the open lanes of a group.
@@ -40,9 +39,9 @@ type keyCharge struct {
 
 // movedLane is a lane that is not as in the views.
 type movedLane struct {
-	task dueKey // that is next in it
-	at   laneKey
-	heap int // its place in the heap; -1 = not there
+	task  dueKey // that is next in it
+	at    laneKey
+	place int // in keyLine.startable; 0 = it is not there
 }
 
 func newKeyLine(q *keyQueue, wants func(group uint32) bool) *keyLine {
@@ -85,8 +84,8 @@ func (k *keyLine) next() (dueKey, bool) {
 			}
 		}
 	}
-	if len(k.heap) > 0 {
-		if m := k.heap[0]; best.lane == nil || m.at.less(best) {
+	if k.startable.Len() > 0 {
+		if m := k.startable.First(); best.lane == nil || m.at.less(best) {
 			k.best = m.at.lane
 			return m.task, true
 		}
@@ -149,7 +148,7 @@ func (k *keyLine) move(l *lane) *movedLane {
 		if k.moved == nil {
 			k.moved = make(map[*lane]*movedLane)
 		}
-		m = &movedLane{task: l.head, at: l.at, heap: -1}
+		m = &movedLane{task: l.head, at: l.at}
 		k.moved[l] = m
 	}
 	return m
@@ -162,17 +161,15 @@ func (k *keyLine) place(l *lane, m *movedLane, more bool) {
 		finish, closed = c.finish, closed || c.closed
 	}
 	m.at = laneKey{k.q.ahead(finish), m.task.ReadyKey, l}
-	switch {
-	case (!more || closed || !k.wants(l.of)) && m.heap >= 0:
-		heap.Remove(&k.heap, m.heap)
-		m.heap = -1
-	case !more || closed || !k.wants(l.of):
-	case m.heap >= 0:
-		heap.Fix(&k.heap, m.heap)
-	default:
-		heap.Push(&k.heap, m)
+	if more && !closed && k.wants(l.of) {
+		k.startable.Put(m)
+	} else {
+		k.startable.Remove(m)
 	}
 }
+
+func (m *movedLane) Before(other *movedLane) bool { return m.at.less(other.at) }
+func (m *movedLane) Place() *int                  { return &m.place }
 
 // wants reports whether tasks of the group are wanted.
 func (k *keyLine) wants(of *lanes) bool {
@@ -182,28 +179,4 @@ func (k *keyLine) wants(of *lanes) bool {
 		}
 	}
 	return false
-}
-
-// movedLanes is a heap of lanes, with the one whose task is next on top.
-type movedLanes []*movedLane
-
-func (h movedLanes) Len() int           { return len(h) }
-func (h movedLanes) Less(i, k int) bool { return h[i].at.less(h[k].at) }
-func (h movedLanes) Swap(i, k int) {
-	h[i], h[k] = h[k], h[i]
-	h[i].heap, h[k].heap = i, k
-}
-
-func (h *movedLanes) Push(x any) {
-	m := x.(*movedLane)
-	m.heap = len(*h)
-	*h = append(*h, m)
-}
-
-func (h *movedLanes) Pop() any {
-	last := len(*h) - 1
-	m := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	return m
 }

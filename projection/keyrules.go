@@ -73,12 +73,12 @@ func (v *Views) setKeyRules(queue string, rules KeyRules) {
 			continue
 		}
 		recs = tree.records(recs)
-		o.ready.turns.drop(&tree.turn)
+		o.ready.turns.Remove(&tree.turn)
 		o.ready.trees[tree.group] = nil
 		o.ready.count -= tree.len()
 	}
 	if old != nil {
-		o.ready.turns.drop(&old.turn)
+		o.ready.turns.Remove(&old.turn)
 		for _, k := range old.keys {
 			o.keyed.forget(k)
 		}

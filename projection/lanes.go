@@ -222,7 +222,7 @@ func (q *keyQueue) advance(to task.Micros) {
 // setTurn notes which task of the queue comes first at the earliest.
 func (o *order) setTurn(q *keyQueue) {
 	if q.open == 0 || o.ready.isParked(q.name) {
-		o.ready.turns.drop(&q.turn)
+		o.ready.turns.Remove(&q.turn)
 		return
 	}
 	var first laneKey

@@ -1,8 +1,7 @@
 package projection
 
 import (
-	"container/heap"
-
+	"daybook/internal/priority"
 	"daybook/task"
 
 	"github.com/tidwall/btree"
@@ -14,8 +13,8 @@ import (
 type Line struct {
 	v      *Views
 	wanted func(taskType, queue string) bool
-	heads  lineHeads
-	near   []int // places in turns from which on nothing was looked at: a heap by their first tasks
+	heads  priority.Queue[*lineHead] // with the one whose task is next first
+	near   []int                     // places in turns from which on nothing was looked at: a heap by their first tasks
 	queues map[*keyQueue]*lineHead
 	turns  *queueTurns // nil unless queues take turns by weight
 }
@@ -25,7 +24,7 @@ type lineHead struct {
 	key   dueKey // the task that is next
 	queue string
 	ahead task.Micros // of the queue, while queues take turns
-	at    int         // in Line.heads; -1 = not there
+	place int         // in Line.heads; 0 = it is not there
 	tasks btree.IterG[dueKey]
 	keys  *keyLine // nil for a group
 }
@@ -34,7 +33,7 @@ type lineHead struct {
 // many there are.
 func (v *Views) OpenLine(wanted func(taskType, queue string) bool) *Line {
 	l := &Line{v: v, wanted: wanted}
-	if len(v.order.ready.turns) > 0 {
+	if v.order.ready.turns.Len() > 0 {
 		l.near = append(l.near, 0)
 	}
 	if v.ByWeight() {
@@ -49,31 +48,31 @@ func (v *Views) OpenLine(wanted func(taskType, queue string) bool) *Line {
 // First returns the task that is next, nil if there is none.
 func (l *Line) First() *task.Task {
 	for len(l.near) > 0 {
-		if next := l.v.order.ready.turns[l.near[0]]; len(l.heads) > 0 && !next.first.Less(l.heads[0].key.ReadyKey) {
+		if next := l.v.order.ready.turns.Items()[l.near[0]]; l.heads.Len() > 0 && !next.first.Less(l.heads.First().key.ReadyKey) {
 			break
 		}
 		l.lookOn()
 	}
-	if len(l.heads) == 0 {
+	if l.heads.Len() == 0 {
 		return nil
 	}
-	return &l.heads[0].key.rec.task
+	return &l.heads.First().key.rec.task
 }
 
 // Skip passes over the task that is next.
 func (l *Line) Skip() {
-	head := l.heads[0]
+	head := l.heads.First()
 	if head.keys != nil {
 		head.keys.skip()
 		l.moved(head)
 		return
 	}
 	if !head.tasks.Next() {
-		heap.Pop(&l.heads)
+		l.heads.Remove(head)
 		return
 	}
 	head.key = head.tasks.Item()
-	heap.Fix(&l.heads, 0)
+	l.heads.Put(head)
 }
 
 // Started notes that a task starts at that moment: it was decided, and is not in the views. It may be one that
@@ -86,12 +85,12 @@ func (l *Line) Started(t *task.Task, at task.Micros) {
 	}
 	if l.turns != nil {
 		l.turns.start(t)
-		for _, head := range l.heads {
+		for _, head := range l.heads.Items() {
 			if head.queue == t.Queue {
 				head.ahead = l.turns.ahead(t.Queue)
 			}
 		}
-		heap.Init(&l.heads)
+		l.heads.Reorder()
 	}
 }
 
@@ -106,7 +105,7 @@ func (l *Line) Holds(t *task.Task) bool {
 
 // lookOn looks at the turn that is nearest.
 func (l *Line) lookOn() {
-	turns := l.v.order.ready.turns
+	turns := l.v.order.ready.turns.Items()
 	i := l.near[0]
 	l.popNear()
 	for child := 2*i + 1; child <= 2*i+2 && child < len(turns); child++ {
@@ -136,7 +135,7 @@ func (l *Line) open(q *keyQueue) *lineHead {
 	if head := l.queues[q]; head != nil {
 		return head
 	}
-	head := &lineHead{at: -1, queue: q.name, keys: newKeyLine(q, l.wants)}
+	head := &lineHead{queue: q.name, keys: newKeyLine(q, l.wants)}
 	if l.queues == nil {
 		l.queues = make(map[*keyQueue]*lineHead)
 	}
@@ -150,7 +149,7 @@ func (l *Line) push(head *lineHead) {
 	if l.turns != nil {
 		head.ahead = l.turns.ahead(head.queue)
 	}
-	heap.Push(&l.heads, head)
+	l.heads.Put(head)
 }
 
 // moved puts the position in a queue with rules for keys where it belongs now.
@@ -158,18 +157,26 @@ func (l *Line) moved(head *lineHead) {
 	key, ok := head.keys.next()
 	head.key = key
 	switch {
-	case ok && head.at < 0:
+	case ok && head.place == 0:
 		l.push(head)
 	case ok:
-		heap.Fix(&l.heads, head.at)
-	case head.at >= 0:
-		heap.Remove(&l.heads, head.at)
-		head.at = -1
+		l.heads.Put(head)
+	default:
+		l.heads.Remove(head)
 	}
 }
 
+func (h *lineHead) Place() *int { return &h.place }
+
+func (h *lineHead) Before(other *lineHead) bool {
+	if h.ahead != other.ahead {
+		return h.ahead < other.ahead
+	}
+	return h.key.less(other.key)
+}
+
 func (l *Line) isNearer(i, k int) bool {
-	turns := l.v.order.ready.turns
+	turns := l.v.order.ready.turns.Items()
 	return turns[l.near[i]].first.Less(turns[l.near[k]].first)
 }
 
@@ -197,34 +204,4 @@ func (l *Line) popNear() {
 		l.near[i], l.near[least] = l.near[least], l.near[i]
 		i = least
 	}
-}
-
-// lineHeads is a heap of positions, with the one whose task is next on top.
-type lineHeads []*lineHead
-
-func (h lineHeads) Len() int { return len(h) }
-func (h lineHeads) Less(i, k int) bool {
-	if h[i].ahead != h[k].ahead {
-		return h[i].ahead < h[k].ahead
-	}
-	return h[i].key.less(h[k].key)
-}
-
-func (h lineHeads) Swap(i, k int) {
-	h[i], h[k] = h[k], h[i]
-	h[i].at, h[k].at = i, k
-}
-
-func (h *lineHeads) Push(x any) {
-	head := x.(*lineHead)
-	head.at = len(*h)
-	*h = append(*h, head)
-}
-
-func (h *lineHeads) Pop() any {
-	last := len(*h) - 1
-	head := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	return head
 }

@@ -62,7 +62,7 @@ func (o *order) addReady(key dueKey) {
 		return
 	}
 	tree.tasks.Load(key) // quick when it comes last, as most do
-	if (tree.turn.at == 0 || key.Less(tree.turn.first)) && !o.ready.isParked(key.rec.task.Queue) {
+	if (tree.turn.place == 0 || key.Less(tree.turn.first)) && !o.ready.isParked(key.rec.task.Queue) {
 		o.ready.turns.set(&tree.turn, key.ReadyKey)
 	}
 }
@@ -75,13 +75,13 @@ func (o *order) removeReady(key dueKey) {
 		return
 	}
 	tree.tasks.Delete(key)
-	if tree.turn.at == 0 || key.ReadyKey != tree.turn.first {
+	if tree.turn.place == 0 || key.ReadyKey != tree.turn.first {
 		return
 	}
 	if first, ok := tree.tasks.Min(); ok {
 		o.ready.turns.set(&tree.turn, first.ReadyKey)
 	} else {
-		o.ready.turns.drop(&tree.turn)
+		o.ready.turns.Remove(&tree.turn)
 	}
 }
 
@@ -124,7 +124,7 @@ func (v *Views) setTurns(queue string) {
 		if first, ok := tree.tasks.Min(); ok && !r.isParked(queue) {
 			r.turns.set(&tree.turn, first.ReadyKey)
 		} else {
-			r.turns.drop(&tree.turn)
+			r.turns.Remove(&tree.turn)
 		}
 	}
 }

@@ -1,12 +1,12 @@
 package scheduler
 
 import (
-	"container/heap"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"daybook/internal/priority"
 	"daybook/projection"
 	"daybook/task"
 )
@@ -15,12 +15,12 @@ import (
 // are worked out from the views and from what the rounds on their way start, so that a limit is never
 // passed. Ends count once they are on disk. A round looks only at the gates that may have changed. The loop owns it.
 type gates struct {
-	byQueue map[string]*gate // queues with a pause or a limit
-	moves   int64            // of the views, when byQueue was made
-	flips   int              // how often a gate has opened or closed
-	looked  looked           // when they were looked at
-	tallied []string         // queues in which rounds on their way have decided something, up to now
-	waiting gateHeap         // gates that open by themselves
+	byQueue map[string]*gate      // queues with a pause or a limit
+	moves   int64                 // of the views, when byQueue was made
+	flips   int                   // how often a gate has opened or closed
+	looked  looked                // when they were looked at
+	tallied []string              // queues in which rounds on their way have decided something, up to now
+	waiting priority.Queue[*gate] // gates that open by themselves
 }
 
 // looked is what the gates follow from: nothing has changed while it is the same.
@@ -35,7 +35,7 @@ type gate struct {
 	running int64       // with the starts that are decided
 	open    bool        // else its queue is parked
 	opens   task.Micros // when its rate opens it
-	at      int         // in gates.waiting; -1 = not in it
+	place   int         // in gates.waiting; 0 = it is not there
 }
 
 // decide says whether the gate is open.
@@ -46,10 +46,10 @@ type tally map[string]struct{ starts, submits int64 }
 
 // next is when the first gate opens by itself; 0 = none does.
 func (g *gates) next() task.Micros {
-	if len(g.waiting) == 0 {
+	if g.waiting.Len() == 0 {
 		return 0
 	}
-	return g.waiting[0].opens
+	return g.waiting.First().opens
 }
 
 // lookAtGates brings the gates up to date for a round.
@@ -59,7 +59,7 @@ func (l *loop) lookAtGates(rd *round) {
 	if l.appending != nil {
 		now.appending = l.appending.number
 	}
-	if g.looked == now && (len(g.waiting) == 0 || g.next() > rd.wall) {
+	if g.looked == now && (g.waiting.Len() == 0 || g.next() > rd.wall) {
 		return // what has changed since is counted start by start
 	}
 	g.looked = now
@@ -67,8 +67,10 @@ func (l *loop) lookAtGates(rd *round) {
 		l.makeGates(rd)
 		return
 	}
-	for len(g.waiting) > 0 && g.next() <= rd.wall {
-		l.lookAt(rd, heap.Pop(&g.waiting).(*gate))
+	for g.waiting.Len() > 0 && g.next() <= rd.wall {
+		at := g.waiting.First()
+		g.waiting.Remove(at)
+		l.lookAt(rd, at)
 	}
 	look := func(name string) {
 		if at := g.byQueue[name]; at != nil {
@@ -94,13 +96,13 @@ func (l *loop) makeGates(rd *round) {
 			l.flipped(rd, at)
 		}
 	}
-	g.byQueue, g.waiting = make(map[string]*gate), nil
+	g.byQueue, g.waiting = make(map[string]*gate), priority.Queue[*gate]{}
 	g.flips++
 	states, moves := l.s.o.Views.QueueStates()
 	g.moves = moves
 	for name, state := range states {
 		if state.Paused || state.Limits != (projection.QueueLimits{}) {
-			g.byQueue[name] = &gate{name: name, open: true, at: -1}
+			g.byQueue[name] = &gate{name: name, open: true}
 		}
 	}
 	l.s.o.Views.MovedQueues(func(string) {})
@@ -154,38 +156,16 @@ func (g *gates) wait(at *gate, now task.Micros) {
 	if !at.Paused && at.Limits.Rate != 0 && !at.open {
 		at.opens = at.Limits.Pace().StartsAt(at.Due)
 	}
-	switch waits := at.opens > now; {
-	case waits && at.at < 0:
-		heap.Push(&g.waiting, at)
-	case waits:
-		heap.Fix(&g.waiting, at.at)
-	case at.at >= 0:
-		heap.Remove(&g.waiting, at.at)
+	if at.opens > now {
+		g.waiting.Put(at)
+	} else {
+		g.waiting.Remove(at)
 	}
 }
 
-// gateHeap orders gates by when they open.
-type gateHeap []*gate
-
-func (h gateHeap) Len() int           { return len(h) }
-func (h gateHeap) Less(i, k int) bool { return h[i].opens < h[k].opens }
-func (h gateHeap) Swap(i, k int) {
-	h[i], h[k] = h[k], h[i]
-	h[i].at, h[k].at = i, k
-}
-func (h *gateHeap) Push(x any) {
-	at := x.(*gate)
-	at.at = len(*h)
-	*h = append(*h, at)
-}
-func (h *gateHeap) Pop() any {
-	last := len(*h) - 1
-	at := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	at.at = -1
-	return at
-}
+// Before orders gates by when they open.
+func (g *gate) Before(other *gate) bool { return g.opens < other.opens }
+func (g *gate) Place() *int             { return &g.place }
 
 // takesPart reports whether tasks of the queue may start now: its gate is open, and no pause or limit of it is on
 // its way to the disk.

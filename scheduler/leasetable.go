@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"container/heap"
 	"container/list"
 	"crypto/rand"
 	"crypto/sha256"
@@ -11,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"daybook/internal/priority"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -37,7 +37,7 @@ type lease struct {
 	unheard   bool          // it is from before the start of the server, and no beat has named it since
 	reported  time.Time     // when its latest progress became an event
 	waiting   *list.Element // its progress that waits to be written; nil = none
-	at        int           // in the heap; −1 = not in it
+	place     int           // in leaseTable.byEnd; 0 = it is not there
 }
 
 // ends is when the lease ends unless somebody does something.
@@ -47,6 +47,10 @@ func (l *lease) ends() time.Time {
 	}
 	return l.deadline
 }
+
+// Before orders leases by their ends.
+func (l *lease) Before(other *lease) bool { return l.ends().Before(other.ends()) }
+func (l *lease) Place() *int              { return &l.place }
 
 // tokenPrefix lets people and scanners of secrets recognise a token of a lease.
 const tokenPrefix = "dbl_"
@@ -91,10 +95,10 @@ type leaseTable struct {
 	byHash  map[[32]byte]*lease
 	byTask  map[ulid.ULID]*lease
 	workers map[string]*worker
-	heap    leaseHeap
-	moves   int64        // changes of workers
-	gone    []goneWorker // the latest that were forgotten
-	lost    int64        // moves when the latest one was forgotten that is not in gone any more
+	byEnd   priority.Queue[*lease] // by their ends
+	moves   int64                  // changes of workers
+	gone    []goneWorker           // the latest that were forgotten
+	lost    int64                  // moves when the latest one was forgotten that is not in gone any more
 
 	progress waitingReports
 	quiet    func(worker string) bool // it is to get no more work; set before the table is used
@@ -128,7 +132,7 @@ func (t *leaseTable) add(l *lease, now time.Time) {
 	}
 	w.leases[l] = true
 	t.move(w)
-	heap.Push(&t.heap, l)
+	t.byEnd.Put(l)
 }
 
 // remove takes a lease out of the table, which no longer knows its token.
@@ -151,9 +155,7 @@ func (t *leaseTable) drop(l *lease) {
 		delete(w.leases, l)
 		t.move(w)
 	}
-	if l.at >= 0 {
-		heap.Remove(&t.heap, l.at)
-	}
+	t.byEnd.Remove(l)
 }
 
 // find returns the lease of a token, nil if the token holds no task.
@@ -183,8 +185,8 @@ func (t *leaseTable) cancel(id ulid.ULID) {
 // extend moves the end of a lease. mu must be held.
 func (t *leaseTable) extend(l *lease, until time.Time) {
 	l.deadline, l.unheard = until, false
-	if l.at >= 0 {
-		heap.Fix(&t.heap, l.at)
+	if l.place != 0 {
+		t.byEnd.Put(l)
 	}
 }
 
@@ -192,10 +194,10 @@ func (t *leaseTable) extend(l *lease, until time.Time) {
 func (t *leaseTable) next() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.heap) == 0 {
+	if t.byEnd.Len() == 0 {
 		return time.Time{}
 	}
-	return t.heap[0].ends()
+	return t.byEnd.First().ends()
 }
 
 // grace gives every lease its whole length again: the server was not there to hear a beat.
@@ -205,7 +207,7 @@ func (t *leaseTable) grace(now time.Time) {
 	for _, l := range t.byHash {
 		l.deadline = now.Add(l.length)
 	}
-	heap.Init(&t.heap)
+	t.byEnd.Reorder()
 }
 
 // lapsed is a lease that has ended by itself, and why.
@@ -238,8 +240,8 @@ func (t *leaseTable) lapse(now time.Time) (list []lapsed) {
 	defer t.mu.Unlock()
 	silent := make(map[string][]*lease)
 	called := func(l *lease) bool { w := t.workers[l.worker]; return w != nil && w.called }
-	for len(t.heap) > 0 && !t.heap[0].ends().After(now) {
-		l := t.heap[0]
+	for t.byEnd.Len() > 0 && !t.byEnd.First().ends().After(now) {
+		l := t.byEnd.First()
 		timeout := l.deadline.After(now)
 		t.drop(l)
 		if timeout {
@@ -332,27 +334,4 @@ func (t *leaseTable) offers(taskType, queue string, now time.Time) (held int, so
 		held = 0
 	}
 	return held, some
-}
-
-// leaseHeap orders leases by their end.
-type leaseHeap []*lease
-
-func (h leaseHeap) Len() int           { return len(h) }
-func (h leaseHeap) Less(i, k int) bool { return h[i].ends().Before(h[k].ends()) }
-func (h leaseHeap) Swap(i, k int) {
-	h[i], h[k] = h[k], h[i]
-	h[i].at, h[k].at = i, k
-}
-func (h *leaseHeap) Push(x any) {
-	l := x.(*lease)
-	l.at = len(*h)
-	*h = append(*h, l)
-}
-func (h *leaseHeap) Pop() any {
-	last := len(*h) - 1
-	l := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	l.at = -1
-	return l
 }

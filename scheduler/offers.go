@@ -169,7 +169,7 @@ func (l *loop) newLease(o *offer, s *task.Task, charge task.Micros) (*lease, tas
 	if length == 0 {
 		length = l.s.o.Runner.LeaseLength(s.Type)
 	}
-	lease := &lease{id: s.ID, taskType: s.Type, worker: o.Worker, length: length, hash: hash, token: token, suspect: s.Suspect(), at: -1}
+	lease := &lease{id: s.ID, taskType: s.Type, worker: o.Worker, length: length, hash: hash, token: token, suspect: s.Suspect()}
 	return lease, task.Start{Worker: o.Worker, LeaseSeconds: int(length / time.Second), TokenHash: hash, Charge: charge}
 }
 
@@ -215,7 +215,7 @@ func (l *loop) recoverLeases() {
 		n++
 		length := time.Duration(s.Holder.LeaseSeconds) * time.Second
 		one := &lease{id: s.ID, taskType: s.Type, fence: s.Fence(), worker: s.Holder.Worker, length: length, hash: *s.Holder.Token,
-			deadline: now.Add(length), cancelled: s.CancelRequested, suspect: s.Suspect(), unheard: true, stream: s.Stream(), at: -1}
+			deadline: now.Add(length), cancelled: s.CancelRequested, suspect: s.Suspect(), unheard: true, stream: s.Stream()}
 		if t := s.Timeout.Duration(); t > 0 {
 			one.timeout = now.Add(max(t-(l.s.o.Wall()-s.StartedAt).Duration(), length))
 		}

@@ -1,0 +1,87 @@
+// Package priority has a priority queue whose items know their places in it, so that each can move or leave at any time. A change costs
+// O(log n).
+package priority
+
+// Item is what a queue holds.
+type Item[T any] interface {
+	// Before reports whether it comes before another item. If that changes, Put or Reorder is to be called.
+	Before(other T) bool
+	// Place is where it keeps its place in the queue: 0 while it is in none.
+	Place() *int
+}
+
+// Queue is a binary heap, with the item first that comes before all others. The zero value is empty. It is for one goroutine at a
+// time.
+type Queue[T Item[T]] struct{ items []T }
+
+// Len is how many items there are.
+func (q *Queue[T]) Len() int { return len(q.items) }
+
+// First returns the item that comes first. There must be one.
+func (q *Queue[T]) First() T { return q.items[0] }
+
+// Items returns all items. The one at i comes before those at 2i+1 and 2i+2. The slice is not to be changed.
+func (q *Queue[T]) Items() []T { return q.items }
+
+// Put adds an item, or moves it after it has changed.
+func (q *Queue[T]) Put(item T) {
+	at := item.Place()
+	if *at == 0 {
+		q.items = append(q.items, item)
+		*at = len(q.items)
+	}
+	q.settle(*at - 1)
+}
+
+// Remove takes an item out, if it is there.
+func (q *Queue[T]) Remove(item T) {
+	at := item.Place()
+	if *at == 0 {
+		return
+	}
+	i, last := *at-1, len(q.items)-1
+	q.swap(i, last)
+	*at = 0
+	var none T
+	q.items[last] = none
+	q.items = q.items[:last]
+	if i < last {
+		q.settle(i)
+	}
+}
+
+// Reorder moves all items to where they belong, after any of them have changed. It costs O(n).
+func (q *Queue[T]) Reorder() {
+	for i := len(q.items)/2 - 1; i >= 0; i-- {
+		q.down(i)
+	}
+}
+
+func (q *Queue[T]) settle(i int) {
+	for i > 0 && q.items[i].Before(q.items[(i-1)/2]) {
+		q.swap(i, (i-1)/2)
+		i = (i - 1) / 2
+	}
+	q.down(i)
+}
+
+func (q *Queue[T]) down(i int) {
+	for {
+		least := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(q.items); child++ {
+			if q.items[child].Before(q.items[least]) {
+				least = child
+			}
+		}
+		if least == i {
+			return
+		}
+		q.swap(i, least)
+		i = least
+	}
+}
+
+func (q *Queue[T]) swap(i, k int) {
+	q.items[i], q.items[k] = q.items[k], q.items[i]
+	*q.items[i].Place(), *q.items[k].Place() = i+1, k+1
+}
