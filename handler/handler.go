@@ -74,8 +74,8 @@ type Call struct {
 	// called at any rate: at most four reports a second become events.
 	Report func(percent float64, message string)
 	// Save reports like Report, with a JSON value that later attempts of the task get from Saved: what
-	// must not be done twice. It returns when the value is on disk. A value has at most 64 KiB; each
-	// call is an event, so save what is worth one.
+	// became of one of many, which may change. It returns when the value is on disk. A value has at most 64 KiB; each
+	// call is an event, so save what is worth one. What is done once and never changes is a Step.
 	Save func(ctx context.Context, percent float64, message string, value any) error
 	// Saved returns what earlier attempts have saved, in order.
 	Saved func(ctx context.Context) ([]json.RawMessage, error)
