@@ -35,6 +35,7 @@ func New(o Options) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	o.Logger = slog.New(warnings{o.Logger.Handler()})
 	return sdk.NewStreamableHTTPHandler(func(r *http.Request) *sdk.Server {
 		return o.server(&caller{api: o.API, prefix: o.Prefix, request: r})
 	}, &sdk.StreamableHTTPOptions{Stateless: true, JSONResponse: true, Logger: o.Logger, MaxRequestBodyBytes: maxRequest,
