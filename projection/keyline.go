@@ -41,7 +41,7 @@ type keyCharge struct {
 type movedLane struct {
 	task  dueKey // that is next in it
 	at    laneKey
-	place int // in keyLine.startable; 0 = it is not there
+	place int32 // in keyLine.startable; 0 = it is not there
 }
 
 func newKeyLine(q *keyQueue, wants func(group uint32) bool) *keyLine {
@@ -169,7 +169,7 @@ func (k *keyLine) place(l *lane, m *movedLane, more bool) {
 }
 
 func (m *movedLane) Before(other *movedLane) bool { return m.at.less(other.at) }
-func (m *movedLane) Place() *int                  { return &m.place }
+func (m *movedLane) Place() *int32                { return &m.place }
 
 // wants reports whether tasks of the group are wanted.
 func (k *keyLine) wants(of *lanes) bool {

@@ -24,7 +24,7 @@ type lineHead struct {
 	key   dueKey // the task that is next
 	queue string
 	ahead task.Micros // of the queue, while queues take turns
-	place int         // in Line.heads; 0 = it is not there
+	place int32       // in Line.heads; 0 = it is not there
 	tasks btree.IterG[dueKey]
 	keys  *keyLine // nil for a group
 }
@@ -166,7 +166,7 @@ func (l *Line) moved(head *lineHead) {
 	}
 }
 
-func (h *lineHead) Place() *int { return &h.place }
+func (h *lineHead) Place() *int32 { return &h.place }
 
 func (h *lineHead) Before(other *lineHead) bool {
 	if h.ahead != other.ahead {

@@ -96,7 +96,7 @@ func (o *order) put(rec *record) {
 		o.tree(to).Load(key)
 	case inSuspended:
 		if key.Due != never {
-			o.deadlines.add(rec)
+			o.deadlines.Put(rec)
 		}
 	case inRunning:
 		rec.lane = int32(len(o.running))
@@ -155,7 +155,7 @@ func (o *order) remove(rec *record) {
 		o.tree(rec.place).Delete(rec.key())
 	case inSuspended:
 		if rec.keyDue != never {
-			o.deadlines.remove(rec)
+			o.deadlines.Remove(rec)
 		}
 	case inRunning:
 		last := len(o.running) - 1
@@ -165,7 +165,7 @@ func (o *order) remove(rec *record) {
 		o.running = o.running[:last]
 		o.stopRunning(rec)
 	}
-	rec.place, rec.keyDue = nowhere, 0
+	rec.place, rec.keyDue, rec.lane = nowhere, 0, 0
 }
 
 // publish shows readers the number of ready tasks.

@@ -21,7 +21,7 @@ type record struct {
 	older uint32 // slots, plus 1, of its neighbours in keyMates; 0 = none
 	newer uint32
 	dirty uint32 // the checkpoint that is to write it; 0 = the file has it as it is
-	lane  int32  // in order.running, while place is inRunning; in order.deadlines, while it is inSuspended and has an end
+	lane  int32  // in order.running, while place is inRunning; else in order.deadlines, 0 = it is not there
 
 	lined   uint8    // which of table.lines has it
 	mated   bool     // it is in keyMates

@@ -9,13 +9,13 @@ import (
 // start, among all such.
 type turn struct {
 	first task.ReadyKey // none of its tasks comes before it
-	place int           // in turns; 0 = it is not there
+	place int32         // in turns; 0 = it is not there
 	tree  *readyTree    // of a group
 	queue *keyQueue     // of a queue with rules for keys
 }
 
 func (t *turn) Before(other *turn) bool { return t.first.Less(other.first) }
-func (t *turn) Place() *int             { return &t.place }
+func (t *turn) Place() *int32           { return &t.place }
 
 // turns has the least first task first. A walk looks at as much of it as it needs.
 type turns struct{ priority.Queue[*turn] }

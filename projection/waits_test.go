@@ -35,12 +35,12 @@ func suspendedIn(v *Views) (all []string) {
 		}
 	}
 	slices.Sort(all)
-	for i, rec := range v.order.deadlines {
-		if int(rec.lane) != i || rec.place != inSuspended || rec.keyDue < v.order.deadlines[max(0, (i-1)/2)].keyDue {
+	for i, rec := range v.order.deadlines.Items() {
+		if int(rec.lane) != i+1 || rec.place != inSuspended || rec.keyDue < v.order.deadlines.Items()[max(0, (i-1)/2)].keyDue {
 			all = append(all, fmt.Sprint(rec.task.Name(), " is in the wrong place of the deadlines: ", i, rec.lane, rec.keyDue))
 		}
 	}
-	all = append(all, fmt.Sprint(len(v.order.deadlines)-ends, " deadlines too many"))
+	all = append(all, fmt.Sprint(v.order.deadlines.Len()-ends, " deadlines too many"))
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		var by []string
 		for slot := range v.waits.bySignal.of(name) {

@@ -35,7 +35,7 @@ type gate struct {
 	running int64       // with the starts that are decided
 	open    bool        // else its queue is parked
 	opens   task.Micros // when its rate opens it
-	place   int         // in gates.waiting; 0 = it is not there
+	place   int32       // in gates.waiting; 0 = it is not there
 }
 
 // decide says whether the gate is open.
@@ -165,7 +165,7 @@ func (g *gates) wait(at *gate, now task.Micros) {
 
 // Before orders gates by when they open.
 func (g *gate) Before(other *gate) bool { return g.opens < other.opens }
-func (g *gate) Place() *int             { return &g.place }
+func (g *gate) Place() *int32           { return &g.place }
 
 // takesPart reports whether tasks of the queue may start now: its gate is open, and no pause or limit of it is on
 // its way to the disk.

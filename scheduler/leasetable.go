@@ -37,7 +37,7 @@ type lease struct {
 	unheard   bool          // it is from before the start of the server, and no beat has named it since
 	reported  time.Time     // when its latest progress became an event
 	waiting   *list.Element // its progress that waits to be written; nil = none
-	place     int           // in leaseTable.byEnd; 0 = it is not there
+	place     int32         // in leaseTable.byEnd; 0 = it is not there
 }
 
 // ends is when the lease ends unless somebody does something.
@@ -50,7 +50,7 @@ func (l *lease) ends() time.Time {
 
 // Before orders leases by their ends.
 func (l *lease) Before(other *lease) bool { return l.ends().Before(other.ends()) }
-func (l *lease) Place() *int              { return &l.place }
+func (l *lease) Place() *int32            { return &l.place }
 
 // tokenPrefix lets people and scanners of secrets recognise a token of a lease.
 const tokenPrefix = "dbl_"

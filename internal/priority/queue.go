@@ -7,7 +7,7 @@ type Item[T any] interface {
 	// Before reports whether it comes before another item. If that changes, Put or Reorder is to be called.
 	Before(other T) bool
 	// Place is where it keeps its place in the queue: 0 while it is in none.
-	Place() *int
+	Place() *int32
 }
 
 // Queue is a binary heap, with the item first that comes before all others. The zero value is empty. It is for one goroutine at a
@@ -28,9 +28,9 @@ func (q *Queue[T]) Put(item T) {
 	at := item.Place()
 	if *at == 0 {
 		q.items = append(q.items, item)
-		*at = len(q.items)
+		*at = int32(len(q.items))
 	}
-	q.settle(*at - 1)
+	q.settle(int(*at) - 1)
 }
 
 // Remove takes an item out, if it is there.
@@ -39,7 +39,7 @@ func (q *Queue[T]) Remove(item T) {
 	if *at == 0 {
 		return
 	}
-	i, last := *at-1, len(q.items)-1
+	i, last := int(*at)-1, len(q.items)-1
 	q.swap(i, last)
 	*at = 0
 	var none T
@@ -83,5 +83,5 @@ func (q *Queue[T]) down(i int) {
 
 func (q *Queue[T]) swap(i, k int) {
 	q.items[i], q.items[k] = q.items[k], q.items[i]
-	*q.items[i].Place(), *q.items[k].Place() = i+1, k+1
+	*q.items[i].Place(), *q.items[k].Place() = int32(i+1), int32(k+1)
 }

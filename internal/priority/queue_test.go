@@ -6,10 +6,13 @@ import (
 	"testing"
 )
 
-type item struct{ key, at int }
+type item struct {
+	key int
+	at  int32
+}
 
 func (i *item) Before(other *item) bool { return i.key < other.key }
-func (i *item) Place() *int             { return &i.at }
+func (i *item) Place() *int32           { return &i.at }
 
 // least is what First must return, and checks that each item knows its place.
 func least(t *testing.T, q *Queue[*item], in map[*item]bool) {
@@ -20,7 +23,7 @@ func least(t *testing.T, q *Queue[*item], in map[*item]bool) {
 	want := 1 << 30
 	for i := range in {
 		want = min(want, i.key)
-		if i.at < 1 || i.at > q.Len() || q.Items()[i.at-1] != i {
+		if i.at < 1 || int(i.at) > q.Len() || q.Items()[i.at-1] != i {
 			t.Fatalf("an item is not at its place %d", i.at)
 		}
 	}
