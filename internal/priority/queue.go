@@ -40,14 +40,14 @@ func (q *Queue[T]) Remove(item T) {
 		return
 	}
 	i, last := int(*at)-1, len(q.items)-1
-	q.swap(i, last)
-	*at = 0
+	moved := q.items[last]
 	var none T
-	q.items[last] = none
-	q.items = q.items[:last]
+	q.items[last], q.items = none, q.items[:last]
 	if i < last {
+		q.items[i] = moved
 		q.settle(i)
 	}
+	*at = 0
 }
 
 // Reorder moves all items to where they belong, after any of them have changed. It costs O(n).
@@ -57,31 +57,34 @@ func (q *Queue[T]) Reorder() {
 	}
 }
 
+// settle moves the item at a place up or down to where it belongs.
 func (q *Queue[T]) settle(i int) {
-	for i > 0 && q.items[i].Before(q.items[(i-1)/2]) {
-		q.swap(i, (i-1)/2)
+	item := q.items[i]
+	for i > 0 && item.Before(q.items[(i-1)/2]) {
+		q.set(i, q.items[(i-1)/2])
 		i = (i - 1) / 2
 	}
+	q.items[i] = item
 	q.down(i)
 }
 
 func (q *Queue[T]) down(i int) {
+	item := q.items[i]
 	for {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(q.items); child++ {
-			if q.items[child].Before(q.items[least]) {
-				least = child
-			}
+		child := 2*i + 1
+		if child+1 < len(q.items) && q.items[child+1].Before(q.items[child]) {
+			child++
 		}
-		if least == i {
-			return
+		if child >= len(q.items) || !q.items[child].Before(item) {
+			break
 		}
-		q.swap(i, least)
-		i = least
+		q.set(i, q.items[child])
+		i = child
 	}
+	q.set(i, item)
 }
 
-func (q *Queue[T]) swap(i, k int) {
-	q.items[i], q.items[k] = q.items[k], q.items[i]
-	*q.items[i].Place(), *q.items[k].Place() = int32(i+1), int32(k+1)
+func (q *Queue[T]) set(i int, item T) {
+	q.items[i] = item
+	*item.Place() = int32(i + 1)
 }
