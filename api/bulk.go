@@ -40,6 +40,10 @@ func (a *API) bulk(p *reply, r *http.Request) error {
 	if bad != nil {
 		return invalids(bad)
 	}
+	if token := p.caller.token; b.Action == projection.BulkErase && !p.caller.admin() {
+		return forbidden("The action erase needs the role admin, and the token " + token.Name + " has the role " + string(token.Role) +
+			". Use a token that has it, or ask an admin for one.")
+	}
 	if err := p.caller.narrow(&b.selection.Types, &b.selection.Queues); err != nil {
 		return err
 	}
@@ -81,7 +85,7 @@ func readBulk(text []byte) (*bulkRequest, []task.FieldError) {
 		case "action":
 			b.Action = projection.BulkAction(o.text(value, 1, 20))
 			if !slices.Contains(bulkActions, b.Action) && b.Action != "" {
-				o.wrong("must be cancel, retry, reprioritise, run_now or move")
+				o.wrong("must be " + bulkActionNames)
 			}
 		case "filter":
 			b.filtered = true
@@ -108,13 +112,15 @@ func readBulk(text []byte) (*bulkRequest, []task.FieldError) {
 	return b, bad
 }
 
-var bulkActions = []projection.BulkAction{projection.BulkCancel, projection.BulkRetry, projection.BulkReprioritise, projection.BulkRunNow, projection.BulkMove}
+var bulkActions = []projection.BulkAction{projection.BulkCancel, projection.BulkRetry, projection.BulkReprioritise, projection.BulkRunNow, projection.BulkMove, projection.BulkErase}
+
+const bulkActionNames = "cancel, retry, reprioritise, run_now, move or erase"
 
 // check lists what is missing and what does not go together.
 func (b *bulkRequest) check() (bad []task.FieldError) {
 	wrong := func(pointer, detail string) { bad = append(bad, task.FieldError{Pointer: pointer, Detail: detail}) }
 	if b.Action == "" {
-		wrong("/action", "must be given: cancel, retry, reprioritise, run_now or move")
+		wrong("/action", "must be given: "+bulkActionNames)
 	}
 	if !b.filtered {
 		wrong("/filter", "must be given: an object with the filters of GET /api/tasks/, such as {\"status\":\"FAILED\"}; {} means all tasks")
@@ -130,6 +136,9 @@ func (b *bulkRequest) check() (bad []task.FieldError) {
 		wrong("/run_at", "must be given with the action move; run_now needs none")
 	case !move && b.runAt:
 		wrong("/run_at", "goes only with the action move")
+	}
+	if b.Action == projection.BulkErase && b.reason == "" && !b.dry {
+		wrong("/reason", "must be given with the action erase: why the tasks are erased. It stays in the log; do not put into it what is to be erased")
 	}
 	return bad
 }

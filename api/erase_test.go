@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -92,4 +93,36 @@ func TestAFailedTaskThatWasErasedIsRetriedOnlyWithNewParameters(t *testing.T) {
 		t.Errorf("with parameters: %d %s", got.status, got.body)
 	}
 	h.want("POST", "/api/tasks/"+id+"/erase", `{"reason":"asked for"}`)
+}
+
+func TestABulkThatErasesNeedsAnAdminAndAReason(t *testing.T) {
+	h := open(t, nil)
+	tokens := guarded(h)
+	root, olga := bearer(tokens[projection.Admin]), bearer(tokens[projection.Operator])
+	for range 3 {
+		h.want("POST", "/api/tasks/submit", `{"task_type":"ECHO","queue":"q"}`, root, "Prefer: wait=10")
+	}
+	h.want("POST", "/api/tasks/submit", `{"task_type":"ECHO","queue":"q","delay_seconds":3600}`, root)
+	for _, body := range []string{`{"action":"erase","filter":{},"dry_run":true}`, `{"action":"erase","filter":{},"reason":"asked for"}`} {
+		if got := h.do("POST", "/api/tasks/bulk", body, olga); got.status != 403 || !strings.Contains(got.body, "The action erase needs the role admin") {
+			t.Errorf("an operator: %d %s", got.status, got.body)
+		}
+	}
+	preview := h.want("POST", "/api/tasks/bulk", `{"action":"erase","filter":{"queue":"q"},"dry_run":true}`, root).object(h)
+	if short := fmt.Sprint(preview["matched"], preview["would_change"], preview["skipped"]); short != "4 3 map[not_ended:1]" {
+		t.Errorf("the preview: %s", short)
+	}
+	if got := h.do("POST", "/api/tasks/bulk", `{"action":"erase","filter":{"queue":"q"}}`, root); got.status != 400 || !strings.Contains(got.body, `"/reason"`) {
+		t.Errorf("without a reason: %d %s", got.status, got.body)
+	}
+	done := h.want("POST", "/api/tasks/bulk", `{"action":"erase","filter":{"queue":"q"},"reason":"asked for"}`, root).object(h)
+	if short := fmt.Sprint(done["changed"], done["skipped"], bulkIn(done)["undoable"]); short != "3 map[not_ended:1] false" {
+		t.Errorf("done: %s", short)
+	}
+	if got := h.do("POST", "/api/bulks/"+done["id"].(string)+"/undo", "", root); got.status != 400 || !strings.Contains(got.body, "what was erased is gone") {
+		t.Errorf("an undo: %d %s", got.status, got.body)
+	}
+	if n := len(h.want("GET", "/api/log?type=task.erased", "", root).list(h)); n != 3 {
+		t.Errorf("%d tasks were erased", n)
+	}
 }

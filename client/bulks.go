@@ -11,7 +11,7 @@ import (
 
 // BulkRequest says what is done with which tasks.
 type BulkRequest struct {
-	Action string // cancel, retry, reprioritise, run_now, move
+	Action string // cancel, retry, reprioritise, run_now, move, erase
 	// Filter says which tasks; the zero Filter means all. Its Limit and Summary are not used.
 	Filter   Filter
 	Priority *int      // with reprioritise: −100 … 100

@@ -37,6 +37,7 @@ const (
 	BulkReprioritise BulkAction = "reprioritise"
 	BulkRunNow       BulkAction = "run_now"
 	BulkMove         BulkAction = "move"
+	BulkErase        BulkAction = "erase"
 	BulkUndo         BulkAction = "undo" // takes back another bulk
 )
 

@@ -148,6 +148,8 @@ func BulkFor(action projection.BulkAction) (statuses []task.Status, others map[s
 	switch action {
 	case projection.BulkCancel, projection.BulkReprioritise:
 		return live, map[string][]task.Status{SkipEnded: ended}
+	case projection.BulkErase:
+		return ended, map[string][]task.Status{SkipNotEnded: live}
 	case projection.BulkRetry:
 		return ended[1:], map[string][]task.Status{SkipSucceeded: ended[:1], SkipNotEnded: live}
 	default:
@@ -274,7 +276,7 @@ func (w *bulkWork) item(at *bulkItem) bool {
 		}
 	}
 	if refusal != nil || len(decided) == 0 {
-		w.skip(whySkipped(refusal))
+		w.skip(whySkipped(command, refusal))
 		return true
 	}
 	change := projection.BulkChange{ID: at.id.String(), Version: decided[len(decided)-1].Version, Before: replacedBy(command, before)}
@@ -291,11 +293,14 @@ func (w *bulkWork) item(at *bulkItem) bool {
 	return true
 }
 
-func whySkipped(refusal error) string {
-	if refusal == nil {
-		return SkipSame
+func whySkipped(command task.Command, refusal error) string {
+	if refusal != nil {
+		return skipReason(refusal)
 	}
-	return skipReason(refusal)
+	if _, erase := command.(task.Erase); erase {
+		return SkipErased
+	}
+	return SkipSame
 }
 
 func (w *bulkWork) skip(why string) {

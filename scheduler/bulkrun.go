@@ -97,8 +97,23 @@ func (s *Scheduler) bulkStep(ctx context.Context, b *projection.Bulk) error {
 	if err != nil {
 		return err
 	}
+	if chunk.last && !s.allErased(b) {
+		if err := sleep(ctx, bulkRetry/10); err != nil {
+			return err
+		}
+		return errBulkMoved // look again
+	}
 	_, err = s.ask(ctx, &request{actor: b.Actor, bulk: chunk})
+	if b.Action == projection.BulkErase {
+		poke(s.eraseNudge)
+	}
 	return err
+}
+
+// allErased reports whether the payloads of all tasks that a bulk has erased are deleted; true for a bulk that erases nothing.
+func (s *Scheduler) allErased(b *projection.Bulk) bool {
+	asked, done := s.o.Views.Erasures()
+	return b.Action != projection.BulkErase || done >= asked
 }
 
 // bulkText is the reason of what a bulk does with a task, for the history of the task.
@@ -124,6 +139,8 @@ func bulkCommand(b *projection.Bulk, reason string) func(*task.Task) task.Comman
 		case projection.BulkMove:
 			at := b.RunAt
 			return task.Move{Until: &at}
+		case projection.BulkErase:
+			return task.Erase{Reason: reason}
 		}
 		return nil
 	}
@@ -148,7 +165,7 @@ func (s *Scheduler) bulkPage(ctx context.Context, b *projection.Bulk, filter []b
 	for i := range found {
 		into.items = append(into.items, bulkItem{id: found[i].ID})
 	}
-	into.last = next == 0
+	into.last = next == 0 && (b.Action != projection.BulkErase || len(found) == 0) // it ends when what it has erased is deleted
 	into.next = func(done int) projection.BulkPlace {
 		if done == len(found) {
 			return projection.BulkPlace{Seq: next}

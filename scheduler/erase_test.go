@@ -175,3 +175,40 @@ func TestATaskThatNeedsAnErasedResultFailsAndSaysSo(t *testing.T) {
 		}
 	})
 }
+
+func TestABulkErasesWhatHasEndedAndEndsWhenThatIsDeleted(t *testing.T) {
+	bubble(t, func(t *testing.T, memory *eventlogtest.Memory) {
+		log := &notErasing{Memory: memory}
+		b := open(t, log, Options{})
+		defer func() { _ = b.stop() }()
+		var ids []ulid.ULID
+		for i := range 250 {
+			ids = append(ids, b.submit(task.Submit{Type: "JOB", Queue: "q", Parameters: fmt.Appendf(nil, `{"n":%d}`, i)}).ID)
+		}
+		time.Sleep(time.Minute)
+		live := b.later(3, "q")
+		b.erases(ids[7])
+		log.refuses = true
+		started := b.starts(order(projection.BulkErase), "q")
+		time.Sleep(time.Minute)
+		if now, _ := b.s.o.Views.Bulk(started.ID); !now.Running() || now.Changed != 249 {
+			t.Errorf("while nothing can be deleted: %s", counted(now))
+		}
+		log.refuses = false
+		done := b.ends(started.ID)
+		if want := `done: 249, {"erased":1}`; counted(done) != want {
+			t.Errorf("%s, want %s", counted(done), want)
+		}
+		for i, id := range ids {
+			if text := b.bodies(id); i != 7 && text != `{"reason":"spring cleaning (bulk `+started.ID+`)"}` {
+				t.Errorf("task %d has %s", i, text)
+			}
+		}
+		for _, id := range live {
+			b.want(id, task.Pending)
+		}
+		if _, err := b.s.UndoBulk(t.Context(), "token:olga", done, "oops"); !errors.Is(err, ErrNotUndoable) {
+			t.Errorf("an undo: %v", err)
+		}
+	})
+}

@@ -26,7 +26,7 @@ var (
 // CanUndo returns why a bulk cannot be undone, nil if it can: ErrBulkRunning or ErrNotUndoable.
 func CanUndo(b *projection.Bulk) error {
 	switch b.Action {
-	case projection.BulkRetry, projection.BulkUndo:
+	case projection.BulkRetry, projection.BulkUndo, projection.BulkErase:
 		return ErrNotUndoable
 	}
 	if b.Running() {

@@ -25,6 +25,7 @@ type bulkCmd struct {
 	Reprioritise bulkReprioritiseCmd `cmd:"" help:"Give all tasks that match a priority."`
 	RunNow       bulkRunNowCmd       `cmd:"" help:"Make all pending tasks that match due now."`
 	Move         bulkMoveCmd         `cmd:"" help:"Give all pending tasks that match a start time."`
+	Erase        bulkEraseCmd        `cmd:"" help:"Erase parameters, results and texts of all tasks that match and have ended. It cannot be undone."`
 	Stop         bulkStopCmd         `cmd:"" help:"Stop bulks before they are done."`
 }
 
@@ -191,6 +192,20 @@ type bulkMoveCmd struct {
 
 func (c *bulkMoveCmd) Run(ctx context.Context, s *stdio) error {
 	return c.start(ctx, s, client.BulkRequest{Action: "move", RunAt: c.To.Time})
+}
+
+type bulkEraseCmd struct{ bulkRun }
+
+// AfterApply checks what the flags' types do not.
+func (c *bulkEraseCmd) AfterApply() error {
+	if c.Reason == "" && !c.DryRun {
+		return misuse("give --reason: why the tasks are erased. It is kept in their histories")
+	}
+	return c.check()
+}
+
+func (c *bulkEraseCmd) Run(ctx context.Context, s *stdio) error {
+	return c.start(ctx, s, client.BulkRequest{Action: "erase"})
 }
 
 type bulkLsCmd struct{ remote }

@@ -6,7 +6,7 @@ import { STATUS_WORDS } from "./task.js";
 
 /** @import { Bulk, Filters } from "./types.js" */
 
-/** @typedef {"retry" | "cancel" | "reprioritise" | "run_now"} BulkAction */
+/** @typedef {"retry" | "cancel" | "reprioritise" | "run_now" | "erase"} BulkAction */
 
 /** The actions that the page offers. @type {Record<BulkAction, { name: string, verb: string, done: string, bad: boolean }>} */
 export const ACTIONS = {
@@ -14,6 +14,7 @@ export const ACTIONS = {
   cancel: { name: "Cancel", verb: "Cancel", done: "Cancelled", bad: true },
   reprioritise: { name: "Set priority", verb: "Set priority of", done: "Priority set:", bad: false },
   run_now: { name: "Run now", verb: "Run now:", done: "Due now:", bad: false },
+  erase: { name: "Erase", verb: "Erase", done: "Erased", bad: true },
 };
 
 /** The action that fits a list best. @param {Filters} f @returns {BulkAction} */

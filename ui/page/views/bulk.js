@@ -1,5 +1,6 @@
 // A dialog that changes all tasks that the list's filters match: what would happen, how far it is, and how to undo it.
 
+import { may } from "../access.js";
 import { Problem } from "../api.js";
 import { ACTIONS, doneCount, filterWords, fittingAction, skippedWords } from "../bulk.js";
 import { previewBulk, startBulk, stopBulk } from "../bulkapi.js";
@@ -44,6 +45,7 @@ class BulkDialog {
   #choice = h("div", { class: "bulk-actions", role: "radiogroup", "aria-labelledby": "bulk-title" });
   #priority = h("input", { id: "bulk-priority", class: "input", inputmode: "numeric", value: "0", autocomplete: "off" });
   #priorityField = h("div", { class: "field", hidden: true }, h("label", { for: "bulk-priority" }, "Priority, −100 to 100"), this.#priority);
+  #warning = h("p", { class: "hint", hidden: true }, "Deletes the parameters, results, texts, steps and logs of tasks that have ended. This cannot be undone. The reason must be given, and stays.");
   #reason = h("input", { id: "bulk-reason", class: "input", dir: "auto", maxlength: 1000, autocomplete: "off" });
   #count = h("p", { class: "bulk-count", role: "status", "aria-live": "polite" });
   #skipped = h("p", { class: "hint" });
@@ -61,6 +63,7 @@ class BulkDialog {
     this.#title = title;
     this.#action = fittingAction(filters);
     for (const [action, { name }] of Object.entries(ACTIONS)) {
+      if (action === "erase" && !may("admin")) continue;
       const radio = h("input", { type: "radio", name: "bulk-action", value: action, autofocus: action === this.#action, onchange: () => this.#choose(/** @type {BulkAction} */ (action)) });
       radio.checked = action === this.#action;
       this.#choice.append(h("label", { class: "bulk-action" }, radio, h("span", null, name)));
@@ -76,6 +79,7 @@ class BulkDialog {
         { class: "sheet-fields" },
         this.#choice,
         this.#priorityField,
+        this.#warning,
         h("div", { class: "field" }, h("label", { for: "bulk-reason" }, "Reason (optional)"), this.#reason, h("p", { class: "hint" }, "Kept in the history of each task.")),
       ),
       this.#count,
@@ -105,6 +109,7 @@ class BulkDialog {
   #choose(action) {
     this.#action = action;
     show(this.#priorityField, action === "reprioritise");
+    show(this.#warning, action === "erase");
     this.#later(0);
   }
 
