@@ -203,6 +203,9 @@ func (v *Views) fold(id ulid.ULID, e *task.Event, other *eventlog.Event) error {
 			_, name, _ := strings.Cut(other.Stream, ":")
 			v.setKeyRules(name, v.keyRulesOf(name))
 		}
+		if other.Type == ErasureDone && v.keeper != nil {
+			poke(v.keeper.archived) // the words of these tasks can go
+		}
 		if other.Type == SignalSent {
 			_, name, _ := strings.Cut(other.Stream, ":")
 			v.signalSent(name)
@@ -285,6 +288,7 @@ func (v *Views) note(rec *record, before task.Status, e *task.Event) {
 	}
 	if e.Type == task.EventErased {
 		foldIn[*erasures](v.streams).Asked = e.Seq
+		v.unindex(&rec.task)
 	}
 	for _, o := range v.observers {
 		o.TaskChanged(&rec.task, before, e)

@@ -1,10 +1,13 @@
 package projection
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
 	"daybook/eventlog"
+	"daybook/internal/sqlite"
+	"daybook/projection/textindex"
 	"daybook/task"
 )
 
@@ -48,4 +51,54 @@ func (v *Views) Erasures() (asked, done int64) {
 	defer v.mu.RUnlock()
 	f := foldIn[*erasures](v.streams)
 	return f.Asked, f.Done
+}
+
+// erasedTask is a task that was erased, and may be in the text index.
+type erasedTask struct {
+	submitSeq int64
+	erasedSeq int64 // it is not later than that
+}
+
+// unindex has the words of an erased task removed from the text index. mu is held.
+func (v *Views) unindex(t *task.Task) {
+	if v.keeper != nil {
+		v.erased = append(v.erased, erasedTask{t.SubmitSeq, t.LastSeq})
+	}
+}
+
+// unindexable returns tasks whose words can be removed from the text index: their payloads are deleted, so nobody adds them again.
+func (v *Views) unindexable() (docs []textindex.Doc) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	done := foldIn[*erasures](v.streams).Done
+	n := 0
+	for n < min(len(v.erased), textBatch) && v.erased[n].erasedSeq <= done {
+		docs = append(docs, textindex.Doc{Number: v.erased[n].submitSeq, Erased: true})
+		n++
+	}
+	v.erased = append([]erasedTask(nil), v.erased[n:]...)
+	return docs
+}
+
+// unindex removes the words of erased tasks from the text index, and returns of how many. Tasks that are in memory are not archived again
+// for a while, so their former words would stay.
+func (k *keeper) unindex(ctx context.Context) (int, error) {
+	docs := k.v.unindexable()
+	if len(docs) == 0 {
+		return 0, nil
+	}
+	err := k.text.add(ctx, docs, k.indexed.Load())
+	if err == nil {
+		return len(docs), nil
+	}
+	if !sqlite.IsFull(err) && ctx.Err() == nil {
+		k.text.fail(err) // it is rebuilt without them
+		return 0, nil
+	}
+	k.v.mu.Lock()
+	defer k.v.mu.Unlock()
+	for _, d := range docs {
+		k.v.erased = append(k.v.erased, erasedTask{submitSeq: d.Number})
+	}
+	return 0, err
 }

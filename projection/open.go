@@ -284,6 +284,9 @@ func (k *keeper) loadLive() error {
 	var parents []*record
 	err := k.file.Live(func(row *viewfile.Row) error {
 		rec := v.load(row, viewfile.Live)
+		if rec.task.Erased {
+			v.unindex(&rec.task)
+		}
 		if headsFamily(&rec.task) {
 			parents = append(parents, rec)
 		}

@@ -53,6 +53,7 @@ type Views struct {
 	mender   *mender           // nil: the views are never rebuilt
 	ended    queue             // guarded by mu; tasks in memory that have ended
 	evicted  int64             // guarded by mu; archived tasks with a later last event are in memory too
+	erased   []erasedTask      // guarded by mu; whose words are to be removed from the text index
 	returned *btree.Set[int64] // guarded by mu; submit seqs of tasks in memory whose archived row is old
 	copying  sync.Mutex        // beside mu, for readers that copy returned
 	returns  atomic.Int64      // how many tasks have come back to memory

@@ -32,6 +32,9 @@ func (k *keeper) index() {
 			n, err = 1, k.reindex(k.ctx)
 		} else {
 			n, err = k.indexSome(k.ctx)
+			if n == 0 && err == nil {
+				n, err = k.unindex(k.ctx)
+			}
 		}
 		switch {
 		case k.ctx.Err() != nil:
