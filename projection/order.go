@@ -38,17 +38,18 @@ func (a dueKey) less(b dueKey) bool { return a.Less(b.ReadyKey) }
 
 // order says which tasks are ready, which are waiting for their time and which run.
 type order struct {
-	ready     readyTrees
-	keyed     keyQueues
-	timed     [2]*btree.BTreeG[dueKey] // inScheduled and inBackoff, each by due, seq: priorities do not count
-	deadlines deadlines                // of inSuspended those with an end
-	running   []*record                // in no order
-	in        [][places]int64          // by group: how many tasks lie where
-	moved     []int64                  // by group: seq of the event that last moved one of its tasks, 0 for one before the start
-	at        int64                    // the seq of moves that are made now
-	targets   map[ulid.ULID]*target    // what tasks that have not ended depend on
-	workflows int                      // that are ready
-	stranded  []*record                // pending tasks with an impossible dependency, in no order
+	ready      readyTrees
+	keyed      keyQueues
+	timed      [2]*btree.BTreeG[dueKey] // inScheduled and inBackoff, each by due, seq: priorities do not count
+	deadlines  deadlines                // of inSuspended those with an end
+	running    []*record                // in no order
+	in         [][places]int64          // by group: how many tasks lie where
+	moved      []int64                  // by group: seq of the event that last moved one of its tasks, 0 for one before the start
+	at         int64                    // the seq of moves that are made now
+	targets    map[ulid.ULID]*target    // what tasks that have not ended depend on
+	workflows  int                      // that are ready
+	deliveries int                      // that are ready
+	stranded   []*record                // pending tasks with an impossible dependency, in no order
 
 	readyCount atomic.Int64 // for readers
 }
@@ -64,7 +65,7 @@ func (o *order) replace(n *order) {
 	n.ready.parked = o.ready.parked
 	o.ready, o.keyed, o.timed, o.deadlines, o.running, o.in = n.ready, n.keyed, n.timed, n.deadlines, n.running, n.in
 	o.moved, o.at = n.moved, n.at
-	o.targets, o.stranded, o.workflows = n.targets, n.stranded, n.workflows
+	o.targets, o.stranded, o.workflows, o.deliveries = n.targets, n.stranded, n.workflows, n.deliveries
 	o.publish()
 }
 
@@ -89,9 +90,7 @@ func (o *order) put(rec *record) {
 	switch to {
 	case inReady:
 		o.addReady(key)
-		if rec.task.IsWorkflow() {
-			o.workflows++
-		}
+		o.countReady(rec, 1)
 	case inScheduled, inBackoff:
 		o.tree(to).Load(key)
 	case inSuspended:
@@ -148,9 +147,7 @@ func (o *order) remove(rec *record) {
 	switch rec.place {
 	case inReady:
 		o.removeReady(rec.key())
-		if rec.task.IsWorkflow() {
-			o.workflows--
-		}
+		o.countReady(rec, -1)
 	case inScheduled, inBackoff:
 		o.tree(rec.place).Delete(rec.key())
 	case inSuspended:
@@ -166,6 +163,16 @@ func (o *order) remove(rec *record) {
 		o.stopRunning(rec)
 	}
 	rec.place, rec.keyDue, rec.lane = nowhere, 0, 0
+}
+
+// countReady counts the ready tasks that do not start in the slots of tasks.
+func (o *order) countReady(rec *record, n int) {
+	switch rec.task.Type {
+	case task.TypeWorkflow:
+		o.workflows += n
+	case DeliveryType:
+		o.deliveries += n
+	}
 }
 
 // publish shows readers the number of ready tasks.
@@ -224,6 +231,9 @@ func found(row *fileRow, err error) (*task.Task, error) {
 	}
 	return &row.Task, nil
 }
+
+// AnyReadyDelivery reports whether a delivery of a webhook is ready.
+func (v *Views) AnyReadyDelivery() bool { return v.order.deliveries > 0 }
 
 // AnyReadyWorkflow reports whether a workflow is ready.
 func (v *Views) AnyReadyWorkflow() bool { return v.order.workflows > 0 }

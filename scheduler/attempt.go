@@ -38,6 +38,7 @@ type attempt struct {
 	// parameters of the task, nil if they are still to be read: the
 	// attempt then reads them.
 	parameters []byte
+	slot       slot
 	ending     ending // owned by the goroutine in run until it has reported
 
 	// Owned by the loop.

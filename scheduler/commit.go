@@ -147,7 +147,7 @@ func (l *loop) answer(rd *round) {
 		reply(rest)
 	}
 	l.s.waiters.wake(rd.ended)
-	l.s.running.Store(int64(l.slots.used))
+	l.showSlots()
 }
 
 // outcome is the result of the append of an entry, for its callers.

@@ -15,7 +15,7 @@ func (l *loop) dispatch(rd *round) {
 		return
 	}
 	l.lookAtGates(rd)
-	for l.slots.used < l.s.o.Concurrency || l.offers.count > 0 {
+	for l.anySlot() || l.offers.count > 0 {
 		state := l.next(rd)
 		if state == nil {
 			return
@@ -92,13 +92,16 @@ func (l *loop) startTask(rd *round, state *task.Task) {
 	rd.join(starts, false, l.refusals.apart[state.ID])
 	n := rd.own(state.ID, state)
 	rd.add(n, n.task.ID, decided)
+	if offer == nil {
+		s.slot = l.slotFor(state.Type)
+	}
 	s.node, s.started, s.event = n, n.task, &decided[0]
 	rd.addStart(s)
 	rd.stored.started(&n.task)
 	l.countStart(rd, state.Queue)
 	if offer == nil {
 		l.putOnTrial(state)
-		l.slots.used++
+		l.slots.hold(s.slot, 1)
 		return
 	}
 	if len(offer.granted) == 0 {
@@ -112,9 +115,7 @@ func (l *loop) startTask(rd *round, state *task.Task) {
 func (l *loop) startsAppended(rd *round, e *entry, err error) {
 	if err != nil {
 		for i := e.first; i < e.last; i++ {
-			if rd.starts[i].offer == nil {
-				l.slots.used--
-			}
+			l.slots.hold(rd.starts[i].slot, -1)
 		}
 		l.undoTrials(rd.starts[e.first:e.last])
 		if errors.Is(err, eventlog.ErrInvalid) {
@@ -134,7 +135,7 @@ func (l *loop) startsAppended(rd *round, e *entry, err error) {
 			continue
 		}
 		a := l.s.newAttempt(&s.started, s.node.stream)
-		a.parameters = s.node.parameters
+		a.parameters, a.slot = s.node.parameters, s.slot
 		l.slots.holders[a.id] = a
 		l.slots.handlers++
 		delete(l.refusals.apart, a.id)

@@ -48,6 +48,7 @@ type start struct {
 	started task.Task   // as it starts
 	event   *task.Event // that says so
 	offer   *offer      // of the worker that gets it; nil = it runs in this process
+	slot    slot        // that it runs in there
 	lease   *lease      // that the worker gets it by
 }
 

@@ -79,7 +79,7 @@ func (l *loop) receive(rd *round, r *report) {
 	switch r.kind {
 	case returned:
 		l.slots.handlers--
-		l.slots.used--
+		l.slots.hold(a.slot, -1)
 		l.s.lingering.remove(a.id)
 	case overdue:
 		if !a.endDecided {

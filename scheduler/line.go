@@ -77,10 +77,11 @@ type storedLine struct {
 // takers is who took tasks when a line was opened: when it is no more the same, whole groups may
 // have to be passed over that were wanted, or the other way round.
 type takers struct {
-	local  bool
-	offers int // that took tasks
-	served int // that have since got all they take
-	gates  int // that have opened or closed since
+	local    slot // for tasks
+	delivers slot // for deliveries
+	offers   int  // that took tasks
+	served   int  // that have since got all they take
+	gates    int  // that have opened or closed since
 }
 
 // first returns the first task that the round has not touched and that may start, nil if there is none.

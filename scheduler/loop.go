@@ -68,13 +68,6 @@ type pipeline struct {
 	appended  chan *round // from it: a round is on disk, or failed
 }
 
-// slots is the attempts that run.
-type slots struct {
-	holders  map[ulid.ULID]*attempt // by the task they hold
-	used     int                    // by handlers that have not returned, starts on their way, results that wait for room
-	handlers int                    // that have not returned
-}
-
 // backlog is what waits to be decided before new commands.
 type backlog struct {
 	held    []report // returns that found no room in the log, or are to be tried another way
@@ -203,7 +196,7 @@ func (l *loop) pass(first *input) error {
 		l.decideInputs(rd, first)
 		l.dispatch(rd)
 		l.endOffers(rd)
-		l.s.running.Store(int64(l.slots.used))
+		l.showSlots()
 		l.s.trying.Store(l.trials.going())
 		if l.appending != nil {
 			return nil

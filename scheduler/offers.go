@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"daybook/projection"
 	"daybook/task"
 )
 
@@ -133,21 +134,16 @@ func (l *loop) takerOf(s *task.Task) (*offer, bool) {
 	if !l.takesPart(s.Queue) || s.IsWorkflow() {
 		return nil, false
 	}
-	if l.localSlots() && l.s.o.Runner.Runs(s.Type) {
+	if l.slotFor(s.Type) != noSlot && l.s.o.Runner.Runs(s.Type) {
 		return nil, true
 	}
 	o := l.offers.first(s.Type, s.Queue, func(o *offer) bool { return l.suits(o, s) })
 	return o, o != nil
 }
 
-// localSlots reports whether a handler of this process may start now.
-func (l *loop) localSlots() bool {
-	return l.slots.used < l.s.o.Concurrency && (!l.trials.going() || l.trials.starting)
-}
-
 // anyTaker reports whether somebody may take a task of the type and queue.
 func (l *loop) anyTaker(taskType, queue string) bool {
-	return l.takesPart(queue) && taskType != task.TypeWorkflow && (l.localSlots() && l.s.o.Runner.Runs(taskType) ||
+	return l.takesPart(queue) && taskType != task.TypeWorkflow && (l.slotFor(taskType) != noSlot && l.s.o.Runner.Runs(taskType) ||
 		l.offers.first(taskType, queue, func(*offer) bool { return true }) != nil)
 }
 
@@ -347,5 +343,5 @@ func (l *loop) report(rd *round, r *request) {
 
 // takers is who takes tasks now.
 func (l *loop) takers() takers {
-	return takers{l.localSlots(), l.offers.count, l.offers.served, l.gates.flips}
+	return takers{l.slotFor(""), l.slotFor(projection.DeliveryType), l.offers.count, l.offers.served, l.gates.flips}
 }

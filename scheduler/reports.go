@@ -155,7 +155,7 @@ func (l *loop) freeTask(a *attempt) {
 func (l *loop) holdBack(r report) {
 	l.backlog.held = append(l.backlog.held, r)
 	if r.kind == returned {
-		l.slots.used++
+		l.slots.hold(r.attempt.slot, 1)
 	}
 }
 
@@ -168,7 +168,7 @@ func (l *loop) decideHeld(rd *round) {
 	l.backlog.held = nil
 	for _, r := range held {
 		if r.kind == returned {
-			l.slots.used--
+			l.slots.hold(r.attempt.slot, -1)
 		}
 		l.decideEnd(rd, r)
 	}

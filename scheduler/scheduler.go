@@ -119,13 +119,14 @@ type Scheduler struct {
 	leases     *leaseTable
 	appends    appendTimes
 
-	seen     atomic.Pointer[Outlook] // of the node that leads; nil = nothing
-	trying   atomic.Bool             // suspects are tried, and others wait
-	running  atomic.Int64            // attempts that hold a slot
-	draining atomic.Bool
-	full     atomic.Bool
-	failed   atomic.Bool
-	outvoted atomic.Bool // another node leads
+	seen       atomic.Pointer[Outlook] // of the node that leads; nil = nothing
+	trying     atomic.Bool             // suspects are tried, and others wait
+	running    atomic.Int64            // attempts that hold a slot
+	delivering atomic.Int64            // those that hold a slot of deliveries
+	draining   atomic.Bool
+	full       atomic.Bool
+	failed     atomic.Bool
+	outvoted   atomic.Bool // another node leads
 
 	loop loop // owned by the goroutine in Run
 }
@@ -181,7 +182,7 @@ func New(o Options) (*Scheduler, error) {
 		nudge:    make(chan struct{}, 1),
 		eager:    eagerCommands,
 		early:    earlyEvents,
-		reports:  make(chan report, max(o.Concurrency, 1)),
+		reports:  make(chan report, o.Concurrency+deliverySlots),
 		began:    make(chan struct{}),
 		hurry:    make(chan struct{}),
 		stopped:  make(chan struct{}),

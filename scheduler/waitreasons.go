@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"daybook/projection"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -179,7 +180,8 @@ func (s *Scheduler) addTakers(all []Waiting, t *task.Task) []Waiting {
 	if s.trying.Load() {
 		all = append(all, Waiting{Reason: "crash_check"})
 	}
-	if running := int(s.running.Load()); running >= s.o.Concurrency {
+	delivers := t.Type == projection.DeliveryType && s.delivering.Load() < deliverySlots
+	if running := int(s.running.Load()); running >= s.o.Concurrency && !delivers {
 		all = append(all, Waiting{Reason: "capacity", Running: running, Slots: s.o.Concurrency})
 	}
 	return all

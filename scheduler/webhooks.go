@@ -26,8 +26,8 @@ var (
 const DeliveryQueue = "webhooks"
 
 // firstLimits are those that the queue of deliveries gets with the first webhook: a receiver that does not answer
-// must not hold all slots.
-var firstLimits = projection.QueueLimits{Concurrency: 4, KeyConcurrency: 1, FairKeys: true}
+// must not hold the slots of tasks.
+var firstLimits = projection.QueueLimits{Concurrency: deliverySlots, KeyConcurrency: 1, FairKeys: true}
 
 // The waits between the attempts of a delivery double from the first to the longest.
 const (
