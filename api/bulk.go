@@ -60,7 +60,7 @@ func (a *API) bulk(p *reply, r *http.Request) error {
 	}
 	var started *projection.Bulk
 	if b.Matched > 0 {
-		if started, err = a.sched().StartBulk(r.Context(), p.caller.actor(), scheduler.BulkOrder{BulkStarted: b.BulkStarted, Filter: b.selection.Encode(), Reason: b.reason}); err != nil {
+		if started, err = a.sched().StartBulk(r.Context(), p.caller.actor(), scheduler.BulkOrder{BulkStarted: b.BulkStarted, Filter: b.selection.Encode(), ByID: b.selection.IDs != nil, Reason: b.reason}); err != nil {
 			return err
 		}
 	}
@@ -141,79 +141,6 @@ func (b *bulkRequest) check() (bad []task.FieldError) {
 		wrong("/reason", "must be given with the action erase: why the tasks are erased. It stays in the log; do not put into it what is to be erased")
 	}
 	return bad
-}
-
-// readFilter reads the filter.
-func (b *bulkRequest) readFilter(o object, value []byte) {
-	s := &b.selection
-	o.each(value, func(o object, key string, value []byte) bool {
-		switch key {
-		case "status":
-			for _, name := range o.oneOrMore(value, 20) {
-				if status, ok := task.ParseStatus(name); ok {
-					s.Statuses = append(s.Statuses, status)
-				} else {
-					o.wrong("must be PENDING, RUNNING, SUCCESS, FAILED or CANCELLED")
-				}
-			}
-		case "waiting":
-			for _, name := range o.oneOrMore(value, 20) {
-				if state, ok := projection.ParseWaitState(name); ok {
-					s.Waiting = append(s.Waiting, state)
-				} else {
-					o.wrong("must be ready, scheduled, backoff, blocked or suspended")
-				}
-			}
-		case "task_type":
-			s.Types = o.validNames(value)
-		case "queue":
-			s.Queues = o.validNames(value)
-		case "tag":
-			s.Tags = o.oneOrMore(value, 256)
-		case "q":
-			if b.text = o.text(value, 0, 800); utf8Length(b.text) > 200 {
-				o.wrong("must be at most 200 characters")
-			}
-		case "created_after":
-			s.CreatedAfter = o.moment(value)
-		case "created_before":
-			s.CreatedBefore = o.moment(value)
-		case "duration_min":
-			s.MinRun = o.span(value, 0, 1e9)
-		case "duration_max":
-			s.MaxRun = o.span(value, 0, 1e9)
-		default:
-			return false
-		}
-		return true
-	})
-}
-
-// oneOrMore is a text or a list of texts. An empty text is none.
-func (o object) oneOrMore(value []byte, most int) (list []string) {
-	one := func(o object, value []byte) {
-		if text := o.text(value, 0, most); text != "" {
-			list = append(list, text)
-		}
-	}
-	if jsontext.IsArray(value) {
-		o.items(value, mostFilters, one)
-	} else {
-		one(o, value)
-	}
-	return list
-}
-
-// validNames is oneOrMore for names of queues or task types.
-func (o object) validNames(value []byte) []string {
-	list := o.oneOrMore(value, 64)
-	for _, name := range list {
-		if !task.ValidName(name) {
-			o.wrong(task.NameRule)
-			break
-		}
-	}
-	return list
 }
 
 // countBulk finds out how many tasks match, and how many of them the action is not for. Tasks that are submitted later do not match.

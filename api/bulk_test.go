@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -15,6 +16,11 @@ func TestABadBulkIsRefusedWithTheReason(t *testing.T) {
 		{`{"action":"destroy","filter":{}}`, "must be cancel, retry, reprioritise, run_now, move or erase"},
 		{`{"action":"undo","filter":{}}`, "must be cancel, retry, reprioritise, run_now, move or erase"},
 		{`{"action":"cancel","filter":[]}`, `"/filter"`},
+		{`{"action":"cancel","filter":{"ids":[]}}`, "at least 1 item"},
+		{`{"action":"cancel","filter":{"ids":"01ARZ3NDEKTSV4RRFFQ69G5FAV"}}`, `"/filter/ids"`},
+		{`{"action":"cancel","filter":{"ids":["01ARZ3NDEKTSV4RRFFQ69G5FAV","nothing"]}}`, `"/filter/ids/1"`},
+		{`{"action":"cancel","filter":{"ids":[` + strings.Repeat(`"01ARZ3NDEKTSV4RRFFQ69G5FAV",`, 1000) + `"01ARZ3NDEKTSV4RRFFQ69G5FAV"]}}`, "at most 1000 items"},
+		{`{"action":"cancel","filter":{"ids":["01ARZ3NDEKTSV4RRFFQ69G5FAV"],"queue":"q"}}`, "goes with no other filter"},
 		{`{"action":"cancel","filter":{"state":"FAILED"}}`, `"/filter/state"`},
 		{`{"action":"cancel","filter":{"status":"BROKEN"}}`, `"/filter/status"`},
 		{`{"action":"cancel","filter":{"status":["FAILED","BROKEN"]}}`, `"/filter/status"`},
@@ -47,6 +53,47 @@ func TestABadBulkIsRefusedWithTheReason(t *testing.T) {
 func bulkIn(answer map[string]any) map[string]any {
 	bulk, _ := answer["bulk"].(map[string]any)
 	return bulk
+}
+
+func TestABulkChangesTheTasksThatAreNamed(t *testing.T) {
+	h := open(t, nil)
+	var all []string
+	for range 250 {
+		all = append(all, h.submit(`{"task_type":"ECHO","queue":"q","delay_seconds":3600}`))
+	}
+	ended := h.submit(`{"task_type":"ECHO","queue":"q"}`)
+	h.until(ended, "SUCCESS")
+	named := append(slices.Clone(all[:220]), ended, all[0], "01ARZ3NDEKTSV4RRFFQ69G5FAV") // one twice, and one that does not exist
+	filter := `"filter":{"ids":["` + strings.Join(named, `","`) + `"]}`
+	got := h.want("POST", "/api/tasks/bulk", `{"action":"cancel","dry_run":true,`+filter+`}`).object(h)
+	if short := fmt.Sprint(got["matched"], got["would_change"], got["skipped"], len(got["sample"].([]any))); short != "221 220 map[already_ended:1] 10" {
+		t.Errorf("preview: %s", short)
+	}
+	got = h.want("POST", "/api/tasks/bulk", `{"action":"cancel","expected_count":221,`+filter+`}`).object(h)
+	if short := fmt.Sprint(got["matched"], got["changed"], got["skipped"]); short != "221 220 map[already_ended:1]" {
+		t.Errorf("done: %s", short)
+	}
+	for i, id := range all {
+		if status := h.want("GET", "/api/tasks/"+id, "").object(h)["status"]; (status == "CANCELLED") != (i < 220) {
+			t.Fatalf("task %d is %v", i, status)
+		}
+	}
+	if ids := bulkIn(got)["filter"].(map[string]any)["ids"].([]any); len(ids) != 222 {
+		t.Errorf("the filter has %d ids", len(ids))
+	}
+	event := h.want("GET", "/api/log?type=bulk.started", "").list(h)
+	if len(event) != 1 || event[0]["v"] != 2.0 {
+		t.Errorf("%v", event)
+	}
+	h.want("POST", "/api/tasks/bulk", `{"action":"reprioritise","priority":1,"filter":{"queue":"q"}}`)
+	if event = h.want("GET", "/api/log?type=bulk.started", "").list(h); event[1]["v"] != 1.0 {
+		t.Errorf("%v", event)
+	}
+	root := h.token("", `{"name":"root","role":"admin"}`)
+	limited := h.token(root, `{"name":"some","role":"operator","queues":["other"]}`)
+	if got := h.want("POST", "/api/tasks/bulk", `{"action":"cancel","dry_run":true,"filter":{"ids":["`+all[230]+`"]}}`, bearer(limited)).object(h); got["matched"] != 0.0 {
+		t.Errorf("a token of other queues: %v", got)
+	}
 }
 
 func TestADryRunSaysWhatWouldHappenAndWritesNothing(t *testing.T) {

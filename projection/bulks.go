@@ -18,7 +18,8 @@ const (
 	BulkEndedType   = "bulk.ended"
 )
 
-var bulkEventTypes = map[string]int{BulkStartedType: 1, BulkAppliedType: 1, BulkEndedType: 1}
+// bulk.started has version 2 if its filter has ids, which older programs do not know: they would change all tasks.
+var bulkEventTypes = map[string]int{BulkStartedType: 2, BulkAppliedType: 1, BulkEndedType: 1}
 
 const (
 	// KeptBulks is how many bulks that have ended are kept in the views. The log has all.

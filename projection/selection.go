@@ -1,19 +1,28 @@
 package projection
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"daybook/eventlog"
 	"daybook/task"
+
+	"github.com/oklog/ulid/v2"
 )
+
+// MaxSelected is how many tasks a selection can name one by one.
+const MaxSelected = 1000
 
 // Selection says which tasks a bulk is for: those of a query that also have a text. Its Before, AfterDue and Limit are not used.
 type Selection struct {
 	Query
-	Text string // every word of it begins a word in a text of the task; "" = any
+	IDs  []ulid.ULID // only these tasks, at most MaxSelected; then of the query only Statuses, Types and Queues are used; nil = any
+	Text string      // every word of it begins a word in a text of the task; "" = any
 }
 
 // selectionJSON is a selection as the payload of an event has it. Its fields are named as the filters of a list.
@@ -23,6 +32,7 @@ type selectionJSON struct {
 	TaskType      []string   `json:"task_type,omitempty"`
 	Queue         []string   `json:"queue,omitempty"`
 	Tag           []string   `json:"tag,omitempty"`
+	IDs           []string   `json:"ids,omitempty"`
 	IDPrefix      string     `json:"id_prefix,omitempty"`
 	Text          string     `json:"q,omitempty"`
 	CreatedAfter  *time.Time `json:"created_after,omitempty"`
@@ -35,6 +45,9 @@ type selectionJSON struct {
 func (s *Selection) Encode() []byte {
 	out := selectionJSON{TaskType: s.Types, Queue: s.Queues, Tag: s.Tags, IDPrefix: s.IDPrefix, Text: s.Text,
 		DurationMin: float64(s.MinRun) / float64(task.Second), DurationMax: float64(s.MaxRun) / float64(task.Second)}
+	for _, id := range s.IDs {
+		out.IDs = append(out.IDs, id.String())
+	}
 	for _, status := range s.Statuses {
 		out.Status = append(out.Status, status.String())
 	}
@@ -65,6 +78,13 @@ func ParseSelection(text []byte) (*Selection, error) {
 	s := &Selection{Text: in.Text}
 	s.Types, s.Queues, s.Tags, s.IDPrefix = in.TaskType, in.Queue, in.Tag, in.IDPrefix
 	s.MinRun, s.MaxRun = task.Micros(in.DurationMin*float64(task.Second)+0.5), task.Micros(in.DurationMax*float64(task.Second)+0.5)
+	for _, name := range in.IDs {
+		id, ok := task.ParseID(name)
+		if !ok {
+			return nil, fmt.Errorf("read the filter of a bulk: id %q is none", name)
+		}
+		s.IDs = append(s.IDs, id)
+	}
 	for _, name := range in.Status {
 		status, ok := task.ParseStatus(name)
 		if !ok {
@@ -115,11 +135,40 @@ func (v *Views) Selected(ctx context.Context, s *Selection, before int64, limit 
 func (v *Views) selected(ctx context.Context, s *Selection, of Query, log eventlog.Log) (Page, error) {
 	q := s.Query
 	q.Before, q.Limit, q.Wall, q.Uncounted, q.BySubmission = of.Before, of.Limit, of.Wall, of.Uncounted, true
-	if s.Text == "" {
+	switch {
+	case s.IDs != nil:
+		return v.listIDs(ctx, s.IDs, &q)
+	case s.Text == "":
 		return v.List(ctx, q)
 	}
 	found, err := v.Search(ctx, q, s.Text, log.Payloads)
 	return found.Page, err
+}
+
+// listIDs lists the tasks with these ids, as List does. Those that do not exist are left out.
+func (v *Views) listIDs(ctx context.Context, ids []ulid.ULID, q *Query) (Page, error) {
+	page := Page{Seq: v.Seq(), Exact: true}
+	var found []task.Task
+	for _, id := range ids {
+		t, _, err := v.Get(ctx, id)
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return Page{}, err
+		case anyOf(q.Statuses, t.Status) && anyOf(q.Types, t.Type) && anyOf(q.Queues, t.Queue):
+			page.Total++
+			if q.Before == 0 || t.SubmitSeq < q.Before {
+				found = append(found, t)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b task.Task) int { return cmp.Compare(b.SubmitSeq, a.SubmitSeq) })
+	if len(found) > q.Limit {
+		found = found[:q.Limit]
+		page.Next = found[q.Limit-1].SubmitSeq
+	}
+	page.Tasks = found
+	return page, nil
 }
 
 // CountSelected is how many tasks the selection has. It counts without a limit. Errors: those of Selected.

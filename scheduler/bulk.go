@@ -31,6 +31,7 @@ var errBulkMoved = errors.New("the bulk has gone on")
 type BulkOrder struct {
 	projection.BulkStarted
 	Filter []byte // JSON of its projection.Selection; nil for an undo
+	ByID   bool   // the selection names its tasks one by one
 	Reason string // "" = none
 }
 
@@ -58,7 +59,7 @@ func (s *Scheduler) StartBulk(ctx context.Context, actor string, order BulkOrder
 		if len(payload) == len("{}") {
 			payload = nil
 		}
-		return []Other{{Stream: "bulk:" + id, Type: projection.BulkStartedType, V: 1, Data: data, Payload: payload}}, nil
+		return []Other{{Stream: "bulk:" + id, Type: projection.BulkStartedType, V: order.version(), Data: data, Payload: payload}}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -66,6 +67,14 @@ func (s *Scheduler) StartBulk(ctx context.Context, actor string, order BulkOrder
 	poke(s.bulkNudge)
 	b, _ := s.o.Views.Bulk(id)
 	return b, nil
+}
+
+// version is that of the event that starts the bulk.
+func (o *BulkOrder) version() int {
+	if o.ByID {
+		return 2
+	}
+	return 1
 }
 
 // StopBulk ends a bulk before it is done. What it has changed stays. Errors: ErrNoBulk, ErrBulkEnded, and those of commands.

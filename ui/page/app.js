@@ -56,6 +56,7 @@ const list = new ListView(store, {
   clearWrong: () => setFilters(withoutWrong(store.filters)),
   types: () => [...titles.keys()],
   reload: () => void begin(),
+  changeAll: () => void toolbar.changeAll(),
   dirty: frame.request,
   incomplete,
 });

@@ -92,7 +92,8 @@ export function actionWords(b) {
 export function bulkWords(b, title) {
   if (b.undoes !== null) return "What another bulk has changed";
   if (b.filter === null) return "";
-  const { id_prefix, created_after, created_before, duration_min, duration_max, ...rest } = b.filter;
+  const { ids, id_prefix, created_after, created_before, duration_min, duration_max, ...rest } = b.filter;
+  if (ids) return ids.length === 1 ? "One task" : `${integer(ids.length)} tasks, selected one by one`;
   const parts = [
     filterWords({ ...noFilters(), ...rest }, title),
     id_prefix ? `id ${isolated(id_prefix)}…` : "",

@@ -1,9 +1,8 @@
 // Calls to the server about bulks and undo.
 
 import { call } from "./api.js";
-import { filterBody } from "./bulk.js";
 
-/** @import { Bulk, BulkAnswer, Filters } from "./types.js" */
+/** @import { Bulk, BulkAnswer } from "./types.js" */
 
 /**
  * @param {string} path
@@ -17,25 +16,27 @@ async function post(path, body, wait) {
   return (await call(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
 }
 
+/** Which tasks, as a bulk takes it. @typedef {Record<string, string | string[]>} BulkFilter */
+
 /**
  * What a bulk would do.
- * @param {Filters} filters
+ * @param {BulkFilter} filter
  * @param {Record<string, any>} order action, priority
  * @returns {Promise<BulkAnswer>}
  */
-export function previewBulk(filters, order) {
-  return post("api/tasks/bulk", { ...order, filter: filterBody(filters), dry_run: true });
+export function previewBulk(filter, order) {
+  return post("api/tasks/bulk", { ...order, filter, dry_run: true });
 }
 
 /**
  * Starts a bulk if still as many tasks match as the preview said.
- * @param {Filters} filters
+ * @param {BulkFilter} filter
  * @param {Record<string, any>} order
  * @param {number} matched
  * @returns {Promise<BulkAnswer>}
  */
-export function startBulk(filters, order, matched) {
-  return post("api/tasks/bulk", { ...order, filter: filterBody(filters), expected_count: matched }, 0);
+export function startBulk(filter, order, matched) {
+  return post("api/tasks/bulk", { ...order, filter, expected_count: matched }, 0);
 }
 
 /** The bulks that run and the latest that have ended, the newest first. @returns {Promise<Bulk[]>} */

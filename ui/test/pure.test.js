@@ -13,7 +13,7 @@ import { haveSeconds, inZone, lateWords, nextWords, nominalWords, outcomeWords, 
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../page/schema.js";
 import { alsoSentence, attemptSentence, attemptWords, canRunNow, duration, waited, waitingSentence } from "../page/task.js";
 import { waitSums } from "../page/views/waits.js";
-import { shiftOf, windowOf } from "../page/window.js";
+import { shiftOf, windowOf } from "../page/views/scroller.js";
 
 const NOW = Date.parse("2026-01-01T12:00:00Z");
 

@@ -1,8 +1,9 @@
-// A dialog that changes all tasks that the list's filters match: what would happen, how far it is, and how to undo it.
+// A dialog that changes all tasks that the list's filters match, or those that were selected: what would happen, how far it
+// is, and how to undo it.
 
 import { may } from "../access.js";
 import { Problem } from "../api.js";
-import { ACTIONS, doneCount, filterWords, fittingAction, skippedWords } from "../bulk.js";
+import { ACTIONS, doneCount, filterBody, filterWords, fittingAction, skippedWords } from "../bulk.js";
 import { previewBulk, startBulk, stopBulk } from "../bulkapi.js";
 import { h, show, text } from "../dom.js";
 import { integer, plural } from "../format.js";
@@ -12,6 +13,7 @@ import { nameOf } from "../task.js";
 import { follow } from "./bulkrun.js";
 
 /** @import { BulkAction } from "../bulk.js" */
+/** @import { BulkFilter } from "../bulkapi.js" */
 /** @import { Bulk, BulkAnswer, Filters } from "../types.js" */
 
 /** How many tasks of the preview are shown. */
@@ -25,13 +27,22 @@ const DEBOUNCE = 250;
  * @param {(type: string) => string} title
  */
 export function changeAll(filters, title) {
-  const dialog = new BulkDialog(filters, title);
-  dialog.open();
+  new BulkDialog({ head: "Change all matching tasks", words: filterWords(filters, title), filter: filterBody(filters), action: fittingAction(filters), title, started: () => {} }).open();
+}
+
+/**
+ * Opens the dialog for tasks that were selected.
+ * @param {string[]} ids
+ * @param {BulkAction} action
+ * @param {(type: string) => string} title
+ * @param {() => void} started is called when the server changes them
+ */
+export function changeSelected(ids, action, title, started) {
+  new BulkDialog({ head: "Change the selected tasks", words: `${plural(ids.length, "task")} selected`, filter: { ids }, action, title, started }).open();
 }
 
 class BulkDialog {
-  #filters;
-  #title;
+  #of;
   /** @type {BulkAction} */
   #action;
   /** @type {BulkAnswer | null} */
@@ -57,11 +68,10 @@ class BulkDialog {
   #form;
   #dialog;
 
-  /** @param {Filters} filters @param {(type: string) => string} title */
-  constructor(filters, title) {
-    this.#filters = filters;
-    this.#title = title;
-    this.#action = fittingAction(filters);
+  /** @param {{ head: string, words: string, filter: BulkFilter, action: BulkAction, title: (type: string) => string, started: () => void }} of */
+  constructor(of) {
+    this.#of = of;
+    this.#action = of.action;
     for (const [action, { name }] of Object.entries(ACTIONS)) {
       if (action === "erase" && !may("admin")) continue;
       const radio = h("input", { type: "radio", name: "bulk-action", value: action, autofocus: action === this.#action, onchange: () => this.#choose(/** @type {BulkAction} */ (action)) });
@@ -72,8 +82,8 @@ class BulkDialog {
     this.#form = h(
       "form",
       { novalidate: true },
-      h("h2", { id: "bulk-title" }, "Change all matching tasks"),
-      h("p", { dir: "auto" }, filterWords(filters, title)),
+      h("h2", { id: "bulk-title" }, of.head),
+      h("p", { dir: "auto" }, of.words),
       h(
         "div",
         { class: "sheet-fields" },
@@ -133,7 +143,7 @@ class BulkDialog {
   async #show() {
     const asked = ++this.#asked;
     try {
-      const preview = await previewBulk(this.#filters, this.#order);
+      const preview = await previewBulk(this.#of.filter, this.#order);
       if (asked !== this.#asked) return;
       this.#refuse("");
       this.#preview = preview;
@@ -149,7 +159,7 @@ class BulkDialog {
     const n = a.would_change ?? 0;
     text(this.#count, n === a.matched ? `${plural(n, "task")} will be changed.` : `${integer(n)} of ${plural(a.matched, "task")} will be changed.`);
     text(this.#skipped, skippedWords(a.skipped));
-    this.#sample.replaceChildren(...a.sample.slice(0, SHOWN).map((row) => h("li", { dir: "auto" }, row.subject === null ? "" : `${row.subject} · `, nameOf(row, this.#title))));
+    this.#sample.replaceChildren(...a.sample.slice(0, SHOWN).map((row) => h("li", { dir: "auto" }, row.subject === null ? "" : `${row.subject} · `, nameOf(row, this.#of.title))));
     if (n > SHOWN) this.#sample.append(h("li", { class: "hint" }, `and ${integer(n - Math.min(SHOWN, a.sample.length))} more`));
     this.#submit.disabled = n === 0;
     text(this.#submit, n === 0 ? ACTIONS[this.#action].name : `${ACTIONS[this.#action].verb} ${plural(n, "task")}`);
@@ -185,9 +195,10 @@ class BulkDialog {
 
   /** @param {BulkAnswer} preview */
   async #start(preview) {
-    const started = await startBulk(this.#filters, this.#order, preview.matched);
+    const started = await startBulk(this.#of.filter, this.#order, preview.matched);
     if (started.bulk === null) return this.#dialog.close();
     this.#running = started.bulk.id;
+    this.#of.started();
     for (const input of this.#form.querySelectorAll("input")) input.disabled = true;
     text(this.#submit, "Stop");
     this.#submit.disabled = false;

@@ -8,7 +8,7 @@ const KEYS = [
   [["PgDn", "PgUp"], "Next page, previous page"],
   [["Home", "End"], "First task, last task"],
   [["Enter"], "Open the task and go to it"],
-  [["Space"], "Open the task and stay in the list"],
+  [["Space"], "Select the task; with Shift, all from the last one"],
   [["←", "→"], "Tags and button of the task"],
   [["Esc"], "Back to the list, or clear the search"],
   [["1", "…", "6"], "All, pending, … cancelled"],

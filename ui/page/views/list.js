@@ -2,13 +2,12 @@
 // row, the arrow keys to the others. No row moves while someone uses the list.
 
 import { attr, byId, show } from "../dom.js";
-import { Later } from "../later.js";
-import { clamp, shiftOf } from "../window.js";
+import { Later, loadStyle } from "../later.js";
 import { Attention } from "./attention.js";
 import { ChipView, drawFoot } from "./counts.js";
 import { idAt, listenToPresses } from "./presses.js";
 import { RowsView } from "./rows.js";
-import { Scroller } from "./scroller.js";
+import { Scroller, clamp, shiftOf } from "./scroller.js";
 
 /** @import { Store } from "../store.js" */
 /** @import { Row } from "../types.js" */
@@ -32,6 +31,7 @@ const FARTHEST = 5000;
  *   clearWrong: () => void,
  *   types: () => string[],
  *   reload: () => void,
+ *   changeAll: () => void,
  *   dirty: () => void,
  *   incomplete: () => void,
  * }} ListActions
@@ -47,6 +47,7 @@ export class ListView {
   #table = byId("tasks");
   #chip;
   #empty;
+  #picking;
   #emptyPart = byId("empty");
   #attention;
   #rows;
@@ -83,6 +84,11 @@ export class ListView {
       ({ EmptyView }) => new EmptyView(this.#emptyPart, actions),
       actions.incomplete,
     );
+    this.#picking = new Later(
+      () => Promise.all([import("./picking.js"), loadStyle("form"), loadStyle("places")]),
+      ([{ Picking }]) => new Picking(store, actions),
+      actions.incomplete,
+    );
     this.#attention = new Attention([scroller, byId("chip-new")], () => this.#attentionChanged());
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     listenToPresses(body, {
@@ -100,9 +106,9 @@ export class ListView {
     this.#measure();
   }
 
-  /** Loads what a list with rows does not need. */
+  /** Loads what the first rows do not need. */
   prefetch() {
-    return this.#empty.prefetch();
+    return Promise.all([this.#empty.prefetch(), this.#picking.get()]);
   }
 
   /** Whether the list is scrolled down, so that new tasks wait. */
@@ -296,12 +302,14 @@ export class ListView {
   /** @param {RowContext} c */
   draw(c) {
     this.#context = c;
+    c.picking = this.#picking.view;
     const s = this.#store;
     const order = s.order;
     if (s.phase === "ready") {
       this.#keepPlace(order);
       this.#moveToGoal(order);
     }
+    c.picking?.draw(c.title);
     this.#drawRows(order, c);
     drawFoot(s);
     this.#chip.draw(s);

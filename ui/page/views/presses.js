@@ -2,7 +2,7 @@
 // pointer went down on.
 
 import { REST } from "../press.js";
-import { clamp } from "../window.js";
+import { clamp } from "./scroller.js";
 
 /** @import { Row } from "../types.js" */
 

@@ -16,6 +16,7 @@ import { barView, statusView } from "./status.js";
  *   title: (type: string) => string,
  *   href: (id: string) => string,
  *   openId: string | null,
+ *   picking?: import("./picking.js").Picking | null,
  * }} RowContext
  */
 

@@ -5,7 +5,7 @@ import { RowView } from "./row.js";
 
 /** @import { Row } from "../types.js" */
 /** @import { RowContext } from "./row.js" */
-/** @import { windowOf } from "../window.js" */
+/** @import { windowOf } from "./scroller.js" */
 
 /**
  * @typedef {{
@@ -79,6 +79,7 @@ export class RowsView {
     }
     view.update(/** @type {Row} */ (d.rows.get(id)), d.context);
     view.place(index, index === d.stop, id === d.cursor);
+    d.context.picking?.row(view.el, id);
     return view.el;
   }
 
