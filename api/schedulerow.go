@@ -63,16 +63,19 @@ func (a *API) writeRun(ctx context.Context, w *jsontext.Writer, e *eventlog.Even
 		w.Null()
 	}
 	w.Key("task_id").OptionalString(d.Task)
-	w.Key("status")
-	if id, ok := task.ParseID(d.Task); ok && e.Type == "schedule.fired" {
-		status := ""
+	workflow, status := "", ""
+	if id, ok := task.ParseID(d.Task); ok {
 		if t, err := a.Views.Find(id); err == nil && t != nil {
-			status = t.Status.String()
+			if t.IsWorkflow() {
+				workflow = d.Task
+			}
+			if e.Type == "schedule.fired" {
+				status = t.Status.String()
+			}
 		}
-		w.OptionalString(status)
-	} else {
-		w.Null()
 	}
+	w.Key("workflow_id").OptionalString(workflow)
+	w.Key("status").OptionalString(status)
 	w.Key("count").Int(int64(max(d.Count, 1)))
 	w.Key("more").Bool(d.More)
 	w.Key("last").OptionalString(d.Last)

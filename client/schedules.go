@@ -68,8 +68,9 @@ type ScheduleRun struct {
 	Outcome     string    `json:"outcome"` // fired or skipped
 	Why         *string   `json:"why"`     // it was skipped
 	TaskID      *string   `json:"task_id"`
-	Status      *Status   `json:"status"` // of the task, as it is now
-	Count       int64     `json:"count"`  // how many runs in a row were skipped
+	WorkflowID  *string   `json:"workflow_id"` // the same if it submitted a workflow
+	Status      *Status   `json:"status"`      // of the task, as it is now
+	Count       int64     `json:"count"`       // how many runs in a row were skipped
 }
 
 // Schedules lists the schedules by name.

@@ -140,7 +140,7 @@ func TestPageNarrowsPendingTasksByWhatTheyWaitFor(t *testing.T) {
 	b.shootAs("phone")
 }
 
-func TestPageShowsTheWorkflowOfAScheduleAndDoesNotLoseIt(t *testing.T) {
+func TestPageChangesAScheduleOfAWorkflow(t *testing.T) {
 	b, server := openPage(t, 1280, 900)
 	sendJSON(t, "POST", server.url+"/api/schedules", `{"name":"flows","cron":"@yearly","workflow":{"name":"two naps","tasks":{"nap":{"task_type":"SLEEP","parameters":{"seconds":0}}}}}`)
 	b.js(`location.hash = "#/schedules"`)
@@ -148,5 +148,40 @@ func TestPageShowsTheWorkflowOfAScheduleAndDoesNotLoseIt(t *testing.T) {
 	b.js(`location.hash = "#/schedules/flows"`)
 	b.until("it is shown", `document.querySelector("#place .place-task")?.innerText.includes("two naps") && document.querySelector("#place").innerText.includes("Its workflow")`)
 	b.js(`location.hash = "#/schedules/flows/edit"`)
-	b.until("the form does not take it", `document.querySelector("#place").innerText.includes("It submits a workflow") && !document.querySelector("#place form").checkVisibility()`)
+	text := `document.querySelector('#place [data-pointer="/workflow"] textarea')`
+	b.until("the form has the workflow", `document.querySelector("#schedule-what")?.value === "workflow" && `+text+`.checkVisibility() && JSON.parse(`+text+`.value).tasks.nap.task_type === "SLEEP" && !document.querySelector("#schedule-type").checkVisibility()`)
+	write := func(value string) {
+		t.Helper()
+		b.js(fmt.Sprintf(`%s.value = %q; %s.dispatchEvent(new Event("input", { bubbles: true }))`, text, value, text))
+		b.js(inPlace("Save changes") + `.click()`)
+	}
+	wrong := func(what, want string) {
+		t.Helper()
+		b.until(what, fmt.Sprintf(`document.querySelector('#place [data-pointer="/workflow"] .field-error:not([hidden])')?.textContent.includes(%q)`, want))
+	}
+	write(`{"name":`)
+	wrong("a text that is no JSON is refused", "no JSON")
+	write(`{"name":"two naps","tasks":{"nap":{"task_type":"SLEEP"},"more":{"task_type":"NOTHING","depends_on":["nope"]}}}`)
+	wrong("the server's errors are at the field, with their places", "At tasks/more/depends_on/0: must be")
+	b.refused()
+	b.everywhere("the form of a workflow", b.cutsNothing)
+	b.do(chromedp.EmulateViewport(1280, 900))
+	write(`{"name":"two naps","tasks":{"nap":{"task_type":"SLEEP","parameters":{"seconds":0}},"more":{"task_type":"SLEEP","parameters":{"seconds":0},"depends_on":["nap"],"tags":["12345678901234567890"],"priority":3}}}`)
+	b.until("it is changed", `location.hash === "#/schedules/flows" && document.querySelector("#place .place-task")?.innerText.includes("more")`)
+	b.js(inPlace("Run now") + `.click()`)
+	b.until("its run leads to the workflow", `document.querySelector('#place tr[data-outcome="fired"]')?.textContent.includes("Success") && document.querySelector('#place tr[data-outcome="fired"] a').hash.startsWith("#/workflows/")`)
+	b.everywhere("a schedule of a workflow", b.cutsNothing)
+	b.js(`location.hash = "#/schedules"`)
+	last := `document.querySelector('#place tr[data-schedule="flows"] td[data-label="Last run"] a')`
+	b.until("the list leads to it too", last+`?.hash.startsWith("#/workflows/")`)
+	b.everywhere("the list with a workflow", b.cutsNothing)
+	b.js(last + `.click()`)
+	b.until("it is open", `location.hash.startsWith("#/workflows/") && document.querySelector("#place h1")?.textContent.includes("two naps")`)
+	// A schedule of a task can become one of a workflow.
+	sendJSON(t, "POST", server.url+"/api/schedules", `{"name":"plain","cron":"@yearly","task":{"task_type":"SLEEP","queue":"q"}}`)
+	b.js(`location.hash = "#/schedules/plain/edit"`)
+	b.until("its task is in the form", `document.querySelector("#schedule-what")?.value === "task" && document.querySelector("#schedule-type").checkVisibility() && !`+text+`.checkVisibility()`)
+	b.js(`const what = document.querySelector("#schedule-what"); what.value = "workflow"; what.dispatchEvent(new Event("change"))`)
+	b.js(inPlace("Save changes") + `.click()`)
+	b.until("it submits a workflow now", `location.hash === "#/schedules/plain" && document.querySelector("#place").innerText.includes("Its workflow")`)
 }

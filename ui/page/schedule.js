@@ -20,6 +20,11 @@ export function whyWords(why) {
   return why === null ? "" : (WHY[why] ?? why);
 }
 
+/** The address of what a run has submitted. @param {ScheduleRun} run */
+export function runHref(run) {
+  return run.workflow_id === null ? `#/tasks/${run.task_id}` : `#/workflows/${run.workflow_id}`;
+}
+
 /** Lateness that is worth a word, in seconds: the server looks at the clock a few times a second. */
 const LATE = 1;
 

@@ -346,6 +346,7 @@
  *   why: string | null,
  *   detail: string | null,
  *   task_id: string | null,
+ *   workflow_id: string | null,
  *   status: Status | null,
  *   count: number,
  *   more: boolean,

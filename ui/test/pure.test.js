@@ -9,7 +9,7 @@ import { ago, bytes, countdown, humanize, number, percent, short, shortId, span,
 import { changedLimits, changesQueues, limitWords, numberOrText, pauseWords } from "../page/queue.js";
 import { Rate } from "../page/rate.js";
 import { formatRoute, parseRoute } from "../page/router.js";
-import { haveSeconds, inZone, lateWords, nextWords, nominalWords, outcomeWords, pausedWords } from "../page/schedule.js";
+import { haveSeconds, inZone, lateWords, nextWords, nominalWords, outcomeWords, pausedWords, runHref } from "../page/schedule.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../page/schema.js";
 import { alsoSentence, attemptSentence, attemptWords, canRunNow, duration, waited, waitingSentence } from "../page/task.js";
 import { waitSums } from "../page/views/waits.js";
@@ -453,4 +453,10 @@ test("a bulk of the server is told in words", () => {
   assert.equal(words({ id_prefix: "01M8" }), "All tasks: id 01M8…");
   assert.equal(words(null), "");
   assert.equal(bulkWords({ ...b, undoes: "02" }, humanize), "What another bulk has changed");
+});
+
+test("a run leads to its task or workflow", () => {
+  const run = { nominal: null, due: "", at: "", late_seconds: 0, outcome: "fired", why: null, detail: null, task_id: "01A", workflow_id: null, status: null, count: 1, more: false, last: null, backfill: false, seq: 1 };
+  assert.equal(runHref(/** @type {any} */ (run)), "#/tasks/01A");
+  assert.equal(runHref(/** @type {any} */ ({ ...run, workflow_id: "01A" })), "#/workflows/01A");
 });

@@ -5,7 +5,7 @@ import { Problem } from "../api.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, ago, integer, isolated, plural, quoted, shortId, span } from "../format.js";
 import { Refresh } from "../refresh.js";
-import { CATCH_UP, OVERLAP, haveSeconds, inZone, lateWords, nominalWords, outcomeWords, pausedWords } from "../schedule.js";
+import { CATCH_UP, OVERLAP, haveSeconds, inZone, lateWords, nominalWords, outcomeWords, pausedWords, runHref } from "../schedule.js";
 import { backfill, deleteSchedule, getRuns } from "../scheduleapi.js";
 import { STATUS_WORDS } from "../task.js";
 import { placeTable, run } from "./place.js";
@@ -117,7 +117,6 @@ export class ScheduleView {
     attr(this.#edit, "href", `#/schedules/${encodeURIComponent(s.name)}/edit`);
     show(this.#fill, may("operator"));
     for (const el of [this.#edit, this.#delete]) show(el, may("operator") && !s.declared_in); // the server refuses it: the file is to be changed
-    if (s.workflow) show(this.#edit, false); // the form has tasks only
     this.#drawDefinition(s);
     this.#drawTimes(s, c);
     this.#drawHistory(c);
@@ -233,7 +232,7 @@ class RunRow {
     text(this.#what, r.outcome === "fired" && r.status !== null ? STATUS_WORDS[r.status] : outcomeWords(r));
     show(this.#task, r.task_id !== null);
     if (r.task_id !== null) {
-      attr(this.#task, "href", `#/tasks/${r.task_id}`);
+      attr(this.#task, "href", runHref(r));
       text(this.#task, shortId(r.task_id));
     }
     show(this.#detail, r.detail !== null);

@@ -49,6 +49,14 @@ const MORE = [
   field("ends_at", "string", "Not after", { placeholder: "2027-01-01T00:00:00Z" }),
 ];
 
+const WORKFLOW = field("workflow", "json", "Workflow", { required: true, hint: "JSON, as POST /api/workflows takes it. depends_on names the tasks that come before." });
+
+/** What a new one begins with. */
+const EXAMPLE = { name: "nightly", tasks: { fetch: { task_type: "SLEEP", parameters: { seconds: 1 } }, report: { task_type: "SLEEP", depends_on: ["fetch"] } } };
+
+/** Lines of the workflow that are in view. */
+const LINES = 16;
+
 /** The fields that say when it is due. */
 const TIMES = ["cron", "every_seconds", "timezone", "jitter_seconds", "starts_at", "ends_at"];
 
@@ -61,6 +69,9 @@ export class ScheduleForm {
   #times = h("div", { class: "fields" });
   #policies = h("div", { class: "fields" });
   #type = h("select", { class: "input", id: "schedule-type" });
+  #what = h("select", { class: "input", id: "schedule-what", onchange: () => this.#showWhat() }, new Option("A task", "task"), new Option("A workflow", "workflow"));
+  #taskPart = h("div", { class: "place-form" });
+  #workflowPart = h("div", { class: "fields" });
   #task = new TaskFields({ queues: () => [], changed: () => this.#task.update(), prefix: "/task", without: ["run_at", "delay_seconds", "idempotency_key"] });
   #save = h("button", { class: "button primary", type: "submit" });
   #back = h("a", { class: "button" }, "Cancel");
@@ -72,10 +83,10 @@ export class ScheduleForm {
     this.#times,
     this.#preview,
     h("details", { class: "advanced" }, h("summary", null, icon("chevron"), "Overlap, late runs, limits"), this.#policies),
-    h("h2", null, "Its task"),
-    h("div", { class: "field" }, h("label", { for: "schedule-type" }, "Type"), this.#type),
-    this.#task.grid,
-    this.#task.more,
+    h("h2", null, "What it submits"),
+    h("div", { class: "field" }, h("label", { for: "schedule-what" }, "Submits"), this.#what),
+    this.#taskPart,
+    this.#workflowPart,
     h("div", { class: "place-tools" }, this.#save, this.#back),
   );
   el = h("div", { class: "place-page" }, this.#heading, this.#wait, this.#form);
@@ -98,6 +109,7 @@ export class ScheduleForm {
   /** @param {() => void} again fetches the schedules */
   constructor(again) {
     this.#again = again;
+    this.#taskPart.append(h("div", { class: "field" }, h("label", { for: "schedule-type" }, "Type"), this.#type), this.#task.grid, this.#task.more);
     this.#type.addEventListener("change", () => this.#choose(this.#type.value));
     this.#form.addEventListener("submit", (e) => {
       e.preventDefault();
@@ -138,13 +150,12 @@ export class ScheduleForm {
     if (this.#wanted === "" || schedules === null || this.#types.length === 0) return;
     const s = schedules.find((one) => one.name === this.#wanted);
     if (!s) return text(this.#wait, `There is no schedule ${quoted(this.#wanted)}.`);
-    if (s.workflow) return text(this.#wait, "It submits a workflow, and the form has tasks only. Change it with PATCH /api/schedules/{name}.");
     this.#wanted = "";
     this.#fill(s);
   }
 
   #build() {
-    for (const [fields, into] of /** @type {[Field[], HTMLElement][]} */ ([[WHEN, this.#times], [MORE, this.#policies]])) {
+    for (const [fields, into] of /** @type {[Field[], HTMLElement][]} */ ([[WHEN, this.#times], [MORE, this.#policies], [[WORKFLOW], this.#workflowPart]])) {
       into.replaceChildren(
         ...fields.map((f) => {
           const view = fieldView(f, `/${f.name}`, () => this.#changed(f.name));
@@ -153,6 +164,10 @@ export class ScheduleForm {
         }),
       );
     }
+    for (const area of this.#workflowPart.querySelectorAll("textarea")) area.rows = LINES;
+    this.#views.get("workflow")?.set(EXAMPLE);
+    this.#what.value = "task";
+    this.#showWhat();
     const zone = this.#views.get("timezone")?.el.querySelector("input");
     const zones = h("datalist", { id: "schedule-zones" }, ...Intl.supportedValuesOf("timeZone").map((name) => new Option(name, name)));
     zone?.setAttribute("list", "schedule-zones");
@@ -178,6 +193,13 @@ export class ScheduleForm {
       if (!(err instanceof Problem)) throw err;
       this.#refuse([], err.message);
     }
+  }
+
+  /** Shows the fields of what it submits. */
+  #showWhat() {
+    const workflow = this.#what.value === "workflow";
+    show(this.#taskPart, !workflow);
+    show(this.#workflowPart, workflow);
   }
 
   /** @param {string} name of a task type */
@@ -209,6 +231,8 @@ export class ScheduleForm {
     for (const [name, view] of this.#views) if (values[name] !== null && values[name] !== undefined) view.set(values[name]);
     const name = this.#views.get("name")?.el.querySelector("input");
     if (name) name.readOnly = true;
+    this.#what.value = s.workflow ? "workflow" : "task";
+    this.#showWhat();
     const { task_type, parameters, subject, queue, priority, tags, timeout_seconds, max_attempts, file_names, ...rest } = s.task ?? {};
     this.#rest = rest;
     this.#choose(task_type ?? this.#types[0]?.name);
@@ -263,9 +287,17 @@ export class ScheduleForm {
       if (error) errors.push({ pointer: `/${f.name}`, detail: error });
       else body[f.name] = value;
     }
+    if (this.#old) body.dst = this.#old.dst;
+    if (this.#what.value === "workflow") {
+      try {
+        body.workflow = parse(this.#text("workflow"));
+      } catch (err) {
+        errors.push({ pointer: "/workflow", detail: `is no JSON: ${err instanceof Error ? err.message : err}` });
+      }
+      return { body, errors };
+    }
     const task = this.#task.collect();
     body.task = { ...this.#rest, task_type: this.#type.value, ...task.body };
-    if (this.#old) body.dst = this.#old.dst;
     return { body, errors: [...errors, ...task.errors] };
   }
 
@@ -293,7 +325,7 @@ export class ScheduleForm {
     const views = [...this.#views.values()];
     if (errors.length === 0) for (const v of views) v.error("");
     if (errors.length === 0) this.#task.clearErrors();
-    const { first, rest } = this.#task.refuse(errors, views);
+    const { first, rest } = this.#task.refuse(atWorkflow(errors), views);
     if (message !== "") rest.unshift(message);
     show(this.#problem, rest.length > 0);
     this.#problem.replaceChildren(...(rest.length > 0 ? [icon("FAILED"), h("p", null, rest.join("\n"))] : []));
@@ -303,4 +335,12 @@ export class ScheduleForm {
       first.focus();
     } else if (rest.length > 0) this.#problem.scrollIntoView({ block: "nearest" });
   }
+}
+
+/** All errors within the workflow as one of its field, with the place of each. @param {FieldError[]} errors */
+function atWorkflow(errors) {
+  const within = errors.filter((e) => e.pointer.startsWith("/workflow/"));
+  if (within.length === 0) return errors;
+  const detail = within.map((e) => `at ${e.pointer.slice("/workflow/".length)}: ${e.detail}`).join("\n");
+  return [...errors.filter((e) => !within.includes(e)), { pointer: "/workflow", detail }];
 }

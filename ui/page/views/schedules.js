@@ -7,7 +7,7 @@ import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, ago, isolated, quoted } from "../format.js";
 import { Later } from "../later.js";
 import { Pushed, byName } from "../pushed.js";
-import { lateWords, nextWords, outcomeWords, pausedWords } from "../schedule.js";
+import { lateWords, nextWords, outcomeWords, pausedWords, runHref } from "../schedule.js";
 import { getSchedules, pauseSchedule, resumeSchedule, runSchedule } from "../scheduleapi.js";
 import { STATUS_WORDS } from "../task.js";
 import { headed, placeTable, run } from "./place.js";
@@ -37,9 +37,9 @@ const COLUMNS = ["Schedule", "Next run", "Last run", ""];
 export class SchedulesView {
   #table = placeTable("Schedules", COLUMNS);
   #wait = h("p", { class: "place-note" }, "Loading…");
-  #none = h("p", { class: "place-note", hidden: true }, "There is no schedule yet. A schedule submits a task again and again, by cron or at an interval.");
+  #none = h("p", { class: "place-note", hidden: true }, "There is no schedule yet. A schedule submits a task or a workflow again and again, by cron or at an interval.");
   #new = h("a", { class: "button primary operator", href: `#/schedules/${NEW}` }, "New schedule");
-  #list = headed("Schedules", "A schedule submits its task at each of its times, once, whatever restarts and changes of the clock do.", h("div", { class: "place-tools" }, this.#new), this.#wait, this.#none, this.#table.el);
+  #list = headed("Schedules", "A schedule submits its task or workflow at each of its times, once, whatever restarts and changes of the clock do.", h("div", { class: "place-tools" }, this.#new), this.#wait, this.#none, this.#table.el);
   el = h("div", { class: "place-shell" }, this.#list);
   /** The title of what is shown; that of the place by default. @type {string | undefined} */
   title = undefined;
@@ -170,8 +170,8 @@ class ScheduleItem {
     attr(this.#last, "title", last === null ? null : absolute(last.at));
     show(this.#task, last?.outcome === "fired" && last.task_id !== null);
     if (last?.task_id) {
-      attr(this.#task, "href", `#/tasks/${last.task_id}`);
-      text(this.#task, last.status === null ? "Task" : STATUS_WORDS[last.status]);
+      attr(this.#task, "href", runHref(last));
+      text(this.#task, last.status === null ? (last.workflow_id === null ? "Task" : "Workflow") : STATUS_WORDS[last.status]);
       attr(this.#task, "data-status", last.status);
     }
     const late = last === null ? "" : lateWords(last);
