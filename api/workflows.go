@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -74,15 +75,21 @@ func (a *API) submitWorkflow(p *reply, r *http.Request) error {
 	return a.sendWorkflowOf(p, r, &done[0].Task, tasks)
 }
 
-// ofWorkflow puts the pointers of the refusal of one task below that task.
+// ofWorkflow makes the refusal of one task one of the workflow, with pointers from the request, and with what is wrong with other tasks.
 func ofWorkflow(err error, w *task.Workflow) error {
 	batch, ok := err.(*scheduler.BatchError) //nolint:errorlint // made by SubmitWorkflow itself
-	if !ok || batch.Index == 0 {
-		return single(err)
+	if !ok {
+		return err
 	}
 	refusal, ok := batch.Err.(*task.Refusal) //nolint:errorlint // the same
 	if !ok || len(refusal.Fields) == 0 {
 		return batch.Err
+	}
+	if bad := w.Validate(); len(bad) > 0 {
+		return invalids(bad[:min(len(bad), mostWrong)])
+	}
+	if batch.Index == 0 {
+		return refusal
 	}
 	return invalids(under(w.Tasks[batch.Index-1].Pointer(), refusal.Fields))
 }
@@ -104,11 +111,14 @@ var errNoWorkflow = notFound("There is no workflow with that id. GET /api/workfl
 // workflowOf is the workflow of the path.
 func (a *API) workflowOf(p *reply, r *http.Request) (*task.Task, error) {
 	id, err := a.taskID(p, r)
+	if err == errNoTask { //nolint:errorlint // as taskID returns it
+		return nil, errNoWorkflow
+	}
 	if err != nil {
 		return nil, err
 	}
 	t, _, err := a.Views.Get(r.Context(), id)
-	if err == nil && !t.IsWorkflow() {
+	if errors.Is(err, projection.ErrNotFound) || err == nil && !t.IsWorkflow() {
 		err = errNoWorkflow
 	}
 	return &t, err

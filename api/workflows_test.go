@@ -103,10 +103,12 @@ func TestAWorkflowThatIsWrongIsRefusedWholeWithItsPlaces(t *testing.T) {
 		flow(`"a":` + task(`,"depends_on":["a"]`)): `cannot wait for itself`,
 		flow(`"a":` + task(`,"depends_on":["b"],"parameters":{"x":{"$from":"c"}}`) + `,"b":` + task("") + `,"c":` + task("")):      `"/tasks/a/parameters/x/$from"`,
 		flow(`"a":` + task(`,"depends_on":["c"]`) + `,"b":` + task(`,"depends_on":["a"]`) + `,"c":` + task(`,"depends_on":["b"]`)): `a → c → b → a`,
-		flow(`"a":` + task(`,"idempotency_key":"k"`)): `"/tasks/a/idempotency_key"`,
-		flow(`"a":` + task(`,"unique":{}`)):           `"/tasks/a/unique"`,
-		flow(`"a":{"task_type":"NONE"}`):              `"/tasks/a/task_type"`,
-		flow(edges.String()):                          `at most 100000 dependencies in all, not 105570`,
+		flow(`"a":` + task(`,"idempotency_key":"k"`)):                                              `"/tasks/a/idempotency_key"`,
+		flow(`"a":` + task(`,"unique":{}`)):                                                        `"/tasks/a/unique"`,
+		flow(`"a":{"task_type":"NONE"}`):                                                           `"/tasks/a/task_type"`,
+		`{"name":"` + strings.Repeat("n", 201) + `","tasks":{"a":` + task(`,"tags":[""]`) + `}}`:   `"/name","detail":"must be one line of 1 to 200 characters, not blank and without control characters, bidirectional ones among them"},{"pointer":"/tasks/a/tags/0"`,
+		`{"name":"","tasks":{"a":` + task("") + `}}`:                                               `"/name","detail":"must be one line of 1 to 200 characters"}`,
+		flow(edges.String()):                                                                       `at most 100000 dependencies in all, not 105570`,
 		`{"name":"n","tasks":{"a":` + task("") + `},"on_end":` + task(`,"depends_on":["a"]`) + `}`: `"/on_end/depends_on"`,
 		`{"name":"n","tasks":{"a":` + task("") + `},"more":1}`:                                     `"/more"`,
 	} {
@@ -116,6 +118,13 @@ func TestAWorkflowThatIsWrongIsRefusedWholeWithItsPlaces(t *testing.T) {
 	}
 	if got := h.do("POST", "/api/tasks/submit", `{"task_type":"WORKFLOW"}`); got.status != 400 {
 		t.Errorf("a WORKFLOW as a task: %d %s", got.status, got.body)
+	}
+	for _, id := range []string{"x", "01ARZ3NDEKTSV4RRFFQ69G5FAV"} {
+		for _, call := range [][3]string{{"GET", "", ""}, {"POST", "/cancel", `{"reason":"so"}`}, {"POST", "/retry", "{}"}} {
+			if got := h.do(call[0], "/api/workflows/"+id+call[1], call[2]); got.status != 404 || !strings.Contains(got.body, "no workflow with that id") {
+				t.Errorf("%s %s of %s: %d %s", call[0], call[1], id, got.status, got.body)
+			}
+		}
 	}
 	if head := h.log.Head(); head.Seq != before.Seq {
 		t.Errorf("the log has grown from %d to %d", before.Seq, head.Seq)

@@ -34,21 +34,20 @@ func (in *Intake) ReadWorkflow(body []byte, key string, now task.Micros) (*task.
 			r.wrong("/"+jsontext.EscapePointer(name), "is not a field of a workflow; it has name, concurrency_key, tasks and on_end")
 		case jsontext.IsNull(value):
 		case name == "name":
-			r.into.Subject = r.subject(value)
+			if r.into.Subject = r.text("/name", value); r.into.Subject == "" && !r.has("/name") {
+				r.wrong("/name", "must be one line of 1 to 200 characters")
+			}
 		case name == "concurrency_key":
 			r.into.ConcurrencyKey = r.concurrencyKey(value)
 		default:
 			onEnd = value
 		}
 	}
-	if r.into.Subject == "" && !r.has("/name") && !r.has("/subject") {
+	if r.into.Subject == "" && !r.has("/name") {
 		r.wrong("/name", "is required: one line that says which workflow it is")
 	}
 	w := &task.Workflow{Whole: *r.into}
 	bad := r.bad
-	for i := range bad {
-		bad[i].Pointer = strings.Replace(bad[i].Pointer, "/subject", "/name", 1)
-	}
 	w.Whole.Type, w.Whole.Queue, w.Whole.MaxAttempts, w.Whole.Timeout, w.Whole.Parameters = task.TypeWorkflow, task.QueueWorkflow, 1, task.NoTimeout, none
 	if w.Whole.IdempotencyKey = key; key != "" {
 		w.Whole.RequestHash = sha256.Sum256(jsontext.AppendRFC8785(nil, body))
