@@ -274,6 +274,24 @@ func TestWorkersArePushedWithoutEvents(t *testing.T) {
 	}
 }
 
+// Only the memory of the node that leads a cluster has the workers.
+func TestANodeThatDoesNotLeadSaysThatWorkersAreToBeFetched(t *testing.T) {
+	for _, leads := range []bool{true, false} {
+		h := open(t, nil, func(o *Options) { o.ClusterNumbers = func() ClusterNumbers { return ClusterNumbers{Leads: leads} } })
+		l := h.listen("/api/stream?views=workers")
+		l.must(t)
+		h.want("POST", "/api/leases", `{"worker":"w1","task_types":["REMOTE"],"max":0}`)
+		h.submit(`{"task_type":"ECHO","delay_seconds":3600}`)
+		var m struct{ Views map[string]viewChanges }
+		if err := json.Unmarshal([]byte(l.must(t).data), &m); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Views["workers"]; got.Truncated == leads || leads != (len(got.Rows) == 1) {
+			t.Errorf("leads: %v, workers: %+v", leads, got)
+		}
+	}
+}
+
 func TestAViewThatIsUnknownIsRefusedWithTheNamesOfAll(t *testing.T) {
 	h := open(t, nil)
 	for _, names := range []string{"queue", "queues,nothing", "Queues", "queues, workers"} {

@@ -27,7 +27,7 @@ const DEBOUNCE = 250;
  * @param {(type: string) => string} title
  */
 export function changeAll(filters, title) {
-  new BulkDialog({ head: "Change all matching tasks", words: filterWords(filters, title), filter: filterBody(filters), action: fittingAction(filters), title, started: () => {} }).open();
+  new BulkDialog({ head: "Change all matching tasks", words: filterWords(filters, title), filter: filterBody(filters), action: fittingAction(filters), title, started: () => {}, closed: () => {} }).open();
 }
 
 /**
@@ -35,10 +35,10 @@ export function changeAll(filters, title) {
  * @param {string[]} ids
  * @param {BulkAction} action
  * @param {(type: string) => string} title
- * @param {() => void} started is called when the server changes them
+ * @param {{ started: () => void, closed: () => void }} calls when the server changes them, and when the dialog is closed
  */
-export function changeSelected(ids, action, title, started) {
-  new BulkDialog({ head: "Change the selected tasks", words: `${plural(ids.length, "task")} selected`, filter: { ids }, action, title, started }).open();
+export function changeSelected(ids, action, title, calls) {
+  new BulkDialog({ head: "Change the selected tasks", words: `${plural(ids.length, "task")} selected`, filter: { ids }, action, title, ...calls }).open();
 }
 
 class BulkDialog {
@@ -68,7 +68,7 @@ class BulkDialog {
   #form;
   #dialog;
 
-  /** @param {{ head: string, words: string, filter: BulkFilter, action: BulkAction, title: (type: string) => string, started: () => void }} of */
+  /** @param {{ head: string, words: string, filter: BulkFilter, action: BulkAction, title: (type: string) => string, started: () => void, closed: () => void }} of */
   constructor(of) {
     this.#of = of;
     this.#action = of.action;
@@ -105,7 +105,10 @@ class BulkDialog {
       void this.#pressed();
     });
     this.#dialog = h("dialog", { class: "small-dialog sheet-form bulk-dialog", "aria-labelledby": "bulk-title" }, this.#form);
-    this.#dialog.addEventListener("close", () => this.#dialog.remove());
+    this.#dialog.addEventListener("close", () => {
+      this.#dialog.remove();
+      of.closed();
+    });
   }
 
   open() {

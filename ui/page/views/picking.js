@@ -83,16 +83,16 @@ export class Picking {
   }
 
   #clear() {
-    const inBar = this.#bar.contains(document.activeElement);
+    if (this.#bar.contains(document.activeElement)) toRow();
     this.#picked.clear();
     this.#anchor = null;
-    if (inBar) /** @type {HTMLElement | null} */ (byId("rows").querySelector('tr.row[tabindex="0"]'))?.focus({ preventScroll: true });
     this.#actions.dirty();
   }
 
   /** @param {BulkAction} action */
   #change(action) {
-    changeSelected([...this.#picked], action, this.#title, () => this.#clear());
+    const closed = () => document.activeElement === document.body && toRow(); // the bar, which had the focus, is gone
+    changeSelected([...this.#picked], action, this.#title, { started: () => this.#clear(), closed });
   }
 
   /**
@@ -138,4 +138,9 @@ export class Picking {
     e.preventDefault();
     e.stopPropagation();
   }
+}
+
+/** Puts the focus on the row that the Tab key goes to. */
+function toRow() {
+  /** @type {HTMLElement | null} */ (byId("rows").querySelector('tr.row[tabindex="0"]'))?.focus({ preventScroll: true });
 }
