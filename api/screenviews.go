@@ -17,7 +17,7 @@ type viewSet uint8
 // screenView is a list beside the tasks whose changed rows a screen can have in its messages.
 type screenView struct {
 	name string
-	// write writes what has changed after a seq; nil = it is not in the log: see writeWorkers.
+	// write writes what has changed after a seq; nil = it is not in the log: see followedWorkers.
 	write func(a *API, ctx context.Context, w *changedRows, after int64) error
 }
 

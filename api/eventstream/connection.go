@@ -104,6 +104,7 @@ func (c *connection) close() {
 func (c *connection) recover() {
 	if cause := recover(); cause != nil {
 		c.server.Logger.Error("event stream panicked", "panic", cause, "stack", string(debug.Stack()))
+		c.end()
 	}
 }
 
@@ -285,6 +286,7 @@ func (c *connection) wake() {
 // silent sends what there is to say without a change, or a keep-alive, if the connection is parked; if not, a message follows
 // anyway.
 func (c *connection) silent() {
+	defer c.recover()
 	switch {
 	case c.ctx.Err() != nil:
 	case c.feed.unpark(c):

@@ -1,9 +1,11 @@
 package eventstream
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +69,24 @@ func TestAWriterThatCannotFlushIsRefused(t *testing.T) {
 	if err != ErrCannotFlush || f.server.Open() != 0 { //nolint:errorlint // it is not wrapped
 		t.Errorf("%v, %d open", err, f.server.Open())
 	}
+}
+
+// The client reconnects.
+func TestAStreamEndsWhoseMessageOfSilencePanics(t *testing.T) {
+	f := newTestFeed(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = f.Serve(w, r, Opening{Idle: func(int64) Message { panic("planted") }, IdleEvery: time.Millisecond})
+	}))
+	defer server.Close()
+	resp, err := server.Client().Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, _ := io.ReadAll(resp.Body); !strings.Contains(string(text), "event: start") {
+		t.Errorf("%q", text)
+	}
+	f.wait()
 }
 
 func TestAnIDIsASeqAndMayHaveAnEpoch(t *testing.T) {

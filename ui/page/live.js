@@ -249,7 +249,7 @@ export class Feed {
     if (message.seq < this.#seq) return; // from a leader that is behind
     const missed = from > this.#seq;
     this.#seq = message.seq;
-    this.#listener.message(missed ? { ...message, truncated: true } : message);
+    this.#listener.message(missed ? { ...message, truncated: true, pushes: "" } : message);
   }
 
   /** Starts again, on another log. */

@@ -71,7 +71,7 @@ export class Pushed {
     const had = this.#had;
     this.#had = m.pushes?.includes(view) ?? false;
     const changes = m.views?.[view];
-    const behind = !had || !this.#had || m.truncated || changes?.truncated || (changes && this.#fetching);
+    const behind = !had || !this.#had || changes?.truncated || (changes && this.#fetching);
     if (behind) this.#refresh.soon();
     else if (changes && this.rows) this.#take(this.rows, changes);
     return behind || changes !== undefined;
