@@ -41,7 +41,6 @@ type record struct {
 	wait *task.Wait // that waits has it for; nil = it is not suspended
 
 	dependencies *dependencies // nil: it depends on nothing, or has ended
-
 }
 
 const slabSize = 512
