@@ -14,6 +14,7 @@ type BulkRequest struct {
 	Action string // cancel, retry, reprioritise, run_now, move, erase
 	// Filter says which tasks; the zero Filter means all. Its Limit and Summary are not used.
 	Filter   Filter
+	IDs      []string  // only these tasks, 1 … 1,000, and Filter is not used; nil = those of Filter
 	Priority *int      // with reprioritise: −100 … 100
 	RunAt    time.Time // with move
 	// ExpectedCount refuses the bulk when another number of tasks matches; nil = any. It is BulkAnswer.Matched of a preview.
@@ -34,6 +35,9 @@ func (r *BulkRequest) body(dryRun bool) map[string]any {
 		default:
 			filter[key] = values[0]
 		}
+	}
+	if r.IDs != nil {
+		filter = map[string]any{"ids": r.IDs}
 	}
 	body := map[string]any{"action": r.Action, "filter": filter, "dry_run": dryRun}
 	if r.Priority != nil {

@@ -181,6 +181,10 @@ func TestABulkNeedsItsPreview(t *testing.T) {
 	if undone := a.want("undo", args{"bulk": done["id"], "reason": "they were right"}); undone["changed"] != 3.0 {
 		t.Errorf("undone: %v", undone)
 	}
+	named := args{"action": "cancel", "filter": args{"ids": []any{a.want("submit", args{"task_type": "SLEEP", "delay_seconds": 3600})["id"]}}, "reason": "the wrong one"}
+	if preview := a.want("bulk", named); preview["matched"] != 1.0 {
+		t.Errorf("of a task that is named: %v", preview)
+	}
 }
 
 func TestWrongArgumentsAreRefusedSoThatAnAgentCanCorrectThem(t *testing.T) {

@@ -107,7 +107,8 @@ var tools = []tool{
 		description: "Does one thing with all tasks that match a filter. The first call, without expected_count, changes nothing: it says how many tasks match, how many would change, and shows some. Show this to the user. The second call has the same arguments and expected_count = matched of the first.",
 		schema: `{"type":"object","required":["action","filter","reason"],"properties":{
 			"action":{"enum":["cancel","retry","reprioritise","run_now","move"]},
-			"filter":{"type":"object","description":"{} means all tasks","properties":{` + filterSchema + `}},
+			"filter":{"type":"object","description":"{} means all tasks","properties":{` + filterSchema + `,
+				"ids":{"type":"array","minItems":1,"maxItems":1000,"items":{"type":"string"},"description":"ids of tasks; goes with no other filter"}}},
 			"priority":{"type":"integer","minimum":-100,"maximum":100,"description":"of reprioritise"},
 			"run_at":{"type":"string","format":"date-time","description":"of move"},
 			"expected_count":{"type":"integer","minimum":0,"description":"matched of the preview; without it nothing is changed"},` + reasonSchema + `}}`,
