@@ -218,18 +218,26 @@ func (a *API) sendPreview(ctx context.Context, p *reply, b *bulkRequest) error {
 		}
 	}
 	p.shows(b.From.Seq - 1)
-	buffer := borrow()
-	defer giveBack(buffer)
-	w := (*jsontext.Writer)(buffer)
 	would := b.Matched
 	for _, n := range b.Skipped {
 		would -= n
 	}
+	found, err := a.previewBulk(ctx, p, b)
+	if err != nil {
+		return err
+	}
+	for why, n := range found.Skipped {
+		b.Skipped, would = projection.AddSkipped(b.Skipped, map[string]int64{why: n}), would-n
+	}
+	buffer := borrow()
+	defer giveBack(buffer)
+	w := (*jsontext.Writer)(buffer)
 	w.Object()
 	w.Key("id").Null()
 	w.Key("dry_run").Bool(true)
 	w.Key("matched").Int(b.Matched)
 	w.Key("would_change").Int(would)
+	w.Key("would_change_relation").String(map[bool]string{true: "eq", false: "lte"}[found.Whole])
 	w.Key("changed").Int(0)
 	writeSkipped(w.Key("skipped"), b.Skipped)
 	w.Key("sample").Array()
@@ -244,6 +252,18 @@ func (a *API) sendPreview(ctx context.Context, p *reply, b *bulkRequest) error {
 	w.Key("bulk").Null()
 	w.EndObject()
 	return p.send(typeJSON, *w)
+}
+
+// previewBulk finds out which of the tasks that the action is for would be skipped all the same.
+func (a *API) previewBulk(ctx context.Context, p *reply, b *bulkRequest) (scheduler.BulkPreview, error) {
+	if b.selection.Text != "" {
+		done, err := a.searchTurn(ctx)
+		if err != nil {
+			return scheduler.BulkPreview{}, err
+		}
+		defer done()
+	}
+	return a.sched().PreviewBulk(ctx, p.caller.actor(), &b.BulkStarted, &b.selection)
 }
 
 // sendStarted answers with a bulk that was started, when it has ended or the wait is over; nil = it had nothing to do.
@@ -267,6 +287,7 @@ func (a *API) sendStarted(p *reply, r *http.Request, b *projection.Bulk) error {
 	w.Key("dry_run").Bool(false)
 	w.Key("matched").Int(none.Matched)
 	w.Key("would_change").Null()
+	w.Key("would_change_relation").Null()
 	w.Key("changed").Int(none.Changed)
 	writeSkipped(w.Key("skipped"), none.Skipped)
 	w.Key("sample").Array()

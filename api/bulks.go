@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
 
+	"daybook/eventlog"
 	"daybook/internal/jsontext"
 	"daybook/projection"
 	"daybook/scheduler"
@@ -144,7 +146,7 @@ func (a *API) sendBulk(p *reply, r *http.Request, b *projection.Bulk) error {
 
 func (a *API) writeBulk(ctx context.Context, w *jsontext.Writer, b *projection.Bulk) error {
 	filter, reason, err := scheduler.BulkReason(ctx, a.Payloads.Get, b)
-	if err != nil {
+	if err != nil && !errors.Is(err, eventlog.ErrDamaged) { // held_up says so
 		return err
 	}
 	w.Object()
@@ -170,11 +172,34 @@ func (a *API) writeBulk(ctx context.Context, w *jsontext.Writer, b *projection.B
 	w.Key("matched").Int(b.Matched)
 	w.Key("changed").Int(b.Changed)
 	writeSkipped(w.Key("skipped"), b.Skipped)
+	w.Key("held_up")
+	a.writeHeldUp(w, b)
 	w.Key("undoable").Bool(scheduler.CanUndo(b) == nil)
 	w.Key("undoes").OptionalString(b.Undoes)
 	w.Key("undone_by").OptionalString(b.UndoneBy)
 	w.EndObject()
 	return nil
+}
+
+// writeHeldUp writes why a bulk that runs does not go on, null if it does. Only the node that leads knows.
+func (a *API) writeHeldUp(w *jsontext.Writer, b *projection.Bulk) {
+	held, is := a.sched().HeldBulk(b.ID)
+	if !is || !b.Running() {
+		w.Null()
+		return
+	}
+	detail := "It could not go on; see the server output. It is tried again."
+	for i := range answers {
+		if errors.Is(held.Err, answers[i].err) {
+			detail = answers[i].problem.Detail
+			break
+		}
+	}
+	w.Object()
+	w.Key("detail").String(detail)
+	w.Key("since").Time(int64(held.Since))
+	w.Key("retry_at").Time(int64(held.RetryAt))
+	w.EndObject()
 }
 
 // bulkStatus is RUNNING, DONE or STOPPED.

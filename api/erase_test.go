@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"daybook/eventlog/eventlogtest"
 	"daybook/projection"
 )
 
@@ -124,5 +125,20 @@ func TestABulkThatErasesNeedsAnAdminAndAReason(t *testing.T) {
 	}
 	if n := len(h.want("GET", "/api/log?type=task.erased", "", root).list(h)); n != 3 {
 		t.Errorf("%d tasks were erased", n)
+	}
+}
+
+func TestABulkSaysWhyItDoesNotGoOn(t *testing.T) {
+	h := open(t, noErasing{eventlogtest.NewMemory()})
+	h.until(h.submit(`{"task_type":"ECHO","queue":"q"}`), "SUCCESS")
+	got := h.do("POST", "/api/tasks/bulk", `{"action":"erase","filter":{"queue":"q"},"reason":"asked for"}`, "Prefer: wait=2").object(h)
+	now := h.want("GET", "/api/bulks/"+got["id"].(string), "").object(h)
+	held, _ := now["held_up"].(map[string]any)
+	if now["status"] != "RUNNING" || held == nil || !strings.Contains(held["detail"].(string), "The disk is full") {
+		t.Errorf("held up: %v", now)
+	}
+	one := h.do("POST", "/api/tasks/"+h.want("GET", "/api/tasks/?queue=q", "").list(h)[0]["id"].(string)+"/erase", `{"reason":"asked for"}`, "Prefer: wait=1")
+	if one.status != 202 || !strings.Contains(one.body, `"erased":true`) || !strings.Contains(one.body, `"parameters":null`) {
+		t.Errorf("one task: %d %s", one.status, one.body)
 	}
 }

@@ -57,13 +57,15 @@ func (r *BulkRequest) body(dryRun bool) map[string]any {
 
 // BulkAnswer is what a bulk has done, or would do.
 type BulkAnswer struct {
-	ID          string           `json:"id"` // "" for a preview, and if no task matched
-	Matched     int64            `json:"matched"`
-	WouldChange int64            `json:"would_change"` // of a preview
-	Changed     int64            `json:"changed"`
-	Skipped     map[string]int64 `json:"skipped"` // tasks that were or would be skipped, by reason
-	Sample      []Task           `json:"sample"`  // of a preview: the newest of those that would change
-	Bulk        *Bulk            `json:"bulk"`    // nil for a preview, and if no task matched
+	ID          string `json:"id"` // "" for a preview, and if no task matched
+	Matched     int64  `json:"matched"`
+	WouldChange int64  `json:"would_change"` // of a preview
+	Changed     int64  `json:"changed"`
+	// WouldChangeRelation is "eq", or "lte" if not all of very many tasks were looked at: no more would change.
+	WouldChangeRelation string           `json:"would_change_relation"`
+	Skipped             map[string]int64 `json:"skipped"` // tasks that were or would be skipped, by reason
+	Sample              []Task           `json:"sample"`  // of a preview: the newest of those that would change
+	Bulk                *Bulk            `json:"bulk"`    // nil for a preview, and if no task matched
 	// Raw is the answer as the server wrote it.
 	Raw json.RawMessage `json:"-"`
 }
@@ -72,6 +74,13 @@ type BulkAnswer struct {
 func (a *BulkAnswer) UnmarshalJSON(data []byte) error {
 	type plain BulkAnswer
 	return unmarshal(data, (*plain)(a), &a.Raw)
+}
+
+// HeldUp is why a bulk does not go on.
+type HeldUp struct {
+	Detail  string    `json:"detail"`
+	Since   time.Time `json:"since"`
+	RetryAt time.Time `json:"retry_at"` // it is tried again
 }
 
 // Bulk is one thing that is done with many tasks.
@@ -90,6 +99,7 @@ type Bulk struct {
 	Matched   int64            `json:"matched"`
 	Changed   int64            `json:"changed"`
 	Skipped   map[string]int64 `json:"skipped"`
+	HeldUp    *HeldUp          `json:"held_up"` // why it does not go on; nil = it does
 	Undoable  bool             `json:"undoable"`
 	Undoes    *string          `json:"undoes"`
 	UndoneBy  *string          `json:"undone_by"`

@@ -175,6 +175,10 @@ type bulkChunk struct {
 	next  func(done int) projection.BulkPlace // where the bulk goes on when so many items are done; at len(items) if last is false
 	last  bool                                // these are the last ones
 	most  time.Duration                       // how long deciding may take; it ends early then, but does one item at least
+
+	preview bool                   // nothing is appended
+	done    int                    // of a preview: how many items were decided
+	applied projection.BulkApplied // of a preview
 }
 
 // bulkItem is one task of a chunk.
@@ -187,6 +191,10 @@ type bulkItem struct {
 
 // decideBulk decides a chunk of a bulk: the changes of its tasks and the event that says so, all or none.
 func (l *loop) decideBulk(rd *round, r *request) {
+	if r.bulk.preview {
+		l.previewBulk(rd, r)
+		return
+	}
 	if l.othersUnderWay(rd) {
 		l.backlog.again = append(l.backlog.again, input{request: r})
 		return
@@ -286,6 +294,10 @@ func (w *bulkWork) item(at *bulkItem) bool {
 	}
 	if refusal != nil || len(decided) == 0 {
 		w.skip(whySkipped(command, refusal))
+		return true
+	}
+	if w.c.preview {
+		w.applied.Changed++
 		return true
 	}
 	change := projection.BulkChange{ID: at.id.String(), Version: decided[len(decided)-1].Version, Before: replacedBy(command, before)}

@@ -20,7 +20,7 @@ const (
 	bulkDecides = time.Millisecond
 	// bulkRest: after a page a bulk rests for so many times as long as the page took.
 	bulkRest = 2
-	// bulkRetry is how long a bulk waits after it could not go on.
+	// bulkRetry is how long a bulk waits after it could not go on, the first time.
 	bulkRetry = time.Second
 	// bulkStopWait is how long an undo waits for a task that is being cancelled.
 	bulkStopWait = 10 * time.Second
@@ -41,6 +41,7 @@ func (s *Scheduler) startBulks(ctx context.Context) (end func()) {
 func (s *Scheduler) runBulks(ctx context.Context) {
 	for ctx.Err() == nil {
 		running := s.o.Views.RunningBulks()
+		s.heldBulks.prune(running)
 		if len(running) == 0 {
 			select {
 			case <-s.bulkNudge:
@@ -48,20 +49,36 @@ func (s *Scheduler) runBulks(ctx context.Context) {
 			}
 			continue
 		}
+		tried := false
 		for _, b := range running {
-			var rest time.Duration
-			began := time.Now()
-			if err := s.bulkStep(ctx, b); err != nil && !errors.Is(err, errBulkMoved) {
-				if s.over(ctx, err) {
-					return
-				}
-				s.o.Logger.Warn("a bulk cannot go on for now; it is tried again", "bulk", b.ID, "error", err)
-				rest = bulkRetry
+			if s.heldBulks.until(b.ID) > s.o.Wall() {
+				continue
 			}
-			if err := sleep(ctx, max(rest, bulkRest*time.Since(began))); err != nil { // others get the most of the loop
+			tried = true
+			began := time.Now()
+			err := s.bulkStep(ctx, b)
+			if err != nil && s.over(ctx, err) {
+				return
+			}
+			s.noteBulk(b, err)
+			if err := sleep(ctx, bulkRest*time.Since(began)); err != nil { // others get the most of the loop
 				return
 			}
 		}
+		if !tried {
+			_ = sleep(ctx, bulkRetry/4) // ctx has ended
+		}
+	}
+}
+
+// noteBulk notes whether a bulk could go on, and says so in the log if that is new.
+func (s *Scheduler) noteBulk(b *projection.Bulk, err error) {
+	if err == nil || errors.Is(err, errBulkMoved) {
+		s.heldBulks.goesOn(b.ID)
+		return
+	}
+	if wait, again := s.heldBulks.hold(b.ID, err, s.o.Wall()); !again {
+		s.o.Logger.Warn("a bulk cannot go on for now; it is tried again", "bulk", b.ID, "in", wait, "error", err)
 	}
 }
 
@@ -98,6 +115,9 @@ func (s *Scheduler) bulkStep(ctx context.Context, b *projection.Bulk) error {
 		return err
 	}
 	if chunk.last && !s.allErased(b) {
+		if err := s.eraseErr.Load(); err != nil {
+			return *err
+		}
 		if err := sleep(ctx, bulkRetry/10); err != nil {
 			return err
 		}

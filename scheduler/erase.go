@@ -76,11 +76,13 @@ func (s *Scheduler) erasing(ctx context.Context) {
 		case err != nil && s.over(ctx, err):
 			return
 		case err != nil:
+			s.eraseErr.Store(&err)
 			s.o.Logger.Warn("payloads of erased tasks cannot be deleted for now; it is tried again", "in", wait, "error", err)
 			_ = sleep(ctx, wait) // ctx has ended
 			wait = min(2*wait, eraseRetryMost)
 			continue
 		case more:
+			s.eraseErr.Store(nil)
 			wait = eraseRetry
 			continue
 		}

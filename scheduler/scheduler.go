@@ -110,9 +110,11 @@ type Scheduler struct {
 	once       atomic.Bool   // Run was called
 	hurry      chan struct{} // closed by EndGrace
 	hurried    sync.Once
-	stopped    chan struct{} // closed when the loop answers no more
-	bulkNudge  chan struct{} // a bulk was started
-	eraseNudge chan struct{} // a task was erased
+	stopped    chan struct{}         // closed when the loop answers no more
+	bulkNudge  chan struct{}         // a bulk was started
+	eraseNudge chan struct{}         // a task was erased
+	eraseErr   atomic.Pointer[error] // why the eraser cannot go on; nil = it can
+	heldBulks  heldBulks
 	decides    time.Duration // how long the loop decides the changes of a bulk before others get their turn
 	waiters    waiters
 	lingering  taskSet // whose attempt has ended but has not returned

@@ -86,7 +86,11 @@ func (c *bulkRun) printPreview(s *stdio, a *client.BulkAnswer) error {
 	if c.JSON {
 		return printJSON(s.out, a.Raw)
 	}
-	fmt.Fprintf(s.out, "matched %d\twould change %d\t%s\n", a.Matched, a.WouldChange, skippedText(a.Skipped))
+	atMost := ""
+	if a.WouldChangeRelation == "lte" {
+		atMost = "at most "
+	}
+	fmt.Fprintf(s.out, "matched %d\twould change %s%d\t%s\n", a.Matched, atMost, a.WouldChange, skippedText(a.Skipped))
 	for i := range a.Sample {
 		if _, err := fmt.Fprintln(s.out, plainRow(&a.Sample[i])); err != nil {
 			return err
@@ -139,8 +143,9 @@ func (r *remote) follow(ctx context.Context, s *stdio, server *client.Client, a 
 		if err != nil {
 			if ctx.Err() != nil {
 				fmt.Fprintf(s.err, "\nthe bulk goes on; daybook bulk stop %s ends it\n", b.ID)
+				return err
 			}
-			return err
+			return fmt.Errorf("%w\nThe bulk %s goes on on the server, also after a restart of it. Do not start it again: \"daybook bulk\" shows how far it is, \"daybook bulk stop %s\" ends it", err, b.ID, b.ID)
 		}
 		b = &next
 	}
@@ -155,6 +160,9 @@ func (r *remote) printBulk(s *stdio, b *client.Bulk) error {
 		return printJSON(s.out, b.Raw)
 	}
 	_, err := fmt.Fprintf(s.out, "%s\t%s\t%s\tmatched %d\tchanged %d\t%s\n", b.ID, b.Action, b.Status, b.Matched, b.Changed, skippedText(b.Skipped))
+	if b.HeldUp != nil && err == nil {
+		_, err = fmt.Fprintf(s.out, "\tit is held up since %s: %s\n", b.HeldUp.Since.Format(time.RFC3339), oneLine(b.HeldUp.Detail))
+	}
 	return err
 }
 
