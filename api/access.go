@@ -270,8 +270,8 @@ func (c caller) maySubmit(submits []task.Submit) error {
 		return nil
 	}
 	for i := range submits {
-		if !c.token.Allows(submits[i].Type, cmp.Or(submits[i].Queue, task.DefaultQueue)) {
-			return c.outside()
+		if s := &submits[i]; !c.token.Allows(s.Type, cmp.Or(s.Queue, task.DefaultQueue)) {
+			return c.notFor(s.Type, cmp.Or(s.Queue, task.DefaultQueue))
 		}
 	}
 	return nil
@@ -286,6 +286,22 @@ func (c caller) mayHave(done []scheduler.Submitted) error {
 		}
 	}
 	return nil
+}
+
+// notFor refuses a submit that the caller's token is not for, and says what the token lacks.
+func (c caller) notFor(taskType, queue string) *problem {
+	found := c.outside()
+	lacks := "task type " + taskType
+	if c.token.TaskTypes == nil || slices.Contains(c.token.TaskTypes, taskType) {
+		lacks = "queue " + queue
+	} else if c.token.Queues != nil && !slices.Contains(c.token.Queues, queue) {
+		lacks += " and the queue " + queue
+	}
+	if taskType == task.TypeWorkflow {
+		lacks += ", which every workflow needs beside those of its tasks"
+	}
+	found.Detail += " It lacks the " + lacks + "."
+	return found
 }
 
 // outside says what the caller's token is for.

@@ -92,10 +92,11 @@ func (r *request) onDependencyFailure(value []byte) bool {
 	return false
 }
 
-// aroundResults prepares parameters that refer to results of the task's dependencies; refs is false if they do not.
+// aroundResults prepares parameters that refer to results of the task's dependencies; refs is false if they do not: those of a task without
+// dependencies that is in no workflow.
 func (r *request) aroundResults(parameters []byte) (prepared []byte, bad []task.FieldError, refs bool, err error) {
 	s := r.into
-	if len(s.DependsOn) == 0 || !task.MayHaveRefs(parameters) {
+	if len(s.DependsOn) == 0 && r.siblings == nil || !task.MayHaveRefs(parameters) {
 		return nil, nil, false, nil
 	}
 	list, bad := task.ResultRefs(parameters)
@@ -107,14 +108,27 @@ func (r *request) aroundResults(parameters []byte) (prepared []byte, bad []task.
 		known[s.DependsOn[i].Name] = true
 		known[s.DependsOn[i].Task.String()] = true
 	}
+	if r.self == OnEnd { // it comes after all others
+		for name := range r.siblings {
+			known[name] = true
+		}
+	}
 	places := make([]string, len(list))
 	for i, ref := range list {
 		if places[i] = ref.At; ref.From == "" || !known[ref.From] {
-			bad = append(bad, task.FieldError{Pointer: ref.At + "/$from", Detail: "must be the name or the id of a task in depends_on"})
+			bad = append(bad, task.FieldError{Pointer: ref.At + "/$from", Detail: "must be the name or the id of a task in depends_on" + r.notYet(ref.From)})
 		}
 	}
 	prepared, more, err := r.in.Types.PrepareAround(s.Type, parameters, places)
 	return prepared, append(bad, more...), true, err
+}
+
+// notYet is what to do about a reference to a task that is not in depends_on.
+func (r *request) notYet(name string) string {
+	if _, sibling := r.siblings[name]; sibling && name != r.self {
+		return ": " + name + " is not a dependency of this task, add it to depends_on"
+	}
+	return ""
 }
 
 // sibling reads the name of another task of the same workflow.

@@ -3,6 +3,7 @@ package intake
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -105,6 +106,7 @@ func (f *flowReader) read(tasks, onEnd []byte) []task.WorkflowTask {
 		f.wrong("/tasks", "must have at most 100000 dependencies in all, not "+strconv.Itoa(f.edges))
 	}
 	if len(f.bad) > 0 {
+		f.findCircle(list)
 		return nil
 	}
 	if list = f.inOrder(list); list == nil {
@@ -206,6 +208,14 @@ func (f *flowReader) inOrder(list []task.WorkflowTask) []task.WorkflowTask {
 		}
 	}
 	return ordered
+}
+
+// findCircle looks for tasks that depend on each other in a circle in a workflow that has other mistakes too.
+func (f *flowReader) findCircle(list []task.WorkflowTask) {
+	for i := range list {
+		list[i].After = slices.DeleteFunc(list[i].After, func(a task.After) bool { return a.Task < 0 }) // a name that is wrong
+	}
+	f.inOrder(list)
 }
 
 // circle refuses tasks that wait for each other: each name depends on the next one.
