@@ -59,18 +59,27 @@ func (a *API) cancel(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	message := "Task cancelled"
-	if !t.Status.Ended() {
-		message = "Cancellation requested; the task stops within a second"
-	}
 	var w jsontext.Writer
 	w.Object()
-	w.Key("message").String(message)
+	w.Key("message").String(cancelledHow(&t))
 	writeID(w.Key("task_id"), t.ID)
 	w.Key("status").String(t.Status.String())
 	w.EndObject()
 	p.shows(t.LastSeq)
 	return p.send(typeJSON, w)
+}
+
+// cancelledHow says when a task that was just cancelled ends.
+func cancelledHow(t *task.Task) string {
+	switch {
+	case t.Status.Ended():
+		return "Task cancelled"
+	case t.Remote():
+		return "Cancellation requested; the worker is told by its next call, and the task ends when it answers or its lease runs out"
+	case t.Status == task.Running && !t.IsWorkflow():
+		return "Cancellation requested; the task stops within a second"
+	}
+	return "Cancellation requested; the task ends when its children have"
 }
 
 // retry answers POST /api/tasks/{id}/retry. With parameters it makes another task of them.

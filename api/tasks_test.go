@@ -86,6 +86,23 @@ func TestARunningTaskIsCancelledOnceAndAnEndedOneNever(t *testing.T) {
 	}
 }
 
+func TestACancelSaysWhatItsEndWaitsFor(t *testing.T) {
+	h := open(t, nil)
+	id, token, _ := h.leaseOne()
+	if a := h.want("DELETE", "/api/tasks/"+id, ""); !strings.Contains(a.body, "the worker is told by its next call") {
+		t.Error("while a worker has it:", a.body)
+	}
+	h.do("POST", "/api/leases/"+token+"/release", "{}") // 409: it was cancelled
+	h.until(id, "CANCELLED")
+	parent, token, _ := h.leaseOne()
+	h.want("POST", "/api/leases/"+token+"/children", `{"step":"fan","tasks":{"a":{"task_type":"HOLD"}}}`)
+	h.want("POST", "/api/leases/"+token+"/complete", `{"result":1}`)
+	if a := h.want("DELETE", "/api/tasks/"+parent, ""); !strings.Contains(a.body, "the task ends when its children have") {
+		t.Error("while its child runs:", a.body)
+	}
+	h.until(parent, "CANCELLED")
+}
+
 func TestAPendingTaskIsCancelledAtOnce(t *testing.T) {
 	h := open(t, nil)
 	id := h.submit(`{"task_type":"ECHO","delay_seconds":3600}`)
