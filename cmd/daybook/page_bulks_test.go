@@ -39,7 +39,12 @@ func TestPageListsBulksThatRunAndThoseThatHaveEnded(t *testing.T) {
 	b.js(`fetch("api/tasks/bulk", { method: "POST", headers: { "Content-Type": "application/json", Prefer: "wait=0" }, body: JSON.stringify({ action: "reprioritise", priority: 3, filter: { queue: "mail" } }) })`)
 	strip := `document.querySelector(".bulk-strip:not([hidden])")`
 	b.until("it is below the list", strip+`?.innerText.includes("Set priority to 3") && /of 40,000 tasks/.test(`+strip+`.innerText)`)
-	b.shootAs("running")
+	b.everywhere("a bulk that runs", b.cutsNothing)
+	for _, width := range []int64{320, 768, 1024, 1440, 1280} { // there is one place more in the header
+		b.do(chromedp.EmulateViewport(width, 800))
+		b.frames(3)
+		b.cutsNothing(fmt.Sprintf("the header with bulks at %d", width))
+	}
 	b.do(chromedp.Reload())
 	b.until("it is there after a reload", strip+`?.innerText.includes("of 40,000 tasks") && document.querySelector("#places a[href='#/bulks']").innerText.includes("1")`)
 	b.cutsNothing("a bulk that runs")
