@@ -42,6 +42,7 @@ export class Pushed {
   }
 
   close() {
+    this.#had = false;
     this.#refresh.close();
   }
 

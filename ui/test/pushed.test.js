@@ -84,6 +84,19 @@ test("a list is fetched again when something may be missed", async (t) => {
   assert.equal(server.fetched, before);
 });
 
+test("a list that is opened again is fetched when its stream has begun", async (t) => {
+  const { list, server, pass, message, names } = lists(t);
+  for (const round of [1, 2]) {
+    list.open();
+    await pass(2000);
+    server.rows = [{ name: "between the fetch and the stream", n: round }];
+    message({ rows: [] });
+    await pass(2000);
+    assert.equal(names(), `between the fetch and the stream${round}`);
+    list.close();
+  }
+});
+
 test("what is pushed while the list is fetched is not lost, nor replaced by an older list", async (t) => {
   const { list, server, pass, message, names } = lists(t);
   list.open();
