@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -211,6 +212,28 @@ func TestAWorkflowIsPushedWhenOneOfItsTasksEnds(t *testing.T) {
 	for f.lists["workflows"][id]["open_count"] != 1.0 {
 		f.until(f.seq + 1)
 	}
+}
+
+// A task that becomes due writes no event: its queue is in the next message.
+func TestAQueueIsPushedWhenATaskOfItHasBecomeDue(t *testing.T) {
+	bubble(t, func(h *house, _ func() net.Conn) {
+		t := h.TB.(*testing.T)
+		h.want("POST", "/api/queues/held/pause", "")
+		h.submit(`{"task_type":"ECHO","queue":"held","delay_seconds":60}`)
+		before := h.views.Seq()
+		time.Sleep(61 * time.Second)
+		l := h.listen(fmt.Sprintf("/api/stream?views=queues&after=%d", before))
+		l.must(t)
+		h.submit(`{"task_type":"ECHO","queue":"other","delay_seconds":3600}`)
+		var m struct{ Views map[string]viewChanges }
+		if err := json.Unmarshal([]byte(l.must(t).data), &m); err != nil {
+			t.Fatal(err)
+		}
+		rows := m.Views["queues"].Rows
+		if len(rows) != 2 || rows[0]["name"] != "held" || rows[0]["ready"] != 1.0 {
+			t.Errorf("%v", rows)
+		}
+	})
 }
 
 func TestOnlyTheViewsThatHaveChangedAreInAMessage(t *testing.T) {
