@@ -49,7 +49,7 @@ export function canRunNow(row, now) {
 
 /** @param {Row} row */
 export function canRetry(row) {
-  return may("operator") && (row.status === "FAILED" || row.status === "CANCELLED");
+  return may("operator") && !row.erased && (row.status === "FAILED" || row.status === "CANCELLED");
 }
 
 /**

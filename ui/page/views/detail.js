@@ -261,9 +261,9 @@ class TaskPanel {
     put(this.#priority, canMove(row));
     put(this.#cancel, canCancel(row));
     put(this.#retry, canRetry(row));
-    put(this.#change, canRetry(row) && d.task !== null && !d.task.damaged?.includes("parameters"));
+    put(this.#change, canRetry(row) && d.task !== null && !lost(d.task, "parameters"));
     put(this.#again, may("submitter") && ended(row.status) && d.task !== null);
-    put(this.#schedule, may("operator") && d.task !== null && !d.task.damaged?.includes("parameters"));
+    put(this.#schedule, may("operator") && d.task !== null && !lost(d.task, "parameters"));
     attr(this.#schedule, "href", `#/schedules/~new?task=${row.id}`);
     if (d.task !== this.#drawnTask) this.#drawContent(d, c);
     this.#steps.update(row, d.events, c.now);
@@ -316,8 +316,7 @@ class TaskPanel {
 
   /** @param {Row} row */
   #drawError(row) {
-    const lost = row.damaged?.includes("error_message") ? DAMAGED : "";
-    const message = row.status === "SUCCESS" ? "" : (row.error_message ?? lost);
+    const message = row.status === "SUCCESS" ? "" : (row.error_message ?? lost(row, "error_message"));
     const failed = row.status === "FAILED";
     const key = `${failed} ${row.attempt} ${message}`;
     show(this.#error, message !== "");
@@ -338,12 +337,13 @@ class TaskPanel {
     const has = task !== null && task.result_data !== null && task.result_data !== undefined;
     show(this.#result.el, has || task?.status === "SUCCESS");
     if (has) void this.#drawResult(task);
-    else this.#result.fill([h("p", { class: "dim" }, task?.damaged?.includes("result_data") ? DAMAGED : "The task gave no result.")], null);
+    else this.#result.fill([h("p", { class: "dim" }, lost(task, "result_data") || "The task gave no result.")], null);
     const parameters = task?.parameters ?? {};
     const empty = Object.keys(parameters).length === 0;
+    const gone = lost(task, "parameters");
     show(this.#parameters.el, task !== null);
     this.#parameters.fill(
-      task?.damaged?.includes("parameters") ? [h("p", { class: "dim" }, DAMAGED)] : empty ? [h("p", { class: "dim" }, `None: ${c.title(task?.task_type ?? "").toLowerCase()} used its defaults.`)] : [jsonView(parameters, task?.file_names)],
+      gone ? [h("p", { class: "dim" }, gone)] : empty ? [h("p", { class: "dim" }, `None: ${c.title(task?.task_type ?? "").toLowerCase()} used its defaults.`)] : [jsonView(parameters, task?.file_names)],
       empty ? null : copyButton(() => stringify(parameters, 2), "Copy parameters"),
     );
   }
@@ -378,3 +378,6 @@ function section(name) {
     },
   };
 }
+
+/** Why a text of a task is not there; "" = it is, or the task has none. @param {Row | Task | null} task @param {string} what */
+const lost = (task, what) => (task?.erased ? "It was erased." : task?.damaged?.includes(what) ? DAMAGED : "");
