@@ -4,113 +4,122 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"daybook/eventlog"
 )
 
 // ErasePayloads deletes the bodies that belong to the events on all nodes. See eventlog.Log. Other nodes delete them when
-// they read on. A copy of the round without them is published with the word that they are erased, then the messages of the round are
+// they read on. For each round, a copy without them is published with the word that they are erased, then the messages of the round are
 // deleted from the stream: a message that is missing without a word in the log is damage. After an error it may be called again.
 func (l *Log) ErasePayloads(ctx context.Context, seqs ...int64) error {
-	for _, seq := range seqs {
-		if err := l.eraseOne(ctx, seq); err != nil && !errors.Is(err, eventlog.ErrNotFound) {
-			return fmt.Errorf("erase payload of event %d: %w", seq, err)
+	rest := slices.Compact(slices.Sorted(slices.Values(seqs)))
+	for len(rest) > 0 {
+		done, err := l.eraseRound(ctx, rest)
+		if err != nil {
+			return fmt.Errorf("erase payload of event %d: %w", rest[0], err)
 		}
+		rest = rest[done:]
 	}
 	return nil
 }
 
-func (l *Log) eraseOne(ctx context.Context, seq int64) error {
+// eraseRound erases the first of the payloads, and those of them that are in the same round. It returns how many these are. The seqs
+// ascend.
+func (l *Log) eraseRound(ctx context.Context, seqs []int64) (done int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, l.o.Patience)
 	defer cancel()
-	return l.erase(ctx, seq)
-}
-
-func (l *Log) erase(ctx context.Context, seq int64) error {
 	if err := l.ready(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	for {
 		if err := l.catchUp(ctx); err != nil {
-			return err
+			return 0, err
 		}
 		if l.told.upTo != l.applied {
 			if err := l.lookForErasures(ctx); err != nil {
-				return err
+				return 0, err
 			}
 		}
-		_, err := l.Log.Payload(ctx, seq)
+		_, err := l.Log.Payload(ctx, seqs[0])
 		switch {
 		case errors.Is(err, eventlog.ErrNotFound):
-			return eventlog.ErrNotFound
-		case errors.Is(err, eventlog.ErrErased): // an earlier call may have failed to delete the messages
-			moved := l.told.of(seq)
-			if moved == nil {
-				return eventlog.ErrNotFound
+			return 1, nil
+		case errors.Is(err, eventlog.ErrErased): // an earlier call may have failed to delete the messages, or to empty the WAL
+			if err := l.eraseHere(ctx, seqs[0]); err != nil {
+				return 0, err
 			}
-			deleted, err := l.deleteReplaced(ctx, moved)
-			if err == nil && !deleted {
-				return eventlog.ErrNotFound
+			if moved := l.told.of(seqs[0]); moved != nil {
+				return 1, l.deleteReplaced(ctx, moved)
 			}
-			return err
+			return 1, nil
 		}
-		err = l.eraseEverywhere(ctx, seq)
+		done, err = l.eraseEverywhere(ctx, seqs)
 		if errors.Is(err, errRival) || errors.Is(err, errGone) { // another node appends, or erases from the same round
 			continue
 		}
 		if err == nil {
-			_, err = l.deleteReplaced(ctx, l.told.of(seq))
+			err = l.deleteReplaced(ctx, l.told.of(seqs[0]))
 		}
-		return err
+		return done, err
 	}
 }
 
-// eraseEverywhere publishes a copy of the round of an event without the body that belongs to it, and erases that in the replica.
-// Errors: errRival, eventlog.ErrUnavailable, those of publish.
-func (l *Log) eraseEverywhere(ctx context.Context, seq int64) error {
-	at, r, err := l.find(ctx, l.applied, seq)
+// eraseEverywhere publishes a copy of the round of the first event without the bodies that belong to it and to the others of the round, and
+// erases these in the replica. It returns how many they are. Errors: errRival, eventlog.ErrUnavailable, those of publish.
+func (l *Log) eraseEverywhere(ctx context.Context, seqs []int64) (done int, err error) {
+	at, r, err := l.find(ctx, l.applied, seqs[0])
 	if err == nil && at == 0 {
-		err = fmt.Errorf("%w: event %d is not in the stream", eventlog.ErrDamaged, seq)
+		err = fmt.Errorf("%w: event %d is not in the stream", eventlog.ErrDamaged, seqs[0])
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	all, err := l.withoutBody(ctx, &r, seq)
+	for done < len(seqs) && seqs[done] <= r.last {
+		done++
+	}
+	seqs = seqs[:done]
+	all, err := l.withoutBodies(ctx, &r, seqs)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	head := l.Head()
 	list := messages(newHeader(kindCopy, head), head, all.append(appendCopy(nil, r.last, r.hash)), l.most)
 	h := newHeader(kindErased, head)
-	e := erasure{seq: seq, last: r.last, events: len(all.list), round: r.spans[0], copy: span{l.applied + 1, len(list)}}
-	list = append(list, messages(h, head, e.append(nil), l.most)...)
+	var erased []erasure
+	var content []byte
+	for _, seq := range seqs {
+		e := erasure{seq: seq, last: r.last, events: len(all.list), round: r.spans[0], copy: span{l.applied + 1, len(list)}}
+		erased, content = append(erased, e), e.append(content)
+	}
+	list = append(list, messages(h, head, content, l.most)...)
 	if len(list) > mostParts {
-		return fmt.Errorf("%w: a round of %d messages", eventlog.ErrFull, len(list))
+		return 0, fmt.Errorf("%w: a round of %d messages", eventlog.ErrFull, len(list))
 	}
 	sequence, err := l.publish(ctx, l.names.erasuresSubject, h.id, list)
 	switch {
 	case err != nil:
-		return err
+		return 0, err
 	case sequence > 0: // else it was read, and done
-		if err := l.eraseHere(ctx, seq); err != nil {
-			return err // the messages are read again
+		if err := l.eraseHere(ctx, seqs...); err != nil {
+			return 0, err // the messages are read again
 		}
 		if l.told.upTo == l.applied {
-			l.told.add([]erasure{e})
+			l.told.add(erased)
 			l.told.upTo = sequence
 		}
 		l.setApplied(sequence)
 	}
-	if l.told.of(seq) == nil || l.told.upTo != l.applied {
-		return l.lookForErasures(ctx)
+	if l.told.of(seqs[0]) == nil || l.told.upTo != l.applied {
+		return done, l.lookForErasures(ctx)
 	}
-	return nil
+	return done, nil
 }
 
-// withoutBody reads the events of a round without the body that belongs to event seq, and without those that the replica has erased.
-func (l *Log) withoutBody(ctx context.Context, r *round, seq int64) (all events, err error) {
+// withoutBodies reads the events of a round without the bodies that belong to some of them, and without those that the replica has erased.
+func (l *Log) withoutBodies(ctx context.Context, r *round, seqs []int64) (all events, err error) {
 	if all, err = l.eventsOf(ctx, r); err != nil {
 		return all, err
 	}
@@ -122,51 +131,49 @@ func (l *Log) withoutBody(ctx context.Context, r *round, seq int64) (all events,
 		}
 	}
 	err = l.Log.Payloads(ctx, with, func(i int, _ []byte, err error) error {
-		if errors.Is(err, eventlog.ErrErased) || with[i] == seq {
+		if _, one := slices.BinarySearch(seqs, with[i]); one || errors.Is(err, eventlog.ErrErased) {
 			all.salts[at[i]], err = nil, nil
 		}
 		return err
 	})
-	if err == nil && all.list[0].Seq > seq {
+	if err == nil && all.list[0].Seq > seqs[0] {
 		err = fmt.Errorf("the round with event %d: %w", r.last, errMessage)
 	}
 	return all, err
 }
 
-// deleteReplaced deletes the messages that have a copy, and reports whether there were some.
-func (l *Log) deleteReplaced(ctx context.Context, m *moved) (deleted bool, err error) {
+// deleteReplaced deletes the messages that have a copy.
+func (l *Log) deleteReplaced(ctx context.Context, m *moved) error {
 	for _, s := range m.spans[:len(m.spans)-1] {
 		for sequence := s.first; sequence <= s.last(); sequence++ {
-			one, err := l.delete(ctx, sequence)
-			if err != nil {
-				return deleted, unavailable("delete it from the stream", err)
+			if err := l.delete(ctx, sequence); err != nil {
+				return unavailable("delete it from the stream", err)
 			}
-			deleted = deleted || one
 		}
 	}
-	return deleted, nil
+	return nil
 }
 
-// delete deletes one message, and reports whether it was there.
-func (l *Log) delete(ctx context.Context, sequence uint64) (deleted bool, err error) {
+// delete deletes one message, if it is there.
+func (l *Log) delete(ctx context.Context, sequence uint64) error {
 	message, err := l.get(ctx, sequence)
 	if err != nil || message == nil {
-		return false, err
+		return err
 	}
 	if err = l.stream.SecureDeleteMsg(ctx, sequence); err == nil {
-		return true, nil
+		return nil
 	}
 	if message, again := l.get(ctx, sequence); again == nil && message == nil { // another node has deleted it
-		return false, nil
+		return nil
 	}
-	return false, err
+	return err
 }
 
-// eraseHere deletes the body from the replica, if it is there. A reader that is in the way of the last traces does not hold up the log.
-func (l *Log) eraseHere(ctx context.Context, seq int64) error {
-	err := l.Log.ErasePayloads(context.WithoutCancel(ctx), seq)
+// eraseHere deletes bodies from the replica, if they are there. A reader that is in the way of the last traces does not hold up the log.
+func (l *Log) eraseHere(ctx context.Context, seqs ...int64) error {
+	err := l.Log.ErasePayloads(context.WithoutCancel(ctx), seqs...)
 	if errors.Is(err, eventlog.ErrUnavailable) {
-		l.o.Logger.Warn("the next erasure completes this one on this node", "event", seq, "error", err)
+		l.o.Logger.Warn("the next erasure completes this one on this node", "error", err)
 		return nil
 	}
 	return err

@@ -289,3 +289,51 @@ func TestAReaderNoticesWhichMessageIsMissing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Payloads that are erased together cost one copy of each round.
+func TestManyErasuresOfARoundPublishOneCopy(t *testing.T) {
+	s, js := lone(t)
+	log := open(t, js, t.TempDir())
+	away := open(t, connect(t, s), t.TempDir())
+	appendAll(t, log, names("first", 50)...)
+	appendAll(t, log, names("second", 50)...)
+	catchUp(t, away)
+	last := func() uint64 {
+		t.Helper()
+		stream, err := js.Stream(t.Context(), natslog.StreamName("test"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := stream.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.State.LastSeq
+	}
+	before := last()
+	var erased []int64
+	for seq := int64(1); seq < 100; seq++ {
+		erased = append(erased, seq)
+	}
+	for range 2 {
+		if err := log.ErasePayloads(t.Context(), erased...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := last() - before; n > 4 {
+		t.Errorf("%d messages were published", n)
+	}
+	wantReplacedDeleted(t, js, log)
+	wantGone(t, js, false, "body of first-3")
+	wantGone(t, js, false, "body of second-3")
+	if err := log.ErasePayloads(t.Context(), 100); err != nil { // of a copy
+		t.Fatal(err)
+	}
+	wantReplacedDeleted(t, js, log)
+	for _, l := range []*natslog.Log{log, away, open(t, connect(t, s), t.TempDir())} {
+		catchUp(t, l)
+		wantErased(t, l, append(slices.Clone(erased), 100)...)
+	}
+	appendAll(t, log, "after")
+	wantSame(t, log, away)
+}

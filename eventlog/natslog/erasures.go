@@ -95,6 +95,9 @@ func (t *told) add(list []erasure) {
 		}
 		m := &t.rounds[i]
 		before := m.now()
+		if found && before == e.copy { // another payload that the same copy lacks
+			continue
+		}
 		if found {
 			if t.replaced == nil {
 				t.replaced = map[uint64]uint64{}

@@ -239,12 +239,11 @@ func (l *Log) stage(ctx context.Context, h header, content []byte) ([]erasure, e
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range list {
-			if err := l.eraseHere(ctx, e.seq); err != nil {
-				return nil, err
-			}
+		seqs := make([]int64, len(list))
+		for i := range list {
+			seqs[i] = list[i].seq
 		}
-		return list, nil
+		return list, l.eraseHere(ctx, seqs...)
 	}
 	return nil, nil
 }
