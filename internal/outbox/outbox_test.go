@@ -197,7 +197,7 @@ func TestATaskThatIsRefusedStaysAndSaysWhy(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 		left := d.rows()
-		for i, want := range []string{"/parameters/seconds", `unknown field "colour"`, "not a JSON object", "leave it out", "NONE"} {
+		for i, want := range []string{"/parameters/seconds", "/colour is not a field of this request", "must be a JSON object", "leave idempotency_key out", "NONE"} {
 			if i >= len(left) || !strings.Contains(left[i], want) {
 				t.Errorf("%q, want %q in row %d", left, want, i)
 			}

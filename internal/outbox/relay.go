@@ -1,12 +1,9 @@
 package outbox
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -116,24 +113,10 @@ func (r *Relay) step(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the outbox: %w", err)
 	}
-	var tasks []client.Submit
-	size := 0
-	for i := range rows {
-		task, why := taskOf(&rows[i])
-		size += len(rows[i].task)
-		if i == 0 && why != "" {
-			return r.refuse(ctx, &rows[0], why)
-		}
-		if why != "" || size > batchBytes && i > 0 { // the next step begins with it
-			rows = rows[:i]
-			break
-		}
-		tasks = append(tasks, task)
-	}
 	if len(rows) == 0 {
 		return nil
 	}
-	done, err := r.submit(ctx, rows, tasks)
+	done, err := r.submit(ctx, rows, batchOf(rows))
 	if done > 0 { // what was acknowledged is deleted, also when the relay is stopped
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
@@ -145,52 +128,36 @@ func (r *Relay) step(ctx context.Context) error {
 	return err
 }
 
-// taskOf is the submit of a row; why says what is wrong with it.
-func taskOf(one *row) (task client.Submit, why string) {
-	d := json.NewDecoder(bytes.NewReader(one.task))
-	d.UseNumber()
-	d.DisallowUnknownFields()
-	err := d.Decode(&task)
-	if err == nil {
-		if _, more := d.Token(); more != io.EOF {
-			err = errors.New("something follows the object")
-		}
-	}
-	switch {
-	case err != nil:
-		return task, "the task is not a JSON object as POST /api/tasks/submit takes it: " + strings.TrimPrefix(err.Error(), "json: ")
-	case task.IdempotencyKey != "":
-		return task, "the task has an idempotency_key: leave it out, the key of the row takes its place"
-	}
-	task.IdempotencyKey = one.key
-	return task, ""
-}
-
-// submit submits the tasks of rows, or the first ones of them, and returns how many. A first one that the server will never take is
-// refused instead.
-func (r *Relay) submit(ctx context.Context, rows []row, tasks []client.Submit) (done int, err error) {
-	if len(tasks) > 1 {
-		_, err := r.Server.SubmitBatch(ctx, tasks)
+// submit submits the tasks of the first rows, of which batch has the texts, and returns how many were. If the server will never take the first
+// one, that one is refused instead. A batch of less than two goes alone.
+func (r *Relay) submit(ctx context.Context, rows []row, batch [][]byte) (done int, err error) {
+	if len(batch) > 1 {
+		_, err := r.Server.SubmitBatchJSON(ctx, arrayOf(batch), true)
 		if err == nil {
-			return len(tasks), nil
+			return len(batch), nil
 		}
 		if !isRefusal(err) {
 			return 0, err
 		}
 		// All or none, so it was none: those before the first one that is to blame go again without it.
-		first := firstToBlame(err, len(tasks))
-		if first > 0 {
-			return r.submit(ctx, rows[:first], tasks[:first])
+		if first := firstToBlame(err, len(batch)); first > 0 {
+			return r.submit(ctx, rows, batch[:first])
 		}
 	}
-	_, err = r.Server.Submit(ctx, tasks[0])
-	if err == nil {
+	one := &rows[0]
+	if !isKey(one.key) {
+		return 0, r.refuse(ctx, one, "the key of the row must be 1 to 255 bytes of printable characters")
+	}
+	_, err = r.Server.SubmitJSON(ctx, one.task, one.key)
+	switch {
+	case err == nil:
 		return 1, nil
-	}
-	if !isRefusal(err) {
+	case !isRefusal(err):
 		return 0, err
+	case hasOwnKey(one):
+		return 0, r.refuse(ctx, one, err.Error()+"; leave idempotency_key out of the task: the key of the row takes its place")
 	}
-	return 0, r.refuse(ctx, &rows[0], err.Error())
+	return 0, r.refuse(ctx, one, err.Error())
 }
 
 func (r *Relay) refuse(ctx context.Context, one *row, why string) error {
