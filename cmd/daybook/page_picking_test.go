@@ -52,7 +52,7 @@ func TestPageChangesTheTasksThatAreSelected(t *testing.T) {
 	b.everywhere("selected", b.cutsNothing)
 	b.do(chromedp.EmulateViewport(1280, 800))
 	b.js(`document.querySelector('.pick-bar [data-action="reprioritise"]').focus(); document.activeElement.click()`)
-	b.until("the dialog is about them", `document.querySelector(".bulk-dialog")?.innerText.includes("6 tasks selected") && document.querySelector(".bulk-dialog [value=reprioritise]").checked && document.querySelector(".bulk-dialog .bulk-count").innerText === "6 tasks will be changed."`)
+	b.until("the dialog is about them", `document.querySelector(".bulk-dialog")?.innerText.includes("6 tasks selected") && document.querySelector(".bulk-dialog [value=reprioritise]").checked && document.querySelector(".bulk-dialog .bulk-count").innerText === "0 of 6 tasks will be changed."`) // they have that priority
 	b.js(`document.querySelector('.bulk-dialog [value="cancel"]').click()`)
 	b.until("it can be sent", `document.querySelector(".bulk-dialog [type=submit]:not([disabled])")?.innerText === "Cancel 6 tasks"`)
 	b.everywhere("the dialog of selected tasks", b.cutsNothing)
