@@ -142,3 +142,16 @@ func TestABulkSaysWhyItDoesNotGoOn(t *testing.T) {
 		t.Errorf("one task: %d %s", one.status, one.body)
 	}
 }
+
+func TestAWorkflowIsNotRetriedFromATaskThatWasErased(t *testing.T) {
+	h := open(t, nil)
+	made := h.want("POST", "/api/workflows", `{"name":"w","tasks":{"a":{"task_type":"FAIL","max_attempts":1},"b":{"task_type":"ECHO","depends_on":["a"]}}}`).object(h)
+	whole, a := made["id"].(string), made["tasks"].(map[string]any)["a"].(map[string]any)["id"].(string)
+	h.until(whole, "FAILED")
+	h.want("POST", "/api/tasks/"+a+"/erase", `{"reason":"asked for"}`)
+	if got := h.do("POST", "/api/workflows/"+whole+"/retry", `{"from":"a"}`); got.status != 400 || !strings.Contains(got.body, "that was not erased") {
+		t.Errorf("from the erased task: %d %s", got.status, got.body)
+	}
+	h.want("POST", "/api/workflows/"+whole+"/retry", `{}`)
+	h.until(whole, "FAILED") // it leaves the erased task as it is, and waits for nothing
+}

@@ -270,7 +270,9 @@ func againOf(all []*task.Task, from string) ([]*task.Task, error) {
 		}
 		one := t.Status == task.Failed || t.Status == task.Cancelled
 		if from != "" {
-			one = t.Kin.Name == from
+			if one = t.Kin.Name == from; one && t.Erased {
+				return nil, &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/from", Detail: "must be a task that was not erased: its parameters are gone. Submit the workflow again"}}}
+			}
 			found = found || one
 			for _, on := range t.DependsOn() {
 				one = one || again[on.Task]
