@@ -308,7 +308,7 @@ func (w *bulkWork) item(at *bulkItem) bool {
 		}
 	}
 	rd.add(n, at.id, decided)
-	rd.retryWith(with, retry.Reason)
+	rd.retryWith(with, retry)
 	w.applied.Changed++
 	w.changes = append(w.changes, change)
 	return true

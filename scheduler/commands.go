@@ -132,7 +132,7 @@ func (l *loop) do(rd *round, r *request) {
 	rd.needs = append(rd.needs, needs...)
 	rd.add(n, r.id, decided)
 	state = n.task
-	rd.retryWith(with, retry.Reason)
+	rd.retryWith(with, retry)
 }
 
 // reply answers a request that appends nothing, once the events that the answer depends on are on disk.

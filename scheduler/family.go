@@ -289,9 +289,9 @@ func (rd *round) childrenOf(parent ulid.ULID) (children []*task.Task, err error)
 }
 
 // retryWith retries, in the latest entry, the tasks that the retry of another retries too.
-func (rd *round) retryWith(list []*task.Task, reason string) {
+func (rd *round) retryWith(list []*task.Task, retry task.Retry) {
 	for _, t := range list {
-		decided, refusal := rd.decideOn(t, task.Retry{Reason: reason})
+		decided, refusal := rd.decideOn(t, task.Retry{Reason: retry.Reason, Undo: retry.Undo})
 		if refusal != nil {
 			continue
 		}

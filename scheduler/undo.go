@@ -168,7 +168,7 @@ func (s *Scheduler) undoCancel(ctx context.Context, t *task.Task, version int64,
 	case t.Status != task.Cancelled: // it ended, or the attempt lost its lease, before it was stopped
 		return bulkItem{id: t.ID, skip: SkipChanged}, nil
 	}
-	return bulkItem{id: t.ID, version: t.Version, command: task.Retry{Reason: reason}}, nil
+	return bulkItem{id: t.ID, version: t.Version, command: task.Retry{Reason: reason, Undo: true}}, nil
 }
 
 // sentRoundAfter reports whether somebody has retried the task after its event of that version.

@@ -110,7 +110,7 @@ var fieldsOf = [typeCount][]*field{
 	EventCancelled:         named("fence replaced_by because"),
 	EventLeaseExpired:      named("fence attempt suspicion deaths"),
 	EventReleased:          named("fence"),
-	EventRetried:           named("run_at clock"),
+	EventRetried:           named("run_at clock as"),
 	EventSnoozed:           named("run_at clock backoff"),
 	EventReprioritised:     named("priority"),
 	EventLateResultRefused: named("fence"),

@@ -119,6 +119,7 @@ type Release struct {
 type Retry struct {
 	Reason string // "" = none
 	Again  bool   // one that has succeeded too: of tasks of a workflow
+	Undo   bool   // of a cancel: own work that had succeeded before it is not done again, only the children are
 	Key    string // idempotency key; "" = none. Who sends it looks in the task's history for it first
 }
 

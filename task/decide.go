@@ -309,7 +309,9 @@ func (d *decision) retry(c Retry) error {
 		return d.refuse(ErrErased, "its parameters are gone; submit a new one")
 	}
 	data := Data{Clock: d.clock()}
-	if d.task.RunAt > d.now.Wall {
+	if c.Undo && d.task.KinNow().Done != nil {
+		data.EndsAs = Success
+	} else if d.task.RunAt > d.now.Wall {
 		data.RunAt = d.task.RunAt // cancelled before it was due
 	}
 	d.add(EventRetried, data, retryPayload(c))

@@ -102,6 +102,10 @@ func foldFailure(t *Task, e *Event, d *Data) {
 
 func foldCancel(t *Task, d *Data) {
 	t.Timed, t.Retrying = false, false
+	if t.Ending() == Success {
+		n := t.notes()
+		t.setDone(&Done{ResultSeq: t.ResultSeq, Outcome: n.Outcome, Partial: n.Partial})
+	}
 	t.forgetSuccess()
 	t.waitFor(Wait{})
 	if d.ReplacedBy != (ulid.ULID{}) {
@@ -110,6 +114,30 @@ func foldCancel(t *Task, d *Data) {
 	if d.Because != (ulid.ULID{}) {
 		t.link().Because = d.Because
 	}
+}
+
+// foldRetry: the task is done again, or its cancel is undone and only its children are.
+func foldRetry(t *Task, e *Event, d *Data) {
+	t.CompletedAt = 0
+	if l := t.Links; l != nil && (l.ReplacedBy != ulid.ULID{} || l.Because != ulid.ULID{}) {
+		l = t.link()
+		l.ReplacedBy, l.Because = ulid.ULID{}, ulid.ULID{}
+	}
+	if done := t.KinNow().Done; done != nil {
+		t.setDone(nil)
+		if d.EndsAs == Success {
+			n := t.notes()
+			n.Outcome, n.Partial = done.Outcome, done.Partial
+			t.note(n)
+			t.Progress, t.ResultSeq = 10_000, done.ResultSeq
+			t.setEnding(Success)
+			return
+		}
+	}
+	t.AttemptBase = int32(t.Attempt)
+	t.wait(e)
+	t.StartedAt, t.Progress = 0, 0
+	t.MessageSeq, t.ResultSeq, t.ErrorSeq, t.Code = 0, 0, 0, CodeNone
 }
 
 // forgetSuccess: a task that was to succeed does not.

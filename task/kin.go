@@ -26,6 +26,14 @@ type Kin struct {
 	OnFailure OnChildFailure `json:"on_failure,omitempty"` // what its failure means for the parent
 	Any       bool           `json:"any,omitempty"`        // one success among the children of the step is enough
 	Ending    Status         `json:"ending,omitempty"`     // as what it ends when its children have ended; None = it is not ending
+	Done      *Done          `json:"done,omitempty"`       // what came of its own work before a cancel, which may be undone
+}
+
+// Done is what came of the own work of a task that has succeeded and was cancelled while it waited for its children.
+type Done struct {
+	ResultSeq int64  `json:"result_seq,omitempty"` // of the event whose payload is the result; 0 = it has none
+	Outcome   string `json:"outcome,omitempty"`
+	Partial   bool   `json:"partial,omitempty"`
 }
 
 // OnChildFailure is what the failure of a child means for its parent.
@@ -105,6 +113,14 @@ func (t *Task) setEnding(as Status) {
 	k := t.KinNow()
 	k.Ending = as
 	t.Kin = &k
+}
+
+// setDone keeps what came of the own work of a task, nil for nothing.
+func (t *Task) setDone(done *Done) {
+	if k := t.KinNow(); k.Done != done {
+		k.Done = done
+		t.Kin = &k
+	}
 }
 
 // addChildren adds to the number of children that the task has made.

@@ -135,10 +135,17 @@ func (m *machine) checkStep(before *Task, e *Event) {
 				fail("an erased task has a subject or an outcome")
 			}
 			kept.Notes = before.Notes
+			if now.KinNow().Done != nil {
+				fail("an erased task has what came of its work")
+			}
+			kept.setDone(before.KinNow().Done)
 		}
 		if cmp.Diff(*before, kept) != "" {
 			fail("an end was changed")
 		}
+	}
+	if done := before.KinNow().Done; e.Type == EventRetried && (now.Ending() == Success) != (e.Data.EndsAs == Success && done != nil) {
+		fail("its own work is done again, or never")
 	}
 	if now.LastFence < before.LastFence || e.Type == EventStarted && now.LastFence <= before.LastFence {
 		fail("the fence did not grow")
@@ -317,7 +324,7 @@ func machineCommand(op byte, n uint64, fence int64, now Micros) Command {
 		if n%4 == 0 {
 			return Resubmit{As: ulid.ULID{byte(n), 7}}
 		}
-		return Retry{}
+		return Retry{Undo: n%2 == 1}
 	case 14:
 		return Snooze{Until: Micros(n)}
 	default:

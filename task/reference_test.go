@@ -143,9 +143,10 @@ type (
 		ReplacedBy refULID   `json:"replaced_by,omitzero"`
 		Because    refULID   `json:"because,omitzero"`
 	}
-	refRunAt struct {
-		RunAt Micros `json:"run_at,omitzero"`
-		Clock Micros `json:"clock,omitzero"`
+	refRetried struct {
+		RunAt  Micros    `json:"run_at,omitzero"`
+		Clock  Micros    `json:"clock,omitzero"`
+		EndsAs refStatus `json:"as,omitzero"`
 	}
 	refSnoozed struct {
 		RunAt   Micros `json:"run_at,omitzero"`
@@ -196,7 +197,9 @@ func (r *refCancelled) data() Data {
 }
 func (r *refResubmitted) data() Data { return Data{RetriedAs: ulid.ULID(r.RetriedAs)} }
 func (r *refFence) data() Data       { return Data{Fence: r.Fence} }
-func (r *refRunAt) data() Data       { return Data{RunAt: r.RunAt, Clock: r.Clock} }
+func (r *refRetried) data() Data {
+	return Data{RunAt: r.RunAt, Clock: r.Clock, EndsAs: Status(r.EndsAs)}
+}
 func (r *refSnoozed) data() Data {
 	return Data{RunAt: r.RunAt, Clock: r.Clock, InBackoff: r.Backoff}
 }
@@ -250,7 +253,7 @@ func referenceFor(t EventType) reference {
 	case EventSnoozed:
 		return new(refSnoozed)
 	case EventRetried:
-		return new(refRunAt)
+		return new(refRetried)
 	case EventReprioritised:
 		return new(refPriority)
 	default: // task.cancel_requested, task.erased

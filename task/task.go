@@ -292,16 +292,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		}
 	},
 	EventReleased: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Attempt-- },
-	EventRetried: func(t *Task, _ ulid.ULID, e *Event, _ *Data) {
-		t.AttemptBase = int32(t.Attempt)
-		t.wait(e)
-		t.StartedAt, t.CompletedAt, t.Progress = 0, 0, 0
-		t.MessageSeq, t.ResultSeq, t.ErrorSeq, t.Code = 0, 0, 0, CodeNone
-		if l := t.Links; l != nil && (l.ReplacedBy != ulid.ULID{} || l.Because != ulid.ULID{}) {
-			l = t.link()
-			l.ReplacedBy, l.Because = ulid.ULID{}, ulid.ULID{}
-		}
-	},
+	EventRetried:  func(t *Task, _ ulid.ULID, e *Event, d *Data) { foldRetry(t, e, d) },
 	EventSnoozed: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.wait(e)
 		t.Retrying = t.Timed && d.InBackoff
@@ -317,6 +308,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 		n := t.notes()
 		n.Subject, n.Outcome = "", "" // the log keeps them, see docs/adr/0032
 		t.note(n)
+		t.setDone(nil)
 	},
 	EventResubmitted: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.link().RetriedAs = d.RetriedAs },
 	EventStepRecorded: func(t *Task, _ ulid.ULID, e *Event, d *Data) {

@@ -27,7 +27,10 @@ var versions = [typeCount][]version{
 		{1, addition}, // v 3: because
 	},
 	EventSucceeded: {{2, addition}}, // v 2: outcome, partial
-	EventRetried:   {{2, addition}}, // v 2: run_at, clock
+	EventRetried: {
+		{2, addition}, // v 2: run_at, clock
+		{1, addition}, // v 3: as
+	},
 	EventSnoozed: {
 		{1, addition}, // v 2: clock
 		{1, addition}, // v 3: backoff
