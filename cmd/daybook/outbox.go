@@ -65,9 +65,11 @@ func (c *outboxCmd) Run(ctx context.Context, s *stdio) error {
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	if c.JSON {
+	switch {
+	case err != nil && submitted+refused == 0: // the error says all
+	case c.JSON:
 		fmt.Fprintf(s.out, "{\"submitted\":%d,\"refused\":%d}\n", submitted, refused)
-	} else {
+	default:
 		fmt.Fprintf(s.out, "%d tasks were submitted, %d are refused\n", submitted, refused)
 	}
 	if err == nil && refused > 0 {

@@ -286,18 +286,31 @@ func TestSeveralRelaysSubmitEachTaskOnceWhileAProgramCommits(t *testing.T) {
 func TestADatabaseThatCannotBeUsedIsNamed(t *testing.T) {
 	d := newSQLite(t)
 	d.exec("DROP TABLE daybook_outbox")
+	d.exec("CREATE TABLE orders (id INTEGER)")
+	noDatabase := filepath.Join(t.TempDir(), "notes.txt")
+	if err := os.WriteFile(noDatabase, []byte(strings.Repeat("no database ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct{ from, table, want string }{
-		"no table":         {d.from, "", "--schema sqlite"},
+		"no table":         {d.from, "", "there is no table daybook_outbox: `daybook outbox --schema sqlite`"},
+		"no such table":    {d.from, "main.mine", "--schema sqlite` prints the SQL that makes it, as daybook_outbox"},
+		"another table":    {d.from, "orders", "has other columns"},
+		"no SQLite":        {"sqlite:" + noDatabase, "", "not a database of SQLite"},
+		"a folder":         {"sqlite:" + t.TempDir(), "", "cannot be opened"},
 		"no file":          {"sqlite:" + filepath.Join(t.TempDir(), "none.db"), "", "there is no file"},
 		"no path":          {"sqlite:", "", "there is no file"},
 		"another database": {"mysql://localhost/app", "", "sqlite:PATH"},
 		"a table's name":   {d.from, "a; DROP TABLE b", "letters, digits"},
 		"a wrong address":  {"postgres://app:secret@%%/x", "", "cannot be read"},
-		"nobody there":     {"postgres://app:secret@127.0.0.1:1/app?sslmode=disable", "", "cannot be read"},
+		"nobody there":     {"postgres://app:secret@127.0.0.1:1/app?sslmode=disable", "", "cannot be reached: check that it runs"},
+		"an unknown host":  {"postgres://app:secret@host.invalid/app?sslmode=disable", "", "cannot be reached: check that it runs"},
 	} {
 		_, _, err := (&Relay{From: c.from, Table: c.table, Once: true, Logger: quiet}).Run(t.Context())
 		if !errors.Is(err, ErrFrom) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		if strings.Contains(fmt.Sprint(err), "--schema") != strings.HasSuffix(name, "table") {
+			t.Errorf("%s: the advice is of another cause: %v", name, err)
 		}
 	}
 	if _, err := Schema("mysql"); err == nil {

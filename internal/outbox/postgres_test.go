@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -222,4 +224,49 @@ func TestADatabaseThatCrashesLosesNothingAndSubmitsNothingTwice(t *testing.T) {
 	if n < 240 || len(got) < 200 {
 		t.Errorf("%d commits and %d tasks: too few to learn from", n, len(got))
 	}
+}
+
+// The advice fits what PostgreSQL says.
+func TestAPostgresThatCannotBeUsedIsNamed(t *testing.T) {
+	d := newPostgres(t)
+	d.exec("CREATE TABLE orders (id INT)")
+	d.exec("DROP ROLE IF EXISTS reader")
+	d.exec("CREATE ROLE reader LOGIN")
+	for name, c := range map[string]struct{ from, table, want string }{
+		"no table":      {d.from, "mine", "there is no table mine: `daybook outbox --schema postgres`"},
+		"no schema":     {d.from, "app.mine", "there is no table app.mine: `daybook outbox --schema postgres`"},
+		"another table": {d.from, "orders", "has other columns than an outbox: `daybook outbox --schema postgres`"},
+		"no database":   {strings.Replace(d.from, "/app", "/none", 1), "", "no such database"},
+		"no user":       {strings.Replace(d.from, "test@", "nobody@", 1), "", "check the user and the password"},
+		"no right":      {strings.Replace(d.from, "test@", "reader@", 1), "", "GRANT SELECT, UPDATE, DELETE ON daybook_outbox"},
+		"TLS":           {"postgres://test@" + withoutTLS(t) + "/app", "", "?sslmode=disable"},
+	} {
+		_, _, err := (&Relay{From: c.from, Table: c.table, Once: true, Logger: quiet}).Run(t.Context())
+		if !errors.Is(err, ErrFrom) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// withoutTLS is the address of a server that says to the first client that it has no TLS.
+func withoutTLS(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { listener.Close(); <-done })
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 8)) // the SSLRequest
+			_, _ = conn.Write([]byte("N"))
+			conn.Close()
+		}
+	}()
+	return listener.Addr().String()
 }

@@ -96,13 +96,16 @@ func (t *table) place(n int) string {
 	return "?"
 }
 
-// check looks whether the table is there.
+// check looks whether the table is there and can be read. Errors: ErrFrom, ctx's.
 func (t *table) check(ctx context.Context) error {
 	_, err := t.waiting(ctx, 1)
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return fmt.Errorf("%w: the table %s cannot be read (%w); `daybook outbox --schema sqlite` or `--schema postgres` prints the SQL that makes it", ErrFrom, t.name, err)
+	if advice := t.advice(ctx, err); advice != "" {
+		return fmt.Errorf("%w: %s (%w)", ErrFrom, advice, err)
+	}
+	return fmt.Errorf("%w: the table %s cannot be read: %w", ErrFrom, t.name, err)
 }
 
 // waiting are the first rows that were not refused, at most n.
