@@ -87,7 +87,7 @@ func refused(a *answer) *refusal {
 	for _, e := range p.Errors {
 		text += "\n" + strings.TrimPrefix(e.Pointer, "/") + ": " + e.Detail
 	}
-	return &refusal{text}
+	return &refusal{inTools(text)}
 }
 
 // role is that of the token of the caller; without tokens everybody is an admin.

@@ -6,6 +6,8 @@
 package mcp
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -36,10 +38,10 @@ func New(o Options) http.Handler {
 		o.Logger = slog.Default()
 	}
 	o.Logger = slog.New(warnings{o.Logger.Handler()})
-	return sdk.NewStreamableHTTPHandler(func(r *http.Request) *sdk.Server {
+	return readable(sdk.NewStreamableHTTPHandler(func(r *http.Request) *sdk.Server {
 		return o.server(&caller{api: o.API, prefix: o.Prefix, request: r})
 	}, &sdk.StreamableHTTPOptions{Stateless: true, JSONResponse: true, Logger: o.Logger, MaxRequestBodyBytes: maxRequest,
-		DisableLocalhostProtection: true}) // the API has checked the host name
+		DisableLocalhostProtection: true})) // the API has checked the host name
 }
 
 // roles are the roles of tokens, the weakest first.
@@ -50,10 +52,23 @@ func (o *Options) server(c *caller) *sdk.Server {
 	rank := slices.Index(roles, c.role(c.request.Context()))
 	s := sdk.NewServer(&sdk.Implementation{Name: "daybook", Title: "Daybook", Version: o.Version},
 		&sdk.ServerOptions{Instructions: instructions, Logger: o.Logger})
+	beyond := make(map[string]string) // the roles of the other tools
 	for i := range tools {
-		if t := &tools[i]; slices.Index(roles, t.role) <= rank {
-			s.AddTool(t.declaration(), t.handler(c))
+		t := &tools[i]
+		if slices.Index(roles, t.role) > rank {
+			beyond[t.name] = t.role
+			continue
 		}
+		s.AddTool(t.declaration(), t.handler(c))
 	}
+	s.AddReceivingMiddleware(func(next sdk.MethodHandler) sdk.MethodHandler {
+		return func(ctx context.Context, method string, r sdk.Request) (sdk.Result, error) {
+			if call, ok := r.(*sdk.CallToolRequest); ok && beyond[call.Params.Name] != "" {
+				return said(fmt.Sprintf("The tool %s needs a token with the role %s or a stronger one; this one has the role %s. Nothing was changed; ask the user for another token.",
+					call.Params.Name, beyond[call.Params.Name], roles[max(rank, 0)]), true), nil
+			}
+			return next(ctx, method, r)
+		}
+	})
 	return s
 }

@@ -78,8 +78,12 @@ func (a *agent) want(name string, args map[string]any) map[string]any {
 // refuses calls a tool that must fail with a text that has want.
 func (a *agent) refuses(name string, args map[string]any, want string) {
 	a.t.Helper()
-	if text, isError := a.call(name, args); !isError || !strings.Contains(text, want) {
+	text, isError := a.call(name, args)
+	if !isError || !strings.Contains(text, want) {
 		a.t.Errorf("%s %v: %s; want an error with %q", name, args, text, want)
+	}
+	if strings.Contains(text, " /api/") || strings.Contains(text, "dry_run") {
+		a.t.Errorf("%s %v: %s; an agent has tools, and no HTTP", name, args, text)
 	}
 }
 
@@ -256,9 +260,8 @@ func TestTheRoleOfATokenSaysWhichToolsThereAre(t *testing.T) {
 	if list := names(operator); !slices.Contains(list, "bulk") || !slices.Contains(list, "submit") {
 		t.Errorf("an operator has %v", list)
 	}
-	if _, err := viewer.session.CallTool(t.Context(), &mcp.CallToolParams{Name: "cancel", Arguments: args{"id": "x", "reason": "so"}}); err == nil {
-		t.Error("a viewer calls cancel")
-	}
+	viewer.refuses("cancel", args{"id": "x", "reason": "so"}, "The tool cancel needs a token with the role operator or a stronger one; this one has the role viewer.")
+	viewer.refuses("submit", args{"task_type": "SLEEP"}, "the role submitter")
 	operator.refuses("submit", args{"task_type": "SLEEP", "queue": "other"}, "403 forbidden")
 	id := operator.want("submit", args{"task_type": "SLEEP", "queue": "mine", "delay_seconds": 3600})["id"].(string)
 	operator.want("cancel", args{"id": id, "reason": "so"})
@@ -309,5 +312,100 @@ func TestTheDocsHaveEveryTool(t *testing.T) {
 	}
 	if rows := strings.Count(string(text), "\n| `"); rows != len(got.Tools) {
 		t.Errorf("docs/mcp.md has %d rows, and there are %d tools", rows, len(got.Tools))
+	}
+}
+
+// A list of tasks that depend on thousands has an answer, and so does one that has many rows with long texts.
+func TestWideRowsAreShortenedAndALongListIsSplit(t *testing.T) {
+	a := connect(t, testserver.Start(t, nil), "")
+	tasks := map[string]any{}
+	var before []any
+	for i := range 3000 {
+		name := fmt.Sprintf("t%d", i)
+		tasks[name] = args{"task_type": "SLEEP", "delay_seconds": 3600}
+		before = append(before, name)
+	}
+	tasks["last"] = args{"task_type": "SLEEP", "depends_on": before}
+	body, err := json.Marshal(args{"name": "wide", "tasks": tasks})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.post("/api/workflows", string(body), "")
+	found := false
+	for _, one := range a.want("tasks", args{"limit": 3})["tasks"].([]any) {
+		row := one.(map[string]any)
+		if row["depends_on_total"] == nil {
+			continue
+		}
+		found = true
+		if row["depends_on_total"] != 3000.0 || len(row["depends_on"].([]any)) != 10 {
+			t.Errorf("the dependencies: %.300v", row)
+		}
+	}
+	if !found {
+		t.Error("the task with 3,000 dependencies is not listed")
+	}
+	a.want("what_changed", args{"after": 0, "limit": 100})
+
+	// Rows with many tags and dependencies: 40 of them are too long for one answer.
+	var tags []string
+	for i := range 20 {
+		tags = append(tags, strings.Repeat("t", 60)+fmt.Sprint(i))
+	}
+	tasks = map[string]any{}
+	for i := range 20 {
+		tasks[fmt.Sprintf("t%d", i)] = args{"task_type": "SLEEP", "delay_seconds": 3600}
+	}
+	for i := range 40 {
+		tasks[fmt.Sprintf("wide%d", i)] = args{"task_type": "SLEEP", "queue": "long", "tags": tags, "depends_on": before[:18]}
+	}
+	if body, err = json.Marshal(args{"name": "long", "tasks": tasks}); err != nil {
+		t.Fatal(err)
+	}
+	a.post("/api/workflows", string(body), "")
+	seen, pages := map[any]bool{}, 0
+	for cursor := any(nil); ; pages++ {
+		page := a.want("tasks", args{"queue": []string{"long"}, "limit": 50, "cursor": cursor})
+		for _, row := range page["tasks"].([]any) {
+			seen[row.(map[string]any)["id"]] = true
+		}
+		if cursor = page["next_cursor"]; cursor == nil {
+			break
+		}
+		if page["note"] == nil {
+			t.Error("nothing says that a page is shorter than asked for")
+		}
+	}
+	if len(seen) != 40 || pages == 0 {
+		t.Errorf("%d pages before the last have %d tasks; want 40 on more than one", pages, len(seen))
+	}
+}
+
+func TestABodyThatIsNoMessageIsRefusedAsJSONRPCSays(t *testing.T) {
+	web := testserver.Start(t, nil)
+	for body, code := range map[string]float64{"": -32700, "{": -32700, `{"jsonrpc":"2.0","id":1,"method":"tools/list"`: -32700, "5": -32600, "[]": -32600, "{}": -32600, `{"id":1,"method":"tools/list"}`: -32600, `[{"jsonrpc":"2.0","id":1,"method":"ping"},7]`: -32600} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+"/mcp", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "application/json, text/event-stream")
+		answer, err := web.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		var got struct {
+			JSONRPC string
+			ID      any
+			Error   struct {
+				Code    float64
+				Message string
+			}
+		}
+		if json.Unmarshal(text, &got) != nil || answer.StatusCode != http.StatusBadRequest || got.JSONRPC != "2.0" || got.ID != nil || got.Error.Code != code || strings.Contains(string(text), "json:") {
+			t.Errorf("%q: %d %s; want the code %v", body, answer.StatusCode, text, code)
+		}
 	}
 }

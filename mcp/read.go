@@ -15,6 +15,9 @@ const (
 	mostEvents = 100      // events of a page
 	mostWait   = 30       // seconds
 	mostValue  = 16 << 10 // bytes of a value of a task that is shown
+	mostBrief  = 2 << 10  // bytes of a value of a task in a list
+	mostFirst  = 10       // dependencies that are shown if all are too long
+	mostOthers = 1 << 10  // bytes of an answer beside its rows
 	mostBulks  = 20
 )
 
@@ -41,7 +44,7 @@ func listTasks(ctx context.Context, c *caller, args arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	query := url.Values{"limit": {strconv.Itoa(limit)}, "fields": {"summary"}}
+	query := url.Values{"fields": {"summary"}}
 	for _, key := range filterKeys {
 		if err := args.list(key, query); err != nil {
 			return nil, err
@@ -56,8 +59,7 @@ func listTasks(ctx context.Context, c *caller, args arguments) (any, error) {
 			query.Set(key, value)
 		}
 	}
-	rows := []json.RawMessage{}
-	header, err := c.get(ctx, "/api/tasks", query, &rows)
+	rows, header, fewer, err := c.page(ctx, "/api/tasks", query, limit, mostBrief)
 	if err != nil {
 		return nil, err
 	}
@@ -65,10 +67,46 @@ func listTasks(ctx context.Context, c *caller, args arguments) (any, error) {
 	if cursor := nextOf(header, "cursor"); cursor != "" {
 		result["next_cursor"] = cursor
 	}
+	if fewer {
+		result["note"] = noteFewer
+	}
 	if header.Get("X-Search-Truncated") != "" {
 		result["note"] = "the search stopped after a second; older tasks were not searched"
 	}
 	return result, nil
+}
+
+const noteFewer = "these are fewer than asked for: more would be too long for an answer"
+
+// page reads a page of rows without values of more than most bytes: limit of them, or as many as an answer has room for.
+func (c *caller) page(ctx context.Context, path string, query url.Values, limit, most int) (rows []map[string]json.RawMessage, header http.Header, fewer bool, err error) {
+	for {
+		query.Set("limit", strconv.Itoa(limit))
+		rows = []map[string]json.RawMessage{}
+		if header, err = c.get(ctx, path, query, &rows); err != nil {
+			return nil, nil, false, err
+		}
+		n := fitting(rows, most)
+		if n == len(rows) {
+			return rows, header, fewer, nil
+		}
+		limit, fewer = max(n, 1), true // the page is read again, for the link to the next one
+	}
+}
+
+// fitting shortens rows and returns how many of them an answer has room for; at least one, which always fits.
+func fitting(rows []map[string]json.RawMessage, most int) int {
+	room := mostAnswer - mostOthers
+	for i, row := range rows {
+		delete(row, "hash") // of an event: only a verification needs these
+		delete(row, "payload_hash")
+		delete(row, "v")
+		text, _ := json.Marshal(shortened(row, most)) // JSON can be marshalled
+		if room -= len(text) + 1; room < 0 && i > 0 {
+			return i
+		}
+	}
+	return len(rows)
 }
 
 // list adds a list of strings to a query.
@@ -118,7 +156,7 @@ func (c *caller) task(ctx context.Context, id string, wait int) (map[string]json
 	if _, err := c.get(ctx, at("/api/tasks/", id, ""), nil, &t, waits(wait)...); err != nil {
 		return nil, err
 	}
-	return shortened(t), nil
+	return shortened(t, mostValue), nil
 }
 
 // waits are the headers that make the API wait for the end of something.
@@ -129,12 +167,19 @@ func waits(seconds int) []string {
 	return []string{"Prefer", "wait=" + strconv.Itoa(seconds)}
 }
 
-// shortened leaves out the values of a task that are too long.
-func shortened(t map[string]json.RawMessage) map[string]json.RawMessage {
+// shortened leaves out the values of a task or an event that have more than most bytes. Of dependencies the first ones stay.
+func shortened(t map[string]json.RawMessage, most int) map[string]json.RawMessage {
 	for name, value := range t {
-		if len(value) > mostValue {
-			t[name], _ = json.Marshal(fmt.Sprintf("left out: it has %d bytes", len(value))) // a string can be marshalled
+		if len(value) <= most {
+			continue
 		}
+		var all []json.RawMessage
+		if name == "depends_on" && json.Unmarshal(value, &all) == nil && len(all) > mostFirst {
+			t[name], _ = json.Marshal(all[:mostFirst]) // JSON can be marshalled
+			t["depends_on_total"] = json.RawMessage(strconv.Itoa(len(all)))
+			continue
+		}
+		t[name], _ = json.Marshal(fmt.Sprintf("left out: it has %d bytes", len(value))) // a string can be marshalled
 	}
 	return t
 }
@@ -144,47 +189,39 @@ func taskHistory(ctx context.Context, c *caller, args arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	query, err := args.page()
+	query, limit, err := args.page()
 	if err != nil {
 		return nil, err
 	}
 	query.Set("progress", "last")
 	query.Set("payload", "texts")
-	return c.events(ctx, at("/api/tasks/", id, "/events"), query)
+	return c.events(ctx, at("/api/tasks/", id, "/events"), query, limit)
 }
 
-// page is the query of a page of events.
-func (a arguments) page() (url.Values, error) {
-	limit, err := a.number("limit", 50, 1, mostEvents)
-	if err != nil {
-		return nil, err
+// page is the query of a page of events, and how many it has.
+func (a arguments) page() (query url.Values, limit int, err error) {
+	if limit, err = a.number("limit", 50, 1, mostEvents); err != nil {
+		return nil, 0, err
 	}
 	after, err := a.number("after", 0, 0, 1<<53)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return url.Values{"after": {strconv.Itoa(after)}, "limit": {strconv.Itoa(limit)}}, nil
+	return url.Values{"after": {strconv.Itoa(after)}}, limit, nil
 }
 
 // events are events without what only a verification needs.
-func (c *caller) events(ctx context.Context, path string, query url.Values) (any, error) {
-	var events []map[string]json.RawMessage
-	header, err := c.get(ctx, path, query, &events)
+func (c *caller) events(ctx context.Context, path string, query url.Values, limit int) (any, error) {
+	events, header, fewer, err := c.page(ctx, path, query, limit, mostValue)
 	if err != nil {
 		return nil, err
-	}
-	for _, e := range events {
-		delete(e, "hash")
-		delete(e, "payload_hash")
-		delete(e, "v")
-		shortened(e)
-	}
-	if events == nil {
-		events = []map[string]json.RawMessage{}
 	}
 	result := map[string]any{"events": events, "seq": json.RawMessage(header.Get("X-Log-Seq"))}
 	if after := nextOf(header, "after"); after != "" {
 		result["next_after"] = json.RawMessage(after)
+	}
+	if fewer {
+		result["note"] = noteFewer
 	}
 	return result, nil
 }
@@ -198,7 +235,7 @@ func whatChanged(ctx context.Context, c *caller, args arguments) (any, error) {
 		}
 		return map[string]any{"events": []any{}, "seq": json.RawMessage(header.Get("X-Log-Seq")), "note": "call it again with after = seq to see what has changed since"}, nil
 	}
-	query, err := args.page()
+	query, limit, err := args.page()
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +244,7 @@ func whatChanged(ctx context.Context, c *caller, args arguments) (any, error) {
 			return nil, err
 		}
 	}
-	return c.events(ctx, "/api/log", query)
+	return c.events(ctx, "/api/log", query, limit)
 }
 
 func whyWaiting(ctx context.Context, c *caller, args arguments) (any, error) {

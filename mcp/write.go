@@ -40,7 +40,7 @@ func submitTask(ctx context.Context, c *caller, args arguments) (any, error) {
 	if _, err := c.send(ctx, http.MethodPost, "/api/tasks/submit", body, &t, waits(wait)...); err != nil {
 		return nil, err
 	}
-	return shortened(t), nil
+	return shortened(t, mostValue), nil
 }
 
 func retryTask(ctx context.Context, c *caller, args arguments) (any, error) {
@@ -56,7 +56,7 @@ func retryTask(ctx context.Context, c *caller, args arguments) (any, error) {
 	if _, err := c.send(ctx, http.MethodPost, at("/api/tasks/", id, "/retry"), map[string]any{"reason": reason}, &t); err != nil {
 		return nil, err
 	}
-	return shortened(t), nil
+	return shortened(t, mostValue), nil
 }
 
 func cancelTask(ctx context.Context, c *caller, args arguments) (any, error) {
