@@ -91,6 +91,9 @@ func printTask(s *stdio, t *client.Task) {
 		}
 		line("ended", clock(*t.CompletedAt)+took)
 	}
+	if t.Erased {
+		line("erased", "parameters, result, error and texts were deleted; the history says when, by whom and why")
+	}
 	printValue(s, "parameters", t.Parameters)
 	printValue(s, "result", t.ResultData)
 }

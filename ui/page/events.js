@@ -54,7 +54,7 @@ const WORDS = {
   "task.suspended": (e) => words("Suspended", suspendedText(e.data), "quiet"),
   "task.ending": (e) => words(`Own work over: ${ENDS[e.data.as] ?? ""}`, join(e.data.as === "FAILED" ? join(errorOf(e), CODES[e.data.code] ?? "", stackOf(e)) : reasonOf(e), "It ends when its children have ended."), e.data.as === "FAILED" ? "bad" : "quiet"),
   "task.step_forgotten": (e) => words(`Step ${isolated(e.data.step)} is done again`, reasonOf(e), "warn"),
-  "task.erased": () => words("Content erased", "Parameters, result and texts were deleted; the events remain.", "quiet"),
+  "task.erased": (e) => words("Erased", join(reasonOf(e), "Parameters, result and texts were deleted; the events remain."), "quiet"),
 };
 
 /** What a suspended task waits for. @param {Record<string, any>} d */
@@ -170,6 +170,18 @@ export function actorWords(actor) {
   return `by ${actor.replace(/^(token|worker):/, "")}`;
 }
 
+/**
+ * When, by whom and why a task was erased: "Erased on 2026-11-30 12:00:00 by ann: she asked for it."
+ * @param {LogEvent[] | null} events those that are known
+ */
+export function erasureWords(events) {
+  const e = events?.find((one) => one.type === "task.erased");
+  if (!e) return "Erased.";
+  const by = actorWords(e.actor);
+  const reason = reasonOf(e);
+  return `Erased on ${absolute(e.at).slice(0, 19)}${by === "" ? "" : ` ${by}`}${reason === "" ? "." : `: ${isolated(reason)}`}`;
+}
+
 /** How many of the events are not reports of progress. @param {LogEvent[]} events */
 export function turns(events) {
   return events.reduce((n, e) => n + (e.type === "task.progressed" ? 0 : 1), 0);
@@ -177,13 +189,16 @@ export function turns(events) {
 
 /**
  * Events with those that came later: of each attempt's reports of progress the latest, as
- * the server gives them.
+ * the server gives them. Texts that were fetched before the task was erased are dropped.
  * @param {LogEvent[]} known oldest first
  * @param {LogEvent[]} fresh
  */
 export function joined(known, fresh) {
   let reported = false;
-  return [...known, ...fresh]
+  const all = [...known, ...fresh];
+  const erased = all.some((e) => e.type === "task.erased");
+  return all
+    .map((e) => (erased && e.payload !== undefined && e.type !== "task.erased" ? { ...e, payload: undefined } : e))
     .reverse()
     .filter((e) => {
       if (e.type === "task.started") reported = false;

@@ -168,6 +168,7 @@ function slotSentence(state, told, reason) {
  * @param {number} now
  */
 export function headline(row, state, now) {
+  if (row.erased) return "Erased";
   switch (row.status) {
     case "PENDING":
       return waitingSentence(row, state, now);

@@ -142,6 +142,7 @@ function list(words, most) {
  * @param {number} now
  */
 export function whyOf(t, tasks, state, now) {
+  if (t.erased) return "Erased";
   const because = tasks.get(t.because ?? "");
   if (t.status === "CANCELLED" && because) return `Because ${isolated(because.child_name ?? because.id)} ${ENDED[because.status] ?? "runs again"}`;
   if (t.status === "PENDING" && t.waiting_for?.reason === "dependencies") {

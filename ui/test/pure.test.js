@@ -164,6 +164,8 @@ test("a history goes on with what came later, and keeps of each attempt the late
   const seqs = (/** @type {any[]} */ events) => events.map((x) => x.seq);
   assert.deepEqual(seqs(joined(known, [e(4, "reprioritised"), e(5, "progressed")])), [1, 2, 4, 5]);
   assert.deepEqual(seqs(joined(known, [e(4, "attempt_failed"), e(5, "started"), e(6, "progressed")])), [1, 2, 3, 4, 5, 6]);
+  const texts = joined([{ ...e(1, "failed"), payload: { error: "secret" } }], [{ ...e(2, "erased"), payload: { reason: "case 1" } }]);
+  assert.deepEqual(texts.map((one) => one.payload), [undefined, { reason: "case 1" }]);
   assert.equal(turns(known), 2);
 });
 

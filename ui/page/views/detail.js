@@ -7,6 +7,7 @@ import { stringify } from "../exact.js";
 import { percent } from "../format.js";
 import { swap } from "../press.js";
 import { alsoSentence, attemptsUsed, canCancel, canMove, canRetry, canRunNow, ended, waitingSentence } from "../task.js";
+import { erasedMark, ErasedView } from "./erased.js";
 import { factsView } from "./facts.js";
 import { copyButton } from "./copy.js";
 import { LogView } from "./log.js";
@@ -173,6 +174,8 @@ class TaskPanel {
   #also = h("p", { class: "note" });
   #error = h("section", { class: "error-box" });
   #facts = factsView();
+  #mark = erasedMark();
+  #erased = new ErasedView();
   #result = section("Result");
   #parameters = section("Parameters");
   #log = new LogView();
@@ -186,6 +189,8 @@ class TaskPanel {
   #errorKey = "";
   /** @type {any} */
   #drawnTask = null;
+  /** @type {boolean | undefined} */
+  #drawnErased;
   /** @type {Row | null} */
   #row = null;
   /** @type {Task | null} */
@@ -225,7 +230,7 @@ class TaskPanel {
     const body = h(
       "div",
       { class: "detail-body" },
-      h("div", { class: "detail-head" }, h("div", { class: "detail-names" }, this.#title, this.#status.el), h("div", { class: "detail-actions" }, this.#now, this.#priority, this.#cancel, this.#retry, this.#change, this.#again, this.#schedule)),
+      h("div", { class: "detail-head" }, h("div", { class: "detail-names" }, this.#title, h("div", { class: "detail-state" }, this.#status.el, this.#mark)), h("div", { class: "detail-actions" }, this.#now, this.#priority, this.#cancel, this.#retry, this.#change, this.#again, this.#schedule)),
       this.#stand,
       this.#wait,
       this.#also,
@@ -233,6 +238,7 @@ class TaskPanel {
       this.#facts.el,
       this.#steps.el,
       this.#family,
+      this.#erased.el,
       this.#result.el,
       this.#parameters.el,
       this.#log.el,
@@ -257,18 +263,22 @@ class TaskPanel {
     this.#drawStand(row, c);
     this.#drawError(row);
     this.#facts.update(row, c);
+    show(this.#mark, row.erased === true);
+    this.#erased.update(row, d.events);
+    const whole = d.task !== null && !row.erased && !lost(d.task, "parameters");
     put(this.#now, canRunNow(row, c.now));
     put(this.#priority, canMove(row));
     put(this.#cancel, canCancel(row));
     put(this.#retry, canRetry(row));
-    put(this.#change, canRetry(row) && d.task !== null && !lost(d.task, "parameters"));
-    put(this.#again, may("submitter") && ended(row.status) && d.task !== null);
-    put(this.#schedule, may("operator") && d.task !== null && !lost(d.task, "parameters"));
+    put(this.#change, canRetry(row) && whole);
+    put(this.#again, may("submitter") && ended(row.status) && !row.erased && d.task !== null);
+    put(this.#schedule, may("operator") && whole);
     attr(this.#schedule, "href", `#/schedules/~new?task=${row.id}`);
-    if (d.task !== this.#drawnTask) this.#drawContent(d, c);
+    if (d.task !== this.#drawnTask || row.erased !== this.#drawnErased) this.#drawContent(d, c);
     this.#steps.update(row, d.events, c.now);
     this.#drawChildren(row, c);
-    this.#log.update(row);
+    show(this.#log.el, !row.erased);
+    if (!row.erased) this.#log.update(row);
     this.#timeline.update(d.events, d.eventsProblem, c.now);
   }
 
@@ -333,7 +343,8 @@ class TaskPanel {
   /** @param {Detail} d @param {DetailContext} c */
   #drawContent(d, c) {
     this.#drawnTask = d.task;
-    const task = d.task;
+    this.#drawnErased = d.row?.erased;
+    const task = d.row?.erased ? null : d.task; // what was fetched before the erasure is not shown any more
     const has = task !== null && task.result_data !== null && task.result_data !== undefined;
     show(this.#result.el, has || task?.status === "SUCCESS");
     if (has) void this.#drawResult(task);
@@ -357,7 +368,7 @@ class TaskPanel {
       nodes = [jsonView(task.result_data)];
       this.#incomplete();
     }
-    if (task !== this.#drawnTask) return;
+    if (task !== this.#drawnTask || this.#drawnErased) return;
     this.#result.fill(nodes, copyButton(() => stringify(task.result_data, 2), "Copy result"));
   }
 }

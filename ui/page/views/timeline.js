@@ -76,14 +76,15 @@ function entryView(_first) {
     body,
     h("div", { class: "entry-meta" }, at, seq),
   );
-  let drawnSeq = -1;
+  /** @type {LogEvent | null} */
+  let drawn = null;
   return {
     el,
     /** @param {Item} item */
     update({ entry, before }) {
       const e = entry.event;
-      if (e.seq === drawnSeq) return;
-      drawnSeq = e.seq;
+      if (e === drawn) return;
+      drawn = e;
       const words = eventWords(e, entry.worker);
       attr(el, "data-tone", words.tone);
       attr(el, "data-type", e.type);

@@ -123,7 +123,7 @@ export class WorkflowView {
     show(this.#missing, w === null);
     text(this.#missing, this.#problem === null ? "Loading…" : this.#problem.status === 404 ? `There is no workflow ${quoted(this.#id)}.` : this.#problem.message);
     for (const part of [this.#about, this.#whole, this.#status.el]) show(part, w !== null);
-    text(this.#name, w?.name ?? "Workflow");
+    text(this.#name, w === null ? "Workflow" : (w.name ?? "Erased workflow"));
     if (w === null) return;
     const tasks = new Map(this.#nodes.map((n) => [n.task.id, n.task]));
     const ms = took(w, c.now);
@@ -135,12 +135,12 @@ export class WorkflowView {
     attr(this.#about, "title", absolute(w.created_at));
     attr(this.#task, "href", href(w.id));
     show(this.#cancel, may("operator") && !ended(w.status));
-    show(this.#retry, may("operator") && (w.status === "FAILED" || w.status === "CANCELLED"));
+    show(this.#retry, may("operator") && w.name !== null && (w.status === "FAILED" || w.status === "CANCELLED"));
     this.#drawGraph(tasks, c.now);
     const nodes = this.#nodes.slice(0, this.#shown);
     show(this.#table.el, nodes.length > 0);
     keyed(this.#table.body, this.#rows, nodes, (n) => n.name, () => new NodeRow((name) => void this.#askRetry(name)));
-    for (const n of nodes) this.#rows.get(n.name)?.age(c, tasks, ended(w.status));
+    for (const n of nodes) this.#rows.get(n.name)?.age(c, tasks, ended(w.status) && w.name !== null);
     show(this.#all, nodes.length < this.#nodes.length);
     text(this.#all, `Show ${plural(this.#nodes.length - nodes.length, "more task")}`);
   }
@@ -182,7 +182,7 @@ class NodeRow {
   #why = h("p", { class: "place-why", dir: "auto" });
   #status = statusView();
   #after = h("span", { dir: "auto" });
-  #took = h("span", { class: "num" });
+  #took = h("td", { role: "cell", "data-label": "Took", class: "num" });
   #again = h("button", { type: "button", class: "button small operator", onclick: () => this.#retry(this.#node.name) }, "Run again from here");
   el = h(
     "tr",
@@ -190,7 +190,7 @@ class NodeRow {
     h("th", { role: "rowheader", scope: "row", class: "c-name" }, this.#name, this.#why),
     h("td", { role: "cell", "data-label": "Status" }, this.#status.el),
     h("td", { role: "cell", "data-label": "After" }, this.#after),
-    h("td", { role: "cell", "data-label": "Took" }, this.#took),
+    this.#took,
     h("td", { role: "cell", class: "c-act" }, this.#again),
   );
   /** @type {Node} */
@@ -213,14 +213,14 @@ class NodeRow {
     attr(this.#again, "aria-label", `Run again from ${n.name}`);
   }
 
-  /** @param {PlaceContext} c @param {Map<string, Row>} tasks by id @param {boolean} over the workflow has ended */
+  /** @param {PlaceContext} c @param {Map<string, Row>} tasks by id @param {boolean} over the workflow has ended, and can run again */
   age(c, tasks, over) {
     const { task } = this.#node;
     const why = whyOf(task, tasks, c.state, c.now);
     show(this.#why, why !== "");
     text(this.#why, why);
     text(this.#took, durationWords(task, c.now));
-    show(this.#again, may("operator") && over);
+    show(this.#again, may("operator") && over && !task.erased);
   }
 }
 

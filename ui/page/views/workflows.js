@@ -136,14 +136,14 @@ class WorkflowItem {
   #when = h("p", { class: "place-why" });
   #status = statusView();
   #counts = h("span", null);
-  #took = h("span", { class: "num" });
+  #took = h("td", { role: "cell", "data-label": "Took", class: "num" });
   el = h(
     "tr",
     { role: "row" },
     h("th", { role: "rowheader", scope: "row", class: "c-name" }, this.#name, this.#when),
     h("td", { role: "cell", "data-label": "Status" }, this.#status.el),
     h("td", { role: "cell", "data-label": "Its tasks" }, this.#counts),
-    h("td", { role: "cell", "data-label": "Took" }, this.#took),
+    this.#took,
   );
   /** @type {WorkflowRow} */
   #workflow = /** @type {any} */ (null);
@@ -152,7 +152,7 @@ class WorkflowItem {
   update(w) {
     this.#workflow = w;
     attr(this.el, "data-workflow", w.id);
-    text(this.#name, w.name ?? "Workflow");
+    text(this.#name, w.name ?? "Erased workflow");
     attr(this.#name, "href", `#/workflows/${w.id}`);
     this.#status.update(w.status);
     text(this.#counts, endedWords(w.task_count, w.open_count));
