@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -59,5 +60,24 @@ func TestPageDrawsAWorkflow(t *testing.T) {
 	b.js(`location.hash = "#/workflows/` + strings.Repeat("0", 26) + `"`)
 	b.until("what is no workflow is named", `document.querySelector(".place-note:not([hidden])")?.textContent.startsWith("There is no workflow")`)
 	b.refused()
+	b.check()
+}
+
+// Names fit into the boxes of a graph, however wide their letters are.
+func TestPageKeepsLongNamesInTheirBoxes(t *testing.T) {
+	b, process := openPage(t, 1280, 900)
+	var flow struct{ ID string }
+	made := sendJSON(t, "POST", process.url+"/api/workflows", `{"name":"wide","tasks":{"WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW":{"task_type":"SLEEP","delay_seconds":3600},
+		"illilliilliilliillii":{"task_type":"SLEEP","delay_seconds":3600}}}`)
+	if err := json.Unmarshal([]byte(made), &flow); err != nil {
+		t.Fatal(err)
+	}
+	b.js(`location.hash = "#/workflows/` + flow.ID + `"`)
+	b.until("the graph is drawn", `document.querySelectorAll(".graph-name").length === 2`)
+	b.until("the names are in their boxes", `[...document.querySelectorAll(".graph-box")].every((one) =>
+		one.querySelector(".graph-name").getBoundingClientRect().right <= one.querySelector("rect").getBoundingClientRect().right - 4)`)
+	b.until("what fits is shown whole", `[...document.querySelectorAll(".graph-name")].some((one) => one.textContent === "illilliilliilliillii")`)
+	b.until("what does not fit ends with a sign", `[...document.querySelectorAll(".graph-name")].some((one) => /^W{5,}…$/.test(one.textContent))`)
+	b.shootAs("wide-names")
 	b.check()
 }

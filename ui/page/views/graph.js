@@ -11,8 +11,11 @@ import { STATUS_WORDS } from "../task.js";
 /** Larger graphs are not drawn: nobody could read them. */
 export const MOST_DRAWN = 400;
 
-/** Letters of a name, and of a note, that a box has room for. */
+/** Letters of a note that a box has room for. */
 const LETTERS = 17;
+
+/** The room of a name, in pixels. */
+const NAME_ROOM = BOX.width - 34 - 10;
 
 export class GraphView {
   #svg = s("svg", { class: "graph", "aria-hidden": "true" });
@@ -45,6 +48,8 @@ export class GraphView {
     this.#lines = g.lines.map(({ from, to, path }) => ({ from, to, el: s("path", { class: "graph-line", d: path }) }));
     this.#boxes = new Map(g.boxes.map((b) => [b.name, boxView(b.name, b.x, b.y)]));
     this.#svg.replaceChildren(...this.#lines.map((l) => l.el), ...[...this.#boxes.values()].map((b) => b.el));
+    const kept = [...this.#boxes].map(([name, b]) => fitting(b.name, name)); // all are measured before one is changed: one layout
+    [...this.#boxes].forEach(([name, b], i) => text(b.name, kept[i] === name.length ? name : `${name.slice(0, kept[i])}…`));
   }
 }
 
@@ -53,17 +58,19 @@ function boxView(name, x, y) {
   const use = s("use", { href: "#i-PENDING", width: 16, height: 16 });
   const note = s("text", { class: "graph-note", x: 34, y: 33 });
   const title = s("title", null);
+  const label = s("text", { class: "graph-name", x: 34, y: 18 }, name);
   const el = s(
     "a",
     { class: "graph-box", tabindex: -1, transform: `translate(${x} ${y})`, "data-node": name },
     title,
     s("rect", { width: BOX.width, height: BOX.height, rx: 8 }),
     s("svg", { class: "graph-icon", x: 11, y: 14, width: 16, height: 16, viewBox: "0 0 16 16" }, use),
-    s("text", { class: "graph-name", x: 34, y: 18 }, cut(name)),
+    label,
     note,
   );
   return {
     el,
+    name: /** @type {SVGTextElement} */ (label),
     /** @param {GraphNode} n */
     update(n) {
       attr(el, "data-status", n.status);
@@ -73,6 +80,22 @@ function boxView(name, x, y) {
       text(note, cut(n.note === "" ? (STATUS_WORDS[n.status] ?? n.status) : n.note));
     },
   };
+}
+
+/**
+ * How many UTF-16 units of a name fit into its box, with the sign that there are more. Letters differ in width, so they are measured.
+ * @param {SVGTextElement} label shows the whole name
+ * @param {string} name
+ */
+function fitting(label, name) {
+  if (label.getComputedTextLength() <= NAME_ROOM) return name.length;
+  const ellipsis = 13; // as wide as the font is high
+  let n = 0;
+  for (const letter of name) {
+    if (label.getSubStringLength(0, n + letter.length) > NAME_ROOM - ellipsis) break;
+    n += letter.length;
+  }
+  return n;
 }
 
 /** @param {string} words */
