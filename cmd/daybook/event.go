@@ -88,7 +88,7 @@ func fact(name string, value json.RawMessage) string {
 	switch {
 	case err != nil:
 	case strings.HasSuffix(name, "_at"), name == "clock", name == "until":
-		return strings.ReplaceAll(clock(time.UnixMicro(n)), " ", "T")
+		return time.UnixMicro(n).Local().Format(time.RFC3339)
 	case name == "timeout", name == "backoff_base", name == "backoff_max":
 		return strings.ReplaceAll(span(time.Duration(n)*time.Microsecond), " ", "")
 	case name == "progress":

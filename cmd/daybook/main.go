@@ -195,6 +195,9 @@ func nothingEmpty(parsed *kong.Context) error {
 			}
 		}
 		if empty {
+			if value.Required {
+				return misuse("%s must not be empty; give it a value, or check the variable it comes from", name)
+			}
 			return misuse("%s must not be empty; leave it out, or check the variable it comes from", name)
 		}
 	}
