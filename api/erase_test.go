@@ -155,3 +155,28 @@ func TestAWorkflowIsNotRetriedFromATaskThatWasErased(t *testing.T) {
 	h.want("POST", "/api/workflows/"+whole+"/retry", `{}`)
 	h.until(whole, "FAILED") // it leaves the erased task as it is, and waits for nothing
 }
+
+// What was erased is not done again: each way to ask for it says so in its own words.
+func TestWhatWasErasedIsNotDoneAgain(t *testing.T) {
+	h := open(t, nil)
+	flow := h.want("POST", "/api/workflows", `{"name":"w","tasks":{"a":{"task_type":"FAIL","max_attempts":1},"b":{"task_type":"ECHO","depends_on":["a"]},"c":{"task_type":"ECHO"}}}`).object(h)
+	id := flow["id"].(string)
+	h.until(id, "FAILED")
+	tasks := flow["tasks"].(map[string]any)
+	of := func(name string) string { return tasks[name].(map[string]any)["id"].(string) }
+	h.want("POST", "/api/tasks/"+of("a")+"/erase", `{"reason":"asked for"}`)
+	if got := h.do("POST", "/api/workflows/"+id+"/retry", `{"from":"a"}`); got.status != 400 || !strings.Contains(got.body, `"/from"`) || !strings.Contains(got.body, "was not erased") {
+		t.Errorf("from what was erased: %d %s", got.status, got.body)
+	}
+	h.want("POST", "/api/tasks/"+of("b")+"/erase", `{"reason":"asked for"}`)
+	if got := h.do("POST", "/api/workflows/"+id+"/retry", ""); got.status != 400 || !strings.Contains(got.body, "all that would run again was erased") {
+		t.Errorf("nothing can run again: %d %s", got.status, got.body)
+	}
+	if got := h.want("GET", "/api/tasks/"+id, "").object(h); got["status"] != "FAILED" {
+		t.Errorf("the workflow: %v", got)
+	}
+	h.want("POST", "/api/workflows/"+id+"/retry", `{"from":"c"}`)
+	if got := h.want("POST", "/api/tasks/"+of("a")+"/retry", `{"parameters":{"text":"new"}}`).object(h); got["id"] == of("a") || got["retry_of"] != of("a") {
+		t.Errorf("with new parameters: %v", got)
+	}
+}

@@ -178,6 +178,11 @@ func (a *API) steps(p *reply, r *http.Request) error {
 	return p.send(typeJSON, *w)
 }
 
+// notRepeatable says why no step of a task can be forgotten.
+func notRepeatable(detail string) *problem {
+	return &problem{Status: http.StatusBadRequest, Kind: "not-retryable", Detail: detail}
+}
+
 // forgetStep answers POST /api/tasks/{id}/steps/{step}/forget.
 func (a *API) forgetStep(p *reply, r *http.Request) error {
 	text, err := a.optionalObject(p, r)
@@ -207,7 +212,12 @@ func (a *API) forgetStep(p *reply, r *http.Request) error {
 	if errors.Is(err, scheduler.ErrNoStep) {
 		return notFound("The task has no step of that name. GET /api/tasks/" + id.String() + "/steps lists its steps.")
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, task.ErrErased):
+		return notRepeatable("The task was erased, and its steps with it: there is nothing to forget. Submit a new one.")
+	case errors.Is(err, task.ErrSucceeded):
+		return notRepeatable("The task has succeeded, so its steps are not done again. Submit a new one to do them again.")
+	case err != nil:
 		return err
 	}
 	return a.sendTask(p, r, &t, t.LastSeq)

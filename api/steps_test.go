@@ -73,8 +73,12 @@ func TestAStepThatIsForgottenIsDoneAgain(t *testing.T) {
 		t.Error(body)
 	}
 	h.want("POST", "/api/leases/"+token+"/complete", "{}")
-	if got := h.do("POST", forget, `{"reason":"too late"}`); got.status != 400 {
+	if got := h.do("POST", forget, `{"reason":"too late"}`); got.status != 400 || !strings.Contains(got.body, "its steps are not done again") {
 		t.Errorf("of a task that has succeeded: %d %s", got.status, got.body)
+	}
+	h.want("POST", "/api/tasks/"+id+"/erase", `{"reason":"asked for"}`)
+	if got := h.do("POST", forget, `{"reason":"too late"}`); got.status != 404 && (got.status != 400 || !strings.Contains(got.body, "nothing to forget")) {
+		t.Errorf("of a task that was erased: %d %s", got.status, got.body)
 	}
 	h.submit(`{"task_type":"REMOTE"}`)
 	failed := h.leaseAgain()

@@ -406,3 +406,24 @@ func TestALocalHandlerMakesChildrenAndWaitsForThem(t *testing.T) {
 		}
 	})
 }
+
+func TestTheValueOfAJoinSaysWhichChildrenWereErased(t *testing.T) {
+	c := ofFan("a b c")
+	c.OnFailure = task.ChildIsGathered
+	family(t, c, func(b *bench, parent ulid.ULID, token string, kids map[string]ulid.ULID) {
+		b.waitFor(token, "fan")
+		b.end(kids["a"], result(`{"n":1}`))
+		b.end(kids["b"], broken)
+		for _, name := range []string{"a", "b"} {
+			if _, err := b.s.EraseTask(b.t.Context(), "token:root", kids[name], "asked for"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.end(kids["c"], result(`{"n":3}`))
+		want := fmt.Sprintf(`children fired  {"a":{"id":"%s","status":"SUCCESS","result_data":null,"erased":true},"b":{"id":"%s","status":"FAILED","error_message":null,"erased":true},"c":{"id":"%s","status":"SUCCESS","result_data":{"n":3}}}`,
+			kids["a"], kids["b"], kids["c"])
+		if got := b.step(parent, "join"); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
+}

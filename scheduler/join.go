@@ -104,6 +104,12 @@ func (s *Scheduler) joinValue(ctx context.Context, parent ulid.ULID, step string
 		w.Key("id").String(t.Name())
 		w.Key("status").String(t.Status.String())
 		switch {
+		case t.Erased && t.Status == task.Success:
+			w.Key("result_data").Null()
+			w.Key("erased").Bool(true)
+		case t.Erased:
+			w.Key("error_message").Null()
+			w.Key("erased").Bool(true)
 		case texts[i] == nil && (t.ResultSeq != 0 || t.ErrorSeq != 0):
 			w.Key("result_truncated").Bool(true)
 		case texts[i] != nil && t.Status == task.Success:
@@ -135,7 +141,7 @@ func (s *Scheduler) readEnds(ctx context.Context, tasks []task.Task) ([][]byte, 
 		if t.Status != task.Success {
 			seq = t.ErrorSeq
 		}
-		if seq != 0 {
+		if seq != 0 && !t.Erased { // its payload may not be deleted yet
 			seqs, places = append(seqs, seq), append(places, i)
 		}
 		if len(seqs) < endsPage && i+1 < len(tasks) {

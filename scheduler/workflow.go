@@ -264,6 +264,7 @@ func againOf(all []*task.Task, from string) ([]*task.Task, error) {
 	slices.SortFunc(all, func(a, b *task.Task) int { return cmp.Compare(a.SubmitSeq, b.SubmitSeq) })
 	again, found := make(map[ulid.ULID]bool), false
 	var list []*task.Task
+	erased, others := 0, 0  // of those that would be done again, beside the one at the end
 	for _, t := range all { // each comes after those that it depends on
 		if t.InWorkflow() == (ulid.ULID{}) {
 			continue
@@ -278,10 +279,19 @@ func againOf(all []*task.Task, from string) ([]*task.Task, error) {
 				one = one || again[on.Task]
 			}
 		}
+		switch {
+		case one && t.Erased:
+			erased++
+		case one && t.Kin.Name != task.NameOnEnd:
+			others++
+		}
 		if one = one || t.Kin.Name == task.NameOnEnd; one && !t.Erased {
 			again[t.ID] = true
 			list = append(list, t)
 		}
+	}
+	if erased > 0 && others == 0 {
+		return nil, &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Detail: "all that would run again was erased, and its parameters are gone. Submit the workflow again"}}}
 	}
 	if from != "" && !found {
 		return nil, &task.Refusal{Kind: task.ErrInvalid, Fields: []task.FieldError{{Pointer: "/from", Detail: "must be the name of a task of the workflow"}}}

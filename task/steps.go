@@ -182,11 +182,11 @@ func (d *decision) noRoomForSteps(used Steps) error {
 
 func (d *decision) forgetStep(c ForgetStep) error {
 	t := d.task
-	if t.Status == Success {
-		return d.refuse(ErrSucceeded, "its steps are not done again")
-	}
 	if t.Erased {
 		return d.refuse(ErrErased, "its steps are gone; submit a new one")
+	}
+	if t.Status == Success {
+		return d.refuse(ErrSucceeded, "its steps are not done again")
 	}
 	if c.Changes != t.StepChanges() {
 		return d.refuse(ErrStepsChanged, "look at its steps and try again")

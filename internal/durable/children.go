@@ -34,6 +34,7 @@ type ChildEnd struct {
 	Status    string          `json:"status"` // SUCCESS, FAILED, CANCELLED; with Family.Any also PENDING, RUNNING
 	Result    json.RawMessage `json:"result_data"`
 	Error     string          `json:"error_message"`
+	Erased    bool            `json:"erased"`           // the result or error was erased
 	Truncated bool            `json:"result_truncated"` // the result or error is longer than 64 KiB, or those of all are longer than 1 MiB; see the task
 }
 

@@ -390,5 +390,5 @@ function section(name) {
   };
 }
 
-/** Why a text of a task is not there; "" = it is, or the task has none. @param {Row | Task | null} task @param {string} what */
-const lost = (task, what) => (task?.erased ? "It was erased." : task?.damaged?.includes(what) ? DAMAGED : "");
+/** Why a text of a task that was not erased is not there; "" = it is, or the task has none. @param {Row | Task | null} task @param {string} what */
+const lost = (task, what) => (task?.damaged?.includes(what) ? DAMAGED : "");
