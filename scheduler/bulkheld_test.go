@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,13 +20,13 @@ import (
 // unread is a log whose payloads cannot be read for now.
 type unread struct {
 	*eventlogtest.Memory
-	fails bool
-	reads []time.Time
+	fails atomic.Bool
+	reads atomic.Int64 // that have failed
 }
 
 func (u *unread) Payload(ctx context.Context, seq int64) ([]byte, error) {
-	if u.fails {
-		u.reads = append(u.reads, time.Now())
+	if u.fails.Load() {
+		u.reads.Add(1)
 		return nil, eventlog.ErrDamaged
 	}
 	return u.Memory.Payload(ctx, seq)
@@ -33,7 +34,8 @@ func (u *unread) Payload(ctx context.Context, seq int64) ([]byte, error) {
 
 func TestABulkThatCannotGoOnIsTriedEverLessOftenAndSaysWhy(t *testing.T) {
 	bubble(t, func(t *testing.T, memory *eventlogtest.Memory) {
-		log := &unread{Memory: memory, fails: true}
+		log := &unread{Memory: memory}
+		log.fails.Store(true)
 		b := open(t, log, Options{})
 		defer func() { _ = b.stop() }()
 		b.later(10, "q")
@@ -44,10 +46,10 @@ func TestABulkThatCannotGoOnIsTriedEverLessOftenAndSaysWhy(t *testing.T) {
 		if !is || !errors.Is(held.Err, eventlog.ErrDamaged) || held.Since < began || held.RetryAt > task.MicrosOf(time.Now().Add(bulkRetryMost)) {
 			t.Errorf("held: %v, %+v", is, held)
 		}
-		if n := len(log.reads); n < 14 || n > 18 {
+		if n := log.reads.Load(); n < 14 || n > 18 {
 			t.Errorf("it was tried %d times in 10 minutes", n)
 		}
-		log.fails = false
+		log.fails.Store(false)
 		time.Sleep(bulkRetryMost + time.Second)
 		wantCounted(t, b.ends(started.ID), "done: 10, null")
 		if held, is := b.s.HeldBulk(started.ID); is {

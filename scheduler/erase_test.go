@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,21 +104,22 @@ func TestALiveTaskIsNotErased(t *testing.T) {
 // notErasing is a log that cannot delete payloads for now.
 type notErasing struct {
 	*eventlogtest.Memory
-	refuses bool
-	most    int // payloads of one call
+	refuses atomic.Bool
+	most    atomic.Int64 // payloads of one call
 }
 
 func (r *notErasing) ErasePayloads(ctx context.Context, seqs ...int64) error {
-	if r.refuses {
+	if r.refuses.Load() {
 		return eventlog.ErrFull
 	}
-	r.most = max(r.most, len(seqs))
+	r.most.Store(max(r.most.Load(), int64(len(seqs))))
 	return r.Memory.ErasePayloads(ctx, seqs...)
 }
 
 func TestWhatWasNotDeletedIsDeletedAfterARestart(t *testing.T) {
 	bubble(t, func(t *testing.T, memory *eventlogtest.Memory) {
-		log := &notErasing{Memory: memory, refuses: true}
+		log := &notErasing{Memory: memory}
+		log.refuses.Store(true)
 		b := open(t, log, Options{})
 		var ids []ulid.ULID
 		for i := range 600 {
@@ -137,7 +139,7 @@ func TestWhatWasNotDeletedIsDeletedAfterARestart(t *testing.T) {
 		if err := b.stop(); err != nil {
 			t.Fatal(err)
 		}
-		log.refuses = false
+		log.refuses.Store(false)
 		again := open(t, log, Options{})
 		time.Sleep(time.Minute)
 		for i, id := range ids {
@@ -148,8 +150,8 @@ func TestWhatWasNotDeletedIsDeletedAfterARestart(t *testing.T) {
 		if asked, done := again.s.o.Views.Erasures(); done < asked {
 			t.Errorf("asked %d, done %d", asked, done)
 		}
-		if n := len(eventsOf(t, log, eventlog.Filter{Types: []string{projection.ErasureDone}})); n > 10 || log.most < 256 {
-			t.Errorf("500 tasks took %d events, and at most %d payloads at a time", n, log.most)
+		if n := len(eventsOf(t, log, eventlog.Filter{Types: []string{projection.ErasureDone}})); n > 10 || log.most.Load() < 256 {
+			t.Errorf("500 tasks took %d events, and at most %d payloads at a time", n, log.most.Load())
 		}
 		if err := again.stop(); err != nil {
 			t.Fatal(err)
@@ -188,13 +190,13 @@ func TestABulkErasesWhatHasEndedAndEndsWhenThatIsDeleted(t *testing.T) {
 		time.Sleep(time.Minute)
 		live := b.later(3, "q")
 		b.erases(ids[7])
-		log.refuses = true
+		log.refuses.Store(true)
 		started := b.starts(order(projection.BulkErase), "q")
 		time.Sleep(time.Minute)
 		if now, _ := b.s.o.Views.Bulk(started.ID); !now.Running() || now.Changed != 249 {
 			t.Errorf("while nothing can be deleted: %s", counted(now))
 		}
-		log.refuses = false
+		log.refuses.Store(false)
 		done := b.ends(started.ID)
 		if want := `done: 249, {"erased":1}`; counted(done) != want {
 			t.Errorf("%s, want %s", counted(done), want)

@@ -200,7 +200,6 @@ func TestRandomGraphsEndInOrderAndOnce(t *testing.T) {
 func runGraph(t *testing.T, log *eventlogtest.Memory, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 61))
 	g := randomGraph(r)
-	var ids map[string]task.Task
 	does := map[string]func(context.Context, Attempt) (Outcome, error){}
 	for i, name := range g.names {
 		takes := time.Duration(r.IntN(4)) * time.Second
@@ -210,7 +209,7 @@ func runGraph(t *testing.T, log *eventlogtest.Memory, seed uint64) {
 			case <-ctx.Done():
 				return Outcome{}, ctx.Err()
 			}
-			if failures(t, log, ids[name].ID) < g.fails[i] {
+			if failures(t, log, a.Task.ID) < g.fails[i] {
 				return permanently(ctx, a)
 			}
 			return Outcome{Result: []byte(`{}`)}, nil
@@ -224,7 +223,6 @@ func runGraph(t *testing.T, log *eventlogtest.Memory, seed uint64) {
 		b = openDoing(t, process, options, does)
 	}
 	whole, tasks := b.begin(g.workflow())
-	ids = tasks
 	w := &witness{t: t, g: g, at: map[string]int{task.StreamOf(whole.ID): -1}, status: make([]string, len(g.names)), starts: make([]int, len(g.names)),
 		begun: make([]bool, len(g.names)), cause: make([]*edgeOf, len(g.names))}
 	for i, name := range g.names {
