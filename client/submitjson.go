@@ -2,18 +2,23 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 )
 
 // SubmitJSON submits a task that is written as JSON, as POST /api/tasks/submit takes it. The text is sent as it is, so what it says of
-// a zero, a null or a field of a newer server counts. key is the idempotency key, "" = none but that of the text: then the submit is
-// never repeated. Errors are those of Submit.
+// a zero, a null or a field of a newer server counts. key is the idempotency key, "" = that of the text, if it has one; without a key
+// the submit is never repeated. Errors are those of Submit.
 func (c *Client) SubmitJSON(ctx context.Context, body []byte, key string) (Submitted, error) {
 	k := call{method: http.MethodPost, path: "/api/tasks/submit", body: text(body)}
 	if key != "" {
 		k.header = http.Header{"Idempotency-Key": {headerKey(key)}}
 	}
+	var own struct {
+		Key string `json:"idempotency_key"`
+	}
+	k.again = json.Unmarshal(body, &own) == nil && own.Key != ""
 	var out Submitted
 	header, err := c.do(ctx, k, &out.Task)
 	out.say(header)

@@ -150,12 +150,12 @@ func (t Timeout) MarshalJSON() ([]byte, error) {
 }
 
 // Submit describes a new task. TaskType must be set; the zero value of every other
-// field leaves the choice to the server.
+// field is not sent and leaves the choice to the server. Client.SubmitJSON sends zeros too.
 type Submit struct {
 	TaskType       string     `json:"task_type"`
 	Parameters     any        `json:"parameters,omitempty"` // marshals to a JSON object
 	Queue          string     `json:"queue,omitempty"`
-	Priority       int        `json:"priority,omitempty"` // -100 … 100, higher first
+	Priority       int        `json:"priority,omitempty"` // -100 … 100, higher first; 0 = that of the type, which is 0 unless it was declared
 	RunAt          *time.Time `json:"run_at,omitempty"`
 	DelaySeconds   float64    `json:"delay_seconds,omitempty"`
 	MaxAttempts    int        `json:"max_attempts,omitempty"`

@@ -33,8 +33,8 @@ type alertAddCmd struct {
 	Above  float64       `required:"" help:"It holds while the measure is larger; for failure_rate 0.1 is one task in ten."`
 	Queue  string        `help:"Measure this queue; by default all. Not for failure_rate."`
 	Type   string        `placeholder:"TYPE" help:"Measure tasks of this type; by default all. For failure_rate."`
-	Window time.Duration `help:"Over which time the failure rate is measured, 5m by default."`
-	Least  int64         `help:"With fewer tasks in the window the failure rate counts as 0; 10 by default."`
+	Window time.Duration `help:"Over which time the failure rate is measured, 5m by default." positive:""`
+	Least  int64         `help:"With fewer tasks in the window the failure rate counts as 0; 10 by default." positive:""`
 	For    time.Duration `default:"30s" help:"How long it must hold until the alert fires, and not hold until it recovers."`
 }
 

@@ -168,7 +168,7 @@ func run(ctx context.Context, args []string, s *stdio) (code int) {
 	if err != nil {
 		return s.misuse(err)
 	}
-	if err := nothingEmpty(parsed); err != nil {
+	if err := errors.Join(nothingEmpty(parsed), nothingZero(parsed)); err != nil {
 		return s.misuse(err)
 	}
 	return s.fail(parsed.Run())
@@ -199,6 +199,20 @@ func nothingEmpty(parsed *kong.Context) error {
 				return misuse("%s must not be empty; give it a value, or check the variable it comes from", name)
 			}
 			return misuse("%s must not be empty; leave it out, or check the variable it comes from", name)
+		}
+	}
+	return nil
+}
+
+// nothingZero refuses a flag with the tag "positive" that was given as 0 or less: the server would get the same as without the
+// flag, and take its default.
+func nothingZero(parsed *kong.Context) error {
+	for _, p := range parsed.Path {
+		if p.Flag == nil || !p.Flag.Tag.Has("positive") {
+			continue
+		}
+		if v := p.Flag.Target; v.CanInt() && v.Int() <= 0 {
+			return misuse("--%s must be more than 0; leave it out for what holds without it", p.Flag.Name)
 		}
 	}
 	return nil

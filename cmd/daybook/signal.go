@@ -14,7 +14,7 @@ type eventCmd struct {
 	remote
 	Name    string        `arg:"" help:"Name of the event, such as paid:42."`
 	Payload string        `arg:"" optional:"" help:"Payload: JSON, or a text."`
-	Keep    time.Duration `default:"168h" help:"How long it is kept for tasks that wait for it later."`
+	Keep    time.Duration `default:"168h" help:"How long it is kept for tasks that wait for it later." positive:""`
 }
 
 func (eventCmd) Help() string {

@@ -20,8 +20,8 @@ type submitCmd struct {
 	File           []string       `short:"f" sep:"none" placeholder:"PATH" help:"Upload a file for the task; may be repeated if the type takes several files."`
 	Wait           bool           `short:"w" help:"Wait until the task has ended and show its progress. Exit code 1 unless it succeeded; Ctrl-C stops the waiting, not the task."`
 	Queue          string         `help:"Queue to submit to."`
-	Priority       int            `help:"-100 to 100; each point counts like having waited 5 minutes longer."`
-	Delay          time.Duration  `help:"Do not start before this delay has passed, such as 90s or 2h."`
+	Priority       *int           `placeholder:"N" help:"-100 to 100; each point counts like having waited 5 minutes longer. By default that of the type, which is 0 unless it was declared."`
+	Delay          *time.Duration `placeholder:"TIME" help:"Do not start before this delay has passed, such as 90s or 2h."`
 	RunAt          moment         `placeholder:"TIME" help:"Do not start before this time, such as 2027-01-31T08:00:00Z."`
 	MaxAttempts    *int           `placeholder:"N" help:"Maximum number of attempts."`
 	Timeout        *time.Duration `placeholder:"TIME" help:"Stop an attempt that runs longer than this, at most 720h; 0s = no limit. By default, the server's --default-timeout."`
@@ -42,7 +42,7 @@ func (c *submitCmd) Validate() error {
 	if c.MaxAttempts != nil && (*c.MaxAttempts < 1 || *c.MaxAttempts > 1000) {
 		return errors.New("--max-attempts must be 1 to 1000")
 	}
-	if c.Delay < 0 {
+	if c.Delay != nil && *c.Delay < 0 {
 		return errors.New("--delay must not be negative; --run-at takes a time")
 	}
 	return nil
@@ -65,7 +65,7 @@ Examples:
 
 // AfterApply checks what the flags' types do not.
 func (c *submitCmd) AfterApply() error {
-	if c.Delay != 0 && !c.RunAt.IsZero() {
+	if c.Delay != nil && !c.RunAt.IsZero() {
 		return fmt.Errorf("--delay and --run-at cannot be used together")
 	}
 	for _, after := range c.After {
@@ -90,12 +90,12 @@ func (c *submitCmd) Run(ctx context.Context, s *stdio) error {
 				return err
 			}
 		}
-		done, err := server.Submit(ctx, c.submit(params))
+		done, err := c.send(ctx, server, params)
 		if err != nil {
 			if c.Type, err = meantType(ctx, server, c.Type, err); err != nil {
 				return err
 			}
-			if done, err = server.Submit(ctx, c.submit(params)); err != nil {
+			if done, err = c.send(ctx, server, params); err != nil {
 				return err
 			}
 		}
@@ -144,12 +144,26 @@ func (c *submitCmd) parameters() (map[string]json.RawMessage, error) {
 	return parameters(c.Parameters, c.Param)
 }
 
+// send submits the task. A priority of 0 that was given is sent, as it may not be the default of the type.
+func (c *submitCmd) send(ctx context.Context, server *client.Client, params map[string]json.RawMessage) (client.Submitted, error) {
+	submit := c.submit(params)
+	if c.Priority == nil || *c.Priority != 0 {
+		return server.Submit(ctx, submit)
+	}
+	body, err := json.Marshal(struct {
+		client.Submit
+		Priority int `json:"priority"`
+	}{submit, 0})
+	if err != nil {
+		return client.Submitted{}, err
+	}
+	return server.SubmitJSON(ctx, body, "")
+}
+
 func (c *submitCmd) submit(params map[string]json.RawMessage) client.Submit {
 	submit := client.Submit{
 		TaskType:       c.Type,
 		Queue:          c.Queue,
-		Priority:       c.Priority,
-		DelaySeconds:   c.Delay.Seconds(),
 		Tags:           c.Tag,
 		Subject:        c.Subject,
 		IdempotencyKey: c.key(),
@@ -163,6 +177,12 @@ func (c *submitCmd) submit(params map[string]json.RawMessage) client.Submit {
 	}
 	if len(params) > 0 { // under one key, none is the same request as curl's without parameters
 		submit.Parameters = params
+	}
+	if c.Priority != nil {
+		submit.Priority = *c.Priority
+	}
+	if c.Delay != nil {
+		submit.DelaySeconds = c.Delay.Seconds()
 	}
 	if c.MaxAttempts != nil {
 		submit.MaxAttempts = *c.MaxAttempts

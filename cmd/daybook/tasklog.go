@@ -14,8 +14,8 @@ type taskLogCmd struct {
 	remote
 	ID      string `arg:"" help:"The task."`
 	Follow  bool   `short:"f" help:"Print lines as they are written, until the task ends."`
-	Tail    int    `short:"n" placeholder:"N" help:"Start with the last N lines, at most 1,000; by default with the first."`
-	Attempt int    `placeholder:"N" help:"Only lines of this attempt."`
+	Tail    int    `short:"n" placeholder:"N" help:"Start with the last N lines, at most 1,000; by default with the first." positive:""`
+	Attempt int    `placeholder:"N" help:"Only lines of this attempt." positive:""`
 	Level   string `enum:",debug,info,warn,error" default:"" placeholder:"LEVEL" help:"Only lines of this level or a higher one: debug, info, warn or error."`
 }
 

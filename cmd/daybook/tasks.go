@@ -21,8 +21,8 @@ type taskFilter struct {
 	Search        string        `short:"s" placeholder:"TEXT" help:"Only tasks with a word in parameters, result, error, message, subject or outcome, or an id, that begins with this text."`
 	CreatedAfter  moment        `placeholder:"TIME" help:"Only tasks submitted after this time, such as 2027-01-31T08:00:00Z."`
 	CreatedBefore moment        `placeholder:"TIME" help:"Only tasks submitted before this time."`
-	DurationMin   time.Duration `placeholder:"SPAN" help:"Only ended tasks that ran at least this long, such as 1m30s."`
-	DurationMax   time.Duration `placeholder:"SPAN" help:"Only ended tasks that ran at most this long."`
+	DurationMin   time.Duration `placeholder:"SPAN" help:"Only ended tasks that ran at least this long, such as 1m30s." positive:""`
+	DurationMax   time.Duration `placeholder:"SPAN" help:"Only ended tasks that ran at most this long." positive:""`
 }
 
 type tasksCmd struct {

@@ -34,7 +34,7 @@ type tokenCreateCmd struct {
 	Role    string        `required:"" enum:"viewer,submitter,worker,operator,admin" help:"What the token may do: viewer reads; submitter also submits; worker also leases tasks; operator also cancels, retries and manages queues, schedules and workers; admin also manages tokens."`
 	Queue   []string      `help:"Only for tasks in this queue; may be repeated."`
 	Type    []string      `placeholder:"TYPE" help:"Only for tasks of this type; may be repeated."`
-	Expires time.Duration `placeholder:"TIME" help:"Time until the token expires, such as 720h; by default it does not."`
+	Expires time.Duration `placeholder:"TIME" help:"Time until the token expires, such as 720h; by default it does not." positive:""`
 	Data    string        `env:"-" placeholder:"DIR" help:"Write an admin token into this data folder, which no server may have open: for when the last admin token is lost."`
 }
 

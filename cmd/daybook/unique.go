@@ -12,9 +12,9 @@ import (
 // uniqueness are the flags that make a task the only one of its type and a key.
 type uniqueness struct {
 	Unique     optionalText  `placeholder:"KEY" help:"Allow only one task of this type with this key at a time; without a key, with these parameters. Write --unique=KEY."`
-	UniqueFor  time.Duration `placeholder:"1h" help:"How long the task holds its unique key, even after it has ended; by default while it is pending or running."`
+	UniqueFor  time.Duration `placeholder:"1h" help:"How long the task holds its unique key, even after it has ended; by default while it is pending or running." positive:""`
 	OnConflict string        `placeholder:"return" help:"When another task holds the unique key: return prints that task, replace cancels it if it is pending and runs the new task after it if it is running, reject refuses the new task."`
-	MaxDelay   time.Duration `placeholder:"1m" help:"With --on-conflict replace: maximum time that replacements can delay the run, counted from the first task."`
+	MaxDelay   time.Duration `placeholder:"1m" help:"With --on-conflict replace: maximum time that replacements can delay the run, counted from the first task." positive:""`
 }
 
 // check refuses what makes no sense.

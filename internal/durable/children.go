@@ -12,9 +12,9 @@ type Child struct {
 	Type           string   `json:"task_type"`
 	Parameters     any      `json:"parameters,omitempty"` // encoded as JSON, an object; nil = {}
 	Queue          string   `json:"queue,omitempty"`
-	Priority       int      `json:"priority,omitempty"`
+	Priority       int      `json:"priority,omitempty"` // -100 … 100; 0 = that of the type, which is 0 unless it was declared
 	MaxAttempts    int      `json:"max_attempts,omitempty"`
-	TimeoutSeconds float64  `json:"timeout_seconds,omitempty"`
+	TimeoutSeconds float64  `json:"timeout_seconds,omitempty"` // 0 = that of the type or the server
 	DelaySeconds   float64  `json:"delay_seconds,omitempty"`
 	Tags           []string `json:"tags,omitempty"`
 	Subject        string   `json:"subject,omitempty"`
