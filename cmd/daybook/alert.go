@@ -79,8 +79,13 @@ func alertRow(a *client.Alert) []string {
 	case a.TaskType != "":
 		of = "type " + a.TaskType
 	}
-	number := func(n float64) string { return strconv.FormatFloat(n, 'g', 6, 64) }
-	return []string{a.Name, state, a.When + " > " + number(a.Above), of, number(a.Value)}
+	return []string{a.Name, state, a.When + " > " + rounded(a.Above), of, rounded(a.Value)}
+}
+
+// rounded is a number with 6 significant digits, without an exponent.
+func rounded(n float64) string {
+	short, _ := strconv.ParseFloat(strconv.FormatFloat(n, 'g', 6, 64), 64) // a number that was formatted can be parsed
+	return strconv.FormatFloat(short, 'f', -1, 64)
 }
 
 type alertRmCmd struct {
