@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -92,6 +93,12 @@ func checkFields(expression string) *Error {
 			if !itemOf(kind).MatchString(item) {
 				return &Error{"cron", fmt.Sprintf("has %q for the %s; write a number, a range such as 1-5, a step such as */15%s, or *", item, fieldNames[kind], fieldForms[kind])}
 			}
+			if _, step, ok := strings.Cut(item, "/"); ok && strings.Trim(step, "0") == "" {
+				return &Error{"cron", fmt.Sprintf("has a step of 0 in %q; write 1 or more", item)}
+			}
+			if n, ok := beyond(item, kind); ok {
+				return &Error{"cron", fmt.Sprintf("has %d for the %s; write numbers from %d to %d", n, fieldNames[kind], fieldRanges[kind][0], fieldRanges[kind][1])}
+			}
 			if first, last, ok := backwards(item); ok {
 				return &Error{"cron", fmt.Sprintf("has the range %q, which ends before it begins; write two ranges, from %s to the last value and from the first value to %s", item, first, last)}
 			}
@@ -107,6 +114,9 @@ var (
 	fieldNames = []string{"seconds", "minutes", "hours", "day of month", "month", "day of week"}
 	fieldForms = []string{"", "", "", ", L for the last day, 15W for the weekday nearest to the 15th", ", a name such as JAN", ", a name such as MON, MON#2 for the second Monday of a month, FRI#L for the last Friday"}
 )
+
+// fieldRanges are the least and the greatest number of each field.
+var fieldRanges = [][2]int{{0, 59}, {0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 7}}
 
 const (
 	months   = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC"
@@ -134,6 +144,18 @@ func backwards(item string) (first, last string, yes bool) {
 	from, known := number(first)
 	to, alsoKnown := number(last)
 	return first, last, known && alsoKnown && from > to
+}
+
+// beyond finds the number of an item that its field cannot have.
+func beyond(item string, kind int) (n int, yes bool) {
+	span, _, _ := strings.Cut(item, "/")
+	span, _, _ = strings.Cut(span, "#")
+	for value := range strings.SplitSeq(strings.TrimRight(span, "Ww"), "-") {
+		if n, err := strconv.Atoi(value); err == nil && (n < fieldRanges[kind][0] || n > fieldRanges[kind][1]) {
+			return n, true
+		}
+	}
+	return 0, false
 }
 
 // number is the value of a number or of the name of a month or weekday.
