@@ -34,6 +34,9 @@ func TestAnErasureNeedsAReasonAndAnEndedTask(t *testing.T) {
 			t.Errorf("%s: %d %s", body, got.status, got.body)
 		}
 	}
+	if got := h.do("POST", at, `{"reason":"`+strings.Repeat("x", 1001)+`"}`); got.status != 400 || !strings.Contains(got.body, "must have at most 1000 bytes") {
+		t.Errorf("a long reason: %d %s", got.status, got.body)
+	}
 	if got := h.do("POST", at, `{"reason":"asked for"}`); got.status != 400 || !strings.Contains(got.body, "#not-ended") || !strings.Contains(got.body, "Cancel it first with DELETE /api/tasks/"+live) {
 		t.Errorf("a live task: %d %s", got.status, got.body)
 	}

@@ -105,7 +105,11 @@ func (o object) text(value []byte, least, most int) string {
 	}
 	text := jsontext.Unquote(value)
 	if len(text) < least || len(text) > most {
-		o.wrong("must have " + strconv.Itoa(least) + " to " + strconv.Itoa(most) + " bytes")
+		size := strconv.Itoa(least) + " to " + strconv.Itoa(most)
+		if least == 0 {
+			size = "at most " + strconv.Itoa(most)
+		}
+		o.wrong("must have " + size + " bytes")
 		return ""
 	}
 	return text

@@ -28,7 +28,7 @@ func (e *Error) Error() string { return e.Pointer + ": " + e.Detail }
 // A value that is no array or object has depth 0, [] has depth 1. The stack grows with
 // maxDepth, never with src. When src is refused dst is returned as it was.
 func Canonical(dst, src []byte, maxDepth int) ([]byte, error) {
-	c := canonical{src: src, dst: dst}
+	c := canonical{src: src, dst: dst, levels: maxDepth}
 	err := c.document(maxDepth)
 	if err != nil {
 		return dst, err
@@ -44,6 +44,8 @@ type canonical struct {
 	dst  []byte
 	from int
 	at   int
+
+	levels int // of objects and lists that are allowed
 }
 
 func (c *canonical) document(maxDepth int) *Error {
@@ -73,7 +75,7 @@ func (c *canonical) value(depth int) *Error {
 	switch b := c.src[c.at]; {
 	case b == '{' || b == '[':
 		if depth <= 0 {
-			return &Error{Detail: "is nested too deep"}
+			return &Error{Detail: fmt.Sprintf("is nested too deep: at most %d levels of objects and lists are allowed", c.levels)}
 		}
 		if b == '{' {
 			return c.object(depth - 1)

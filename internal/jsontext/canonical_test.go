@@ -66,7 +66,7 @@ func TestCanonicalRefusesAndPointsAtTheFault(t *testing.T) {
 		{`1.`, "", "in a number"},
 		{`1e+`, "", "in a number"},
 		{`.5`, "", "unexpected"},
-		{`[[[[1]]]]`, "/0/0/0", "nested too deep"},
+		{`[[[[1]]]]`, "/0/0/0", "nested too deep: at most 3 levels"},
 		{`{"a":{"b":{"c":{}}}}`, "/a/b/c", "nested too deep"},
 	}
 	for _, test := range tests {
