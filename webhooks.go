@@ -61,6 +61,11 @@ func (d *Daybook) webhooks() api.Webhooks {
 		NewSecret:   webhook.NewSecret,
 		ValidSecret: func(secret string) bool { _, ok := webhook.KeyOf(secret); return ok },
 		ValidURL:    httprequest.ValidURL,
+		Reaches: func(url string) bool {
+			d.configuring.Lock()
+			defer d.configuring.Unlock()
+			return d.settings.webhook.Reaches(url)
+		},
 		Test: func(ctx context.Context, name, id string, event []byte) api.Delivered {
 			d.configuring.Lock()
 			t := d.settings.webhook

@@ -318,6 +318,7 @@ func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 var testWebhooks = Webhooks{
 	NewSecret:   func() string { return "whsec_made" },
 	ValidSecret: func(secret string) bool { return strings.HasPrefix(secret, "whsec_") },
+	Reaches:     func(url string) bool { return !strings.HasPrefix(url, "https://10.") },
 	ValidURL:    func(url string) bool { return strings.HasPrefix(url, "https://") },
 	Test: func(_ context.Context, name, id string, event []byte) Delivered {
 		return Delivered{Status: 200, Body: string(event), DurationMS: 1}

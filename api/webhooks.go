@@ -29,6 +29,7 @@ type Webhooks struct {
 	NewSecret   func() string
 	ValidSecret func(string) bool
 	ValidURL    func(string) bool
+	Reaches     func(url string) bool // whether deliveries may go to the host of a valid URL, as far as its text says
 	// Test sends an event, a JSON object, to the webhook of that name now, with that id of the message.
 	Test func(ctx context.Context, name, id string, event []byte) Delivered
 }
@@ -47,6 +48,7 @@ const (
 
 const (
 	secretRule = `must be "whsec_" and the base64 of 24 to 64 bytes; leave it out, and the server makes one`
+	reachRule  = "has an address that is not on the public internet, so each delivery would fail; send to a public one, or add it to allow of [webhook] in the server's configuration"
 	urlRule    = "must be a URL such as https://example.com/hooks/daybook, without a user and password in it"
 )
 
@@ -114,6 +116,8 @@ func (a *API) readWebhook(body []byte) (n newWebhook, bad []task.FieldError) {
 		case "url":
 			if n.target.URL = o.text(value, 1, maxWebhookURL); n.target.URL != "" && !a.Webhooks.ValidURL(n.target.URL) {
 				o.wrong(urlRule)
+			} else if n.target.URL != "" && !a.Webhooks.Reaches(n.target.URL) {
+				o.wrong(reachRule)
 			}
 		case "secret":
 			if !null {

@@ -15,6 +15,9 @@ func TestTheSecretOfAWebhookIsShownOnceAndNeverInTheLog(t *testing.T) {
 	if made["secret"] != "whsec_made" {
 		t.Error(made)
 	}
+	if bad := h.do("POST", "/api/webhooks", `{"name":"c","url":"https://10.1.2.3/hook","events":["task.failed"]}`); bad.status != 400 || !strings.Contains(bad.body, `"/url"`) || !strings.Contains(bad.body, "allow of [webhook]") {
+		t.Errorf("an address that deliveries may not go to: %d %s", bad.status, bad.body)
+	}
 	const own = "whsec_own-secret"
 	if given := h.do("POST", "/api/webhooks", `{"name":"b","url":"https://example.com/","events":["task.failed"],"secret":"`+own+`"}`); given.status != 200 || strings.Contains(given.body, "own-secret") {
 		t.Error(given)

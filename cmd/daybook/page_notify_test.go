@@ -82,7 +82,7 @@ func TestPageShowsAlertsAndWebhooks(t *testing.T) {
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
 	defer receiver.Close()
 	b.js(`document.querySelector("#place .place-section .place-tools button").click()`)
-	b.sheet(map[string]string{"name": "pager", "url": receiver.URL + "/hook", "events": "alert.fired, task.exploded"})
+	b.sheet(map[string]string{"name": "pager", "url": strings.Replace(receiver.URL, "127.0.0.1", "localhost", 1) + "/hook", "events": "alert.fired, task.exploded"})
 	b.until("an event that is not known is refused", `document.querySelector('.sheet-form').innerText.includes("is not a type of event")`)
 	b.refused()
 	b.sheet(map[string]string{"events": "alert.fired alert.recovered", "queue": "stuck"})

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
 	"time"
 
 	"daybook/handler"
@@ -59,3 +62,26 @@ func (t *Type) Post(ctx context.Context, call handler.Call, post Post) (Answer, 
 
 // ValidURL reports whether requests can be sent to the URL: http or https, with a host, and without a user and password.
 func ValidURL(text string) bool { return validURL(text) }
+
+// Reaches reports whether the host of a valid URL may be reached, as far as its text says: an IP address that is neither public nor allowed
+// may not. What a name resolves to is known when it is dialled.
+func (t *Type) Reaches(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil {
+		return false
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return true
+	}
+	port := uint64(80)
+	if u.Scheme == "https" {
+		port = 443
+	}
+	if u.Port() != "" {
+		if port, err = strconv.ParseUint(u.Port(), 10, 16); err != nil {
+			return false
+		}
+	}
+	return t.reach.has(netip.AddrPortFrom(addr, uint16(port)))
+}

@@ -39,6 +39,7 @@ const (
 // Type is the task type HTTP_REQUEST.
 type Type struct {
 	transport *http.Transport
+	reach     *reach
 }
 
 // New returns the type. allow lists what it may reach beside the public internet: host names, IP
@@ -48,7 +49,7 @@ func New(allow ...string) (*Type, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Type{transport: &http.Transport{
+	return &Type{reach: reach, transport: &http.Transport{
 		DialContext:            reach.dial,
 		DisableKeepAlives:      true, // so that no request finds a connection that the server has just closed
 		TLSHandshakeTimeout:    10 * time.Second,

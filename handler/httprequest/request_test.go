@@ -367,3 +367,18 @@ func TestParametersAreDescribed(t *testing.T) {
 		`{"method":"POST","url":"http://example.com:8080/a b"}`: "POST example.com:8080/a%20b",
 	})
 }
+
+func TestAnAddressThatIsNotReachedIsKnownFromTheURL(t *testing.T) {
+	h, err := New("10.1.2.3:8080", "192.168.0.0/16", "localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for url, want := range map[string]bool{
+		"http://127.0.0.1/": false, "http://[::1]:80/": false, "http://[::ffff:127.0.0.1]/": false, "http://169.254.169.254/latest": false, "https://10.1.2.3/": false,
+		"http://10.1.2.3:8080/": true, "http://192.168.4.5/": true, "http://8.8.8.8/": true, "http://example.com/": true, "http://localhost/": true, "http://other.local/": true,
+	} {
+		if got := h.Reaches(url); got != want {
+			t.Errorf("%s: %v", url, got)
+		}
+	}
+}

@@ -58,6 +58,9 @@ func New(allow ...string) (*Type, error) {
 	return &Type{http: h, Lookup: func(context.Context, string) (Target, error) { return Target{}, ErrGone }}, nil
 }
 
+// Reaches reports whether deliveries may go to the host of a valid URL, as far as its text says.
+func (t *Type) Reaches(url string) bool { return t.http.Reaches(url) }
+
 // Spec describes WEBHOOK.
 func (*Type) Spec() task.TypeSpec {
 	return task.TypeSpec{
