@@ -34,11 +34,11 @@ func TestPageListsBulksThatRunAndThoseThatHaveEnded(t *testing.T) {
 	b.everywhere("bulks that have ended", b.cutsNothing)
 
 	// It is seen while it runs, after a reload too, and can be stopped.
-	manyDue(t, server, 40)
+	manyDue(t, server, 120) // it must not end before it is stopped
 	b.js(`location.hash = "#/"`)
 	b.js(`fetch("api/tasks/bulk", { method: "POST", headers: { "Content-Type": "application/json", Prefer: "wait=0" }, body: JSON.stringify({ action: "reprioritise", priority: 3, filter: { queue: "mail" } }) })`)
 	strip := `document.querySelector(".bulk-strip:not([hidden])")`
-	b.until("it is below the list", strip+`?.innerText.includes("Set priority to 3") && /of 40,000 tasks/.test(`+strip+`.innerText)`)
+	b.until("it is below the list", strip+`?.innerText.includes("Set priority to 3") && /of 120,000 tasks/.test(`+strip+`.innerText)`)
 	b.everywhere("a bulk that runs", b.cutsNothing)
 	for _, width := range []int64{320, 768, 1024, 1440, 1280} { // there is one place more in the header
 		b.do(chromedp.EmulateViewport(width, 800))
@@ -46,7 +46,7 @@ func TestPageListsBulksThatRunAndThoseThatHaveEnded(t *testing.T) {
 		b.cutsNothing(fmt.Sprintf("the header with bulks at %d", width))
 	}
 	b.do(chromedp.Reload())
-	b.until("it is there after a reload", strip+`?.innerText.includes("of 40,000 tasks") && document.querySelector("#places a[href='#/bulks']").innerText.includes("1")`)
+	b.until("it is there after a reload", strip+`?.innerText.includes("of 120,000 tasks") && document.querySelector("#places a[href='#/bulks']").innerText.includes("1")`)
 	b.cutsNothing("a bulk that runs")
 	b.js(strip + `.querySelector("button.operator").click()`)
 	b.until("its end is told", `!`+strip+` && /Stopped. Priority set: .* tasks/.test(document.querySelector(".toast:last-child")?.innerText) && document.querySelector(".toast:last-child .toast-action")`)
