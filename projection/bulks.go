@@ -210,7 +210,12 @@ func AddSkipped(a, b map[string]int64) map[string]int64 {
 		sum = make(map[string]int64)
 	}
 	for why, n := range b {
-		sum[why] += n
+		if sum[why] += n; sum[why] == 0 {
+			delete(sum, why)
+		}
+	}
+	if len(sum) == 0 {
+		return nil
 	}
 	return sum
 }

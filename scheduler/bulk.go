@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"daybook/eventlog"
@@ -222,6 +224,10 @@ func (l *loop) decideBulk(rd *round, r *request) {
 	w.applied.Next = c.next(done)
 	whole := *b
 	whole.Changed, whole.Skipped = b.Changed+w.applied.Changed, projection.AddSkipped(b.Skipped, w.applied.Skipped)
+	if c.last && done == len(c.items) {
+		rest := unseen(&whole)
+		w.applied.Skipped, whole.Skipped = projection.AddSkipped(w.applied.Skipped, rest), projection.AddSkipped(whole.Skipped, rest)
+	}
 	data, _ := json.Marshal(w.applied) // plain data can be marshalled
 	event := &eventlog.Event{Stream: b.Stream(), Version: b.Version + 1, Type: projection.BulkAppliedType, V: 1, Data: data}
 	if len(w.changes) > 0 {
@@ -234,6 +240,25 @@ func (l *loop) decideBulk(rd *round, r *request) {
 			Data: bulkEnded(&whole, projection.BulkDone)})
 	}
 	rd.size += int(w.applied.Changed) + 1
+}
+
+// unseen is what has to be added to the counts of a bulk that is done, so that all tasks that matched when it began are changed or skipped.
+// Some match no more when it comes to them; others were counted as skipped at its begin, and match when it comes to them.
+func unseen(b *projection.Bulk) map[string]int64 {
+	rest := b.Matched - b.Changed
+	for _, n := range b.Skipped {
+		rest -= n
+	}
+	if rest >= 0 {
+		return map[string]int64{SkipChanged: rest}
+	}
+	counts := make(map[string]int64)
+	_, others := BulkFor(b.Action)
+	for _, why := range slices.Sorted(maps.Keys(others)) {
+		n := min(-rest, b.Skipped[why])
+		counts[why], rest = -n, rest+n
+	}
+	return counts
 }
 
 // bulkChanges is the payload of bulk.applied.

@@ -451,3 +451,18 @@ func TestOneEventIsUndone(t *testing.T) {
 		}
 	})
 }
+
+// All tasks that matched when a bulk began are counted at its end, whatever has become of them meanwhile.
+func TestTheCountsOfABulkAddUpToWhatMatched(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		b := open(t, log, Options{})
+		defer b.stop()
+		b.later(7, "q")
+		started := order(projection.BulkCancel)
+		started.Matched, started.Skipped = 12, map[string]int64{SkipEnded: 2} // three of the others have ended since
+		wantCounted(t, b.bulk(started, "q"), `done: 7, {"already_ended":2,"changed_since":3}`)
+		started = order(projection.BulkRetry)
+		started.Matched, started.Skipped = 8, map[string]int64{SkipNotEnded: 3, SkipSucceeded: 1} // three were cancelled since
+		wantCounted(t, b.bulk(started, "q"), `done: 7, {"succeeded":1}`)
+	})
+}
