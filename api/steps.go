@@ -32,7 +32,7 @@ func (a *API) recordStep(p *reply, r *http.Request) error {
 	}
 	steps, err := a.sched().RecordSteps(r.Context(), p.caller.worker(a.sched().WorkerOf(p.id)), p.id, []task.NewStep{{Name: p.step, Value: value}})
 	if err != nil {
-		return otherValue(err)
+		return otherValue(err, 1)
 	}
 	var w jsontext.Writer
 	writeStep(&w, &steps[0])
@@ -77,7 +77,7 @@ func (a *API) recordSteps(p *reply, r *http.Request) error {
 	}
 	recorded, err := a.sched().RecordSteps(r.Context(), p.caller.worker(a.sched().WorkerOf(p.id)), p.id, steps)
 	if err != nil {
-		return otherValue(err)
+		return otherValue(err, len(steps))
 	}
 	var w jsontext.Writer
 	w.Object()
@@ -97,8 +97,8 @@ func (o object) stepOf(name string, value []byte) {
 	}
 }
 
-// otherValue makes a problem of the error of a step that has another value, with the first in it.
-func otherValue(err error) error {
+// otherValue makes a problem of the error of a step that has another value, with the first in it. sent is how many steps were sent.
+func otherValue(err error, sent int) error {
 	var other *scheduler.OtherValueError
 	if !errors.As(err, &other) {
 		return err
@@ -116,6 +116,9 @@ func otherValue(err error) error {
 			"The others were recorded. Go on with the first values: what these steps do was done before."
 		found.Steps = w
 		return found
+	}
+	if sent > 1 {
+		found.Detail += " The other steps of the request were recorded."
 	}
 	found.Step = w
 	return found

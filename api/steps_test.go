@@ -37,7 +37,10 @@ func TestTheNextAttemptGetsTheStepsOfTheOnesBefore(t *testing.T) {
 	if other := h.do("PUT", at+"/charge", `{"payment":"p-2"}`); other.status != 409 || other.object(t)["step"].(map[string]any)["value"].(map[string]any)["payment"] != "p-1" {
 		t.Errorf("another value: %d %s", other.status, other.body)
 	}
-	h.want("PUT", at, `{"steps":{"page#1":1,"page#2":null}}`)
+	h.want("PUT", at, `{"steps":{"page#1":1}}`)
+	if mixed := h.do("PUT", at, `{"steps":{"page#1":5,"page#2":null}}`); mixed.status != 409 || mixed.object(t)["step"].(map[string]any)["value"] != 1.0 || !strings.Contains(mixed.body, "The other steps of the request were recorded") {
+		t.Errorf("one of two has another value: %d %s", mixed.status, mixed.body)
+	}
 	h.want("PUT", at+"/page%233", `"é"`)
 	h.want("POST", "/api/leases/"+token+"/release", "")
 	steps := h.leaseAgain()["steps"].(map[string]any)

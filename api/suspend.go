@@ -1,12 +1,14 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 
 	"daybook/internal/jsontext"
 	"daybook/projection"
+	"daybook/scheduler"
 	"daybook/task"
 )
 
@@ -27,6 +29,10 @@ type suspension struct {
 	fields     []byte
 	asksPerson bool
 }
+
+// errNotSuspended is also the answer to a suspend that is sent again: the first one has ended the lease.
+var errNotSuspended = &problem{Status: http.StatusConflict, Kind: "stale-lease", Detail: "The token does not hold the task: its lease ran out, or the task has ended or is suspended. " +
+	"If the answer to an earlier suspend was lost, its wait may have been kept: the task then goes on with another lease when the wait is over. Stop work on it and report nothing."}
 
 // suspend answers POST /api/leases/{token}/suspend.
 func (a *API) suspend(p *reply, r *http.Request) error {
@@ -54,6 +60,9 @@ func (a *API) suspend(p *reply, r *http.Request) error {
 		c.Detail = s.detail()
 	}
 	step, err := a.sched().Suspend(r.Context(), p.caller.worker(a.sched().WorkerOf(p.id)), p.id, c)
+	if errors.Is(err, scheduler.ErrNoLease) {
+		return errNotSuspended
+	}
 	if err != nil {
 		return stopped(err)
 	}

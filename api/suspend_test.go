@@ -49,6 +49,18 @@ func TestABadSuspensionIsRefusedWithTheReason(t *testing.T) {
 	}
 }
 
+func TestASuspendThatIsSentAgainSaysThatTheFirstMayHaveBeenKept(t *testing.T) {
+	h := open(t, nil)
+	id, token, _ := h.leaseOne()
+	h.want("POST", "/api/leases/"+token+"/suspend", `{"step":"paid","events":["paid:42"]}`)
+	if got := h.do("POST", "/api/leases/"+token+"/suspend", `{"step":"paid","events":["paid:42"]}`); got.status != 409 || !strings.Contains(got.body, "#stale-lease") || !strings.Contains(got.body, "its wait may have been kept") {
+		t.Errorf("sent again: %d %s", got.status, got.body)
+	}
+	if row := h.want("GET", "/api/tasks/"+id, "").object(h); row["status"] != "PENDING" {
+		t.Errorf("it is %v", row["status"])
+	}
+}
+
 func TestABadEventIsRefusedWithTheReason(t *testing.T) {
 	h := open(t, nil)
 	for _, test := range []struct{ body, want string }{
