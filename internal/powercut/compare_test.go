@@ -42,6 +42,7 @@ func TestACallInWhichTheProgramWasKilledCountsAsTheFolderSays(t *testing.T) {
 	}{
 		"a write that was done":   {files{"a": "new"}, `1 pwrite64(7</data/a>, "new", 3, 0 <unfinished ...>`, files{"a": "old"}, files{"a": "new"}},
 		"a write with a result":   {files{"a": "new"}, `1 pwrite64(7</data/a>, "new", 3, 0) = ?`, files{"a": "old"}, files{"a": "new"}},
+		"a write with no error":   {files{"a": "new"}, `1 pwrite64(7</data/a>, "new", 3, 0) = -1 (errno 18446744073709551615)`, files{"a": "old"}, files{"a": "new"}},
 		"a write in two halves":   {files{"a": "new"}, "1 write(7</data/a>, \"new\", 3 <unfinished ...>\n1 <... write resumed>) = ?", files{"a": "old"}, files{"a": "new"}},
 		"a write that was not":    {files{"a": "old"}, `1 pwrite64(7</data/a>, "new", 3, 0 <unfinished ...>`, files{"a": "old"}, files{"a": "old"}},
 		"a shorter file":          {files{"a": "o"}, `1 ftruncate(7</data/a>, 1 <unfinished ...>`, files{"a": "old"}, files{"a": "o"}},

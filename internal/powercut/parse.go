@@ -71,6 +71,13 @@ func (p *parser) unknown() bool {
 	})
 }
 
+// brokenOff takes in the beginning of a line after which the trace ends: the program was killed in the call.
+func (p *parser) brokenOff(line string) {
+	if _, rest, ok := strings.Cut(line, " "); ok {
+		p.killed = append(p.killed, strings.TrimLeft(rest, " "))
+	}
+}
+
 // line parses one line: "PID call(arguments) = result", or a half of that.
 func (p *parser) line(line string) error {
 	if p.open == nil {
@@ -122,7 +129,8 @@ func (p *parser) begin(pid, text string) {
 func (p *parser) end(pid, text string) error {
 	name, args, _ := strings.Cut(text, "(")
 	at := strings.LastIndex(args, "= ")
-	if at < 0 || strings.HasPrefix(args[at:], "= ?") {
+	// An error without a name is what the registers of a killed program happen to hold.
+	if at < 0 || strings.HasPrefix(args[at:], "= ?") || strings.HasPrefix(args[at:], "= -1 (errno ") {
 		p.killed = append(p.killed, text)
 		return nil
 	}

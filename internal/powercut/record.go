@@ -88,6 +88,7 @@ func (run *Run) read() {
 			if !errors.Is(err, io.EOF) {
 				run.err = err
 			}
+			p.brokenOff(line)
 			break
 		}
 		if run.pid.Load() == 0 {
