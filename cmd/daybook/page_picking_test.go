@@ -27,7 +27,7 @@ func TestPageChangesTheTasksThatAreSelected(t *testing.T) {
 	}
 	selected := func(want string) {
 		t.Helper()
-		b.until(want+" selected", fmt.Sprintf(`document.querySelector(".pick-bar .num").textContent === %q && document.querySelectorAll("#rows [data-picked]").length === %s`, want+" selected", want))
+		b.until(want+" selected", fmt.Sprintf(`document.querySelector(".pick-bar .num").textContent === %q && document.querySelector("#rows [data-picked]")`, want+" selected")) // others may have left the document
 	}
 	click(2, false)
 	selected("1")
@@ -43,7 +43,7 @@ func TestPageChangesTheTasksThatAreSelected(t *testing.T) {
 	b.do(chromedp.KeyEvent(" "))
 	selected("4")
 	b.do(chromedp.KeyEvent("j"), chromedp.KeyEvent("j"))
-	b.until("the focus has moved", `document.activeElement === `+rows+`[9]`)
+	b.until("the focus has moved", `document.activeElement.ariaRowIndex === "11"`) // rows above may have left the document
 	b.js(`document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: " ", shiftKey: true, bubbles: true, cancelable: true }))`)
 	selected("6")
 	if said := eval[string](b, `document.querySelector("#say").textContent`); said != "6 selected" {

@@ -91,7 +91,10 @@ export class Picking {
 
   /** @param {BulkAction} action */
   #change(action) {
-    const closed = () => document.activeElement === document.body && toRow(); // the bar, which had the focus, is gone
+    const closed = () => {
+      const on = document.activeElement;
+      if (on === document.body || (this.#picked.size === 0 && this.#bar.contains(on))) toRow(); // the bar, which had the focus, is gone or goes
+    };
     changeSelected([...this.#picked], action, this.#title, { started: () => this.#clear(), closed });
   }
 
