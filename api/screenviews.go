@@ -110,7 +110,7 @@ type changedRows struct {
 }
 
 // add is called for each row with a function that writes it, until it returns false.
-func (c *changedRows) add(write func(w *jsontext.Writer) error) (more bool, err error) {
+func (c *changedRows) add(write rowWriter) (more bool, err error) {
 	if c.rows == 0 {
 		c.begin = len(*c.w)
 		c.w.Key(c.name).Object()
@@ -121,6 +121,24 @@ func (c *changedRows) add(write func(w *jsontext.Writer) error) (more bool, err 
 	}
 	c.truncated = c.rows > screenRows || len(*c.w)-c.begin > viewBytes
 	return !c.truncated, err
+}
+
+// rowWriter writes a row.
+type rowWriter func(w *jsontext.Writer) error
+
+// addNamed adds the rows of those names, as far as there is room. find returns nil for one that is in the list no more.
+func (c *changedRows) addNamed(names []string, find func(name string) rowWriter) error {
+	for _, name := range names {
+		write := find(name)
+		if write == nil {
+			c.removed = append(c.removed, name)
+			continue
+		}
+		if more, err := c.add(write); !more || err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // end writes what is left.
@@ -153,34 +171,24 @@ func (a *API) changedQueues(ctx context.Context, w *changedRows, after int64) er
 		return nil
 	}
 	all := a.Views.QueueNames()
-	for _, name := range names {
+	return w.addNamed(names, func(name string) rowWriter {
 		if _, listed := slices.BinarySearch(all, name); !listed {
-			w.removed = append(w.removed, name)
-			continue
+			return nil
 		}
-		more, err := w.add(func(w *jsontext.Writer) error { a.writeQueue(ctx, w, name); return nil })
-		if !more || err != nil {
-			return err
-		}
-	}
-	return nil
+		return func(w *jsontext.Writer) error { a.writeQueue(ctx, w, name); return nil }
+	})
 }
 
 func (a *API) changedSchedules(ctx context.Context, w *changedRows, after int64) error {
 	names, known := a.Views.ChangedSchedules(after)
 	w.truncated = !known
-	for _, name := range names {
+	return w.addNamed(names, func(name string) rowWriter {
 		s, _ := a.Views.Schedule(name)
 		if s == nil {
-			w.removed = append(w.removed, name)
-			continue
+			return nil
 		}
-		more, err := w.add(func(w *jsontext.Writer) error { return a.writeSchedule(ctx, w, s) })
-		if !more || err != nil {
-			return err
-		}
-	}
-	return nil
+		return func(w *jsontext.Writer) error { return a.writeSchedule(ctx, w, s) }
+	})
 }
 
 func (a *API) changedWorkflows(ctx context.Context, w *changedRows, after int64) error {
@@ -200,18 +208,13 @@ func (a *API) changedWorkflows(ctx context.Context, w *changedRows, after int64)
 func (a *API) changedBulks(ctx context.Context, w *changedRows, after int64) error {
 	ids, known := a.Views.ChangedBulks(after)
 	w.truncated = !known
-	for _, id := range ids {
+	return w.addNamed(ids, func(id string) rowWriter {
 		b, _ := a.Views.Bulk(id)
 		if b == nil {
-			w.removed = append(w.removed, id)
-			continue
+			return nil
 		}
-		more, err := w.add(func(w *jsontext.Writer) error { return a.writeBulk(ctx, w, b) })
-		if !more || err != nil {
-			return err
-		}
-	}
-	return nil
+		return func(w *jsontext.Writer) error { return a.writeBulk(ctx, w, b) }
+	})
 }
 
 // followedWorkers is what one stream has of the workers.

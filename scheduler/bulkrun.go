@@ -26,18 +26,18 @@ const (
 	bulkStopWait = 10 * time.Second
 )
 
-// startBulks lets the bulks that have not ended go on, until ctx ends. end returns when nothing of it runs any more.
-func (s *Scheduler) startBulks(ctx context.Context) (end func()) {
+// beside calls a function in a goroutine, with a context that ends with ctx. end ends it too, and returns when the function has.
+func beside(ctx context.Context, run func(context.Context)) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { s.runBulks(ctx) })
+	running.Go(func() { run(ctx) })
 	return func() {
 		cancel()
 		running.Wait()
 	}
 }
 
-// runBulks takes the bulks in turn, a page each.
+// runBulks lets the bulks that have not ended go on in turn, a page each, until ctx ends.
 func (s *Scheduler) runBulks(ctx context.Context) {
 	for ctx.Err() == nil {
 		running := s.o.Views.RunningBulks()

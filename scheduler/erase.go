@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"daybook/eventlog"
@@ -54,17 +53,6 @@ func (s *Scheduler) EraseTask(ctx context.Context, actor string, id ulid.ULID, r
 		case <-ctx.Done():
 			return t, ErrErasing
 		}
-	}
-}
-
-// startErasing lets the eraser run until ctx ends. end returns when it does not run any more.
-func (s *Scheduler) startErasing(ctx context.Context) (end func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	running.Go(func() { s.erasing(ctx) })
-	return func() {
-		cancel()
-		running.Wait()
 	}
 }
 

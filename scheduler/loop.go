@@ -111,7 +111,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	appending.Go(l.appendRounds)
 	err := l.begin()
 	if err == nil {
-		endBulks, endErasing := s.startBulks(ctx), s.startErasing(ctx)
+		endBulks, endErasing := beside(ctx, s.runBulks), beside(ctx, s.erasing)
 		err = l.serve(ctx)
 		defer endBulks()
 		defer endErasing()
