@@ -72,14 +72,15 @@ func TestTheWordsOfErasedTasksLeaveTheTextIndexAtOnceAndAfterAKill(t *testing.T)
 	}
 	erase(ids[50:100])
 	done(2)
-	if err := v.keeper.checkpoint(); err != nil { // and then the process is killed
-		t.Fatal(err)
-	}
-	closeViews(t, v)
+	checkpointNow(t, v) // it archives and indexes some of the tasks that made room for those that came back
+	indexed := words()
+	closeViews(t, v) // before their words leave the index
 	v = openKept(t, growing{l: l}, dir, 2000)
 	defer closeViews(t, v)
-	unindex(100)
-	if words() != before-100 || has() {
-		t.Errorf("%d documents, before %d; the word is in the file: %v", words(), before, has())
+	if _, err := v.keeper.unindex(t.Context()); err != nil { // its own goroutine may have done it when it was opened
+		t.Error(err)
+	}
+	if words() != indexed-50 || has() {
+		t.Errorf("%d documents, before %d; the word is in the file: %v", words(), indexed, has())
 	}
 }
