@@ -88,6 +88,9 @@ func (l *Log) eraseEverywhere(ctx context.Context, seqs []int64) (done int, err 
 	head := l.Head()
 	list := messages(newHeader(kindCopy, head), head, all.append(appendCopy(nil, r.last, r.hash)), l.most)
 	h := newHeader(kindErased, head)
+	if len(seqs) > 1 {
+		h.format = groupFormat
+	}
 	var erased []erasure
 	var content []byte
 	for _, seq := range seqs {

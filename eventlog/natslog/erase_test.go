@@ -337,3 +337,33 @@ func TestManyErasuresOfARoundPublishOneCopy(t *testing.T) {
 	appendAll(t, log, "after")
 	wantSame(t, log, away)
 }
+
+// Versions that read format 2 count the copy of a round as replaced when a message lists two of its payloads. They must not read that one.
+func TestOnlyErasuresOfSeveralPayloadsHaveTheNewerFormat(t *testing.T) {
+	_, js := lone(t)
+	log := open(t, js, t.TempDir())
+	appendAll(t, log, names("one", 5)...)
+	var formats []byte
+	for _, seqs := range [][]int64{{1}, {2, 3}, {4}} {
+		if err := log.ErasePayloads(t.Context(), seqs...); err != nil {
+			t.Fatal(err)
+		}
+		stream, err := js.Stream(t.Context(), natslog.StreamName("test"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := stream.GetLastMsgForSubject(t.Context(), natslog.ErasuresSubject("test"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		formats = append(formats, m.Data[1])
+		copied, err := stream.GetMsg(t.Context(), m.Sequence-1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		formats = append(formats, copied.Data[1])
+	}
+	if want := []byte{2, 2, 3, 2, 2, 2}; !bytes.Equal(formats, want) {
+		t.Errorf("the erasures and their copies have formats %d, want %d", formats, want)
+	}
+}

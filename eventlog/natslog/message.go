@@ -14,7 +14,7 @@ import (
 // A message of the stream:
 //
 //	magic    1 byte, 'D'
-//	format   1 byte, 2 (1 was that of the streams before ADR 54)
+//	format   1 byte: 2, or 3 where earlier versions would misread what format 2 would say (1 was that of the streams before ADR 54)
 //	kind     1 byte, see kind
 //	id       16 random bytes of the round
 //	part     uvarint, from 0: a round that is larger than a message may be has several parts
@@ -32,7 +32,7 @@ import (
 // The content of kindCopy: seq (uvarint) and hash (32 bytes) of the last event of the round that it is a copy of, then the content of
 // that round, without the bodies that were erased.
 //
-// The content of kindErased, for each payload that was erased: uvarints
+// The content of kindErased, for each payload that was erased (of several ones only in format 3): uvarints
 //
 //	seq           of its event
 //	last, events  the seq of the last event of its round, and how many events that has
@@ -40,8 +40,10 @@ import (
 //	first, parts  of its copy, which takes the place of the round and of its copies before
 const (
 	magic         = 'D'
-	messageFormat = 2
 	oldestFormat  = 1
+	messageFormat = 2
+	groupFormat   = 3 // of kindErased with several payloads: readers of format 2 count their copy as one that was replaced
+	newestFormat  = 3 // that this version reads
 )
 
 // kind is what a message says.
@@ -59,6 +61,7 @@ type roundID [16]byte
 
 // header is what each message begins with.
 type header struct {
+	format      byte
 	kind        kind
 	id          roundID
 	part, parts int
@@ -69,7 +72,7 @@ type header struct {
 var errMessage = fmt.Errorf("%w: a message of the stream is not one of this log", eventlog.ErrDamaged)
 
 func (h *header) append(b []byte) []byte {
-	b = append(b, magic, messageFormat, byte(h.kind))
+	b = append(b, magic, h.format, byte(h.kind))
 	b = append(b, h.id[:]...)
 	b = binary.AppendUvarint(b, uint64(h.part))
 	b = binary.AppendUvarint(b, uint64(h.parts))
@@ -80,9 +83,10 @@ func (h *header) append(b []byte) []byte {
 // parseHeader reads the header of a message and returns the rest.
 func parseHeader(message []byte) (h header, content []byte, err error) {
 	r := reader{b: message}
-	if m, f := r.byte(), r.byte(); m != magic || f < oldestFormat || f > messageFormat {
-		if r.err == nil && m == magic && f > messageFormat {
-			return h, nil, fmt.Errorf("%w: it has format %d, this version reads up to %d: upgrade this node", errNewer, f, messageFormat)
+	m := r.byte()
+	if h.format = r.byte(); m != magic || h.format < oldestFormat || h.format > newestFormat {
+		if r.err == nil && m == magic && h.format > newestFormat {
+			return h, nil, fmt.Errorf("%w: it has format %d, this version reads up to %d: upgrade this node", errNewer, h.format, newestFormat)
 		}
 		return h, nil, errMessage
 	}
@@ -234,7 +238,7 @@ var (
 
 // newHeader is that of a new message after head.
 func newHeader(k kind, head eventlog.Head) header {
-	h := header{kind: k, last: head.Seq, hash: head.Hash}
+	h := header{format: messageFormat, kind: k, last: head.Seq, hash: head.Hash}
 	rand.Read(h.id[:]) // never returns an error
 	return h
 }

@@ -24,8 +24,8 @@ func TestNodesOfAnOldVersionSayThatTheyMustBeUpgraded(t *testing.T) {
 	}{
 		"another event": {"../../task/upcast.go", []string{"EventStarted:   {{1, addition}},", "EventStarted: {{1, addition}, {0, addition}},"},
 			"(task.started in schema version 3), which this one does not know: upgrade this node"},
-		"another message": {"../../eventlog/natslog/message.go", []string{"messageFormat = 2", "messageFormat = 3"},
-			"it has format 3, this version reads up to 2: upgrade this node"},
+		"another message": {"../../eventlog/natslog/message.go", []string{"messageFormat = 2", "messageFormat = 4", "newestFormat  = 3", "newestFormat  = 4"},
+			"it has format 4, this version reads up to 3: upgrade this node"},
 	} {
 		t.Run(name, func(t *testing.T) { upgradeHalf(t, buildEdited(t, c.path, c.edits...), c.want) })
 	}
