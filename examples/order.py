@@ -11,7 +11,7 @@ import worker
 from steps import Steps
 
 def order(lease, p):
-    s = Steps(lease, worker.request)
+    s = Steps(lease)
     payment = s.step("charge", lambda: "p-" + secrets.token_hex(4))  # give the bank lease.task["id"] as an idempotency key
     paid = s.wait_event("paid", f"paid:{p['order']}", timeout=86400)
     answer = s.approval("ask", f"Ship order {p['order']}?", {"type": "object", "properties": {"amount": {"type": "integer", "minimum": 1}}})

@@ -3,15 +3,17 @@
 //   DAYBOOK_URL=http://127.0.0.1:8000 node examples/worker.mjs    # several nodes of a cluster: with commas between them
 //   daybook submit hash -p text=hello -p algorithm=sha512 --wait
 import { createHash, getHashes, randomUUID } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 
 const urls = (process.env.DAYBOOK_URL ?? 'http://127.0.0.1:8000').split(',').map((u) => u.trim().replace(/\/$/, ''));
 const head = process.env.DAYBOOK_TOKEN ? { Authorization: `Bearer ${process.env.DAYBOOK_TOKEN}` } : {};
 const name = `${hostname()}-node-${randomUUID().slice(0, 6)}`;
-const slots = Number(process.env.SLOTS ?? 4), lease = 30, wait = 30, grace = 10; // tasks; seconds
+const slots = Number(process.env.SLOTS ?? 4), lease = Number(process.env.LEASE ?? 30), wait = 30, grace = 10; // tasks; seconds
 
-class Permanent extends Error {} // an error that no retry can mend
+export class Permanent extends Error { retryable = false; } // an error that no retry can mend
 /** Hashes {text}, or an uploaded {file}, by {algorithm}; takes at least {seconds}. */
 async function hash({ parameters: p, signal, progress, log }) {
   const algorithm = p?.algorithm ?? 'sha256';
@@ -29,7 +31,7 @@ async function hash({ parameters: p, signal, progress, log }) {
 }
 
 // Register your own: an async function of {task, parameters, attempt, signal, progress, log, lease}. It stops when the signal is aborted.
-const handlers = { hash }; // below: what the types take and give
+let handlers = { hash }; // below: what the types take and give
 const declared = { hash: { title: 'Hash', description: 'Hashes a text or a file.', result_schema: { type: 'object', required: ['digest'] }, parameters_schema: { type: 'object', properties: {
   text: { type: 'string' }, file: { type: 'string', format: 'daybook-file' }, algorithm: { type: 'string' }, seconds: { type: 'number', minimum: 0 } } } } };
 
@@ -82,7 +84,7 @@ async function run({ token, task, attempt, steps, dependencies }) {
     report({ token, do: 'complete', result: result ?? null });
   } catch (e) {
     if (e?.suspended) mine.why = 'lost'; // see steps.mjs: there is nothing to report
-    if (mine.why === '') report({ token, do: 'fail', error: String(e?.stack ?? e).slice(0, 8000), retryable: !(e instanceof Permanent) });
+    if (mine.why === '') report({ token, do: 'fail', error: String(e?.stack ?? e).slice(0, 8000), retryable: e?.retryable ?? true });
     else if (mine.why !== 'lost') report({ token, do: 'release' });
   }
   held.delete(token), setImmediate(poll);
@@ -148,6 +150,11 @@ async function stop() {
   }
   process.exit(0);
 }
-process.on('SIGTERM', stop).on('SIGINT', stop);
-for (const [type, what] of Object.entries(declared)) await post(`/api/task-types/${type}`, what, 30, undefined, 'PUT');
-poll(), beat();
+/** Runs tasks until SIGTERM. own: handlers by type; what: what the types take and give, for PUT /api/task-types/{name}. */
+export async function main(own = handlers, what = declared) {
+  handlers = own;
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+  for (const [type, declaration] of Object.entries(what)) await post(`/api/task-types/${type}`, declaration, 30, undefined, 'PUT');
+  poll(), beat();
+}
+if (import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) await main(); // not imported by another program

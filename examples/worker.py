@@ -9,7 +9,7 @@ URLS, TOKEN = collections.deque(u.strip().rstrip("/") for u in os.environ.get("D
 SLOTS, LEASE, WAIT, GRACE = int(os.environ.get("SLOTS", "4")), int(os.environ.get("LEASE", "30")), 30, 10  # tasks; seconds
 NAME, NO_ANSWER = f"{socket.gethostname()}-py-{secrets.token_hex(3)}", (OSError, http.client.HTTPException, ValueError)
 
-class Permanent(Exception): """An error that no retry can mend."""
+class Permanent(Exception): """An error that no retry can mend."""; retryable = False
 class Stopped(Exception): """The task was cancelled, its lease is lost, or the worker stops."""
 def wordcount(lease, p):
     """Counts the words of {"text"}, or of an uploaded {"file"}; takes at least {"seconds"}."""
@@ -56,6 +56,8 @@ def post(path, body, timeout, method="POST"):
             time.sleep(max(float(getattr(e, "headers", {}).get("Retry-After") or 0), pause * random.uniform(0.25, 0.5)))
 
 class Lease:
+    request = staticmethod(request)  # for steps.py
+
     def __init__(self, token, attempt, task, steps, dependencies, **_):
         self.token, self.attempt, self.task, self.steps, self.over, self.why = token, attempt, task, steps, threading.Event(), ""
         self.dependencies = dependencies  # {name or id: {"id", "status", "result_data"}} of the tasks that this one depends on
@@ -90,7 +92,7 @@ class Worker:
         except Stopped: report = {"do": "release"}
         except Exception as e:
             if getattr(e, "suspended", False): lease.why = "lost"  # see steps.py: there is nothing to report
-            report = {"do": "fail", "error": traceback.format_exc()[-8000:], "retryable": not isinstance(e, Permanent)}
+            report = {"do": "fail", "error": traceback.format_exc()[-8000:], "retryable": getattr(e, "retryable", True)}
         with self.changed:
             del self.held[lease.token]
             self.report(lease.token, **report) if lease.why != "lost" else self.changed.notify_all()
