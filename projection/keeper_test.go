@@ -49,12 +49,17 @@ var quiet = slog.New(slog.DiscardHandler)
 // Checkpoints are made when the test says so.
 func openKept(t testing.TB, log eventlog.Log, dir string, keep int64) *Views {
 	t.Helper()
-	v, err := open(t.Context(), log, Options{Dir: dir, Logger: quiet})
+	o := Options{Dir: dir, Logger: quiet}
+	v, err := openFiles(log, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.keeper.pause()
+	v.keeper.stop() // its goroutines end before they do anything
 	v.keeper.keep = keep
+	if err := v.keeper.load(t.Context(), o); err != nil {
+		t.Fatal(errors.Join(err, v.keeper.abandon()))
+	}
+	v.keeper.running.Wait()
 	return v
 }
 

@@ -117,6 +117,22 @@ func unusable(err error) bool {
 
 // open opens the files, loads what they have and replays the rest.
 func open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
+	v, err := openFiles(log, o)
+	if err != nil {
+		return nil, err
+	}
+	k := v.keeper
+	if err := k.load(ctx, o); err != nil {
+		if k.hasFailed() {
+			err = &filesError{err}
+		}
+		return nil, errors.Join(err, k.abandon())
+	}
+	return v, nil
+}
+
+// openFiles makes empty views with open files, and a keeper that does nothing yet.
+func openFiles(log eventlog.Log, o Options) (*Views, error) {
 	file, err := viewfile.Open(filepath.Join(o.Dir, fileName), log.ID())
 	if err != nil {
 		return nil, &filesError{err}
@@ -128,16 +144,10 @@ func open(ctx context.Context, log eventlog.Log, o Options) (*Views, error) {
 	v := newViews(0)
 	k := newKeeper(v, log, file, text, o.Logger)
 	v.keeper, v.order.keyed.saved = k, true
-	if err := k.load(ctx, o); err != nil {
-		if k.hasFailed() {
-			err = &filesError{err}
-		}
-		return nil, errors.Join(err, k.abandon())
-	}
 	return v, nil
 }
 
-// load brings the views to the head of the log.
+// load brings the views to the head of the log, and starts the goroutines.
 func (k *keeper) load(ctx context.Context, o Options) error {
 	state, err := k.file.State()
 	if err != nil {

@@ -25,7 +25,7 @@ const (
 
 // index indexes the texts of archived tasks, until stop.
 func (k *keeper) index() {
-	for {
+	for k.ctx.Err() == nil {
 		var n int
 		var err error
 		if k.text.reason() != nil {
