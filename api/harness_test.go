@@ -302,8 +302,18 @@ func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	ran := make(chan error, 1)
-	go func() { ran <- s.Run(ctx) }()
+	ran, before := make(chan struct{}), h.views.Seq()
+	go func() {
+		defer close(ran)
+		_ = s.Run(ctx)
+	}()
+	for wrote := h.views.Changed(); h.views.Seq() == before; wrote = h.views.Changed() { // what a test does comes after the start
+		select {
+		case <-wrote:
+		case <-ran:
+			t.Fatal("the scheduler has ended")
+		}
+	}
 	t.Cleanup(func() {
 		stop()
 		<-ran

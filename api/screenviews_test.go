@@ -178,7 +178,7 @@ func TestViewsThatAreFollowedAreEqualToTheirLists(t *testing.T) {
 // quiet waits until no task of the process runs or is ready, so that nothing changes by itself.
 func (h *house) quiet(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(2 * time.Minute); ; {
 		seq := h.views.Seq()
 		open := 0
 		for _, row := range h.want("GET", "/api/tasks?status=RUNNING&status=PENDING&limit=1000", "").list(h) {
