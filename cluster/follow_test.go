@@ -170,11 +170,11 @@ func TestANodeThatCannotReadTheStreamSaysSoAndGoesOn(t *testing.T) {
 			c.spoil(t, writer)
 			select {
 			case <-following.Done(): // it has halted
-			case <-time.After(time.Minute):
+			case <-time.After(patience):
 				t.Fatal("it does not halt")
 			}
 			state := stateIn(t, follower, "b")
-			for deadline := time.Now().Add(time.Minute); !strings.Contains(problemOf(state), c.want) && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(patience); !strings.Contains(problemOf(state), c.want) && time.Now().Before(deadline); {
 				time.Sleep(10 * time.Millisecond) // between two edits it saw another problem
 				state = stateIn(t, follower, "b")
 			}

@@ -109,21 +109,20 @@ func (n *Node) lookForVoters(ctx context.Context) {
 	if heard, err := n.conn.ChanSubscribe(n.lookSubject(), said); err == nil {
 		defer func() { _ = heard.Unsubscribe() }()
 	}
-	ticker := time.NewTicker(lookEvery)
-	defer ticker.Stop()
 	for {
+		next := n.lookEvery
 		asked, cancel := context.WithTimeout(ctx, tryTime)
 		stream, err := n.stream.Stream(asked, natslog.StreamName(n.o.name()))
 		cancel()
-		if err == nil {
-			if e := votersOf(stream.CachedInfo()); e.total > 0 {
-				n.electorate.Store(&e)
-			}
+		if err != nil {
+			next = min(next, tryTime)
+		} else if e := votersOf(stream.CachedInfo()); e.total > 0 {
+			n.electorate.Store(&e)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-time.After(next):
 		case <-said:
 		}
 	}

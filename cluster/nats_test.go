@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"daybook/eventlog/natslog"
 	"daybook/eventlog/sqlitelog"
@@ -47,7 +46,7 @@ func openOn(t *testing.T, o NATS) (said string, err error) {
 	if err != nil {
 		return lines.String(), err
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	log, err := n.Log(ctx, sqlitelog.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err == nil {

@@ -116,6 +116,7 @@ type Node struct {
 
 	beats        beats
 	electorate   atomic.Pointer[electorate] // nil = not known yet
+	lookEvery    time.Duration              // see lookForVoters
 	tellOnce     sync.Once
 	stopTelling  func()      // set by tellOnce
 	followed     atomic.Bool // views is set
@@ -149,7 +150,7 @@ func Open(o Options) (*Node, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	n := &Node{o: o, logger: o.Logger.With("node", o.Node), started: time.Now(), moved: make(chan struct{}), turned: make(chan struct{}), problem: notFoundYet}
+	n := &Node{o: o, logger: o.Logger.With("node", o.Node), started: time.Now(), lookEvery: lookEvery, moved: make(chan struct{}), turned: make(chan struct{}), problem: notFoundYet}
 	n.beats.init()
 	n.failed, n.fail = context.WithCancelCause(context.Background())
 	if err := n.connect(); err != nil {
