@@ -98,6 +98,12 @@ func needBrowser(t *testing.T) {
 	}
 }
 
+// keepToasts has a page list its messages, also those that have gone: they stay for a few seconds, and a busy machine may look later.
+const keepToasts = `window.allToasts = []; document.addEventListener("readystatechange", () => {
+	const shown = document.getElementById("toasts");
+	if (document.readyState === "interactive" && shown) new MutationObserver((changes) => allToasts.push(...changes.flatMap((c) => [...c.addedNodes]))).observe(shown, { childList: true });
+})`
+
 // newTab is an empty tab that looks out for mistakes.
 func newTab(t *testing.T, parent context.Context, options ...chromedp.ContextOption) *tab {
 	t.Helper()
@@ -111,9 +117,9 @@ func newTab(t *testing.T, parent context.Context, options ...chromedp.ContextOpt
 	call(b, network.Enable, network.EnableParams{})
 	call(b, cdplog.Enable, cdp.Empty{})
 	call(b, runtime.Enable, cdp.Empty{})
-	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
-		Source: `addEventListener("securitypolicyviolation", (e) => console.error("policy: " + e.violatedDirective + " " + e.blockedURI))`,
-	})
+	for _, source := range []string{`addEventListener("securitypolicyviolation", (e) => console.error("policy: " + e.violatedDirective + " " + e.blockedURI))`, keepToasts} {
+		call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source})
+	}
 	return b
 }
 

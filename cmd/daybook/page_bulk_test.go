@@ -33,8 +33,8 @@ func TestPageChangesAllTasksOfAListAndUndoesIt(t *testing.T) {
 	b.until("it has to be looked at again", `document.querySelector(".bulk-dialog .field-error:not([hidden])")?.textContent.includes("31 tasks now") && document.querySelector(".bulk-dialog [type=submit]:not([disabled])")?.innerText === "Cancel 31 tasks"`)
 	b.refused()
 	b.js(`document.querySelector(".bulk-dialog form").requestSubmit()`)
-	b.until("all are cancelled", `!document.querySelector("dialog[open]") && document.querySelector(".toast:last-child")?.innerText.includes("Cancelled 31 tasks") && document.querySelector('#tabs [data-status="CANCELLED"] .n').innerText === "31"`)
-	b.js(`document.querySelector(".toast:last-child .toast-action").click()`)
-	b.until("it is undone", `document.querySelector(".toast:last-child")?.innerText.includes("Undone: 31 tasks") && document.querySelector('#tabs [data-status="PENDING"] .n').innerText === "31"`)
+	b.until("all are cancelled", `!document.querySelector("dialog[open]") && allToasts.at(-1)?.innerText.includes("Cancelled 31 tasks") && document.querySelector('#tabs [data-status="CANCELLED"] .n').innerText === "31"`)
+	b.js(`allToasts.at(-1).querySelector(".toast-action").click()`)
+	b.until("it is undone", `allToasts.at(-1)?.innerText.includes("Undone: 31 tasks") && document.querySelector('#tabs [data-status="PENDING"] .n').innerText === "31"`)
 	b.check()
 }

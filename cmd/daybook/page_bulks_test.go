@@ -49,7 +49,7 @@ func TestPageListsBulksThatRunAndThoseThatHaveEnded(t *testing.T) {
 	b.until("it is there after a reload", strip+`?.innerText.includes("of 120,000 tasks") && document.querySelector("#places a[href='#/bulks']").innerText.includes("1")`)
 	b.cutsNothing("a bulk that runs")
 	b.js(strip + `.querySelector("button.operator").click()`)
-	b.until("its end is told", `!`+strip+` && /Stopped. Priority set: .* tasks/.test(document.querySelector(".toast:last-child")?.innerText) && document.querySelector(".toast:last-child .toast-action")`)
+	b.until("its end is told", `!`+strip+` && /Stopped. Priority set: .* tasks/.test(allToasts.at(-1)?.innerText) && allToasts.at(-1)?.querySelector(".toast-action")`)
 	b.until("nothing runs", `!document.querySelector("#places a[href='#/bulks']").checkVisibility()`)
 	b.do(chromedp.KeyEvent("b"))
 	b.until("the dialog leads to them", `document.querySelector(".bulk-dialog .bulk-earlier")`)

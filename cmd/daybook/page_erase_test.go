@@ -31,7 +31,7 @@ func TestPageErasesTheTasksOfAListAndSaysSoOfEach(t *testing.T) {
 	b.js(`document.querySelector("#bulk-reason").value = "asked for"; document.querySelector('.bulk-dialog [value="erase"]').click(); document.querySelector('.bulk-dialog [value="erase"]').dispatchEvent(new Event("change"))`)
 	b.until("it can be sent", `document.querySelector(".bulk-dialog [type=submit]:not([disabled])")?.innerText === "Erase 1 task"`)
 	b.js(`document.querySelector(".bulk-dialog form").requestSubmit()`)
-	b.until("it is erased", `!document.querySelector("dialog[open]") && document.querySelector(".toast:last-child")?.innerText.includes("Erased 1 task") && !document.querySelector(".toast:last-child .toast-action")`)
+	b.until("it is erased", `!document.querySelector("dialog[open]") && allToasts.at(-1)?.innerText.includes("Erased 1 task") && !allToasts.at(-1)?.querySelector(".toast-action")`)
 	b.open(task.ID)
 	b.until("the task says so", `/Erased on [^]*: .?asked for/.test(document.querySelector("#detail").innerText) && document.querySelector("#detail .detail-head").innerText.includes("Erased")`)
 	b.until("no text is left", fmt.Sprintf(`!document.body.innerText.includes(%q)`, "letter to Ada"))

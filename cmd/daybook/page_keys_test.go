@@ -65,7 +65,7 @@ func TestPageDoesEightJobsByKeyboard(t *testing.T) {
 	k.press(kb.Escape)
 	k.onRow("the row it came from", fmt.Sprintf("row.dataset.id === %q", failed))
 	k.press("r")
-	k.until("it ran again", fmt.Sprintf(`document.querySelector("#toasts").innerText.includes(%q)`, failed[len(failed)-4:]))
+	k.until("it ran again", fmt.Sprintf(`allToasts.some((e) => e.textContent.includes(%q))`, failed[len(failed)-4:]))
 	k.onRow("the row still", fmt.Sprintf("row.dataset.id === %q", failed))
 	k.job("open the first failed one, read its error, come back, retry it", 5)
 
@@ -92,7 +92,7 @@ func TestPageDoesEightJobsByKeyboard(t *testing.T) {
 	k.until("it asks, and names the task", fmt.Sprintf(`document.querySelector("dialog#confirm[open] h2").textContent.includes(%q)`, running[len(running)-4:]))
 	k.press(kb.Tab + kb.Enter)
 	k.onRow("the row, which stays", fmt.Sprintf(`row.dataset.id === %q && row.dataset.status === "CANCELLED"`, running))
-	k.until("it says what it cancelled", fmt.Sprintf(`document.querySelector("#toasts").innerText.includes(%q)`, running[len(running)-4:]))
+	k.until("it says what it cancelled", fmt.Sprintf(`allToasts.some((e) => e.textContent.includes(%q))`, running[len(running)-4:]))
 	k.job("cancel a running one and confirm", 5)
 
 	k.press("n")

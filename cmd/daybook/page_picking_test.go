@@ -46,9 +46,7 @@ func TestPageChangesTheTasksThatAreSelected(t *testing.T) {
 	b.until("the focus has moved", `document.activeElement.ariaRowIndex === "11"`) // rows above may have left the document
 	b.js(`document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: " ", shiftKey: true, bubbles: true, cancelable: true }))`)
 	selected("6")
-	if said := eval[string](b, `document.querySelector("#say").textContent`); said != "6 selected" {
-		t.Error("readers are told:", said)
-	}
+	b.until("readers are told", `document.querySelector("#say").textContent === "6 selected"`)
 	b.everywhere("selected", b.cutsNothing)
 	b.do(chromedp.EmulateViewport(1280, 800))
 	b.js(`document.querySelector('.pick-bar [data-action="reprioritise"]').focus(); document.activeElement.click()`)
@@ -57,11 +55,11 @@ func TestPageChangesTheTasksThatAreSelected(t *testing.T) {
 	b.until("it can be sent", `document.querySelector(".bulk-dialog [type=submit]:not([disabled])")?.innerText === "Cancel 6 tasks"`)
 	b.everywhere("the dialog of selected tasks", b.cutsNothing)
 	b.js(`document.querySelector(".bulk-dialog form").requestSubmit()`)
-	b.until("they are cancelled, and nothing is selected", `!document.querySelector("dialog[open]") && document.querySelector(".toast:last-child")?.innerText.includes("Cancelled 6 tasks") && !document.querySelector(".pick-bar").checkVisibility() && !document.querySelector("#rows [data-picked]")`)
+	b.until("they are cancelled, and nothing is selected", `!document.querySelector("dialog[open]") && allToasts.at(-1)?.innerText.includes("Cancelled 6 tasks") && !document.querySelector(".pick-bar").checkVisibility() && !document.querySelector("#rows [data-picked]")`)
 	b.until("the focus is in the list again", `document.activeElement.matches("#rows tr.row")`)
 	b.until("six are cancelled", `document.querySelector('#tabs [data-status="CANCELLED"] .n').innerText === "6"`)
-	b.js(`document.querySelector(".toast:last-child .toast-action").click()`)
-	b.until("it is undone", `document.querySelector(".toast:last-child")?.innerText.includes("Undone: 6 tasks")`)
+	b.js(`allToasts.at(-1).querySelector(".toast-action").click()`)
+	b.until("it is undone", `allToasts.at(-1)?.innerText.includes("Undone: 6 tasks")`)
 	click(0, false)
 	selected("1")
 	b.js(`document.querySelector(".pick-bar .quiet").click()`)

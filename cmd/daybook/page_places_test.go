@@ -36,10 +36,11 @@ func sendJSON(t *testing.T, method, url, body string) string {
 	return string(text)
 }
 
-// sheet fills in the fields of the small form that is open, and sends it.
+// sheet fills in the fields of the small form that is open, and sends it. What the one before has changed may be pushed before its answer has
+// closed it: it is waited for.
 func (b *tab) sheet(values map[string]string) {
 	b.t.Helper()
-	b.until("the form is open", `document.querySelector(".sheet-form[open]")`)
+	b.until("the form is open", `document.querySelectorAll(".sheet-form").length === 1 && document.querySelector(".sheet-form[open] [type=submit]:not([disabled])")`)
 	for name, value := range values {
 		b.js(fmt.Sprintf(`document.querySelector('.sheet-form [name=%q]').value = %q`, name, value))
 	}

@@ -180,7 +180,7 @@ func TestPageClicksHitWhatTheyAimedAt(t *testing.T) {
 		b.pressMouse(x, y)
 		if i%2 == 0 {
 			cancelled[aimed] = true
-			b.until("it says what was cancelled", fmt.Sprintf(`[...document.querySelectorAll(".toast")].some((e) => e.textContent.includes(%q))`, aimed[len(aimed)-4:]))
+			b.until("it says what was cancelled", fmt.Sprintf(`allToasts.some((e) => e.textContent.includes(%q))`, aimed[len(aimed)-4:]))
 			continue
 		}
 		b.until("a task is open", `location.hash.startsWith("#/tasks/") && !document.querySelector("#detail").hidden`)

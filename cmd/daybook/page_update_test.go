@@ -74,7 +74,7 @@ func TestPageLoadsAgainAtTheSamePlaceAfterAnUpdateOfTheServer(t *testing.T) {
 	b.js("window.before = true")
 	update()
 	b.click("#new-task")
-	b.until("the page is loaded again and says why", `!window.before && document.querySelector("#toasts").innerText.includes("Daybook was updated")`)
+	b.until("the page is loaded again and says why", `!window.before && allToasts.some((e) => e.textContent.includes("Daybook was updated"))`)
 	if hash := eval[string](b, "location.hash"); hash != "#/?status=FAILED" {
 		t.Error("it is now at", hash)
 	}
