@@ -115,7 +115,7 @@ func TestAKilledServerDeliversEachEvent(t *testing.T) {
 		}
 		start()
 	}
-	for deadline := time.Now().Add(40 * time.Second); r.arrived(tasks) < len(tasks); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); r.arrived(tasks) < len(tasks); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d of %d events have arrived; %s", r.arrived(tasks), len(tasks), sendJSON(t, "GET", p.url+"/api/tasks/?fields=summary&limit=1000&status=PENDING&status=RUNNING&status=FAILED", ""))
 		}

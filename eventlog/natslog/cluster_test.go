@@ -95,7 +95,7 @@ func TestThreeServersLoseOneAndThenTwo(t *testing.T) {
 	if logA.Head().Seq != before || len(content(t, logA)) != int(before) {
 		t.Error("a minority cannot be read")
 	}
-	logA.SetPatience(15 * time.Second)
+	logA.SetPatience(patience)
 	b.start(t)
 	writeThrough(t, logA, "back", 5, acknowledged, func(int) {})
 	wantAcknowledged(t, logA, acknowledged)

@@ -143,7 +143,7 @@ func TestTheNextAppendSettlesWhatIsUnknown(t *testing.T) {
 				t.Errorf("%v, want one that says that nothing was written", r.Err)
 			}
 			cut = false
-			log.SetPatience(15 * time.Second)
+			log.SetPatience(patience)
 			appendAll(t, log, "after")
 			wantSame(t, log, other)
 			want := 1

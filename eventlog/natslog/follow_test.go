@@ -35,7 +35,7 @@ func waitFor(t *testing.T, log *natslog.Log, seq int64) {
 		}
 		select {
 		case <-advanced:
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("the replica ends with event %d, want %d", log.Head().Seq, seq)
 		}
 	}
@@ -139,7 +139,7 @@ func TestAFolderThatDoesNotFitIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := alone(t, c.id, c.epoch, c.events...)
-			deadline := time.Now().Add(10 * time.Second)
+			deadline := time.Now().Add(patience)
 			for {
 				_, err := openOnce(t, js, dir)
 				if errors.Is(err, c.want) {
@@ -181,7 +181,7 @@ func TestAStreamThatSomebodyHasEditedIsRefused(t *testing.T) {
 			edit(t, js, func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = -1, jetstream.DiscardNew })
 		}, eventlog.ErrDamaged, "1 messages of the stream are missing"},
 		"a message was deleted": {func(t *testing.T, js jetstream.JetStream, log *natslog.Log) {
-			log.SetPatience(15 * time.Second)
+			log.SetPatience(patience)
 			erase(t, log, 2) // so that one is missing with a reason
 			log.SetPatience(200 * time.Millisecond)
 			stream, err := js.Stream(t.Context(), natslog.StreamName("test"))

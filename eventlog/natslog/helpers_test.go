@@ -97,6 +97,9 @@ func open(t testing.TB, js jetstream.JetStream, dir string) *natslog.Log {
 	return openWith(t, dir, settings(js, 1))
 }
 
+// patience is how long a test waits for what must come. Machines that test are busy.
+const patience = 2 * time.Minute
+
 // openWith waits for the servers to find each other.
 func openWith(t testing.TB, dir string, o natslog.Options) *natslog.Log {
 	t.Helper()

@@ -19,7 +19,7 @@ import (
 	"daybook/internal/freeaddr"
 )
 
-const patience = time.Minute // for what must come in the end
+const patience = 3 * time.Minute // for what must come in the end
 
 const secret = "DAYBOOK_CLUSTER_SECRET=a secret of this test alone"
 

@@ -31,7 +31,7 @@ func TestTheGoalFollowsWhatIsLive(t *testing.T) {
 	collectLess(growth)
 	await := func(what string, ok func(uint64) bool) {
 		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); !ok(goal()); runtime.Gosched() {
+		for deadline := time.Now().Add(2 * time.Minute); !ok(goal()); runtime.Gosched() {
 			if runtime.GC(); time.Now().After(deadline) {
 				t.Fatalf("%s: the goal is %d MB", what, goal()>>20)
 			}
@@ -69,7 +69,7 @@ func TestCollectLessKeepsWhatTheProgramHasSet(t *testing.T) {
 	collectAndLook("set before")
 	debug.SetGCPercent(defaultPercent)
 	collectLess(128 << 20)
-	for deadline := time.Now().Add(10 * time.Second); percent() == defaultPercent; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); percent() == defaultPercent; time.Sleep(time.Millisecond) {
 		if runtime.GC(); time.Now().After(deadline) {
 			t.Fatal("GOGC was not adjusted")
 		}

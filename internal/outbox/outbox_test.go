@@ -64,7 +64,7 @@ func each(t *testing.T, test func(t *testing.T, d *database)) {
 
 func newSQLite(t *testing.T) *database {
 	path := filepath.Join(t.TempDir(), "app ?#.db")
-	db, err := sql.Open("sqlite3", "file:"+strings.NewReplacer("?", "%3f", "#", "%23").Replace(path)+"?_journal_mode=WAL&_busy_timeout=10000")
+	db, err := sql.Open("sqlite3", "file:"+strings.NewReplacer("?", "%3f", "#", "%23").Replace(path)+"?_journal_mode=WAL&_busy_timeout=120000")
 	if err != nil {
 		t.Fatal(err)
 	}
