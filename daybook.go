@@ -97,6 +97,14 @@ type Options struct {
 	Indexing func(done, total int64)
 }
 
+// grace is how long running tasks have to finish at a stop.
+func (o *Options) grace() time.Duration {
+	if o.Grace == 0 {
+		return 20 * time.Second
+	}
+	return max(o.Grace, 0)
+}
+
 // address is the part of the options that says how the outside reaches the server.
 func (o *Options) address() api.Options {
 	return api.Options{PublicURL: o.PublicURL, Hosts: o.Hosts, BasePath: o.BasePath, CORSOrigins: o.CORSOrigins}

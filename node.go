@@ -81,6 +81,7 @@ func (d *Daybook) runNode(ctx context.Context) error {
 	})
 	go func() { // the worker gives back what it runs while somebody can still write that down
 		<-working.Done()
+		time.AfterFunc(d.o.grace(), func() { d.sched().EndGrace() }) // for what the scheduler runs it is the same grace
 		<-workerDone
 		endLead()
 	}()

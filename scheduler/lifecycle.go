@@ -41,7 +41,9 @@ func (l *loop) begin() error {
 		}
 	}
 	l.recoverLeases()
-	l.findSuspects()
+	if l.s.o.Node == "" { // suspects that workers run are kept apart by suits
+		l.findSuspects()
+	}
 	return nil
 }
 
@@ -80,7 +82,7 @@ func (l *loop) recordStart() (done bool, err error) {
 	return true, nil
 }
 
-// orphan is an attempt whose process is gone.
+// orphan is an attempt whose process is gone, or leads no more.
 type orphan struct {
 	id    ulid.ULID
 	fence int64
@@ -114,7 +116,8 @@ func (l *loop) expireOrphans(rd *round) {
 	}
 }
 
-// expire ends an attempt of an earlier process. It counts, and its task is ready at once.
+// expire ends an attempt of an earlier process. Its task is ready at once. It counts, but in a cluster: that another node leads need not
+// mean that a process has died, and if so, it ran leases too.
 // What finds no room is tried again.
 func (l *loop) expire(rd *round, o orphan) {
 	if l.takesNoWork() {
@@ -122,7 +125,11 @@ func (l *loop) expire(rd *round, o orphan) {
 		return
 	}
 	state := rd.get(o.id)
-	decided, refusal := rd.decideOn(state, task.Expire{Fence: o.fence, Crash: o.crash})
+	end := task.Command(task.Expire{Fence: o.fence, Crash: o.crash})
+	if l.s.o.Node != "" {
+		end = task.Release{Fence: o.fence}
+	}
+	decided, refusal := rd.decideOn(state, end)
 	again := func(err error) {
 		if noRoom(err) || decideAgain(err) {
 			l.backlog.orphans = append(l.backlog.orphans, o)

@@ -53,7 +53,7 @@ type Options struct {
 	Views       *projection.Views // folded up to the log's head
 	Payloads    *payloadcache.Cache
 	Runner      Runner
-	Concurrency int           // attempts at the same time, 1 … 10,000; 0 = 8
+	Concurrency int           // attempts at the same time, 1 … 10,000; 0 = 8. Of a node only whether it runs any: less than 0 = none
 	Grace       time.Duration // for handlers at a stop; 0 = 20 s, less = none
 	// DefaultTimeout is the timeout of tasks that are submitted without one; 0 = none. It is
 	// no part of a request: the same key and request are the same whatever it is.
@@ -71,7 +71,7 @@ type Options struct {
 	// Timeouts and the grace are measured on the monotonic clock instead.
 	Wall func() task.Micros
 	// Node is the name of this node of a cluster: Run takes the lead with it, and ends with ErrLeadLost when another
-	// node has taken it. All attempts are then leases, and Concurrency is not used. "" = there is no cluster.
+	// node has taken it. All attempts are then leases, but for deliveries of webhooks. "" = there is no cluster.
 	Node string
 	// CatchUp, of a node, has the log read what other nodes have appended. An error means that this cannot be known.
 	CatchUp func(context.Context) error
@@ -121,14 +121,15 @@ type Scheduler struct {
 	leases     *leaseTable
 	appends    appendTimes
 
-	seen       atomic.Pointer[Outlook] // of the node that leads; nil = nothing
-	trying     atomic.Bool             // suspects are tried, and others wait
-	running    atomic.Int64            // attempts that hold a slot
-	delivering atomic.Int64            // those that hold a slot of deliveries
-	draining   atomic.Bool
-	full       atomic.Bool
-	failed     atomic.Bool
-	outvoted   atomic.Bool // another node leads
+	seen          atomic.Pointer[Outlook] // of the node that leads; nil = nothing
+	trying        atomic.Bool             // suspects are tried, and others wait
+	running       atomic.Int64            // attempts that hold a slot
+	delivering    atomic.Int64            // those that hold a slot of deliveries
+	deliverySlots int                     // how many may
+	draining      atomic.Bool
+	full          atomic.Bool
+	failed        atomic.Bool
+	outvoted      atomic.Bool // another node leads
 
 	loop loop // owned by the goroutine in Run
 }
@@ -149,11 +150,14 @@ func New(o Options) (*Scheduler, error) {
 	if o.Concurrency == 0 {
 		o.Concurrency = 8
 	}
-	if o.Concurrency < 1 || o.Concurrency > 10_000 {
-		return nil, fmt.Errorf("scheduler: concurrency is %d: it must be between 1 and 10,000", o.Concurrency)
-	}
+	delivers := deliverySlots
 	if o.Node != "" {
+		if o.Concurrency < 0 {
+			delivers = 0
+		}
 		o.Concurrency = 0
+	} else if o.Concurrency < 1 || o.Concurrency > 10_000 {
+		return nil, fmt.Errorf("scheduler: concurrency is %d: it must be between 1 and 10,000", o.Concurrency)
 	}
 	if o.Grace == 0 {
 		o.Grace = 20 * time.Second
@@ -179,15 +183,16 @@ func New(o Options) (*Scheduler, error) {
 		o.Wall = func() task.Micros { return task.MicrosOf(time.Now()) }
 	}
 	s := &Scheduler{
-		o:        o,
-		commands: make(chan *request, commandQueue),
-		nudge:    make(chan struct{}, 1),
-		eager:    eagerCommands,
-		early:    earlyEvents,
-		reports:  make(chan report, o.Concurrency+deliverySlots),
-		began:    make(chan struct{}),
-		hurry:    make(chan struct{}),
-		stopped:  make(chan struct{}),
+		o:             o,
+		deliverySlots: delivers,
+		commands:      make(chan *request, commandQueue),
+		nudge:         make(chan struct{}, 1),
+		eager:         eagerCommands,
+		early:         earlyEvents,
+		reports:       make(chan report, o.Concurrency+deliverySlots),
+		began:         make(chan struct{}),
+		hurry:         make(chan struct{}),
+		stopped:       make(chan struct{}),
 
 		bulkNudge: make(chan struct{}, 1), eraseNudge: make(chan struct{}, 1), decides: bulkDecides,
 		leases: newLeaseTable(func(worker string) bool { return o.Views.QuietWorkers()[worker] }),

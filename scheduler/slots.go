@@ -24,15 +24,15 @@ const (
 )
 
 // deliverySlots is how many deliveries of webhooks run beside the slots of tasks, so that receivers that do not answer hold up no task
-// on a server with few slots. More of them take slots of tasks.
+// on a server with few slots. More of them take slots of tasks. In a cluster the node that leads makes these four, and more are leases.
 const deliverySlots = 4
 
 // slotFor is the slot that a task of the type may start in now; noSlot if there is none.
 func (l *loop) slotFor(taskType string) slot {
 	switch {
-	case l.s.o.Concurrency == 0 || l.trials.going() && !l.trials.starting:
+	case l.trials.going() && !l.trials.starting:
 		return noSlot
-	case taskType == projection.DeliveryType && l.slots.deliveries < deliverySlots:
+	case taskType == projection.DeliveryType && l.slots.deliveries < l.s.deliverySlots:
 		return deliverySlot
 	case l.slots.used < l.s.o.Concurrency:
 		return taskSlot

@@ -2,9 +2,11 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"daybook/eventlog/eventlogtest"
 	"daybook/projection"
@@ -87,6 +89,58 @@ func TestDeliveriesBeyondTheirSlotsTakeThoseOfTasks(t *testing.T) {
 		b.want(waiting.ID, task.Success)
 		b.want(ids[6], task.Success)
 		if err := b.stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// In a cluster the node that leads makes four deliveries beside the leases. More of them are leases, and all are where that node runs no tasks.
+func TestTheNodeThatLeadsDeliversBesideLeases(t *testing.T) {
+	for concurrency, want := range map[int]int{1: 4, -1: 0} {
+		bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+			b := open(t, log, Options{Node: "a", Concurrency: concurrency})
+			answers := make(chan bool)
+			ids := deliver(b, 6, answers)
+			if n := running(b, ids); n != want {
+				t.Errorf("concurrency %d: %d deliveries run, not %d", concurrency, n, want)
+			}
+			leased, err := b.s.Lease(t.Context(), LeaseRequest{Worker: "b", Types: []string{projection.DeliveryType}, Max: 10, Length: time.Minute})
+			if err != nil || len(leased) != 6-want {
+				t.Errorf("concurrency %d: a worker got %d deliveries, %v", concurrency, len(leased), err)
+			}
+			for _, l := range leased {
+				b.report(l.Token, task.Succeed{})
+			}
+			close(answers)
+			for _, id := range ids {
+				synctest.Wait()
+				b.want(id, task.Success)
+			}
+			if err := b.stop(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// That another node leads says nothing of the deliveries that the one before was making: they are made again at no cost.
+func TestDeliveriesOfANodeThatLeadsNoMoreAreMadeAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, log *eventlogtest.Memory) {
+		first := open(t, log, Options{Node: "a"})
+		answers := make(chan bool)
+		id := deliver(first, 1, answers)[0]
+		second := openDoing(t, log, Options{Node: "b"}, first.does) // the first one does not know yet
+		if n := running(second, []ulid.ULID{id}); n != 1 {
+			t.Fatal("the delivery does not run at the second node")
+		}
+		close(answers)
+		synctest.Wait()
+		second.want(id, task.Success)
+		second.wantHistory(id, "submitted started released started succeeded")
+		if err := <-first.done; !errors.Is(err, ErrLeadLost) {
+			t.Errorf("the first node has stopped with %v", err)
+		}
+		if err := second.stop(); err != nil {
 			t.Fatal(err)
 		}
 	})

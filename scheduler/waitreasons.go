@@ -167,7 +167,11 @@ func (s *Scheduler) addTakers(all []Waiting, t *task.Task) []Waiting {
 	if t.IsWorkflow() {
 		return all // nobody takes it
 	}
+	delivers := t.Type == projection.DeliveryType && s.delivering.Load() < int64(s.deliverySlots)
 	if !s.runsHere(t.Type) {
+		if delivers {
+			return all
+		}
 		held, some := s.offers(t.Type, t.Queue)
 		switch {
 		case !some:
@@ -180,7 +184,6 @@ func (s *Scheduler) addTakers(all []Waiting, t *task.Task) []Waiting {
 	if s.trying.Load() {
 		all = append(all, Waiting{Reason: "crash_check"})
 	}
-	delivers := t.Type == projection.DeliveryType && s.delivering.Load() < deliverySlots
 	if running := int(s.running.Load()); running >= s.o.Concurrency && !delivers {
 		all = append(all, Waiting{Reason: "capacity", Running: running, Slots: s.o.Concurrency})
 	}
