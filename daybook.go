@@ -122,6 +122,7 @@ type Daybook struct {
 	log      queueLog
 	node     *cluster.Node // nil = it is alone
 	views    *projection.Views
+	past     *projection.Past
 	payloads *payloadcache.Cache
 	files    *files.Store
 	taskLogs *tasklog.Store
@@ -216,6 +217,7 @@ func Open(ctx context.Context, o Options) (*Daybook, error) {
 		return nil, errors.Join(err, d.files.Close(), d.views.Close(), d.closeLog())
 	}
 	d.payloads = payloadcache.New(d.log, payloadCache)
+	d.past = projection.NewPast(d.log, o.Data, o.Logger)
 	return d, nil
 }
 
@@ -313,7 +315,7 @@ func (d *Daybook) Close() error {
 			<-over
 		}
 		d.StopStreams()
-		d.closeErr = errors.Join(d.taskLogs.Close(), d.views.Close(), d.files.Close(), d.closeLog())
+		d.closeErr = errors.Join(d.taskLogs.Close(), d.past.Close(), d.views.Close(), d.files.Close(), d.closeLog())
 	})
 	return d.closeErr
 }
@@ -346,7 +348,7 @@ func (d *Daybook) connect() error {
 		}
 		d.current.Store(first)
 		o := api.Options{
-			Log: d.log, Views: d.views, Payloads: d.payloads, Scheduler: first,
+			Log: d.log, Views: d.views, Past: d.past, Payloads: d.payloads, Scheduler: first,
 			Intake: d.intake, Files: d.files, TaskLogs: d.taskLogs, Page: ui.Files(),
 			MaxFile: d.o.MaxFile, MaxStreams: d.o.maxStreams(), AnyHost: d.o.AnyHost, LocalOnly: d.o.LocalOnly,
 			PublicURL: d.o.PublicURL, Hosts: d.o.Hosts, BasePath: d.o.BasePath, CORSOrigins: d.o.CORSOrigins,

@@ -33,6 +33,7 @@ import (
 type Options struct {
 	Log       eventlog.Log
 	Views     *projection.Views
+	Past      *projection.Past // views as they were
 	Payloads  *payloadcache.Cache
 	Scheduler *scheduler.Scheduler
 	Intake    *intake.Intake
@@ -88,6 +89,8 @@ func (o *Options) check() error {
 		return errors.New("api: no log")
 	case o.Views == nil:
 		return errors.New("api: no views")
+	case o.Past == nil:
+		return errors.New("api: no past")
 	case o.Payloads == nil:
 		return errors.New("api: no payloads")
 	case o.Scheduler == nil:

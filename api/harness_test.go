@@ -292,7 +292,8 @@ func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Log: h.log, Views: h.views, Payloads: payloads, Scheduler: s, Intake: in, Files: store, TaskLogs: logs, Page: testPage,
+	past := projection.NewPast(h.log, t.TempDir(), logger)
+	o := Options{Log: h.log, Views: h.views, Past: past, Payloads: payloads, Scheduler: s, Intake: in, Files: store, TaskLogs: logs, Page: testPage,
 		MaxFile: 1 << 20, Version: "test", Logger: logger, Webhooks: testWebhooks}
 	for _, f := range change {
 		f(&o)
@@ -317,7 +318,7 @@ func build(t testing.TB, log eventlog.Log, change ...func(*Options)) *house {
 	t.Cleanup(func() {
 		stop()
 		<-ran
-		if err := errors.Join(store.Close(), logs.Close()); err != nil {
+		if err := errors.Join(store.Close(), logs.Close(), past.Close()); err != nil {
 			t.Error(err)
 		}
 	})

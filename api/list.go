@@ -10,7 +10,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"time"
 
 	"daybook/projection"
 	"daybook/task"
@@ -24,10 +23,11 @@ const (
 )
 
 // filterKeys are the query keys that say which tasks match; a cursor is bound to them.
-var filterKeys = []string{"status", "waiting", "task_type", "queue", "tag", "parent", "q", "created_after", "created_before", "duration_min", "duration_max"}
+var filterKeys = []string{"status", "waiting", "task_type", "queue", "tag", "parent", "q", "created_after", "created_before", "duration_min", "duration_max", "at"}
 
 // listing is one list request.
 type listing struct {
+	from   *moment
 	filter projection.Query
 	text   string // q
 	as     shape
@@ -65,20 +65,25 @@ func (a *API) list(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := a.page1(r.Context(), l)
+	if l.from, err = a.moment(r.Context(), q); err != nil {
+		return err
+	}
+	defer l.from.release()
+	l.filter.Wall = l.from.wall
+	page, err := l.page(r.Context())
 	if err != nil {
 		return err
 	}
 	page.headers(p, l, q)
 	out := p.long(contentTypes[l.format])
 	defer out.close()
-	w := taskWriter{api: a, out: out, l: l}
+	w := taskWriter{out: out, l: l}
 	if err := w.write(r.Context(), page.tasks); err != nil {
 		return err
 	}
 	for l.all && page.next != (listPlace{}) {
 		l.goOn(page.next, page.total)
-		if page, err = a.page1(r.Context(), l); err != nil {
+		if page, err = l.page(r.Context()); err != nil {
 			return out.fail(err)
 		}
 		if err := w.write(r.Context(), page.tasks); err != nil {
@@ -98,24 +103,24 @@ func (l *listing) goOn(at listPlace, seen int64) {
 	}
 }
 
-// page1 finds one page: by filter alone, by id, or by text.
-func (a *API) page1(ctx context.Context, l *listing) (found, error) {
+// page finds one page: by filter alone, by id, or by text.
+func (l *listing) page(ctx context.Context) (found, error) {
 	if l.text == "" {
-		return a.plain(ctx, l.filter)
+		return l.plain(ctx, l.filter)
 	}
 	if prefix, ok := idPrefix(l.text); ok {
 		byID := l.filter
 		byID.IDPrefix = prefix
-		page, err := a.plain(ctx, byID)
+		page, err := l.plain(ctx, byID)
 		if err != nil || page.total > 0 {
 			return page, err
 		}
 	}
-	return a.search(ctx, l)
+	return l.search(ctx)
 }
 
-func (a *API) plain(ctx context.Context, filter projection.Query) (found, error) {
-	page, err := a.Views.List(ctx, filter)
+func (l *listing) plain(ctx context.Context, filter projection.Query) (found, error) {
+	page, err := l.from.views.List(ctx, filter)
 	if err != nil {
 		return found{}, err
 	}
@@ -161,7 +166,7 @@ func (f *found) headers(p *reply, l *listing, q *query) {
 func listingOf(r *http.Request) (*listing, *query, error) {
 	q, err := queryOf(r, "status*", "waiting*", "task_type*", "queue*", "tag*", "parent", "q", "created_after", "created_before",
 		"duration_min", "duration_max", "limit",
-		"cursor", "fields", "format")
+		"cursor", "fields", "format", "at")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -213,7 +218,7 @@ func filterOf(q *query) projection.Query {
 			q.wrong("waiting", "must be ready, scheduled, backoff, blocked or suspended")
 			break
 		}
-		f.Waiting, f.Wall = append(f.Waiting, state), task.MicrosOf(time.Now())
+		f.Waiting = append(f.Waiting, state)
 	}
 	for _, key := range []string{"status", "waiting", "task_type", "queue", "tag"} {
 		if len(q.values[key]) > mostFilters {
@@ -292,7 +297,6 @@ func (l *listing) readCursor(q *query) {
 
 // taskWriter writes tasks in the format that was asked for, a page at a time.
 type taskWriter struct {
-	api   *API
 	out   *long
 	l     *listing
 	begun bool // a task was written: the next needs a separator
@@ -307,7 +311,7 @@ func (w *taskWriter) write(ctx context.Context, tasks []task.Task) error {
 			w.out.b = appendCSV(w.out.b, csvColumns, w.l.as)
 		}
 	}
-	for one, err := range w.api.rows(ctx, tasks, w.l.as) {
+	for one, err := range w.l.from.rows(ctx, tasks, w.l.as) {
 		if err != nil {
 			return err
 		}

@@ -131,6 +131,11 @@ func TestTheReferenceSaysWhatTheServerDoes(t *testing.T) {
 	d.drive(400, "GET", "/api/tasks/?status=DONE", "")
 	d.drive(200, "GET", "/api/tasks/"+id, "")
 	d.drive(200, "GET", "/api/tasks/"+later, "")
+	for _, path := range []string{"/api/tasks/", "/api/tasks/" + later, "/api/stats"} {
+		d.drive(200, "GET", path+"?at="+itoa(h.views.Seq()), "")
+		d.drive(400, "GET", path+"?at=soon", "")
+	}
+	d.drive(404, "GET", "/api/tasks/"+later+"?at=0", "")
 	d.drive(404, "GET", "/api/tasks/nonsense", "")
 	d.drive(200, "GET", "/api/tasks/"+id+"/events?payload=1", "")
 	erased := d.drive(200, "POST", "/api/tasks/submit", `{"task_type":"ECHO","parameters":{"n":2}}`, "Prefer: wait=10").object(t)["id"].(string)

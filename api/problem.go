@@ -82,7 +82,10 @@ func notFound(detail string) *problem {
 	return &problem{Status: http.StatusNotFound, Kind: kindNotFound, Detail: detail}
 }
 
-var errNoTask = notFound("There is no task with that id. GET /api/tasks/ lists all tasks.")
+var (
+	errNoTask = notFound("There is no task with that id. GET /api/tasks/ lists all tasks.")
+	errNotYet = notFound("There was no task with that id at that point of the log. Ask without at, or for a later one.")
+)
 
 const movedDetail = "The data folder was removed or replaced while the server was running, so writes are refused. Reads still work. " +
 	"Put the folder back, then restart the server, in this order; see the server output."
@@ -156,6 +159,9 @@ var answers = []struct {
 	{eventlog.ErrMoved, problem{Status: 503, Kind: "data-moved", Detail: movedDetail + " Nothing was changed."}},
 	{scheduler.ErrReadOnly, problem{Status: 503, Kind: "log-damaged", Detail: "The log is damaged, so writes are refused. Nothing was changed. Reads still work; see the server output for what was found and what to do."}},
 	{eventlog.ErrDamaged, problem{Status: 500, Kind: "log-damaged", Detail: "The requested data is damaged in the log. Other data can be read; GET /api/log/verify shows where the log is damaged. Restore the data folder from a backup."}},
+	{projection.ErrFolding, problem{Status: 503, Kind: "past-folding", RetryAfter: 2, Detail: "The queue of that moment is being computed from the log. Ask again; what is done is kept."}},
+	{projection.ErrPastBusy, problem{Status: 503, Kind: "busy", RetryAfter: 5, Detail: "Too many moments of the past are being read at once. Try again in some seconds. Reads without at still work."}},
+	{projection.ErrPastFull, problem{Status: 503, Kind: "disk-full", RetryAfter: 30, Detail: "The disk is too full to compute the queue of that moment. Free some space and try again. Reads without at still work."}},
 	{projection.ErrRebuilding, problem{Status: 503, Kind: "views-rebuilding", RetryAfter: 5, Detail: rebuildingDetail}},
 	{eventlog.ErrUnknown, problem{Status: 503, Kind: "outcome-unknown", RetryAfter: 5, Detail: "The disk, or the node that leads, gave no clear answer, so the change may or may not have happened. Check before you try again, or try again with the same idempotency key."}},
 	{eventlog.ErrClosed, problem{Status: 503, Kind: "stopping", RetryAfter: 5, Detail: "The server is stopping. Try again when it is back."}},
@@ -174,13 +180,18 @@ func rebuilding(r *projection.Rebuilding, found problem) problem {
 	if r.Texts {
 		found.Detail = textsDetail
 	}
-	if r.Total > 0 {
-		found.Detail += " " + percentOf(r.Progress) + " is done."
+	return found.after(r.Progress, r.Left())
+}
+
+// after adds how far something is, and when to try again.
+func (p problem) after(done projection.Progress, left time.Duration) problem {
+	if done.Total > 0 {
+		p.Detail += " " + percentOf(done) + " is done."
 	}
-	if left := r.Left(); left > 0 {
-		found.RetryAfter = int(min(left/time.Second+1, 60))
+	if left > 0 {
+		p.RetryAfter = int(min(left/time.Second+1, 60))
 	}
-	return found
+	return p
 }
 
 func percentOf(p projection.Progress) string {
@@ -233,6 +244,10 @@ func (a *API) problemOf(r *http.Request, err error) problem {
 			var again *projection.Rebuilding
 			if errors.As(err, &again) {
 				found = rebuilding(again, found)
+			}
+			var folding *projection.Folding
+			if errors.As(err, &folding) {
+				found = found.after(folding.Progress, folding.Left())
 			}
 			if refusal != nil && (refusal.Kind == task.ErrQueueFull || refusal.Kind == task.ErrStepsFull || refusal.Kind == task.ErrSuspended || refusal.Kind == task.ErrParentEnded) {
 				found.Detail = refusal.Detail

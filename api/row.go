@@ -69,11 +69,16 @@ const maxListedResult = 64 << 10
 // be large.
 const rowsAtOnce = 20
 
-// rows gathers the rows of the tasks in order. It ends with the first error.
+// rows gathers the rows of the tasks, as they are now, in order. It ends with the first error.
 func (a *API) rows(ctx context.Context, tasks []task.Task, as shape) iter.Seq2[*row, error] {
+	return a.now().rows(ctx, tasks, as)
+}
+
+// rows gathers the rows of the tasks in order. It ends with the first error.
+func (from *moment) rows(ctx context.Context, tasks []task.Task, as shape) iter.Seq2[*row, error] {
 	return func(yield func(*row, error) bool) {
 		for some := range slices.Chunk(tasks, rowsAtOnce) {
-			rows, err := a.rowsOf(ctx, some, as)
+			rows, err := from.rowsOf(ctx, some, as)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -87,19 +92,35 @@ func (a *API) rows(ctx context.Context, tasks []task.Task, as shape) iter.Seq2[*
 	}
 }
 
-// rowOf gathers what belongs to the row of t.
+// rowOf gathers what belongs to the row of t, as it is now.
 func (a *API) rowOf(ctx context.Context, t *task.Task, as shape) (row, error) {
-	rows, err := a.rowsOf(ctx, []task.Task{*t}, as)
-	return rows[0], err
+	return a.now().rowOf(ctx, t, as)
+}
+
+// rowsOf gathers what belongs to the rows of the tasks, as they are now.
+func (a *API) rowsOf(ctx context.Context, tasks []task.Task, as shape) ([]row, error) {
+	return a.now().rowsOf(ctx, tasks, as)
+}
+
+// rowOf gathers what belongs to the row of t.
+func (from *moment) rowOf(ctx context.Context, t *task.Task, as shape) (row, error) {
+	rows, err := from.rowsOf(ctx, []task.Task{*t}, as)
+	if err != nil {
+		return row{}, err
+	}
+	return rows[0], nil
 }
 
 // rowsOf gathers what belongs to the rows of the tasks.
-func (a *API) rowsOf(ctx context.Context, tasks []task.Task, as shape) ([]row, error) {
+func (from *moment) rowsOf(ctx context.Context, tasks []task.Task, as shape) ([]row, error) {
+	if err := from.hideErased(ctx, tasks); err != nil {
+		return nil, err
+	}
 	rows := make([]row, len(tasks))
 	w := wanted{seqs: make([]int64, 0, 4*len(tasks)), to: make([]place, 0, 4*len(tasks))}
 	for i := range tasks {
 		t, r := &tasks[i], &rows[i]
-		r.task, r.waiting = t, a.sched().WaitingFor(t)
+		r.task, r.waiting = t, from.waitingFor(t)
 		if t.Erased { // its payloads may not be deleted yet
 			continue
 		}
@@ -114,7 +135,7 @@ func (a *API) rowsOf(ctx context.Context, tasks []task.Task, as shape) ([]row, e
 		w.add(t.MessageSeq, place{body: &r.message, row: r, as: damagedMessage})
 		w.add(t.ErrorSeq, place{body: &r.failure, row: r, as: damagedFailure})
 	}
-	err := a.Payloads.GetMany(ctx, w.seqs, w.store)
+	err := from.api.Payloads.GetMany(ctx, w.seqs, w.store)
 	for i := range rows {
 		r := &rows[i]
 		r.message, r.failure = textIn(r.message, `{"message":`), textIn(r.failure, `{"error":`)

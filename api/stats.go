@@ -2,8 +2,8 @@ package api
 
 import (
 	"net/http"
-	"time"
 
+	"daybook/eventlog"
 	"daybook/internal/jsontext"
 	"daybook/projection"
 	"daybook/scheduler"
@@ -12,17 +12,26 @@ import (
 
 // stats answers GET /api/stats.
 func (a *API) stats(p *reply, r *http.Request) error {
-	if err := noQuery(r); err != nil {
+	q, err := queryOf(r, "at")
+	if err == nil {
+		err = q.err()
+	}
+	if err != nil {
 		return err
 	}
-	windows, _ := a.Views.Windows(task.MicrosOf(time.Now()))
-	counts, seq := a.Views.Counts()
+	from, err := a.moment(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	defer from.release()
+	windows, _ := from.views.Windows(from.wall)
+	counts, seq := from.views.Counts()
 	var w jsontext.Writer
 	w.Object()
 	w.Key("seq").Int(seq)
 	writeCounts(w.Key("counts"), counts)
 	writeTotals(w.Key("totals"), counts)
-	waits, due := a.Views.WaitCounts(task.MicrosOf(time.Now()))
+	waits, due := from.views.WaitCounts(from.wall)
 	writeWaits(w.Key("waiting"), waits, due)
 	writeWaitCounts(w.Key("waiting_counts"), waits)
 	w.Key("windows").Array()
@@ -30,9 +39,28 @@ func (a *API) stats(p *reply, r *http.Request) error {
 		writeWindow(w.Item(), &windows[i])
 	}
 	w.EndArray()
-	a.writeHead(w.Key("log"))
-	writeServer(w.Key("server"), a.sched().Boot().String(), a.Views.ServerRuns())
-	a.writeState(w.Key("state"))
+	head := a.Log.Head()
+	runs := from.views.ServerRuns()
+	boot := a.sched().Boot().String()
+	if from.past {
+		if head.Seq, head.At = seq, 0; seq > 0 {
+			at, err := a.Past.TimeOf(r.Context(), seq)
+			if err != nil {
+				return err
+			}
+			head.At = int64(at)
+		}
+		if boot = ""; len(runs) > 0 {
+			boot = runs[len(runs)-1].Boot
+		}
+	}
+	a.writeHead(w.Key("log"), head)
+	writeServer(w.Key("server"), boot, runs)
+	if w.Key("state"); from.past {
+		w.Null() // only the memory of the server knew it
+	} else {
+		a.writeState(&w)
+	}
 	w.EndObject()
 	p.shows(seq)
 	return p.send(typeJSON, w)
@@ -126,8 +154,7 @@ func writePercentiles(w *jsontext.Writer, p projection.Percentiles) {
 }
 
 // writeHead writes the log's position: {"id","epoch","head","at"}.
-func (a *API) writeHead(w *jsontext.Writer) {
-	head := a.Log.Head()
+func (a *API) writeHead(w *jsontext.Writer, head eventlog.Head) {
 	w.Object()
 	w.Key("id").String(a.Log.ID())
 	w.Key("epoch").String(a.Log.Epoch())

@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
 	"daybook/internal/jsontext"
+	"daybook/projection"
 	"daybook/task"
 
 	"github.com/oklog/ulid/v2"
@@ -13,12 +15,19 @@ import (
 
 // get answers GET /api/tasks/{id}.
 func (a *API) get(p *reply, r *http.Request) error {
-	if err := noQuery(r); err != nil {
+	q, err := queryOf(r, "at")
+	if err == nil {
+		err = q.err()
+	}
+	if err != nil {
 		return err
 	}
 	id, err := a.taskID(p, r)
 	if err != nil {
 		return err
+	}
+	if q.text("at") != "" {
+		return a.getPast(p, r, q, id)
 	}
 	wait := preferredWait(r)
 	t, seq, err := a.Views.Get(r.Context(), id)
@@ -33,6 +42,23 @@ func (a *API) get(p *reply, r *http.Request) error {
 		p.Header().Set("Preference-Applied", "wait="+itoa(int64(wait)))
 	}
 	return a.sendTask(p, r, &t, seq)
+}
+
+// getPast answers GET /api/tasks/{id}?at=.
+func (a *API) getPast(p *reply, r *http.Request, q *query, id ulid.ULID) error {
+	from, err := a.moment(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	defer from.release()
+	t, seq, err := from.views.Get(r.Context(), id)
+	if errors.Is(err, projection.ErrNotFound) {
+		return errNotYet
+	}
+	if err != nil {
+		return err
+	}
+	return from.sendTask(p, r, &t, seq)
 }
 
 // cancel answers DELETE /api/tasks/{id}.
@@ -112,14 +138,19 @@ func (a *API) retry(p *reply, r *http.Request) error {
 
 // sendTask answers with all of one task, as seq shows it.
 func (a *API) sendTask(p *reply, r *http.Request, t *task.Task, seq int64) error {
-	one, err := a.rowOf(r.Context(), t, whole)
+	return a.now().sendTask(p, r, t, seq)
+}
+
+// sendTask answers with all of one task, as seq shows it.
+func (from *moment) sendTask(p *reply, r *http.Request, t *task.Task, seq int64) error {
+	one, err := from.rowOf(r.Context(), t, whole)
 	if err != nil {
 		return err
 	}
 	if err := p.reserveAnswer(2 * (len(one.parameters) + len(one.result))); err != nil {
 		return err
 	}
-	if one.fileNames, err = a.Intake.FileNames(r.Context(), t); err != nil {
+	if one.fileNames, err = from.api.Intake.FileNames(r.Context(), t); err != nil {
 		return err
 	}
 	p.shows(seq)

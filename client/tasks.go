@@ -115,6 +115,14 @@ func (c *Client) Get(ctx context.Context, id string) (t Task, err error) {
 	return t, err
 }
 
+// GetAt returns the task as it was at an earlier point of the log, the seq of an event or a time in RFC 3339, and the seq of the last event of that
+// point. A *Problem with 404 if there was none.
+func (c *Client) GetAt(ctx context.Context, id, at string) (t Task, seq int64, err error) {
+	header, err := c.do(ctx, call{method: http.MethodGet, path: taskPath(id, ""), query: url.Values{"at": {at}}}, &t)
+	seq, _ = strconv.ParseInt(header.Get("X-Log-Seq"), 10, 64)
+	return t, seq, err
+}
+
 // Cancellation is the answer to a cancel.
 type Cancellation struct {
 	Message string `json:"message"`
@@ -166,12 +174,20 @@ func (c *Client) TaskTypes(ctx context.Context) (types []TaskType, err error) {
 
 // Stats is what a server counts.
 type Stats struct {
-	Seq    int64   `json:"seq"` // the log position that the counts show
-	Counts []Count `json:"counts"`
+	Seq    int64    `json:"seq"` // the log position that the counts show
+	Log    Position `json:"log"` // of that seq, as of an earlier point
+	Counts []Count  `json:"counts"`
 	// Waiting is what the pending tasks wait for.
 	Waiting Waiting `json:"waiting"`
 	// Raw is the answer as it was received: throughput, waits and the state of the server too.
 	Raw json.RawMessage `json:"-"`
+}
+
+// Position is an event of a log.
+type Position struct {
+	ID   string     `json:"id"`   // of the log
+	Head int64      `json:"head"` // the seq of its last event, 0 if it is empty
+	At   *time.Time `json:"at"`   // the time of that event, nil if it is empty
 }
 
 // Count is how many tasks there are of one status, type and queue.
@@ -193,8 +209,15 @@ type Waiting struct {
 }
 
 // Stats returns the counts of all tasks.
-func (c *Client) Stats(ctx context.Context) (s Stats, err error) {
-	data, _, err := c.read(ctx, call{method: http.MethodGet, path: "/api/stats"})
+func (c *Client) Stats(ctx context.Context) (Stats, error) { return c.stats(ctx, nil) }
+
+// StatsAt returns the counts of all tasks as they were at an earlier point of the log, the seq of an event or a time in RFC 3339.
+func (c *Client) StatsAt(ctx context.Context, at string) (Stats, error) {
+	return c.stats(ctx, url.Values{"at": {at}})
+}
+
+func (c *Client) stats(ctx context.Context, query url.Values) (s Stats, err error) {
+	data, _, err := c.read(ctx, call{method: http.MethodGet, path: "/api/stats", query: query})
 	if err == nil {
 		s.Raw = data
 		err = json.Unmarshal(data, &s)
@@ -218,6 +241,7 @@ type Filter struct {
 	DurationMax   time.Duration // with either set, only tasks that have started and ended
 	Limit         int           // tasks a page, at most 1000; 0 = 100
 	Summary       bool          // without parameters and results
+	At            string        // as of an earlier point of the log: the seq of an event, or a time in RFC 3339; "" = now
 }
 
 func (f *Filter) query() url.Values {
@@ -251,6 +275,9 @@ func (f *Filter) query() url.Values {
 	}
 	if f.Summary {
 		q.Set("fields", "summary")
+	}
+	if f.At != "" {
+		q.Set("at", f.At)
 	}
 	return q
 }

@@ -36,6 +36,7 @@ type Options struct {
 	Progress func(done, head int64)
 	// Indexing, if not nil, is called now and then while the indexes of a new file are made.
 	Indexing func(done, total int64)
+	NoTexts  bool         // texts are not indexed: a search reads them
 	Logger   *slog.Logger // nil = slog.Default()
 }
 
@@ -175,7 +176,9 @@ func (k *keeper) load(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	k.running.Go(k.index)
+	if !o.NoTexts {
+		k.running.Go(k.index)
+	}
 	return nil
 }
 

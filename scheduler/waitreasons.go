@@ -13,7 +13,8 @@ type Waiting struct {
 	// handler has not returned, though it was told to), queue_paused, queue_limit, rate_limit (of its queue or its key),
 	// concurrency_key (as many tasks of its key run as may), dependencies (tasks that it depends on have not ended), workflow (that it belongs to, which has not started), unique (a task with the same unique key ran
 	// when it was submitted, and ends first), crash_check (the process died while
-	// tasks ran, which are tried one at a time now) or turn (ready tasks come before it).
+	// tasks ran, which are tried one at a time now), turn (ready tasks come before it) or, of the past, unrecorded (which workers and slots
+	// had room is not in the log).
 	Reason    string
 	Step      string      // sleep, signal, approval, children: the step in which the task is suspended
 	Names     []string    // signal: what it waits for
@@ -40,14 +41,32 @@ type Waiting struct {
 // and never stored. For a task that is not due, Also has only a pause and a missing worker: what else holds
 // tasks now says nothing of the time when it is due.
 func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
+	return reasons{s, s.o.Views, s.o.Wall(), false}.of(t)
+}
+
+// WaitedFor returns why the task, as views of the past show it, waited when the clock showed wall; as WaitingFor, but what
+// only the memory of the scheduler knew then is "unrecorded".
+func (s *Scheduler) WaitedFor(t *task.Task, views *projection.Views, wall task.Micros) *Waiting {
+	return reasons{s, views, wall, true}.of(t)
+}
+
+// reasons finds why tasks wait, or waited.
+type reasons struct {
+	s     *Scheduler
+	views *projection.Views
+	wall  task.Micros
+	past  bool // the views are not those of now
+}
+
+func (r reasons) of(t *task.Task) *Waiting {
 	if t.Status != task.Pending {
 		return nil
 	}
 	var all []Waiting
-	if t.Due(s.o.Wall()) {
-		all = s.reasonsOfDue(t)
+	if t.Due(r.wall) {
+		all = r.ofDue(t)
 	} else {
-		all = s.reasonsOfPlanned(t)
+		all = r.ofPlanned(t)
 	}
 	if len(all) == 0 {
 		return nil
@@ -57,18 +76,18 @@ func (s *Scheduler) WaitingFor(t *task.Task) *Waiting {
 	return first
 }
 
-// reasonsOfPlanned are why a task waits that is not due.
-func (s *Scheduler) reasonsOfPlanned(t *task.Task) []Waiting {
+// ofPlanned is why a task waits that is not due.
+func (r reasons) ofPlanned(t *task.Task) []Waiting {
 	all := make([]Waiting, 1, 3)
 	if t.Ending() != task.None {
-		all[0] = Waiting{Reason: task.StepChildren.String(), Open: s.o.Views.OpenChildren(t.ID)}
+		all[0] = Waiting{Reason: task.StepChildren.String(), Open: r.views.OpenChildren(t.ID)}
 		return all
 	}
 	if w := t.Waits(); w != nil {
 		all[0] = Waiting{Reason: w.Kind.String(), Step: w.Step, Names: w.Signals, Until: w.Until}
 		switch w.Kind {
 		case task.StepChildren:
-			all[0].Open = s.o.Views.OpenChildren(t.ID)
+			all[0].Open = r.views.OpenChildren(t.ID)
 		case task.StepApproval:
 			all[0].Role = w.From
 		}
@@ -77,102 +96,115 @@ func (s *Scheduler) reasonsOfPlanned(t *task.Task) []Waiting {
 	if all[0] = (Waiting{Reason: "run_at", Until: t.DueAt}); t.Retrying {
 		all[0] = Waiting{Reason: "backoff", Until: t.DueAt, Attempt: t.Attempt}
 	}
-	all = s.addDependencies(all, t)
-	if q := s.o.Views.QueueState(t.Queue); q.Paused {
+	all = r.addDependencies(all, t)
+	if q := r.views.QueueState(t.Queue); q.Paused {
 		all = append(all, Waiting{Reason: "queue_paused", By: q.PausedBy, Since: q.PausedAt})
 	}
-	if !s.runsHere(t.Type) && !t.IsWorkflow() {
-		if _, some := s.offers(t.Type, t.Queue); !some {
+	if !r.past && !r.s.runsHere(t.Type) && !t.IsWorkflow() {
+		if _, some := r.s.offers(t.Type, t.Queue); !some {
 			all = append(all, Waiting{Reason: "worker"})
 		}
 	}
 	return all
 }
 
-// reasonsOfDue are why a task waits that is due; none if it is about to start.
-func (s *Scheduler) reasonsOfDue(t *task.Task) (all []Waiting) {
-	draining, full := s.draining.Load(), s.full.Load()
-	if seen := s.outlook(); seen != nil {
+// ofDue is why a task waits that is due; none if it is about to start.
+func (r reasons) ofDue(t *task.Task) (all []Waiting) {
+	all = r.addStateOfServer(all, t)
+	if behind := t.Behind(); behind != (ulid.ULID{}) && r.views.Live(behind) {
+		all = append(all, Waiting{Reason: "unique", Task: behind})
+	}
+	all = r.addDependencies(all, t)
+	all = r.addHoldsOfQueue(all, t)
+	all = r.addHoldsOfKey(all, t)
+	all = r.addTakers(all, t)
+	all = r.addTurn(all, t)
+	if r.past && len(all) == 0 && !t.IsWorkflow() {
+		all = append(all, Waiting{Reason: "unrecorded"})
+	}
+	return all
+}
+
+// addStateOfServer adds that nothing starts now, or not this task.
+func (r reasons) addStateOfServer(all []Waiting, t *task.Task) []Waiting {
+	if r.past {
+		return all
+	}
+	draining, full := r.s.draining.Load(), r.s.full.Load()
+	if seen := r.s.outlook(); seen != nil {
 		draining, full = seen.Draining, seen.Full
 	}
 	switch {
 	case draining:
 		all = append(all, Waiting{Reason: "draining"})
-	case s.damage() != nil:
+	case r.s.damage() != nil:
 		all = append(all, Waiting{Reason: "log_damaged"})
 	case full:
 		all = append(all, Waiting{Reason: "log_full"})
 	}
-	if s.lingering.has(t.ID) {
+	if r.s.lingering.has(t.ID) {
 		all = append(all, Waiting{Reason: "previous_attempt"})
 	}
-	if behind := t.Behind(); behind != (ulid.ULID{}) && s.o.Views.Live(behind) {
-		all = append(all, Waiting{Reason: "unique", Task: behind})
-	}
-	all = s.addDependencies(all, t)
-	all = s.addHoldsOfQueue(all, t)
-	all = s.addHoldsOfKey(all, t)
-	all = s.addTakers(all, t)
-	return s.addTurn(all, t)
+	return all
 }
 
 // mostShown is how many of the tasks that hold one are named.
 const mostShown = 10
 
 // addDependencies adds the tasks that the task depends on and that do not let it start.
-func (s *Scheduler) addDependencies(all []Waiting, t *task.Task) []Waiting {
-	if whole := t.InWorkflow(); whole != (ulid.ULID{}) && s.o.Views.IsPending(whole) {
+func (r reasons) addDependencies(all []Waiting, t *task.Task) []Waiting {
+	if whole := t.InWorkflow(); whole != (ulid.ULID{}) && r.views.IsPending(whole) {
 		all = append(all, Waiting{Reason: "workflow", Task: whole})
 	}
 	if len(t.DependsOn()) == 0 {
 		return all
 	}
-	if first, open := s.o.Views.OpenDependencies(t.ID, mostShown); open > 0 {
+	if first, open := r.views.OpenDependencies(t.ID, mostShown); open > 0 {
 		all = append(all, Waiting{Reason: "dependencies", WaitingOn: first, Open: open})
 	}
 	return all
 }
 
 // addHoldsOfQueue adds the pause and the limits of its queue that hold a task that is due.
-func (s *Scheduler) addHoldsOfQueue(all []Waiting, t *task.Task) []Waiting {
-	q := s.o.Views.QueueState(t.Queue)
+func (r reasons) addHoldsOfQueue(all []Waiting, t *task.Task) []Waiting {
+	q := r.views.QueueState(t.Queue)
 	if q.Paused {
 		all = append(all, Waiting{Reason: "queue_paused", By: q.PausedBy, Since: q.PausedAt})
 	}
 	if limit := q.Limits.Concurrency; limit > 0 {
-		if _, running := s.o.Views.QueueDepth(t.Queue); running >= int64(limit) {
+		if _, running := r.views.QueueDepth(t.Queue); running >= int64(limit) {
 			all = append(all, Waiting{Reason: "queue_limit", Running: int(running), Limit: limit})
 		}
 	}
-	if until := q.Limits.Pace().StartsAt(q.Due); q.Limits.Rate > 0 && until > s.o.Wall() {
+	if until := q.Limits.Pace().StartsAt(q.Due); q.Limits.Rate > 0 && until > r.wall {
 		all = append(all, Waiting{Reason: "rate_limit", Until: until})
 	}
 	return all
 }
 
 // addHoldsOfKey adds the limits of its concurrency key that hold a task that is due.
-func (s *Scheduler) addHoldsOfKey(all []Waiting, t *task.Task) []Waiting {
-	h := s.o.Views.KeyHold(t)
+func (r reasons) addHoldsOfKey(all []Waiting, t *task.Task) []Waiting {
+	h := r.views.KeyHold(t)
 	if h.Limit > 0 {
 		all = append(all, Waiting{Reason: "concurrency_key", Key: t.ConcurrencyKey, Limit: h.Limit, Running: h.Running, HeldBy: h.HeldBy})
 	}
-	if h.Until > s.o.Wall() {
+	if h.Until > r.wall {
 		all = append(all, Waiting{Reason: "rate_limit", Key: t.ConcurrencyKey, Until: h.Until})
 	}
 	return all
 }
 
 // addTakers adds why nobody has room for a task that is due.
-func (s *Scheduler) addTakers(all []Waiting, t *task.Task) []Waiting {
-	if t.IsWorkflow() {
-		return all // nobody takes it
+func (r reasons) addTakers(all []Waiting, t *task.Task) []Waiting {
+	if t.IsWorkflow() || r.past {
+		return all // nobody takes it, or it is not known who could
 	}
-	delivers := t.Type == projection.DeliveryType && s.delivering.Load() < int64(s.deliverySlots)
-	if !s.runsHere(t.Type) {
+	delivers := t.Type == projection.DeliveryType && r.s.delivering.Load() < int64(r.s.deliverySlots)
+	if !r.s.runsHere(t.Type) {
 		if delivers {
 			return all
 		}
-		held, some := s.offers(t.Type, t.Queue)
+		held, some := r.s.offers(t.Type, t.Queue)
 		switch {
 		case !some:
 			return append(all, Waiting{Reason: "worker"})
@@ -181,23 +213,23 @@ func (s *Scheduler) addTakers(all []Waiting, t *task.Task) []Waiting {
 		}
 		return all // the next worker that has room for it gets it
 	}
-	if s.trying.Load() {
+	if r.s.trying.Load() {
 		all = append(all, Waiting{Reason: "crash_check"})
 	}
-	if running := int(s.running.Load()); running >= s.o.Concurrency && !delivers {
-		all = append(all, Waiting{Reason: "capacity", Running: running, Slots: s.o.Concurrency})
+	if running := int(r.s.running.Load()); running >= r.s.o.Concurrency && !delivers {
+		all = append(all, Waiting{Reason: "capacity", Running: running, Slots: r.s.o.Concurrency})
 	}
 	return all
 }
 
 // addTurn adds that other tasks come first. Tasks that the server runs share its slots; of a type that workers run, only
 // those of the type are counted: what else a worker takes is its own choice.
-func (s *Scheduler) addTurn(all []Waiting, t *task.Task) []Waiting {
-	shares := s.o.Runner.Runs
+func (r reasons) addTurn(all []Waiting, t *task.Task) []Waiting {
+	shares := r.s.o.Runner.Runs
 	if !shares(t.Type) {
 		shares = func(taskType string) bool { return taskType == t.Type }
 	}
-	ahead, ready := s.o.Views.Ahead(t.ID, s.o.Wall(), shares)
+	ahead, ready := r.views.Ahead(t.ID, r.wall, shares)
 	if ready && ahead.N > 0 {
 		all = append(all, Waiting{Reason: "turn", Ahead: ahead.N, AheadMore: ahead.More})
 	}

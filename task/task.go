@@ -123,6 +123,15 @@ func (t *Task) note(n Notes) {
 	}
 }
 
+// Forget makes the task show no more than an erased one does.
+func (t *Task) Forget() {
+	t.Erased = true
+	n := t.notes()
+	n.Subject, n.Outcome = "", "" // the log keeps them, see docs/adr/0032
+	t.note(n)
+	t.setDone(nil)
+}
+
 // Name is the task's id as clients see it.
 func (t *Task) Name() string { return t.ID.String() }
 
@@ -303,13 +312,7 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 			t.link().RefusedFence = d.Fence
 		}
 	},
-	EventErased: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) {
-		t.Erased = true
-		n := t.notes()
-		n.Subject, n.Outcome = "", "" // the log keeps them, see docs/adr/0032
-		t.note(n)
-		t.setDone(nil)
-	},
+	EventErased:      func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Forget() },
 	EventResubmitted: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.link().RetriedAs = d.RetriedAs },
 	EventStepRecorded: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.changeSteps(1, d.Bytes)

@@ -113,6 +113,7 @@ type cli struct {
 	Schedule  scheduleCmd  `cmd:"" help:"Submit tasks by cron and interval."`
 	Outbox    outboxCmd    `cmd:"" help:"Submit tasks that a program has left in its own database."`
 	Log       logCmd       `cmd:"" help:"Print the log, or follow it."`
+	Replay    replayCmd    `cmd:"" help:"Show the counts of all tasks as they were at an earlier point of the log."`
 	TaskLog   taskLogCmd   `cmd:"" name:"task-log" aliases:"logs" help:"Print the lines that a task has written, or follow them."`
 	Trace     traceCmd     `cmd:"" help:"Print the trace of a task as OpenTelemetry spans."`
 	Doctor    doctorCmd    `cmd:"" help:"Explain why a server does not start on a data folder, and how to repair it."`

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"daybook/client"
@@ -13,11 +15,12 @@ type taskCmd struct {
 	remote
 	ID  string `arg:"" help:"The task."`
 	All bool   `help:"Show every progress report, not only the latest of each attempt."`
+	At  past   `placeholder:"WHEN" help:"As of an earlier point of the log: the seq of an event, a time, or how long ago, such as 10m."`
 }
 
 func (taskCmd) Help() string {
 	return `Shows a task with its parameters, its result and its full history. With --json: an object with "task",
-"events" and "steps".
+"events" and "steps". With --at, steps are left out.
 
 Examples:
 
@@ -27,7 +30,7 @@ Examples:
 
 func (c *taskCmd) Run(ctx context.Context, s *stdio) error {
 	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
-		t, err := server.Get(ctx, c.ID)
+		t, until, err := c.get(ctx, server)
 		if err != nil {
 			return err
 		}
@@ -35,8 +38,9 @@ func (c *taskCmd) Run(ctx context.Context, s *stdio) error {
 		if err != nil {
 			return err
 		}
+		events = slices.DeleteFunc(events, func(e client.Event) bool { return e.Seq > until })
 		var steps []client.StepState
-		if t.Steps > 0 {
+		if t.Steps > 0 && c.At.text == "" {
 			if steps, err = server.Steps(ctx, c.ID); err != nil {
 				return err
 			}
@@ -56,6 +60,15 @@ func (c *taskCmd) Run(ctx context.Context, s *stdio) error {
 		}
 		return nil
 	})
+}
+
+// get returns the task, and which event is the last to be shown.
+func (c *taskCmd) get(ctx context.Context, server *client.Client) (t client.Task, until int64, err error) {
+	if c.At.text != "" {
+		return server.GetAt(ctx, c.ID, c.At.text)
+	}
+	t, err = server.Get(ctx, c.ID)
+	return t, math.MaxInt64, err
 }
 
 // printTask prints all that is known of a task.

@@ -28,7 +28,8 @@ type taskFilter struct {
 type tasksCmd struct {
 	remote
 	taskFilter
-	Limit int `short:"n" default:"20" help:"Maximum number of tasks; 0 for all (${default})."`
+	At    past `placeholder:"WHEN" help:"As of an earlier point of the log: the seq of an event, a time, or how long ago, such as 10m."`
+	Limit int  `short:"n" default:"20" help:"Maximum number of tasks; 0 for all (${default})."`
 }
 
 func (tasksCmd) Help() string {
@@ -39,7 +40,8 @@ Examples:
     daybook tasks
     daybook tasks --status failed --type DATA_PROCESSING
     daybook tasks --waiting scheduled
-    daybook tasks --search example.com --limit 0 --json`
+    daybook tasks --search example.com --limit 0 --json
+    daybook tasks --status running --at "2027-01-31 08:00"`
 }
 
 // AfterApply checks what the flags' types do not.
@@ -100,7 +102,7 @@ func (c *taskFilter) empty() bool {
 // page is the filter of the pages that are asked for.
 func (c *tasksCmd) page() client.Filter {
 	f := c.filter()
-	f.Summary, f.Limit = !c.JSON, 1000
+	f.Summary, f.Limit, f.At = !c.JSON, 1000, c.At.text
 	if c.Limit > 0 {
 		f.Limit = min(c.Limit, f.Limit)
 	}

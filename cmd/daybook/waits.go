@@ -72,6 +72,8 @@ func waitReason(w *client.WaitingFor) string {
 		return "rate limit, until " + clock(*detail.Until)
 	case w.Reason == "worker":
 		return "no worker runs tasks of this type"
+	case w.Reason == "unrecorded":
+		return "nothing in the log held it; which slots and workers had room is not in the log"
 	case w.Reason == "turn":
 		return aheadText(detail.Ahead, detail.AheadRelation == "gte")
 	}
