@@ -103,15 +103,23 @@ func (a *API) admit(p *reply, r *http.Request, at *route) error {
 		return err
 	}
 	p.caller = caller{token: token, person: r.Header["Authorization"] == nil} // the token was in the cookie
-	if !token.Role.Includes(need.role) {
-		return forbidden("This needs the role " + string(need.role) + ", and the token " + token.Name + " has the role " + string(token.Role) +
-			". Use a token that has it, or ask an admin for one.")
+	if err := p.caller.mayCall("This", need.role); err != nil {
+		return err
 	}
 	if token.Limited() && !need.limited {
 		return forbidden("This call is about all tasks, and the token " + token.Name + " is for some queues or task types only. " +
 			"Use a token without such limits.")
 	}
 	return nil
+}
+
+// mayCall refuses what needs a role that the caller's token does not include.
+func (c caller) mayCall(what string, needs projection.Role) error {
+	if c.token == nil || c.token.Role.Includes(needs) {
+		return nil
+	}
+	return forbidden(what + " needs the role " + string(needs) + ", and the token " + c.token.Name + " has the role " + string(c.token.Role) +
+		". Use a token that has it, or ask an admin for one.")
 }
 
 func forbidden(detail string) *problem {

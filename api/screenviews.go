@@ -2,48 +2,50 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"daybook/api/eventstream"
 	"daybook/internal/jsontext"
-	"daybook/scheduler"
 )
 
 // viewSet is views that a screen names in ?views=: bit i stands for screenViews[i].
-type viewSet uint8
+type viewSet uint16
 
 // screenView is a list beside the tasks whose changed rows a screen can have in its messages.
 type screenView struct {
 	name string
-	// write writes what has changed after a seq; nil = it is not in the log: see followedWorkers.
+	// write writes what has changed after a seq. All streams that stand at the same seq share it.
 	write func(a *API, ctx context.Context, w *changedRows, after int64) error
+	// follow is for a list that changes without events too: what it has is kept for each stream.
+	follow func(a *API, after int64) followedView
 }
 
 // screenViews are all of them. They are written as their lists have them.
 var screenViews = []screenView{
-	{"queues", (*API).changedQueues},
-	{"workers", nil},
-	{"schedules", (*API).changedSchedules},
-	{"workflows", (*API).changedWorkflows},
-	{"bulks", (*API).changedBulks},
+	{name: "queues", write: (*API).changedQueues},
+	{name: "workers", follow: (*API).followWorkers},
+	{name: "schedules", write: (*API).changedSchedules},
+	{name: "workflows", write: (*API).changedWorkflows},
+	{name: "bulks", write: (*API).changedBulks},
+	{name: "approvals", write: (*API).changedApprovals},
+	{name: "alerts", follow: (*API).followAlerts},
+	{name: "webhooks", follow: (*API).followWebhooks},
 }
 
-const (
-	viewBytes = 256 << 10       // bytes of the rows of a view in a message
-	idleEvery = 2 * time.Second // between looks for changes of workers, while there are no events
-)
+// viewBytes is how many bytes the rows of a view have in a message, about.
+const viewBytes = 256 << 10
 
-// viewWorkers is the bit of the workers.
-const viewWorkers viewSet = 1 << 1
-
-// readViews reads ?views=.
-func readViews(q *query) (set viewSet) {
+// readViews reads ?views=. An error is for a list that the caller may not read.
+func readViews(q *query, by caller) (set viewSet, err error) {
 	for name := range strings.SplitSeq(q.text("views"), ",") {
 		i := slices.IndexFunc(screenViews, func(v screenView) bool { return v.name == name })
 		switch {
 		case i >= 0:
+			if err := by.mayCall("The view "+name, permissionOf("/api/"+name, http.MethodGet).role); err != nil {
+				return 0, err
+			}
 			set |= 1 << i
 		case name != "":
 			var all []string
@@ -51,35 +53,39 @@ func readViews(q *query) (set viewSet) {
 				all = append(all, v.name)
 			}
 			q.wrong("views", "must be names of views with commas between them; there are "+strings.Join(all, ", "))
-			return 0
+			return 0, nil
 		}
 	}
-	return set
+	return set, nil
 }
 
-// pushViews has a stream get the changed rows of views. All that name the same views share their messages, but for the workers:
-// these change without events, so it is kept for each stream what it has of them.
+// pushViews has a stream get the changed rows of views. All that name the same views share their messages, but for those that
+// are followed.
 func (a *API) pushViews(open *eventstream.Opening, views viewSet) {
 	if views == 0 {
 		return
 	}
-	shared := views &^ viewWorkers
-	open.Pull = func(_ context.Context, after, _ int64) (eventstream.Message, error) {
-		m, err := a.screens.since(a, after, shared)
-		return m.out, err
-	}
-	if views == shared {
-		return
-	}
-	followed := &followedWorkers{api: a}
-	open.Pull = func(_ context.Context, after, _ int64) (eventstream.Message, error) {
-		m, err := a.screens.since(a, after, shared)
-		if err != nil {
-			return eventstream.Message{}, err
+	f := followed{api: a}
+	for i, v := range screenViews {
+		if views&(1<<i) == 0 {
+			continue
 		}
-		return followed.addTo(m, shared), nil
+		if v.follow == nil {
+			f.shared |= 1 << i
+		} else {
+			f.views = append(f.views, v.follow(a, open.After))
+		}
 	}
-	open.Idle, open.IdleEvery = followed.alone, idleEvery
+	open.Pull = func(_ context.Context, after, _ int64) (eventstream.Message, error) {
+		m, err := a.screens.since(a, after, f.shared)
+		if err != nil || f.views == nil {
+			return m.out, err
+		}
+		return f.addTo(m), nil
+	}
+	if f.views != nil {
+		open.Idle, open.IdleEvery = f.alone, idleEvery
+	}
 }
 
 // writeViews writes {"queues":{"rows","removed","truncated"},…} of the views that have changed.
@@ -217,75 +223,13 @@ func (a *API) changedBulks(ctx context.Context, w *changedRows, after int64) err
 	})
 }
 
-// followedWorkers is what one stream has of the workers.
-type followedWorkers struct {
-	api  *API
-	of   *scheduler.Scheduler // in a cluster there is another one each time that this node leads
-	told int64
-}
-
-// addTo is a message with what has changed of the workers.
-func (f *followedWorkers) addTo(m *screen, shared viewSet) eventstream.Message {
-	const ends = "}}" // of the views, and of the message
-	w := jsontext.Writer(slices.Clone(m.text[:len(m.text)-len(ends)]))
-	if shared == 0 {
-		w = jsontext.Writer(slices.Clone(m.text[:len(m.text)-1]))
-		w.Key("views").Object()
-	}
-	before := len(w)
-	f.write(&w)
-	if len(w) == before {
-		return m.out
-	}
-	w.EndObject()
-	w.EndObject()
-	return f.api.streams.Message(m.out.UpTo, w, m.out.UpTo)
-}
-
-// alone is a message with what has changed of the workers while there were no events, empty if nothing has.
-func (f *followedWorkers) alone(seq int64) eventstream.Message {
-	var w jsontext.Writer
-	w.Object()
-	w.Key("seq").Int(seq)
-	w.Key("rows").Array()
-	w.EndArray()
-	w.Key("truncated").Bool(false)
-	w.Key("counts_changed").Array()
-	w.EndArray()
-	f.api.writeWaiting(&w)
-	f.api.writeState(w.Key("state"))
-	w.Key("views").Object()
-	before := len(w)
-	f.write(&w)
-	if len(w) == before {
-		return eventstream.Message{}
-	}
-	w.EndObject()
-	w.EndObject()
-	return f.api.streams.Message(seq, w, seq)
-}
-
-// write writes the member "workers" of the views, if there is something to tell.
-func (f *followedWorkers) write(w *jsontext.Writer) {
-	rows := changedRows{w: w, name: "workers"}
-	defer rows.end()
-	if f.api.ClusterNumbers != nil && !f.api.ClusterNumbers().Leads {
-		rows.truncated = true // only the node that leads knows
-		return
-	}
-	s := f.api.sched()
-	if s != f.of {
-		rows.truncated = f.of != nil
-		f.of, f.told = s, 0
-	}
-	c := s.WorkersSince(f.told)
-	f.told, rows.removed = c.Upto, c.Gone
-	if rows.truncated = rows.truncated || !c.Known; rows.truncated {
-		return
-	}
-	for i := range c.Workers {
-		if more, _ := rows.add(func(w *jsontext.Writer) error { f.api.writeWorker(w, &c.Workers[i]); return nil }); !more {
-			return
+func (a *API) changedApprovals(ctx context.Context, w *changedRows, after int64) error {
+	waiting, gone, known := a.Views.ChangedApprovals(after)
+	w.removed, w.truncated = gone, !known
+	for i := range waiting {
+		if more, err := w.add(func(w *jsontext.Writer) error { return a.writeApproval(ctx, w, &waiting[i]) }); !more || err != nil {
+			return err
 		}
 	}
+	return nil
 }

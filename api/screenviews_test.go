@@ -30,10 +30,11 @@ type follower struct {
 }
 
 // viewKeys are the members that name a row.
-var viewKeys = map[string]string{"queues": "name", "workers": "name", "schedules": "name", "workflows": "id", "bulks": "id"}
+var viewKeys = map[string]string{"queues": "name", "workers": "name", "schedules": "name", "workflows": "id", "bulks": "id",
+	"approvals": "task_id", "alerts": "name", "webhooks": "name"}
 
 // unsteady are members that change with time alone.
-var unsteady = []string{"oldest_ready_seconds", "last_seen", "next_runs", "holds"}
+var unsteady = []string{"oldest_ready_seconds", "last_seen", "next_runs", "holds", "value"}
 
 // followViews opens a stream with views, and fetches their lists.
 func (h *house) followViews(names string) *follower {
@@ -111,8 +112,8 @@ func (f *follower) check() {
 
 func TestViewsThatAreFollowedAreEqualToTheirLists(t *testing.T) {
 	h := open(t, nil)
-	h.want("POST", "/api/leases", `{"worker":"w1","task_types":["REMOTE"],"max":0}`)
-	f := h.followViews("queues,workers,schedules,workflows,bulks")
+	h.want("POST", "/api/leases", `{"worker":"w1","task_types":["REMOTE","ASKS"],"max":0}`)
+	f := h.followViews("queues,workers,schedules,workflows,bulks,approvals,alerts,webhooks")
 	random := rand.New(rand.NewPCG(7, 7))
 	pick := func(of ...string) string { return of[random.IntN(len(of))] }
 	queue := func() string { return pick("a", "b", "c") }
@@ -158,8 +159,42 @@ func TestViewsThatAreFollowedAreEqualToTheirLists(t *testing.T) {
 			h.want("POST", "/api/leases", `{"worker":"`+pick("w1", "w2", "w3")+`","build":"`+pick("x", "y")+`","task_types":["REMOTE"],"max":0}`)
 		},
 		func() { h.do("POST", "/api/workers/"+pick("w1", "w2")+pick("/quiet", "/resume"), "") },
+		func() {
+			tasks = append(tasks, h.submit(`{"task_type":"ASKS","queue":"asks"}`))
+			h.suspendOne(pick(`{"step":"one","approval":{"title":"Really?"}}`, `{"step":"two","approval":{"role":"admin"}}`))
+		},
+		func() {
+			for _, one := range h.want("GET", "/api/approvals", "").list(h) {
+				h.want("POST", fmt.Sprintf("/api/tasks/%s/approvals/%s", one["task_id"], one["step"]), `{"approve":true}`)
+				if pick("again", "done") == "done" {
+					h.reportOne("complete", `{}`)
+				} else {
+					h.suspendOne(`{"step":"three","approval":{"title":"Once more?"}}`)
+				}
+				return
+			}
+		},
+		func() {
+			name := pick("a1", "a2", "a3")
+			if h.do("POST", "/api/alerts", `{"name":"`+name+`","when":"queue_depth","above":2}`).status != 200 {
+				h.want("DELETE", "/api/alerts/"+name, "")
+			}
+		},
+		func() {
+			if one, _ := h.views.Alert(pick("a1", "a2", "a3")); one != nil {
+				if err := h.api.sched().TurnAlert(h.Context(), one, !one.Firing, 3, 1); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+		func() {
+			name := pick("h1", "h2", "h3")
+			if h.do("POST", "/api/webhooks", `{"name":"`+name+`","url":"https://example.com/`+pick("x", "y")+`","events":["task.failed"]}`).status != 200 {
+				h.want("DELETE", "/api/webhooks/"+name, "")
+			}
+		},
 	}
-	for i := range 150 {
+	for i := range 200 {
 		steps[random.IntN(len(steps))]()
 		if i%5 == 4 {
 			h.quiet(t)
@@ -168,6 +203,11 @@ func TestViewsThatAreFollowedAreEqualToTheirLists(t *testing.T) {
 			h.want("DELETE", "/api/tasks/"+tick, "")
 		}
 	}
+	h.want("POST", "/api/alerts", `{"name":"last","when":"queue_depth","above":2}`)
+	h.want("POST", "/api/webhooks", `{"name":"last","url":"https://example.com/","events":["task.failed"]}`)
+	h.submit(`{"task_type":"ASKS","queue":"asks"}`)
+	h.suspendOne(`{"step":"last","approval":{"title":"Really?"}}`)
+	f.check()
 	for name, list := range f.lists {
 		if len(list) == 0 {
 			t.Error("nothing is left of", name)
@@ -280,6 +320,9 @@ func TestMoreChangedRowsThanAMessageHoldsAreTruncated(t *testing.T) {
 // A worker that asks and gets nothing writes no event.
 func TestWorkersArePushedWithoutEvents(t *testing.T) {
 	h := open(t, nil)
+	if err := h.views.Await(t.Context(), 1); err != nil { // the start of the server is an event
+		t.Fatal(err)
+	}
 	l := h.listen("/api/stream?views=workers")
 	l.must(t)
 	h.want("POST", "/api/leases", `{"worker":"w1","task_types":["REMOTE"],"max":0}`)
@@ -319,7 +362,7 @@ func TestAViewThatIsUnknownIsRefusedWithTheNamesOfAll(t *testing.T) {
 	h := open(t, nil)
 	for _, names := range []string{"queue", "queues,nothing", "Queues", "queues, workers"} {
 		a := h.do("GET", "/api/stream?views="+strings.ReplaceAll(names, " ", "%20"), "")
-		if a.status != 400 || !strings.Contains(a.body, `"?views"`) || !strings.Contains(a.body, "queues, workers, schedules, workflows, bulks") {
+		if a.status != 400 || !strings.Contains(a.body, `"?views"`) || !strings.Contains(a.body, "queues, workers, schedules, workflows, bulks, approvals, alerts, webhooks") {
 			t.Errorf("%s: %d %s", names, a.status, a.body)
 		}
 	}

@@ -62,7 +62,10 @@ func (a *API) screenStream(p *reply, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	views := readViews(q)
+	views, err := readViews(q, p.caller)
+	if err != nil {
+		return err
+	}
 	open, err := a.opening(r, q, a.Views.Seq(), a.reaches)
 	if err != nil {
 		return err

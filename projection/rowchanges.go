@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -26,7 +27,10 @@ type recentOthers struct {
 }
 
 // listed are the kinds of streams whose lists are pushed, beside those of tasks.
-var listed = []string{"queue", "schedule", "bulk"}
+var listed = []string{"queue", "schedule", "bulk", "alert", "webhook"}
+
+// changedApproval is the kind of a task that has begun or ended to wait for a person, by its id.
+const changedApproval = "approval"
 
 // deletedSchedule is the kind of an event that has deleted a schedule: it is noted by the schedule's name, others by its id.
 const deletedSchedule = "deleted schedule"
@@ -40,11 +44,15 @@ func (r *recentOthers) note(e *eventlog.Event, s streams) {
 	if e.Type == "schedule.deleted" {
 		kind, name = deletedSchedule, foldIn[*schedules](s).nameOf(name)
 	}
+	r.add(namedEvent{e.Seq, kind, strings.Clone(name)})
+}
+
+func (r *recentOthers) add(e namedEvent) {
 	if len(r.list) == 2*otherMemory {
 		r.lost = r.list[otherMemory-1].seq
 		r.list = append(r.list[:0], r.list[otherMemory:]...)
 	}
-	r.list = append(r.list, namedEvent{e.Seq, kind, strings.Clone(name)})
+	r.list = append(r.list, e)
 }
 
 // since names the streams of a kind that have events after a seq, each once. known is false if it is too far back.
@@ -121,6 +129,47 @@ func (v *Views) ChangedBulks(after int64) (ids []string, known bool) {
 		}
 	}
 	return ids, known
+}
+
+// ChangedApprovals lists the tasks that wait for a person of those that have begun to after a seq, the first to do so first, and the
+// ids of those that do so no more. known is that of ChangedQueues.
+func (v *Views) ChangedApprovals(after int64) (waiting []task.Task, gone []string, known bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if !v.reachesBack(after) {
+		return nil, nil, false
+	}
+	ids, known := v.others.since(changedApproval, after)
+	for _, name := range slices.Backward(ids) {
+		id, _ := task.ParseID(name)
+		if rec := v.table.find(id); rec != nil && rec.wait != nil && rec.wait.Kind == task.StepApproval {
+			waiting = append(waiting, rec.task)
+		} else {
+			gone = append(gone, name)
+		}
+	}
+	slices.SortFunc(waiting, func(a, b task.Task) int { return cmp.Compare(a.Waits().Seq, b.Waits().Seq) })
+	return waiting, gone, known
+}
+
+// DeletedAlerts names the alerts that were deleted after a seq and are not there now. known is that of ChangedQueues.
+func (v *Views) DeletedAlerts(after int64) (names []string, known bool) {
+	return v.deleted("alert", after, func(name string) bool { _, found := foldIn[*alerts](v.streams).find(name); return found })
+}
+
+// DeletedWebhooks is the same for webhooks.
+func (v *Views) DeletedWebhooks(after int64) (names []string, known bool) {
+	return v.deleted("webhook", after, func(name string) bool { _, found := foldIn[*webhooks](v.streams).find(name); return found })
+}
+
+func (v *Views) deleted(kind string, after int64, exists func(name string) bool) (names []string, known bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if !v.reachesBack(after) {
+		return nil, false
+	}
+	names, known = v.others.since(kind, after)
+	return slices.DeleteFunc(names, exists), known
 }
 
 // ChangedWorkflows lists the workflows that have changed after a seq, or of which a task has, as they are now, at most

@@ -36,6 +36,11 @@ func (v *Views) wait(rec *record) {
 	if w == rec.wait {
 		return
 	}
+	for _, one := range []*task.Wait{rec.wait, w} {
+		if one != nil && one.Kind == task.StepApproval {
+			v.others.add(namedEvent{v.order.at, changedApproval, rec.task.Name()})
+		}
+	}
 	if old := rec.wait; old != nil {
 		for _, name := range old.Signals {
 			v.waits.bySignal.remove(name, rec.slot)

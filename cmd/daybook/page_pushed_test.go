@@ -54,3 +54,76 @@ func TestPageIsPushedTheListsOfAllTabs(t *testing.T) {
 	count(tabs[1], "a queue is pushed to the new leader", places[1].rows, 5)
 	untilStreams(t, server.url, 1)
 }
+
+// pushedTo is b at a place whose lists have settled. done reports a list that was fetched since then.
+func (b *tab) pushedTo(place string, lists ...string) (done func()) {
+	b.t.Helper()
+	b.js(fmt.Sprintf(`location.hash = "#/%s"`, place))
+	for _, list := range lists {
+		b.until(list+" are fetched when they are opened and when their stream begins",
+			fmt.Sprintf(`performance.getEntriesByType("resource").filter((e) => e.name.includes("/api/%s") && e.responseEnd > 0).length >= 2`, list))
+	}
+	asked := b.since()
+	return func() {
+		b.t.Helper()
+		for _, request := range asked() {
+			for _, list := range lists {
+				if strings.Contains(request, "/api/"+list) {
+					b.t.Error("the page has fetched", request)
+				}
+			}
+		}
+	}
+}
+
+func TestPageIsPushedApprovalsAlertsAndWebhooks(t *testing.T) {
+	b, process := openPage(t, 1280, 800)
+	server := process.url
+	leaseOne(t, server, "refund") // makes the type known
+	rows := func(what, selector string, n int) {
+		t.Helper()
+		b.until(what, fmt.Sprintf(`document.querySelectorAll("#place tr[data-%s]").length === %d`, selector, n))
+	}
+	done := b.pushedTo("approvals", "approvals")
+	first := asks(t, server, "First?")
+	rows("an approval is pushed", "task", 1)
+	asks(t, server, "Second?")
+	rows("so is another", "task", 2)
+	sendJSON(t, "POST", server+"/api/tasks/"+first+"/approvals/ask", `{"approve":false}`)
+	rows("one that was answered is gone", "task", 1)
+	done()
+
+	done = b.pushedTo("alerts", "alerts", "webhooks")
+	sendJSON(t, "POST", server+"/api/alerts", `{"name":"deep","when":"queue_depth","above":100,"queue":"stuck"}`)
+	rows("an alert is pushed", "alert", 1)
+	sendJSON(t, "POST", server+"/api/webhooks", `{"name":"pager","url":"https://example.com/","events":["alert.fired"]}`)
+	rows("a webhook is pushed", "webhook", 1)
+	sendJSON(t, "POST", server+"/api/queues/stuck/pause", "{}")
+	sendJSON(t, "POST", server+"/api/tasks/submit", `{"task_type":"SLEEP","queue":"stuck","parameters":{"seconds":0}}`)
+	b.until("what is measured is pushed", `document.querySelector('#place tr[data-alert="deep"] [data-label="Now"]').textContent === "1"`)
+	sendJSON(t, "DELETE", server+"/api/alerts/deep", "")
+	sendJSON(t, "DELETE", server+"/api/webhooks/pager", "")
+	rows("an alert that was deleted is gone", "alert", 0)
+	rows("so is a webhook", "webhook", 0)
+	done()
+}
+
+// Most rows of the inbox: when some are answered, others take their places.
+func TestPageFillsTheInboxFromThoseThatFollow(t *testing.T) {
+	b, process := openPage(t, 1280, 800)
+	server := process.url
+	leaseOne(t, server, "refund")
+	var ids []string
+	for n := range 202 {
+		ids = append(ids, asks(t, server, fmt.Sprintf("Number %d?", n)))
+	}
+	b.js(`location.hash = "#/approvals"`)
+	const rows = `document.querySelectorAll("#place tr[data-task]")`
+	more := `[...document.querySelectorAll("#place .place-note")].some((note) => note.checkVisibility() && note.textContent.includes("There are more"))`
+	b.until("the first are listed, and that there are more", rows+`.length === 200 && `+more)
+	for n, id := range ids[:2] {
+		sendJSON(t, "POST", server+"/api/tasks/"+id+"/approvals/ask", `{"approve":false}`)
+		b.until("another takes the place", fmt.Sprintf(rows+`.length === 200 && `+rows+`[199].innerText.includes("Number %d?")`, 200+n))
+	}
+	b.until("those are all", "!"+more)
+}

@@ -1,16 +1,12 @@
 // Calls to the server about approvals, alerts and webhooks.
 
-import { call, nextLink, send } from "./api.js";
+import { call, send } from "./api.js";
 
 /** @import { Alert, Approval, Webhook, WebhookTest } from "./types.js" */
 
-/**
- * The first tasks that wait for a person, and whether there are more.
- * @returns {Promise<{ list: Approval[], more: boolean }>}
- */
-export async function getApprovals() {
-  const res = await call("api/approvals?limit=200", { headers: { Accept: "application/json" } });
-  return { list: await res.json(), more: nextLink(res.headers.get("Link")) !== null };
+/** The tasks that wait for a person for longest. @param {number} most @returns {Promise<Approval[]>} */
+export async function getApprovals(most) {
+  return (await call(`api/approvals?limit=${most}`)).json();
 }
 
 /** @returns {Promise<Alert[]>} */

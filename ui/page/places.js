@@ -9,9 +9,11 @@ import { Later, loadStyle } from "./later.js";
 
 /**
  * A view of a place. It may fetch between open and close, while the page is visible. One with items is told which to show
- * after open and whenever that changes; its title is then that of the item.
+ * after open and whenever that changes; its title is then that of the item. The stream has changed rows of its views, with commas
+ * between them.
  * @typedef {{
  *   el: HTMLElement,
+ *   views?: string,
  *   open: () => void,
  *   close: () => void,
  *   show?: (at: { item: string, query: string }) => void,
@@ -25,18 +27,17 @@ import { Later, loadStyle } from "./later.js";
 
 /**
  * The places by their names in the address, in the order of the navigation. A line here is all that a new one needs.
- * The navigation has one with "when" only if that says so, and shows a "count" that is not 0. The stream has changed rows of one
- * that is "pushed", by its name, while it is open.
- * @type {Record<string, { title: string, items?: boolean, count?: (s: SchedulerState) => number, bad?: boolean, when?: (c: PlaceContext) => boolean, pushed?: boolean, load: (dirty: () => void) => Promise<Place> }>}
+ * The navigation has one with "when" only if that says so, and shows a "count" that is not 0.
+ * @type {Record<string, { title: string, items?: boolean, count?: (s: SchedulerState) => number, bad?: boolean, when?: (c: PlaceContext) => boolean, load: (dirty: () => void) => Promise<Place> }>}
  */
 export const PLACES = {
-  workflows: { title: "Workflows", pushed: true, items: true, load: (dirty) => import("./views/workflows.js").then((m) => new m.WorkflowsView(dirty)) },
-  queues: { title: "Queues", pushed: true, load: (dirty) => import("./views/queues.js").then((m) => new m.QueuesView(dirty)) },
+  workflows: { title: "Workflows", items: true, load: (dirty) => import("./views/workflows.js").then((m) => new m.WorkflowsView(dirty)) },
+  queues: { title: "Queues", load: (dirty) => import("./views/queues.js").then((m) => new m.QueuesView(dirty)) },
   approvals: { title: "Approvals", count: (s) => s.approvals ?? 0, load: (dirty) => import("./views/approvals.js").then((m) => new m.ApprovalsView(dirty)) },
   alerts: { title: "Alerts", count: (s) => s.alerts_firing ?? 0, bad: true, load: (dirty) => import("./views/alerts.js").then((m) => new m.AlertsView(dirty)) },
-  schedules: { title: "Schedules", pushed: true, items: true, load: (dirty) => import("./views/schedules.js").then((m) => new m.SchedulesView(dirty)) },
-  workers: { title: "Workers", pushed: true, load: (dirty) => import("./views/workers.js").then((m) => new m.WorkersView(dirty)) },
-  bulks: { title: "Bulks", count: (s) => s.bulks_running ?? 0, when: (c) => bulksRun(c) || location.hash === "#/bulks", pushed: true, load: (dirty) => import("./views/bulks.js").then((m) => new m.BulksView(dirty)) },
+  schedules: { title: "Schedules", items: true, load: (dirty) => import("./views/schedules.js").then((m) => new m.SchedulesView(dirty)) },
+  workers: { title: "Workers", load: (dirty) => import("./views/workers.js").then((m) => new m.WorkersView(dirty)) },
+  bulks: { title: "Bulks", count: (s) => s.bulks_running ?? 0, when: (c) => bulksRun(c) || location.hash === "#/bulks", load: (dirty) => import("./views/bulks.js").then((m) => new m.BulksView(dirty)) },
   cluster: { title: "Cluster", when: (c) => c.cluster, load: (dirty) => import("./views/cluster.js").then((m) => new m.ClusterView(dirty)) },
 };
 
@@ -144,7 +145,7 @@ export class Places {
     const strip = this.name === "" && bulksRun(c);
     if (this.#strip.view) this.#strip.view.draw(c, strip);
     else if (strip) void this.#strip.get();
-    const view = PLACES[this.name]?.pushed ? this.name : strip ? "bulks" : "";
-    if (view !== this.#view) this.#follow((this.#view = view));
+    const view = strip ? "bulks" : (this.#open?.views ?? "");
+    if (c.state && view !== this.#view) this.#follow((this.#view = view));
   }
 }

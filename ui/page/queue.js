@@ -2,16 +2,7 @@
 
 import { ago, integer, isolated, number } from "./format.js";
 
-/** @import { Message, Queue } from "./types.js" */
-
-/**
- * Whether a message of the stream may come from a change of a queue: other counts, more than the message has, or events
- * that are of no task.
- * @param {Message} m
- */
-export function changesQueues(m) {
-  return m.truncated === true || m.counts !== undefined || (m.counts_changed?.length ?? 0) > 0 || (m.rows?.length ?? 0) === 0;
-}
+/** @import { Queue } from "./types.js" */
 
 /** @param {Queue} q */
 export function limitWords(q) {

@@ -6,7 +6,7 @@ import { answerFields, answerOf, phaseSums, phasesOf } from "../page/steps.js";
 import { eventWords, joined, reportOf, timelineOf, turns } from "../page/events.js";
 import { countMatching, facet, formatFilters, isByDue, matches, parseFilters, waitOf, withStatus, withoutWrong, wrongWords } from "../page/filters.js";
 import { ago, bytes, countdown, humanize, number, percent, short, shortId, span, time } from "../page/format.js";
-import { changedLimits, changesQueues, limitWords, numberOrText, pauseWords } from "../page/queue.js";
+import { changedLimits, limitWords, numberOrText, pauseWords } from "../page/queue.js";
 import { Rate } from "../page/rate.js";
 import { formatRoute, parseRoute } from "../page/router.js";
 import { haveSeconds, inZone, lateWords, nextWords, nominalWords, outcomeWords, pausedWords, runHref } from "../page/schedule.js";
@@ -393,14 +393,6 @@ test("a pause says since when, by whom and why", () => {
   const paused = { ...QUEUE, paused: true, paused_at: "2026-01-01T11:55:00Z" };
   assert.equal(pauseWords(paused, NOW), "Paused 5 min ago");
   assert.match(pauseWords({ ...paused, paused_by: "ann", reason: "down" }, NOW), /^Paused 5 min ago by .ann.: .down.$/);
-});
-
-test("progress alone does not change the queues", () => {
-  const row = /** @type {any} */ ({});
-  assert.equal(changesQueues({ seq: 9, rows: [row], counts_changed: [], truncated: false }), false);
-  assert.equal(changesQueues({ seq: 9, rows: [row], counts_changed: [{ status: "PENDING", task_type: "a", queue: "b", n: 1 }] }), true);
-  assert.equal(changesQueues({ seq: 9, rows: [row], truncated: true }), true);
-  assert.equal(changesQueues({ seq: 9, rows: [], counts_changed: [] }), true); // a pause is an event of no task
 });
 
 test("only a task that waits for a time can be run now", () => {

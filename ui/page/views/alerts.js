@@ -5,72 +5,68 @@ import { may } from "../access.js";
 import { Problem } from "../api.js";
 import { attr, h, icon, keyed, setIcon, show, text } from "../dom.js";
 import { absolute, ago, isolated, quoted } from "../format.js";
-import { createAlert, deleteAlert, getAlerts, getWebhooks } from "../notifyapi.js";
+import { createAlert, deleteAlert, getAlerts } from "../notifyapi.js";
+import { Pushed, byName } from "../pushed.js";
 import { numberOrText } from "../queue.js";
-import { Refresh } from "../refresh.js";
 import { headed, placeTable, run } from "./place.js";
 import { ask } from "./question.js";
 import { fillIn } from "./sheet.js";
 import { toast } from "./toast.js";
 import { WebhooksPart } from "./webhooks.js";
 
-/** @import { Alert, Webhook } from "../types.js" */
+/** @import { Alert, Message } from "../types.js" */
 /** @import { PlaceContext } from "../places.js" */
-
-/** What is measured changes without events. */
-const EVERY = 2000;
 
 export class AlertsView {
   #table = placeTable("Alerts", ["Alert", "State", "Now", ""]);
   #wait = h("p", { class: "place-note" }, "Loading…");
   #none = h("p", { class: "place-note", hidden: true }, "There is no alert.");
   #new = h("button", { type: "button", class: "button primary operator", onclick: () => void this.#add() }, "New alert…");
-  #webhooks = new WebhooksPart(() => this.#refresh.now());
-  el = headed("Alerts", "An alert fires while tasks wait for too long, pile up or fail too often. That it fires and recovers are events, which webhooks send to other servers.", this.#wait, h("div", { class: "place-tools" }, this.#new), this.#none, this.#table.el, this.#webhooks.el);
+  #webhooks;
+  el = headed("Alerts", "An alert fires while tasks wait for too long, pile up or fail too often. That it fires and recovers are events, which webhooks send to other servers.", this.#wait, h("div", { class: "place-tools" }, this.#new), this.#none, this.#table.el);
   /** @type {Map<string, AlertRow>} */
   #rows = new Map();
-  /** @type {Alert[] | null} */
-  #alerts = null;
-  /** @type {Webhook[] | null} */
-  #hooks = null;
-  #dirty;
-  #refresh = new Refresh(() => this.#fetch(), EVERY);
+  /** @type {Pushed<Alert>} */
+  #alerts;
 
   /** @param {() => void} dirty */
   constructor(dirty) {
-    this.#dirty = dirty;
+    const failed = (/** @type {unknown} */ err) => text(this.#wait, `The alerts could not be loaded. ${err instanceof Problem ? err.message : ""}`);
+    this.#alerts = new Pushed({ view: "alerts", key: (a) => a.name, before: byName, fetch: getAlerts, failed, changed: dirty });
+    this.#webhooks = new WebhooksPart(dirty);
+    this.el.append(this.#webhooks.el);
+  }
+
+  get views() {
+    return may("admin") ? "alerts,webhooks" : "alerts";
   }
 
   open() {
-    this.#refresh.open();
+    this.#alerts.open();
+    this.#webhooks.open();
   }
 
   close() {
-    this.#refresh.close();
+    this.#alerts.close();
     this.#webhooks.close();
   }
 
-  received() {}
-
-  async #fetch() {
-    try {
-      [this.#alerts, this.#hooks] = await Promise.all([getAlerts(), may("admin") ? getWebhooks() : null]);
-    } catch (err) {
-      text(this.#wait, `The alerts could not be loaded. ${err instanceof Problem ? err.message : ""}`);
-    }
-    this.#dirty();
+  /** @param {Message} m */
+  received(m) {
+    this.#alerts.received(m);
+    this.#webhooks.received(m);
   }
 
   /** @param {PlaceContext} c */
   draw(c) {
-    const list = this.#alerts;
+    const list = this.#alerts.rows;
     show(this.#new, may("operator"));
     show(this.#wait, list === null);
     show(this.#none, list?.length === 0);
     show(this.#table.el, list !== null && list.length > 0);
-    this.#webhooks.draw(this.#hooks, c);
+    this.#webhooks.draw(c);
     if (list === null) return;
-    const again = () => this.#refresh.now();
+    const again = () => this.#alerts.again();
     keyed(this.#table.body, this.#rows, list, (a) => a.name, () => new AlertRow(again));
     for (const a of list) this.#rows.get(a.name)?.age(c);
   }
@@ -92,7 +88,7 @@ export class AlertsView {
         createAlert({ name, when, above: numberOrText(above), for_seconds: numberOrText(for_seconds), queue: queue || null, task_type: task_type || null }),
     });
     if (made) toast("The alert is created");
-    this.#refresh.now();
+    this.#alerts.again();
   }
 }
 

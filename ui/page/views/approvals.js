@@ -5,17 +5,20 @@ import { Problem } from "../api.js";
 import { attr, h, isField, keyed, show, text } from "../dom.js";
 import { absolute, ago, isolated, shortId } from "../format.js";
 import { getApprovals } from "../notifyapi.js";
-import { changesQueues } from "../queue.js";
-import { Refresh } from "../refresh.js";
+import { Pushed } from "../pushed.js";
 import { answer } from "./approval.js";
 import { headed, placeTable } from "./place.js";
 
 /** @import { Approval, Message } from "../types.js" */
 /** @import { PlaceContext } from "../places.js" */
 
+/** Rows of the list, at most. */
+const MOST = 200;
+
 const COLUMNS = ["Question", "Task", "Waits since", "Until", ""];
 
 export class ApprovalsView {
+  views = "approvals";
   #table = placeTable("Approvals", COLUMNS);
   #wait = h("p", { class: "place-note" }, "Loading…");
   #none = h("p", { class: "place-note", hidden: true }, "No task waits for a person. A task asks with a step of the kind approval; docs/worker-protocol.md says how.");
@@ -24,20 +27,19 @@ export class ApprovalsView {
   el = headed("Approvals", "Tasks that wait for the answer of a person. They hold nothing meanwhile, and go on when it has come.", this.#wait, this.#none, this.#table.el, this.#more, this.#keys);
   /** @type {Map<string, ApprovalRow>} */
   #rows = new Map();
-  /** @type {Approval[] | null} */
-  #list = null;
-  #some = false;
-  /** How many there were by the latest message. */
-  #count = -1;
+  /** @type {Pushed<Approval>} */
+  #approvals;
   /** The row that has the focus or had it last: where the focus goes when that row is gone. */
   #at = 0;
   #dirty;
-  #refresh = new Refresh(() => this.#fetch());
   #title = (/** @type {string} */ type) => type;
 
   /** @param {() => void} dirty */
   constructor(dirty) {
     this.#dirty = dirty;
+    const failed = (/** @type {unknown} */ err) => text(this.#wait, `The approvals could not be loaded. ${err instanceof Problem ? err.message : ""}`);
+    const before = (/** @type {Approval} */ a, /** @type {Approval} */ b) => Date.parse(a.since) - Date.parse(b.since);
+    this.#approvals = new Pushed({ view: "approvals", key: (a) => a.task_id, before, fetch: () => getApprovals(MOST), failed, changed: dirty, most: MOST });
     this.el.addEventListener("focusin", (e) => {
       const row = /** @type {Element} */ (e.target).closest("tr[data-key]");
       if (row) this.#at = [...this.#table.body.children].indexOf(row);
@@ -60,39 +62,33 @@ export class ApprovalsView {
 
   open() {
     document.addEventListener("keydown", this.#key);
-    this.#refresh.open();
+    this.#approvals.open();
   }
 
   close() {
     document.removeEventListener("keydown", this.#key);
-    this.#refresh.close();
+    this.#approvals.close();
   }
 
   /** @param {Message} m */
   received(m) {
-    const count = m.state?.approvals ?? this.#count;
-    if (count !== this.#count || changesQueues(m)) this.#refresh.soon();
-    this.#count = count;
+    this.#change(() => this.#approvals.received(m));
   }
 
-  async #fetch() {
-    try {
-      const { list, more } = await getApprovals();
-      this.#list = list;
-      this.#some = more;
-    } catch (err) {
-      text(this.#wait, `The approvals could not be loaded. ${err instanceof Problem ? err.message : ""}`);
-    }
-    this.#dirty();
+  /** Others get the places of those that are gone. @param {() => void} change */
+  #change(change) {
+    const full = this.#approvals.rows?.length === MOST;
+    change();
+    if (full && this.#approvals.rows?.length !== MOST) this.#approvals.soon();
   }
 
   /** @param {PlaceContext} c */
   draw(c) {
-    const list = this.#list;
+    const list = this.#approvals.rows;
     this.#title = c.title;
     show(this.#wait, list === null);
     show(this.#none, list?.length === 0);
-    show(this.#more, this.#some);
+    show(this.#more, list?.length === MOST && (c.state?.approvals ?? 0) > MOST);
     for (const part of [this.#table.el, this.#keys]) show(part, list !== null && list.length > 0);
     if (list === null) return;
     const had = this.#table.body.contains(document.activeElement);
@@ -112,9 +108,8 @@ export class ApprovalsView {
   async #answer(a, approve) {
     const sent = await answer(a, `${isolated(this.#title(a.task_type))} ${shortId(a.task_id)}`, approve);
     if (!sent) return;
-    this.#list = (this.#list ?? []).filter((other) => keyOf(other) !== keyOf(a));
+    this.#change(() => (this.#approvals.rows = (this.#approvals.rows ?? []).filter((other) => keyOf(other) !== keyOf(a))));
     this.#dirty();
-    this.#refresh.now();
     requestAnimationFrame(() => this.#focus());
   }
 }

@@ -23,6 +23,7 @@ export function bulkList(failed, changed) {
 }
 
 export class BulksView {
+  views = "bulks";
   #table = placeTable("Bulks", ["Bulk", "Started", "What it has done", ""]);
   #wait = h("p", { class: "place-note" }, "Loading…");
   #none = h("p", { class: "place-note", hidden: true }, "No bulk was started yet. “Change all…” above the list of tasks starts one for the tasks that its filters match.");

@@ -18,6 +18,7 @@ import { toast } from "./toast.js";
 const COLUMNS = ["Queue", "Pending", "Due", "Running", "Oldest due", "Limits", ""];
 
 export class QueuesView {
+  views = "queues";
   #table = placeTable("Queues", COLUMNS);
   #wait = h("p", { class: "place-note" }, "Loading…");
   #none = h("p", { class: "place-note", hidden: true }, "No queue has open tasks or limits. A task names its queue when it is submitted; without one it goes to “default”.");

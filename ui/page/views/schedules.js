@@ -35,6 +35,7 @@ const COLUMNS = ["Schedule", "Next run", "Last run", ""];
  */
 
 export class SchedulesView {
+  views = "schedules";
   #table = placeTable("Schedules", COLUMNS);
   #wait = h("p", { class: "place-note" }, "Loading…");
   #none = h("p", { class: "place-note", hidden: true }, "There is no schedule yet. A schedule submits a task or a workflow again and again, by cron or at an interval.");

@@ -6,14 +6,15 @@ import { Problem } from "../api.js";
 import { attr, h, icon, keyed, setIcon, show, text } from "../dom.js";
 import { formatFilters, noFilters } from "../filters.js";
 import { absolute, ago, integer, isolated, quoted } from "../format.js";
-import { createWebhook, deleteWebhook, testWebhook } from "../notifyapi.js";
+import { createWebhook, deleteWebhook, getWebhooks, testWebhook } from "../notifyapi.js";
+import { Pushed, byName } from "../pushed.js";
 import { copyButton } from "./copy.js";
 import { placeTable, run } from "./place.js";
 import { ask } from "./question.js";
 import { fillIn } from "./sheet.js";
 import { toast } from "./toast.js";
 
-/** @import { Webhook } from "../types.js" */
+/** @import { Message, Webhook } from "../types.js" */
 /** @import { PlaceContext } from "../places.js" */
 
 export class WebhooksPart {
@@ -26,26 +27,39 @@ export class WebhooksPart {
   el = h("section", { class: "place-section", hidden: true }, h("h2", null, "Webhooks"), h("div", { class: "place-tools" }, this.#new), this.#secret, this.#none, this.#table.el);
   /** @type {Map<string, WebhookRow>} */
   #rows = new Map();
-  #again;
+  /** @type {Pushed<Webhook>} */
+  #hooks;
 
-  /** @param {() => void} again fetches the webhooks */
-  constructor(again) {
-    this.#again = again;
+  /** @param {() => void} dirty */
+  constructor(dirty) {
+    this.#hooks = new Pushed({ view: "webhooks", key: (w) => w.name, before: byName, fetch: getWebhooks, failed() {}, changed: dirty });
+  }
+
+  open() {
+    if (may("admin")) this.#hooks.open();
   }
 
   /** The secret of a new webhook is shown until the user goes elsewhere. */
   close() {
+    this.#hooks.close();
     show(this.#secret, false);
     text(this.#secretText, "");
   }
 
-  /** @param {Webhook[] | null} list @param {PlaceContext} c */
-  draw(list, c) {
+  /** @param {Message} m */
+  received(m) {
+    if (may("admin")) this.#hooks.received(m);
+  }
+
+  /** @param {PlaceContext} c */
+  draw(c) {
+    const list = this.#hooks.rows;
     show(this.el, may("admin") && list !== null);
     if (list === null) return;
     show(this.#none, list.length === 0);
     show(this.#table.el, list.length > 0);
-    keyed(this.#table.body, this.#rows, list, (w) => w.name, () => new WebhookRow(this.#again));
+    const again = () => this.#hooks.again();
+    keyed(this.#table.body, this.#rows, list, (w) => w.name, () => new WebhookRow(again));
     for (const w of list) this.#rows.get(w.name)?.age(c);
   }
 
@@ -68,7 +82,7 @@ export class WebhooksPart {
         made = await createWebhook({ name, url, events: wordsOf(events), filter: { queue: wordsOf(queue), task_type: wordsOf(task_type), tag: wordsOf(tag) } });
       },
     });
-    this.#again();
+    this.#hooks.again();
     const secret = /** @type {Webhook | null} */ (made);
     if (secret?.secret === undefined) return;
     text(this.#secretAbout, `The secret of ${quoted(secret.name)}, with which its receiver checks signatures. It is shown only now.`);

@@ -22,6 +22,7 @@ const EXAMPLE = (/** @type {string} */ server) => `curl -s ${server}api/leases -
   -d '{"worker":"curl-1","task_types":["greet"],"max":1,"wait_seconds":30}'`;
 
 export class WorkersView {
+  views = "workers";
   #table = placeTable("Workers", COLUMNS);
   #wait = h("p", { class: "place-note" }, "Loading…");
   #none = none();

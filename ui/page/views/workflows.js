@@ -25,6 +25,7 @@ const MOST = 100;
 const SHOWN = ["", "PENDING", "RUNNING", "FAILED", "CANCELLED", "SUCCESS"];
 
 export class WorkflowsView {
+  views = "workflows";
   #table = placeTable("Workflows", COLUMNS);
   #wait = h("p", { class: "place-note" }, "Loading…");
   #none = h("p", { class: "place-note", hidden: true });
