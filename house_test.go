@@ -26,7 +26,7 @@ var house = map[string]struct{ code, tests []string }{
 	"daybook": {
 		code: []string{"daybook/api", "daybook/client", "daybook/cluster", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/handler", "daybook/handler/command", "daybook/handler/httprequest", "daybook/handler/image",
 			"daybook/handler/mail", "daybook/handler/table", "daybook/handler/webhook", "daybook/notify", "daybook/files", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/eventlog/sqlitelog", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/ui", "daybook/internal/durable", "daybook/internal/heap", "daybook/internal/jsontext", "daybook/mcp", ulid},
-		tests: []string{"daybook", "daybook/internal/foreignnats", natsserver, goleak, cmp},
+		tests: []string{"daybook", "daybook/internal/foreignnats", nats, natsserver, goleak, cmp},
 	},
 	"daybook/api": {
 		code: []string{"daybook/api/eventstream", "daybook/intake", "daybook/scheduler", "daybook/projection", "daybook/eventlog", "daybook/eventlog/payloadcache", "daybook/schedule", "daybook/task", "daybook/tasklog", "daybook/trace", "daybook/files",

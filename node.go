@@ -75,6 +75,7 @@ func (d *Daybook) runNode(ctx context.Context) error {
 	leading, endLead := context.WithCancel(context.WithoutCancel(ctx))
 	defer endLead()
 	workerDone := make(chan struct{})
+	beside.Go(func() { d.eraseLeftLogs(working) })
 	beside.Go(func() {
 		defer close(workerDone)
 		d.runWorker(working)

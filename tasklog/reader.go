@@ -38,6 +38,7 @@ type reader struct {
 	c                *sqlite.Conn
 	maxTask          int64
 	up, down, status *sqlite.Stmt
+	tasks            *sqlite.Stmt
 }
 
 func openReader(path string, maxTask int64) (*reader, error) {
@@ -51,7 +52,8 @@ func openReader(path string, maxTask int64) (*reader, error) {
 	for _, one := range []struct {
 		at  **sqlite.Stmt
 		sql string
-	}{{&r.up, lines + "LIMIT ?"}, {&r.down, lines + "DESC LIMIT ?"}, {&r.status, "SELECT removed, removed_to, removed_at FROM tasks WHERE task = ?"}} {
+	}{{&r.up, lines + "LIMIT ?"}, {&r.down, lines + "DESC LIMIT ?"}, {&r.status, "SELECT removed, removed_to, removed_at FROM tasks WHERE task = ?"},
+		{&r.tasks, "SELECT task FROM tasks WHERE task > ? ORDER BY task LIMIT ?"}} {
 		if *one.at, err = c.Prepare(one.sql); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
@@ -62,13 +64,9 @@ func openReader(path string, maxTask int64) (*reader, error) {
 // Read returns lines of a task in order, and whether the query has more. Where lines were removed because
 // the log was too large, a line of attempt 0 says so. Errors: ErrClosed, those of the disk, ctx's.
 func (s *Store) Read(ctx context.Context, id ulid.ULID, q Query) (lines []Line, more bool, err error) {
-	var r *reader
-	select {
-	case r = <-s.readers:
-	case <-s.ended:
-		return nil, false, ErrClosed
-	case <-ctx.Done():
-		return nil, false, ctx.Err()
+	r, err := s.reader(ctx)
+	if err != nil {
+		return nil, false, err
 	}
 	defer func() { s.readers <- r }()
 	lines, more, err = r.read(id, q)
@@ -76,6 +74,32 @@ func (s *Store) Read(ctx context.Context, id ulid.ULID, q Query) (lines []Line, 
 		return nil, false, fmt.Errorf("read a task log: %w", err)
 	}
 	return lines, more, nil
+}
+
+// Tasks lists up to n tasks that have logs, by id, after one. Errors: ErrClosed, those of the disk, ctx's.
+func (s *Store) Tasks(ctx context.Context, after ulid.ULID, n int) (ids []ulid.ULID, err error) {
+	r, err := s.reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { s.readers <- r }()
+	ids, err = r.list(after, n)
+	if err != nil {
+		return nil, fmt.Errorf("list the task logs: %w", err)
+	}
+	return ids, nil
+}
+
+// reader is a connection that reads. It must be given back.
+func (s *Store) reader(ctx context.Context) (*reader, error) {
+	select {
+	case r := <-s.readers:
+		return r, nil
+	case <-s.ended:
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func (r *reader) read(id ulid.ULID, q Query) (lines []Line, more bool, err error) {
@@ -114,6 +138,18 @@ func (r *reader) read(id ulid.ULID, q Query) (lines []Line, more bool, err error
 		lines = slices.Insert(lines, 0, *notice)
 	}
 	return lines, more, nil
+}
+
+func (r *reader) list(after ulid.ULID, n int) (ids []ulid.ULID, err error) {
+	dest := make([]driver.Value, 1)
+	err = r.tasks.Each(dest, func() error {
+		var id ulid.ULID
+		if b, _ := dest[0].([]byte); copy(id[:], b) == len(id) {
+			ids = append(ids, id)
+		}
+		return nil
+	}, after[:], int64(n))
+	return ids, err
 }
 
 func lineOf(row []driver.Value) Line {
