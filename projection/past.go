@@ -48,6 +48,8 @@ const (
 	pastInMemory = 250_000
 	// pastKept is how many moments are kept.
 	pastKept = 3
+	// pastTasks is how many tasks in memory the moments may have that nobody reads, but for the one used last: about 300 MB.
+	pastTasks = 500_000
 	// pastIdle is how long a moment is kept that nobody reads.
 	pastIdle = 5 * time.Minute
 	// pastPatience is how long a reader waits for a moment that is being folded.
@@ -70,6 +72,7 @@ type Past struct {
 	folding chan struct{} // room for one fold
 
 	inMemory int64         // pastInMemory, except in tests
+	tasks    int           // pastTasks, the same
 	patience time.Duration // the same
 
 	mu    sync.Mutex
@@ -107,7 +110,7 @@ func NewPast(log eventlog.Log, dir string, logger *slog.Logger) *Past {
 	if err != nil {
 		logger.Warn("removing views of the past failed", "error", err)
 	}
-	p := &Past{log: log, dir: dir, logger: logger, folding: make(chan struct{}, 1), inMemory: pastInMemory, patience: pastPatience}
+	p := &Past{log: log, dir: dir, logger: logger, folding: make(chan struct{}, 1), inMemory: pastInMemory, tasks: pastTasks, patience: pastPatience}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	return p
 }
@@ -317,6 +320,7 @@ func (p *Past) expire(m *pastViews) {
 		return
 	}
 	m.used = time.Now()
+	p.trim()
 	time.AfterFunc(pastIdle, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -324,6 +328,19 @@ func (p *Past) expire(m *pastViews) {
 			p.drop(i)
 		}
 	})
+}
+
+// trim drops moments that nobody reads, from the one used first on, while those that are kept have too many tasks in memory. mu is held.
+func (p *Past) trim() {
+	tasks := 0
+	for i := len(p.kept) - 1; i >= 0; i-- {
+		if m := p.kept[i]; m.isMade() {
+			tasks += m.views.Stats().InMemory
+			if tasks > p.tasks && m.isIdle() && i < len(p.kept)-1 {
+				p.drop(i)
+			}
+		}
+	}
 }
 
 // drop forgets a moment that is kept. mu is held.
@@ -343,52 +360,6 @@ func (m *pastViews) drop() error {
 	m.views = nil
 	if m.dir != "" {
 		err = errors.Join(err, os.RemoveAll(m.dir))
-	}
-	return err
-}
-
-// until is the log as it was when its last event had that seq.
-func (p *Past) until(seq int64) (eventlog.Log, error) {
-	head := p.log.Head()
-	if head.Seq < seq {
-		return nil, fmt.Errorf("event %d: %w", seq, eventlog.ErrNotFound)
-	}
-	if seq == 0 {
-		return pastLog{p.log, eventlog.Head{}}, nil
-	}
-	last, err := p.log.Events(p.ctx, []int64{seq})
-	if err != nil {
-		return nil, err
-	}
-	return pastLog{p.log, eventlog.Head{Seq: seq, Hash: last[0].Hash, At: last[0].At}}, nil
-}
-
-// pastLog is a log as it was at an earlier head.
-type pastLog struct {
-	eventlog.Log
-	head eventlog.Head
-}
-
-func (l pastLog) Head() eventlog.Head { return l.head }
-
-// errScanned ends a scan.
-var errScanned = errors.New("scanned")
-
-func (l pastLog) Scan(ctx context.Context, after int64, fn func(*eventlog.Event) error) error {
-	if after >= l.head.Seq {
-		return nil
-	}
-	err := l.Log.Scan(ctx, after, func(e *eventlog.Event) error {
-		if err := fn(e); err != nil {
-			return err
-		}
-		if e.Seq >= l.head.Seq {
-			return errScanned
-		}
-		return nil
-	})
-	if errors.Is(err, errScanned) {
-		return nil
 	}
 	return err
 }

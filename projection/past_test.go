@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -238,5 +239,26 @@ func TestAClockOfThePastSaysWhatIsDue(t *testing.T) {
 			}
 			reading = nil
 		}
+	}
+}
+
+func TestMomentsWithManyTasksAreNotKept(t *testing.T) {
+	l := someHistory(t, 40)
+	p := NewPast(timedTape{tape{events: l.events}}, t.TempDir(), quiet)
+	defer p.Close()
+	p.tasks = 50
+	for _, seq := range []int64{40, 30, 15} { // 40 and 30 are too many together, 30 and 15 are not
+		_, release, err := p.At(t.Context(), seq, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		release()
+	}
+	var kept []int64
+	for _, m := range p.kept {
+		kept = append(kept, m.seq)
+	}
+	if !slices.Equal(kept, []int64{30, 15}) {
+		t.Errorf("moments %d are kept", kept)
 	}
 }
