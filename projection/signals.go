@@ -160,13 +160,16 @@ func (v *Views) SignalsKept(now task.Micros) (n int) {
 	return n
 }
 
-// SignalsFor returns the signals that a wait has got: if it needs all of its signals, all or none; else the first in the order of
-// the wait. It is for the goroutine that writes.
-func (v *Views) SignalsFor(w *task.Wait) []Signal {
+// SignalsFor returns the signals that a wait has got by a moment: if it needs all of its signals, all or none; else the first in the
+// order of the wait. It is for the goroutine that writes.
+func (v *Views) SignalsFor(w *task.Wait, by task.Micros) []Signal {
 	f := foldIn[*signals](v.streams)
 	var got []Signal
 	for _, name := range w.Signals {
 		one := f.find(name, w.Since)
+		if one != nil && one.At > by {
+			one = nil
+		}
 		switch {
 		case one == nil && w.All:
 			return nil

@@ -114,6 +114,9 @@ var stories = []story{
 		l.after(60 * task.Second)
 		l.do(system, ids[0], task.Wake{Step: "nap", Value: []byte("null")})
 		l.do(person, ids[3], task.Cancel{Reason: "nobody answers"})
+		l.do(person, ids[2], task.Cancel{Reason: "wrong order"})
+		l.after(task.Second)
+		l.do(person, ids[2], task.Retry{Reason: "oops", Undo: true})
 	}},
 
 	{"cancel_pending", func(l *ledger) {

@@ -70,7 +70,7 @@ func (v *Views) signalSent(name string) {
 
 // lookForSignals notes that the task has got the signals that it waits for, if it has.
 func (v *Views) lookForSignals(rec *record) {
-	if w := rec.wait; w != nil && w.Kind == task.StepSignal && v.SignalsFor(w) != nil {
+	if w := rec.wait; w != nil && w.Kind == task.StepSignal && v.SignalsFor(w, never) != nil {
 		v.waits.over = append(v.waits.over, ended{rec, w})
 	}
 }

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"daybook/internal/jsontext"
@@ -115,14 +116,19 @@ func (rd *round) hasStep(id ulid.ULID, name string, set *stepSet) bool {
 // isOver reports whether a wait is over, and the step that is recorded then. Errors: those of reading the payloads of signals.
 func (l *loop) isOver(w *task.Wait, wall task.Micros) (step task.NewStep, over bool, err error) {
 	step = task.NewStep{Name: w.Step, Kind: w.Kind, Value: []byte("null")}
+	late := w.Until != 0 && w.Until <= wall
 	if w.Kind == task.StepSignal {
-		if got := l.s.o.Views.SignalsFor(w); got != nil {
+		by := task.Micros(math.MaxInt64)
+		if late { // as when it was cancelled at its end, and the cancel is undone
+			by = w.Until
+		}
+		if got := l.s.o.Views.SignalsFor(w, by); got != nil {
 			step.Outcome = task.StepFired
 			step.Signal, step.Value, err = l.valueOf(w, got)
 			return step, true, err
 		}
 	}
-	if w.Until == 0 || w.Until > wall {
+	if !late {
 		return step, false, nil
 	}
 	if w.Kind != task.StepSleep {

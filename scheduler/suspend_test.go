@@ -323,6 +323,7 @@ type waitOracle struct {
 	b     *bench
 	held  map[ulid.ULID]string         // tokens of the tasks that are leased
 	waits map[ulid.ULID]task.Suspend   // of those that are suspended
+	stops map[ulid.ULID]task.Suspend   // of those that were cancelled while they were
 	sent  map[string]string            // the first payload of each signal
 	steps map[ulid.ULID]map[string]int // how often each step was recorded
 	done  map[ulid.ULID]bool
@@ -356,14 +357,19 @@ func (o *waitOracle) anyWait(id ulid.ULID) task.Suspend {
 	return c
 }
 
-func (o *waitOracle) act() {
-	id, some := ulid.ULID{}, false
-	for one := range o.held { // any
+// firstOf returns the lowest of the ids; false if there is none.
+func firstOf[V any](ids map[ulid.ULID]V) (id ulid.ULID, some bool) {
+	for one := range ids {
 		if !some || one.Compare(id) < 0 {
 			id, some = one, true
 		}
 	}
-	switch kind := o.rnd.IntN(12); {
+	return id, some
+}
+
+func (o *waitOracle) act() {
+	id, some := firstOf(o.held)
+	switch kind := o.rnd.IntN(14); {
 	case kind < 5 && some:
 		c := o.anyWait(id)
 		step := o.b.suspend(o.held[id], c)
@@ -397,6 +403,18 @@ func (o *waitOracle) act() {
 				o.steps[one][c.Step]++
 				return
 			}
+		}
+	case kind == 9:
+		if one, some := firstOf(o.waits); some {
+			o.b.do(one, task.Cancel{})
+			o.stops[one] = o.waits[one]
+			delete(o.waits, one)
+		}
+	case kind == 10:
+		if one, some := firstOf(o.stops); some {
+			o.b.undoCancel(one)
+			o.waits[one] = o.stops[one]
+			delete(o.stops, one)
 		}
 	default:
 		name := fmt.Sprint("e", o.rnd.IntN(len(o.sent)+1))
@@ -459,7 +477,7 @@ func TestSuspendedTasksAreThoseOfASimpleModel(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := eventlogtest.NewMemory()
 				o := &waitOracle{T: t, rnd: rand.New(rand.NewPCG(seed, 2)), log: log, b: open(t, log, Options{}), held: map[ulid.ULID]string{},
-					waits: map[ulid.ULID]task.Suspend{}, sent: map[string]string{}, steps: map[ulid.ULID]map[string]int{}, done: map[ulid.ULID]bool{}}
+					waits: map[ulid.ULID]task.Suspend{}, stops: map[ulid.ULID]task.Suspend{}, sent: map[string]string{}, steps: map[ulid.ULID]map[string]int{}, done: map[ulid.ULID]bool{}}
 				defer func() { o.b.stop() }()
 				for range 4 {
 					o.b.submit(task.Submit{Type: "REMOTE", MaxAttempts: 1})

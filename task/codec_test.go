@@ -28,7 +28,7 @@ func fullData() Data {
 		Step: "charge#2", StepKind: StepApproval, StepOutcome: StepTimeout, Signal: "paid:é", Build: "v42", Bytes: 77,
 		Until: 1_795_521_600_000_003, Signals: []string{"paid:42", "é"}, All: true, Role: "operator", Of: "fan",
 		ParentID: ulid.ULID{7}, ParentStep: "fan", ChildName: "child/é", WorkflowID: ulid.ULID{8}, Depth: 3, Detached: true, OnFailure: ChildEndsRest, JoinAny: true,
-		Children: 9, EndsAs: Cancelled,
+		Children: 9, EndsAs: Cancelled, Waits: true,
 		DependsOn: []Dependency{{Task: ulid.ULID{7}}, {Task: ulid.ULID{8}, When: WhenEnded, Name: "fetch"}}, RunAnyway: true, Because: ulid.ULID{9},
 	}
 }
@@ -145,7 +145,7 @@ func anyData(rt *rapid.T) Data {
 		ParentID: id.Draw(rt, "parent"), ParentStep: text.Draw(rt, "parent step"), ChildName: text.Draw(rt, "child"), WorkflowID: id.Draw(rt, "workflow"),
 		Depth: int(number.Draw(rt, "depth")), Detached: rapid.Bool().Draw(rt, "detached"), JoinAny: rapid.Bool().Draw(rt, "join any"),
 		OnFailure: OnChildFailure(rapid.IntRange(0, int(onChildFailureCount)-1).Draw(rt, "on failure")),
-		Children:  int(number.Draw(rt, "children")), EndsAs: Status(rapid.IntRange(0, int(statusCount)-1).Draw(rt, "as")),
+		Children:  int(number.Draw(rt, "children")), EndsAs: Status(rapid.IntRange(0, int(statusCount)-1).Draw(rt, "as")), Waits: rapid.Bool().Draw(rt, "waits"),
 		DependsOn: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) Dependency {
 			return Dependency{Task: id.Draw(rt, "task"), When: When(rapid.IntRange(0, int(whenCount)-1).Draw(rt, "when")), Name: text.Draw(rt, "name")}
 		}), 0, 3).Draw(rt, "depends on"), RunAnyway: rapid.Bool().Draw(rt, "anyway"), Because: id.Draw(rt, "because"),

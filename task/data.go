@@ -80,6 +80,7 @@ type Data struct {
 	Of      string   // the step whose children it waits for; "" = all
 
 	EndsAs Status // task.ending: as what it ends when its children have ended; task.retried: Success if it ends so again, else None
+	Waits  bool   // task.retried: it was suspended when it was cancelled, and waits on
 
 	// The wall clock of a task.submitted, task.snoozed or task.retried when it stood behind
 	// the event's time, because it was set back; 0 = it did not. See Now.

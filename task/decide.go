@@ -309,9 +309,12 @@ func (d *decision) retry(c Retry) error {
 		return d.refuse(ErrErased, "its parameters are gone; submit a new one")
 	}
 	data := Data{Clock: d.clock()}
-	if c.Undo && d.task.KinNow().Done != nil {
+	switch {
+	case c.Undo && d.task.KinNow().Done != nil:
 		data.EndsAs = Success
-	} else if d.task.RunAt > d.now.Wall {
+	case c.Undo && d.task.waited():
+		data.Waits = true
+	case d.task.RunAt > d.now.Wall:
 		data.RunAt = d.task.RunAt // cancelled before it was due
 	}
 	d.add(EventRetried, data, retryPayload(c))

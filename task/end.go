@@ -67,7 +67,6 @@ func (d *decision) refuseEnding() error {
 // foldEnding: its own work is over.
 func foldEnding(t *Task, e *Event, d *Data) {
 	t.Timed, t.Retrying = false, false
-	t.waitFor(Wait{})
 	switch d.EndsAs {
 	case Success:
 		foldSuccess(t, e, d)
@@ -107,7 +106,7 @@ func foldCancel(t *Task, d *Data) {
 		t.setDone(&Done{ResultSeq: t.ResultSeq, Outcome: n.Outcome, Partial: n.Partial})
 	}
 	t.forgetSuccess()
-	t.waitFor(Wait{})
+	t.stopWait()
 	if d.ReplacedBy != (ulid.ULID{}) {
 		t.link().ReplacedBy = d.ReplacedBy
 	}
@@ -116,7 +115,7 @@ func foldCancel(t *Task, d *Data) {
 	}
 }
 
-// foldRetry: the task is done again, or its cancel is undone and only its children are.
+// foldRetry: the task is done again. Or its cancel is undone, and it waits on, or only its children are done again.
 func foldRetry(t *Task, e *Event, d *Data) {
 	t.CompletedAt = 0
 	if l := t.Links; l != nil && (l.ReplacedBy != ulid.ULID{} || l.Because != ulid.ULID{}) {
@@ -134,6 +133,11 @@ func foldRetry(t *Task, e *Event, d *Data) {
 			return
 		}
 	}
+	if d.Waits && t.waited() {
+		t.goOnWaiting()
+		return
+	}
+	t.waitFor(Wait{})
 	t.AttemptBase = int32(t.Attempt)
 	t.wait(e)
 	t.StartedAt, t.Progress = 0, 0

@@ -139,6 +139,10 @@ func (m *machine) checkStep(before *Task, e *Event) {
 				fail("an erased task has what came of its work")
 			}
 			kept.setDone(before.KinNow().Done)
+			if now.stepsNow().Wait.Step != "" {
+				fail("an erased task has what it waited for")
+			}
+			kept.Steps = before.Steps
 		}
 		if cmp.Diff(*before, kept) != "" {
 			fail("an end was changed")
@@ -146,6 +150,9 @@ func (m *machine) checkStep(before *Task, e *Event) {
 	}
 	if done := before.KinNow().Done; e.Type == EventRetried && (now.Ending() == Success) != (e.Data.EndsAs == Success && done != nil) {
 		fail("its own work is done again, or never")
+	}
+	if e.Type == EventRetried {
+		m.checkWaitsOn(e, fail)
 	}
 	if now.LastFence < before.LastFence || e.Type == EventStarted && now.LastFence <= before.LastFence {
 		fail("the fence did not grow")
@@ -168,6 +175,43 @@ func (m *machine) checkStep(before *Task, e *Event) {
 	if now.RefusedFence() < before.RefusedFence() {
 		fail("the refused fence went down")
 	}
+}
+
+// checkWaitsOn: a task waits after the undo of a cancel if it did before the cancel, and is as it was then.
+func (m *machine) checkWaitsOn(e *Event, fail func(string)) {
+	m.t.Helper()
+	var cancelled Task // when it was cancelled
+	for before := range m.events[:len(m.events)-1] {
+		switch one := &m.events[before]; {
+		case one.Type == EventRetried:
+			cancelled = Task{}
+		case cancelled.Status == None && (one.Type == EventCancelled || one.Data.EndsAs == Cancelled):
+			cancelled = m.at(before)
+		case one.Type == EventErased:
+			cancelled = Task{}
+		}
+	}
+	now := m.task
+	if w := cancelled.Waits(); e.Data.Waits != (now.Waits() != nil) || e.Data.Waits && cmp.Diff(*w, *now.Waits()) != "" {
+		fail("it does not wait as it did")
+	}
+	if e.Data.Waits {
+		now.Version, now.LastSeq, now.Priority, now.Links, now.Steps, now.Kin = cancelled.Version, cancelled.LastSeq, cancelled.Priority, cancelled.Links, cancelled.Steps, cancelled.Kin
+		if diff := cmp.Diff(cancelled, now); diff != "" {
+			fail("it is not as it was: " + diff)
+		}
+	}
+}
+
+// at is the task after so many of its events.
+func (m *machine) at(n int) (t Task) {
+	m.t.Helper()
+	for _, e := range m.events[:n] {
+		if err := Apply(&t, machineID, &e); err != nil {
+			m.t.Fatalf("%v", err)
+		}
+	}
+	return t
 }
 
 // checkState is what holds in every state.

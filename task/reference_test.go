@@ -147,6 +147,7 @@ type (
 		RunAt  Micros    `json:"run_at,omitzero"`
 		Clock  Micros    `json:"clock,omitzero"`
 		EndsAs refStatus `json:"as,omitzero"`
+		Waits  bool      `json:"waits,omitzero"`
 	}
 	refSnoozed struct {
 		RunAt   Micros `json:"run_at,omitzero"`
@@ -198,7 +199,7 @@ func (r *refCancelled) data() Data {
 func (r *refResubmitted) data() Data { return Data{RetriedAs: ulid.ULID(r.RetriedAs)} }
 func (r *refFence) data() Data       { return Data{Fence: r.Fence} }
 func (r *refRetried) data() Data {
-	return Data{RunAt: r.RunAt, Clock: r.Clock, EndsAs: Status(r.EndsAs)}
+	return Data{RunAt: r.RunAt, Clock: r.Clock, EndsAs: Status(r.EndsAs), Waits: r.Waits}
 }
 func (r *refSnoozed) data() Data {
 	return Data{RunAt: r.RunAt, Clock: r.Clock, InBackoff: r.Backoff}

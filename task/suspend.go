@@ -14,6 +14,8 @@ type Wait struct {
 	Seq     int64    `json:"seq"`               // of its task.suspended; its payload says what is to be approved
 	Kind    StepKind `json:"kind"`
 	All     bool     `json:"all,omitzero"` // of the signals it needs all, not any
+	// Stopped: the task was cancelled meanwhile, and an undo lets it wait on.
+	Stopped bool `json:"stopped,omitzero"`
 }
 
 // Suspend ends the attempt until something comes; the attempt does not count.
@@ -44,18 +46,34 @@ func (Wake) isCommand()    {}
 
 // Waits is what the task waits for while it is suspended; nil = it is not. It is not to be changed.
 func (t *Task) Waits() *Wait {
-	if t.Steps == nil || t.Steps.Wait.Step == "" {
+	if t.Steps == nil || t.Steps.Wait.Step == "" || t.Steps.Wait.Stopped {
 		return nil
 	}
 	return &t.Steps.Wait
 }
 
-// waitFor makes the task wait; the zero Wait ends its wait.
+// waited reports whether the task was suspended when it was cancelled.
+func (t *Task) waited() bool { return t.Steps != nil && t.Steps.Wait.Stopped }
+
+// stopWait ends the wait of a task that is cancelled, so that goOnWaiting can undo it.
+func (t *Task) stopWait() { t.setStopped(t.stepsNow().Wait.Step != "") }
+
+// goOnWaiting makes a task wait on that was suspended when it was cancelled.
+func (t *Task) goOnWaiting() { t.setStopped(false) }
+
+func (t *Task) setStopped(stopped bool) {
+	if s := t.stepsNow(); s.Wait.Stopped != stopped {
+		s.Wait.Stopped = stopped
+		t.Steps = &s
+	}
+}
+
+// waitFor makes the task wait; the zero Wait ends its wait for good.
 func (t *Task) waitFor(w Wait) {
-	if t.Waits() == nil && w.Step == "" {
+	s := t.stepsNow()
+	if s.Wait.Step == "" && w.Step == "" {
 		return
 	}
-	s := t.stepsNow()
 	s.Wait = w
 	t.Steps = &s
 }

@@ -231,7 +231,7 @@ func Apply(t *Task, id ulid.ULID, e *Event) error {
 	if to == Pending && (from != Pending || e.Type == EventSnoozed || e.Type == EventStepRecorded) {
 		t.ReadyAt = max(t.DueAt, e.At)
 		if w := t.Waits(); w != nil { // it may be sooner
-			t.ReadyAt = max(w.Until, e.At)
+			t.ReadyAt = max(w.Until, w.Since)
 		}
 	}
 	return nil
@@ -312,7 +312,10 @@ var fold = [typeCount]func(t *Task, id ulid.ULID, e *Event, d *Data){
 			t.link().RefusedFence = d.Fence
 		}
 	},
-	EventErased:      func(t *Task, _ ulid.ULID, _ *Event, _ *Data) { t.Forget() },
+	EventErased: func(t *Task, _ ulid.ULID, _ *Event, _ *Data) {
+		t.Forget()
+		t.waitFor(Wait{})
+	},
 	EventResubmitted: func(t *Task, _ ulid.ULID, _ *Event, d *Data) { t.link().RetriedAs = d.RetriedAs },
 	EventStepRecorded: func(t *Task, _ ulid.ULID, e *Event, d *Data) {
 		t.changeSteps(1, d.Bytes)

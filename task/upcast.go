@@ -30,6 +30,7 @@ var versions = [typeCount][]version{
 	EventRetried: {
 		{2, addition}, // v 2: run_at, clock
 		{1, addition}, // v 3: as
+		{1, addition}, // v 4: waits
 	},
 	EventSnoozed: {
 		{1, addition}, // v 2: clock

@@ -36,7 +36,7 @@ export function phasesOf(events, now) {
   for (const e of events) {
     const at = time(e.at);
     /** @type {PhaseKind | "ended" | undefined} */
-    const ends = e.type === "task.step_recorded" && open?.kind === "suspended" ? "waiting" : AFTER[e.type];
+    const ends = e.type === "task.step_recorded" && open?.kind === "suspended" ? "waiting" : e.data?.waits ? "suspended" : AFTER[e.type];
     if (at === null || ends === undefined) continue;
     if (open !== null) phases.push({ ...open, to: at });
     open = ends === "ended" ? null : { kind: ends, from: at, to: at };

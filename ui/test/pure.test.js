@@ -410,6 +410,8 @@ test("a suspended task is told apart from one that waits or runs", () => {
   assert.deepEqual(words(phasesOf(events, 0)), ["waiting 1", "running 2", "suspended 7", "waiting 1", "running 1"]);
   assert.deepEqual(words(phasesOf(events.slice(0, 4), Date.parse(at(5)))), ["waiting 1", "running 2", "suspended 2"]);
   assert.deepEqual(phaseSums(phasesOf(events, 0)).map((s) => s.kind), ["waiting", "running", "suspended"]);
+  const undone = [...events.slice(0, 4), { ...events[4], at: at(5), type: "task.cancelled" }, { ...events[5], at: at(8), type: "task.retried", data: { waits: true } }];
+  assert.deepEqual(words(phasesOf(undone, Date.parse(at(9)))), ["waiting 1", "running 2", "suspended 2", "suspended 1"]);
 });
 
 test("an answer is what the form has, by the types of its fields", () => {
