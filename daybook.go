@@ -384,7 +384,7 @@ func (d *Daybook) newScheduler() (*scheduler.Scheduler, error) {
 		EraseLogs: d.taskLogs.Erase,
 	}
 	if d.node != nil {
-		o.Node, o.CatchUp = d.node.Name(), d.node.CatchUp
+		o.Node = d.node.Name()
 	}
 	return scheduler.New(o)
 }

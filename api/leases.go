@@ -75,7 +75,12 @@ func (a *API) lease(p *reply, r *http.Request) error {
 		}
 		return err
 	}
-	if err := a.sendLeases(p, r, &request, leases, reported); err != nil {
+	appended := len(leases) > 0 // progress may wait in memory
+	for i, err := range reported {
+		_, isProgress := reports[i].command.(task.Progress)
+		appended = appended || err == nil && !isProgress
+	}
+	if err := a.sendLeases(p, r, &request, leases, reported, appended); err != nil {
 		a.sched().GiveBack(leases)
 		return err
 	}
@@ -185,8 +190,8 @@ func validWorker(name string) bool {
 	return len(name) <= maxWorker && task.ValidName(plain) && strings.Trim(name, ".") != ""
 }
 
-// sendLeases answers POST /api/leases.
-func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequest, leases []scheduler.Leased, reported []error) error {
+// sendLeases answers POST /api/leases. If events were appended for it, the answer says that the log has them.
+func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequest, leases []scheduler.Leased, reported []error, appended bool) error {
 	tasks, steps := make([]task.Task, len(leases)), make([][]scheduler.Step, len(leases))
 	for i := range leases {
 		tasks[i] = leases[i].Task
@@ -241,6 +246,9 @@ func (a *API) sendLeases(p *reply, r *http.Request, request *scheduler.LeaseRequ
 	w.Key("quiet").Bool(a.sched().IsQuiet(request.Worker))
 	w.Key("beat_seconds").Int(beatEvery(shortest(request, leases)))
 	w.EndObject()
+	if appended {
+		p.shows(a.Views.Seq())
+	}
 	return p.send(typeJSON, *w)
 }
 

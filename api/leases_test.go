@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -48,6 +49,33 @@ func TestATokenDeclaresOnlyItsTypes(t *testing.T) {
 		token := h.token(root, test.token)
 		if got := h.do("PUT", "/api/task-types/"+test.path, test.body, bearer(token)); got.status != test.want {
 			t.Errorf("%s: %d %s, want %d", name, got.status, got.body, test.want)
+		}
+	}
+}
+
+// The answer to a call of a worker names an event of the log if one was appended for it. In a cluster any other is confirmed before it is given.
+func TestTheAnswerToAWorkerSaysWhetherSomethingWasAppended(t *testing.T) {
+	h := open(t, nil)
+	call := func(max int, reports string) (answer, string) {
+		a := h.want("POST", "/api/leases", fmt.Sprintf(`{"worker":"w","task_types":["REMOTE"],"max":%d,"reports":[%s]}`, max, reports))
+		return a, a.header.Get("X-Log-Seq")
+	}
+	if _, seq := call(1, ""); seq != "" {
+		t.Errorf("that there is no work is said with event %s", seq)
+	}
+	h.submit(`{"task_type":"REMOTE"}`)
+	got, seq := call(1, "")
+	if seq == "" {
+		t.Error("a lease is said with no event")
+	}
+	token := got.object(h)["leases"].([]any)[0].(map[string]any)["token"].(string)
+	progress, complete, stale := `{"token":"`+token+`","do":"progress","progress":1}`, `{"token":"`+token+`","do":"complete"}`, `{"token":"dbl_none","do":"release"}`
+	for _, c := range []struct {
+		reports string
+		want    bool
+	}{{stale, false}, {progress + "," + stale, false}, {stale + "," + complete, true}, {stale, false}} {
+		if _, seq := call(0, c.reports); (seq != "") != c.want {
+			t.Errorf("%s is answered with event %q", c.reports, seq)
 		}
 	}
 }

@@ -238,9 +238,15 @@ func problemOf(s NodeState) string {
 type refusingAPI struct {
 	API
 	status int
+	seq    string // "" = nothing was appended
 }
 
-func (a refusingAPI) ServeHTTP(w http.ResponseWriter, _ *http.Request)   { w.WriteHeader(a.status) }
+func (a refusingAPI) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	if a.seq != "" {
+		w.Header().Set("X-Log-Seq", a.seq)
+	}
+	w.WriteHeader(a.status)
+}
 func (refusingAPI) Within(ctx context.Context, _ string) context.Context { return ctx }
 func (refusingAPI) Refuse(w http.ResponseWriter, _ *http.Request, err error) {
 	w.WriteHeader(http.StatusServiceUnavailable)
@@ -265,9 +271,10 @@ func TestANodeThatLeadsNoMoreRefusesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	old.setTerm(1)
+	seq := ""
 	answers := func(status int, path string) int {
 		w := NewAnswer()
-		old.decide(refusingAPI{status: status}, w, httptest.NewRequest(http.MethodPost, path, nil), "")
+		old.decide(refusingAPI{status: status, seq: seq}, w, httptest.NewRequest(http.MethodPost, path, nil), "")
 		return w.Code
 	}
 	for range 2 {
@@ -284,12 +291,16 @@ func TestANodeThatLeadsNoMoreRefusesNothing(t *testing.T) {
 		t.Errorf("another node has appended, not led, and it answers %d", got)
 	}
 	led(other, "01M8PFP494AWD1DRDVB473XGVG", 2)
-	for path, status := range map[string]int{"/api/tasks/x/retry": http.StatusConflict, "/api/workers/w/beat": http.StatusOK, "/api/leases/x/heartbeat/": http.StatusOK} {
+	for path, status := range map[string]int{"/api/tasks/x/retry": http.StatusConflict, "/api/workers/w/beat": http.StatusOK, "/api/leases/x/heartbeat/": http.StatusOK,
+		"/api/leases": http.StatusOK, "/base/api/leases/": http.StatusOK} {
 		if got := answers(status, path); got != http.StatusServiceUnavailable {
 			t.Errorf("another node leads, and %s is answered with %d", path, got)
 		}
 	}
-	if got := answers(http.StatusOK, "/api/tasks/submit"); got != http.StatusOK {
-		t.Errorf("what was appended is answered with %d", got)
+	seq = "3"
+	for _, path := range []string{"/api/tasks/submit", "/api/leases"} {
+		if got := answers(http.StatusOK, path); got != http.StatusOK {
+			t.Errorf("%s: what was appended is answered with %d", path, got)
+		}
 	}
 }

@@ -73,11 +73,11 @@ func (n *Node) Answer(api API) (stop func(), err error) {
 	})
 }
 
-// decide answers a request by the scheduler of this node, and says up to where the log has what it answers. A refusal is not true any more if
-// another node leads already: then that one is to answer. What was appended needs no such look, the log has taken it.
+// decide answers a request by the scheduler of this node, and says up to where the log has what it answers. Where nothing was appended, the answer
+// is not true any more if another node leads already: then that one is to answer. What was appended needs no such look, the log has taken it.
 func (n *Node) decide(api API, w *Answer, r *http.Request, as string) {
 	api.ServeHTTP(w, r.WithContext(api.Within(r.Context(), as)))
-	if w.Code >= 400 && w.Code < 500 || isBeat(r) {
+	if appendedNothing(r, w) {
 		if err := n.stillLeads(r.Context()); err != nil {
 			*w = *NewAnswer()
 			api.Refuse(w, r, err)
@@ -88,14 +88,13 @@ func (n *Node) decide(api API, w *Answer, r *http.Request, as string) {
 	}
 }
 
-// isBeat reports whether a worker asks which of its leases go on.
-func isBeat(r *http.Request) bool {
+// appendedNothing reports whether an answer rests on no event that was appended for it, and may be untrue if another node leads: a refusal, which
+// leases of a worker go on, and that there is no work or that its reports are refused.
+func appendedNothing(r *http.Request, w *Answer) bool {
 	path := strings.TrimSuffix(r.URL.Path, "/")
-	return strings.HasSuffix(path, "/beat") || strings.HasSuffix(path, "/heartbeat")
+	return w.Code >= 400 && w.Code < 500 || strings.HasSuffix(path, "/beat") || strings.HasSuffix(path, "/heartbeat") ||
+		strings.HasSuffix(path, "/api/leases") && w.Header().Get("X-Log-Seq") == ""
 }
-
-// CatchUp has the log read what other nodes have appended. Errors: those of natslog.Log.CatchUp.
-func (n *Node) CatchUp(ctx context.Context) error { return n.log.CatchUp(ctx) }
 
 // stillLeads looks in the stream whether this node still leads. Errors: scheduler.ErrLeadLost, also if that cannot be known.
 func (n *Node) stillLeads(ctx context.Context) error {

@@ -23,15 +23,8 @@ func (l *loop) appendRounds() {
 	}
 }
 
-// append gives a round to the log, and notes how long that took. If it appends nothing, and tells workers that there is no work, it finds out that
-// this is still so: another node may lead already.
+// append gives a round to the log, and notes how long that took.
 func (l *loop) append(rd *round) {
-	if len(rd.entries) == 0 {
-		if rd.unsure = l.s.o.CatchUp(context.Background()); rd.unsure == nil && l.s.o.Log.Head().Seq != rd.base {
-			rd.unsure = errDecideAgain
-		}
-		return
-	}
 	began := time.Now()
 	rd.recordResults(l.s.o.Log.Append(context.Background(), rd.sealed))
 	l.s.appends.add(time.Since(began))
@@ -45,7 +38,7 @@ func (l *loop) handOver() error {
 	if l.views.broken != nil {
 		return l.fail(rd, l.views.broken)
 	}
-	if len(rd.entries) == 0 && !rd.needsCertainty() {
+	if len(rd.entries) == 0 {
 		return l.finish(rd)
 	}
 	l.appending = rd
@@ -54,9 +47,6 @@ func (l *loop) handOver() error {
 	rd.fetch.bodies = l.s.fetch(rd.starts)
 	return nil
 }
-
-// needsCertainty reports whether a round that appends nothing is answered only when it is certain that this node still leads.
-func (rd *round) needsCertainty() bool { return rd.idle && rd.l.s.o.CatchUp != nil }
 
 // appendNow appends a round while nothing else goes on, and finishes it.
 func (l *loop) appendNow(rd *round) error {
@@ -126,7 +116,7 @@ func (l *loop) answer(rd *round) {
 		}
 	}
 	l.answerOffers(rd.served)
-	rest := rd.unsure // for replies: they append nothing but depend on the entries
+	var rest error // for replies: they append nothing but depend on the entries
 	for i := range rd.entries {
 		e, err := &rd.entries[i], rd.outcome(i)
 		if rest == nil || decideAgain(err) {
@@ -215,11 +205,6 @@ func decideAgain(err error) bool { return err == errDecideAgain } //nolint:error
 // were refused as invalid or because the log is full, together with those that need them, or if
 // all were refused because somebody else has appended: then moved is true.
 func (rd *round) check() (moved bool, err error) {
-	if rd.unsure != nil && !decideAgain(rd.unsure) {
-		return false, fmt.Errorf("find out whether this node still leads: %w", rd.unsure)
-	}
-	moved = rd.unsure != nil
-	rd.exact = rd.exact && !moved
 	appended := false
 	for i, r := range rd.results {
 		switch {

@@ -1,12 +1,12 @@
 package scheduler
 
 // endOffers answers the workers whose time is over, after what is ready now was given out: a worker
-// that does not wait at all gets its share too. That there is nothing for it must be true when it hears of it.
+// that does not wait at all gets its share too.
 func (l *loop) endOffers(rd *round) {
 	for _, o := range l.offers.leaving {
 		o.withdrawn = true
 		if len(o.granted) == 0 && !o.answered {
-			rd.replies, rd.idle = append(rd.replies, func(err error) { l.endOffer(o, err) }), true
+			rd.replies = append(rd.replies, func(err error) { l.endOffer(o, err) })
 		}
 	}
 	l.offers.leaving = emptied(l.offers.leaving)

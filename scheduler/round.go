@@ -27,11 +27,9 @@ type round struct {
 	memory                // for events
 	stored  storedLine    // ready tasks of the views
 	replies []func(error) // answers that append nothing, but depend on what is appended
-	idle    bool          // some of them say that there is no work
 	fetch   fetch         // parameters of the tasks that it starts
 
 	results []eventlog.Result // of the entries, once they are appended or refused
-	unsure  error             // of a round without entries: why its replies may not be true
 	exact   bool              // all entries were appended, with the seqs they were decided with
 	ended   []ulid.ULID       // tasks that have ended; known once the entries are appended
 	stops   []ulid.ULID       // running tasks that were asked to stop; known then too
@@ -74,7 +72,7 @@ func (l *loop) recycle(rd *round) {
 	rd.draft.reset()
 	rd.decided.reset(keptChunks)
 	rd.replies, rd.ended = emptied(rd.replies), emptied(rd.ended)
-	rd.fetch, rd.results, rd.unsure, rd.idle, rd.size = fetch{}, nil, nil, false, 0
+	rd.fetch, rd.results, rd.size = fetch{}, nil, 0
 	l.spare = append(l.spare, rd)
 }
 

@@ -73,8 +73,6 @@ type Options struct {
 	// Node is the name of this node of a cluster: Run takes the lead with it, and ends with ErrLeadLost when another
 	// node has taken it. All attempts are then leases, but for deliveries of webhooks. "" = there is no cluster.
 	Node string
-	// CatchUp, of a node, has the log read what other nodes have appended. An error means that this cannot be known.
-	CatchUp func(context.Context) error
 	// AcceptedLoss, if not nil, is written down as server.loss_accepted before all else.
 	AcceptedLoss *Loss
 }
