@@ -10,13 +10,16 @@ func TestATaskSaysWhatItDependsOnAndWhyItWasCancelled(t *testing.T) {
 	first, token, _ := h.leaseOne()
 	second := h.want("POST", "/api/tasks/submit", `{"task_type":"REMOTE","depends_on":["`+first+`"]}`).object(h)
 	waits := second["waiting_for"].(map[string]any)
-	if waits["reason"] != "dependencies" || waits["open"] != 1.0 || waits["waiting_on"].([]any)[0] != first {
+	if waits["reason"] != "dependencies" || waits["open"] != 1.0 || waits["waiting_on"].([]any)[0] != first || waits["names"].([]any)[0] != first {
 		t.Errorf("it waits for %v", waits)
 	}
 	if on := second["depends_on"].([]any)[0].(map[string]any); on["task"] != first || on["when"] != "succeeded" || on["name"] != nil || second["on_dependency_failure"] != "cancel" {
 		t.Errorf("it depends on %v, %v", on, second["on_dependency_failure"])
 	}
 	clean := h.want("POST", "/api/tasks/submit", `{"task_type":"REMOTE","depends_on":[{"task":"`+first+`","when":"failed","name":"first"}]}`).object(h)
+	if waits := clean["waiting_for"].(map[string]any); waits["waiting_on"].([]any)[0] != first || waits["names"].([]any)[0] != "first" {
+		t.Errorf("by a name of its own it waits for %v", waits)
+	}
 	anyway := h.want("POST", "/api/tasks/batch", `[{"task_type":"REMOTE","depends_on":["`+first+`"],"on_dependency_failure":"run"}]`).list(h)[0]
 	h.want("POST", "/api/leases/"+token+"/fail", `{"error":"no","retryable":false}`)
 	for range 2 {

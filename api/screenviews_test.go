@@ -164,14 +164,15 @@ func TestViewsThatAreFollowedAreEqualToTheirLists(t *testing.T) {
 			h.suspendOne(pick(`{"step":"one","approval":{"title":"Really?"}}`, `{"step":"two","approval":{"role":"admin"}}`))
 		},
 		func() {
-			for _, one := range h.want("GET", "/api/approvals", "").list(h) {
-				h.want("POST", fmt.Sprintf("/api/tasks/%s/approvals/%s", one["task_id"], one["step"]), `{"approve":true}`)
-				if pick("again", "done") == "done" {
-					h.reportOne("complete", `{}`)
-				} else {
-					h.suspendOne(`{"step":"three","approval":{"title":"Once more?"}}`)
-				}
+			asked := h.want("GET", "/api/approvals", "").list(h)
+			if len(asked) == 0 {
 				return
+			}
+			h.want("POST", fmt.Sprintf("/api/tasks/%s/approvals/%s", asked[0]["task_id"], asked[0]["step"]), `{"approve":true}`)
+			if pick("again", "done") == "done" {
+				h.reportOne("complete", `{}`)
+			} else {
+				h.suspendOne(`{"step":"three","approval":{"title":"Once more?"}}`)
 			}
 		},
 		func() {

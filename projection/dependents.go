@@ -270,7 +270,7 @@ func (v *Views) dependenciesOf(c *Change, back map[ulid.ULID]*fileRow) iter.Seq[
 
 // OpenDependencies returns how many of the tasks that the task depends on do not let it start, and the first of them, at most limit.
 // Both are zero for a task that waits for none. Any goroutine may ask.
-func (v *Views) OpenDependencies(id ulid.ULID, limit int) (first []ulid.ULID, open int) {
+func (v *Views) OpenDependencies(id ulid.ULID, limit int) (first []task.Dependency, open int) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	rec := v.table.find(id)
@@ -282,7 +282,7 @@ func (v *Views) OpenDependencies(id ulid.ULID, limit int) (first []ulid.ULID, op
 			continue
 		}
 		if open++; open <= limit {
-			first = append(first, rec.task.Links.DependsOn[i].Task)
+			first = append(first, rec.task.Links.DependsOn[i])
 		}
 	}
 	return first, open

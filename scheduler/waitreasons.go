@@ -17,7 +17,7 @@ type Waiting struct {
 	// had room is not in the log).
 	Reason    string
 	Step      string      // sleep, signal, approval, children: the step in which the task is suspended
-	Names     []string    // signal: what it waits for
+	Names     []string    // signal: what it waits for; dependencies: what the task calls those in WaitingOn
 	Role      string      // approval: who may answer; Until is when they wait no more
 	Task      ulid.ULID   // unique: the task that ends first
 	Until     task.Micros // run_at, backoff, rate_limit: when that ends; else 0
@@ -151,16 +151,20 @@ func (r reasons) addStateOfServer(all []Waiting, t *task.Task) []Waiting {
 // mostShown is how many of the tasks that hold one are named.
 const mostShown = 10
 
-// addDependencies adds the tasks that the task depends on and that do not let it start.
+// addDependencies adds the tasks that the task depends on and that do not let it start, then that its workflow has not started: when
+// that starts, no event says so of its tasks.
 func (r reasons) addDependencies(all []Waiting, t *task.Task) []Waiting {
+	if len(t.DependsOn()) > 0 {
+		if first, open := r.views.OpenDependencies(t.ID, mostShown); open > 0 {
+			one := Waiting{Reason: "dependencies", Open: open}
+			for i := range first {
+				one.WaitingOn, one.Names = append(one.WaitingOn, first[i].Task), append(one.Names, first[i].Key())
+			}
+			all = append(all, one)
+		}
+	}
 	if whole := t.InWorkflow(); whole != (ulid.ULID{}) && r.views.IsPending(whole) {
 		all = append(all, Waiting{Reason: "workflow", Task: whole})
-	}
-	if len(t.DependsOn()) == 0 {
-		return all
-	}
-	if first, open := r.views.OpenDependencies(t.ID, mostShown); open > 0 {
-		all = append(all, Waiting{Reason: "dependencies", WaitingOn: first, Open: open})
 	}
 	return all
 }

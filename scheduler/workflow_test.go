@@ -235,6 +235,10 @@ func TestOneWorkflowOfAKeyRunsAtATimeAlsoOverARestart(t *testing.T) {
 		if why := b.s.WaitingFor(&held); why == nil || why.Reason != "workflow" || why.Task != second.ID {
 			t.Errorf("its task waits for %+v", why)
 		}
+		held = b.get(ofSecond["b"].ID)
+		if why := b.s.WaitingFor(&held); why == nil || why.Reason != "dependencies" || fmt.Sprint(why.Names) != "[a]" || len(why.Also) != 1 || why.Also[0].Reason != "workflow" {
+			t.Errorf("the task after it waits for %+v", why)
+		}
 		if err := b.stop(); err != nil {
 			t.Fatal(err)
 		}

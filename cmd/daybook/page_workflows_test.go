@@ -81,3 +81,21 @@ func TestPageKeepsLongNamesInTheirBoxes(t *testing.T) {
 	b.shootAs("wide-names")
 	b.check()
 }
+
+// The list of tasks names what a task of a workflow waits for; the open task leads there.
+func TestPageNamesWhatATaskOfAWorkflowWaitsFor(t *testing.T) {
+	b, process := openPage(t, 1280, 800)
+	sendJSON(t, "POST", process.url+"/api/workflows", `{"name":"release","tasks":{
+		"make":{"task_type":"SLEEP","delay_seconds":3600},"check":{"task_type":"SLEEP","delay_seconds":3600},
+		"ship":{"task_type":"SLEEP","depends_on":["make","check"]}}}`)
+	const row = `[...document.querySelectorAll("#rows tr.row")].find((tr) => tr.innerText.replace(/[\u2066-\u2069]/g, "").includes("Waiting: make and check must end first"))`
+	b.until("the row says their names", row)
+	b.shootAs("list")
+	b.js(row + `.click()`)
+	const link = `document.querySelector("#detail .note a.to-task")`
+	b.until("so does the task", link+`?.textContent === "make"`)
+	b.shootAs("task")
+	b.js(link + `.click()`)
+	b.until("the first of them is open", `document.querySelector("#detail").innerText.includes("Starts in")`)
+	b.check()
+}

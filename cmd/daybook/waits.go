@@ -58,10 +58,14 @@ func waitReason(w *client.WaitingFor) string {
 		return fmt.Sprintf("all %d slots are busy", detail.Slots)
 	case w.Reason == "capacity":
 		return "the workers that run its type are busy"
-	case w.Reason == "dependencies" && detail.Open == 1:
-		return "a task that it depends on has not ended: " + strings.Join(detail.WaitingOn, "")
 	case w.Reason == "dependencies":
-		return fmt.Sprintf("%d tasks that it depends on have not ended", detail.Open)
+		names := detail.Names
+		if names == nil { // from a server of an older version
+			names = detail.WaitingOn
+		}
+		return waitsForTasks(names, detail.Open)
+	case w.Reason == "workflow":
+		return "its workflow has not started"
 	case w.Reason == "unique":
 		return "a task with the same unique key runs: " + detail.TaskID
 	case w.Reason == "concurrency_key":
@@ -78,6 +82,16 @@ func waitReason(w *client.WaitingFor) string {
 		return aheadText(detail.Ahead, detail.AheadRelation == "gte")
 	}
 	return strings.ReplaceAll(w.Reason, "_", " ")
+}
+
+// waitsForTasks says which tasks must end first, of how many.
+func waitsForTasks(names []string, open int) string {
+	const most = 3
+	text := "waits for " + oneLine(strings.Join(names[:min(len(names), most)], ", "))
+	if more := open - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // aheadText says how many tasks come first, or at least do.

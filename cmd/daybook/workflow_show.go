@@ -176,12 +176,7 @@ func (g *graph) note(t *client.Task) string {
 			open = append(open, taskName(on))
 		}
 	}
-	const most = 3
-	text := "waits for " + strings.Join(open[:min(len(open), most)], ", ")
-	if more := len(open) - most; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return waitsForTasks(open, len(open))
 }
 
 // showWorkflowUntilEnded shows each change of the status of a task until the workflow has ended; with asJSON only its end. An end that is no success is

@@ -85,6 +85,7 @@ export function waitingSentence(row, state, now) {
   if (w?.reason === "queue_limit") return "Waiting: as many tasks of its queue run as its limit allows";
   if (w?.reason === "concurrency_key") return "Waiting: as many tasks with its concurrency key run as its queue allows";
   if (w?.reason === "dependencies") return `Waiting: ${dependencyWords(w)}`;
+  if (w?.reason === "workflow") return "Waiting: its workflow has not started";
   if (w?.reason === "unique") return `Waiting: task ${w.task_id ?? ""} with the same unique key must end first`;
   if (w?.reason === "crash_check") return "Waiting: the server died while tasks ran; they are now run one at a time";
   if (w?.reason === "turn") return `Waiting for its turn: ${aheadWords(w)}`;
@@ -107,6 +108,7 @@ const ALSO = {
   previous_attempt: () => "its previous attempt has not stopped yet",
   unique: (w) => `task ${w.task_id ?? ""} with the same unique key must end first`,
   dependencies: dependencyWords,
+  workflow: () => "its workflow has not started",
   queue_paused: () => "its queue is paused",
   queue_limit: () => "as many tasks of its queue run as its limit allows",
   rate_limit: (w) => `the rate limit of its ${w.key === undefined ? "queue" : "concurrency key"} lets no task start yet`,
@@ -129,8 +131,10 @@ export function alsoSentence(row) {
 
 /** Which tasks must end first. @param {Waiting} w */
 function dependencyWords(w) {
-  const first = w.waiting_on?.[0] ?? "";
-  return w.open === 1 ? `task ${first} must end first` : `task ${first} and ${(w.open ?? 0) - 1} others must end first`;
+  const first = (w.names ?? w.waiting_on ?? []).slice(0, 3).map(isolated);
+  if ((w.open ?? 0) > first.length) first.push(`${(w.open ?? 0) - first.length} more`);
+  const last = first.pop();
+  return `${first.length === 0 ? "" : `${first.join(", ")} and `}${last} must end first`;
 }
 
 /** How many tasks come first. @param {Waiting} w */

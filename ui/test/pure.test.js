@@ -117,6 +117,12 @@ test("why a task waits is a sentence", () => {
   assert.equal(say({ reason: "turn", ahead: 1 }), "Waiting for its turn: 1 task comes first");
   assert.equal(say({ reason: "turn", ahead: 1200, ahead_relation: "gte" }), "Waiting for its turn: at least 1,200 tasks come first");
   assert.equal(say({ reason: "rate_limit", until: "2026-01-01T12:00:12Z" }), "Waiting: the rate limit of its queue lets the next task start in 12 s");
+  const depends = (/** @type {string[]} */ names, open = names.length) => say({ reason: "dependencies", waiting_on: names.map(() => "01M8"), names, open }).replace(/[\u2068\u2069]/g, "");
+  assert.equal(depends(["make"]), "Waiting: make must end first");
+  assert.equal(depends(["make", "check"]), "Waiting: make and check must end first");
+  assert.equal(depends(["a", "b", "c"]), "Waiting: a, b and c must end first");
+  assert.equal(depends(["a", "b", "c", "d"], 12), "Waiting: a, b, c and 9 more must end first");
+  assert.equal(say({ reason: "dependencies", waiting_on: ["01M8"], open: 1 }).replace(/[\u2068\u2069]/g, ""), "Waiting: 01M8 must end first");
   const also = (/** @type {any[] | undefined} */ list) => alsoSentence({ ...row, waiting_for: { reason: "queue_paused", also: list } });
   assert.equal(also(undefined), "");
   assert.equal(also([{ reason: "capacity", running: 8, slots: 8 }, { reason: "rate_limit", key: "k" }, { reason: "turn", ahead: 2 }]), "Also: all slots are busy; the rate limit of its concurrency key lets no task start yet; 2 tasks come first");

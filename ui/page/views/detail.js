@@ -318,7 +318,8 @@ class TaskPanel {
     const waiting = waitingSentence(row, c.state, c.now);
     show(this.#wait, waiting !== "");
     const first = row.waiting_for?.task_id ?? row.waiting_for?.waiting_on?.[0] ?? "";
-    linkIn(this.#wait, waiting === "" ? "" : `${waiting}.`, first, c.href(first));
+    const called = row.waiting_for?.waiting_on ? (row.waiting_for.names?.[0] ?? first) : first;
+    linkIn(this.#wait, waiting === "" ? "" : `${waiting}.`, called, c.href(first));
     const also = alsoSentence(row);
     show(this.#also, also !== "");
     text(this.#also, also === "" ? "" : `${also}.`);
