@@ -105,7 +105,7 @@ type Bulk struct {
 	EndedAt    task.Micros `json:"ended_at,omitempty"` // 0 = it runs
 	EndedBy    string      `json:"ended_by,omitempty"` // the actor
 	Outcome    BulkOutcome `json:"outcome,omitempty"`
-	UndoneBy   string      `json:"undone_by,omitempty"` // the id of the latest bulk that takes it back
+	UndoneBy   string      `json:"undone_by,omitempty"` // the id of the latest bulk that has taken something of it back
 }
 
 // Stream is the name of its stream.
@@ -145,6 +145,9 @@ func (f *bulks) apply(e *eventlog.Event) error {
 			return err
 		}
 		next.Next, next.Changed, next.Skipped = d.Next, next.Changed+d.Changed, AddSkipped(next.Skipped, d.Skipped)
+		if d.Changed > 0 {
+			f.undone(next.Undoes, next.ID)
+		}
 	case BulkEndedType:
 		var d BulkEnded
 		if err := bulkData(e, &d); err != nil {
@@ -164,12 +167,18 @@ func (f *bulks) start(e *eventlog.Event, id string) error {
 	}
 	b.Next = b.From
 	f.List = append(f.List, b)
-	if at := f.find(b.Undoes); at >= 0 {
-		undone := *f.List[at]
-		undone.UndoneBy = b.ID
-		f.List[at] = &undone
-	}
 	return nil
+}
+
+// undone notes which bulk has taken something of another back.
+func (f *bulks) undone(id, by string) {
+	at := f.find(id)
+	if at < 0 || f.List[at].UndoneBy == by {
+		return
+	}
+	b := *f.List[at]
+	b.UndoneBy = by
+	f.List[at] = &b
 }
 
 func (f *bulks) find(id string) int {

@@ -18,10 +18,14 @@ func TestABulkIsTheFoldOfItsStream(t *testing.T) {
 	at := l.now
 	l.on("bulk:A", BulkEndedType, 1, `{"outcome":"done","changed":4,"skipped":{"already_ended":3}}`)
 	l.on("bulk:B", BulkAppliedType, 1, `{"changed":1,"next":{"seq":3,"done":1}}`)
+	l.on("bulk:C", BulkStartedType, 1, `{"action":"undo","undoes":"A","matched":4,"from":{"seq":1}}`) // changes nothing: B is the undo
+	l.on("bulk:C", BulkAppliedType, 1, `{"changed":0,"skipped":{"changed_since":4},"next":{"seq":0}}`)
 	v := foldedAnyWay(t, l)
 	five := 5
 	got, _ := v.Bulks()
 	want := []*Bulk{
+		{ID: "C", BulkStarted: BulkStarted{Action: BulkUndo, Undoes: "A", Matched: 4, Skipped: map[string]int64{"changed_since": 4}, From: BulkPlace{Seq: 1}}, Actor: system,
+			StartedSeq: 7, StartedAt: l.now, Version: 1},
 		{ID: "B", BulkStarted: BulkStarted{Action: BulkUndo, Undoes: "A", Matched: 4, From: BulkPlace{Seq: 1}}, Actor: system,
 			StartedSeq: 2, StartedAt: l.now, Version: 1, Next: BulkPlace{Seq: 3, Done: 1}, Changed: 1},
 		{ID: "A", BulkStarted: BulkStarted{Action: BulkReprioritise, Priority: &five, Matched: 7, Skipped: map[string]int64{"already_ended": 3}, From: BulkPlace{Seq: 10}},
@@ -30,7 +34,7 @@ func TestABulkIsTheFoldOfItsStream(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if running := v.RunningBulks(); len(running) != 1 || running[0].ID != "B" {
+	if running := v.RunningBulks(); len(running) != 2 || running[0].ID != "B" {
 		t.Errorf("running: %v", running)
 	}
 }

@@ -21,7 +21,7 @@ var schema = strings.NewReplacer("/*live*/", live.declared, "/*ended*/", ended.d
 
 const (
 	applicationID = 0x44425657 // "DBVW"
-	format        = 18         // user_version; 3: each page has a checksum, 6: plain tables, 7: streams, 8: tokens of leases, 9: who paused a schedule, 10: concurrency keys, 11: steps, 12: suspended tasks, 13: dependencies, 14: children, 15: from whom a wait ends, 16: erasures, 17: own work that was done before a cancel, 18: waits that a cancel has stopped
+	format        = 18         // user_version; 3: each page has a checksum, 6: plain tables, 7: streams, 8: tokens of leases, 9: who paused a schedule, 10: concurrency keys, 11: steps, 12: suspended tasks, 13: dependencies, 14: children, 15: from whom a wait ends, 16: erasures, 17: own work that was done before a cancel, 18: waits that a cancel has stopped, and undos that have changed nothing
 	pageSize      = 8192
 
 	readers     = 4
