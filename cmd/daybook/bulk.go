@@ -38,6 +38,7 @@ Examples:
 
     daybook bulk retry --status failed --queue mail --dry-run
     daybook bulk cancel --queue reports --reason "wrong input" --yes
+    daybook bulk retry --id 01KA0M5Z7Q8G4S2B6D9XEJ3V1T --id 01KA0M5Z8D3T7W1Q5R9YHF2C6N
     daybook undo 01KA0M5Z7Q8G4S2B6D9XEJ3V1T`
 }
 
@@ -45,10 +46,11 @@ Examples:
 type bulkRun struct {
 	remote
 	taskFilter
-	All    bool   `help:"All tasks: needed when there is no filter."`
-	DryRun bool   `help:"Only show how many tasks match, and some of them."`
-	Yes    bool   `short:"y" help:"Do not ask."`
-	Reason string `placeholder:"TEXT" help:"Why, for the history of each task."`
+	ID     []string `placeholder:"ID" help:"Only these tasks, 1 to 1000 of them, and no other filter; may be repeated."`
+	All    bool     `help:"All tasks: needed when there is no filter."`
+	DryRun bool     `help:"Only show how many tasks match, and some of them."`
+	Yes    bool     `short:"y" help:"Do not ask."`
+	Reason string   `placeholder:"TEXT" help:"Why, for the history of each task."`
 }
 
 // AfterApply checks what the flags' types do not.
@@ -56,10 +58,13 @@ func (c *bulkRun) AfterApply() error { return c.check() }
 
 // start previews the bulk, asks, starts it, and shows how far it is until it has ended.
 func (c *bulkRun) start(ctx context.Context, s *stdio, r client.BulkRequest) error {
-	if c.empty() != c.All {
-		return misuse("name a filter such as --queue or --status, or else --all for all tasks")
+	switch {
+	case len(c.ID) > 0 && (!c.empty() || c.All):
+		return misuse("--id goes with no other filter and not with --all: name the tasks, or what they have in common")
+	case len(c.ID) == 0 && c.empty() != c.All:
+		return misuse("name a filter such as --queue or --status, tasks with --id, or else --all for all tasks")
 	}
-	r.Filter, r.Reason = c.filter(), c.Reason
+	r.Filter, r.IDs, r.Reason = c.filter(), c.ID, c.Reason
 	return c.with(ctx, s, func(ctx context.Context, server *client.Client) error {
 		preview, err := server.PreviewBulk(ctx, r)
 		if err != nil {
