@@ -79,8 +79,8 @@ graphs: ## Run 10,000 random workflows against an oracle
 	$(GO) test -count=1 -timeout 0 -run '^TestRandomGraphs' ./scheduler -seeds=10000
 
 .PHONY: crash
-crash: ## Kill the server 50 times under load (about a minute)
-	$(GO) test -count=1 -timeout 30m -run '^TestNothingAcknowledgedIsLost|^TestAWorkflowIsThereWholeOrNotAtAllAfterAKill' ./cmd/daybook -v -kills=50
+crash: ## Kill the server 50 times under load, and while random workflows run (about five minutes)
+	$(GO) test -count=1 -timeout 30m -run '^TestNothingAcknowledgedIsLost|^TestAWorkflowIsThereWholeOrNotAtAllAfterAKill|^TestRandomWorkflowsGoOnOverKills' ./cmd/daybook -v -kills=50
 
 .PHONY: cluster-chaos
 cluster-chaos: ## Make 200 faults in a cluster, pause its leader 100 times, and more (two hours)
