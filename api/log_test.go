@@ -69,12 +69,12 @@ func TestTheHistoryOfATaskIsOldestFirstWithItsPayloadsIfAskedFor(t *testing.T) {
 	id := h.submit(`{"task_type":"ECHO","parameters":{"n":1}}`)
 	h.until(id, "SUCCESS")
 	a := h.want("GET", "/api/tasks/"+id+"/events?payload=1", "")
-	want := `[{"seq":2,"at":"TIME","stream":"task:ID","version":1,"type":"task.submitted","v":9,"actor":"anonymous",` +
+	want := `[{"seq":2,"at":"TIME","stream":"task:ID","version":1,"type":"task.submitted","v":5,"actor":"anonymous",` +
 		`"data":{"task_type":"ECHO","queue":"default","max_attempts":3,"backoff_base":2000000,"backoff_max":600000000,"subject":"number 1"},` +
 		`"payload_hash":"HASH","hash":"HASH","payload":{"n":1,"made":true}},` +
-		`{"seq":3,"at":"TIME","stream":"task:ID","version":2,"type":"task.started","v":2,"actor":"system:scheduler",` +
+		`{"seq":3,"at":"TIME","stream":"task:ID","version":2,"type":"task.started","v":1,"actor":"system:scheduler",` +
 		`"data":{"attempt":1,"boot":"ID"},"payload_hash":null,"hash":"HASH"},` +
-		`{"seq":4,"at":"TIME","stream":"task:ID","version":3,"type":"task.succeeded","v":2,"actor":"system:scheduler",` +
+		`{"seq":4,"at":"TIME","stream":"task:ID","version":3,"type":"task.succeeded","v":1,"actor":"system:scheduler",` +
 		`"data":{"fence":2},"payload_hash":"HASH","hash":"HASH","payload":{"n":1,"made":true}}]`
 	if diff := cmp.Diff(want, steady(a.body)); diff != "" {
 		t.Error(diff)

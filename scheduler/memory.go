@@ -43,14 +43,14 @@ func (m *memory) record(payload []byte) *eventlog.Event {
 	return r
 }
 
-// encode returns the data of an event.
-func (m *memory) encode(d *task.Event) []byte {
+// encode returns the data of an event, and the schema version with which it is written.
+func (m *memory) encode(d *task.Event) (data []byte, v int) {
 	if cap(m.data)-len(m.data) < dataSlab/8 {
 		m.data = make([]byte, 0, dataSlab)
 	}
 	start := len(m.data)
-	m.data = task.AppendData(m.data, d.Type, &d.Data)
-	return m.data[start:len(m.data):len(m.data)]
+	m.data, v = task.AppendVersion(m.data, d.Type, &d.Data)
+	return m.data[start:len(m.data):len(m.data)], v
 }
 
 // emptied returns the slice without its values, and without its memory if that is long.

@@ -121,8 +121,9 @@ func (rd *round) add(n *node, id ulid.ULID, decided []task.Event) {
 			rd.noteStep(id, d)
 		}
 		r := rd.record(d.Payload)
-		r.At, r.Stream, r.Version, r.Type, r.V = int64(d.At), n.stream, d.Version, d.Type.String(), d.Type.SchemaVersion()
-		r.Actor, r.Data, r.Payload, r.HasPayload = e.actor, rd.encode(d), d.Payload, d.HasPayload
+		r.At, r.Stream, r.Version, r.Type = int64(d.At), n.stream, d.Version, d.Type.String()
+		r.Data, r.V = rd.encode(d)
+		r.Actor, r.Payload, r.HasPayload = e.actor, d.Payload, d.HasPayload
 		rd.records = append(rd.records, r)
 		rd.changes = append(rd.changes, projection.Change{ID: id, Event: d})
 	}

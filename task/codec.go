@@ -144,22 +144,35 @@ func FieldNames(t EventType, v int) []string {
 
 // AppendData appends the canonical JSON of the facts of an event of type t.
 func AppendData(dst []byte, t EventType, d *Data) []byte {
-	return appendFields(dst, fieldsOf[t], d)
+	dst, _ = appendFields(dst, fieldsOf[t], d)
+	return dst
+}
+
+// AppendVersion is AppendData, and returns the schema version with which the event is written: the first one that says all of its facts, so that
+// programs which know no later one go on while nothing else is said.
+func AppendVersion(dst []byte, t EventType, d *Data) (data []byte, v int) {
+	data, said := appendFields(dst, fieldsOf[t], d)
+	return data, versionFor(t, said)
 }
 
 // AppendDataOf is AppendData of an earlier schema version: later fields are left out.
 func AppendDataOf(dst []byte, t EventType, v int, d *Data) []byte {
-	return appendFields(dst, fieldsIn(t, v), d)
+	dst, _ = appendFields(dst, fieldsIn(t, v), d)
+	return dst
 }
 
-func appendFields(dst []byte, fields []*field, d *Data) []byte {
+// appendFields appends an object of fields, without those at zero. said is how many fields there are up to the last one in it.
+func appendFields(dst []byte, fields []*field, d *Data) (data []byte, said int) {
 	w := jsontext.Writer(dst)
 	w.Object()
-	for _, f := range fields {
-		writeField(&w, f.name, f.at(d))
+	for i, f := range fields {
+		before := len(w)
+		if writeField(&w, f.name, f.at(d)); len(w) > before {
+			said = i + 1
+		}
 	}
 	w.EndObject()
-	return w
+	return w, said
 }
 
 // writeField writes one field; nothing for one at zero.

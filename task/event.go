@@ -72,8 +72,8 @@ func EventTypes() []EventType {
 // String returns the name in the log: "task.started".
 func (t EventType) String() string { return typeNames[t] }
 
-// SchemaVersion is the version that events of this type are written with, from 1. Events
-// of every earlier version can be read.
+// SchemaVersion is the newest version of this type, from 1. Events of every earlier version can be read. Which one
+// an event is written with, says AppendVersion.
 func (t EventType) SchemaVersion() int { return 1 + len(versions[t]) }
 
 // ParseEventType returns the type of that name.

@@ -42,6 +42,20 @@ var versions = [typeCount][]version{
 	EventSuspended:    {{1, addition}}, // v 2: of
 }
 
+// additive is the schema version from which on all upcasts of a type are additions, 1 if it is not listed.
+var additive = [typeCount]int{EventSubmitted: 5}
+
+// versionFor is the first schema version of a type that has its first n fields, and from which on all upcasts are additions.
+func versionFor(t EventType, n int) int {
+	v := t.SchemaVersion()
+	for has := len(fieldsOf[t]); v > max(additive[t], 1); v-- {
+		if has -= versions[t][v-2].adds; has < n {
+			break
+		}
+	}
+	return v
+}
+
 // addition is the upcast to a version that only adds fields: at zero they mean what the version
 // before meant.
 func addition(*Data) {}

@@ -90,3 +90,49 @@ func TestAnEarlierVersionHasTheFieldsOfThen(t *testing.T) {
 		}
 	}
 }
+
+// An event has the first version that says all of its facts: older programs read it, and newer ones know what it means.
+func TestAnEventHasTheFirstVersionThatSaysItsFacts(t *testing.T) {
+	var dec Decoder
+	full := fullData()
+	isAddition := func(f func(*Data)) bool { return reflect.ValueOf(f).Pointer() == reflect.ValueOf(addition).Pointer() }
+	for _, kind := range EventTypes() {
+		first := 1
+		for i, later := range versions[kind] {
+			if !isAddition(later.upcast) {
+				first = i + 2
+			}
+		}
+		if want := max(additive[kind], 1); first != want {
+			t.Errorf("task/upcast.go: additive of %s must be %d, not %d", kind, first, want)
+		}
+		if v := versionOf(kind, &Data{}); v != first {
+			t.Errorf("%s without facts has v %d, not %d", kind, v, first)
+		}
+		for v := first; v <= kind.SchemaVersion(); v++ {
+			d := pick(fieldsIn(kind, v), full)
+			if got := versionOf(kind, &d); got != v {
+				t.Errorf("%s with the fields of v %d has v %d", kind, v, got)
+			}
+			var read Data
+			if err := dec.Decode(&read, kind, v, AppendData(nil, kind, &d)); err != nil || !cmp.Equal(read, d) {
+				t.Errorf("%s v %d: %v\n%s", kind, v, err, cmp.Diff(d, read))
+			}
+		}
+		for i, f := range fieldsOf[kind] { // one field alone has the version that added it
+			d := pick(fieldsOf[kind][i:i+1], full)
+			want := first
+			for v := first; len(fieldsIn(kind, v)) <= i; v++ {
+				want = v + 1
+			}
+			if got := versionOf(kind, &d); got != want {
+				t.Errorf("%s with %s alone has v %d, not %d", kind, f.name, got, want)
+			}
+		}
+	}
+}
+
+func versionOf(t EventType, d *Data) int {
+	_, v := AppendVersion(nil, t, d)
+	return v
+}

@@ -22,7 +22,8 @@ func TestNodesOfAnOldVersionSayThatTheyMustBeUpgraded(t *testing.T) {
 		edits []string
 		want  string
 	}{
-		"another event": {"../../task/upcast.go", []string{"EventStarted:   {{1, addition}},", "EventStarted: {{1, addition}, {0, addition}},"},
+		"another event": {"../../task/upcast.go", []string{"EventStarted: {{1, addition}},", "EventStarted: {{1, addition}, {0, addition}},",
+			"{EventSubmitted: 5}", "{EventSubmitted: 5, EventStarted: 3}"},
 			"(task.started in schema version 3), which this one does not know: upgrade this node"},
 		"another message": {"../../eventlog/natslog/message.go", []string{"messageFormat = 2", "messageFormat = 4", "newestFormat  = 3", "newestFormat  = 4"},
 			"it has format 4, this version reads up to 3: upgrade this node"},
