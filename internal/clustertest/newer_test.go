@@ -39,11 +39,7 @@ func upgradeHalf(t *testing.T, newer, want string) {
 	c.nodes["a"].program = newer
 	c.start("a")
 	c.awaitReady("a")
-	for old := c.awaitLeader(""); old != "a"; old = c.awaitLeader(old) { // until that one leads
-		c.end(old)
-		c.awaitLeader(old)
-		c.start(old)
-	}
+	c.makeLead("a")
 	c.write(1) // it writes what the others do not know
 	for _, name := range []string{"b", "c"} {
 		c.awaitHalted(c.nodes[name], want)
@@ -74,6 +70,16 @@ func upgradeHalf(t *testing.T, newer, want string) {
 	c.sameLogs()
 	c.endAll()
 	c.verify()
+}
+
+// makeLead stops the nodes that lead, one after the other, until that one does.
+func (c *cluster) makeLead(name string) {
+	c.t.Helper()
+	for old := c.awaitLeader(""); old != name; old = c.awaitLeader(old) {
+		c.end(old)
+		c.awaitLeader(old)
+		c.start(old)
+	}
 }
 
 // awaitHalted waits until a node says why it does not follow.

@@ -62,6 +62,11 @@ func TestARollingUpgradeLosesNothing(t *testing.T) {
 		time.Sleep(2 * time.Second) // of load on old and new nodes
 	}
 	replace("a", program)
+	c.makeLead("a")
+	time.Sleep(2 * time.Second) // of load: the new leader says nothing that older nodes do not know
+	for _, name := range names {
+		c.awaitReady(name)
+	}
 	replace("b", program)
 	replace("a", old) // one step back
 	replace("a", program)
