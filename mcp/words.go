@@ -34,6 +34,8 @@ var (
 // inTools says a refusal of the API in the words of the tools: with their names in place of calls, and without arguments that they lack.
 func inTools(text string) string {
 	text = strings.ReplaceAll(text, "Send the request with dry_run", "Call the tool bulk without expected_count")
+	text = strings.ReplaceAll(text, "Check before you try again, or try again with the same idempotency key",
+		"The tools what_changed and bulks show it; only a submit with an idempotency_key can be sent again without a look")
 	var b strings.Builder
 	last := 0
 	for _, at := range apiCall.FindAllStringSubmatchIndex(text, -1) {
