@@ -63,7 +63,7 @@ func waitReason(w *client.WaitingFor) string {
 		if names == nil { // from a server of an older version
 			names = detail.WaitingOn
 		}
-		return waitsForTasks(names, detail.Open)
+		return someOf(names, detail.Open) + " must end first"
 	case w.Reason == "workflow":
 		return "its workflow has not started"
 	case w.Reason == "unique":
@@ -84,10 +84,10 @@ func waitReason(w *client.WaitingFor) string {
 	return strings.ReplaceAll(w.Reason, "_", " ")
 }
 
-// waitsForTasks says which tasks must end first, of how many.
-func waitsForTasks(names []string, open int) string {
+// someOf names the first of so many tasks.
+func someOf(names []string, open int) string {
 	const most = 3
-	text := "waits for " + oneLine(strings.Join(names[:min(len(names), most)], ", "))
+	text := oneLine(strings.Join(names[:min(len(names), most)], ", "))
 	if more := open - most; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}

@@ -176,7 +176,7 @@ func (g *graph) note(t *client.Task) string {
 			open = append(open, taskName(on))
 		}
 	}
-	return waitsForTasks(open, len(open))
+	return "waits for " + someOf(open, len(open))
 }
 
 // showWorkflowUntilEnded shows each change of the status of a task until the workflow has ended; with asJSON only its end. An end that is no success is
