@@ -143,6 +143,14 @@ func (a arguments) reason(c *caller) (string, error) {
 	return c.reason(s), nil
 }
 
+// change is what is changed, the id in a member, and why.
+func (a arguments) change(name string, c *caller) (id, reason string, err error) {
+	if id, err = a.needed(name); err == nil {
+		reason, err = a.reason(c)
+	}
+	return id, reason, err
+}
+
 // number is a whole number from least to most; usual if it is left out.
 func (a arguments) number(name string, usual, least, most int) (n int, err error) {
 	value, given := a[name]

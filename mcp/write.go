@@ -44,11 +44,7 @@ func submitTask(ctx context.Context, c *caller, args arguments) (any, error) {
 }
 
 func retryTask(ctx context.Context, c *caller, args arguments) (any, error) {
-	id, err := args.needed("id")
-	if err != nil {
-		return nil, err
-	}
-	reason, err := args.reason(c)
+	id, reason, err := args.change("id", c)
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +56,7 @@ func retryTask(ctx context.Context, c *caller, args arguments) (any, error) {
 }
 
 func cancelTask(ctx context.Context, c *caller, args arguments) (any, error) {
-	id, err := args.needed("id")
-	if err != nil {
-		return nil, err
-	}
-	reason, err := args.reason(c)
+	id, reason, err := args.change("id", c)
 	if err != nil {
 		return nil, err
 	}
@@ -119,11 +111,7 @@ func bulk(ctx context.Context, c *caller, args arguments) (any, error) {
 }
 
 func stopBulk(ctx context.Context, c *caller, args arguments) (any, error) {
-	id, err := args.needed("id")
-	if err != nil {
-		return nil, err
-	}
-	reason, err := args.reason(c)
+	id, reason, err := args.change("id", c)
 	if err != nil {
 		return nil, err
 	}
@@ -133,15 +121,11 @@ func stopBulk(ctx context.Context, c *caller, args arguments) (any, error) {
 }
 
 func answerApproval(ctx context.Context, c *caller, args arguments) (any, error) {
-	id, err := args.needed("task_id")
-	if err != nil {
-		return nil, err
-	}
 	step, err := args.needed("step")
 	if err != nil {
 		return nil, err
 	}
-	reason, err := args.reason(c)
+	id, reason, err := args.change("task_id", c)
 	if err != nil {
 		return nil, err
 	}
