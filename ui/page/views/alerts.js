@@ -2,13 +2,12 @@
 
 import { MEASURES, alertWords, measured } from "../alert.js";
 import { may } from "../access.js";
-import { Problem } from "../api.js";
 import { attr, h, icon, keyed, setIcon, show, text } from "../dom.js";
 import { absolute, ago, isolated, quoted } from "../format.js";
 import { createAlert, deleteAlert, getAlerts } from "../notifyapi.js";
 import { Pushed, byName } from "../pushed.js";
 import { numberOrText } from "../queue.js";
-import { headed, placeTable, run } from "./place.js";
+import { headed, placeTable, run, unloaded } from "./place.js";
 import { ask } from "./question.js";
 import { fillIn } from "./sheet.js";
 import { toast } from "./toast.js";
@@ -31,8 +30,7 @@ export class AlertsView {
 
   /** @param {() => void} dirty */
   constructor(dirty) {
-    const failed = (/** @type {unknown} */ err) => text(this.#wait, `The alerts could not be loaded. ${err instanceof Problem ? err.message : ""}`);
-    this.#alerts = new Pushed({ view: "alerts", key: (a) => a.name, before: byName, fetch: getAlerts, failed, changed: dirty });
+    this.#alerts = new Pushed({ view: "alerts", key: (a) => a.name, before: byName, fetch: getAlerts, failed: unloaded(this.#wait, "alerts"), changed: dirty });
     this.#webhooks = new WebhooksPart(dirty);
     this.el.append(this.#webhooks.el);
   }

@@ -1,13 +1,12 @@
 // The inbox: the tasks that wait for the answer of a person, those that wait longest first.
 
 import { may } from "../access.js";
-import { Problem } from "../api.js";
 import { attr, h, isField, keyed, show, text } from "../dom.js";
 import { absolute, ago, isolated, shortId } from "../format.js";
 import { getApprovals } from "../notifyapi.js";
 import { Pushed } from "../pushed.js";
 import { answer } from "./approval.js";
-import { headed, placeTable } from "./place.js";
+import { headed, placeTable, unloaded } from "./place.js";
 
 /** @import { Approval, Message } from "../types.js" */
 /** @import { PlaceContext } from "../places.js" */
@@ -37,9 +36,8 @@ export class ApprovalsView {
   /** @param {() => void} dirty */
   constructor(dirty) {
     this.#dirty = dirty;
-    const failed = (/** @type {unknown} */ err) => text(this.#wait, `The approvals could not be loaded. ${err instanceof Problem ? err.message : ""}`);
     const before = (/** @type {Approval} */ a, /** @type {Approval} */ b) => Date.parse(a.since) - Date.parse(b.since);
-    this.#approvals = new Pushed({ view: "approvals", key: (a) => a.task_id, before, fetch: () => getApprovals(MOST), failed, changed: dirty, most: MOST });
+    this.#approvals = new Pushed({ view: "approvals", key: (a) => a.task_id, before, fetch: () => getApprovals(MOST), failed: unloaded(this.#wait, "approvals"), changed: dirty, most: MOST });
     this.el.addEventListener("focusin", (e) => {
       const row = /** @type {Element} */ (e.target).closest("tr[data-key]");
       if (row) this.#at = [...this.#table.body.children].indexOf(row);

@@ -1,14 +1,13 @@
 // The bulks that run and those that have ended lately: what each does, how far it is, and its undo.
 
 import { may } from "../access.js";
-import { Problem } from "../api.js";
 import { actionWords, bulkWords, doneCount, skippedWords } from "../bulk.js";
 import { getBulks } from "../bulkapi.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, integer, isolated, plural, span } from "../format.js";
 import { Pushed } from "../pushed.js";
 import { stopAll, undoAll } from "./bulkrun.js";
-import { headed, placeTable, since } from "./place.js";
+import { headed, placeTable, since, unloaded } from "./place.js";
 import { ask } from "./question.js";
 
 /** @import { Bulk, Message } from "../types.js" */
@@ -34,7 +33,7 @@ export class BulksView {
 
   /** @param {() => void} dirty */
   constructor(dirty) {
-    this.#bulks = bulkList((err) => text(this.#wait, `The bulks could not be loaded. ${err instanceof Problem ? err.message : ""}`), dirty);
+    this.#bulks = bulkList(unloaded(this.#wait, "bulks"), dirty);
   }
 
   open() {

@@ -1,7 +1,7 @@
 // What the places have in common.
 
 import { Problem } from "../api.js";
-import { h } from "../dom.js";
+import { h, text } from "../dom.js";
 import { ago, clock, time } from "../format.js";
 import { toast } from "./toast.js";
 
@@ -24,6 +24,11 @@ export function placeTable(label, columns) {
   const heads = columns.map((name) => h("th", { role: "columnheader", scope: "col" }, name || h("span", { class: "sr" }, "Action")));
   const el = h("table", { role: "table", class: "place-table", "aria-label": label, hidden: true }, h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads)), body);
   return { el, body };
+}
+
+/** Says in an element that a list could not be loaded, and why. @param {Element} el @param {string} what */
+export function unloaded(el, what) {
+  return (/** @type {unknown} */ err) => text(el, `The ${what} could not be loaded. ${err instanceof Problem ? err.message : ""}`);
 }
 
 /**

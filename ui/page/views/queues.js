@@ -1,7 +1,6 @@
 // The queues: what waits in each, its limits, and the pause.
 
 import { may } from "../access.js";
-import { Problem } from "../api.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { formatFilters, noFilters } from "../filters.js";
 import { brief, integer, isolated, quoted, span } from "../format.js";
@@ -9,7 +8,7 @@ import { Pushed, byName } from "../pushed.js";
 import { changedLimits, limitWords, pauseWords } from "../queue.js";
 import { getQueues, pauseQueue, resumeQueue, setLimits } from "../queueapi.js";
 import { fillIn } from "./sheet.js";
-import { headed, placeTable, run } from "./place.js";
+import { headed, placeTable, run, unloaded } from "./place.js";
 import { toast } from "./toast.js";
 
 /** @import { Message, Queue } from "../types.js" */
@@ -30,8 +29,7 @@ export class QueuesView {
 
   /** @param {() => void} dirty */
   constructor(dirty) {
-    const failed = (/** @type {unknown} */ err) => text(this.#wait, `The queues could not be loaded. ${err instanceof Problem ? err.message : ""}`);
-    this.#queues = new Pushed({ view: "queues", key: (q) => q.name, before: byName, fetch: getQueues, failed, changed: dirty });
+    this.#queues = new Pushed({ view: "queues", key: (q) => q.name, before: byName, fetch: getQueues, failed: unloaded(this.#wait, "queues"), changed: dirty });
   }
 
   open() {

@@ -2,7 +2,6 @@
 // their own, which are loaded when they are opened.
 
 import { may } from "../access.js";
-import { Problem } from "../api.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, ago, isolated, quoted } from "../format.js";
 import { Later } from "../later.js";
@@ -10,7 +9,7 @@ import { Pushed, byName } from "../pushed.js";
 import { lateWords, nextWords, outcomeWords, pausedWords, runHref } from "../schedule.js";
 import { getSchedules, pauseSchedule, resumeSchedule, runSchedule } from "../scheduleapi.js";
 import { STATUS_WORDS } from "../task.js";
-import { headed, placeTable, run } from "./place.js";
+import { headed, placeTable, run, unloaded } from "./place.js";
 import { fillIn } from "./sheet.js";
 import { toast } from "./toast.js";
 
@@ -56,8 +55,7 @@ export class SchedulesView {
   /** @param {() => void} dirty */
   constructor(dirty) {
     this.#dirty = dirty;
-    const unloaded = (/** @type {unknown} */ err) => text(this.#wait, `The schedules could not be loaded. ${err instanceof Problem ? err.message : ""}`);
-    this.#schedules = new Pushed({ view: "schedules", key: (s) => s.name, before: byName, fetch: getSchedules, failed: unloaded, changed: dirty });
+    this.#schedules = new Pushed({ view: "schedules", key: (s) => s.name, before: byName, fetch: getSchedules, failed: unloaded(this.#wait, "schedules"), changed: dirty });
     const again = () => this.#schedules.again();
     const failed = () => toast("Part of the page could not be loaded. Reload the page when the server can be reached.", { bad: true });
     this.#parts = {

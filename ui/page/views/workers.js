@@ -1,12 +1,12 @@
 // The workers: programs that run tasks over HTTP, what each holds, and quiet.
 
 import { may } from "../access.js";
-import { Problem, lead } from "../api.js";
+import { lead } from "../api.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, ago, countdown, isolated, shortId, time } from "../format.js";
 import { Pushed, byName } from "../pushed.js";
 import { getWorkers, setQuiet } from "../queueapi.js";
-import { headed, placeTable, run } from "./place.js";
+import { headed, placeTable, run, unloaded } from "./place.js";
 
 /** @import { Message, Worker } from "../types.js" */
 /** @import { PlaceContext } from "../places.js" */
@@ -35,8 +35,7 @@ export class WorkersView {
 
   /** @param {() => void} dirty */
   constructor(dirty) {
-    const failed = (/** @type {unknown} */ err) => text(this.#wait, `The workers could not be loaded. ${err instanceof Problem ? err.message : ""}`);
-    this.#workers = new Pushed({ view: "workers", key: (w) => w.name, before: byName, fetch: getWorkers, failed, changed: dirty });
+    this.#workers = new Pushed({ view: "workers", key: (w) => w.name, before: byName, fetch: getWorkers, failed: unloaded(this.#wait, "workers"), changed: dirty });
   }
 
   open() {

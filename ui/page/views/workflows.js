@@ -1,6 +1,5 @@
 // The workflows: how far each is. One of them, with its graph, is a view of its own, which is loaded when it is opened.
 
-import { Problem } from "../api.js";
 import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, ago, span } from "../format.js";
 import { newestFirst } from "../order.js";
@@ -9,7 +8,7 @@ import { Pushed } from "../pushed.js";
 import { STATUS_WORDS } from "../task.js";
 import { endedWords, took } from "../workflow.js";
 import { getWorkflows } from "../workflowapi.js";
-import { headed, placeTable } from "./place.js";
+import { headed, placeTable, unloaded } from "./place.js";
 import { statusView } from "./status.js";
 import { toast } from "./toast.js";
 
@@ -51,13 +50,12 @@ export class WorkflowsView {
   /** @param {() => void} dirty */
   constructor(dirty) {
     this.#dirty = dirty;
-    const unloaded = (/** @type {unknown} */ err) => text(this.#wait, `The workflows could not be loaded. ${err instanceof Problem ? err.message : ""}`);
     this.#workflows = new Pushed({
       view: "workflows",
       key: (w) => w.id,
       before: newestFirst,
       fetch: () => getWorkflows(this.#filter.value),
-      failed: unloaded,
+      failed: unloaded(this.#wait, "workflows"),
       changed: dirty,
       shows: (w) => this.#filter.value === "" || w.status === this.#filter.value,
       most: MOST,
