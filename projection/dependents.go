@@ -277,6 +277,7 @@ func (v *Views) OpenDependencies(id ulid.ULID, limit int) (first []task.Dependen
 	if rec == nil || rec.task.Status != task.Pending || !rec.held() {
 		return nil, 0
 	}
+	first = make([]task.Dependency, 0, min(limit, len(rec.task.DependsOn())))
 	for i := range rec.task.DependsOn() {
 		if rec.dependencies.edges[i].need == task.NeedMet {
 			continue

@@ -156,9 +156,9 @@ const mostShown = 10
 func (r reasons) addDependencies(all []Waiting, t *task.Task) []Waiting {
 	if len(t.DependsOn()) > 0 {
 		if first, open := r.views.OpenDependencies(t.ID, mostShown); open > 0 {
-			one := Waiting{Reason: "dependencies", Open: open}
+			one := Waiting{Reason: "dependencies", Open: open, WaitingOn: make([]ulid.ULID, len(first)), Names: make([]string, len(first))}
 			for i := range first {
-				one.WaitingOn, one.Names = append(one.WaitingOn, first[i].Task), append(one.Names, first[i].Key())
+				one.WaitingOn[i], one.Names[i] = first[i].Task, first[i].Key()
 			}
 			all = append(all, one)
 		}
