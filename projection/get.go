@@ -70,10 +70,8 @@ func (v *Views) inMemory(id ulid.ULID, found func(*record)) (t task.Task, seq in
 
 // InMemory returns a task that has not ended, as it stands; the zero Task if it has, or there is none.
 func (v *Views) InMemory(id ulid.ULID) task.Task {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	if rec := v.table.find(id); rec != nil {
-		return rec.task
+	if t := v.peek(id); t != nil {
+		return *t
 	}
 	return task.Task{}
 }

@@ -7,6 +7,8 @@ import { byId, show, text } from "./dom.js";
 const ROLES = ["viewer", "submitter", "worker", "operator", "admin"];
 
 let role = "admin";
+/** The page shows the past, where nothing can be done. */
+let past = false;
 
 /** @param {string} is */
 export function setRole(is) {
@@ -14,11 +16,18 @@ export function setRole(is) {
 }
 
 /**
- * Whether the reader may do what needs a role. The server decides; this only decides what is offered.
- * @param {"submitter" | "operator" | "admin"} needed
+ * Whether the reader may do what needs a role: nothing while the page shows the past. The server decides; this only decides what is offered.
+ * @param {"viewer" | "submitter" | "operator" | "admin"} needed
  */
 export function may(needed) {
-  return ROLES.indexOf(role) >= ROLES.indexOf(needed);
+  return !past && ROLES.indexOf(role) >= ROLES.indexOf(needed);
+}
+
+/** @param {boolean} is whether the page shows the past */
+export function lookBack(is) {
+  past = is;
+  document.documentElement.toggleAttribute("data-past", is);
+  show(byId("new-task"), may("submitter"));
 }
 
 /** Finds out what the reader may do. Without a valid token, the browser goes to the sign-in page. */

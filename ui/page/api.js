@@ -22,6 +22,8 @@ export class Problem extends Error {
     this.detail = detail;
     this.errors = errors;
     this.kind = kind;
+    /** When to ask again, in seconds; 0 = the server did not say. */
+    this.after = 0;
   }
 }
 
@@ -130,7 +132,7 @@ export function send(method, path, text) {
 /** @param {Response} res */
 async function problemOf(res) {
   const body = await res.json().catch(() => null);
-  return problemFrom(res.status, body);
+  return Object.assign(problemFrom(res.status, body), { after: Number(res.headers.get("Retry-After")) });
 }
 
 /**
@@ -233,7 +235,7 @@ export async function getMe() {
   return (await call("api/me")).json();
 }
 
-/** @returns {Promise<any>} */
-export async function getStats() {
-  return (await call("api/stats")).json();
+/** @param {string} [at] an earlier moment @returns {Promise<any>} */
+export async function getStats(at = "") {
+  return (await call(`api/stats${at && `?at=${encodeURIComponent(at)}`}`)).json();
 }

@@ -1,10 +1,10 @@
 // Connects the parts of the page. Messages go into the store; one animation frame draws
 // what changed.
 
-import { loadAccess, may } from "./access.js";
+import { loadAccess, lookBack, may } from "./access.js";
 import * as api from "./api.js";
 import { Frame, byId } from "./dom.js";
-import { STATUSES, isPending, noFilters, toggled, withStatus, withoutWrong } from "./filters.js";
+import { STATUSES, noFilters, toggled, withStatus, withoutWrong } from "./filters.js";
 import { humanize } from "./format.js";
 import { listenToKeys } from "./keys.js";
 import { Later, loadStyle, reloadIfUpdated, wasUpdated } from "./later.js";
@@ -52,16 +52,17 @@ const list = new ListView(store, {
   reveal: () => loader.reveal(),
   example: (type) => void submitExample(type),
   create: () => void openForm(),
-  clear: () => setFilters(noFilters()),
+  clear: () => setFilters(noFilters(store.filters.at)),
   clearWrong: () => setFilters(withoutWrong(store.filters)),
   types: () => [...titles.keys()],
   reload: () => void begin(),
+  now: () => lookAt(""),
   changeAll: () => void toolbar.changeAll(),
   dirty: frame.request,
   incomplete,
 });
-const loader = new ListLoader(store, list, { filters: () => router.route.filters, live: () => feed.state === "live", dirty: frame.request });
-const toolbar = new ToolbarView(store, { setFilters, reload: () => void loader.reload(), toList: () => list.focus(), dirty: frame.request, incomplete });
+const loader = new ListLoader(store, list, { filters: () => router.route.filters, live: () => feed.state === "live", dirty: frame.request, past: () => past.get() });
+const toolbar = new ToolbarView(store, { setFilters, reload: () => void loader.reload(), toList: () => list.focus(), lookBack: () => void past.get().then((view) => view?.ask()), dirty: frame.request, incomplete });
 const header = new HeaderView(feed, rate, store);
 const places = new Places({ dirty: frame.request, incomplete, follow: (view) => feed.follow(view) });
 /** The address of the list, with a task or without. @param {string | null} id */
@@ -89,6 +90,7 @@ const panel = new Later(
       act,
       again: (task) => void openForm({ type: task.task_type, task }),
       change: (task) => void openForm({ type: task.task_type, task, retry: true }),
+      now: () => lookAt(""),
       move,
       retryLoad: () => detail.refresh(),
       incomplete,
@@ -112,26 +114,16 @@ const form = new Later(
   },
   incomplete,
 );
-const keyHelp = new Later(
-  () => import("./views/keyhelp.js"),
-  ({ showKeys }) => showKeys,
+const past = new Later(
+  () => Promise.all([import("./views/past.js"), loadStyle("past"), loadStyle("form")]),
+  ([{ PastView }]) => new PastView(store, { go: lookAt, dirty: frame.request }),
   incomplete,
 );
 
-/**
- * Loads, while the browser has nothing else to do, what may be opened next. It then opens
- * at once, and opens after the server was updated, too.
- */
-async function prefetch() {
-  try {
-    const { acceptDrops } = await import("./views/drop.js");
-    acceptDrops((files) => void openForm({ files }));
-    await panel.prefetch();
-    const { prefetchResults } = await import("./views/results/index.js");
-    await Promise.all([actions.prefetch(), form.prefetch(), keyHelp.prefetch(), list.prefetch(), header.prefetch(), toolbar.prefetch(), places.prefetch(), prefetchResults(), import("./views/children.js")]);
-  } catch {
-    // Each is loaded when it is needed.
-  }
+/** Loads what may be opened next. What cannot be loaded now is when it is needed. */
+function prefetch() {
+  const views = [panel, actions, form, past, list, header, toolbar, places];
+  import("./prefetch.js").then((m) => m.prefetch(views, (files) => void openForm({ files }))).catch(() => {});
 }
 
 function draw() {
@@ -141,7 +133,8 @@ function draw() {
   header.draw(real);
   toolbar.draw(title);
   drawPanel(now); // before the list, which it may cover
-  list.draw({ now, state: store.state, title, href, openId: router.route.id });
+  past.view?.draw();
+  list.draw({ now: store.past?.now ?? now, state: store.past ? null : store.state, title, href, openId: router.route.id });
   places.draw({ now, live: feed.state === "live", state: store.state, title, cluster: api.lead.node !== null });
   document.documentElement.dataset.seq = String(seq);
   retitle();
@@ -152,8 +145,8 @@ function draw() {
 function firstDrawn() {
   drawn = true;
   performance.mark("daybook: list drawn");
-  if (typeof requestIdleCallback === "function") requestIdleCallback(() => void prefetch());
-  else setTimeout(() => void prefetch(), 500);
+  if (typeof requestIdleCallback === "function") requestIdleCallback(prefetch);
+  else setTimeout(prefetch, 500);
 }
 
 /** @param {number} now */
@@ -162,14 +155,14 @@ function drawPanel(now) {
   const { detail, view } = panel.view;
   if (focusPanel) view.focus();
   focusPanel = false;
-  view.draw(detail, { now, state: store.state, title, href, live: feed.state === "live" });
+  view.draw(detail, { now: store.past?.now ?? now, state: store.past ? null : store.state, title, href, live: feed.state === "live", when: past.view?.when ?? "" });
 }
 
 /** Updates the tab's title. It has the number of running tasks only while that is known. */
 function retitle() {
   const row = openRow();
-  const running = feed.state === "live" && !feed.paused && !row ? store.running(api.lead.node !== null) : 0;
-  const where = row ? title(row.task_type) : places.title;
+  const running = feed.state === "live" && !feed.paused && !row && !store.past ? store.running(api.lead.node !== null) : 0;
+  const where = row ? title(row.task_type) : places.title || (store.past ? "As it was" : "");
   const words = where ? `${where} · Daybook` : running > 0 ? `(${running}) Daybook` : "Daybook";
   if (document.title !== words) document.title = words;
 }
@@ -222,24 +215,21 @@ async function begin() {
   store.setFilters(router.route.filters);
   frame.request();
   await loadAccess();
-  const [page, logId] = await Promise.all([loader.fetch(signal), loadStats(), loadTypes()]);
+  const page = loader.fetch(signal);
+  const [now, stats] = await Promise.all([store.past ? null : page, loadStats(), loadTypes()]); // the past may take long
   if (signal.aborted) return;
-  const seq = page?.seq ?? 0;
+  const seq = (store.past ? stats : now)?.seq ?? 0;
   rate.continueAt(seq);
-  feed.start(seq, logId);
+  feed.start(seq, stats?.log ? `${stats.log.id}@${stats.log.epoch}` : "");
 }
 
-/** Fetches counts and state, until the stream sends them. Returns the id of the log. */
+/** Fetches counts and state, until the stream sends them. */
 async function loadStats() {
-  try {
-    const stats = await api.getStats();
-    store.counts ??= stats.counts;
-    store.state ??= stats.state;
-    store.waiting ??= stats.waiting;
-    return stats.log ? `${stats.log.id}@${stats.log.epoch}` : "";
-  } catch {
-    return ""; // the first message of the stream has all of it
-  }
+  const stats = await api.getStats().catch(() => null); // then the first message of the stream has all of it
+  store.live.counts ??= stats?.counts ?? null;
+  store.live.waiting ??= stats?.waiting ?? null;
+  store.state ??= stats?.state ?? null;
+  return stats;
 }
 
 async function loadTypes() {
@@ -257,11 +247,14 @@ async function loadTypes() {
 
 // The route.
 
+/** In the past nothing can be done. */
+const look = () => lookBack(router.route.place === "" && router.route.filters.at !== "");
+
 function routed() {
   const { id, filters } = router.route;
+  look();
   if (JSON.stringify(filters) !== JSON.stringify(store.filters)) {
     toolbar.showFilters(filters);
-    if (isPending(filters)) loader.loadWaiting();
     void loader.reload();
   }
   void places.go(router.route, href(null));
@@ -276,13 +269,18 @@ async function showTask() {
   if (panel.view === null && router.route.id === null) return;
   const loaded = panel.view ?? (await panel.get());
   const { id } = router.route; // it may have changed while the panel was loaded
-  loaded?.detail.open(id, id ? store.rows.get(id) : undefined);
+  loaded?.detail.open(id, id ? store.rows.get(id) : undefined, router.route.filters.at);
   frame.request();
 }
 
 /** The row of the open task, if it is known. @returns {Row | null} */
 function openRow() {
   return panel.view?.detail.row ?? null;
+}
+
+/** Shows an earlier moment. @param {string} at "" = now */
+function lookAt(at) {
+  setFilters({ ...store.filters, at });
 }
 
 /** @param {Filters} filters @param {{ replace?: boolean }} [how] */
@@ -322,6 +320,7 @@ function move(by) {
 /** Shows and opens a task that was submitted in this tab. @param {string} id @param {{ focus?: boolean }} [how] */
 function submitted(id, how) {
   store.showNow(id);
+  if (store.past) setFilters(noFilters());
   openTask(id, how);
 }
 
@@ -329,11 +328,13 @@ function submitted(id, how) {
 
 /** @param {string} kind @param {Row} row @param {{ ask?: boolean }} [how] */
 async function act(kind, row, how) {
+  if (!may("viewer")) return; // the row is of the past
   await (await actions.get())?.act(kind, row, how);
 }
 
 /** @param {Parameters<FormView["open"]>[0]} [how] */
 async function openForm(how) {
+  if (store.past) return toast("This is the past. Go back to now to submit tasks.", { bad: true });
   if (!may("submitter")) return toast("Your role cannot submit tasks.", { bad: true });
   const fresh = loadTypes(); // a worker may have offered a type since
   if (titles.size === 0 || (how?.type !== undefined && !titles.has(how.type))) await fresh;
@@ -363,7 +364,7 @@ listenToKeys({
   status: (n) => setFilters(withStatus(store.filters, ["", ...STATUSES][n])),
   search: () => toolbar.focusSearch(),
   create: () => void openForm(),
-  help: () => void keyHelp.get().then((showKeys) => showKeys?.()),
+  incomplete,
   newest: () => list.toNewest(),
   theme: () => byId("theme").click(),
   changeAll: () => void toolbar.changeAll(),
@@ -389,6 +390,7 @@ setInterval(() => {
   frame.request();
 }, 1000);
 
+look();
 toolbar.showFilters(router.route.filters);
 store.pinned = router.route.id;
 if (wasUpdated()) toast("Daybook was updated, so the page was loaded again.");

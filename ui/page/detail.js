@@ -1,7 +1,9 @@
 // The open task. It is fetched once; then its row is pushed. Progress reports are in the row.
-// Its other events are fetched when the version of the row says that there are new ones.
+// Its other events are fetched when the version of the row says that there are new ones. As of an earlier moment, it stays
+// as it was fetched.
 
 import { Problem } from "./api.js";
+import { patiently } from "./pastapi.js";
 import { joined, reportOf, turns } from "./events.js";
 import { ended } from "./task.js";
 import { getEvents, getTask } from "./taskapi.js";
@@ -16,6 +18,8 @@ const LONG_REST = 2000;
 export class Detail {
   /** @type {string | null} */
   id = null;
+  /** The earlier moment that is shown; "" = now. */
+  at = "";
   /** The latest row, from the stream or the list. @type {Row | null} */
   row = null;
   /** The task with parameters and result. @type {Task | null} */
@@ -46,12 +50,14 @@ export class Detail {
   /**
    * @param {string | null} id
    * @param {Row | undefined} row undefined if it is not known
+   * @param {string} at an earlier moment; "" = now
    */
-  open(id, row) {
-    if (id === this.id) return;
+  open(id, row, at) {
+    if (id === this.id && at === this.at) return;
     this.#abort.abort();
     this.#abort = new AbortController();
     this.id = id;
+    this.at = at;
     this.row = row ?? null;
     this.task = null;
     this.events = this.#fetched = null;
@@ -64,7 +70,7 @@ export class Detail {
 
   /** Applies a message of the stream. @param {Message} m */
   apply(m) {
-    if (this.id === null) return;
+    if (this.id === null || this.at !== "") return;
     const row = m.rows?.find((r) => r.id === this.id);
     if (row) return this.applyRow(row);
     if (this.row?.status === "PENDING") this.#recheck();
@@ -100,7 +106,7 @@ export class Detail {
   reload() {
     const id = this.id;
     this.id = null;
-    this.open(id, undefined);
+    this.open(id, undefined, this.at);
   }
 
   /** Fetches what is out of date. Calls during a fetch cause one more. */
@@ -151,15 +157,18 @@ export class Detail {
   /** Appends the progress report in the row to the events. */
   #follow() {
     if (this.#fetched === null || this.row === null) return;
-    const report = reportOf(this.#fetched, this.row);
-    this.events = report ? joined(this.#fetched, [report]) : this.#fetched;
+    const { at, row } = this;
+    const until = at === "" ? this.#fetched : this.#fetched.filter((e) => e.seq <= row.last_seq);
+    const report = reportOf(until, row);
+    this.events = report ? joined(until, [report]) : until;
   }
 
   /** @param {string} id @param {AbortSignal} signal */
   async #fetchTask(id, signal) {
     this.#doubt = false;
     try {
-      const task = await getTask(id, signal);
+      const { at } = this;
+      const task = await (at === "" ? getTask(id, signal) : patiently(() => getTask(id, signal, at), signal));
       if (signal.aborted) return;
       this.task = task;
       this.problem = null;

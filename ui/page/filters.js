@@ -1,24 +1,24 @@
 // The filters of the list, as in the page's address, and whether a row matches them.
 
-import { quoted } from "./format.js";
-
-/** @import { Filters, Row, Count, Wrong } from "./types.js" */
+/** @import { Filters, Row, Count } from "./types.js" */
 
 export const STATUSES = /** @type {const} */ (["PENDING", "RUNNING", "SUCCESS", "FAILED", "CANCELLED"]);
 
 /** What pending tasks wait for. */
 export const WAITS = /** @type {const} */ (["ready", "scheduled", "backoff", "blocked", "suspended"]);
 
-const LISTS = /** @type {const} */ (["status", "waiting", "task_type", "queue", "tag"]);
+export const LISTS = /** @type {const} */ (["status", "waiting", "task_type", "queue", "tag"]);
 
 /** The form of the names of types and queues. */
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
+/** A moment: the seq of an event, or a time of RFC 3339. */
+const MOMENT = /^(\d{1,15}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d))$/;
 /** Most characters of a search. */
 export const LONGEST_SEARCH = 200;
 
 /** @returns {Filters} */
-export function noFilters() {
-  return { status: [], waiting: [], task_type: [], queue: [], tag: [], q: "", wrong: [] };
+export function noFilters(at = "") {
+  return { status: [], waiting: [], task_type: [], queue: [], tag: [], q: "", at, wrong: [] };
 }
 
 /**
@@ -33,7 +33,7 @@ export function parseFilters(query) {
     const value = key === "status" ? given.toUpperCase() : given;
     if (value === "") continue;
     if (!isFilter(key, value)) f.wrong.push({ key, value: given });
-    else if (key === "q") f.q = value;
+    else if (key === "q" || key === "at") f[key] = value;
     else if (!f[/** @type {ListKey} */ (key)].includes(value)) f[/** @type {ListKey} */ (key)].push(value);
   }
   return f;
@@ -57,6 +57,8 @@ function isFilter(key, value) {
       return NAME.test(value);
     case "tag":
       return true;
+    case "at":
+      return MOMENT.test(value) && (/^\d+$/.test(value) || Date.parse(value) >= 0);
     default:
       return key === "q" && [...value].length <= LONGEST_SEARCH;
   }
@@ -102,20 +104,6 @@ export function waitOf(row) {
   return row.status === "PENDING" ? (WAIT_OF[row.waiting_for?.reason ?? ""] ?? "ready") : "";
 }
 
-/** @type {Record<string, string>} */
-const KEY_WORDS = { task_type: "task type", q: "search", waiting: "state of pending tasks" };
-
-/**
- * What is wrong with an address, as a sentence.
- * @param {Wrong} w
- */
-export function wrongWords({ key, value }) {
-  if (key === "q") return `A search has at most ${LONGEST_SEARCH} characters.`;
-  if (key === "#") return `This page has no place ${quoted(value)}.`;
-  if (![...LISTS, "q"].includes(/** @type {any} */ (key))) return `The list has no filter ${quoted(key)}.`;
-  return `There is no ${KEY_WORDS[key] ?? key} ${quoted(value)}.`;
-}
-
 /**
  * The query string of filters, in a stable order; "" when there are none.
  * @param {Filters} f
@@ -124,6 +112,7 @@ export function formatFilters(f) {
   const params = new URLSearchParams();
   for (const key of LISTS) for (const value of f[key]) params.append(key, value);
   if (f.q) params.append("q", f.q);
+  if (f.at) params.append("at", f.at);
   for (const { key, value } of f.wrong) if (key !== "#") params.append(key, value);
   return params.toString();
 }

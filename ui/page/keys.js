@@ -1,6 +1,7 @@
 // Keyboard shortcuts. They work while no field has the focus.
 
 import { isField } from "./dom.js";
+import { Later } from "./later.js";
 
 /**
  * @typedef {{
@@ -13,7 +14,7 @@ import { isField } from "./dom.js";
  *   status: (n: number) => void,
  *   search: () => void,
  *   create: () => void,
- *   help: () => void,
+ *   incomplete: () => void,
  *   newest: () => void,
  *   theme: () => void,
  *   changeAll: () => void,
@@ -28,6 +29,11 @@ const NATIVE = new Set(["ArrowDown", "ArrowUp", "PageDown", "PageUp", "Home", "E
 
 /** @param {KeyActions} a */
 export function listenToKeys(a) {
+  const help = new Later(
+    () => import("./views/keyhelp.js"),
+    ({ showKeys }) => showKeys,
+    a.incomplete,
+  );
   /** @type {Record<string, () => void>} */
   const keys = {
     j: () => a.move(1),
@@ -41,7 +47,7 @@ export function listenToKeys(a) {
     Enter: a.enter,
     "/": a.search,
     n: a.create,
-    "?": a.help,
+    "?": () => void help.get().then((showKeys) => showKeys?.()),
     t: a.newest,
     d: a.theme,
     b: a.changeAll,

@@ -38,7 +38,7 @@ export class ListLoader {
   /**
    * @param {Store} store
    * @param {ListView} view
-   * @param {{ filters: () => Filters, live: () => boolean, dirty: () => void }} page
+   * @param {{ filters: () => Filters, live: () => boolean, dirty: () => void, past: () => Promise<import("./views/past.js").PastView | null> }} page
    */
   constructor(store, view, page) {
     this.#store = store;
@@ -64,7 +64,8 @@ export class ListLoader {
     try {
       // Invalid filters match no rows, but a seq is needed to follow the log from.
       const wrong = store.filters.wrong.length > 0;
-      const page = await api.listTasks(wrong ? noFilters() : store.filters, wrong ? 1 : PAGE, signal);
+      const ask = () => api.listTasks(wrong ? noFilters() : store.filters, wrong ? 1 : PAGE, signal);
+      const page = await (store.past && !wrong ? this.#page.past().then((view) => /** @type {NonNullable<typeof view>} */ (view).fetch(ask, signal)) : ask());
       if (signal.aborted) return null;
       if (wrong) Object.assign(page, { rows: [], next: null });
       store.replace(page);
@@ -95,6 +96,7 @@ export class ListLoader {
   async reload() {
     const signal = this.abort();
     this.#store.setFilters(this.#page.filters());
+    if (isPending(this.#store.filters)) this.loadWaiting();
     this.#view.restart();
     this.#page.dirty();
     await this.fetch(signal);
@@ -130,6 +132,7 @@ export class ListLoader {
 
   /** A message of the stream came. @param {Message} m @param {WaitTotals | null} before what pending tasks waited for until then */
   received(m, before) {
+    if (this.#store.past) return; // it does not change
     if (m.truncated) this.refetchSoon();
     // A pause, a limit or the time moves tasks from one of these lists to another, without an event of theirs.
     if (m.waiting && before && JSON.stringify(m.waiting) !== JSON.stringify(before)) this.#waitingMoved(m.waiting.blocked !== before.blocked);
@@ -138,7 +141,7 @@ export class ListLoader {
   /** Called once a second. Time alone makes tasks due: no message says so. */
   tick() {
     const due = time(this.#store.waiting?.next_due);
-    if (due !== null && due < api.serverNow() - 100 && isPending(this.#store.filters) && this.#page.live()) this.#waitingMoved(false);
+    if (!this.#store.past && due !== null && due < api.serverNow() - 100 && isPending(this.#store.filters) && this.#page.live()) this.#waitingMoved(false);
   }
 
   /** @param {boolean} blocked whether others are blocked now: what rows say of their waiting has changed */
@@ -151,7 +154,7 @@ export class ListLoader {
 
   /** Fetches what pending tasks wait for, at most once a second. */
   loadWaiting() {
-    if (this.#waitingTimer !== 0) return;
+    if (this.#waitingTimer !== 0 || this.#store.past) return;
     const wait = Math.max(0, this.#waitingAt + REFETCH - performance.now());
     this.#waitingTimer = setTimeout(() => void this.#loadWaiting(), wait);
   }
@@ -161,7 +164,7 @@ export class ListLoader {
     this.#waitingAt = performance.now();
     try {
       const stats = await api.getStats();
-      Object.assign(this.#store, { waiting: stats.waiting, waitingCounts: stats.waiting_counts });
+      Object.assign(this.#store.live, { waiting: stats.waiting, waitingCounts: stats.waiting_counts });
     } catch {
       // The next message has it.
     }
@@ -188,7 +191,7 @@ export class ListLoader {
   /** Replaces the list, as far as it is shown. */
   async #refetch() {
     const store = this.#store;
-    if (store.phase !== "ready" || store.filters.wrong.length > 0) return;
+    if (store.phase !== "ready" || store.filters.wrong.length > 0 || store.past) return;
     const signal = this.#abort.signal;
     const turn = ++this.#refetchTurn;
     const hold = this.#view.hold.hold && store.order.length > 0;

@@ -1,6 +1,6 @@
 // The route is in the hash of the address, so that it can be shared: "#/?status=FAILED" is a
-// list, "#/tasks/ID?status=FAILED" the same list with a task open, "#/queues" another place, "#/schedules/nightly"
-// one thing there.
+// list, "#/tasks/ID?status=FAILED" the same list with a task open, "#/tasks?at=1200" the list as it was, "#/queues"
+// another place, "#/schedules/nightly" one thing there.
 
 import { formatFilters, noFilters, parseFilters, withoutWrong } from "./filters.js";
 import { PLACES } from "./places.js";
@@ -22,10 +22,10 @@ export function parseRoute(hash) {
   const [place, ...rest] = path.replace(/^\/|\/$/g, "").split("/").map(decode);
   const item = rest.join("/");
   if (Object.hasOwn(PLACES, place) && (item === "" || PLACES[place].items)) return { place, item, query, id: null, filters: noFilters() };
-  const m = /^\/tasks\/([^/]+)\/?$/.exec(path);
+  const m = /^\/tasks(?:\/([^/]+))?\/?$/.exec(path);
   const filters = parseFilters(query);
   if (!m && path !== "" && path !== "/") filters.wrong.unshift({ key: "#", value: path });
-  return { place: "", item: "", query: "", id: m ? decode(m[1]) : null, filters };
+  return { place: "", item: "", query: "", id: m?.[1] ? decode(m[1]) : null, filters };
 }
 
 /**
@@ -47,7 +47,7 @@ export function formatRoute(route) {
   }
   const query = formatFilters(route.filters);
   const nowhere = route.filters.wrong.find((w) => w.key === "#");
-  const path = route.id ? `#/tasks/${encodeURIComponent(route.id)}` : `#${nowhere?.value ?? "/"}`;
+  const path = route.id ? `#/tasks/${encodeURIComponent(route.id)}` : `#${nowhere?.value ?? (route.filters.at ? "/tasks" : "/")}`;
   return query ? `${path}?${query}` : path;
 }
 

@@ -7,6 +7,7 @@ import { dueFirst, dueOf, merge, newer, newestFirst } from "./order.js";
 import { ended } from "./task.js";
 
 /** @import { Row, Count, Filters, Message, Page, SchedulerState, WaitTotals, WaitingCounts } from "./types.js" */
+/** @import { Moment } from "./moment.js" */
 
 /** Maximum number of rows in a list that grows at the top. Beyond it the tail is dropped, and loaded again when needed. */
 export const MAX_ROWS = 20_000;
@@ -37,12 +38,14 @@ export class Store {
   pinned = null;
   /** @type {Filters} */
   filters = noFilters();
-  /** @type {Count[] | null} null until the server has sent them */
-  counts = null;
-  /** What the pending tasks wait for. @type {WaitTotals | null} */
-  waiting = null;
-  /** The same by type and queue, as of the last fetch. @type {WaitingCounts | null} */
-  waitingCounts = null;
+  /**
+   * What there is now: how many tasks, what the pending ones wait for, and the same by type and queue as of the last fetch.
+   * Each is null until the server has sent it.
+   * @type {{ counts: Count[] | null, waiting: WaitTotals | null, waitingCounts: WaitingCounts | null }}
+   */
+  live = { counts: null, waiting: null, waitingCounts: null };
+  /** The earlier moment that the list shows; null = now. @type {Moment | null} */
+  past = null;
   /** @type {SchedulerState | null} */
   state = null;
   /** The seq of the log up to which the rows are current. */
@@ -66,6 +69,19 @@ export class Store {
   /** @type {Row[]} rows that were pushed during a fetch */
   #since = [];
   #fetching = 0;
+
+  /** Of the moment that the list shows. */
+  get counts() {
+    return (this.past ?? this.live).counts;
+  }
+
+  get waiting() {
+    return (this.past ?? this.live).waiting;
+  }
+
+  get waitingCounts() {
+    return (this.past ?? this.live).waitingCounts;
+  }
 
   /** The order of the list. */
   get compare() {
@@ -91,6 +107,8 @@ export class Store {
    * @param {Filters} filters
    */
   setFilters(filters) {
+    if (filters.at === "") this.past = null;
+    else if (filters.at !== this.filters.at || this.past === null || this.past.problem) this.past = { seq: 0, now: 0, counts: null, waiting: null, waitingCounts: null, problem: null };
     this.filters = filters;
     this.order = [];
     this.rows.clear();
@@ -197,11 +215,12 @@ export class Store {
    * @param {Hold} [how]
    */
   apply(m, how = {}) {
-    if (m.counts) this.counts = m.counts;
-    if (m.counts_changed && this.counts) this.counts = mergeCounts(this.counts, m.counts_changed);
-    if (m.waiting) this.waiting = m.waiting;
+    const { live } = this;
+    if (m.counts) live.counts = m.counts;
+    if (m.counts_changed && live.counts) live.counts = mergeCounts(live.counts, m.counts_changed);
+    if (m.waiting) live.waiting = m.waiting;
     if (m.state) this.state = m.state;
-    if (m.rows && m.rows.length > 0) {
+    if (m.rows && m.rows.length > 0 && this.past === null) {
       if (this.#fetching > 0) this.#since.push(...m.rows);
       this.#upsert(m.rows, how);
     }
@@ -356,7 +375,7 @@ export class Store {
    */
   running(cluster) {
     if (!cluster) return this.state?.running ?? 0;
-    return (this.counts ?? []).reduce((sum, c) => sum + (c.status === "RUNNING" ? c.n : 0), 0);
+    return (this.live.counts ?? []).reduce((sum, c) => sum + (c.status === "RUNNING" ? c.n : 0), 0);
   }
 
   /** How many tasks match, loaded or not; from the counts where they are enough. */

@@ -87,6 +87,7 @@ export function waitingSentence(row, state, now) {
   if (w?.reason === "dependencies") return `Waiting: ${dependencyWords(w)}`;
   if (w?.reason === "workflow") return "Waiting: its workflow has not started";
   if (w?.reason === "unique") return `Waiting: task ${w.task_id ?? ""} with the same unique key must end first`;
+  if (w?.reason === "unrecorded") return UNRECORDED;
   if (w?.reason === "crash_check") return "Waiting: the server died while tasks ran; they are now run one at a time";
   if (w?.reason === "turn") return `Waiting for its turn: ${aheadWords(w)}`;
   if (state?.full || w?.reason === "log_full") return "Waiting: the disk is full; it starts when there is free space";
@@ -103,34 +104,10 @@ export function waitingSentence(row, state, now) {
   return slotSentence(state, w?.reason === "capacity" ? w : null, w?.reason);
 }
 
-/** What else holds a task, in a few words each. @type {Record<string, (w: Waiting) => string>} */
-const ALSO = {
-  previous_attempt: () => "its previous attempt has not stopped yet",
-  unique: (w) => `task ${w.task_id ?? ""} with the same unique key must end first`,
-  dependencies: dependencyWords,
-  workflow: () => "its workflow has not started",
-  queue_paused: () => "its queue is paused",
-  queue_limit: () => "as many tasks of its queue run as its limit allows",
-  rate_limit: (w) => `the rate limit of its ${w.key === undefined ? "queue" : "concurrency key"} lets no task start yet`,
-  concurrency_key: () => "as many tasks with its concurrency key run as its queue allows",
-  crash_check: () => "tasks are run one at a time, for the server died while they ran",
-  worker: () => "no worker runs its type",
-  capacity: (w) => (w.slots === undefined ? "the workers that run its type are busy" : "all slots are busy"),
-  turn: aheadWords,
-};
-
-/**
- * What holds a pending task beside the reason in waitingSentence, as a sentence without its full stop; "" when nothing does.
- * @param {Row} row
- */
-export function alsoSentence(row) {
-  if (row.status !== "PENDING") return "";
-  const parts = (row.waiting_for?.also ?? []).map((w) => ALSO[w.reason]?.(w) ?? w.reason.replace(/_/g, " "));
-  return parts.length === 0 ? "" : `Also: ${parts.join("; ")}`;
-}
+const UNRECORDED = "It was ready; which slots and workers had room then is not in the log";
 
 /** Which tasks must end first. @param {Waiting} w */
-function dependencyWords(w) {
+export function dependencyWords(w) {
   const first = (w.names ?? w.waiting_on ?? []).slice(0, 3).map(isolated);
   if ((w.open ?? 0) > first.length) first.push(`${(w.open ?? 0) - first.length} more`);
   const last = first.pop();
@@ -138,7 +115,7 @@ function dependencyWords(w) {
 }
 
 /** How many tasks come first. @param {Waiting} w */
-function aheadWords(w) {
+export function aheadWords(w) {
   const least = w.ahead_relation === "gte" ? "at least " : "";
   return w.ahead === 1 ? `${least}1 task comes first` : `${least}${integer(w.ahead ?? 0)} tasks come first`;
 }

@@ -8,11 +8,17 @@ import { parse, stringify } from "./exact.js";
 /**
  * @param {string} id
  * @param {AbortSignal} [signal]
+ * @param {string} [at] an earlier moment
  * @returns {Promise<Task>}
  */
-export async function getTask(id, signal) {
-  const res = await call(`api/tasks/${encodeURIComponent(id)}`, { signal, headers: { Accept: "application/json" } });
+export async function getTask(id, signal, at = "") {
+  const res = await call(taskUrl(id, at), { signal, headers: { Accept: "application/json" } });
   return parse(await res.text());
+}
+
+/** @param {string} id @param {string} at an earlier moment; "" = now */
+export function taskUrl(id, at) {
+  return `api/tasks/${encodeURIComponent(id)}${at && `?at=${encodeURIComponent(at)}`}`;
 }
 
 /**

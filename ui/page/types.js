@@ -365,7 +365,7 @@
 /** A part of an address that is no filter. @typedef {{ key: string, value: string }} Wrong */
 
 /**
- * What the list is narrowed to. Lists mean "any of"; empty means all.
+ * What the list is narrowed to. Lists mean "any of"; empty means all. With at, it is as it was at that event or time.
  * @typedef {{
  *   status: string[],
  *   waiting: string[],
@@ -373,6 +373,7 @@
  *   queue: string[],
  *   tag: string[],
  *   q: string,
+ *   at: string,
  *   wrong: Wrong[],
  * }} Filters
  */

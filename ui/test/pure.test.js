@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { alsoSentence } from "../page/also.js";
 import { justAfter, nextLink, problemFrom } from "../page/api.js";
 import { actionWords, bulkWords, doneCount, endedWords, filterBody, filterWords, fittingAction, skippedWords } from "../page/bulk.js";
 import { answerFields, answerOf, phaseSums, phasesOf } from "../page/steps.js";
 import { eventWords, joined, reportOf, timelineOf, turns } from "../page/events.js";
-import { countMatching, facet, formatFilters, isByDue, matches, parseFilters, waitOf, withStatus, withoutWrong, wrongWords } from "../page/filters.js";
+import { countMatching, facet, formatFilters, isByDue, matches, parseFilters, waitOf, withStatus, withoutWrong } from "../page/filters.js";
 import { ago, bytes, countdown, humanize, number, percent, short, shortId, span, time } from "../page/format.js";
 import { changedLimits, limitWords, numberOrText, pauseWords } from "../page/queue.js";
 import { Rate } from "../page/rate.js";
 import { formatRoute, parseRoute } from "../page/router.js";
 import { haveSeconds, inZone, lateWords, nextWords, nominalWords, outcomeWords, pausedWords, runHref } from "../page/schedule.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../page/schema.js";
-import { alsoSentence, attemptSentence, attemptWords, canRunNow, duration, waited, waitingSentence } from "../page/task.js";
+import { attemptSentence, attemptWords, canRunNow, duration, waited, waitingSentence } from "../page/task.js";
+import { wrongWords } from "../page/wrong.js";
 import { waitSums } from "../page/views/waits.js";
 import { shiftOf, windowOf } from "../page/views/scroller.js";
 

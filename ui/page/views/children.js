@@ -34,28 +34,30 @@ export class ChildrenView {
   /**
    * @param {Row} row
    * @param {(id: string) => string} href
+   * @param {string} at an earlier moment; "" = now
    */
-  update(row, href) {
+  update(row, href, at) {
     text(this.#count, plural(row.children, "child", "children"));
-    const live = row.status === "PENDING" || row.status === "RUNNING";
+    const live = at === "" && (row.status === "PENDING" || row.status === "RUNNING");
     const key = `${row.id} ${row.version}`;
     if (key === this.#key && !(live && Date.now() - this.#at > EVERY)) return;
     this.#key = key;
     this.#at = Date.now();
-    void this.#fetch(row, href);
+    void this.#fetch(row, href, at && `&at=${encodeURIComponent(at)}`);
   }
 
   /**
    * @param {Row} row
    * @param {(id: string) => string} href
+   * @param {string} then the rest of the query
    */
-  async #fetch(row, href) {
+  async #fetch(row, href, then) {
     this.#abort.abort();
     this.#abort = new AbortController();
     const { signal } = this.#abort;
     try {
-      const { rows } = await page(`api/tasks/?parent=${row.id}&fields=summary&limit=${MOST_ROWS}`, signal);
-      const sums = row.children <= MOST_ROWS ? countOf(rows) : await counts(row.id, signal);
+      const { rows } = await page(`api/tasks/?parent=${row.id}&fields=summary&limit=${MOST_ROWS}${then}`, signal);
+      const sums = row.children <= MOST_ROWS ? countOf(rows) : await counts(`${row.id}${then}`, signal);
       if (signal.aborted) return;
       show(this.#problem, false);
       this.#sums.replaceChildren(...sums.filter(([, n]) => n !== "0").map(([status, n]) => h("span", null, `${n} ${STATUS_WORDS[status].toLowerCase()}`)));
@@ -78,7 +80,7 @@ function countOf(rows) {
 }
 
 /**
- * @param {string} parent
+ * @param {string} parent its id, and the rest of the query
  * @param {AbortSignal} signal
  * @returns {Promise<[Status, string][]>}
  */

@@ -1,12 +1,15 @@
 // The panel of the open task: status, facts, result, parameters and history.
 
 import { may } from "../access.js";
+import { alsoSentence } from "../also.js";
 import { attr, byId, h, icon, linkIn, show, text } from "../dom.js";
 import { DAMAGED } from "../events.js";
 import { stringify } from "../exact.js";
 import { percent } from "../format.js";
 import { swap } from "../press.js";
-import { alsoSentence, attemptsUsed, canCancel, canMove, canRetry, canRunNow, ended, waitingSentence } from "../task.js";
+import { attemptsUsed, canCancel, canMove, canRetry, canRunNow, ended, waitingSentence } from "../task.js";
+import { taskUrl } from "../taskapi.js";
+import { absent } from "./absent.js";
 import { erasedMark, ErasedView } from "./erased.js";
 import { factsView } from "./facts.js";
 import { copyButton } from "./copy.js";
@@ -16,6 +19,7 @@ import { resultView } from "./results/index.js";
 import { barView, statusView } from "./status.js";
 import { StepsView } from "./steps.js";
 import { TimelineView } from "./timeline.js";
+import "./icons.js";
 
 /** @import { Detail } from "../detail.js" */
 /** @import { Row, SchedulerState, Task } from "../types.js" */
@@ -26,13 +30,14 @@ import { TimelineView } from "./timeline.js";
  *   act: (kind: string, row: Row) => void,
  *   again: (task: Task) => void,
  *   change: (task: Task) => void,
+ *   now: () => void,
  *   move: (by: number) => void,
  *   retryLoad: () => void,
  *   incomplete: () => void,
  * }} DetailActions
  */
 
-/** @typedef {{ now: number, state: SchedulerState | null, title: (type: string) => string, href: (id: string) => string, live: boolean }} DetailContext */
+/** @typedef {{ now: number, state: SchedulerState | null, title: (type: string) => string, href: (id: string) => string, live: boolean, when: string }} DetailContext when is the earlier moment in words */
 
 export class DetailView {
   #root = byId("detail");
@@ -99,7 +104,8 @@ export class DetailView {
       if (this.#root.childElementCount > 0) this.#root.replaceChildren();
       return;
     }
-    if (id !== this.#shownId) this.#open(id);
+    const shown = `${id} ${d.at}`;
+    if (shown !== this.#shownId) this.#open(shown);
     if (d.problem && !d.row) return this.#refused(d);
     if (!d.row) return;
     if (!this.#panel) {
@@ -110,9 +116,9 @@ export class DetailView {
     this.#tell(d.row, c);
   }
 
-  /** @param {string} id */
-  #open(id) {
-    this.#shownId = id;
+  /** @param {string} shown the task, and when */
+  #open(shown) {
+    this.#shownId = shown;
     this.#said = "";
     this.#panel?.close();
     this.#panel = null;
@@ -122,26 +128,12 @@ export class DetailView {
 
   /** @param {Detail} d */
   #refused(d) {
-    const gone = d.problem?.status === 404 || d.problem?.status === 400;
     const key = `refused ${d.problem?.message}`;
     if (this.#said === key) return;
     this.#said = key;
     this.#panel?.close();
     this.#panel = null;
-    this.#root.replaceChildren(
-      h(
-        "div",
-        { class: "empty" },
-        h("h2", null, gone ? "Task not found" : "The task could not be loaded"),
-        h("p", { class: "breaks" }, gone ? `No task has the id ${d.id}.` : (d.problem?.message ?? "")),
-        h(
-          "div",
-          { class: "empty-actions" },
-          gone ? null : h("button", { type: "button", class: "button primary", onclick: () => this.#actions.retryLoad() }, "Try again"),
-          h("button", { type: "button", class: "button", onclick: () => this.#actions.close() }, "Back to the list"),
-        ),
-      ),
-    );
+    this.#root.replaceChildren(absent(d, this.#actions));
   }
 
   /** Reads out a change of status. @param {Row} row @param {DetailContext} c */
@@ -172,6 +164,8 @@ class TaskPanel {
   #stand = h("div", { class: "stand" }, h("div", { class: "stand-line" }, this.#message, this.#pct), this.#bar.el);
   #wait = h("p", { class: "note" });
   #also = h("p", { class: "note" });
+  #whenText = h("span", null);
+  #when;
   #error = h("section", { class: "error-box" });
   #facts = factsView();
   #mark = erasedMark();
@@ -202,6 +196,7 @@ class TaskPanel {
    */
   constructor(actions, widen) {
     this.#incomplete = actions.incomplete;
+    this.#when = h("p", { class: "note past-note" }, this.#whenText, h("button", { type: "button", class: "button small", onclick: actions.now }, "Show it now"));
     this.#steps = new StepsView(actions.act);
     const act = (/** @type {string} */ kind) => () => this.#row && actions.act(kind, this.#row);
     this.#now.addEventListener("click", act("now"));
@@ -230,6 +225,7 @@ class TaskPanel {
     const body = h(
       "div",
       { class: "detail-body" },
+      this.#when,
       h("div", { class: "detail-head" }, h("div", { class: "detail-names" }, this.#title, h("div", { class: "detail-state" }, this.#status.el, this.#mark)), h("div", { class: "detail-actions" }, this.#now, this.#priority, this.#cancel, this.#retry, this.#change, this.#again, this.#schedule)),
       this.#stand,
       this.#wait,
@@ -258,7 +254,10 @@ class TaskPanel {
     this.#task = d.task;
     text(this.#title, c.title(row.task_type));
     text(this.#id, row.id);
-    attr(this.#raw, "href", `api/tasks/${row.id}`);
+    attr(this.#raw, "href", taskUrl(row.id, d.at));
+    const then = d.at !== "";
+    show(this.#when, then);
+    text(this.#whenText, then ? c.when : "");
     this.#status.update(row.status, row.partial);
     this.#drawStand(row, c);
     this.#drawError(row);
@@ -275,10 +274,11 @@ class TaskPanel {
     put(this.#schedule, may("operator") && whole);
     attr(this.#schedule, "href", `#/schedules/~new?task=${row.id}`);
     if (d.task !== this.#drawnTask || row.erased !== this.#drawnErased) this.#drawContent(d, c);
-    this.#steps.update(row, d.events, c.now);
-    this.#drawChildren(row, c);
-    show(this.#log.el, !row.erased);
-    if (!row.erased) this.#log.update(row);
+    this.#steps.update(row, d.events, c.now, then);
+    this.#drawChildren(row, c, d.at);
+    const logged = !row.erased && !then; // the lines are not in the event log
+    show(this.#log.el, logged);
+    if (logged) this.#log.update(row);
     this.#timeline.update(d.events, d.eventsProblem, c.now);
   }
 
@@ -289,18 +289,18 @@ class TaskPanel {
     this.#children?.close();
   }
 
-  /** @param {Row} row @param {DetailContext} c */
-  #drawChildren(row, c) {
+  /** @param {Row} row @param {DetailContext} c @param {string} at */
+  #drawChildren(row, c, at) {
     show(this.#family, row.children > 0);
     if (row.children === 0) return;
-    if (this.#children) return this.#children.update(row, c.href);
+    if (this.#children) return this.#children.update(row, c.href, at);
     if (this.#loading) return;
     this.#loading = true;
     import("./children.js").then(
       ({ ChildrenView }) => {
         this.#children = new ChildrenView();
         this.#family.replaceChildren(this.#children.el);
-        if (this.#row) this.#children.update(this.#row, c.href);
+        if (this.#row) this.#children.update(this.#row, c.href, at);
       },
       () => this.#incomplete(),
     );

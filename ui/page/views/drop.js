@@ -1,11 +1,13 @@
 // Files dropped anywhere on the page.
 
-import { byId, show, text } from "../dom.js";
+import { may } from "../access.js";
+import { h, icon, show, text } from "../dom.js";
+import "./icons.js";
 
 /** @param {(files: File[]) => void} dropped */
 export function acceptDrops(dropped) {
-  const overlay = byId("drop");
-  const title = byId("drop-title");
+  const title = h("strong", null);
+  const overlay = h("div", { class: "drop", hidden: true }, h("div", { class: "drop-box" }, icon("upload"), title, h("span", null, "A CSV is analysed, pictures are resized. You can check before it starts.")));
   let depth = 0;
   const carries = (/** @type {DragEvent} */ e) => e.dataTransfer?.types.includes("Files") ?? false;
   const end = () => {
@@ -15,7 +17,7 @@ export function acceptDrops(dropped) {
   addEventListener("dragenter", (e) => {
     if (!carries(e)) return;
     e.preventDefault();
-    if (depth++ > 0) return;
+    if (depth++ > 0 || !may("submitter")) return; // whoever drops it is told why
     text(title, titleFor(e.dataTransfer?.items));
     // A modal dialog is above everything else, so the overlay goes into it.
     const modal = document.querySelector("dialog[open]");

@@ -2,9 +2,8 @@
 
 import { may } from "../access.js";
 import { h, s } from "../dom.js";
-import { STATUSES, wrongWords } from "../filters.js";
 import { quoted } from "../format.js";
-import { STATUS_WORDS } from "../task.js";
+import { Later } from "../later.js";
 
 /** @import { Emptiness, Store } from "../store.js" */
 /** @import { ListActions } from "./list.js" */
@@ -13,6 +12,7 @@ export class EmptyView {
   #el;
   #actions;
   #key = "";
+  #refusal;
 
   /**
    * @param {HTMLElement} el
@@ -21,6 +21,16 @@ export class EmptyView {
   constructor(el, actions) {
     this.#el = el;
     this.#actions = actions;
+    this.#refusal = new Later(
+      () => import("./refusal.js"),
+      ({ refusal }) => refusal,
+      actions.incomplete,
+    );
+  }
+
+  /** Loads what a list that cannot be shown says. */
+  prefetch() {
+    return this.#refusal.prefetch();
   }
 
   /**
@@ -28,10 +38,12 @@ export class EmptyView {
    * @param {Emptiness} kind with "", the view is cleared
    */
   draw(store, kind) {
-    const key = kind === "" ? "" : JSON.stringify([kind, store.filters, store.counts === null, this.#actions.types()]);
+    const key = kind === "" ? "" : JSON.stringify([kind, store.filters, store.past?.problem, store.counts === null, this.#actions.types()]);
     if (key === this.#key) return;
     this.#key = key;
-    this.#el.replaceChildren(...(kind === "" ? [] : contents(kind, store, this.#actions)));
+    const refused = kind === "wrong" || store.past?.problem;
+    this.#el.replaceChildren(...(kind === "" || refused ? [] : contents(kind, store, this.#actions)));
+    if (refused) void this.#refusal.get().then((contents) => this.#key === key && contents && this.#el.replaceChildren(...contents(store, this.#actions)));
   }
 }
 
@@ -44,13 +56,6 @@ export class EmptyView {
 function contents(kind, store, actions) {
   const f = store.filters;
   switch (kind) {
-    case "wrong":
-      return [
-        art(),
-        h("h2", null, "The address is not valid"),
-        ...f.wrong.map((w) => h("p", { class: "breaks" }, wrongWords(w), w.key === "status" ? ` A task is ${STATUSES.map((s) => STATUS_WORDS[s].toLowerCase()).join(", ").replace(/, (\w+)$/, " or $1")}.` : "")),
-        h("div", { class: "empty-actions" }, button("Remove it", "primary", actions.clearWrong), button("Show all tasks", "", actions.clear)),
-      ];
     case "failed":
       return [
         h("h2", null, "The list could not be loaded"),
@@ -69,10 +74,11 @@ function contents(kind, store, actions) {
       return [
         art(),
         h("h2", null, "No task matches"),
-        h("p", { class: "breaks" }, unknownWords(store, actions.types()) || "No task matches these filters now. Matching tasks will appear here automatically."),
+        h("p", { class: "breaks" }, unknownWords(store, actions.types()) || (store.past ? "No task matched these filters then." : "") || "No task matches these filters now. Matching tasks will appear here automatically."),
         h("div", { class: "empty-actions" }, button("Clear filters", "", actions.clear)),
       ];
     default:
+      if (store.past) return [art(), h("h2", null, "No tasks yet"), h("p", null, "At that moment the queue had no tasks.")];
       if (!may("submitter")) return [art(), h("h2", null, "No tasks yet"), h("p", null, "Tasks appear here when somebody submits them.")];
       return [
         art(),
@@ -109,11 +115,11 @@ function unknownWords({ filters, counts }, types) {
  * @param {string} look
  * @param {() => void} onclick
  */
-function button(label, look, onclick) {
+export function button(label, look, onclick) {
   return h("button", { type: "button", class: `button ${look}`, onclick }, label);
 }
 
-function art() {
+export function art() {
   return s(
     "svg",
     { class: "art", viewBox: "0 0 72 72", fill: "none", stroke: "currentColor", "stroke-width": 2, "stroke-linecap": "round", "aria-hidden": "true" },

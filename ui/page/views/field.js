@@ -6,6 +6,7 @@ import { isNumber, stringify } from "../exact.js";
 import { bytes, humanize, isolated, number } from "../format.js";
 import { OTHERS } from "../schema.js";
 import { upload } from "../taskapi.js";
+import "./icons.js";
 
 /** @import { Exact } from "../exact.js" */
 /** @import { Field, Value } from "../schema.js" */

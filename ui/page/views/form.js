@@ -9,6 +9,7 @@ import { retryAs, submit } from "../taskapi.js";
 import { copyText } from "./copy.js";
 import { inOrder } from "./hints.js";
 import { TaskFields } from "./taskfields.js";
+import "./icons.js";
 
 /** @import { FieldError, Task, TaskType } from "../types.js" */
 

@@ -31,6 +31,7 @@ const FARTHEST = 5000;
  *   clearWrong: () => void,
  *   types: () => string[],
  *   reload: () => void,
+ *   now: () => void,
  *   changeAll: () => void,
  *   dirty: () => void,
  *   incomplete: () => void,
@@ -108,7 +109,7 @@ export class ListView {
 
   /** Loads what the first rows do not need. */
   prefetch() {
-    return Promise.all([this.#empty.prefetch(), this.#picking.get()]);
+    return Promise.all([this.#empty.get().then((view) => view?.prefetch()), this.#picking.get()]);
   }
 
   /** Whether the list is scrolled down, so that new tasks wait. */

@@ -94,6 +94,7 @@ export class RowView {
     attr(this.#line, "title", line.length > 40 ? isolated(line) : null);
     text(this.#cells.duration, durationWords(row, c.now));
     text(this.#created, ago(row.created_at, c.now));
+    this.#drawAction(row); // what may be done changes too
   }
 
   /** What changes only with the row's version. @param {Row} row */
@@ -121,7 +122,6 @@ export class RowView {
     attr(this.#created, "datetime", row.created_at);
     attr(this.#created, "title", absolute(row.created_at));
     this.#drawTags(row.tags);
-    this.#drawAction(row);
   }
 
   /** @param {string[]} tags */

@@ -68,8 +68,9 @@ export class StepsView {
    * @param {Row} row
    * @param {LogEvent[] | null} events
    * @param {number} now
+   * @param {boolean} then as of an earlier moment
    */
-  update(row, events, now) {
+  update(row, events, now, then) {
     this.#row = row;
     const w = row.waiting_for;
     const suspended = isSuspension(w?.reason);
@@ -86,22 +87,22 @@ export class StepsView {
     const key = `${row.id} ${row.steps} ${row.version - row.progress_reports}`;
     if (key === this.#key) return;
     this.#key = key;
-    if (row.steps > 0) void this.#fetch(row.id);
+    if (row.steps > 0) void this.#fetch(row.id, then ? row.steps : Infinity);
     else {
       this.#steps = [];
       this.#drawSteps();
     }
   }
 
-  /** @param {string} id */
-  async #fetch(id) {
+  /** @param {string} id @param {number} most steps, the first */
+  async #fetch(id, most) {
     this.#abort.abort();
     this.#abort = new AbortController();
     const { signal } = this.#abort;
     try {
       const steps = await getSteps(id, signal);
       if (signal.aborted) return;
-      this.#steps = steps;
+      this.#steps = steps.slice(0, most);
       show(this.#problem, false);
       this.#drawSteps();
     } catch (err) {

@@ -66,7 +66,7 @@ function entryView(_first) {
   const by = h("span", { class: "entry-by", dir: "auto" });
   const gap = h("span", { class: "entry-gap num" });
   const at = h("time", { class: "entry-at num" });
-  const seq = h("span", { class: "entry-seq num" });
+  const seq = h("a", { class: "entry-seq num" });
   const body = h("div", { class: "entry-text", dir: "auto" });
   const el = h(
     "li",
@@ -97,7 +97,9 @@ function entryView(_first) {
       attr(at, "datetime", e.at);
       attr(at, "title", e.at === "" ? null : absolute(e.at));
       text(seq, entry.count > 1 ? `${integer(entry.count)} reports, to #${e.seq}` : `#${e.seq}`);
-      attr(seq, "title", `Position ${e.seq} of the log, ${e.type}`);
+      attr(seq, "href", `#/tasks?at=${e.seq}`);
+      attr(seq, "title", `The queue at this event: position ${e.seq} of the log, ${e.type}`);
+      attr(seq, "aria-label", `The queue at event ${e.seq}`);
       text(gap, gapWords(before, entry));
     },
   };

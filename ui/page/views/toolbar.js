@@ -13,7 +13,7 @@ import { STATUS_WORDS } from "../task.js";
 
 const DEBOUNCE = 220;
 
-/** @typedef {{ setFilters: (f: Filters, how?: { replace?: boolean }) => void, reload: () => void, toList: () => void, dirty: () => void, incomplete: () => void }} ToolbarActions */
+/** @typedef {{ setFilters: (f: Filters, how?: { replace?: boolean }) => void, reload: () => void, toList: () => void, lookBack: () => void, dirty: () => void, incomplete: () => void }} ToolbarActions */
 
 export class ToolbarView {
   #store;
@@ -28,6 +28,7 @@ export class ToolbarView {
   #chosenKey = "";
   #menus;
   #all = h("button", { type: "button", class: "button change-all", hidden: true, "aria-keyshortcuts": "b" }, "Change all…");
+  #past = h("button", { type: "button", class: "button", "aria-haspopup": "dialog", id: "as-it-was" }, "As it was…");
   #bulk;
   #timer = 0;
   /** @type {(type: string) => string} */
@@ -55,7 +56,8 @@ export class ToolbarView {
       actions.setFilters(toggled(store.filters, key, value));
     this.#menus = { task_type: menuView("Type", pick("task_type")), queue: menuView("Queue", pick("queue")) };
     this.#search.maxLength = LONGEST_SEARCH;
-    byId("menus").append(this.#menus.task_type.el, this.#menus.queue.el, this.#all);
+    this.#past.addEventListener("click", actions.lookBack);
+    byId("menus").append(this.#menus.task_type.el, this.#menus.queue.el, this.#past, this.#all);
     this.#search.addEventListener("input", () => {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#typed(), DEBOUNCE);
@@ -74,7 +76,7 @@ export class ToolbarView {
 
   /** Asks what to do with all tasks that match. */
   async changeAll() {
-    if (this.#all.hidden) return;
+    if (this.#all.hidden || !may("operator")) return;
     const { filters } = this.#store;
     (await this.#bulk.get())?.(filters, this.#title);
   }
@@ -171,7 +173,7 @@ export class ToolbarView {
       ...f.tag.map((v) => this.#chip("tag", v, `Tag ${isolated(v)}`)),
     ];
     const again = h("button", { type: "button", class: "link", onclick: () => this.#actions.reload() }, "Search again");
-    const clear = h("button", { type: "button", class: "link", onclick: () => this.#actions.setFilters(noFilters()) }, "Clear all");
+    const clear = h("button", { type: "button", class: "link", onclick: () => this.#actions.setFilters(noFilters(this.#store.filters.at)) }, "Clear all");
     this.#chosen.replaceChildren(this.#chosenText, ...chips, ...(this.#store.unmatched > 0 ? [again] : []), clear);
   }
 
