@@ -70,10 +70,14 @@ const href = (id) => formatRoute({ place: "", item: "", query: "", id, filters: 
 
 // Views that are loaded when they are opened.
 
-/** Modules could not be loaded. */
+/** The page is to be reloaded when the server is back: some of its modules could not be loaded. */
+let lacking = false;
+
+/** Modules could not be loaded. A browser does not try again before the page is reloaded. */
 async function incomplete() {
   if (await reloadIfUpdated()) return;
   toast("Part of the page could not be loaded. Reload the page when the server can be reached.", { bad: true });
+  lacking = feed.everLive;
 }
 
 const actions = new Later(
@@ -197,6 +201,7 @@ function restart() {
 function connectionChanged() {
   loader.connectionChanged();
   if (feed.state === "live") {
+    if (lacking && document.querySelector("dialog[open]") === null) location.reload();
     if (frozenAt !== 0 || store.phase === "failed") frozenAt = 0;
     if (store.phase === "failed") void begin();
     if (!typesAsked) void loadTypes();
