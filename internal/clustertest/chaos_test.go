@@ -174,6 +174,8 @@ func (c *cluster) settle(l *load) {
 	c.t.Errorf("some tasks do not end: %s", open)
 }
 
+func isGiven(value json.RawMessage) bool { return len(value) > 0 && string(value) != "null" }
+
 func bodyOf(a *answer) string {
 	if a == nil {
 		return ""
@@ -186,7 +188,27 @@ func (c *cluster) compare(l *load) *wholeLog {
 	c.t.Helper()
 	log := c.sameLogs()
 	l.oracle.compare(c.t, log)
+	for id, r := range log.tasks { // what is erased is nowhere
+		if r.count("task.erased") == 0 {
+			continue
+		}
+		for _, name := range names {
+			a, err := get(c.nodes[name], "/api/tasks/"+id, patience)
+			var task struct {
+				Erased     bool
+				Parameters json.RawMessage
+				Result     json.RawMessage `json:"result_data"`
+				Error      *string         `json:"error_message"`
+			}
+			if err != nil || a.status != http.StatusOK || a.into(&task) != nil || !task.Erased || isGiven(task.Parameters) || isGiven(task.Result) || task.Error != nil {
+				c.t.Errorf("task %s was erased, and node %s shows it: %v, %s", id, name, err, bodyOf(a))
+			}
+		}
+	}
 	for id := range l.oracle.results { // what is kept is what was acknowledged
+		if r := log.tasks[id]; r != nil && r.count("task.erased") > 0 {
+			continue
+		}
 		a, err := get(c.nodes[names[len(id)%len(names)]], "/api/tasks/"+id, patience)
 		if err != nil || a.status != http.StatusOK {
 			c.t.Errorf("task %s: %v, %s", id, err, bodyOf(a))

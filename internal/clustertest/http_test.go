@@ -66,6 +66,12 @@ func (a *answer) kind() string {
 // into reads the body.
 func (a *answer) into(v any) error { return json.Unmarshal(a.body, v) }
 
+// keyed is a body that is sent with an idempotency key.
+type keyed struct {
+	key  string
+	body any
+}
+
 func get(n *node, path string, patience time.Duration) (*answer, error) {
 	return n.call(context.Background(), http.MethodGet, path, nil, patience)
 }
@@ -75,7 +81,10 @@ func (n *node) call(ctx context.Context, method, path string, body any, patience
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var content io.Reader
-	kind := "application/json"
+	kind, key := "application/json", ""
+	if b, ok := body.(keyed); ok {
+		key, body = b.key, b.body
+	}
 	switch b := body.(type) {
 	case nil:
 	case []byte:
@@ -93,6 +102,9 @@ func (n *node) call(ctx context.Context, method, path string, body any, patience
 	}
 	if content != nil {
 		r.Header.Set("Content-Type", kind)
+	}
+	if key != "" {
+		r.Header.Set("Idempotency-Key", key)
 	}
 	got, err := calls.Do(r)
 	if errors.Is(err, syscall.ECONNREFUSED) {

@@ -84,7 +84,11 @@ func (l *client) run(ctx context.Context) {
 			l.submit(ctx, 1)
 		case dice < 12:
 			l.table(ctx)
-		case dice < 16:
+		case dice < 13:
+			l.workflow(ctx)
+		case dice < 14:
+			l.erase(ctx)
+		case dice < 17:
 			l.cancel(ctx)
 		default:
 			l.retry(ctx)
@@ -166,6 +170,50 @@ func (l *client) table(ctx context.Context) {
 	}
 	key := fmt.Sprintf("%s-%d", l.name, l.n)
 	l.submitBody(ctx, key, map[string]any{"task_type": "DATA_PROCESSING", "idempotency_key": key, "parameters": map[string]any{"file": file.ID}}, 1000)
+}
+
+// workflow submits a workflow until it is acknowledged.
+func (l *client) workflow(ctx context.Context) {
+	key := fmt.Sprintf("%s-%d", l.name, l.n)
+	l.oracle.tried(key)
+	sleep := map[string]any{"task_type": "SLEEP", "parameters": map[string]any{"seconds": 0.02}}
+	body := keyed{key, map[string]any{"name": key, "tasks": map[string]any{"a": sleep,
+		"b": map[string]any{"task_type": "WORK", "depends_on": []string{"a"}},
+		"c": map[string]any{"task_type": "SLEEP", "parameters": map[string]any{"seconds": 0.01, "fail_rate": 0.3}, "max_attempts": 1, "depends_on": []string{"a"}},
+	}}}
+	never := true
+	for ctx.Err() == nil {
+		a, what := l.send(l.random, http.MethodPost, "/api/workflows", body)
+		var made struct{ ID string }
+		switch {
+		case what == done && a.into(&made) == nil && made.ID != "":
+			l.oracle.made(key, made.ID)
+			return
+		case what == refused && a.status < 500, what == done:
+			l.oracle.object("workflow %s: %d %s", key, a.status, a.body)
+			return
+		}
+		never = never && what == refused
+		pause(ctx, l.random, 100*time.Millisecond)
+	}
+	if never {
+		l.oracle.never(key)
+	}
+}
+
+// erase erases a task, which has ended or not.
+func (l *client) erase(context.Context) {
+	id := l.oracle.anyone(l.random)
+	if id == "" {
+		return
+	}
+	a, what := l.send(l.random, http.MethodPost, "/api/tasks/"+id+"/erase", map[string]any{"reason": "it was asked for"})
+	switch {
+	case what == done:
+		l.oracle.about(id, func(s *story) { s.erasures++ })
+	case what == refused && a.status == http.StatusNotFound:
+		l.oracle.object("erasure of acknowledged task %s: %s", id, a.body)
+	}
 }
 
 func (l *client) cancel(context.Context) {

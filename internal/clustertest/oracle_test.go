@@ -26,7 +26,7 @@ type oracle struct {
 }
 
 // story is what was acknowledged about one task.
-type story struct{ cancels, retries, fails int }
+type story struct{ cancels, retries, fails, erasures int }
 
 func newOracle() *oracle {
 	return &oracle{tasks: map[string]*story{}, keys: map[string]string{}, not: map[string]bool{}, leases: map[string]string{}, results: map[string]map[string]bool{}, count: map[outcome]int{},
@@ -87,6 +87,16 @@ func (o *oracle) submitted(key, id string) {
 	}
 }
 
+// made notes that a workflow was made: it is a task that nobody else changes.
+func (o *oracle) made(key, id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if before := o.keys[key]; before != "" && before != id {
+		o.wrong = append(o.wrong, fmt.Sprintf("key %s gave workflow %s and then %s", key, before, id))
+	}
+	o.keys[key] = id
+}
+
 // never notes that all submits with the key were refused: nothing has happened.
 func (o *oracle) never(key string) {
 	o.mu.Lock()
@@ -145,7 +155,7 @@ func (o *oracle) compare(t *testing.T, log *wholeLog) {
 			t.Errorf("task %s was acknowledged and is not in the log", id)
 			continue
 		}
-		for what, n := range map[string]int{"task.retried": s.retries, "task.cancelled": min(s.cancels, 1), "task.attempt_failed|task.failed": s.fails} {
+		for what, n := range map[string]int{"task.retried": s.retries, "task.cancelled": min(s.cancels, 1), "task.attempt_failed|task.failed": s.fails, "task.erased": min(s.erasures, 1)} {
 			if got := r.count(what); got < n {
 				lost++
 				t.Errorf("task %s: %d × %s was acknowledged, the log has %d: %v", id, n, what, got, r.types)
