@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,7 +103,11 @@ func killed(t *testing.T) map[string]entry {
 				t.Fatal(err)
 			}
 		}
-		image = folder(t, dir)
+		for before := folder(t, dir); ; before = image { // as of one moment: the views are written now and then
+			if image = folder(t, dir); maps.Equal(before, image) {
+				break
+			}
+		}
 		stop()
 		if err := errors.Join(<-over, d.Close()); err != nil {
 			t.Fatal(err)

@@ -27,7 +27,7 @@ func TestTheSecretOfAWebhookIsShownOnceAndNeverInTheLog(t *testing.T) {
 		if strings.Contains(body, "whsec_") || strings.Contains(body, "own-secret") {
 			t.Errorf("%s has a secret: %s", path, body)
 		}
-		if strings.Contains(path, "log") && strings.Contains(body, "7531") {
+		if strings.Contains(path, "log") && (strings.Contains(body, "path-7531") || strings.Contains(body, "query-7531")) { // the digits alone can be those of a hash
 			t.Errorf("%s has the URL: %s", path, body)
 		}
 	}

@@ -39,7 +39,7 @@ func erase(t *testing.T, log *natslog.Log, seqs ...int64) {
 	t.Helper()
 	for _, seq := range seqs {
 		for range 2 {
-			if err := log.ErasePayloads(t.Context(), seq); err != nil {
+			if err := settled("", func() error { return log.ErasePayloads(t.Context(), seq) }); err != nil {
 				t.Fatal(err)
 			}
 		}
