@@ -65,7 +65,7 @@ func (a *API) writeRun(ctx context.Context, w *jsontext.Writer, e *eventlog.Even
 	w.Key("task_id").OptionalString(d.Task)
 	workflow, status := "", ""
 	if id, ok := task.ParseID(d.Task); ok {
-		if t, err := a.Views.Find(id); err == nil && t != nil {
+		if t, _, err := a.Views.Get(ctx, id); err == nil {
 			if t.IsWorkflow() {
 				workflow = d.Task
 			}

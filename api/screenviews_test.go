@@ -216,7 +216,7 @@ func TestViewsThatAreFollowedAreEqualToTheirLists(t *testing.T) {
 	}
 }
 
-// quiet waits until no task of the process runs or is ready, so that nothing changes by itself.
+// quiet waits until no task of the process runs or is ready, and no bulk goes on, so that nothing changes by itself.
 func (h *house) quiet(t *testing.T) {
 	t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); ; {
@@ -228,11 +228,16 @@ func (h *house) quiet(t *testing.T) {
 				open++
 			}
 		}
+		for _, row := range h.want("GET", "/api/bulks", "").list(h) {
+			if row["status"] == "RUNNING" {
+				open++
+			}
+		}
 		if open == 0 && h.views.Seq() == seq {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatal(open, "tasks go on")
+			t.Fatal(open, "tasks and bulks go on")
 		}
 		changed := h.views.Changed()
 		select {

@@ -155,6 +155,7 @@ func TestARequestToNobodyHasNotHappened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.beats.by["b"] = Beat{Node: "b", heard: time.Now().Add(time.Hour)}
 	if _, err := n.pass(t.Context(), "b", "", r, nil); !errors.Is(err, errNotThere) {
 		t.Errorf("pass: %v", err)
 	}
@@ -173,6 +174,7 @@ func TestARequestThatNobodyWaitsForEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop()
+	n.beats.by["a"] = Beat{Node: "a", heard: time.Now().Add(time.Hour)}
 	ctx, cancel := context.WithCancel(t.Context())
 	r, err := http.NewRequest(http.MethodPost, "http://queue.example/api/leases", nil)
 	if err != nil {
@@ -206,13 +208,14 @@ func TestAWriteOfUnknownOutcomeIsSentOnce(t *testing.T) {
 	heard, err := n.conn.Subscribe(n.subjectOf("b"), func(*nats.Msg) {
 		sent.Add(1)
 		beat(true)
-		time.AfterFunc(2*time.Second, func() { beat(false) })
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = heard.Unsubscribe() }()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	back := time.AfterFunc(leadPatience/2, func() { beat(false) }) // a write that waits for it would be sent again
+	defer back.Stop()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://queue.example/api/tasks/submit", nil)
 	if err != nil {

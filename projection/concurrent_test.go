@@ -15,7 +15,7 @@ func TestReadersSeeOneStateWhileTheWriterMoves(t *testing.T) {
 	v := New()
 	ctx, stop := context.WithCancel(t.Context())
 	var readers sync.WaitGroup
-	for _, read := range []func(*testing.T, *Views){readCounts, readList, readHistory, readWindows} {
+	for _, read := range []func(*testing.T, *Views){readCounts, readList, readHistory, readMemory, readWindows} {
 		readers.Go(func() {
 			for ctx.Err() == nil {
 				read(t, v)
@@ -68,6 +68,18 @@ func readHistory(t *testing.T, v *Views) {
 	seqs, err := v.History(t.Context(), page.Tasks[0].ID)
 	if err != nil || len(seqs) == 0 || seqs[0] != page.Tasks[0].SubmitSeq {
 		t.Error(seqs, err)
+	}
+}
+
+func readMemory(t *testing.T, v *Views) {
+	page, err := v.List(t.Context(), Query{Limit: 100})
+	if err != nil {
+		t.Error(err)
+	}
+	for i := range page.Tasks {
+		if id := page.Tasks[i].ID; v.InMemory(id).ID != id {
+			t.Errorf("task %s is not in memory", id)
+		}
 	}
 }
 

@@ -70,8 +70,10 @@ func (v *Views) inMemory(id ulid.ULID, found func(*record)) (t task.Task, seq in
 
 // InMemory returns a task that has not ended, as it stands; the zero Task if it has, or there is none.
 func (v *Views) InMemory(id ulid.ULID) task.Task {
-	if t := v.peek(id); t != nil {
-		return *t
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if rec := v.table.find(id); rec != nil {
+		return rec.task
 	}
 	return task.Task{}
 }

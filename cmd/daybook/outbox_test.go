@@ -30,14 +30,14 @@ func TestOutboxLosesNothingWhoeverIsKilled(t *testing.T) {
 		return p
 	}
 	server := serve()
-	if err := server.ready(time.Minute); err != nil {
+	if err := server.ready(patience); err != nil {
 		t.Fatal(err)
 	}
 	schema, err := exec.Command("daybook", "outbox", "--schema", "sqlite").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, "app.db")+"?_journal_mode=WAL&_busy_timeout=10000")
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, "app.db")+"?_journal_mode=WAL&_busy_timeout=120000")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestOutboxLosesNothingWhoeverIsKilled(t *testing.T) {
 			_ = server.cmd.Process.Kill()
 			<-server.done
 			server = serve()
-			if err := server.ready(time.Minute); err != nil {
+			if err := server.ready(patience); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -120,7 +120,7 @@ func TestOutboxExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.cmd.Process.Kill(); <-server.done })
-	if err := server.ready(time.Minute); err != nil {
+	if err := server.ready(patience); err != nil {
 		t.Fatal(err)
 	}
 	for name, command := range map[string][]string{

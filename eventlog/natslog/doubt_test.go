@@ -124,8 +124,10 @@ func TestTheNextAppendSettlesWhatIsUnknown(t *testing.T) {
 				if !cut || !isRound(m) {
 					return next(ctx, m)
 				}
-				if arrives {
-					if _, err := next(ctx, m); err != nil {
+				if arrives { // however long that takes
+					long, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+					defer cancel()
+					if _, err := next(long, m); err != nil {
 						return nil, err
 					}
 					arrives = false

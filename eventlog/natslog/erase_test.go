@@ -254,7 +254,7 @@ func TestAMessageThatNobodyHasErasedIsDamageWhenItIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantErased(t, log, 1) // the replica has it
-	if _, err := openOnce(t, js, t.TempDir()); !errors.Is(err, eventlog.ErrDamaged) {
+	if err := openOnce(t, js, t.TempDir()); !errors.Is(err, eventlog.ErrDamaged) {
 		t.Errorf("a new replica: %v", err)
 	}
 	if err := follower.Follow(t.Context()); !errors.Is(err, eventlog.ErrDamaged) {
@@ -285,7 +285,7 @@ func TestAReaderNoticesWhichMessageIsMissing(t *testing.T) {
 	if err := stream.DeleteMsg(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openOnce(t, js, t.TempDir()); !errors.Is(err, eventlog.ErrDamaged) || !strings.Contains(err.Error(), "message 2 is missing") {
+	if err := openOnce(t, js, t.TempDir()); !errors.Is(err, eventlog.ErrDamaged) || !strings.Contains(err.Error(), "message 2 is missing") {
 		t.Error(err)
 	}
 }

@@ -29,7 +29,9 @@ func existing(t *testing.T, o server.Options) jetstream.JetStream {
 }
 
 func TestNATSWithoutJetStreamIsNamed(t *testing.T) {
-	if _, err := openOnce(t, existing(t, server.Options{}), t.TempDir()); !errors.Is(err, eventlog.ErrUnavailable) || !strings.Contains(err.Error(), "without JetStream") {
+	const want = "without JetStream"
+	js := existing(t, server.Options{})
+	if err := settled(want, func() error { return tryOpen(t, js, t.TempDir()) }); !errors.Is(err, eventlog.ErrUnavailable) || !strings.Contains(err.Error(), want) {
 		t.Error(err)
 	}
 }

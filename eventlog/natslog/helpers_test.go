@@ -243,15 +243,30 @@ func noise(n int) string {
 }
 
 // openOnce opens a replica in the folder and closes it again.
-func openOnce(t testing.TB, js jetstream.JetStream, dir string) (string, error) {
+func openOnce(t testing.TB, js jetstream.JetStream, dir string) error {
 	t.Helper()
+	return settled("", func() error { return tryOpen(t, js, dir) })
+}
+
+func tryOpen(t testing.TB, js jetstream.JetStream, dir string) error {
 	o := settings(js, 1)
 	o.Patience = 200 * time.Millisecond
 	log, err := natslog.Open(t.Context(), sqlitelog.Options{Dir: dir, Logger: quiet}, o)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return log.ID(), log.Close()
+	return log.Close()
+}
+
+// settled returns the error of try. That the servers are not available, which also a busy machine can cause, is only an answer if it is said
+// with the words, if there are some.
+func settled(words string, try func() error) error {
+	for deadline := time.Now().Add(patience); ; {
+		err := try()
+		if !errors.Is(err, eventlog.ErrUnavailable) || words != "" && strings.Contains(err.Error(), words) || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 func replicaIn(dir string) sqlitelog.Options { return sqlitelog.Options{Dir: dir, Logger: quiet} }

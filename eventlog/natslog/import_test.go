@@ -142,7 +142,7 @@ func TestALogOfAnEarlierVersionIsImportedFromAFolderThatHasAllOfIt(t *testing.T)
 	}
 	defer foreign.Close()
 	older(t, js, id, from.Head())
-	if _, err := openOnce(t, js, t.TempDir()); !errors.Is(err, natslog.ErrNoStream) || !strings.Contains(err.Error(), "--cluster-import") {
+	if err := openOnce(t, js, t.TempDir()); !errors.Is(err, natslog.ErrNoStream) || !strings.Contains(err.Error(), "--cluster-import") {
 		t.Errorf("an empty folder: %v", err)
 	}
 	for name, c := range map[string]struct {
@@ -184,7 +184,7 @@ func TestAFolderThatEndsWithinAnImportedRoundFollows(t *testing.T) {
 	if some.Position() != all.Position() || some.Head().Seq != 4 {
 		t.Errorf("at message %d with event %d, want message %d with event 4", some.Position(), some.Head().Seq, all.Position())
 	}
-	if _, err := openOnce(t, js, dirs["other"]); !errors.Is(err, natslog.ErrHistory) {
+	if err := openOnce(t, js, dirs["other"]); !errors.Is(err, natslog.ErrHistory) {
 		t.Errorf("a folder of another history: %v", err)
 	}
 }
