@@ -75,6 +75,7 @@ type Past struct {
 	tasks    int           // pastTasks, the same
 	patience time.Duration // the same
 
+	idle  eventlog.Signal // a moment is not read any more
 	mu    sync.Mutex
 	kept  []*pastViews // the one used last is the last
 	names int          // folders made
@@ -92,9 +93,9 @@ type pastViews struct {
 	dir   string // of the files; "" = there are none
 
 	// Guarded by Past.mu.
-	users int
-	wall  task.Micros // the clock that the views go by
-	used  time.Time
+	users  int
+	wall   task.Micros // the clock that the views go by
+	expiry *time.Timer // forgets it
 }
 
 // NewPast returns the past of a log. dir is the folder of the views; what an earlier process has left of the past there
@@ -118,6 +119,7 @@ func NewPast(log eventlog.Log, dir string, logger *slog.Logger) *Past {
 // Close ends what is being folded and removes all files. Nobody may read any more.
 func (p *Past) Close() error {
 	p.stop()
+	p.idle.Raise()
 	p.running.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -159,16 +161,16 @@ func (p *Past) TimeOf(ctx context.Context, seq int64) (task.Micros, error) {
 }
 
 // At returns the views as they were when the event with that seq was the last one, and the clock showed wall. seq is 0 to
-// the head of the log. Call release when they are read no more. Errors: *Folding after some seconds, ErrPastBusy,
+// the head of the log. Call release when they are read no more. Errors: after some seconds *Folding or ErrPastBusy;
 // ErrPastFull, those of Rebuild, ctx's.
 func (p *Past) At(ctx context.Context, seq int64, wall task.Micros) (v *Views, release func(), err error) {
-	m, err := p.take(seq, wall)
+	timer := time.NewTimer(p.patience)
+	defer timer.Stop()
+	m, err := p.await(ctx, timer, seq, wall)
 	if err != nil {
 		return nil, nil, err
 	}
 	release = sync.OnceFunc(func() { p.release(m) })
-	timer := time.NewTimer(p.patience)
-	defer timer.Stop()
 	select {
 	case <-m.made:
 		err = m.err
@@ -182,6 +184,24 @@ func (p *Past) At(ctx context.Context, seq int64, wall task.Micros) (v *Views, r
 		return nil, nil, err
 	}
 	return m.views, release, nil
+}
+
+// await takes the moment when there is room for it. Errors: ErrPastBusy when the timer fires, those of take, ctx's.
+func (p *Past) await(ctx context.Context, timer *time.Timer, seq int64, wall task.Micros) (*pastViews, error) {
+	for {
+		idle := p.idle.Wait()
+		m, err := p.take(seq, wall)
+		if err != ErrPastBusy {
+			return m, err
+		}
+		select {
+		case <-idle:
+		case <-timer.C:
+			return nil, err
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 // take finds the moment, or begins to fold it, and counts the caller as a user.
@@ -203,6 +223,9 @@ func (p *Past) take(seq int64, wall task.Micros) (*pastViews, error) {
 		m.promote()
 	}
 	m.users++
+	if m.expiry != nil {
+		m.expiry.Stop()
+	}
 	p.kept = append(slices.Delete(p.kept, i, i+1), m)
 	return m, nil
 }
@@ -258,6 +281,7 @@ func (p *Past) fold(m *pastViews) {
 		p.kept = slices.DeleteFunc(p.kept, func(other *pastViews) bool { return other == m })
 	}
 	p.expire(m)
+	p.idle.Raise()
 }
 
 // make folds the log up to the moment.
@@ -312,6 +336,7 @@ func (p *Past) release(m *pastViews) {
 	defer p.mu.Unlock()
 	m.users--
 	p.expire(m)
+	p.idle.Raise()
 }
 
 // expire has a moment that nobody reads dropped after a while. mu is held.
@@ -319,12 +344,15 @@ func (p *Past) expire(m *pastViews) {
 	if !m.isIdle() || p.ctx.Err() != nil {
 		return
 	}
-	m.used = time.Now()
 	p.trim()
-	time.AfterFunc(pastIdle, func() {
+	if m.expiry != nil {
+		m.expiry.Reset(pastIdle)
+		return
+	}
+	m.expiry = time.AfterFunc(pastIdle, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if i := slices.Index(p.kept, m); i >= 0 && m.isIdle() && time.Since(m.used) >= pastIdle {
+		if i := slices.Index(p.kept, m); i >= 0 && m.isIdle() {
 			p.drop(i)
 		}
 	})

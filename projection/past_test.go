@@ -36,6 +36,7 @@ func TestThePastIsWhatTheViewsWere(t *testing.T) {
 		}
 		p := NewPast(timedTape{tape{events: l.events}}, t.TempDir(), quiet)
 		p.inMemory = int64(rapid.SampledFrom([]int{0, 20, 1000}).Draw(rt, "in memory"))
+		var one sync.Mutex // a snapshot calls what is for the writer only
 		ask := func(s sight) error {
 			v, release, err := p.At(t.Context(), s.seq, s.wall)
 			if errors.Is(err, ErrPastBusy) {
@@ -45,6 +46,13 @@ func TestThePastIsWhatTheViewsWere(t *testing.T) {
 				return err
 			}
 			defer release()
+			if _, err := v.List(t.Context(), Query{Limit: 10}); err != nil { // as readers do
+				return err
+			}
+			v.Counts()
+			v.WaitCounts(s.wall)
+			one.Lock()
+			defer one.Unlock()
 			got := snapshotOf(rt, v, s.wall)
 			got.Changed = nil
 			if diff := diffOf(s.shown, got); diff != "" {
@@ -138,11 +146,24 @@ func TestThePastIsForgottenWhenItIsNotRead(t *testing.T) {
 		}
 		held = append(held, release)
 	}
+	p.patience = time.Millisecond
 	if _, err := at(5); !errors.Is(err, ErrPastBusy) {
 		t.Errorf("one moment too many: %v", err)
 	}
+	p.patience = time.Minute
+	waiting := make(chan error)
+	go func() {
+		_, release, err := p.At(t.Context(), 6, noon)
+		if err == nil {
+			release()
+		}
+		waiting <- err
+	}()
 	held[0]()
-	for _, seq := range []int64{5, 5, 30} { // 10 makes room for 5, whose views go on to 30
+	if err := <-waiting; err != nil {
+		t.Errorf("one that waits for room: %v", err)
+	}
+	for _, seq := range []int64{5, 5, 30} { // 6 makes room for 5, whose views go on to 30
 		release, err := at(seq)
 		if err != nil {
 			t.Fatal(err)
