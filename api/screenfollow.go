@@ -19,10 +19,18 @@ type followedView interface {
 	write(w *jsontext.Writer)
 }
 
+// idleView is what one stream has of a list that time changes between events.
+type idleView interface {
+	// writeIdle writes a member of "views" with what has changed without an event since the message of a seq, and was not
+	// written yet.
+	writeIdle(w *jsontext.Writer, seq int64)
+}
+
 // followed are the lists that one stream follows, and those whose messages it shares.
 type followed struct {
 	api    *API
 	views  []followedView
+	idle   []idleView
 	shared viewSet
 }
 
@@ -34,9 +42,12 @@ func (f *followed) addTo(m *screen) eventstream.Message {
 		w = jsontext.Writer(slices.Clone(m.text[:len(m.text)-1]))
 		w.Key("views").Object()
 	}
-	if !f.write(&w) {
+	before := len(w)
+	if f.write(&w); len(w) == before {
 		return m.out
 	}
+	w.EndObject()
+	w.EndObject()
 	return f.api.streams.Message(m.out.UpTo, w, m.out.UpTo)
 }
 
@@ -53,24 +64,23 @@ func (f *followed) alone(seq int64) eventstream.Message {
 	f.api.writeWaiting(&w)
 	f.api.writeState(w.Key("state"))
 	w.Key("views").Object()
-	if !f.write(&w) {
+	before := len(w)
+	f.write(&w)
+	for _, v := range f.idle {
+		v.writeIdle(&w, seq)
+	}
+	if len(w) == before {
 		return eventstream.Message{}
 	}
+	w.EndObject()
+	w.EndObject()
 	return f.api.streams.Message(seq, w, seq)
 }
 
-// write ends the views and the message. It reports whether something has changed.
-func (f *followed) write(w *jsontext.Writer) bool {
-	before := len(*w)
+func (f *followed) write(w *jsontext.Writer) {
 	for _, v := range f.views {
 		v.write(w)
 	}
-	if len(*w) == before {
-		return false
-	}
-	w.EndObject()
-	w.EndObject()
-	return true
 }
 
 // followedWorkers is what one stream has of the workers.

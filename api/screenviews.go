@@ -20,11 +20,13 @@ type screenView struct {
 	write func(a *API, ctx context.Context, w *changedRows, after int64) error
 	// follow is for a list that changes without events too: what it has is kept for each stream.
 	follow func(a *API, after int64) followedView
+	// idle is for a list that write has, but that time changes too: what has changed while there were no events.
+	idle func(a *API) idleView
 }
 
 // screenViews are all of them. They are written as their lists have them.
 var screenViews = []screenView{
-	{name: "queues", write: (*API).changedQueues},
+	{name: "queues", write: (*API).changedQueues, idle: (*API).followQueues},
 	{name: "workers", follow: (*API).followWorkers},
 	{name: "schedules", write: (*API).changedSchedules},
 	{name: "workflows", write: (*API).changedWorkflows},
@@ -75,6 +77,9 @@ func (a *API) pushViews(open *eventstream.Opening, views viewSet) {
 		} else {
 			f.views = append(f.views, v.follow(a, open.After))
 		}
+		if v.idle != nil {
+			f.idle = append(f.idle, v.idle(a))
+		}
 	}
 	open.Pull = func(_ context.Context, after, _ int64) (eventstream.Message, error) {
 		m, err := a.screens.since(a, after, f.shared)
@@ -83,7 +88,7 @@ func (a *API) pushViews(open *eventstream.Opening, views viewSet) {
 		}
 		return f.addTo(m), nil
 	}
-	if f.views != nil {
+	if f.views != nil || f.idle != nil {
 		open.Idle, open.IdleEvery = f.alone, idleEvery
 	}
 }
