@@ -117,6 +117,27 @@ func TestPageCutsNothingAtAnyWidth(t *testing.T) {
 	}
 }
 
+// What the places count makes the top of the page wider.
+func TestTheTopOfThePageFitsAtEveryWidth(t *testing.T) {
+	b, server := openPage(t, 1280, 800)
+	varied(t, connect(t, server))
+	for _, counted := range []bool{false, true} {
+		if counted {
+			b.js(`for (const a of document.querySelectorAll("#places :is([data-place=approvals], [data-place=alerts])")) {
+				const badge = document.createElement("span");
+				badge.className = "place-count";
+				badge.textContent = " 888";
+				a.append(badge);
+			}`)
+		}
+		for width := int64(320); width <= 1600; width += 20 {
+			b.do(chromedp.EmulateViewport(width, 800))
+			b.frames(2)
+			b.cutsNothing(fmt.Sprintf("%d wide, with counts: %v", width, counted))
+		}
+	}
+}
+
 func TestPageShowsItsStateInForcedColours(t *testing.T) {
 	b, server := openPage(t, 1280, 800)
 	waits := submitSome(t, &remote{Server: server.url}, map[string]string{"waits": `{"seconds":3600}`, "other": `{"seconds":3600}`})["waits"]
