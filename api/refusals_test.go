@@ -280,3 +280,12 @@ func TestARequestWithTwoLengthsIsTheLastOfItsConnection(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
+
+func TestTheHintForAPlusIsGivenWhereAPlusWasLost(t *testing.T) {
+	h := open(t, nil)
+	for value, hinted := range map[string]bool{"2026-01-31T08:00:00+01:00": true, "yesterday": false, "2026-01-31T08:00:00%2B99:00": false} {
+		if got := h.do("GET", "/api/tasks/?created_after="+value, ""); got.status != 400 || strings.Contains(got.body, "write + as %2B") != hinted {
+			t.Errorf("%s: %d %s", value, got.status, got.body)
+		}
+	}
+}

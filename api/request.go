@@ -157,7 +157,11 @@ func (q *query) moment(key string) task.Micros {
 	}
 	at, ok := intake.ParseTime(text)
 	if !ok {
-		q.wrong(key, "must be a time like 2026-11-24T12:00:00Z, between 1970 and 9999; write + as %2B")
+		hint := ""
+		if strings.Contains(text, " ") { // which is how a + of the URL is read
+			hint = "; write + as %2B"
+		}
+		q.wrong(key, "must be a time like 2026-11-24T12:00:00Z, between 1970 and 9999"+hint)
 	}
 	return at
 }

@@ -66,6 +66,12 @@ func (r *remote) explain(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("no server answers at %s: is \"daybook serve\" running there? (choose another address with --server)", r.Server)
 	}
+	var p *client.Problem
+	if errors.As(err, &p) {
+		for i := range p.Errors { // this hint is for those who write URLs themselves
+			p.Errors[i].Detail = strings.TrimSuffix(p.Errors[i].Detail, "; write + as %2B")
+		}
+	}
 	return err
 }
 

@@ -24,7 +24,10 @@ func (p *past) UnmarshalText(text []byte) error {
 	}
 	var at moment
 	if at.UnmarshalText(text) != nil {
-		return fmt.Errorf("%q is no point of the log; write the seq of an event such as 1200, a time such as 2027-01-31T08:00:00Z or in local time \"2027-01-31 08:00\", or how long ago, such as 10m", text)
+		return fmt.Errorf("%q is no point of the log; write the seq of an event such as 1200, a time such as 2026-01-31T08:00:00Z or in local time \"2026-01-31 08:00\", or how long ago, such as 10m", text)
+	}
+	if at.After(time.Now()) {
+		return fmt.Errorf("%q is in the future; the log has only what has happened: write an earlier time, or how long ago, such as 10m", text)
 	}
 	p.text = at.UTC().Format(time.RFC3339Nano)
 	return nil
@@ -42,7 +45,7 @@ them.
 Examples:
 
     daybook replay --at 10m
-    daybook replay --at "2027-01-31 08:00"
+    daybook replay --at 24h
     daybook replay --at 1200 --json | jq .totals`
 }
 

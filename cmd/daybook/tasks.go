@@ -41,7 +41,7 @@ Examples:
     daybook tasks --status failed --type DATA_PROCESSING
     daybook tasks --waiting scheduled
     daybook tasks --search example.com --limit 0 --json
-    daybook tasks --status running --at "2027-01-31 08:00"`
+    daybook tasks --status running --at 10m`
 }
 
 // AfterApply checks what the flags' types do not.
