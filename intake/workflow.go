@@ -53,7 +53,7 @@ func (in *Intake) ReadWorkflow(body []byte, key string, now task.Micros) (*task.
 	if w.Whole.IdempotencyKey = key; key != "" {
 		w.Whole.RequestHash = sha256.Sum256(jsontext.AppendRFC8785(nil, body))
 	}
-	if len(bad) == 0 && tasks == nil {
+	if tasks == nil && !r.has("/tasks") {
 		bad = append(bad, task.FieldError{Pointer: "/tasks", Detail: "is required: the tasks by their names"})
 	}
 	if tasks != nil {

@@ -62,9 +62,7 @@ func check(root *value) Mistakes {
 			c.wrong(after, "/on_end/depends_on must be left out: it comes after all other tasks")
 		}
 	}
-	if len(c.bad) == 0 {
-		c.circles()
-	}
+	c.circles()
 	return c.bad
 }
 
@@ -193,6 +191,9 @@ func (c *checker) circles() {
 		if after := c.tasks[name].value.member("depends_on"); after != nil {
 			for _, item := range after.value.items {
 				on := onOf(item)
+				if on == nil || on.text == name || c.tasks[on.text] == nil { // which is named already
+					continue
+				}
 				if state[on.text] == onPath {
 					circle := append(slices.Clone(path[slices.Index(path, on.text):]), on.text)
 					c.wrongItem(on, "/tasks/"+name+"/depends_on must not lead back to the task itself: "+shortened(circle))

@@ -52,7 +52,15 @@ func TestAMistakeIsNamedWhereItStands(t *testing.T) {
 		head + "  b: *nix":                                          "f:4:6: is not YAML: unknown anchor 'nix' referenced",
 		head + "  b: {task_type: A, parameters: {x: \xff}}":         "f:4:37: is not UTF-8; save the file in UTF-8",
 		"name: x\ntasks:\n  a: {task_type: A, depends_on: [b]}\n  b: {task_type: A, depends_on: [c]}\n  c: {task_type: A, depends_on: [{task: a, when: ended}]}": "f:5:41: /tasks/c/depends_on must not lead back to the task itself: a → b → c → a",
-		`{"name": "x",` + "\n" + ` "tasks": {"a": {"task_type": "A",}}}`:                                                                                         "f:2:35: is not JSON: invalid character '}' looking for beginning of object key string",
+		"name: x\ntasks:\n  a: {task_type: A, depends_on: [b, nobody, a]}\n  b: {task_type: A, depends_on: [{}, 7, a]}\n  c: {priority: 3, depends_on: a}\n  d: 5": "f:3:37: /tasks/a/depends_on/1 must be the name of another task of the workflow; there is none called \"nobody\"\n" +
+			"f:3:45: /tasks/a/depends_on/2 must name another task, not a itself\n" +
+			"f:4:34: /tasks/b/depends_on/0/task is required\n" +
+			"f:4:38: /tasks/b/depends_on/1 must be the name of a task, or an object with task and when\n" +
+			"f:4:41: /tasks/b/depends_on must not lead back to the task itself: a → b → a\n" +
+			"f:5:6: /tasks/c/task_type is required\n" +
+			"f:5:32: /tasks/c/depends_on must be a list, not text\n" +
+			"f:6:6: /tasks/d must be an object, not a number",
+		`{"name": "x",` + "\n" + ` "tasks": {"a": {"task_type": "A",}}}`: "f:2:35: is not JSON: invalid character '}' looking for beginning of object key string",
 		`{"name": "x"`: "f:1:13: is not JSON: unexpected end of JSON input",
 		`{"name": "é", "tasks": {"a": {"task_type": "A", "task_type": 1}}}`:                                                                      "f:1:49: \"task_type\" is given twice, first in line 1; remove one\nf:1:62: /tasks/a/task_type must be text, not a number",
 		`{"name": "x", "tasks": {"a": {"task_type": "A", "depends_on": [ "x"]}}}`:                                                                `f:1:65: /tasks/a/depends_on/0 must be the name of another task of the workflow; there is none called "x"`,
