@@ -3,8 +3,10 @@ package mcp
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 )
@@ -24,16 +26,57 @@ func readable(next http.Handler) http.Handler {
 				io.Closer
 			}{io.MultiReader(bytes.NewReader(body), r.Body), r.Body}
 		case !json.Valid(body):
-			refuseMessage(w, jsonrpc.CodeParseError, "Parse error: the body must be JSON, a message of JSON-RPC 2.0.")
+			refuseMessage(w, http.StatusBadRequest, nil, jsonrpc.CodeParseError, "Parse error: the body must be JSON, a message of JSON-RPC 2.0.")
 			return
 		case !isMessage(body):
-			refuseMessage(w, jsonrpc.CodeInvalidRequest, `Invalid request: the body must be a message of JSON-RPC 2.0, such as {"jsonrpc":"2.0","id":1,"method":"tools/list"}.`)
+			refuseMessage(w, http.StatusBadRequest, nil, jsonrpc.CodeInvalidRequest, `Invalid request: the body must be a message of JSON-RPC 2.0, such as {"jsonrpc":"2.0","id":1,"method":"tools/list"}.`)
 			return
 		default:
 			r.Body = io.NopCloser(bytes.NewReader(body))
+			w = &refusals{ResponseWriter: w, request: body}
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// refusals makes the plain texts with which the SDK refuses a message errors of JSON-RPC.
+type refusals struct {
+	http.ResponseWriter
+	request []byte
+	refused bool
+}
+
+func (w *refusals) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *refusals) WriteHeader(status int) {
+	w.refused = status == http.StatusBadRequest && strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain")
+	if !w.refused {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write gets the whole text of a refusal at once.
+func (w *refusals) Write(text []byte) (int, error) {
+	if !w.refused {
+		return w.ResponseWriter.Write(text)
+	}
+	var call struct {
+		ID     json.RawMessage
+		Method string
+	}
+	_ = json.Unmarshal(w.request, &call) // a list of messages has no id
+	w.Header().Del("Content-Length")
+	if !bytes.HasPrefix(text, []byte("JSON RPC not handled")) {
+		refuseMessage(w.ResponseWriter, http.StatusBadRequest, call.ID, jsonrpc.CodeInvalidRequest, "Invalid request: "+strings.TrimPrefix(strings.TrimSpace(string(text)), "invalid request: "))
+		return len(text), nil
+	}
+	status := http.StatusOK // a call is answered
+	if call.ID == nil {
+		status = http.StatusBadRequest
+	}
+	refuseMessage(w.ResponseWriter, status, call.ID, jsonrpc.CodeMethodNotFound,
+		fmt.Sprintf(`Method not found: %.100q. The method tools/list lists the tools, and tools/call calls one.`, call.Method))
+	return len(text), nil
 }
 
 // isMessage reports whether JSON is a message of JSON-RPC, or a list of them.
@@ -50,10 +93,10 @@ func isMessage(body []byte) bool {
 	return true
 }
 
-// refuseMessage answers with an error of JSON-RPC.
-func refuseMessage(w http.ResponseWriter, code int, message string) {
-	text, _ := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": nil, "error": map[string]any{"code": code, "message": message}}) // it can be marshalled
+// refuseMessage answers the message of that id, nil = unknown, with an error of JSON-RPC.
+func refuseMessage(w http.ResponseWriter, status int, id json.RawMessage, code int, message string) {
+	text, _ := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": id, "error": map[string]any{"code": code, "message": message}}) // it can be marshalled
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusBadRequest)
+	w.WriteHeader(status)
 	_, _ = w.Write(text)
 }

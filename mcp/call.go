@@ -17,6 +17,7 @@ type caller struct {
 	prefix  string
 	request *http.Request
 	agent   string // its name, for the history
+	limited bool   // its token is for some queues or task types only
 }
 
 // answer is an answer of the API.
@@ -90,14 +91,24 @@ func refused(a *answer) *refusal {
 	return &refusal{inTools(text)}
 }
 
-// role is that of the token of the caller; without tokens everybody is an admin.
-func (c *caller) role(ctx context.Context) string {
+// who is what the token of a caller may do.
+type who struct {
+	Role      string
+	Queues    []string // nil = all
+	TaskTypes []string `json:"task_types"` // nil = all
+}
+
+// limited reports whether it is for some queues or task types only.
+func (w *who) limited() bool { return w.Queues != nil || w.TaskTypes != nil }
+
+// who asks the API about the token of the caller; without tokens everybody is an admin.
+func (c *caller) who(ctx context.Context) who {
 	a, err := c.do(ctx, http.MethodGet, "/api/me", nil)
-	var me struct{ Role string }
+	var me who
 	if err != nil || json.Unmarshal(a.body.Bytes(), &me) != nil {
-		return roles[0]
+		return who{Role: roles[0]}
 	}
-	return me.Role
+	return me
 }
 
 // reason is a reason with the name of the agent.

@@ -47,16 +47,22 @@ func New(o Options) http.Handler {
 // roles are the roles of tokens, the weakest first.
 var roles = []string{"viewer", "submitter", "worker", "operator", "admin"}
 
-// server is that of one request: it has the tools that the role of the caller may use.
+// server is that of one request: it has the tools that the token of the caller may use.
 func (o *Options) server(c *caller) *sdk.Server {
-	rank := slices.Index(roles, c.role(c.request.Context()))
+	me := c.who(c.request.Context())
+	c.limited = me.limited()
+	rank := slices.Index(roles, me.Role)
 	s := sdk.NewServer(&sdk.Implementation{Name: "daybook", Title: "Daybook", Version: o.Version},
 		&sdk.ServerOptions{Instructions: instructions, Logger: o.Logger})
-	beyond := make(map[string]string) // the roles of the other tools
+	beyond := make(map[string]string) // why it has not the other tools
 	for i := range tools {
 		t := &tools[i]
-		if slices.Index(roles, t.role) > rank {
-			beyond[t.name] = t.role
+		switch {
+		case slices.Index(roles, t.role) > rank:
+			beyond[t.name] = fmt.Sprintf("needs a token with the role %s or a stronger one; this one has the role %s", t.role, roles[max(rank, 0)])
+			continue
+		case t.ofAll && c.limited:
+			beyond[t.name] = "needs a token for all queues and task types; this one is for some only"
 			continue
 		}
 		s.AddTool(t.declaration(), t.handler(c))
@@ -64,8 +70,7 @@ func (o *Options) server(c *caller) *sdk.Server {
 	s.AddReceivingMiddleware(func(next sdk.MethodHandler) sdk.MethodHandler {
 		return func(ctx context.Context, method string, r sdk.Request) (sdk.Result, error) {
 			if call, ok := r.(*sdk.CallToolRequest); ok && beyond[call.Params.Name] != "" {
-				return said(fmt.Sprintf("The tool %s needs a token with the role %s or a stronger one; this one has the role %s. Nothing was changed; ask the user for another token.",
-					call.Params.Name, beyond[call.Params.Name], roles[max(rank, 0)]), true), nil
+				return said(fmt.Sprintf("The tool %s %s. Nothing was changed; ask the user for another token.", call.Params.Name, beyond[call.Params.Name]), true), nil
 			}
 			return next(ctx, method, r)
 		}

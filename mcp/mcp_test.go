@@ -257,7 +257,10 @@ func TestTheRoleOfATokenSaysWhichToolsThereAre(t *testing.T) {
 	if list := names(viewer); !slices.Contains(list, "why_waiting") || slices.Contains(list, "submit") || slices.Contains(list, "bulk") {
 		t.Errorf("a viewer has %v", list)
 	}
-	if list := names(operator); !slices.Contains(list, "bulk") || !slices.Contains(list, "submit") {
+	if !slices.Contains(names(viewer), "queues") {
+		t.Error("a viewer has not the queues")
+	}
+	if list := names(operator); !slices.Contains(list, "bulk") || !slices.Contains(list, "submit") || slices.Contains(list, "queues") {
 		t.Errorf("an operator has %v", list)
 	}
 	viewer.refuses("cancel", args{"id": "x", "reason": "so"}, "The tool cancel needs a token with the role operator or a stronger one; this one has the role viewer.")
@@ -269,6 +272,14 @@ func TestTheRoleOfATokenSaysWhichToolsThereAre(t *testing.T) {
 		t.Errorf("its history: %s", history)
 	}
 	operator.refuses("what_changed", args{"after": 0}, "403 forbidden")
+	operator.refuses("queues", nil, "needs a token for all queues and task types")
+	if note := operator.want("what_changed", nil)["note"]; !strings.Contains(fmt.Sprint(note), `stream = ["task:ID"]`) {
+		t.Errorf("a limited token is told %q", note)
+	}
+	if note := viewer.want("what_changed", nil)["note"]; strings.Contains(fmt.Sprint(note), "stream") {
+		t.Errorf("a token for all is told %q", note)
+	}
+	operator.want("what_changed", args{"after": 0, "stream": []string{"task:" + id}})
 	for _, token := range []string{"", "dbk_wrong"} {
 		r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+"/mcp", bytes.NewReader([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)))
 		answer, err := (&http.Client{Transport: bearer{token, web.Client().Transport}}).Do(r)
@@ -378,34 +389,5 @@ func TestWideRowsAreShortenedAndALongListIsSplit(t *testing.T) {
 	}
 	if len(seen) != 40 || pages == 0 {
 		t.Errorf("%d pages before the last have %d tasks; want 40 on more than one", pages, len(seen))
-	}
-}
-
-func TestABodyThatIsNoMessageIsRefusedAsJSONRPCSays(t *testing.T) {
-	web := testserver.Start(t, nil)
-	for body, code := range map[string]float64{"": -32700, "{": -32700, `{"jsonrpc":"2.0","id":1,"method":"tools/list"`: -32700, "5": -32600, "[]": -32600, "{}": -32600, `{"id":1,"method":"tools/list"}`: -32600, `[{"jsonrpc":"2.0","id":1,"method":"ping"},7]`: -32600} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+"/mcp", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Accept", "application/json, text/event-stream")
-		answer, err := web.Client().Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, _ := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		var got struct {
-			JSONRPC string
-			ID      any
-			Error   struct {
-				Code    float64
-				Message string
-			}
-		}
-		if json.Unmarshal(text, &got) != nil || answer.StatusCode != http.StatusBadRequest || got.JSONRPC != "2.0" || got.ID != nil || got.Error.Code != code || strings.Contains(string(text), "json:") {
-			t.Errorf("%q: %d %s; want the code %v", body, answer.StatusCode, text, code)
-		}
 	}
 }

@@ -233,7 +233,11 @@ func whatChanged(ctx context.Context, c *caller, args arguments) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return map[string]any{"events": []any{}, "seq": json.RawMessage(header.Get("X-Log-Seq")), "note": "call it again with after = seq to see what has changed since"}, nil
+		note := "call it again with after = seq to see what has changed since"
+		if c.limited {
+			note += "; this token is for some queues or task types only, so name the tasks too: stream = [\"task:ID\"]"
+		}
+		return map[string]any{"events": []any{}, "seq": json.RawMessage(header.Get("X-Log-Seq")), "note": note}, nil
 	}
 	query, limit, err := args.page()
 	if err != nil {

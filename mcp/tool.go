@@ -18,6 +18,7 @@ type tool struct {
 	role        string // the weakest that gets it; the API checks it again
 	schema      string // JSON Schema of the arguments
 	reads       bool   // it changes nothing
+	ofAll       bool   // it shows what a token for some queues or types may not see
 	destroys    bool   // what it changes may be lost
 	do          func(ctx context.Context, c *caller, args arguments) (any, error)
 }

@@ -43,7 +43,7 @@ var tools = []tool{
 	},
 	{
 		name: "what_changed", title: "What has changed", role: "viewer", reads: true, do: whatChanged,
-		description: "Lists the events of the log after a seq, oldest first. Without after it only says what the latest seq is: call it again with that later. stream is such as task:ID or queue:NAME, type such as task.failed.",
+		description: "Lists the events of the log after a seq, oldest first. Without after it only says what the latest seq is: call it again with that later. stream is such as task:ID or queue:NAME, type such as task.failed. A token for some queues or task types must name the tasks with stream.",
 		schema: `{"type":"object","properties":{
 			"after":{"type":"integer","minimum":0},
 			"stream":{"type":"array","items":{"type":"string"},"maxItems":20},
@@ -56,7 +56,7 @@ var tools = []tool{
 		schema:      `{"type":"object","properties":{"name":{"type":"string"}}}`,
 	},
 	{
-		name: "queues", title: "Queues", role: "viewer", reads: true, do: listQueues,
+		name: "queues", title: "Queues", role: "viewer", reads: true, ofAll: true, do: listQueues,
 		description: "Lists the queues: how many tasks are pending, ready and running, pauses and limits.",
 		schema:      `{"type":"object","properties":{}}`,
 	},
