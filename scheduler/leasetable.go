@@ -125,11 +125,16 @@ func (t *leaseTable) worker(name string, now time.Time) *worker {
 func (t *leaseTable) add(l *lease, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.byHash[l.hash], t.byTask[l.id] = l, l
 	w := t.workers[l.worker]
-	if w == nil { // it has not called since the start of the server
+	if w == nil { // it was forgotten
 		w = t.worker(l.worker, now)
 	}
+	t.put(l, w)
+}
+
+// put puts the lease of a worker into the table. mu must be held.
+func (t *leaseTable) put(l *lease, w *worker) {
+	t.byHash[l.hash], t.byTask[l.id] = l, l
 	w.leases[l] = true
 	t.move(w)
 	t.byEnd.Put(l)

@@ -200,28 +200,6 @@ func (l *loop) answerOffers(served []*offer) {
 	}
 }
 
-// recoverLeases takes over the leases that workers held when the server stopped: each for its
-// whole length again.
-func (l *loop) recoverLeases() {
-	now, n := time.Now(), 0
-	for s := range l.s.o.Views.Running() {
-		if !s.Remote() || s.Holder.Token == nil {
-			continue
-		}
-		n++
-		length := time.Duration(s.Holder.LeaseSeconds) * time.Second
-		one := &lease{id: s.ID, taskType: s.Type, fence: s.Fence(), worker: s.Holder.Worker, length: length, hash: *s.Holder.Token,
-			deadline: now.Add(length), cancelled: s.CancelRequested, suspect: s.Suspect(), unheard: true, stream: s.Stream()}
-		if t := s.Timeout.Duration(); t > 0 {
-			one.timeout = now.Add(max(t-(l.s.o.Wall()-s.StartedAt).Duration(), length))
-		}
-		l.s.leases.add(one, now)
-	}
-	if n > 0 {
-		l.s.o.Logger.Info("workers hold tasks from before the start; each lease runs for its whole length again", "leases", n)
-	}
-}
-
 // expireLeases ends the leases whose time is over.
 func (l *loop) expireLeases(rd *round) {
 	if l.takesNoWork() {
