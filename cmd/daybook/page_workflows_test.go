@@ -99,3 +99,18 @@ func TestPageNamesWhatATaskOfAWorkflowWaitsFor(t *testing.T) {
 	b.until("the first of them is open", `document.querySelector("#detail").innerText.includes("Starts in")`)
 	b.check()
 }
+
+func TestPageSaysWhatHoldsAWorkflow(t *testing.T) {
+	b, server := openPage(t, 1280, 800)
+	sendJSON(t, "PATCH", server.url+"/api/queues/workflows", `{"key_concurrency":1}`)
+	for _, name := range []string{"first", "second"} {
+		sendJSON(t, "POST", server.url+"/api/workflows", `{"name":"`+name+`","concurrency_key":"k","tasks":{"one":{"task_type":"SLEEP","parameters":{"seconds":3600}}}}`)
+	}
+	b.js(`location.hash = "#/workflows"`)
+	const held = "Waiting: as many workflows with its concurrency key run as their queue allows"
+	b.until("the list says so", `[...document.querySelectorAll("[data-workflow]")].map((w) => w.innerText.includes("`+held+`")).join() === "true,false"`)
+	b.shootAs("workflows-held")
+	b.js(`document.querySelector("[data-workflow] a").click()`)
+	b.until("its place says so", `document.querySelector(".place-page h1")?.textContent === "second" && document.querySelector("#place").innerText.includes("`+held+`")`)
+	b.shootAs("workflow-held")
+}

@@ -68,6 +68,7 @@
  *   created_at: string,
  *   started_at: string | null,
  *   completed_at: string | null,
+ *   waiting_for: Waiting | null,
  *   task_count: number,
  *   open_count: number,
  * }} WorkflowRow

@@ -49,6 +49,19 @@ export function took(w, now) {
 }
 
 /**
+ * Why a workflow has not started, as a sentence without its full stop; "" = nothing holds it.
+ * @param {WorkflowRow | Workflow} w
+ * @param {SchedulerState | null} state
+ * @param {number} now
+ */
+export function heldWords(w, state, now) {
+  if (w.waiting_for === null) return "";
+  if (w.waiting_for.reason === "concurrency_key") return "Waiting: as many workflows with its concurrency key run as their queue allows";
+  if (w.waiting_for.reason === "queue_limit") return "Waiting: as many workflows run as their queue allows";
+  return waitingSentence(/** @type {Row} */ (/** @type {unknown} */ (w)), state, now);
+}
+
+/**
  * The tasks of a workflow with their names, each after all that it depends on.
  * @param {Workflow} w
  * @returns {{ name: string, task: Row, after: string[] }[]}

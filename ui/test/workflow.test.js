@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { afterWords, metBy, whyOf } from "../page/workflow.js";
+import { afterWords, heldWords, metBy, whyOf } from "../page/workflow.js";
 
 /** @import { Row, Status } from "../page/types.js" */
 
@@ -51,6 +51,15 @@ test("a task that was cancelled says because of which one", () => {
     "Because a has succeeded",
     "Because a runs again",
   ]);
+});
+
+test("a workflow that is held says by what", () => {
+  const words = (/** @type {any} */ waits) => heldWords(/** @type {any} */ ({ status: "PENDING", waiting_for: waits }), null, 0);
+  assert.equal(words(null), "");
+  assert.equal(words({ reason: "concurrency_key" }), "Waiting: as many workflows with its concurrency key run as their queue allows");
+  assert.equal(words({ reason: "queue_limit" }), "Waiting: as many workflows run as their queue allows");
+  assert.equal(words({ reason: "queue_paused" }), "Waiting: its queue is paused");
+  assert.equal(words({ reason: "run_at", until: "1970-01-01T00:00:12Z" }), "Starts in 12 s");
 });
 
 test("a dependency on another end than success says so", () => {

@@ -6,7 +6,7 @@ import { attr, h, keyed, show, text } from "../dom.js";
 import { absolute, ago, isolated, plural, quoted, span } from "../format.js";
 import { Refresh } from "../refresh.js";
 import { durationWords, ended } from "../task.js";
-import { afterWords, countStatuses, metBy, nodesOf, noteOf, progressWords, took, whyOf } from "../workflow.js";
+import { afterWords, countStatuses, heldWords, metBy, nodesOf, noteOf, progressWords, took, whyOf } from "../workflow.js";
 import { cancelWorkflow, getWorkflow, retryWorkflow } from "../workflowapi.js";
 import { GraphView, MOST_DRAWN } from "./graph.js";
 import { placeTable, run } from "./place.js";
@@ -29,6 +29,7 @@ export class WorkflowView {
   #name = h("h1", { tabindex: -1, class: "breaks", dir: "auto" });
   #status = statusView();
   #about = h("p", { class: "place-about" });
+  #why = h("p", { class: "place-about place-warn", dir: "auto" });
   #missing = h("p", { class: "place-note", hidden: true });
   #task = h("a", { class: "button small" }, "Its own task");
   #cancel = h("button", { type: "button", class: "button small danger operator", onclick: () => void this.#askCancel() }, "Cancel workflow");
@@ -45,6 +46,7 @@ export class WorkflowView {
     h("p", null, h("a", { class: "to-task", href: "#/workflows" }, "All workflows")),
     h("div", { class: "place-line" }, this.#name, this.#status.el),
     this.#about,
+    this.#why,
     this.#missing,
     this.#whole,
   );
@@ -124,6 +126,9 @@ export class WorkflowView {
     text(this.#missing, this.#problem === null ? "Loading…" : this.#problem.status === 404 ? `There is no workflow ${quoted(this.#id)}.` : this.#problem.message);
     for (const part of [this.#about, this.#whole, this.#status.el]) show(part, w !== null);
     text(this.#name, w === null ? "Workflow" : (w.name ?? "Erased workflow"));
+    const why = w === null ? "" : heldWords(w, c.state, c.now);
+    show(this.#why, why !== "");
+    text(this.#why, why);
     if (w === null) return;
     const tasks = new Map(this.#nodes.map((n) => [n.task.id, n.task]));
     const ms = took(w, c.now);

@@ -6,7 +6,7 @@ import { newestFirst } from "../order.js";
 import { Later, loadStyle } from "../later.js";
 import { Pushed } from "../pushed.js";
 import { STATUS_WORDS } from "../task.js";
-import { endedWords, took } from "../workflow.js";
+import { endedWords, heldWords, took } from "../workflow.js";
 import { getWorkflows } from "../workflowapi.js";
 import { headed, placeTable, unloaded } from "./place.js";
 import { statusView } from "./status.js";
@@ -126,13 +126,14 @@ export class WorkflowsView {
     show(this.#table.el, list !== null && list.length > 0);
     if (list === null) return;
     keyed(this.#table.body, this.#rows, list, (w) => w.id, () => new WorkflowItem());
-    for (const w of list) this.#rows.get(w.id)?.age(c.now);
+    for (const w of list) this.#rows.get(w.id)?.age(c);
   }
 }
 
 class WorkflowItem {
   #name = h("a", { class: "place-name", dir: "auto" });
   #when = h("p", { class: "place-why" });
+  #why = h("p", { class: "place-why", dir: "auto" });
   #status = statusView();
   #counts = h("span", null);
   #took = h("td", { role: "cell", "data-label": "Took", class: "num" });
@@ -140,7 +141,7 @@ class WorkflowItem {
     "tr",
     { role: "row" },
     h("th", { role: "rowheader", scope: "row", class: "c-name" }, this.#name, this.#when),
-    h("td", { role: "cell", "data-label": "Status" }, this.#status.el),
+    h("td", { role: "cell", "data-label": "Status" }, this.#status.el, this.#why),
     h("td", { role: "cell", "data-label": "Its tasks" }, this.#counts),
     this.#took,
   );
@@ -158,9 +159,12 @@ class WorkflowItem {
     attr(this.#when, "title", absolute(w.created_at));
   }
 
-  /** @param {number} now */
-  age(now) {
+  /** @param {PlaceContext} c */
+  age({ state, now }) {
     const w = this.#workflow;
+    const why = heldWords(w, state, now);
+    show(this.#why, why !== "");
+    text(this.#why, why);
     text(this.#when, ago(w.created_at, now));
     const ms = took(w, now);
     text(this.#took, ms === null ? "–" : span(w.completed_at === null ? Math.floor(ms / 1000) * 1000 : ms));
