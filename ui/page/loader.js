@@ -5,7 +5,7 @@ import * as api from "./api.js";
 import { isByDue, isPending, noFilters } from "./filters.js";
 import { time } from "./format.js";
 import { newestFirst } from "./order.js";
-import { ended } from "./task.js";
+import { ended, lateDue } from "./task.js";
 import { toast } from "./views/toast.js";
 
 /** @import { Store } from "./store.js" */
@@ -32,6 +32,8 @@ export class ListLoader {
   /** When it was last fetched what pending tasks wait for. */
   #waitingAt = -Infinity;
   #waitingTimer = 0;
+  /** The time up to which rows were fetched again. */
+  #late = "";
   /** Number of the latest refetch. The results of earlier ones are dropped. */
   #refetchTurn = 0;
 
@@ -140,8 +142,13 @@ export class ListLoader {
 
   /** Called once a second. Time alone makes tasks due: no message says so. */
   tick() {
-    const due = time(this.#store.waiting?.next_due);
-    if (!this.#store.past && due !== null && due < api.serverNow() - 100 && isPending(this.#store.filters) && this.#page.live()) this.#waitingMoved(false);
+    const store = this.#store;
+    if (store.past || !this.#page.live()) return;
+    const due = time(store.waiting?.next_due);
+    if (due !== null && due < api.serverNow() - 100 && isPending(store.filters)) this.#waitingMoved(false);
+    const late = lateDue(store.rows.values(), api.serverNow());
+    if (late > this.#late) this.refetchSoon();
+    this.#late = late;
   }
 
   /** @param {boolean} blocked whether others are blocked now: what rows say of their waiting has changed */

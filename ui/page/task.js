@@ -38,13 +38,15 @@ export function canMove(row) {
   return may("operator") && row.status === "PENDING";
 }
 
+const AT_A_TIME = ["run_at", "backoff"];
+
 /**
  * Whether the task waits for a time, which may be moved to now.
  * @param {Row} row
  * @param {number} now
  */
 export function canRunNow(row, now) {
-  return canMove(row) && ["run_at", "backoff"].includes(row.waiting_for?.reason ?? "") && (time(row.waiting_for?.until) ?? 0) > now;
+  return canMove(row) && AT_A_TIME.includes(row.waiting_for?.reason ?? "") && (time(row.waiting_for?.until) ?? 0) > now;
 }
 
 /** @param {Row} row */
@@ -122,6 +124,14 @@ export function aheadWords(w) {
 
 /** A task that waits longer beside a free slot, for no reason, is one that workers run. In milliseconds. */
 const HAND_OVER = 2000;
+
+/** The latest time that has passed and for which rows still wait, "" for none. @param {Iterable<Row>} rows @param {number} now */
+export function lateDue(rows, now) {
+  const passed = new Date(now - HAND_OVER).toISOString();
+  let late = "";
+  for (const { waiting_for: w } of rows) if (w?.until && w.until > late && w.until < passed && AT_A_TIME.includes(w.reason)) late = w.until;
+  return late;
+}
 
 /** @param {SchedulerState | null} state */
 function hasSlot(state) {

@@ -12,7 +12,7 @@ import { Rate } from "../page/rate.js";
 import { formatRoute, parseRoute } from "../page/router.js";
 import { haveSeconds, inZone, lateWords, nextWords, nominalWords, outcomeWords, pausedWords, runHref } from "../page/schedule.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../page/schema.js";
-import { attemptSentence, attemptWords, canRunNow, duration, waited, waitingSentence } from "../page/task.js";
+import { attemptSentence, attemptWords, canRunNow, duration, lateDue, waited, waitingSentence } from "../page/task.js";
 import { wrongWords } from "../page/wrong.js";
 import { waitSums } from "../page/views/waits.js";
 import { shiftOf, windowOf } from "../page/views/scroller.js";
@@ -133,6 +133,13 @@ test("why a task waits is a sentence", () => {
   assert.equal(since(100), "Starts now");
   assert.equal(since(5000), "Waiting for a free worker"); // all workers of its type are busy
   assert.equal(waitingSentence({ ...row, status: "RUNNING" }, busy, NOW), "");
+});
+
+test("a row whose time has passed does not know what its task waits for now", () => {
+  const row = (/** @type {number} */ ms, more = {}) => /** @type {any} */ ({ status: "PENDING", waiting_for: { reason: "run_at", until: new Date(NOW + ms).toISOString(), ...more } });
+  const at = (/** @type {number} */ ms) => new Date(NOW + ms).toISOString();
+  assert.equal(lateDue([row(1000), row(-1000), row(-9000, { reason: "sleep" }), /** @type {any} */ ({ status: "PENDING", waiting_for: null })], NOW), "");
+  assert.equal(lateDue([row(-9000), row(-3000), row(-5000, { reason: "backoff" })], NOW), at(-3000));
 });
 
 test("a duration runs with the clock until the task ends", () => {
