@@ -20,3 +20,12 @@ func TestPageSaysThatATaskHasBecomeDue(t *testing.T) {
 	b.until("the other one is due", `document.querySelector('[data-queue="yy"] [data-label="Due"]').textContent === "1" &&
 		document.querySelector('[data-queue="yy"] [data-label="Oldest due"]').textContent !== "–"`)
 }
+
+// On a phone the end of a line is cut: why a task waits is at its beginning.
+func TestPageSaysWhyATaskWaitsOnAPhone(t *testing.T) {
+	b, server := openPage(t, 390, 800)
+	sendJSON(t, "POST", server.url+"/api/queues/mail/pause", `{}`)
+	sendJSON(t, "POST", server.url+"/api/tasks/submit", `{"task_type":"EMAIL_SIMULATION","queue":"mail","parameters":{"recipients":["someone.with.a.long.name@a-long-name-of-a-domain.example.org"],"subject":"The invoices of the month","body":"x"}}`)
+	b.until("it says so", `document.querySelector("#rows tr.row .line")?.textContent.startsWith("Waiting: its queue is paused · ")`)
+	b.shootAs("phone-waits")
+}

@@ -175,14 +175,15 @@ export function headline(row, state, now) {
 }
 
 /**
- * The headline after what the task works on.
+ * The headline and what the task works on. A phone cuts the second part.
  * @param {Row} row
  * @param {SchedulerState | null} state
  * @param {number} now
  */
 export function listLine(row, state, now) {
   const subject = row.subject === null ? "" : isolated(row.subject);
-  return [subject, headline(row, state, now).split("\n", 1)[0]].filter(Boolean).join(" · ");
+  const line = headline(row, state, now).split("\n", 1)[0];
+  return (row.status === "PENDING" ? [line, subject] : [subject, line]).filter(Boolean).join(" · ");
 }
 
 /**

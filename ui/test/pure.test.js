@@ -12,7 +12,7 @@ import { Rate } from "../page/rate.js";
 import { formatRoute, parseRoute } from "../page/router.js";
 import { haveSeconds, inZone, lateWords, nextWords, nominalWords, outcomeWords, pausedWords, runHref } from "../page/schedule.js";
 import { fieldOf, fieldsOf, parametersOf, typeForFile } from "../page/schema.js";
-import { attemptSentence, attemptWords, canRunNow, duration, lateDue, waited, waitingSentence } from "../page/task.js";
+import { attemptSentence, attemptWords, canRunNow, duration, lateDue, listLine, waited, waitingSentence } from "../page/task.js";
 import { wrongWords } from "../page/wrong.js";
 import { waitSums } from "../page/views/waits.js";
 import { shiftOf, windowOf } from "../page/views/scroller.js";
@@ -133,6 +133,13 @@ test("why a task waits is a sentence", () => {
   assert.equal(since(100), "Starts now");
   assert.equal(since(5000), "Waiting for a free worker"); // all workers of its type are busy
   assert.equal(waitingSentence({ ...row, status: "RUNNING" }, busy, NOW), "");
+});
+
+test("a pending task says why it waits before what it works on", () => {
+  const row = /** @type {any} */ ({ status: "PENDING", subject: "a file", waiting_for: { reason: "queue_paused" } });
+  const line = (/** @type {any} */ r) => listLine(r, null, NOW).replace(/[\u2068\u2069]/g, "");
+  assert.equal(line(row), "Waiting: its queue is paused · a file");
+  assert.equal(line({ ...row, status: "RUNNING", progress_message: "half" }), "a file · half");
 });
 
 test("a row whose time has passed does not know what its task waits for now", () => {
