@@ -62,7 +62,7 @@ func (a *API) momentOf(ctx context.Context, q *query, text string) (seq int64, w
 		q.wrong("at", "must not be in the future")
 	}
 	if q.bad != nil {
-		q.bad[len(q.bad)-1].Detail = "must be the seq of an event, or a time up to now like 2026-11-24T12:00:00Z; write + as %2B"
+		q.bad[len(q.bad)-1].Detail = "must be the seq of an event, or a time up to now like 2026-11-24T12:00:00Z" + lostPlus(text)
 		return 0, 0, q.err()
 	}
 	seq, err = a.Past.SeqAt(ctx, wall)

@@ -157,13 +157,17 @@ func (q *query) moment(key string) task.Micros {
 	}
 	at, ok := intake.ParseTime(text)
 	if !ok {
-		hint := ""
-		if strings.Contains(text, " ") { // which is how a + of the URL is read
-			hint = "; write + as %2B"
-		}
-		q.wrong(key, "must be a time like 2026-11-24T12:00:00Z, between 1970 and 9999"+hint)
+		q.wrong(key, "must be a time like 2026-11-24T12:00:00Z, between 1970 and 9999"+lostPlus(text))
 	}
 	return at
+}
+
+// lostPlus is what to do if a time has a space, which is how a + of a URL is read; else "".
+func lostPlus(text string) string {
+	if strings.Contains(text, " ") {
+		return "; write + as %2B"
+	}
+	return ""
 }
 
 // choice is the value of key, which must be one of these; "" when absent.
