@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"daybook/intake"
 	"daybook/projection"
 	"daybook/scheduler"
 	"daybook/task"
@@ -57,12 +58,9 @@ func (a *API) momentOf(ctx context.Context, q *query, text string) (seq int64, w
 		q.wrong("at", "must be the seq of an event: between 0 and "+itoa(head)+", the last one now")
 		return 0, 0, q.err()
 	}
-	wall = q.moment("at")
-	if wall > task.MicrosOf(time.Now()) {
-		q.wrong("at", "must not be in the future")
-	}
-	if q.bad != nil {
-		q.bad[len(q.bad)-1].Detail = "must be the seq of an event, or a time up to now like 2026-11-24T12:00:00Z" + lostPlus(text)
+	wall, ok := intake.ParseTime(text)
+	if !ok || wall > task.MicrosOf(time.Now()) {
+		q.wrong("at", "must be the seq of an event, or a time up to now like 2026-11-24T12:00:00Z"+lostPlus(text))
 		return 0, 0, q.err()
 	}
 	seq, err = a.Past.SeqAt(ctx, wall)

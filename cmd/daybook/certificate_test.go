@@ -148,14 +148,7 @@ func TestServeRefusesACertificateThatCannotBeUsed(t *testing.T) {
 func TestAServerWithACertificate(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := makePair(t, dir, "first", time.Now().Add(time.Hour))
-	server, err := startServer(dir, os.Environ(), "--addr", "127.0.0.1:0", "--data", "data", "--tls-cert", certFile, "--tls-key", keyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.cmd.Process.Kill(); <-server.done })
-	if err := server.ready(patience); err != nil {
-		t.Fatal(err)
-	}
+	server := startReady(t, dir, "--addr", "127.0.0.1:0", "--data", "data", "--tls-cert", certFile, "--tls-key", keyFile)
 	if !strings.HasPrefix(server.url, "https://127.0.0.1:") {
 		t.Fatal(server.url)
 	}

@@ -53,14 +53,7 @@ func TestNoProgramOutlivesTheServer(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "daybook.toml"), []byte(commandConfig), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			p, err := startServer(dir, os.Environ(), "--addr", "127.0.0.1:0", "--data", "data", "--config", "daybook.toml", "--grace", "1ms")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.done })
-			if err := p.ready(patience); err != nil {
-				t.Fatal(err)
-			}
+			p := startReady(t, dir, "--addr", "127.0.0.1:0", "--data", "data", "--config", "daybook.toml", "--grace", "1ms")
 			c, err := client.New(p.url, nil)
 			if err != nil {
 				t.Fatal(err)

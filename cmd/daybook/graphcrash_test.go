@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -179,15 +178,7 @@ func TestRandomWorkflowsGoOnOverKills(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := func() *process {
-		p, err := startServer(dir, os.Environ(), "--addr", addr, "--data", "data", "--quiet", "--grace", "1s")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.done })
-		if err := p.ready(patience); err != nil {
-			t.Fatal(err)
-		}
-		return p
+		return startReady(t, dir, "--addr", addr, "--data", "data", "--quiet", "--grace", "1s")
 	}
 	p := start()
 	g := &graphChaos{t: t, server: server, random: rand.New(rand.NewPCG(seed, 1)), kept: make(map[string]bool)}

@@ -143,15 +143,7 @@ func TestPageSaysWhatAPictureLost(t *testing.T) {
 func TestPageSaysThatTheLogHasDamageUntilItIsRead(t *testing.T) {
 	dir := t.TempDir()
 	serve := func() *process {
-		server, err := startServer(dir, os.Environ(), "--addr", freeaddr.Find(t), "--data", "data", "--quiet")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = server.cmd.Process.Kill(); <-server.done })
-		if err := server.ready(patience); err != nil {
-			t.Fatal(err)
-		}
-		return server
+		return startReady(t, dir, "--addr", freeaddr.Find(t), "--data", "data", "--quiet")
 	}
 	first := serve()
 	c := connect(t, first)

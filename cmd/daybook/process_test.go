@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -26,6 +28,20 @@ type process struct {
 // startServer starts the server without waiting until it is ready.
 func startServer(dir string, env []string, args ...string) (*process, error) {
 	return startCommand(exec.Command("daybook", append([]string{"serve"}, args...)...), dir, env)
+}
+
+// startReady starts a server in a folder and waits until it is ready. It is killed at the end of the test.
+func startReady(t testing.TB, dir string, args ...string) *process {
+	t.Helper()
+	p, err := startServer(dir, os.Environ(), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.done })
+	if err := p.ready(patience); err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // startCommand starts a server by a command that ends up as one.

@@ -18,14 +18,7 @@ import (
 // shows tasks, and that SIGHUP changes nothing.
 func TestTheSecondSignalEndsTheGraceAndGivesTasksBackAtNoCost(t *testing.T) {
 	dir := t.TempDir()
-	p, err := startServer(dir, os.Environ(), "--addr", "127.0.0.1:0", "--data", "data", "--grace", "10m")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.done })
-	if err := p.ready(patience); err != nil {
-		t.Fatal(err)
-	}
+	p := startReady(t, dir, "--addr", "127.0.0.1:0", "--data", "data", "--grace", "10m")
 	c, err := client.New(p.url, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -67,14 +60,7 @@ func TestTheSecondSignalEndsTheGraceAndGivesTasksBackAtNoCost(t *testing.T) {
 // before, was given back at no cost.
 func wantGivenBack(t *testing.T, dir, id string) {
 	t.Helper()
-	p, err := startServer(dir, os.Environ(), "--addr", "127.0.0.1:0", "--data", "data", "--grace", "0s")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.done })
-	if err := p.ready(patience); err != nil {
-		t.Fatal(err)
-	}
+	p := startReady(t, dir, "--addr", "127.0.0.1:0", "--data", "data", "--grace", "0s")
 	c, err := client.New(p.url, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -47,15 +47,7 @@ func TestATraceMadeOfTheLogIsTheOneThatWasExported(t *testing.T) {
 	defer collector.Close()
 	dir := t.TempDir()
 	start := func(more ...string) *process {
-		server, err := startServer(dir, os.Environ(), append([]string{"--addr", "127.0.0.1:0", "--data", "data", "--quiet"}, more...)...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = server.cmd.Process.Kill(); <-server.done })
-		if err := server.ready(patience); err != nil {
-			t.Fatal(err)
-		}
-		return server
+		return startReady(t, dir, append([]string{"--addr", "127.0.0.1:0", "--data", "data", "--quiet"}, more...)...)
 	}
 	server := start("--otlp-endpoint", collector.URL)
 	command := func(args ...string) string {

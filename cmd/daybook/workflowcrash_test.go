@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -24,15 +23,7 @@ func TestAWorkflowIsThereWholeOrNotAtAllAfterAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := func() *process {
-		p, err := startServer(dir, os.Environ(), "--addr", addr, "--data", "data", "--quiet", "--grace", "1s")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = p.cmd.Process.Kill(); <-p.done })
-		if err := p.ready(patience); err != nil {
-			t.Fatal(err)
-		}
-		return p
+		return startReady(t, dir, "--addr", addr, "--data", "data", "--quiet", "--grace", "1s")
 	}
 	w := client.NewWorkflow{Name: "nightly", Tasks: map[string]client.Submit{}}
 	for i := range tasks {
