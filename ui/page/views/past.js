@@ -5,6 +5,7 @@ import { attr, byId, h, show, text } from "../dom.js";
 import { plural, time } from "../format.js";
 import { AGO, STEPS, chosen, eventWords, fieldsOf, momentAgo, refusedWords, stepped, timeOf, whenWords } from "../moment.js";
 import { patiently } from "../pastapi.js";
+import { notes } from "./sheet.js";
 
 /** @import { Store } from "../store.js" */
 /** @import { Page } from "../types.js" */
@@ -132,18 +133,12 @@ export class PastView {
 function field(name, label, props) {
   const id = `past-${name}`;
   const input = h("input", { id, name, class: "input", "aria-describedby": `${id}-error`, ...props });
-  const error = h("p", { class: "field-error", id: `${id}-error`, hidden: true });
+  const { error, refuse } = notes({}, id, input);
   return {
     el: h("div", { class: "field" }, h("label", { for: id }, label), input, error),
     get value() {
       return input.value.trim();
     },
-    /** @param {string} message "" = nothing is wrong */
-    refuse(message) {
-      text(error, message);
-      show(error, message !== "");
-      attr(input, "aria-invalid", message === "" ? null : "true");
-      if (message !== "") input.focus();
-    },
+    refuse,
   };
 }

@@ -115,12 +115,12 @@ function tickView(f) {
 }
 
 /**
- * What stands below a control, and what shows that the server refuses its value.
- * @param {SheetField} f
+ * What stands below a control, and what shows that its value is refused.
+ * @param {{ hint?: string }} f
  * @param {string} id
  * @param {HTMLElement} control
  */
-function notes(f, id, control) {
+export function notes(f, id, control) {
   const error = h("p", { class: "field-error", id: `${id}-error`, hidden: true });
   return {
     error,
